@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the host is and what it lets us see. Read once at start and again on request.
+ */
+#ifndef KVMLENS_CORE_HOST_H
+#define KVMLENS_CORE_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/rootfs.h"
+
+enum host_lockdown { LOCKDOWN_UNKNOWN, LOCKDOWN_NONE, LOCKDOWN_INTEGRITY, LOCKDOWN_CONFIDENTIALITY };
+
+struct host {
+    char name[65];       /* node name, cleaned */
+    char kernel[65];     /* release, cleaned */
+    enum host_lockdown lockdown; /* /sys/kernel/security/lockdown; UNKNOWN when securityfs is not mounted */
+    int cpus;            /* online; 0 = not known */
+    uint64_t mem_bytes;  /* 0 = not known */
+    bool kvm_module;     /* /sys/module/kvm exists */
+    bool debugfs_mounted;
+    char debugfs[256];   /* path of the kvm directory, relative to the root; "" = no debugfs */
+};
+
+/* host_read - never fails: what cannot be read stays unknown. */
+void host_read(const struct rootfs *root, struct host *ret);
+
+const char *host_lockdown_name(enum host_lockdown lockdown); /* "none", "integrity", ...; "unknown" */
+
+#endif

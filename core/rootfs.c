@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include "core/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+int rootfs_open(const char *dir, struct rootfs *ret, struct error *err)
+{
+    const char *path = dir != NULL ? dir : "/";
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) {
+        int code = -errno;
+        return error_set(err, code, "cannot open the system tree '%s': %s", path, strerror(-code));
+    }
+    *ret = (struct rootfs){.fd = fd, .live = dir == NULL};
+    return 0;
+}
+
+void rootfs_close(struct rootfs *root)
+{
+    if (root == NULL || root->fd < 0)
+        return;
+    close(root->fd);
+    root->fd = -1;
+}
+
+int rootfs_openat(const struct rootfs *root, const char *path, int flags)
+{
+    int fd;
+
+    flags |= O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    if (root->live) {
+        fd = openat(root->fd, path, flags);
+    } else {
+        struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
+        fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+/* Fills @buf from @fd; the count, -EFBIG when there was more than @size, or -errno. */
+static ssize_t read_full(int fd, char *buf, size_t size)
+{
+    size_t len = 0;
+
+    for (;;) {
+        char probe;
+        bool full = len == size;
+        ssize_t n = read(fd, full ? &probe : buf + len, full ? 1 : size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return (ssize_t)len;
+        if (full)
+            return -EFBIG;
+        len += (size_t)n;
+    }
+}
+
+ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+    int fd = rootfs_openat(root, path, 0);
+
+    buf[0] = '\0';
+    if (fd < 0)
+        return fd;
+    ssize_t n = read_full(fd, buf, size - 1);
+    close(fd);
+    if (n >= 0)
+        buf[n] = '\0';
+    else if (n == -EFBIG)
+        buf[size - 1] = '\0';
+    else
+        buf[0] = '\0';
+    return n;
+}
+
+int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, char **ret,
+                    size_t *ret_len)
+{
+    size_t cap = 16384, len = 0;
+    char *buf = NULL;
+    int result;
+    int fd = rootfs_openat(root, path, 0);
+
+    if (fd < 0)
+        return fd;
+    for (;;) {
+        if (buf == NULL || len == cap) {
+            cap = buf == NULL ? cap : cap * 2;
+            char *grown = realloc(buf, cap + 1);
+            if (grown == NULL) {
+                result = -ENOMEM;
+                goto fail;
+            }
+            buf = grown;
+        }
+        ssize_t n = read(fd, buf + len, cap - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            result = -errno;
+            goto fail;
+        }
+        if (n == 0)
+            break;
+        len += (size_t)n;
+        if (len > max) {
+            result = -EFBIG;
+            goto fail;
+        }
+    }
+    close(fd);
+    buf[len] = '\0';
+    *ret = buf;
+    *ret_len = len;
+    return 0;
+fail:
+    close(fd);
+    free(buf);
+    return result;
+}
+
+ssize_t rootfs_readlink(const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+    ssize_t n = readlinkat(root->fd, path, buf, size - 1);
+
+    if (n < 0) {
+        buf[0] = '\0';
+        return -errno;
+    }
+    buf[n] = '\0';
+    return n;
+}
+
+DIR *rootfs_opendir(const struct rootfs *root, const char *path, int *ret_errno)
+{
+    int fd = rootfs_openat(root, path, O_DIRECTORY);
+
+    if (fd < 0) {
+        *ret_errno = fd;
+        return NULL;
+    }
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        *ret_errno = -errno;
+        close(fd);
+    }
+    return dir;
+}
+
+int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret)
+{
+    if (root->live)
+        return fstatat(root->fd, path, ret, 0) < 0 ? -errno : 0;
+
+    int fd = rootfs_openat(root, path, O_PATH);
+    if (fd < 0)
+        return fd;
+    int result = fstat(fd, ret) < 0 ? -errno : 0;
+    close(fd);
+    return result;
+}
+
+bool rootfs_is_fstype(const struct rootfs *root, const char *path, long magic)
+{
+    struct statfs sf;
+    int fd = rootfs_openat(root, path, O_PATH);
+
+    if (fd < 0)
+        return false;
+    bool is = !root->live || (fstatfs(fd, &sf) == 0 && (long)sf.f_type == magic);
+    close(fd);
+    return is;
+}
+
+int rootfs_foreign_fd(const struct rootfs *root, pid_t pid, int pidfd, int fd)
+{
+    int copy;
+
+    if (root->live) {
+        copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+        return copy < 0 ? -errno : copy;
+    }
+    char path[64];
+    snprintf(path, sizeof(path), "proc/%d/fd-data/%d", (int)pid, fd);
+    return rootfs_openat(root, path, 0);
+}
+
+int rootfs_pidfd(const struct rootfs *root, pid_t pid)
+{
+    if (!root->live)
+        return -ENOSYS;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static int saved_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)
+{
+    char path[64], buf[1024];
+    unsigned long long utime, stime;
+
+    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
+    ssize_t n = rootfs_read(root, path, buf, sizeof(buf));
+    if (n < 0)
+        return (int)n;
+    /* The command name may hold anything, also ") R 1": the last ')' ends it. */
+    const char *rest = strrchr(buf, ')');
+    if (rest == NULL || sscanf(rest + 1,
+                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime,
+                               &stime) != 2)
+        return -EBADMSG;
+    *ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+    return 0;
+}
+
+int rootfs_process_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)
+{
+    clockid_t clock;
+    struct timespec ts;
+
+    if (!root->live)
+        return saved_cpu_ns(root, pid, ret);
+    int e = clock_getcpuclockid(pid, &clock);
+    if (e != 0)
+        return -e;
+    if (clock_gettime(clock, &ts) < 0)
+        return -errno;
+    *ret = (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sample: the raw numbers of one tick. Filled by the sources, turned into a snapshot, kept until the next.
+ *
+ * Field readings are indexed by the field table; a field that was not there yet when the sample was taken
+ * (index >= field_count) is absent.
+ */
+#ifndef KVMLENS_CORE_SAMPLE_H
+#define KVMLENS_CORE_SAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/field.h"
+#include "core/reading.h"
+#include "core/vm.h"
+
+/* Numbers of a VM that are no KVM counters. */
+enum vm_gauge {
+    VM_CPU_NS,         /* cumulative: CPU time of the whole process, guest time included */
+    VM_RSS_BYTES,      /* resident memory of the process */
+    VM_PAGETABLE_BYTES, /* its page tables (VmPTE) */
+    VM_GAUGE_COUNT
+};
+
+/* Numbers of a vCPU that are no KVM counters. The debugfs ones: arch/x86/kvm/debugfs.c. */
+enum vcpu_gauge {
+    VCPU_CPU_NS,  /* cumulative: CPU time of its thread, schedstat field 1 */
+    VCPU_WAIT_NS, /* cumulative: time it was runnable but had no CPU, schedstat field 2 */
+    VCPU_TSC_OFFSET, /* two's complement of a signed number */
+    VCPU_TSC_SCALING_RATIO,
+    VCPU_TSC_SCALING_FRAC_BITS, /* ratio = VCPU_TSC_SCALING_RATIO / 2^this */
+    VCPU_GUEST_MODE,            /* 1: runs a nested guest */
+    VCPU_LAPIC_TIMER_ADVANCE_NS,
+    VCPU_GAUGE_COUNT
+};
+
+/* One VM or one vCPU. Arrays belong to the sample. */
+struct sample_entity {
+    uint64_t time_ns[SOURCE_COUNT]; /* monotonic, next to the read, per source; 0 = not read */
+    struct reading *readings;       /* [field_count] */
+    uint64_t *buckets;              /* [bucket_count]; field f has its size places at bucket_index */
+};
+
+struct sample_vcpu {
+    int id;
+    pid_t tid; /* 0 = not known */
+    struct sample_entity entity;
+    struct reading gauges[VCPU_GAUGE_COUNT];
+};
+
+struct sample_vm {
+    struct vm_id id;
+    const struct vm *vm; /* borrowed from the list: valid until the next discovery only */
+    bool gone;           /* found dead in this tick: shows nowhere */
+    struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
+    struct reading gauges[VM_GAUGE_COUNT];
+    struct sample_vcpu *vcpus; /* [vcpu_count], ascending id */
+    size_t vcpu_count;
+};
+
+struct sample {
+    struct timespec wall;  /* CLOCK_REALTIME at the start */
+    uint64_t start_ns;     /* CLOCK_MONOTONIC at the start */
+    uint64_t duration_ns;  /* start to end */
+    uint64_t cost_ns[SOURCE_COUNT]; /* CPU time of this thread per source; SOURCE_NONE: discovery and the rest */
+    size_t field_count, bucket_count; /* of the field table when the sample was laid out */
+    struct sample_vm *vms;
+    size_t vm_count;
+    void *memory; /* all arrays above */
+};
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshot: what a person or a script wants to see of two samples. Immutable, one allocation.
+ *
+ * It holds copies of all it shows, so it outlives the samples and the VMs. Screens, text, JSON and
+ * metrics are all made from it: what one of them needs belongs here.
+ */
+#ifndef KVMLENS_CORE_SNAPSHOT_H
+#define KVMLENS_CORE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/field.h"
+#include "core/host.h"
+#include "core/reading.h"
+#include "core/sample.h"
+#include "core/vm.h"
+
+/* A double that may be missing. */
+struct rate {
+    double value;      /* meaningless unless state is READING_OK */
+    uint8_t state;     /* enum reading_state */
+    uint8_t cause;     /* enum reading_cause */
+};
+
+struct snapshot_value {
+    struct reading reading; /* the kernel's raw number */
+    struct rate rate;       /* per second, raw units; cumulative fields only, else ABSENT */
+};
+
+struct snapshot_vcpu {
+    int id;
+    pid_t tid;                            /* 0 = not known */
+    struct snapshot_value *values;        /* [field_count] */
+    uint64_t *buckets;                    /* [bucket_count] */
+    struct reading gauges[VCPU_GAUGE_COUNT];
+    struct rate cpu_ratio, wait_ratio;    /* of one CPU: 1.0 = a whole one */
+};
+
+struct snapshot_vm {
+    struct vm_id id;
+    pid_t creator_tid;
+    const char *vmm;      /* static text */
+    const char *name;     /* cleaned, for people */
+    const char *name_raw; /* for machines, to be escaped */
+    size_t vcpu_count;
+    struct snapshot_vcpu *vcpus;    /* ascending id */
+    struct snapshot_value *values;  /* [field_count]; vCPU-scoped fields: sums over the vCPUs */
+    uint64_t *buckets;              /* [bucket_count]; sums over the vCPUs likewise */
+    struct reading gauges[VM_GAUGE_COUNT];
+    struct rate cpu_ratio;          /* whole process, 1.0 = one CPU */
+    struct rate wait_ratio;         /* sum over the vCPU threads */
+    struct reading ram_bytes;       /* guest RAM mapped by the VMM */
+    struct reading mapped_bytes;    /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host counts none */
+    uint8_t vm_source, vcpu_source; /* enum reading_source that most VM-level, vCPU-level fields came from */
+    uint8_t vm_cause, vcpu_cause;   /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
+    bool vcpus_by_fd_order;
+};
+
+struct snapshot {
+    struct timespec wall;
+    uint64_t mono_ns;
+    double interval_s;      /* since the sample before; 0 = there was none */
+    uint64_t sample_ns;     /* how long sampling took */
+    uint64_t cost_ns[SOURCE_COUNT];
+    double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
+    struct host host;
+    const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
+    size_t field_count, bucket_count;
+    struct snapshot_vm *vms; /* ascending (pid, fd) */
+    size_t vm_count, vcpu_count;
+};
+
+/*
+ * snapshot_derive - pure: no I/O, no clock.
+ *
+ * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A cumulative
+ * value that went down is READING_RESET for one interval. A change of source is WARMUP. Rates use the
+ * times next to the reads.
+ * @self_cpu_ns: CPU time of this program between the samples.
+ * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
+ */
+struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
+                                 const struct field_table *fields, const struct host *host,
+                                 uint64_t self_cpu_ns);
+void snapshot_free(struct snapshot *snapshot);
+
+/* snapshot_vm_value, ... - readings of fields by name; ABSENT for a name that is not there. */
+struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct snapshot_vm *vm,
+                                        const char *field);
+struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct snapshot_vcpu *vcpu,
+                                          const char *field);
+
+/* snapshot_find - the VM of that identity, or NULL. */
+const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
+
+#endif
