@@ -94,6 +94,15 @@ struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct s
 struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct snapshot_vcpu *vcpu,
                                           const char *field);
 
+/*
+ * snapshot_total - a field's total since an earlier moment.
+ * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was created.
+ * A VM that @base does not have began after it: its total is its raw value. So is that of a
+ * counter that was cleared since. Gauges and peaks have no total but their value.
+ */
+struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
+                              const struct snapshot_vm *vm, size_t field);
+
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
 
