@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "core/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+
+#define DEBUGFS_MAGIC_NUMBER 0x64626720L /* linux/magic.h */
+
+static const char *const lockdown_names[] = {
+    [LOCKDOWN_UNKNOWN] = "unknown",
+    [LOCKDOWN_NONE] = "none",
+    [LOCKDOWN_INTEGRITY] = "integrity",
+    [LOCKDOWN_CONFIDENTIALITY] = "confidentiality",
+};
+
+const char *host_lockdown_name(enum host_lockdown lockdown)
+{
+    return lockdown_names[lockdown];
+}
+
+static void read_word(const struct rootfs *root, const char *path, char *out, size_t size)
+{
+    char buf[256];
+    ssize_t n = rootfs_read(root, path, buf, sizeof(buf));
+
+    out[0] = '\0';
+    if (n > 0)
+        text_clean(buf, strcspn(buf, "\n"), out, size);
+}
+
+/* "none [integrity] confidentiality": the active mode stands in brackets. */
+static enum host_lockdown read_lockdown(const struct rootfs *root)
+{
+    char buf[128], active[40];
+
+    if (rootfs_read(root, "sys/kernel/security/lockdown", buf, sizeof(buf)) <= 0)
+        return LOCKDOWN_UNKNOWN;
+    for (int i = LOCKDOWN_NONE; i <= LOCKDOWN_CONFIDENTIALITY; i++) {
+        snprintf(active, sizeof(active), "[%s]", lockdown_names[i]);
+        if (strstr(buf, active) != NULL)
+            return (enum host_lockdown)i;
+    }
+    return LOCKDOWN_UNKNOWN;
+}
+
+/* "0-3,8,10-11" -> 7 */
+static int count_cpus(const char *list)
+{
+    int count = 0;
+
+    while (*list >= '0' && *list <= '9') {
+        char *end;
+        long first = strtol(list, &end, 10), last = first;
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        if (last < first || last > 1 << 20)
+            return 0;
+        count += (int)(last - first) + 1;
+        list = *end == ',' ? end + 1 : end;
+    }
+    return count;
+}
+
+/*
+ * Where debugfs is: by the type field of mountinfo, since the first field of a mount line is free text that
+ * an unprivileged FUSE mount can set, and confirmed with statfs.
+ */
+static void find_debugfs(const struct rootfs *root, struct host *ret)
+{
+    static const char usual[] = "sys/kernel/debug";
+    char *mounts = NULL, *save = NULL;
+    size_t len;
+
+    if (rootfs_read_all(root, "proc/self/mountinfo", 4 << 20, &mounts, &len) < 0)
+        mounts = NULL;
+    for (char *line = mounts ? strtok_r(mounts, "\n", &save) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        /* 36 35 98:0 /root /mount/point options [optional fields] - type source superopts */
+        char point[200], type[32];
+        const char *tail = strstr(line, " - ");
+        if (tail == NULL || sscanf(line, "%*s %*s %*s %*s /%199s", point) != 1 ||
+            sscanf(tail, " - %31s", type) != 1 || strcmp(type, "debugfs") != 0)
+            continue;
+        if (rootfs_is_fstype(root, point, DEBUGFS_MAGIC_NUMBER)) {
+            ret->debugfs_mounted = true;
+            snprintf(ret->debugfs, sizeof(ret->debugfs), "%s/kvm", point);
+            break;
+        }
+    }
+    free(mounts);
+    /* /proc/self of another mount namespace or a saved tree without mountinfo: the usual place counts. */
+    if (!ret->debugfs_mounted && rootfs_is_fstype(root, usual, DEBUGFS_MAGIC_NUMBER)) {
+        char kvm[64];
+        struct stat st;
+        snprintf(kvm, sizeof(kvm), "%s/kvm", usual);
+        if (root->live || rootfs_stat(root, kvm, &st) == 0) {
+            ret->debugfs_mounted = true;
+            snprintf(ret->debugfs, sizeof(ret->debugfs), "%s", kvm);
+        }
+    }
+}
+
+void host_read(const struct rootfs *root, struct host *ret)
+{
+    char buf[4096];
+    struct stat st;
+    unsigned long long kib;
+
+    memset(ret, 0, sizeof(*ret));
+    read_word(root, "proc/sys/kernel/hostname", ret->name, sizeof(ret->name));
+    read_word(root, "proc/sys/kernel/osrelease", ret->kernel, sizeof(ret->kernel));
+    ret->lockdown = read_lockdown(root);
+    if (rootfs_read(root, "sys/devices/system/cpu/online", buf, sizeof(buf)) > 0)
+        ret->cpus = count_cpus(buf);
+    if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) != 0 &&
+        sscanf(buf, "MemTotal: %llu kB", &kib) == 1)
+        ret->mem_bytes = kib * 1024;
+    ret->kvm_module = rootfs_stat(root, "sys/module/kvm", &st) == 0;
+    find_debugfs(root, ret);
+}
