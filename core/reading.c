@@ -11,6 +11,10 @@ static const struct {
     [READING_DENIED] = {"denied", "denied"},    [READING_STALE] = {"stale", "stale"},
 };
 
+#define LOCKDOWN_FIX                                                                               \
+    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable; lockdown itself ends " \
+    "only by booting without it."
+
 static const char *const sources[SOURCE_COUNT] = {
     [SOURCE_NONE] = "none",
     [SOURCE_STATSFD] = "statsfd",
@@ -22,9 +26,9 @@ static const struct {
     const char *text, *fix;
 } causes[CAUSE_COUNT] = {
     [CAUSE_NONE] = {"", ""},
-    [CAUSE_LOCKDOWN] = {"kernel lockdown",
-                        "Counters of VMMs that keep binary stats fds (QEMU 8.1 and later) stay readable; "
-                        "lockdown itself ends only with Secure Boot off or lockdown=none."},
+    [CAUSE_LOCKDOWN] = {"lockdown", LOCKDOWN_FIX},
+    [CAUSE_LOCKDOWN_INTEGRITY] = {"lockdown=integrity", LOCKDOWN_FIX},
+    [CAUSE_LOCKDOWN_CONFIDENTIALITY] = {"lockdown=confidentiality", LOCKDOWN_FIX},
     [CAUSE_NO_PERMISSION] = {"no permission", "Run as root, or with CAP_SYS_PTRACE and "
                                               "CAP_DAC_READ_SEARCH."},
     [CAUSE_NO_PTRACE] = {"no ptrace access to the VMM",

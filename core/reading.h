@@ -25,7 +25,9 @@ enum reading_source { SOURCE_NONE, SOURCE_STATSFD, SOURCE_DEBUGFS, SOURCE_PROC, 
 /* Why a number is missing. The texts are in reading.c, one table. */
 enum reading_cause {
     CAUSE_NONE,
-    CAUSE_LOCKDOWN,          /* kernel lockdown refuses debugfs files that are not read-only */
+    CAUSE_LOCKDOWN,          /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */
+    CAUSE_LOCKDOWN_INTEGRITY,
+    CAUSE_LOCKDOWN_CONFIDENTIALITY,
     CAUSE_NO_PERMISSION,     /* not root, no capability */
     CAUSE_NO_PTRACE,         /* pidfd_getfd refused: CAP_SYS_PTRACE or Yama */
     CAUSE_DEBUGFS_UNMOUNTED, /* no debugfs in the mount table */
