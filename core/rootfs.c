@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,22 +69,32 @@ static ssize_t read_full(int fd, char *buf, size_t size)
     }
 }
 
+static ssize_t read_and_close(int fd, char *buf, size_t size)
+{
+    ssize_t n = read_full(fd, buf, size - 1);
+
+    close(fd);
+    if (n >= 0)
+        buf[n] = '\0';
+    else
+        buf[n == -EFBIG ? size - 1 : 0] = '\0';
+    return n;
+}
+
 ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size_t size)
 {
     int fd = rootfs_openat(root, path, 0);
 
     buf[0] = '\0';
-    if (fd < 0)
-        return fd;
-    ssize_t n = read_full(fd, buf, size - 1);
-    close(fd);
-    if (n >= 0)
-        buf[n] = '\0';
-    else if (n == -EFBIG)
-        buf[size - 1] = '\0';
-    else
-        buf[0] = '\0';
-    return n;
+    return fd < 0 ? fd : read_and_close(fd, buf, size);
+}
+
+ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+    buf[0] = '\0';
+    return fd < 0 ? -errno : read_and_close(fd, buf, size);
 }
 
 int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, char **ret,
@@ -204,6 +215,11 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid)
         return -ENOSYS;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     return fd < 0 ? -errno : fd;
+}
+
+bool rootfs_is_same_file(const struct rootfs *root, pid_t pid, int fd1, int fd2)
+{
+    return root->live && syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd1, fd2) == 0;
 }
 
 static int saved_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)

@@ -46,6 +46,9 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags);
  */
 ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size_t size);
 
+/* rootfs_read_in - the same, @name below an open directory: saves the walk when many files are read. */
+ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size);
+
 /*
  * rootfs_read_all - the same for a file of unknown length up to @max bytes.
  * *@ret is allocated (caller frees) and NUL-terminated; *@ret_len excludes the NUL.
@@ -82,6 +85,12 @@ int rootfs_foreign_fd(const struct rootfs *root, pid_t pid, int pidfd, int fd);
 
 /* rootfs_pidfd - pidfd_open(2): an fd, or -errno. A saved tree has no processes: -ENOSYS. */
 int rootfs_pidfd(const struct rootfs *root, pid_t pid);
+
+/*
+ * rootfs_is_same_file - do two descriptors of one process stand for one open file? kcmp(2); false where
+ * that is not known (a saved tree, a kernel without kcmp, no permission).
+ */
+bool rootfs_is_same_file(const struct rootfs *root, pid_t pid, int fd1, int fd2);
 
 /*
  * rootfs_process_cpu_ns - user plus system time of the whole process, all threads, guest time

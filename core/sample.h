@@ -52,7 +52,7 @@ struct sample_vcpu {
 
 struct sample_vm {
     struct vm_id id;
-    const struct vm *vm; /* borrowed from the list: valid until the next discovery only */
+    struct vm *vm; /* borrowed from the list: valid until the next discovery only */
     bool gone;           /* found dead in this tick: shows nowhere */
     struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
     struct reading gauges[VM_GAUGE_COUNT];
@@ -70,5 +70,18 @@ struct sample {
     size_t vm_count;
     void *memory; /* all arrays above */
 };
+
+/*
+ * sample_new - laid out for these VMs and the fields known now; every reading is ABSENT without a cause.
+ * 0 or -ENOMEM. Ends with sample_free (NULL ok).
+ */
+int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret);
+void sample_free(struct sample *sample);
+
+/*
+ * sample_add_vcpu_sums - vCPU-scoped fields of each VM that has none yet: the sum over its vCPUs, when every
+ * one of them has an OK reading from one source. Histograms bucket by bucket.
+ */
+void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
 
 #endif

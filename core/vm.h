@@ -38,15 +38,18 @@ struct vm {
     const char *vmm;         /* "qemu", "firecracker", ..., "other"; static text */
     char *name_raw;          /* as the VMM gave it, may hold any byte but NUL */
     char *name;              /* cleaned by text_clean; never empty */
-    char debugfs_dir[64];    /* "1234-9" below the kvm directory of debugfs; "" = has none */
+    char debugfs_dir[32];    /* "1234-9" below the kvm directory of debugfs; "" = has none */
+    ino_t debugfs_inode;     /* of that directory; 0 = has none */
     enum reading_cause debugfs_cause; /* why it has none; CAUSE_NONE when it has */
     enum reading_cause fds_cause;     /* why its descriptors could not be listed; CAUSE_NONE when they were */
     int stats_fd;            /* VM-level, in the VMM; -1 = it keeps none */
     enum reading_cause stats_fd_cause;
     enum reading_cause vcpu_fd_cause; /* why vCPUs have no stats_fd */
+    uint64_t first_tick;     /* of discovery, 1 = the first; 0 = just found */
     uint64_t ram_bytes;      /* guest RAM mapped by the VMM; 0 = not known */
     struct vm_vcpu *vcpus;   /* ascending id */
     size_t vcpu_count;
+    unsigned vcpus_version;  /* counts up when vcpus is replaced: what sources keep per vCPU is void then */
     bool vcpus_by_fd_order;  /* several VMs in one process: vCPUs were told apart by fd order only */
     void *source_data[SOURCE_COUNT]; /* private to each source, freed through source_ops.forget */
 };

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT
+#include "core/discover.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/kvm_dirs.h"
+#include "core/proc_fds.h"
+#include "core/text.h"
+#include "core/vcpu_threads.h"
+#include "core/vm_build.h"
+
+#define LOOK_AGAIN_TICKS 32   /* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
+#define YOUNG_LOOKS 4         /* looks in a row at a process that appeared while we watch */
+#define BUSY_FDS 4096         /* above, a changing number of descriptors alone is no reason to look */
+
+/* What is remembered of a process from tick to tick. */
+struct process {
+    pid_t pid;
+    ino_t inode;           /* of /proc/PID: another one means another process */
+    uint64_t fd_count;     /* st_size of /proc/PID/fd at the last look; 0 = this kernel does not tell */
+    unsigned looks;
+    bool no_fds;           /* a kernel thread: never has descriptors */
+    bool denied;
+    size_t vm_count;
+};
+
+struct discover {
+    const struct rootfs *root;
+    const struct host *host;
+    struct process *processes; /* ascending pid */
+    size_t process_count;
+    struct kvm_dirs dirs;
+    int dirs_result;           /* of kvm_dirs_read */
+    struct vm **vms;           /* ascending (pid, fd); what discover_vms shows */
+    size_t vm_count, vm_cap;
+    struct vm_list list;
+    uint64_t tick;
+    size_t denied;
+};
+
+struct discover *discover_new(const struct rootfs *root, const struct host *host)
+{
+    struct discover *d = calloc(1, sizeof(*d));
+
+    if (d != NULL) {
+        d->root = root;
+        d->host = host;
+    }
+    return d;
+}
+
+void discover_free(struct discover *d, discover_forget_fn *forget, void *user)
+{
+    if (d == NULL)
+        return;
+    for (size_t i = 0; i < d->vm_count; i++) {
+        if (forget != NULL)
+            forget(user, d->vms[i]);
+        vm_free(d->vms[i]);
+    }
+    free(d->vms);
+    free(d->processes);
+    kvm_dirs_done(&d->dirs);
+    free(d);
+}
+
+const struct vm_list *discover_vms(const struct discover *d)
+{
+    return &d->list;
+}
+
+size_t discover_denied(const struct discover *d)
+{
+    return d->denied;
+}
+
+bool discover_is_alive(const struct discover *d, const struct vm *vm)
+{
+    char path[400];
+    struct stat st;
+
+    if (vm->fds_cause == CAUSE_NONE)
+        return proc_fds_is_vm(d->root, vm->id.pid, vm->id.fd);
+    snprintf(path, sizeof(path), "%s/%s", d->host->debugfs, vm->debugfs_dir);
+    return rootfs_stat(d->root, path, &st) == 0;
+}
+
+/* --- the list ---------------------------------------------------------------------------------- */
+
+static void remove_vm(struct discover *d, size_t i, discover_forget_fn *forget, void *user)
+{
+    if (forget != NULL)
+        forget(user, d->vms[i]);
+    vm_free(d->vms[i]);
+    d->vm_count--;
+    memmove(&d->vms[i], &d->vms[i + 1], (d->vm_count - i) * sizeof(d->vms[0]));
+}
+
+static int insert_vm(struct discover *d, struct vm *take_vm)
+{
+    size_t at = 0;
+
+    if (d->vm_count == d->vm_cap) {
+        size_t cap = d->vm_cap ? d->vm_cap * 2 : 32;
+        struct vm **grown = realloc(d->vms, cap * sizeof(struct vm *));
+        if (grown == NULL) {
+            vm_free(take_vm);
+            return -ENOMEM;
+        }
+        d->vms = grown;
+        d->vm_cap = cap;
+    }
+    while (at < d->vm_count &&
+           (d->vms[at]->id.pid < take_vm->id.pid ||
+            (d->vms[at]->id.pid == take_vm->id.pid && d->vms[at]->id.fd < take_vm->id.fd)))
+        at++;
+    memmove(&d->vms[at + 1], &d->vms[at], (d->vm_count - at) * sizeof(d->vms[0]));
+    d->vms[at] = take_vm;
+    d->vm_count++;
+    return 0;
+}
+
+/* Index of the first VM of a process, or where it would stand. */
+static size_t first_of(const struct discover *d, pid_t pid)
+{
+    size_t low = 0, high = d->vm_count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (d->vms[mid]->id.pid < pid)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* --- one process ------------------------------------------------------------------------------- */
+
+/* The debugfs directory of a VM; one whose creator thread is gone is recognised by its fd, if only one can be meant. */
+static const struct kvm_dir *dir_of(const struct discover *d, pid_t pid, int fd)
+{
+    const struct kvm_dir *found = kvm_dirs_find(&d->dirs, pid, fd), *orphan = NULL;
+
+    if (found != NULL)
+        return found;
+    for (size_t i = 0; i < d->dirs.count && d->dirs.dirs[i].pid == 0; i++) {
+        if (d->dirs.dirs[i].fd != fd)
+            continue;
+        if (orphan != NULL)
+            return NULL;
+        orphan = &d->dirs.dirs[i];
+    }
+    for (size_t i = 0; orphan != NULL && i < d->vm_count; i++)
+        if (d->vms[i]->id.fd == fd && d->vms[i]->id.pid != pid && d->vms[i]->debugfs_inode == 0)
+            return NULL;
+    return orphan;
+}
+
+static bool is_known_dir(const struct vm *vm, const struct kvm_dir *dir)
+{
+    return vm->debugfs_inode == (dir != NULL ? dir->inode : 0);
+}
+
+static enum reading_cause dir_cause(const struct discover *d)
+{
+    if (d->host->debugfs[0] == '\0')
+        return CAUSE_DEBUGFS_UNMOUNTED;
+    if (d->dirs_result == -ENOENT)
+        return CAUSE_NOT_IN_KERNEL;
+    return d->dirs_result < 0 ? CAUSE_DEBUGFS_DENIED : CAUSE_NO_VM_DIR;
+}
+
+/*
+ * The VM fds of a process: from its links, or, where these are hidden, from the names of its debugfs directories. @fds is
+ * filled in the second case as well, so that the caller sees one shape.
+ */
+static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
+                     enum reading_cause *ret_cause)
+{
+    int result = proc_fds_read(d->root, pid, fds);
+
+    *ret_cause = CAUSE_NONE;
+    if (result != -EACCES && result != -EPERM)
+        return result;
+    *ret_cause = CAUSE_NO_PERMISSION;
+    *fds = (struct proc_fds){0};
+    for (size_t i = 0; i < d->dirs.count; i++) {
+        if (d->dirs.dirs[i].pid != pid)
+            continue;
+        struct proc_fd *grown = realloc(fds->fds, (fds->count + 1) * sizeof(*grown));
+        if (grown == NULL) {
+            proc_fds_done(fds);
+            return -ENOMEM;
+        }
+        fds->fds = grown;
+        fds->fds[fds->count++] = (struct proc_fd){.fd = d->dirs.dirs[i].fd, .kind = PROC_FD_VM};
+        fds->vm_count++;
+    }
+    return 0;
+}
+
+/* Looks into a process: its VMs are added, refreshed or removed. */
+static int look(struct discover *d, struct process *p, discover_forget_fn *forget, void *user)
+{
+    struct proc_fds fds = {0};
+    enum reading_cause cause;
+    struct vm_process info = {0};
+    int result = vm_fds_of(d, p->pid, &fds, &cause);
+
+    p->looks++;
+    p->denied = cause != CAUSE_NONE;
+    p->vm_count = 0;
+    if (result == -ENOMEM)
+        return result;
+    if (result < 0 || fds.vm_count == 0) {
+        for (size_t i = first_of(d, p->pid); i < d->vm_count && d->vms[i]->id.pid == p->pid;)
+            remove_vm(d, i, forget, user);
+        proc_fds_done(&fds);
+        return 0;
+    }
+
+    result = vm_process_read(d->root, p->pid, &info);
+    /* Gone or made anew under the same number: the old object must not live on. */
+    for (size_t i = first_of(d, p->pid); i < d->vm_count && d->vms[i]->id.pid == p->pid;) {
+        const struct vm *vm = d->vms[i];
+        bool found = false;
+        for (size_t k = 0; k < fds.count && !found; k++)
+            found = fds.fds[k].kind == PROC_FD_VM && fds.fds[k].fd == vm->id.fd;
+        if (result < 0 || !found || vm->id.start_ticks != info.start_ticks ||
+            (vm->debugfs_inode != 0 && !is_known_dir(vm, dir_of(d, p->pid, vm->id.fd))))
+            remove_vm(d, i, forget, user);
+        else
+            i++;
+    }
+    for (size_t k = 0; result == 0 && k < fds.count; k++) {
+        if (fds.fds[k].kind != PROC_FD_VM)
+            continue;
+        size_t i = first_of(d, p->pid);
+        while (i < d->vm_count && d->vms[i]->id.pid == p->pid && d->vms[i]->id.fd != fds.fds[k].fd)
+            i++;
+        struct vm *vm = i < d->vm_count && d->vms[i]->id.pid == p->pid ? d->vms[i] : NULL;
+        if (vm == NULL) {
+            result = vm_build(&info, fds.fds[k].fd, &vm);
+            if (result == 0)
+                result = insert_vm(d, vm);
+            if (result < 0)
+                break;
+        }
+        vm->fds_cause = cause;
+        vm_build_set_dir(vm, dir_of(d, p->pid, vm->id.fd), dir_cause(d));
+        vm_build_set_ram(d->root, vm);
+        result = vm_build_set_vcpus(d->root, d->host->debugfs, &fds, vm);
+        p->vm_count++;
+    }
+    proc_fds_done(&fds);
+    return result == -ENOMEM ? result : 0;
+}
+
+/* --- one tick ---------------------------------------------------------------------------------- */
+
+static uint64_t fd_count_of(const struct discover *d, pid_t pid)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "proc/%d/fd", (int)pid);
+    return rootfs_stat(d->root, path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
+}
+
+static bool vms_as_before(const struct discover *d, const struct process *p)
+{
+    for (size_t i = first_of(d, p->pid); i < d->vm_count && d->vms[i]->id.pid == p->pid; i++)
+        if (!discover_is_alive(d, d->vms[i]) ||
+            !is_known_dir(d->vms[i], dir_of(d, p->pid, d->vms[i]->id.fd)))
+            return false;
+    return true;
+}
+
+/* Does a directory of debugfs belong to this process that no VM of ours has? */
+static bool has_new_dir(const struct discover *d, pid_t pid)
+{
+    for (size_t i = 0; i < d->dirs.count; i++) {
+        const struct kvm_dir *dir = &d->dirs.dirs[i];
+        if (dir->pid != pid)
+            continue;
+        bool known = false;
+        for (size_t k = first_of(d, pid); k < d->vm_count && d->vms[k]->id.pid == pid && !known; k++)
+            known = d->vms[k]->debugfs_inode == dir->inode;
+        if (!known)
+            return true;
+    }
+    return false;
+}
+
+static bool must_look(struct discover *d, struct process *p, bool has_dir)
+{
+    bool turn = ((uint64_t)p->pid + d->tick) % LOOK_AGAIN_TICKS == 0;
+    uint64_t count;
+
+    if (p->no_fds)
+        return false;
+    if (p->looks == 0 || turn || !d->root->live)
+        return true;
+    if (p->vm_count > 0) {
+        count = fd_count_of(d, p->pid);
+        bool changed = count == 0 || count != p->fd_count;
+        p->fd_count = count;
+        return changed || (has_dir && has_new_dir(d, p->pid)) || !vms_as_before(d, p);
+    }
+    if (has_dir || p->looks < YOUNG_LOOKS)
+        return true;
+    /* Where debugfs tells of new VMs nothing else needs to be watched. */
+    if (d->dirs_result == 0 && d->host->debugfs[0] != '\0')
+        return false;
+    count = fd_count_of(d, p->pid);
+    bool changed = count != p->fd_count && count < BUSY_FDS;
+    p->fd_count = count;
+    return changed;
+}
+
+/* Kernel threads are many and never have descriptors. PF_KTHREAD of include/linux/sched.h, field 9 of stat. */
+static bool is_kernel_thread(const struct discover *d, pid_t pid)
+{
+    char path[64], buf[512];
+    unsigned flags;
+
+    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
+    if (rootfs_read(d->root, path, buf, sizeof(buf)) <= 0)
+        return false;
+    const char *rest = strrchr(buf, ')');
+    return rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+           (flags & 0x00200000u) != 0;
+}
+
+static int compare_process(const void *a, const void *b)
+{
+    const struct process *x = a, *y = b;
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* All processes of now, with what was remembered of those that are the same as before. */
+static int list_processes(struct discover *d, struct process **ret, size_t *ret_count)
+{
+    struct process *list = NULL;
+    size_t count = 0, cap = 0, old = 0;
+    int result = 0;
+    DIR *dir = rootfs_opendir(d->root, "proc", &result);
+
+    if (dir == NULL)
+        return result;
+    struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        size_t digits = strspn(entry->d_name, "0123456789");
+        if (digits == 0 || digits > 9 || entry->d_name[digits] != '\0')
+            continue;
+        if (count == cap) {
+            cap = cap ? cap * 2 : 256;
+            struct process *grown = realloc(list, cap * sizeof(*grown));
+            if (grown == NULL) {
+                closedir(dir);
+                free(list);
+                return -ENOMEM;
+            }
+            list = grown;
+        }
+        list[count++] = (struct process){.pid = atoi(entry->d_name), .inode = entry->d_ino};
+    }
+    closedir(dir);
+    if (count > 0)
+        qsort(list, count, sizeof(*list), compare_process);
+    for (size_t i = 0; i < count; i++) {
+        while (old < d->process_count && d->processes[old].pid < list[i].pid)
+            old++;
+        if (old < d->process_count && d->processes[old].pid == list[i].pid &&
+            d->processes[old].inode == list[i].inode) {
+            list[i] = d->processes[old];
+        } else {
+            list[i].no_fds = d->root->live && is_kernel_thread(d, list[i].pid);
+            /* What ran before we came is not young. */
+            list[i].fd_count = list[i].no_fds ? 0 : fd_count_of(d, list[i].pid);
+        }
+    }
+    *ret = list;
+    *ret_count = count;
+    return 0;
+}
+
+static void forget_dead(struct discover *d, discover_forget_fn *forget, void *user)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < d->vm_count;) {
+        while (k < d->process_count && d->processes[k].pid < d->vms[i]->id.pid)
+            k++;
+        if (k == d->process_count || d->processes[k].pid != d->vms[i]->id.pid)
+            remove_vm(d, i, forget, user);
+        else
+            i++;
+    }
+}
+
+/* Threads get known late: vcpuN/pid is 0 until the vCPU has run, and VMMs name theirs some time after the start. */
+static void find_threads(struct discover *d)
+{
+    for (size_t i = 0; i < d->vm_count; i++) {
+        struct vm *vm = d->vms[i];
+        bool alone = (i == 0 || d->vms[i - 1]->id.pid != vm->id.pid) &&
+                     (i + 1 == d->vm_count || d->vms[i + 1]->id.pid != vm->id.pid);
+        if (d->tick - vm->first_tick < 8 || (d->tick + (uint64_t)vm->id.pid) % 8 == 0)
+            vcpu_threads_find(d->root, d->host->debugfs, alone, vm);
+    }
+}
+
+int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
+{
+    struct process *processes = NULL;
+    size_t count = 0, dir = 0;
+    struct kvm_dirs dirs = {0};
+    bool first = d->tick == 0;
+
+    d->dirs_result = d->host->debugfs[0] == '\0'
+                         ? -ENOENT
+                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &dirs);
+    kvm_dirs_done(&d->dirs);
+    d->dirs = dirs;
+    int result = list_processes(d, &processes, &count);
+    if (result < 0)
+        return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
+    free(d->processes);
+    d->processes = processes;
+    d->process_count = count;
+    d->tick++;
+    d->denied = 0;
+    forget_dead(d, forget, user);
+    for (size_t i = 0; i < count; i++) {
+        struct process *p = &processes[i];
+        while (dir < d->dirs.count && d->dirs.dirs[dir].pid < p->pid)
+            dir++;
+        bool has_dir = dir < d->dirs.count && d->dirs.dirs[dir].pid == p->pid;
+        if (must_look(d, p, has_dir) && (result = look(d, p, forget, user)) < 0)
+            return error_set(err, result, "out of memory while looking for VMs");
+        if (first)
+            p->looks += YOUNG_LOOKS;
+        d->denied += p->denied;
+    }
+    for (size_t i = 0; i < d->vm_count; i++)
+        if (d->vms[i]->first_tick == 0)
+            d->vms[i]->first_tick = d->tick;
+    find_threads(d);
+    d->list = (struct vm_list){.vms = d->vms, .count = d->vm_count};
+    return 0;
+}

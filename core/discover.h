@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds the VMs of the host, every tick, without walking every descriptor of every process.
+ *
+ * Two places tell of VMs: directories TID-FD in debugfs (TID is the thread that created the VM), and links to
+ * anon_inode:kvm-vm in /proc/PID/fd. Both are read and merged: debugfs may be absent, its directory may be
+ * missing for one VM ("duplicate directory"), and descriptors may be hidden from us.
+ *
+ * A process that was looked into and has no VM is remembered by pid and inode of its /proc directory, which a reused pid
+ * cannot have. It is looked into again when the number of its descriptors changes (Linux 6.2 tells it in
+ * st_size), when debugfs names one of its threads, while it is young, and now and then.
+ *
+ * Main thread only. No descriptor stays open between two calls.
+ */
+#ifndef KVMLENS_CORE_DISCOVER_H
+#define KVMLENS_CORE_DISCOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+#include "core/host.h"
+#include "core/rootfs.h"
+#include "core/vm.h"
+
+struct discover;
+
+/* discover_new - @root and @host are borrowed and outlive it. NULL: no memory. */
+struct discover *discover_new(const struct rootfs *root, const struct host *host);
+
+/* discover_forget_fn - called before a VM is freed, so that sources can drop what they keep for it. */
+typedef void discover_forget_fn(void *user, struct vm *vm);
+void discover_free(struct discover *d, discover_forget_fn *forget, void *user); /* NULL ok */
+
+/*
+ * discover_tick - bring the list up to date.
+ * A VM stays the same object while it lives; @forget is called for those that ended. Returns 0, -ENOMEM, or
+ * what opening /proc said, with a sentence in @err.
+ */
+int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err);
+
+const struct vm_list *discover_vms(const struct discover *d);
+
+/* discover_denied - processes of the last tick whose descriptors we may not list. */
+size_t discover_denied(const struct discover *d);
+
+/* discover_is_alive - does the VM still exist, asked of /proc (or debugfs) now? */
+bool discover_is_alive(const struct discover *d, const struct vm *vm);
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "core/sample.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret)
+{
+    size_t vcpus = 0;
+
+    for (size_t i = 0; i < vms->count; i++)
+        vcpus += vms->vms[i]->vcpu_count;
+    size_t entities = vms->count + vcpus;
+    /* Descending alignment, so that no part needs padding: all sizes are multiples of 8. */
+    size_t vm_bytes = vms->count * sizeof(struct sample_vm);
+    size_t vcpu_bytes = vcpus * sizeof(struct sample_vcpu);
+    size_t reading_bytes = entities * fields->count * sizeof(struct reading);
+    size_t bucket_bytes = entities * fields->bucket_count * sizeof(uint64_t);
+    struct sample *s = calloc(1, sizeof(*s));
+    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + 1);
+
+    if (s == NULL || memory == NULL) {
+        free(s);
+        free(memory);
+        return -ENOMEM;
+    }
+    s->memory = memory;
+    s->field_count = fields->count;
+    s->bucket_count = fields->bucket_count;
+    s->vm_count = vms->count;
+    s->vms = (struct sample_vm *)memory;
+    struct sample_vcpu *vcpu = (struct sample_vcpu *)(memory + vm_bytes);
+    struct reading *reading = (struct reading *)(memory + vm_bytes + vcpu_bytes);
+    uint64_t *bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes);
+
+    for (size_t i = 0; i < vms->count; i++) {
+        struct vm *vm = vms->vms[i];
+        struct sample_vm *sv = &s->vms[i];
+        sv->id = vm->id;
+        sv->vm = vm;
+        sv->entity.readings = reading;
+        sv->entity.buckets = bucket;
+        reading += fields->count;
+        bucket += fields->bucket_count;
+        sv->vcpus = vcpu;
+        sv->vcpu_count = vm->vcpu_count;
+        for (size_t k = 0; k < vm->vcpu_count; k++, vcpu++) {
+            vcpu->id = vm->vcpus[k].id;
+            vcpu->tid = vm->vcpus[k].tid;
+            vcpu->entity.readings = reading;
+            vcpu->entity.buckets = bucket;
+            reading += fields->count;
+            bucket += fields->bucket_count;
+        }
+    }
+    *ret = s;
+    return 0;
+}
+
+void sample_free(struct sample *sample)
+{
+    if (sample == NULL)
+        return;
+    free(sample->memory);
+    free(sample);
+}
+
+static void add_sum(struct sample_vm *vm, const struct field *field, size_t f)
+{
+    struct reading *to = &vm->entity.readings[f];
+    uint64_t sum = 0;
+
+    for (size_t k = 0; k < vm->vcpu_count; k++) {
+        const struct reading *r = &vm->vcpus[k].entity.readings[f];
+        if (r->state != READING_OK || r->source != vm->vcpus[0].entity.readings[f].source)
+            return;
+        if (field->kind == FIELD_PEAK)
+            sum = r->raw > sum ? r->raw : sum;
+        else
+            sum += r->raw;
+    }
+    *to = reading_ok(sum, (enum reading_source)vm->vcpus[0].entity.readings[f].source);
+    for (size_t k = 0; field_is_hist(field) && k < vm->vcpu_count; k++)
+        for (size_t b = 0; b < field->size; b++)
+            vm->entity.buckets[field->bucket_index + b] +=
+                vm->vcpus[k].entity.buckets[field->bucket_index + b];
+    /* The sum is as old as its first part. */
+    vm->entity.time_ns[to->source] = vm->vcpus[0].entity.time_ns[to->source];
+}
+
+void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields)
+{
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *vm = &sample->vms[i];
+        if (vm->vcpu_count == 0)
+            continue;
+        for (size_t f = 0; f < sample->field_count; f++)
+            if (fields->fields[f].scope == FIELD_VCPU && vm->entity.readings[f].state != READING_OK)
+                add_sum(vm, &fields->fields[f], f);
+    }
+}

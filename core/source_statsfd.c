@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Source: binary stats fds that VMMs keep open (QEMU since 8.1: one per vCPU).
+ *
+ * Each tick copies a descriptor out of the VMM (pidfd_getfd), makes sure that it still is the same stats file, reads its data, closes
+ * it. A copy that stayed open would keep a dead VM alive, and its debugfs directory, so that a successor with the same thread and fd number
+ * would get none. The schema is read once per file and shared by all that have the same bytes: all VMs of one kernel.
+ *
+ * Reading is a plain copy out of live memory (virt/kvm/binary_stats.c): no lock, no interrupt to the vCPU, and so no atomic
+ * picture across counters. Only pread is used: lseek is a no-op on these files.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/parse_stats.h"
+#include "core/proc_fds.h"
+#include "core/source.h"
+
+/* A value of the schema and where it goes. */
+struct slot {
+    uint32_t data_index; /* u64 index into the data */
+    int field;
+};
+
+struct schema {
+    struct stats_header header;
+    enum field_scope scope;
+    void *descs;      /* as read; two files with the same bytes share a schema */
+    size_t descs_bytes;
+    struct slot *slots;
+    size_t slot_count;
+    size_t data_bytes;
+    struct schema *next;
+};
+
+#define HEAD_MAX (STATS_HEADER_SIZE + STATS_NAME_SIZE_MAX)
+
+/* What is kept of one stats file between ticks: enough to recognise it, nothing that holds it. */
+struct file {
+    const struct schema *schema; /* NULL: none yet, or refused for the reason in cause */
+    enum reading_cause cause;
+    int fd;         /* its number in the VMM */
+    dev_t device;   /* of the anonymous inode */
+    ino_t inode;
+    char id[STATS_NAME_SIZE_MAX];
+};
+
+struct vm_files {
+    unsigned version; /* vm.vcpus_version that @vcpus was made for */
+    struct file vm;
+    struct file *vcpus; /* [count] */
+    size_t count;
+};
+
+struct source {
+    struct source_env env;
+    struct schema *schemas;
+    uint64_t *data; /* room for the largest data block */
+    size_t data_cap;
+};
+
+static int statsfd_open(const struct source_env *env, struct source **ret)
+{
+    struct source *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return -ENOMEM;
+    s->env = *env;
+    *ret = s;
+    return 0;
+}
+
+static void statsfd_close(struct source *s)
+{
+    if (s == NULL)
+        return;
+    while (s->schemas != NULL) {
+        struct schema *next = s->schemas->next;
+        free(s->schemas->descs);
+        free(s->schemas->slots);
+        free(s->schemas);
+        s->schemas = next;
+    }
+    free(s->data);
+    free(s);
+}
+
+static void statsfd_forget(struct source *s, struct vm *vm)
+{
+    struct vm_files *files = vm->source_data[SOURCE_STATSFD];
+
+    (void)s;
+    if (files != NULL)
+        free(files->vcpus);
+    free(files);
+    vm->source_data[SOURCE_STATSFD] = NULL;
+}
+
+static enum reading_cause cause_of(int code)
+{
+    switch (code) {
+    case -EPERM:
+    case -EACCES:
+        return CAUSE_NO_PTRACE;
+    case -EMFILE:
+    case -ENFILE:
+        return CAUSE_FD_LIMIT;
+    case -ESRCH:
+    case -EBADF:
+    case -ENOENT:
+        return CAUSE_GONE;
+    case -EBADMSG:
+        return CAUSE_BAD_STATS;
+    default:
+        return CAUSE_READ_ERROR;
+    }
+}
+
+/* All @size bytes at @offset or an error: a short read of immutable parts is a broken file. */
+static int pread_exact(int fd, void *buf, size_t size, off_t offset)
+{
+    ssize_t n;
+
+    do
+        n = pread(fd, buf, size, offset);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == size ? 0 : -EBADMSG;
+}
+
+/* --- learning a file -------------------------------------------------------------------------- */
+
+static const struct schema *find_schema(const struct source *s, const struct stats_header *header,
+                                        enum field_scope scope, const void *descs, size_t bytes)
+{
+    for (const struct schema *c = s->schemas; c != NULL; c = c->next)
+        if (c->scope == scope && c->descs_bytes == bytes &&
+            memcmp(&c->header, header, sizeof(*header)) == 0 && memcmp(c->descs, descs, bytes) == 0)
+            return c;
+    return NULL;
+}
+
+static int add_schema(struct source *s, const struct stats_header *header, enum field_scope scope,
+                      void *take_descs, size_t bytes, const struct schema **ret)
+{
+    struct schema *c = calloc(1, sizeof(*c));
+    struct stats_desc *descs = calloc(header->num_desc, sizeof(*descs));
+    struct slot *slots = calloc(header->num_desc, sizeof(*slots));
+    int result = -ENOMEM;
+
+    if (c == NULL || descs == NULL || slots == NULL)
+        goto fail;
+    ssize_t count = parse_stats_descs(take_descs, header, scope, descs, &c->data_bytes);
+    if (count < 0) {
+        result = (int)count;
+        goto fail;
+    }
+    if (c->data_bytes > s->data_cap) {
+        uint64_t *grown = realloc(s->data, c->data_bytes);
+        if (grown == NULL)
+            goto fail;
+        s->data = grown;
+        s->data_cap = c->data_bytes;
+    }
+    for (ssize_t i = 0; i < count; i++) {
+        int field = field_table_add(s->env.fields, &descs[i].field);
+        if (field == -ENOMEM)
+            goto fail;
+        /* A name or shape that the table refuses is no reason to lose the others. */
+        if (field >= 0)
+            slots[c->slot_count++] = (struct slot){descs[i].data_offset / 8, field};
+    }
+    c->header = *header;
+    c->scope = scope;
+    c->descs = take_descs;
+    c->descs_bytes = bytes;
+    c->slots = slots;
+    c->next = s->schemas;
+    s->schemas = c;
+    free(descs);
+    *ret = c;
+    return 0;
+fail:
+    free(take_descs);
+    free(descs);
+    free(slots);
+    free(c);
+    return result;
+}
+
+/* Is the copy @fd what its link in the VMM said? The VMM may have closed and reused the number meanwhile. */
+static bool is_stats_file(const struct source *s, int fd, int vcpu)
+{
+    char path[40], link[64];
+    int id = -1;
+
+    if (!s->env.root->live)
+        return true;
+    snprintf(path, sizeof(path), "proc/self/fd/%d", fd);
+    if (rootfs_readlink(s->env.root, path, link, sizeof(link)) <= 0)
+        return false;
+    enum proc_fd_kind kind = proc_fds_parse(link, &id);
+    return vcpu < 0 ? kind == PROC_FD_VM_STATS : kind == PROC_FD_VCPU_STATS && id == vcpu;
+}
+
+/* Reads and checks header, id and descriptors of our copy @fd. 0 or the error that says why not. */
+static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct file *file)
+{
+    struct stats_header header;
+    char raw[STATS_HEADER_SIZE];
+    struct stat st;
+    pid_t tid;
+    int id;
+
+    if (!is_stats_file(s, fd, vcpu))
+        return -EBADF;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    int result = pread_exact(fd, raw, sizeof(raw), 0);
+    if (result == 0)
+        result = parse_stats_header(raw, sizeof(raw), &header);
+    if (result == 0)
+        result = pread_exact(fd, file->id, header.name_size, header.id_offset);
+    if (result == 0)
+        result = parse_stats_id(file->id, header.name_size, &tid, &id);
+    if (result < 0)
+        return result;
+    /* With several VMs in the process this is the one witness whose vCPU it is. */
+    if (id != vcpu || (vm->creator_tid != 0 && tid != vm->creator_tid))
+        return -EBADMSG;
+
+    size_t bytes = header.num_desc * (STATS_DESC_SIZE + (size_t)header.name_size);
+    enum field_scope scope = vcpu < 0 ? FIELD_VM : FIELD_VCPU;
+    void *descs = malloc(bytes);
+    if (descs == NULL)
+        return -ENOMEM;
+    result = pread_exact(fd, descs, bytes, header.desc_offset);
+    if (result < 0) {
+        free(descs);
+        return result;
+    }
+    file->schema = find_schema(s, &header, scope, descs, bytes);
+    if (file->schema != NULL)
+        free(descs);
+    else if ((result = add_schema(s, &header, scope, descs, bytes, &file->schema)) < 0)
+        return result;
+    file->device = st.st_dev;
+    file->inode = st.st_ino;
+    return 0;
+}
+
+static int learn_foreign(struct source *s, int pidfd, const struct vm *vm, int vcpu, int number,
+                         struct file *file)
+{
+    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, pidfd, number);
+
+    file->fd = number;
+    file->schema = NULL;
+    int result = fd < 0 ? fd : learn(s, fd, vm, vcpu, file);
+    if (fd >= 0)
+        close(fd);
+    file->cause = result < 0 ? cause_of(result) : CAUSE_NONE;
+    return result == -ENOMEM ? result : 0;
+}
+
+static bool must_learn(const struct file *file, int number)
+{
+    return file->schema == NULL && file->cause != CAUSE_BAD_STATS && number >= 0;
+}
+
+static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
+{
+    bool any = must_learn(&files->vm, vm->stats_fd);
+    int result = 0;
+
+    for (size_t i = 0; i < files->count && !any; i++)
+        any = must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd);
+    if (!any)
+        return 0;
+    int pidfd = rootfs_pidfd(s->env.root, vm->id.pid);
+    if (pidfd < 0 && s->env.root->live) {
+        files->vm.cause = cause_of(pidfd);
+        for (size_t i = 0; i < files->count; i++)
+            files->vcpus[i].cause = cause_of(pidfd);
+        return 0;
+    }
+    if (must_learn(&files->vm, vm->stats_fd))
+        result = learn_foreign(s, pidfd, vm, -1, vm->stats_fd, &files->vm);
+    for (size_t i = 0; i < files->count && result == 0; i++)
+        if (must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd))
+            result = learn_foreign(s, pidfd, vm, vm->vcpus[i].id, vm->vcpus[i].stats_fd,
+                                   &files->vcpus[i]);
+    if (pidfd >= 0)
+        close(pidfd);
+    return result;
+}
+
+static int statsfd_prepare(struct source *s, const struct vm_list *vms)
+{
+    for (size_t i = 0; i < vms->count; i++) {
+        struct vm *vm = vms->vms[i];
+        struct vm_files *files = vm->source_data[SOURCE_STATSFD];
+        if (files != NULL && (files->version != vm->vcpus_version || files->vm.fd != vm->stats_fd)) {
+            statsfd_forget(s, vm);
+            files = NULL;
+        }
+        if (files == NULL) {
+            files = calloc(1, sizeof(*files));
+            if (files == NULL)
+                return -ENOMEM;
+            vm->source_data[SOURCE_STATSFD] = files;
+            files->vcpus = calloc(vm->vcpu_count ? vm->vcpu_count : 1, sizeof(*files->vcpus));
+            if (files->vcpus == NULL)
+                return -ENOMEM;
+            files->count = vm->vcpu_count;
+            files->version = vm->vcpus_version;
+            files->vm.fd = vm->stats_fd;
+        }
+        int result = prepare_vm(s, vm, files);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void fill(const struct source *s, const struct schema *schema, struct sample *sample,
+                 struct sample_entity *to)
+{
+    for (size_t i = 0; i < schema->slot_count; i++) {
+        const struct slot *slot = &schema->slots[i];
+        size_t f = (size_t)slot->field;
+        if (f >= sample->field_count)
+            continue;
+        to->readings[f] = reading_ok(s->data[slot->data_index], SOURCE_STATSFD);
+        const struct field *field = &s->env.fields->fields[f];
+        if (field_is_hist(field))
+            memcpy(&to->buckets[field->bucket_index], &s->data[slot->data_index],
+                   field->size * sizeof(uint64_t));
+    }
+}
+
+/* Our copy must be the very file that was learnt: same inode, same header, same id. */
+static int read_file(const struct source *s, int fd, const struct file *file)
+{
+    const struct schema *schema = file->schema;
+    char head[HEAD_MAX];
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_dev != file->device || st.st_ino != file->inode)
+        return -EBADF;
+    int result = pread_exact(fd, head, STATS_HEADER_SIZE, 0);
+    if (result == 0 && memcmp(head, &schema->header, STATS_HEADER_SIZE) != 0)
+        return -EBADF;
+    if (result == 0)
+        result = pread_exact(fd, head, schema->header.name_size, schema->header.id_offset);
+    if (result == 0 && memcmp(head, file->id, schema->header.name_size) != 0)
+        return -EBADF;
+    return result < 0 ? result : pread_exact(fd, s->data, schema->data_bytes, schema->header.data_offset);
+}
+
+/* Fields of the scope that this file should have given: why they are missing. */
+static void explain(const struct source *s, struct sample *sample, struct sample_entity *to,
+                    enum field_scope scope, enum reading_cause cause)
+{
+    bool refused = cause == CAUSE_NO_PTRACE || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
+
+    for (size_t f = 0; f < sample->field_count; f++)
+        if (s->env.fields->fields[f].scope == scope && to->readings[f].state != READING_OK)
+            to->readings[f] = reading_missing(refused ? READING_DENIED : READING_ABSENT, cause);
+}
+
+static void read_one(struct source *s, struct sample *sample, const struct vm *vm, int pidfd,
+                     struct file *file, int number, enum reading_cause none_cause,
+                     enum field_scope scope, struct sample_entity *to)
+{
+    if (number < 0) {
+        explain(s, sample, to, scope, none_cause);
+        return;
+    }
+    if (file->schema == NULL) {
+        explain(s, sample, to, scope, file->cause);
+        return;
+    }
+    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, pidfd, number);
+    int result = fd < 0 ? fd : read_file(s, fd, file);
+    to->time_ns[SOURCE_STATSFD] = s->env.now_ns();
+    if (fd >= 0)
+        close(fd);
+    if (result < 0) {
+        explain(s, sample, to, scope, cause_of(result));
+        /* Another file under that number: learn anew at the next tick. */
+        if (result == -EBADF || result == -EBADMSG)
+            *file = (struct file){.fd = number, .cause = CAUSE_GONE};
+        return;
+    }
+    fill(s, file->schema, sample, to);
+}
+
+static void statsfd_read(struct source *s, struct sample *sample)
+{
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *sv = &sample->vms[i];
+        const struct vm *vm = sv->vm;
+        struct vm_files *files = vm->source_data[SOURCE_STATSFD];
+        bool any = vm->stats_fd >= 0;
+        for (size_t k = 0; k < sv->vcpu_count && !any; k++)
+            any = vm->vcpus[k].stats_fd >= 0;
+        int pidfd = any ? rootfs_pidfd(s->env.root, vm->id.pid) : -1;
+        if (any && pidfd < 0 && s->env.root->live) {
+            explain(s, sample, &sv->entity, FIELD_VM, cause_of(pidfd));
+            for (size_t k = 0; k < sv->vcpu_count; k++)
+                explain(s, sample, &sv->vcpus[k].entity, FIELD_VCPU, cause_of(pidfd));
+            continue;
+        }
+        read_one(s, sample, vm, pidfd, &files->vm, vm->stats_fd, vm->stats_fd_cause, FIELD_VM,
+                 &sv->entity);
+        for (size_t k = 0; k < sv->vcpu_count; k++)
+            read_one(s, sample, vm, pidfd, &files->vcpus[k], vm->vcpus[k].stats_fd,
+                     vm->vcpu_fd_cause, FIELD_VCPU, &sv->vcpus[k].entity);
+        if (pidfd >= 0)
+            close(pidfd);
+    }
+}
+
+const struct source_ops source_statsfd = {
+    .id = SOURCE_STATSFD,
+    .open = statsfd_open,
+    .prepare = statsfd_prepare,
+    .read = statsfd_read,
+    .forget = statsfd_forget,
+    .close = statsfd_close,
+};

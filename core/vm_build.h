@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes struct vm from what /proc and debugfs tell of one process. Used by discover only; main thread.
+ */
+#ifndef KVMLENS_CORE_VM_BUILD_H
+#define KVMLENS_CORE_VM_BUILD_H
+
+#include "core/kvm_dirs.h"
+#include "core/proc_fds.h"
+#include "core/rootfs.h"
+#include "core/vm.h"
+
+/* What all VMs of a process share. */
+struct vm_process {
+    pid_t pid;
+    uint64_t start_ticks;
+    const char *vmm;             /* static text */
+    char name[VM_NAME_RAW_MAX];  /* as given */
+};
+
+/* vm_process_read - 0, or a negative errno when the process is gone. */
+int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret);
+
+/* vm_build - a VM without vCPUs and directory. 0 or -ENOMEM; vm_free ends it. */
+int vm_build(const struct vm_process *process, int fd, struct vm **ret);
+
+/* vm_build_set_dir - @dir NULL: it has none, for the reason @cause. */
+void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause);
+
+/* vm_build_set_ram - guest RAM as far as /proc/PID/maps tells it. */
+void vm_build_set_ram(const struct rootfs *root, struct vm *vm);
+
+/*
+ * vm_build_set_vcpus - vCPUs and stats fds.
+ *
+ * @fds: all KVM descriptors of the process. With one VM all are its own. With several nothing in /proc says which vCPU
+ * belongs to which VM: descriptors between two VM fds are taken for the first one's, but only when that
+ * agrees with debugfs (where there is one) and is complete for all VMs of the process; else the stats fds stay unused
+ * and the cause is CAUSE_AMBIGUOUS. 0 or -ENOMEM.
+ */
+int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct proc_fds *fds,
+                       struct vm *vm);
+
+#endif
