@@ -94,6 +94,7 @@ struct field_known {
     enum field_kind kind;
     enum field_unit unit;
     int16_t exponent;
+    uint16_t size;    /* 1, or the buckets of a histogram */
     const char *text; /* what it counts and what a high value means, one plain sentence or two */
 };
 const struct field_known *field_known(const char *name);

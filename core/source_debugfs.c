@@ -160,7 +160,7 @@ static int map_file(struct source *s, struct file *file)
         if (strcmp(f->name, file->name) == 0)
             found = (int)i;
     }
-    if (found < 0 && file->hist)
+    if (found < 0 && file->hist && known == NULL)
         return 0; /* its shape is not known, and debugfs cannot show it */
     if (found < 0) {
         memcpy(field.name, file->name, sizeof(field.name));
@@ -169,6 +169,7 @@ static int map_file(struct source *s, struct file *file)
             field.kind = known->kind;
             field.unit = known->unit;
             field.exponent = known->exponent;
+            field.size = known->size;
         } else if (s->env.root->live && (file->mode & 0222) == 0) {
             field.kind = FIELD_INSTANT;
         } else if (strncmp(file->name, "max_", 4) == 0) {

@@ -230,8 +230,8 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
         result = parse_stats_id(file->id, header.name_size, &tid, &id);
     if (result < 0)
         return result;
-    /* With several VMs in the process this is the one witness whose vCPU it is. */
-    if (id != vcpu || (vm->creator_tid != 0 && tid != vm->creator_tid))
+    /* The thread of a vCPU's id made the vCPU, that of a VM's id the VM, as its debugfs directory says. */
+    if (id != vcpu || (vcpu < 0 && vm->creator_tid != 0 && tid != vm->creator_tid))
         return -EBADMSG;
 
     size_t bytes = header.num_desc * (STATS_DESC_SIZE + (size_t)header.name_size);
