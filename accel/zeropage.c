@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the table of variants and the choice. Holds no kernel but names them all.
+ */
+#include "accel/zeropage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "accel/cpu.h"
+
+const struct zeropage_impl zeropage_impls[] = {
+    {"c", 0, zeropage_c, true, "portable reference"},
+#if defined(__x86_64__)
+    {"sse2", CPU_SSE2, zeropage_sse2, true, "best of the 16-byte variants"},
+    {"sse41", CPU_SSE41, zeropage_sse41, false, "never faster than sse2"},
+    {"avx2", CPU_AVX2, zeropage_avx2, true, "32-byte vectors"},
+    {"avx512", CPU_AVX512, zeropage_avx512, true, "64-byte vectors"},
+#elif defined(__aarch64__)
+    {"neon", CPU_NEON, zeropage_neon, true, "16-byte vectors"},
+#endif
+    {0},
+};
+
+/* Names a user of another architecture may know: told apart from a slip of the finger. */
+static const struct {
+    const char *name;
+    const char *arch;
+} elsewhere[] = {
+#if defined(__x86_64__)
+    {"neon", "arm64"},
+#else
+    {"sse2, sse41, avx2, avx512", "x86-64"},
+#if !defined(__aarch64__)
+    {"neon", "arm64"},
+#endif
+#endif
+};
+
+static bool runnable(const struct zeropage_impl *impl, unsigned flags)
+{
+    return (impl->need & flags) == impl->need;
+}
+
+const struct zeropage_impl *zeropage_pick(unsigned flags)
+{
+    const struct zeropage_impl *best = &zeropage_impls[0];
+    for (const struct zeropage_impl *i = zeropage_impls; i->name != NULL; i++) {
+        if (i->auto_ok && runnable(i, flags))
+            best = i;
+    }
+    return best;
+}
+
+const struct zeropage_impl *zeropage_named(const char *name, unsigned flags)
+{
+    for (const struct zeropage_impl *i = zeropage_impls; i->name != NULL; i++) {
+        if (strcmp(i->name, name) == 0)
+            return runnable(i, flags) ? i : NULL;
+    }
+    return NULL;
+}
+
+/* Why a CPU with @flags cannot run @impl; only asked when it cannot. */
+static const char *blocker(const struct zeropage_impl *impl, unsigned flags)
+{
+    unsigned missing = impl->need & ~flags;
+    if (((missing & CPU_AVX2) && (flags & CPU_AVX2_UNSAVED)) ||
+        ((missing & CPU_AVX512) && (flags & CPU_AVX512_UNSAVED)))
+        return "the OS does not save its registers";
+    return "the CPU lacks it";
+}
+
+/* Where snprintf() may go on writing after @len bytes of a buffer of @size. */
+static char *rest(char *buf, size_t size, size_t len)
+{
+    return len < size ? buf + len : NULL;
+}
+
+size_t zeropage_choices(unsigned flags, char *buf, size_t size)
+{
+    const struct zeropage_impl *best = zeropage_pick(flags);
+    size_t len = 0;
+    if (size > 0)
+        buf[0] = '\0';
+    for (const struct zeropage_impl *i = zeropage_impls; i->name != NULL; i++) {
+        const char *note = i == best             ? "automatic"
+                           : runnable(i, flags) ? NULL
+                                                 : blocker(i, flags);
+        len += (size_t)snprintf(rest(buf, size, len), len < size ? size - len : 0, "%s%s%s%s%s",
+                                len > 0 ? ", " : "", i->name, note ? " (" : "", note ? note : "",
+                                note ? ")" : "");
+    }
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+        len += (size_t)snprintf(rest(buf, size, len), len < size ? size - len : 0,
+                                "; only on %s: %s", elsewhere[i].arch, elsewhere[i].name);
+    return len;
+}
