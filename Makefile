@@ -84,10 +84,14 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------------------------
-testlib := $(call obj,$(call src,tests/lib))
+# An archive: the tests of accel take from it only what needs no higher layer.
+testlib := $(BUILD)/libtests.a
+$(testlib): $(call obj,$(call src,tests/lib))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 define test_rules
 tests_$(1) := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c)))
-$$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(if $(filter accel,$(1)),,$(testlib)) $$(ARCHIVES_$(1))
+$$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(LIBS_test) $$(LINK_$(1))
 endef
