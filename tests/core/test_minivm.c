@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "core/minivm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MIB (1ull << 20)
+
+static bool have_kvm(void)
+{
+    if (access("/dev/kvm", R_OK | W_OK) == 0)
+        return true;
+    print_message("skipped: /dev/kvm cannot be used here: %s\n", strerror(errno));
+    return false;
+}
+
+static struct minivm *start_vm(const struct minivm_config *config)
+{
+    struct minivm *vm;
+    struct error err = {0};
+
+    if (!have_kvm())
+        skip();
+    if (minivm_start(config, &vm, &err) != 0)
+        fail_msg("%s", err.msg);
+    return vm;
+}
+
+/* Value of a counter through the VMM's own stats fd, found by name in the kernel's schema. */
+static uint64_t read_stat(int fd, const char *name)
+{
+    struct kvm_stats_header header;
+    struct {
+        struct kvm_stats_desc desc;
+        char name[256];
+    } d;
+
+    assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
+    size_t stride = sizeof(d.desc) + header.name_size;
+    assert_true(stride <= sizeof(d));
+    for (uint32_t i = 0; i < header.num_desc; i++) {
+        uint64_t value;
+        assert_int_equal(pread(fd, &d, stride, header.desc_offset + i * (off_t)stride), stride);
+        if (strcmp(d.desc.name, name) != 0)
+            continue;
+        assert_int_equal(pread(fd, &value, 8, header.data_offset + (off_t)d.desc.offset), 8);
+        return value;
+    }
+    fail_msg("this kernel has no counter %s", name);
+    return 0;
+}
+
+static const struct minivm_config halted = {.ram_bytes = 64 * MIB,
+                                            .vcpus = 2,
+                                            .keep_vm_stats_fd = true,
+                                            .keep_vcpu_stats_fds = true,
+                                            .program = MINIVM_HALT};
+
+static void halted_guest_has_run_and_its_counters_stand_still(void **state)
+{
+    struct minivm *vm = start_vm(&halted);
+    const struct minivm_info *info = minivm_info(vm);
+    uint64_t before, after = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(info->vcpus[i].tid > 0);
+        if (info->vcpus[i].stats_fd < 0) {
+            print_message("skipped: this kernel has no binary stats\n");
+            minivm_stop(vm);
+            skip();
+        }
+        /* It may still be on its way to the hlt: wait until it has got there. */
+        for (int k = 0; k < 500 && read_stat(info->vcpus[i].stats_fd, "blocking") == 0; k++)
+            poll(NULL, 0, 2);
+        before = read_stat(info->vcpus[i].stats_fd, "exits");
+        poll(NULL, 0, 50);
+        after = read_stat(info->vcpus[i].stats_fd, "exits");
+        assert_true(before > 0);
+        assert_int_equal(before, after);
+    }
+    minivm_stop(vm);
+}
+
+static void busy_guest_has_moving_counters(void **state)
+{
+    struct minivm_config config = halted;
+    (void)state;
+
+    config.program = MINIVM_BUSY;
+    config.wake_hz = 500;
+    struct minivm *vm = start_vm(&config);
+    int fd = minivm_info(vm)->vcpus[1].stats_fd;
+    if (fd < 0) {
+        print_message("skipped: this kernel has no binary stats\n");
+        minivm_stop(vm);
+        skip();
+    }
+    /* Each wake-up makes 8 port accesses and one MMIO write. Where the host emulates guest code,
+     * port accesses are no io_exits; exits they are everywhere. */
+    uint64_t exits = read_stat(fd, "exits"), mmio = read_stat(fd, "mmio_exits");
+    for (int k = 0; k < 500 && read_stat(fd, "mmio_exits") < mmio + 5; k++)
+        poll(NULL, 0, 10);
+    assert_true(read_stat(fd, "mmio_exits") >= mmio + 5);
+    assert_true(read_stat(fd, "exits") >= exits + 4 * 9);
+    minivm_stop(vm);
+}
+
+static void without_stats_fds_none_are_kept(void **state)
+{
+    struct minivm_config config = halted;
+    (void)state;
+
+    config.keep_vm_stats_fd = config.keep_vcpu_stats_fds = false;
+    struct minivm *vm = start_vm(&config);
+    assert_int_equal(minivm_info(vm)->stats_fd, -1);
+    assert_int_equal(minivm_info(vm)->vcpus[0].stats_fd, -1);
+    minivm_stop(vm);
+}
+
+static void several_vms_live_in_one_process_and_leave_no_fd(void **state)
+{
+    struct minivm *vms[3];
+    (void)state;
+
+    if (!have_kvm())
+        skip();
+    int before = dup(0);
+    close(before);
+    for (int i = 0; i < 3; i++)
+        vms[i] = start_vm(&halted);
+    assert_int_not_equal(minivm_info(vms[0])->vm_fd, minivm_info(vms[1])->vm_fd);
+    for (int i = 0; i < 3; i++)
+        minivm_stop(vms[i]);
+    int after = dup(0);
+    close(after);
+    assert_int_equal(before, after);
+}
+
+static void ram_beyond_3_gib_leaves_the_pc_hole_free(void **state)
+{
+    struct minivm_config config = halted;
+    (void)state;
+
+    config.ram_bytes = 5ull << 30;
+    minivm_stop(start_vm(&config));
+}
+
+static void a_config_out_of_bounds_is_refused(void **state)
+{
+    struct minivm_config configs[] = {halted, halted, halted, halted};
+    struct minivm_range outside = {.start = 64 * MIB, .bytes = 4096, .fill = MINIVM_FILL_ZERO};
+    struct minivm *vm;
+    struct error err;
+    (void)state;
+
+    if (!have_kvm())
+        skip();
+    configs[0].vcpus = 0;
+    configs[1].vcpus = MINIVM_VCPUS_MAX + 1;
+    configs[2].ram_bytes = 4096;
+    configs[3].ranges = &outside;
+    configs[3].range_count = 1;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(minivm_start(&configs[i], &vm, &err), -EINVAL);
+}
+
+static size_t resident_pages(const struct minivm_ram *ram)
+{
+    size_t pages = ram->bytes / MINIVM_PAGE_BYTES, count = 0;
+    unsigned char *vec = malloc(pages);
+
+    assert_non_null(vec);
+    assert_int_equal(mincore(ram->base, ram->bytes, vec), 0);
+    for (size_t i = 0; i < pages; i++)
+        count += vec[i] & 1;
+    free(vec);
+    return count;
+}
+
+/* The counts must be those of the memory itself: read every page and look. */
+static void pages_are_counted_as_they_were_written(void **state)
+{
+    static const struct minivm_range ranges[] = {
+        {.start = 0, .bytes = 1 * MIB, .fill = MINIVM_FILL_NONZERO},
+        {.start = 1 * MIB, .bytes = 1 * MIB, .fill = MINIVM_FILL_ZERO},
+        {.start = 2 * MIB, .bytes = 1 * MIB, .fill = MINIVM_FILL_ONE_BYTE, .offset = 4095},
+        {.start = 3 * MIB, .bytes = 1 * MIB, .fill = MINIVM_FILL_READ},
+        {.start = 4 * MIB, .bytes = 2 * MIB, .fill = MINIVM_FILL_MIX},
+        {.start = 0, .bytes = 64 << 10, .fill = MINIVM_FILL_ZERO, .stride = 2},
+    };
+    static const enum minivm_backing kinds[] = {MINIVM_ANON, MINIVM_ANON_THP, MINIVM_MEMFD};
+    static const uint8_t zero[MINIVM_PAGE_BYTES];
+    (void)state;
+
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        struct minivm_ram ram;
+        uint64_t nonzero = 0;
+        assert_int_equal(minivm_ram_map(8 * MIB, kinds[k], &ram, NULL), 0);
+        assert_int_equal(minivm_ram_fill(&ram, ranges, 6, 42, NULL), 0);
+        const struct minivm_pages *p = &ram.pages;
+        assert_int_equal(p->total, 2048);
+        assert_int_equal(p->untouched, 512);
+        assert_int_equal(p->untouched + p->zero_mapped + p->zero_content + p->nonzero, p->total);
+        assert_int_equal(p->zero_mapped, kinds[k] == MINIVM_MEMFD ? 0 : 256);
+        if (kinds[k] == MINIVM_MEMFD)
+            assert_int_equal(resident_pages(&ram), p->total - p->untouched);
+        for (uint64_t i = 0; i < p->total; i++)
+            nonzero += memcmp(ram.base + i * MINIVM_PAGE_BYTES, zero, sizeof(zero)) != 0;
+        assert_int_equal(nonzero, p->nonzero);
+        assert_true(nonzero > 512 && nonzero < 512 + 512);
+        minivm_ram_unmap(&ram);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(halted_guest_has_run_and_its_counters_stand_still),
+        cmocka_unit_test(busy_guest_has_moving_counters),
+        cmocka_unit_test(without_stats_fds_none_are_kept),
+        cmocka_unit_test(several_vms_live_in_one_process_and_leave_no_fd),
+        cmocka_unit_test(ram_beyond_3_gib_leaves_the_pc_hole_free),
+        cmocka_unit_test(a_config_out_of_bounds_is_refused),
+        cmocka_unit_test(pages_are_counted_as_they_were_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
