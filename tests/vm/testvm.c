@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/*
+ * VMs for the end-to-end tests. Makes them, prints one line of JSON that says what they are, and
+ * keeps them until standard input closes. A line "recreate" on standard input ends all VMs, makes
+ * them anew in the same thread, so that the kernel sees the same fd numbers, and prints the line
+ * again.
+ */
+#include "core/minivm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#define VMS_MAX    64
+#define RANGES_MAX 64
+
+static const char usage_text[] =
+    "usage: testvm [OPTION]...\n"
+    "  --vms N           VMs in this process (1)\n"
+    "  --vcpus N         of each (1)\n"
+    "  --ram SIZE        of each, with suffix K, M or G (64M)\n"
+    "  --backing KIND    anon, thp, memfd, hugetlb (anon)\n"
+    "  --stats WHICH     fds kept: none, vm, vcpu, both (both)\n"
+    "  --busy HZ         guests that wake up so often; else they halt\n"
+    "  --fill KIND:START:SIZE[:OFFSET[:STRIDE]]\n"
+    "                    KIND nonzero, onebyte, zero, read or mix; may be repeated\n"
+    "  --seed N          of all pseudo-random content\n"
+    "  --uffd START:SIZE register this part of the RAM with userfaultfd; missing pages are never "
+    "served\n"
+    "  --comm NAME       command name of the process\n";
+
+static const char *const backing_names[] = {"anon", "thp", "memfd", "hugetlb"};
+static const char *const fill_names[] = {"none", "nonzero", "onebyte", "zero", "read", "mix"};
+static const char *const stats_names[] = {"none", "vm", "vcpu", "both"};
+
+struct setup {
+    struct minivm_config config;
+    struct minivm_range ranges[RANGES_MAX];
+    unsigned vms;
+    uint64_t uffd_start, uffd_bytes;
+};
+
+struct bed {
+    struct minivm *vms[VMS_MAX];
+    int uffds[VMS_MAX];
+};
+
+__attribute__((noreturn)) static void usage(const char *what)
+{
+    fprintf(stderr, "testvm: bad %s\n%s", what, usage_text);
+    exit(2);
+}
+
+static uint64_t number(const char *text, char **end)
+{
+    static const char suffixes[] = "KMG";
+
+    errno = 0;
+    uint64_t n = strtoull(text, end, 0);
+    if (*end == text || errno != 0)
+        usage("number");
+    const char *suffix = **end != '\0' ? strchr(suffixes, **end) : NULL;
+    if (suffix != NULL) {
+        n <<= 10 * (suffix - suffixes + 1);
+        (*end)++;
+    }
+    return n;
+}
+
+static uint64_t whole_number(const char *text)
+{
+    char *end;
+    uint64_t n = number(text, &end);
+
+    if (*end != '\0')
+        usage("number");
+    return n;
+}
+
+static unsigned word(const char *text, size_t len, const char *const *words, unsigned count,
+                     const char *what)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (strlen(words[i]) == len && memcmp(words[i], text, len) == 0)
+            return i;
+    usage(what);
+}
+
+/* ":N" repeated, at most @max numbers; returns how many. */
+static size_t numbers(const char *text, uint64_t *ret, size_t max)
+{
+    size_t n = 0;
+
+    while (*text != '\0') {
+        char *end;
+        if (*text != ':' || n == max)
+            usage("range");
+        ret[n++] = number(text + 1, &end);
+        text = end;
+    }
+    return n;
+}
+
+static void parse_fill(struct setup *s, const char *text)
+{
+    uint64_t n[4] = {0};
+    size_t len = strcspn(text, ":");
+
+    if (s->config.range_count == RANGES_MAX || numbers(text + len, n, 4) < 2)
+        usage("range");
+    s->ranges[s->config.range_count++] =
+        (struct minivm_range){.start = n[0],
+                              .bytes = n[1],
+                              .fill = (enum minivm_fill)word(text, len, fill_names, 6, "fill"),
+                              .offset = (uint32_t)n[2],
+                              .stride = (uint32_t)n[3]};
+}
+
+static void parse_uffd(struct setup *s, const char *text)
+{
+    char *end;
+
+    s->uffd_start = number(text, &end);
+    if (*end != ':')
+        usage("range");
+    s->uffd_bytes = whole_number(end + 1);
+}
+
+static void parse(int argc, char **argv, struct setup *s)
+{
+    static const struct option options[] = {
+        {"vms", 1, NULL, 'v'},     {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
+        {"backing", 1, NULL, 'b'}, {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
+        {"fill", 1, NULL, 'f'},    {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
+        {"comm", 1, NULL, 'n'},    {NULL, 0, NULL, 0},
+    };
+    unsigned which;
+    int c;
+
+    s->config = (struct minivm_config){.ram_bytes = 64 << 20, .vcpus = 1, .seed = 1};
+    s->config.keep_vm_stats_fd = s->config.keep_vcpu_stats_fds = true;
+    s->vms = 1;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'v':
+            s->vms = (unsigned)whole_number(optarg);
+            break;
+        case 'c':
+            s->config.vcpus = (unsigned)whole_number(optarg);
+            break;
+        case 'r':
+            s->config.ram_bytes = whole_number(optarg);
+            break;
+        case 'b':
+            s->config.backing =
+                (enum minivm_backing)word(optarg, strlen(optarg), backing_names, 4, "backing");
+            break;
+        case 's':
+            which = word(optarg, strlen(optarg), stats_names, 4, "stats");
+            s->config.keep_vm_stats_fd = which & 1;
+            s->config.keep_vcpu_stats_fds = which & 2;
+            break;
+        case 'h':
+            s->config.program = MINIVM_BUSY;
+            s->config.wake_hz = (unsigned)whole_number(optarg);
+            break;
+        case 'f':
+            parse_fill(s, optarg);
+            break;
+        case 'e':
+            s->config.seed = whole_number(optarg);
+            break;
+        case 'u':
+            parse_uffd(s, optarg);
+            break;
+        case 'n':
+            prctl(PR_SET_NAME, optarg);
+            break;
+        default:
+            usage("option");
+        }
+    }
+    if (optind != argc || s->vms < 1 || s->vms > VMS_MAX)
+        usage("argument");
+    s->config.ranges = s->ranges;
+}
+
+/* As a postcopy target or a lazily restored snapshot: a read of a missing page waits for ever. */
+static int register_uffd(const struct minivm_info *info, const struct setup *s)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register reg = {
+        .range = {.start = (uintptr_t)info->ram + s->uffd_start, .len = s->uffd_bytes},
+        .mode = UFFDIO_REGISTER_MODE_MISSING,
+    };
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &reg) < 0) {
+        fprintf(stderr, "testvm: cannot register with userfaultfd: %s\n", strerror(errno));
+        exit(1);
+    }
+    return fd;
+}
+
+static void start_all(struct bed *bed, const struct setup *s)
+{
+    struct error err;
+
+    for (unsigned i = 0; i < s->vms; i++) {
+        if (minivm_start(&s->config, &bed->vms[i], &err) < 0) {
+            fprintf(stderr, "testvm: %s\n", err.msg);
+            exit(1);
+        }
+        bed->uffds[i] = s->uffd_bytes != 0 ? register_uffd(minivm_info(bed->vms[i]), s) : -1;
+    }
+}
+
+static void stop_all(struct bed *bed, const struct setup *s)
+{
+    for (unsigned i = 0; i < s->vms; i++) {
+        if (bed->uffds[i] >= 0)
+            close(bed->uffds[i]);
+        minivm_stop(bed->vms[i]);
+    }
+}
+
+static json_t *describe(const struct minivm_info *info)
+{
+    const struct minivm_pages *p = &info->pages;
+    json_t *vcpus = json_array();
+
+    for (unsigned i = 0; i < info->vcpu_count; i++)
+        json_array_append_new(
+            vcpus, json_pack("{s:i, s:i, s:i, s:i}", "id", (int)i, "fd", info->vcpus[i].fd,
+                             "stats_fd", info->vcpus[i].stats_fd, "tid", (int)info->vcpus[i].tid));
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "vm_fd",
+                     info->vm_fd, "stats_fd", info->stats_fd, "tid", (int)info->creator_tid,
+                     "ram_start", (json_int_t)(uintptr_t)info->ram, "ram_bytes",
+                     (json_int_t)info->ram_bytes, "vcpus", vcpus, "pages", "total",
+                     (json_int_t)p->total, "untouched", (json_int_t)p->untouched, "zero_mapped",
+                     (json_int_t)p->zero_mapped, "zero_content", (json_int_t)p->zero_content,
+                     "nonzero", (json_int_t)p->nonzero);
+}
+
+static void print_all(const struct bed *bed, const struct setup *s)
+{
+    json_t *vms = json_array();
+
+    for (unsigned i = 0; i < s->vms; i++)
+        json_array_append_new(vms, describe(minivm_info(bed->vms[i])));
+    json_t *all = json_pack("{s:i, s:o}", "pid", (int)getpid(), "vms", vms);
+    if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF ||
+        fflush(stdout) != 0)
+        exit(1);
+    json_decref(all);
+}
+
+int main(int argc, char **argv)
+{
+    struct setup setup = {0};
+    struct bed bed;
+    char line[64];
+
+    parse(argc, argv, &setup);
+    start_all(&bed, &setup);
+    print_all(&bed, &setup);
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        if (strcmp(line, "recreate\n") != 0)
+            usage("command");
+        stop_all(&bed, &setup);
+        start_all(&bed, &setup);
+        print_all(&bed, &setup);
+    }
+    stop_all(&bed, &setup);
+    return 0;
+}
