@@ -2,7 +2,7 @@
 # One non-recursive Makefile. Sources, headers and tests are found by their place in the tree:
 #   accel/*.c core/*.c ui/*.c          the three layers, one static library each
 #   tests/{accel,core,ui}/test_*.c     unit tests; each is linked with its own layer and those below it, never above
-#   tests/lib/*.c                      helpers of the tests
+#   tests/lib/*.c                      helpers of the tests      tests/vm/testvm.c   VMs for the end-to-end tests
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
 #   tests/e2e/test_*.py                whole program, real VMs
 #
@@ -130,6 +130,52 @@ $(fuzz_targets): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/fuzz_main.o $(ARCH
 .PHONY: fuzz-replay
 fuzz-replay: $(fuzz_targets)
 	$(Q)for f in $^; do n=$$(basename $$f); $$f tests/fuzz/corpus/$${n#fuzz_}/* || exit 1; done
+
+# --- whole program -----------------------------------------------------------------------------
+testvm := $(BUILD)/tests/vm/testvm
+$(testvm): $(testvm).o $(ARCHIVES_core)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_ui)
+
+# E2E=NAME runs the tests of tests/e2e/test_NAME.py only.
+.PHONY: e2e
+e2e: all $(testvm)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/e2e/run.py $(E2E)
+
+# --- rules of the tree -------------------------------------------------------------------------
+headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
+.PHONY: check-layers check-headers check-symbols
+check-layers:
+	$(Q)tests/checks/layers
+
+# Each header brings all it needs.
+check-headers:
+	$(Q)for h in $(headers); do \
+	  printf '#include "%s"\n' $$h | \
+	    $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c - || exit 1; done
+
+check-symbols: $(foreach l,$(layers),$(call obj,$(call src,$(l))))
+	$(Q)tests/checks/symbols $^
+
+.PHONY: lint
+lint:
+	$(Q)tests/checks/lint
+
+# --- one command each for a fresh machine ------------------------------------------------------
+# Packages first, then a make of its own: this one has looked for libraries already.
+.PHONY: deps-build deps-check demo check
+deps-build deps-check:
+	$(Q)contrib/install-deps $(@:deps-%=%)
+
+demo: deps-build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)if [ -t 0 ] && [ -t 1 ]; then ./kvmlens --demo; else ./kvmlens --demo -1; fi
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory all check-layers check-headers check-symbols
+	$(Q)$(MAKE) --no-print-directory unit
+	$(Q)$(MAKE) --no-print-directory fuzz-replay
+	$(Q)$(MAKE) --no-print-directory e2e
 
 .PHONY: clean
 clean:
