@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which mappings of a VMM are the RAM of its guest.
+ *
+ * The kernel shows memslots to nobody outside, so the answer is found by rules, the first that fits
+ * wins, and each region carries the rule that chose it:
+ *
+ *   given      the user said so (--ram START-END)
+ *   dontfork   QEMU calls madvise(MADV_DONTFORK) on every RAM block and on nothing else: VmFlags
+ * "dc"
+ *   named      memfd, hugetlbfs or shared memory whose name is known to be a VMM's guest RAM
+ *   shared     the largest shared memfd, hugetlbfs or shm mapping, and others of the same file
+ *   anonymous  the largest private anonymous read-write mapping, and others of like size
+ *
+ * Device memory that a VMM maps for its guest (VFIO BARs) is left out and counted.
+ * Several VMs in one process cannot be told apart: the regions are those of the process.
+ */
+#ifndef KVMLENS_CORE_RAM_H
+#define KVMLENS_CORE_RAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+#include "core/rootfs.h"
+
+#define RAM_REGIONS_MAX 4096 /* KVM allows 32764 memslots; VMMs use a handful of mappings */
+#define RAM_RANGES_MAX 64    /* --ram may be given so often */
+
+enum ram_backing {
+    RAM_ANON,    /* private anonymous, 4 KiB pages or THP */
+    RAM_SHMEM,   /* memfd, /dev/shm, MAP_SHARED|MAP_ANONYMOUS */
+    RAM_HUGETLB, /* hugetlbfs or hugetlb memfd, shared */
+    RAM_FILE,    /* any other file, or a private mapping of one */
+    RAM_BACKING_COUNT
+};
+
+/* Why the content of a region is not read at all. */
+enum ram_skip {
+    RAM_SKIP_NONE,
+    RAM_SKIP_UFFD,      /* registered with userfaultfd: a read may wait for ever */
+    RAM_SKIP_NO_ACCESS, /* PROT_NONE: the kernel refuses foreign reads */
+    RAM_SKIP_DEVICE,    /* VM_IO or VM_PFNMAP (only through --ram) */
+    RAM_SKIP_UNMAPPED,  /* --ram over addresses that are not mapped */
+    RAM_SKIP_COUNT
+};
+
+struct ram_range {
+    uint64_t start, end; /* addresses in the VMM, multiples of 4096, start < end */
+};
+
+struct ram_region {
+    uint64_t start, bytes;   /* within one mapping; multiples of 4096 */
+    uint64_t map_start, map_end; /* that mapping, as its name in /proc/PID/map_files */
+    uint64_t file_offset;    /* of @start in its file */
+    uint64_t inode;          /* 0: anonymous */
+    uint32_t dev_major, dev_minor;
+    uint64_t page_bytes;     /* 4096, or the size of a huge page of hugetlbfs */
+    enum ram_backing backing;
+    bool shared;
+    enum ram_skip skip;
+    const char *rule;        /* static text: why this is taken for guest RAM */
+    char name[64];           /* of the mapping, cleaned; "" when it has none */
+};
+
+struct ram_map {
+    struct ram_region *regions; /* largest first, then ascending address */
+    size_t count;
+    uint64_t bytes;       /* sum */
+    size_t device_count;  /* mappings left out: device memory */
+    size_t alias_count;   /* mappings left out: second view of a file range that is in already */
+    size_t uffd_count;    /* regions with RAM_SKIP_UFFD */
+    bool too_many;        /* RAM_REGIONS_MAX reached: the rest is not in */
+};
+
+/*
+ * ram_find - the guest RAM of a process, through /proc/PID/smaps.
+ *
+ * The kernel walks the page tables for smaps, holding the VMM's mmap lock for reading:
+ * milliseconds per GiB of 4 KiB pages. So once per scan, on a worker thread, never per tick.
+ * @vmm: "qemu", ..., as struct vm has it. @given, @given_count: --ram ranges; 0 = find them.
+ * Returns 0 (no region found is -ENODATA), -ENOENT/-ESRCH process gone, -EACCES/-EPERM, -EFBIG,
+ * -ENOMEM, with a sentence in @err. *@ret ends with ram_map_done.
+ */
+int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
+             size_t given_count, struct ram_map *ret, struct error *err);
+void ram_map_done(struct ram_map *map);
+
+/* ram_select - the pure part of ram_find: @text is smaps (or maps, then rule dontfork cannot
+ * fit). */
+int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,
+               size_t given_count, struct ram_map *ret, struct error *err);
+
+/*
+ * ram_quick_bytes - how much RAM the guest has, from /proc/PID/maps and cmdline only: no page
+ * walk, tens of microseconds. Fit for the sampler; still not needed more than once per some
+ * seconds.
+ *
+ * Of QEMU: the main memory without video memory, firmware and tables: blocks that make up -m
+ * (one, or one per NUMA node), plus every other block of 128 MiB or more (hot-plugged memory).
+ * Of other VMMs: what the rules above take.
+ * @process_vms: VMs in that process. More than one: 0, for nobody can say whose RAM is whose.
+ * Returns bytes; 0 = not known (gone, not allowed, nothing found).
+ */
+uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms);
+
+/*
+ * ram_quick_select - the pure part. @cmdline: arguments, NUL after each; may be NULL.
+ */
+uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline, size_t cmdline_len,
+                          const char *vmm);
+
+/* ram_parse_range - "7f00-8f00", hexadecimal with or without 0x, 4 KiB aligned. 0 or -EINVAL
+ * with a sentence. */
+int ram_parse_range(const char *text, struct ram_range *ret, struct error *err);
+
+/* "anonymous", "shmem", "hugetlbfs", "file" */
+const char *ram_backing_name(enum ram_backing backing);
+const char *ram_skip_text(enum ram_skip skip);           /* "userfaultfd", ...; "" for NONE */
+
+#endif
