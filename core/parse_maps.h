@@ -29,7 +29,7 @@ enum maps_flag {
     MAPS_UFFD_MINOR = 1u << 14,   /* ui */
     MAPS_MIXED = 1u << 15,    /* mm: page frames and pages mixed */
     MAPS_LOCKED = 1u << 16,   /* lo: mlock */
-    MAPS_HAS_VMFLAGS = 1u << 31, /* a VmFlags line was there: a clear flag above means "is not" */
+    MAPS_HAS_VMFLAGS = 1u << 30, /* the line was there: a flag not set means "is not" */
 };
 #define MAPS_UFFD (MAPS_UFFD_MISSING | MAPS_UFFD_WP | MAPS_UFFD_MINOR)
 
