@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+#include "core/ram.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* One mapping of smaps; page size in KiB. */
+#define ANON(range, flags) \
+    range " rw-p 00000000 00:00 0 \nKernelPageSize:        4 kB\nVmFlags: " flags "\n"
+#define NONE(range, flags) \
+    range " ---p 00000000 00:00 0 \nKernelPageSize:        4 kB\nVmFlags: " flags "\n"
+#define FILE_OF(range, perms, offset, inode, name, kib, flags) \
+    range " " perms " " offset " 00:01 " inode "    " name "\nKernelPageSize:     " kib \
+          " kB\nVmFlags: " flags "\n"
+
+#define QEMU_BASE                                                                          \
+    ANON("5000000-6000000", "rd wr ac")                                                    \
+    ANON("7f2a8e800000-7f2a8e801000", "rd wr mr mw me dc ac hg mg")                        \
+    NONE("7f2a8e801000-7f2a8e802000", "mr mw me")                                          \
+    ANON("7f2a8ec00000-7f2a8fc00000", "rd wr mr mw me dc ac hg mg")                        \
+    NONE("7f2a8fc00000-7f2a8fc01000", "mr mw me")                                          \
+    ANON("7f2b14ccd000-7f2b354cd000", "rd wr mr mw me ac") /* larger than the guest */
+
+static const char qemu_anon[] = QEMU_BASE ANON("7f2a8fe00000-7f2a9fe00000", "rd wr dc ac hg");
+
+struct select_case {
+    const char *name, *text, *vmm;
+    size_t count;
+    uint64_t bytes;
+    uint64_t first_start;
+    enum ram_backing backing;
+    enum ram_skip skip;
+    const char *rule; /* part of it */
+    size_t device, alias, uffd;
+};
+
+static const struct select_case select_cases[] = {
+    {"qemu: every dontfork mapping and no other", qemu_anon, "qemu", 3, 272 * MIB + 4096,
+     0x7f2a8fe00000, RAM_ANON, RAM_SKIP_NONE, "dontfork", 0, 0, 0},
+    {"qemu: memfd RAM in, display surface out",
+     QEMU_BASE FILE_OF("7f3000000000-7f3040000000", "rw-s", "00000000", "5",
+                       "/memfd:memory-backend-memfd (deleted)", "4", "rd wr sh dc")
+         FILE_OF("7f4000000000-7f4100000000", "rw-s", "00000000", "6",
+                 "/memfd:displaysurface (deleted)", "4", "rd wr sh"),
+     "qemu", 3, GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_SHMEM, RAM_SKIP_NONE, "dontfork", 0, 0, 0},
+    {"qemu: hugetlbfs",
+     QEMU_BASE FILE_OF("7f3000000000-7f3040000000", "rw-s", "00000000", "5",
+                       "/dev/hugepages/qemu_back_mem.x (deleted)", "2048", "rd wr sh ht dc"),
+     "qemu", 3, GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_HUGETLB, RAM_SKIP_NONE, "dontfork", 0, 0,
+     0},
+    {"qemu: VFIO BAR is device memory, counted but not in",
+     QEMU_BASE FILE_OF("7f3000000000-7f3400000000", "rw-s", "00000000", "5",
+                       "anon_inode:[vfio-device]", "4", "rd wr sh io pf dc"),
+     "qemu", 2, 16 * MIB + 4096, 0x7f2a8ec00000, RAM_ANON, RAM_SKIP_NONE, "dontfork", 1, 0, 0},
+    {"qemu: userfaultfd range is in, but not to be read",
+     QEMU_BASE ANON("7f3000000000-7f3040000000", "rd wr dc um"), "qemu", 3,
+     GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_ANON, RAM_SKIP_UFFD, "dontfork", 0, 0, 1},
+    {"qemu: PROT_NONE block is in, but not to be read",
+     QEMU_BASE NONE("7f3000000000-7f3040000000", "dc"), "qemu", 3, GIB + 16 * MIB + 4096,
+     0x7f3000000000, RAM_ANON, RAM_SKIP_NO_ACCESS, "dontfork", 0, 0, 0},
+    {"the same file mapped twice counts once",
+     FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4", "sh")
+         FILE_OF("30000000-40000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
+                 "sh") ANON("7f00000000-8f00000000", "rd wr"),
+     "crosvm", 1, 256 * MIB, 0x10000000, RAM_SHMEM, RAM_SKIP_NONE, "crosvm", 0, 1, 0},
+    {"two parts of one file are two regions",
+     FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:ch_ram (deleted)", "4", "sh")
+         FILE_OF("30000000-40000000", "rw-s", "10000000", "5", "/memfd:ch_ram (deleted)", "4", "sh"),
+     "cloud-hypervisor", 2, 512 * MIB, 0x10000000, RAM_SHMEM, RAM_SKIP_NONE, "cloud", 0, 0, 0},
+    {"unknown VMM: largest shared memory",
+     ANON("10000000-11000000", "rd wr") FILE_OF("30000000-40000000", "rw-s", "00000000", "5",
+                                               "/dev/shm/x", "4", "rd wr sh"),
+     "other", 1, 256 * MIB, 0x30000000, RAM_SHMEM, RAM_SKIP_NONE, "shared", 0, 0, 0},
+    {"unknown VMM: anonymous mappings of like size, not the heap",
+     "10000000-f0000000 rw-p 00000000 00:00 0    [heap]\nVmFlags: rd wr\n" ANON(
+         "100000000-1d0000000", "rd wr") ANON("200000000-204000000", "rd wr")
+         ANON("300000000-350000000", "rd wr"),
+     "firecracker", 2, 0x120000000, 0x100000000, RAM_ANON, RAM_SKIP_NONE, "anonymous", 0, 0, 0},
+    {"a small dontfork buffer of another program is not its RAM",
+     ANON("100000000-1d0000000", "rd wr") ANON("200000000-200001000", "rd wr dc"), "other", 1,
+     0xd0000000, 0x100000000, RAM_ANON, RAM_SKIP_NONE, "anonymous", 0, 0, 0},
+};
+
+static void the_right_mappings_are_guest_ram(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(select_cases); i++) {
+        const struct select_case *c = &select_cases[i];
+        struct ram_map map;
+        struct error err = {0};
+        print_message("  %s\n", c->name);
+        assert_int_equal(ram_select(c->text, strlen(c->text), c->vmm, NULL, 0, &map, &err), 0);
+        assert_int_equal(map.count, c->count);
+        assert_int_equal(map.bytes, c->bytes);
+        assert_int_equal(map.regions[0].start, c->first_start);
+        assert_int_equal(map.regions[0].backing, c->backing);
+        assert_int_equal(map.regions[0].skip, c->skip);
+        assert_non_null(strstr(map.regions[0].rule, c->rule));
+        assert_int_equal(map.device_count, c->device);
+        assert_int_equal(map.alias_count, c->alias);
+        assert_int_equal(map.uffd_count, c->uffd);
+        ram_map_done(&map);
+    }
+}
+
+static void no_mapping_that_fits_is_no_data(void **state)
+{
+    static const char text[] = "10000000-f0000000 r-xp 00000000 00:01 9    /bin/x\nVmFlags: rd ex\n";
+    struct ram_map map;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ram_select(text, strlen(text), "other", NULL, 0, &map, &err), -ENODATA);
+    assert_non_null(strstr(err.msg, "--ram"));
+    assert_int_equal(ram_select("", 0, "qemu", NULL, 0, &map, &err), -ENODATA);
+    assert_int_equal(ram_select("junk", 4, "qemu", NULL, 0, &map, &err), -EBADMSG);
+}
+
+static void given_range_is_cut_to_mappings_and_gaps(void **state)
+{
+    static const char text[] = ANON("10000-30000", "rd wr") NONE("30000-40000", "")
+        FILE_OF("50000-90000", "r--s", "00002000", "5", "/x", "4", "rd sh");
+    static const struct ram_range given[] = {{0x20000, 0x60000}};
+    struct ram_map map;
+
+    (void)state;
+    assert_int_equal(ram_select(text, strlen(text), "qemu", given, 1, &map, NULL), 0);
+    assert_int_equal(map.count, 4);
+    assert_int_equal(map.bytes, 0x40000);
+    static const struct { uint64_t start; enum ram_skip skip; } want[] = {
+        {0x20000, RAM_SKIP_NONE}, {0x30000, RAM_SKIP_NO_ACCESS}, {0x40000, RAM_SKIP_UNMAPPED},
+        {0x50000, RAM_SKIP_NONE}};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(map.regions[i].start, want[i].start);
+        assert_int_equal(map.regions[i].bytes, 0x10000);
+        assert_int_equal(map.regions[i].skip, want[i].skip);
+        assert_string_equal(map.regions[i].rule, "given with --ram");
+    }
+    assert_int_equal(map.regions[3].file_offset, 0x2000);
+    ram_map_done(&map);
+}
+
+static void given_ranges_must_not_overlap(void **state)
+{
+    static const struct ram_range given[] = {{0x1000, 0x3000}, {0x2000, 0x4000}};
+    struct ram_map map;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ram_select(qemu_anon, strlen(qemu_anon), "qemu", given, 2, &map, &err), -EINVAL);
+    assert_non_null(strstr(err.msg, "overlap"));
+}
+
+static void ranges_are_parsed_strictly(void **state)
+{
+    static const char *const bad[] = {"", "-", "1000", "1000-", "-1000", "1000-1000", "2000-1000",
+                                      "1001-2000", "1000-2001", "1000-2000x", "1000--2000",
+                                      "1000-+2000", "g000-h000", "1000-fffffffffffffffff000"};
+    struct ram_range range;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(ram_parse_range(bad[i], &range, &err), -EINVAL);
+    assert_int_equal(ram_parse_range("7f0000000000-0x7f0000001000", &range, &err), 0);
+    assert_int_equal(range.start, 0x7f0000000000);
+    assert_int_equal(range.end, 0x7f0000001000);
+}
+
+/* maps of QEMU: blocks with their guard page, beside a thread stack and a malloc arena. */
+#define BLOCK(range, guard) range " rw-p 00000000 00:00 0 \n" guard " ---p 00000000 00:00 0 \n"
+#define VIDEO BLOCK("7f2a8ec00000-7f2a8fc00000", "7f2a8fc00000-7f2a8fc01000")
+#define STACK "7f2b14ccc000-7f2b14ccd000 ---p 00000000 00:00 0 \n" \
+              "7f2b14ccd000-7f2b354cd000 rw-p 00000000 00:00 0 \n"
+#define G16 BLOCK("7f2000000000-7f2400000000", "7f2400000000-7f2400001000")
+#define G1A BLOCK("7f2000000000-7f2040000000", "7f2040000000-7f2040001000")
+#define G1B BLOCK("7f2100000000-7f2140000000", "7f2140000000-7f2140001000")
+#define MEMFD4 "7f1fffff3000-7f20ffff3000 rw-s 00000000 00:01 99  /memfd:memory-backend-memfd (deleted)\n" \
+               "7f20ffff3000-7f20ffff4000 ---p 00000000 00:00 0 \n"
+
+#define ARGS(text) (text), sizeof(text)
+
+struct quick_case {
+    const char *name, *maps, *cmdline;
+    size_t cmdline_len;
+    uint64_t bytes;
+};
+
+static const struct quick_case quick_cases[] = {
+    {"-m 16G", G16 VIDEO STACK, ARGS("qemu\0-m\0" "16G\0-smp\0" "2"), 16 * GIB},
+    {"-m in MiB, without a suffix", G16 VIDEO STACK, ARGS("qemu\0-m\0" "16384"), 16 * GIB},
+    {"-m with options", G16 VIDEO STACK, ARGS("qemu\0-m\0size=16g,slots=2,maxmem=32G"), 16 * GIB},
+    {"no command line: the largest block", G16 VIDEO STACK, NULL, 0, 16 * GIB},
+    {"no -m: the largest block", G16 VIDEO STACK, ARGS("qemu\0-smp\0" "2"), 16 * GIB},
+    {"two NUMA nodes", G1A G1B VIDEO STACK, ARGS("qemu\0-m\0" "2G"), 2 * GIB},
+    {"one plugged in", G1A G1B VIDEO STACK, ARGS("qemu\0-m\0" "1G"), 2 * GIB},
+    {"-m of an odd size, rounded up by the backend", G1A VIDEO STACK, ARGS("qemu\0-m\0" "1047555k"),
+     1047555 * 1024ull},
+    {"small guest, larger video memory", VIDEO STACK, ARGS("qemu\0-m\0" "8"), 8 * MIB},
+    {"memfd that does not begin at a huge page", MEMFD4 VIDEO STACK, ARGS("qemu\0-m\0" "4G"), 4 * GIB},
+    {"the last -m wins", G16 VIDEO, ARGS("qemu\0-m\0" "1G\0-m\0" "16G"), 16 * GIB},
+    {"-m without a value is not read past the end", G16 VIDEO, ARGS("qemu\0-m"), 16 * GIB},
+    {"nonsense after -m", G16 VIDEO, ARGS("qemu\0-m\0huge"), 16 * GIB},
+};
+
+static void quick_figure_is_main_memory_without_video_and_firmware(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(quick_cases); i++) {
+        const struct quick_case *c = &quick_cases[i];
+        print_message("  %s\n", c->name);
+        assert_int_equal(ram_quick_select(c->maps, strlen(c->maps), c->cmdline, c->cmdline_len, "qemu"),
+                         c->bytes);
+    }
+}
+
+static void quick_figure_of_other_vmms_follows_the_rules(void **state)
+{
+    static const char text[] =
+        "10000000-20000000 rw-s 00000000 00:01 5    /memfd:ch_ram (deleted)\n"
+        "30000000-40000000 rw-s 10000000 00:01 5    /memfd:ch_ram (deleted)\n"
+        "7f0000000000-7f0100000000 rw-s 00000000 00:0e 9    anon_inode:[vfio-device]\n";
+
+    (void)state;
+    assert_int_equal(ram_quick_select(text, strlen(text), NULL, 0, "cloud-hypervisor"), 512 * MIB);
+    assert_int_equal(ram_quick_select("", 0, NULL, 0, "other"), 0);
+    assert_int_equal(ram_quick_select("", 0, NULL, 0, "qemu"), 0);
+}
+
+static void several_vms_in_one_process_have_no_quick_figure(void **state)
+{
+    struct rootfs root;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(ram_quick_bytes(&root, 1, "other", 2), 0);
+    rootfs_close(&root);
+}
+
+static void process_that_is_gone_is_said_so(void **state)
+{
+    struct rootfs root;
+    struct ram_map map;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, &map, &err), -ESRCH);
+    assert_non_null(strstr(err.msg, "has ended"));
+    assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1), 0);
+    rootfs_close(&root);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_right_mappings_are_guest_ram),
+        cmocka_unit_test(no_mapping_that_fits_is_no_data),
+        cmocka_unit_test(given_range_is_cut_to_mappings_and_gaps),
+        cmocka_unit_test(given_ranges_must_not_overlap),
+        cmocka_unit_test(ranges_are_parsed_strictly),
+        cmocka_unit_test(quick_figure_is_main_memory_without_video_and_firmware),
+        cmocka_unit_test(quick_figure_of_other_vmms_follows_the_rules),
+        cmocka_unit_test(several_vms_in_one_process_have_no_quick_figure),
+        cmocka_unit_test(process_that_is_gone_is_said_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
