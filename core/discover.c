@@ -9,12 +9,14 @@
 
 #include "core/kvm_dirs.h"
 #include "core/proc_fds.h"
-#include "core/text.h"
+#include "core/ram.h"
 #include "core/vcpu_threads.h"
 #include "core/vm_build.h"
 
 #define LOOK_AGAIN_TICKS 32   /* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
 #define YOUNG_LOOKS 4         /* looks in a row at a process that appeared while we watch */
+#define RAM_AGAIN_TICKS 64    /* memory can be plugged in */
+#define RAM_LOOKUPS_PER_TICK 64
 #define BUSY_FDS 4096         /* above, a changing number of descriptors alone is no reason to look */
 
 /* What is remembered of a process from tick to tick. */
@@ -253,7 +255,6 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
         }
         vm->fds_cause = cause;
         vm_build_set_dir(vm, dir_of(d, p->pid, vm->id.fd), dir_cause(d));
-        vm_build_set_ram(d->root, vm);
         result = vm_build_set_vcpus(d->root, d->host->debugfs, &fds, vm);
         p->vm_count++;
     }
@@ -404,15 +405,33 @@ static void forget_dead(struct discover *d, discover_forget_fn *forget, void *us
     }
 }
 
-/* Threads get known late: vcpuN/pid is 0 until the vCPU has run, and VMMs name theirs some time after the start. */
-static void find_threads(struct discover *d)
+static bool is_alone(const struct discover *d, size_t i)
 {
+    pid_t pid = d->vms[i]->id.pid;
+
+    return (i == 0 || d->vms[i - 1]->id.pid != pid) &&
+           (i + 1 == d->vm_count || d->vms[i + 1]->id.pid != pid);
+}
+
+/*
+ * What gets known late or costs more than a look: threads, since vcpuN/pid is 0 until the vCPU has run and VMMs
+ * name theirs some time after the start; the size of the RAM, a few VMs per tick, so that no tick gets long.
+ */
+static void find_details(struct discover *d)
+{
+    size_t ram_lookups = 0;
+
     for (size_t i = 0; i < d->vm_count; i++) {
         struct vm *vm = d->vms[i];
-        bool alone = (i == 0 || d->vms[i - 1]->id.pid != vm->id.pid) &&
-                     (i + 1 == d->vm_count || d->vms[i + 1]->id.pid != vm->id.pid);
-        if (d->tick - vm->first_tick < 8 || (d->tick + (uint64_t)vm->id.pid) % 8 == 0)
-            vcpu_threads_find(d->root, d->host->debugfs, alone, vm);
+        uint64_t age = d->tick - vm->first_tick;
+        if (age < 8 || (d->tick + (uint64_t)vm->id.pid) % 8 == 0)
+            vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), vm);
+        bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
+                       (vm->ram_bytes == 0 && age < 8);
+        if (ram_due && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
+            vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2);
+            vm->ram_tick = d->tick;
+        }
     }
 }
 
@@ -451,7 +470,7 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
     for (size_t i = 0; i < d->vm_count; i++)
         if (d->vms[i]->first_tick == 0)
             d->vms[i]->first_tick = d->tick;
-    find_threads(d);
+    find_details(d);
     d->list = (struct vm_list){.vms = d->vms, .count = d->vm_count};
     return 0;
 }

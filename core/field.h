@@ -99,4 +99,8 @@ struct field_known {
 };
 const struct field_known *field_known(const char *name);
 
+/* field_known_at - the whole table, ascending by name; @i below field_known_count(). */
+size_t field_known_count(void);
+const struct field_known *field_known_at(size_t i);
+
 #endif

@@ -167,3 +167,13 @@ const struct field_known *field_known(const char *name)
 {
     return bsearch(name, known, sizeof(known) / sizeof(known[0]), sizeof(known[0]), compare);
 }
+
+size_t field_known_count(void)
+{
+    return sizeof(known) / sizeof(known[0]);
+}
+
+const struct field_known *field_known_at(size_t i)
+{
+    return &known[i];
+}

@@ -38,7 +38,8 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 {
     int fd;
 
-    flags |= O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    /* A saved tree may hold FIFOs. openat2 refuses flags that mean nothing beside O_PATH. */
+    flags |= O_CLOEXEC | (flags & O_PATH ? 0 : O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (root->live) {
         fd = openat(root->fd, path, flags);
     } else {

@@ -46,7 +46,8 @@ struct vm {
     enum reading_cause stats_fd_cause;
     enum reading_cause vcpu_fd_cause; /* why vCPUs have no stats_fd */
     uint64_t first_tick;     /* of discovery, 1 = the first; 0 = just found */
-    uint64_t ram_bytes;      /* guest RAM mapped by the VMM; 0 = not known */
+    uint64_t ram_tick;       /* of discovery: when ram_bytes was looked up; 0 = not yet */
+    uint64_t ram_bytes;      /* guest RAM, see ram_quick_bytes; 0 = not known */
     struct vm_vcpu *vcpus;   /* ascending id */
     size_t vcpu_count;
     unsigned vcpus_version;  /* counts up when vcpus is replaced: what sources keep per vCPU is void then */

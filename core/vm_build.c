@@ -82,12 +82,6 @@ void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cau
     vm->creator_tid = dir->tid;
 }
 
-void vm_build_set_ram(const struct rootfs *root, struct vm *vm)
-{
-    (void)root;
-    (void)vm;
-}
-
 /* --- vCPUs -------------------------------------------------------------------------------------- */
 
 static int compare_vcpu(const void *a, const void *b)

@@ -27,9 +27,6 @@ int vm_build(const struct vm_process *process, int fd, struct vm **ret);
 /* vm_build_set_dir - @dir NULL: it has none, for the reason @cause. */
 void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause);
 
-/* vm_build_set_ram - guest RAM as far as /proc/PID/maps tells it. */
-void vm_build_set_ram(const struct rootfs *root, struct vm *vm);
-
 /*
  * vm_build_set_vcpus - vCPUs and stats fds.
  *

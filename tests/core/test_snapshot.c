@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "core/snapshot.h"
+
+enum { EXITS, BLOCKING, HIST, PAGES, FIELDS };
+
+/* Two VMs, the first with two vCPUs; a table of four fields. */
+struct world {
+    struct field_table fields;
+    struct vm vms[2];
+    struct vm_vcpu vcpus[2];
+    struct vm *list[2];
+    struct vm_list vm_list;
+    struct host host;
+};
+
+static struct sample *sample_at(struct world *w, uint64_t ns)
+{
+    struct sample *s;
+    assert_int_equal(sample_new(&w->vm_list, &w->fields, &s), 0);
+    s->start_ns = ns;
+    return s;
+}
+
+static void set_vcpu(struct sample *s, size_t vcpu, uint64_t ns, uint64_t exits, uint64_t cpu_ns)
+{
+    struct sample_vcpu *v = &s->vms[0].vcpus[vcpu];
+    v->entity.time_ns[SOURCE_STATSFD] = ns;
+    v->entity.time_ns[SOURCE_PROC] = ns;
+    v->entity.readings[EXITS] = reading_ok(exits, SOURCE_STATSFD);
+    v->entity.readings[BLOCKING] = reading_ok(1, SOURCE_STATSFD);
+    v->entity.readings[HIST] = reading_ok(0, SOURCE_STATSFD);
+    v->entity.buckets[0] = exits;
+    v->entity.buckets[1] = 1;
+    v->gauges[VCPU_CPU_NS] = reading_ok(cpu_ns, SOURCE_PROC);
+    v->gauges[VCPU_WAIT_NS] = reading_ok(cpu_ns / 2, SOURCE_PROC);
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    memset(&w, 0, sizeof(w));
+    const struct field fields[FIELDS] = {
+        [EXITS] = {"exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 10, 0, 1, 0, 0},
+        [BLOCKING] = {"blocking", FIELD_VCPU, FIELD_INSTANT, FIELD_BOOLEAN, 10, 0, 1, 0, 0},
+        [HIST] = {"hist", FIELD_VCPU, FIELD_LOG_HIST, FIELD_SECONDS, 10, -9, 2, 0, 0},
+        [PAGES] = {"pages_4k", FIELD_VM, FIELD_INSTANT, FIELD_NONE, 10, 0, 1, 0, 0},
+    };
+    for (int i = 0; i < FIELDS; i++)
+        assert_int_equal(field_table_add(&w.fields, &fields[i]), i);
+    for (int i = 0; i < 2; i++) {
+        w.vms[i].id = (struct vm_id){100 + i, 5000, 9};
+        w.vms[i].vmm = "qemu";
+        w.vms[i].name = (char *)(i ? "b" : "a");
+        w.vms[i].name_raw = w.vms[i].name;
+        w.vms[i].ram_bytes = 1u << 30;
+        w.list[i] = &w.vms[i];
+    }
+    w.vcpus[0] = (struct vm_vcpu){0, 101, 5};
+    w.vcpus[1] = (struct vm_vcpu){1, 102, 6};
+    w.vms[0].vcpus = w.vcpus;
+    w.vms[0].vcpu_count = 2;
+    w.vm_list = (struct vm_list){w.list, 2};
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    field_table_done(&w->fields);
+    return 0;
+}
+
+static void the_first_tick_has_no_rates_and_no_zeros(void **state)
+{
+    struct world *w = *state;
+    struct sample *s = sample_at(w, 1000);
+    set_vcpu(s, 0, 1000, 10, 0);
+    set_vcpu(s, 1, 1000, 20, 0);
+    sample_add_vcpu_sums(s, &w->fields);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+
+    assert_true(n->interval_s == 0);
+    struct snapshot_value v = snapshot_vm_value(n, &n->vms[0], "exits");
+    assert_int_equal(v.reading.state, READING_OK);
+    assert_int_equal(v.reading.raw, 30);
+    assert_int_equal(v.rate.state, READING_WARMUP);
+    assert_int_equal(n->vms[0].cpu_ratio.state, READING_ABSENT); /* never read */
+    assert_int_equal(n->vms[0].vcpus[0].cpu_ratio.state, READING_WARMUP);
+    assert_int_equal(snapshot_vm_value(n, &n->vms[1], "exits").reading.state, READING_ABSENT);
+    assert_int_equal(snapshot_vm_value(n, &n->vms[0], "nonsense").reading.state, READING_ABSENT);
+    snapshot_free(n);
+    sample_free(s);
+}
+
+static void rates_use_the_times_next_to_the_reads(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0), *b = sample_at(w, 1000000000);
+    set_vcpu(a, 0, 100, 1000, 0);
+    set_vcpu(a, 1, 100, 0, 0);
+    /* Read half a second later than the tick began: 500 in 1.5 s. */
+    set_vcpu(b, 0, 1500000100, 1500, 750000000);
+    set_vcpu(b, 1, 1500000100, 0, 0);
+    sample_add_vcpu_sums(a, &w->fields);
+    sample_add_vcpu_sums(b, &w->fields);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 20000000);
+
+    assert_true(n->interval_s == 1.0);
+    assert_true(n->self_cpu_ratio == 0.02);
+    struct snapshot_value v = snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits");
+    assert_int_equal(v.rate.state, READING_OK);
+    assert_true(v.rate.value > 333.3 && v.rate.value < 333.4);
+    v = snapshot_vm_value(n, &n->vms[0], "exits");
+    assert_true(v.rate.value > 333.3 && v.rate.value < 333.4);
+    /* A gauge and a histogram have no rate. */
+    assert_int_equal(snapshot_vm_value(n, &n->vms[0], "blocking").rate.state, READING_ABSENT);
+    assert_int_equal(snapshot_vm_value(n, &n->vms[0], "blocking").reading.raw, 2);
+    assert_int_equal(snapshot_vm_value(n, &n->vms[0], "hist").rate.state, READING_ABSENT);
+    assert_int_equal(n->vms[0].buckets[0], 1500);
+    assert_int_equal(n->vms[0].buckets[1], 2);
+    assert_true(n->vms[0].vcpus[0].cpu_ratio.value > 0.499 &&
+                n->vms[0].vcpus[0].cpu_ratio.value < 0.501);
+    assert_int_equal(n->vms[0].wait_ratio.state, READING_OK);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void a_counter_that_fell_is_a_reset_and_no_huge_rate(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0), *b = sample_at(w, 1000000000);
+    set_vcpu(a, 0, 100, 1000, 0);
+    set_vcpu(b, 0, 1000000100, 10, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot_value v = snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits");
+
+    assert_int_equal(v.reading.raw, 10);
+    assert_int_equal(v.rate.state, READING_RESET);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void a_change_of_source_gives_no_rate(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0), *b = sample_at(w, 1000000000);
+    set_vcpu(a, 0, 100, 10, 0);
+    set_vcpu(b, 0, 1000000100, 1000000, 0);
+    b->vms[0].vcpus[0].entity.readings[EXITS].source = SOURCE_DEBUGFS;
+    b->vms[0].vcpus[0].entity.time_ns[SOURCE_DEBUGFS] = 1000000100;
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+
+    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_WARMUP);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void a_reused_pid_is_another_vm(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0);
+    w->vms[0].id.start_ticks = 6000;
+    struct sample *b = sample_at(w, 1000000000);
+    set_vcpu(a, 0, 100, 10, 0);
+    set_vcpu(b, 0, 1000000100, 20, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+
+    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_WARMUP);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void a_vcpu_whose_thread_changed_has_no_cpu_share_yet(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0);
+    w->vcpus[0].tid = 999;
+    struct sample *b = sample_at(w, 1000000000);
+    set_vcpu(a, 0, 100, 10, 500000000);
+    set_vcpu(b, 0, 1000000100, 20, 600000000);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+
+    assert_int_equal(n->vms[0].vcpus[0].cpu_ratio.state, READING_WARMUP);
+    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_OK);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void a_sum_needs_every_vcpu(void **state)
+{
+    struct world *w = *state;
+    struct sample *s = sample_at(w, 0);
+    set_vcpu(s, 0, 100, 10, 0);
+    s->vms[0].vcpus[1].entity.readings[EXITS] = reading_missing(READING_DENIED, CAUSE_NO_PTRACE);
+    sample_add_vcpu_sums(s, &w->fields);
+
+    assert_int_equal(s->vms[0].entity.readings[EXITS].state, READING_ABSENT);
+    assert_int_equal(s->vms[0].entity.buckets[0], 0);
+    sample_free(s);
+}
+
+static void a_vm_that_died_in_the_tick_is_left_out(void **state)
+{
+    struct world *w = *state;
+    struct sample *s = sample_at(w, 0);
+    s->vms[0].gone = true;
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+
+    assert_int_equal(n->vm_count, 1);
+    assert_int_equal(n->vms[0].id.pid, 101);
+    assert_null(snapshot_find(n, &w->vms[0].id));
+    assert_ptr_equal(snapshot_find(n, &w->vms[1].id), &n->vms[0]);
+    snapshot_free(n);
+    sample_free(s);
+}
+
+static void a_field_that_came_later_has_no_rate_yet(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0);
+    struct field later = {"later", FIELD_VM, FIELD_CUMULATIVE, FIELD_NONE, 10, 0, 1, 0, 0};
+    int f = field_table_add(&w->fields, &later);
+    struct sample *b = sample_at(w, 1000000000);
+    b->vms[0].entity.readings[f] = reading_ok(5, SOURCE_DEBUGFS);
+    b->vms[0].entity.time_ns[SOURCE_DEBUGFS] = 1000000000;
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+
+    assert_int_equal(n->vms[0].values[f].rate.state, READING_WARMUP);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+static void totals_count_from_the_base(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0), *b = sample_at(w, 1000000000);
+    a->vms[0].entity.readings[EXITS] = reading_ok(1000, SOURCE_DEBUGFS);
+    b->vms[0].entity.readings[EXITS] = reading_ok(1300, SOURCE_DEBUGFS);
+    b->vms[1].entity.readings[EXITS] = reading_ok(7, SOURCE_DEBUGFS);
+    b->vms[0].entity.readings[PAGES] = reading_ok(50, SOURCE_DEBUGFS);
+    a->vms[0].entity.readings[PAGES] = reading_ok(40, SOURCE_DEBUGFS);
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+
+    assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 300);
+    assert_int_equal(snapshot_total(NULL, n, &n->vms[0], EXITS).raw, 1300);
+    assert_int_equal(snapshot_total(base, n, &n->vms[1], EXITS).raw, 7);
+    assert_int_equal(snapshot_total(base, n, &n->vms[0], PAGES).raw, 50);
+    /* Cleared since: what was counted after the clearing. */
+    assert_int_equal(snapshot_total(n, base, &base->vms[0], EXITS).raw, 1000);
+    snapshot_free(base);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_tick_has_no_rates_and_no_zeros),
+        TEST(rates_use_the_times_next_to_the_reads),
+        TEST(a_counter_that_fell_is_a_reset_and_no_huge_rate),
+        TEST(a_change_of_source_gives_no_rate),
+        TEST(a_reused_pid_is_another_vm),
+        TEST(a_vcpu_whose_thread_changed_has_no_cpu_share_yet),
+        TEST(a_sum_needs_every_vcpu),
+        TEST(a_vm_that_died_in_the_tick_is_left_out),
+        TEST(a_field_that_came_later_has_no_rate_yet),
+        TEST(totals_count_from_the_base),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
