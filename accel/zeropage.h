@@ -33,19 +33,22 @@ struct zeropage_impl {
     const char *name;
     unsigned need; /* flags of accel/cpu.h, all of which must be there */
     zeropage_fn *fn;
-    bool auto_ok;    /* may be chosen unasked */
-    const char *why; /* one line: what the measurement said, and so why auto_ok is what it is */
+    bool auto_ok;    /* may be chosen unasked ... */
+    unsigned unless; /* ... but not on a CPU that has one of these flags */
+    const char
+        *why; /* what the measurement said, and so why the two fields above are what they are */
 };
 
 /* Worst to best; [0] is the portable reference, which runs everywhere; an entry whose name is NULL
  * ends it. Holds only what this build's architecture can have. */
 extern const struct zeropage_impl zeropage_impls[];
 
-/* zeropage_pick - the best variant for a CPU with @flags that may be chosen unasked. Pure, never NULL. */
+/* zeropage_pick - the best variant for a CPU with @flags that may be chosen unasked: the last of
+ * the table that can run, is auto_ok, and has no flag of its `unless`. Pure, never NULL. */
 const struct zeropage_impl *zeropage_pick(unsigned flags);
 
-/* zeropage_named - the variant called @name, auto_ok or not; NULL when there is none of that name in
- * this build, or when a CPU with @flags cannot run it. Pure. */
+/* zeropage_named - the variant called @name, auto_ok or not; NULL when there is none of that name
+ * in this build, or when a CPU with @flags cannot run it. Pure. */
 const struct zeropage_impl *zeropage_named(const char *name, unsigned flags);
 
 /*

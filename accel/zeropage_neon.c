@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* 16-byte vectors of arm64, 128 bytes per test. */
+/*
+ * 16-byte vectors of arm64.
+ */
 #include "accel/zeropage.h"
 
 #if defined(__aarch64__)
@@ -7,36 +9,71 @@
 
 #include "accel/zeropage_loop.h"
 
-/* The OR of the 64 bytes at @p. */
-static inline uint8x16_t or64(const uint8_t *p)
+/* Two running ORs, so that neither waits for the other. */
+struct ors {
+    uint8x16_t a, b;
+};
+
+static inline uint8x16_t load(const uint8_t *p)
 {
-    return vorrq_u8(vorrq_u8(vld1q_u8(p), vld1q_u8(p + 16)),
-                    vorrq_u8(vld1q_u8(p + 32), vld1q_u8(p + 48)));
+    return vld1q_u8(p);
 }
 
-/* UMAXV over four lanes: one reduction per test, and cheaper than over sixteen. */
-static inline bool is_zero(uint8x16_t v)
+static inline bool is_zero(struct ors s)
 {
-    return vmaxvq_u32(vreinterpretq_u32_u8(v)) == 0;
+    /* UMAXV over four lanes is quicker than over sixteen, and answers the same. */
+    return vmaxvq_u32(vreinterpretq_u32_u8(vorrq_u8(s.a, s.b))) == 0;
+}
+
+/* ORs the 64 bytes at @p into @s, in the order of their addresses. */
+static inline struct ors or_64(struct ors s, const uint8_t *p)
+{
+    s.a = vorrq_u8(s.a, load(p));
+    ZEROPAGE_IN_ORDER("w", s.a);
+    s.b = vorrq_u8(s.b, load(p + 16));
+    ZEROPAGE_IN_ORDER("w", s.b);
+    s.a = vorrq_u8(s.a, load(p + 32));
+    ZEROPAGE_IN_ORDER("w", s.a);
+    s.b = vorrq_u8(s.b, load(p + 48));
+    ZEROPAGE_IN_ORDER("w", s.b);
+    return s;
+}
+
+/* The same of the first line: nothing to OR it into yet. */
+static inline struct ors first_64(const uint8_t *p)
+{
+    struct ors s = {load(p), load(p + 16)};
+    s.a = vorrq_u8(s.a, load(p + 32));
+    ZEROPAGE_IN_ORDER("w", s.a);
+    s.b = vorrq_u8(s.b, load(p + 48));
+    ZEROPAGE_IN_ORDER("w", s.b);
+    return s;
+}
+
+static inline struct ors or_256(struct ors s, const uint8_t *p)
+{
+    return or_64(or_64(or_64(or_64(s, p), p + 64), p + 128), p + 192);
 }
 
 static inline bool line_is_zero(const uint8_t *p)
 {
-    return is_zero(or64(p));
+    return is_zero(first_64(p));
 }
 
-static inline bool page_is_zero(const uint8_t *p, size_t size)
+static inline bool rest_is_zero(const uint8_t *p)
 {
-    size_t i = 0;
-    for (; i + 128 <= size; i += 128) {
-        if (!is_zero(vorrq_u8(or64(p + i), or64(p + i + 64))))
-            return false;
-    }
-    return i == size || line_is_zero(p + i);
+    return is_zero(or_256(or_64(or_64(first_64(p), p + 64), p + 128), p + 192));
+}
+
+static inline bool block_is_zero(const uint8_t *p)
+{
+    struct ors s = or_64(or_64(or_64(first_64(p), p + 64), p + 128), p + 192);
+    return is_zero(or_256(s, p + 256));
 }
 
 size_t zeropage_neon(const void *base, size_t npages, size_t page_size, uint64_t *ret_map)
 {
-    return zeropage_loop(base, npages, page_size, ret_map, line_is_zero, page_is_zero);
+    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero};
+    return zeropage_loop(base, npages, page_size, ret_map, &kernels);
 }
 #endif

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* 16-byte vectors of baseline x86-64: OR, compare with zero, move the byte mask. */
+/*
+ * 16-byte vectors of baseline x86-64; compare with zero and move the mask of bytes.
+ */
 #include "accel/zeropage.h"
 
 #if defined(__x86_64__)
@@ -7,40 +9,71 @@
 
 #include "accel/zeropage_loop.h"
 
+/* Two running ORs, so that neither waits for the other. */
+struct ors {
+    __m128i a, b;
+};
+
 static inline __m128i load(const uint8_t *p)
 {
     return _mm_loadu_si128((const __m128i *)p);
 }
 
-static inline bool is_zero(__m128i v)
+static inline bool is_zero(struct ors s)
 {
+    __m128i v = _mm_or_si128(s.a, s.b);
     return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) == 0xffff;
 }
 
-/* The OR of the 64 bytes at @p. */
-static inline __m128i or64(const uint8_t *p)
+/* ORs the 64 bytes at @p into @s, in the order of their addresses. */
+static inline struct ors or_64(struct ors s, const uint8_t *p)
 {
-    return _mm_or_si128(_mm_or_si128(load(p), load(p + 16)),
-                        _mm_or_si128(load(p + 32), load(p + 48)));
+    s.a = _mm_or_si128(s.a, load(p));
+    ZEROPAGE_IN_ORDER("x", s.a);
+    s.b = _mm_or_si128(s.b, load(p + 16));
+    ZEROPAGE_IN_ORDER("x", s.b);
+    s.a = _mm_or_si128(s.a, load(p + 32));
+    ZEROPAGE_IN_ORDER("x", s.a);
+    s.b = _mm_or_si128(s.b, load(p + 48));
+    ZEROPAGE_IN_ORDER("x", s.b);
+    return s;
+}
+
+/* The same of the first line: nothing to OR it into yet. */
+static inline struct ors first_64(const uint8_t *p)
+{
+    struct ors s = {load(p), load(p + 16)};
+    s.a = _mm_or_si128(s.a, load(p + 32));
+    ZEROPAGE_IN_ORDER("x", s.a);
+    s.b = _mm_or_si128(s.b, load(p + 48));
+    ZEROPAGE_IN_ORDER("x", s.b);
+    return s;
+}
+
+static inline struct ors or_256(struct ors s, const uint8_t *p)
+{
+    return or_64(or_64(or_64(or_64(s, p), p + 64), p + 128), p + 192);
 }
 
 static inline bool line_is_zero(const uint8_t *p)
 {
-    return is_zero(or64(p));
+    return is_zero(first_64(p));
 }
 
-static inline bool page_is_zero(const uint8_t *p, size_t size)
+static inline bool rest_is_zero(const uint8_t *p)
 {
-    size_t i = 0;
-    for (; i + 128 <= size; i += 128) {
-        if (!is_zero(_mm_or_si128(or64(p + i), or64(p + i + 64))))
-            return false;
-    }
-    return i == size || line_is_zero(p + i);
+    return is_zero(or_256(or_64(or_64(first_64(p), p + 64), p + 128), p + 192));
+}
+
+static inline bool block_is_zero(const uint8_t *p)
+{
+    struct ors s = or_64(or_64(or_64(first_64(p), p + 64), p + 128), p + 192);
+    return is_zero(or_256(s, p + 256));
 }
 
 size_t zeropage_sse2(const void *base, size_t npages, size_t page_size, uint64_t *ret_map)
 {
-    return zeropage_loop(base, npages, page_size, ret_map, line_is_zero, page_is_zero);
+    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero};
+    return zeropage_loop(base, npages, page_size, ret_map, &kernels);
 }
 #endif

@@ -24,6 +24,7 @@
 #define XMM     2u
 #define YMM     4u
 #define K_ZMM   0xe0u
+#define AMD     0x68747541u /* CPUID.0:EBX */
 #define FULL    (CPU_SSE2 | CPU_SSE41 | CPU_AVX2 | CPU_AVX512)
 
 static const struct {
@@ -84,8 +85,44 @@ static const struct {
       .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
       .xcr0 = X87 | XMM | YMM | K_ZMM},
      CPU_SSE2 | CPU_SSE41},
-    {"Skylake-SP and Zen 4",
+    {"Skylake-SP",
      {.max_leaf = 22,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
+      .xcr0 = X87 | XMM | YMM | K_ZMM},
+     FULL},
+    {"Zen 4: AVX-512 in halves",
+     {.max_leaf = 16,
+      .vendor_ebx = AMD,
+      .leaf1_eax = 0x00a10f11,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
+      .xcr0 = X87 | XMM | YMM | K_ZMM},
+     FULL | CPU_AVX512_HALVES},
+    {"Zen 4 whose AVX-512 is hidden",
+     {.max_leaf = 16,
+      .vendor_ebx = AMD,
+      .leaf1_eax = 0x00a10f11,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2,
+      .xcr0 = X87 | XMM | YMM},
+     CPU_SSE2 | CPU_SSE41 | CPU_AVX2},
+    {"Zen 5: family 1Ah, full width",
+     {.max_leaf = 16,
+      .vendor_ebx = AMD,
+      .leaf1_eax = 0x00b00f21,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
+      .xcr0 = X87 | XMM | YMM | K_ZMM},
+     FULL},
+    {"another vendor with the same family number",
+     {.max_leaf = 16,
+      .vendor_ebx = 0x756e6547,
+      .leaf1_eax = 0x00a10f11,
       .leaf1_edx = SSE2,
       .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
       .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
@@ -151,6 +188,7 @@ static void a_flag_and_its_excuse_never_come_together(void **state)
                 assert_false((f & CPU_AVX512) && (f & CPU_AVX512_UNSAVED));
                 /* The 512-bit kernels use 256-bit instructions too. */
                 assert_false((f & CPU_AVX512) && !(f & CPU_AVX2));
+                assert_false(f & CPU_AVX512_HALVES);
             }
         }
     }
@@ -170,7 +208,7 @@ static void detecting_is_decoding_what_was_read(void **state)
     assert_true(cpu_detect() & CPU_NEON);
     assert_int_equal(id.max_leaf, 0);
 #endif
-    char names[96];
+    char names[128];
     assert_true(cpu_flag_names(cpu_detect(), names, sizeof(names)) < sizeof(names));
     print_message("this CPU: %s\n", names);
 }
@@ -178,7 +216,7 @@ static void detecting_is_decoding_what_was_read(void **state)
 static void flag_names_are_cut_to_the_buffer(void **state)
 {
     (void)state;
-    char buf[96];
+    char buf[128];
     assert_int_equal(cpu_flag_names(CPU_SSE2 | CPU_AVX2, buf, sizeof(buf)), 9);
     assert_string_equal(buf, "sse2 avx2");
     assert_int_equal(cpu_flag_names(0, buf, sizeof(buf)), 0);
@@ -189,6 +227,7 @@ static void flag_names_are_cut_to_the_buffer(void **state)
     assert_int_equal(buf[7], 'x');
     assert_int_equal(cpu_flag_names(CPU_SSE2 | CPU_AVX2, NULL, 0), 9);
     assert_true(cpu_flag_names(~0u, buf, sizeof(buf)) < sizeof(buf));
+    assert_non_null(strstr(buf, "neon"));
 }
 
 int main(void)

@@ -43,9 +43,10 @@ static void the_pick_runs_on_every_set_of_flags(void **state)
         assert_non_null(p);
         assert_int_equal(p->need & ~flags, 0);
         assert_true(p->auto_ok);
+        assert_int_equal(p->unless & flags, 0);
         /* And nothing that may be chosen comes after it. */
         for (const struct zeropage_impl *i = p + 1; i->name != NULL; i++)
-            assert_false(i->auto_ok && (i->need & ~flags) == 0);
+            assert_false(i->auto_ok && (i->need & ~flags) == 0 && !(i->unless & flags));
     }
     assert_string_equal(zeropage_pick(0)->name, "c");
 }
@@ -76,6 +77,23 @@ static void an_avx_cpu_whose_os_saves_nothing_gets_sse2(void **state)
     assert_null(zeropage_named("avx512", flags));
 }
 
+static void avx512_in_halves_is_not_chosen_but_can_be_forced(void **state)
+{
+    (void)state;
+    unsigned zen4 = CPU_SSE2 | CPU_SSE41 | CPU_AVX2 | CPU_AVX512 | CPU_AVX512_HALVES;
+    assert_string_equal(zeropage_pick(zen4)->name, "avx2");
+    assert_string_equal(zeropage_named("avx512", zen4)->name, "avx512");
+    assert_string_equal(zeropage_pick(zen4 & ~(unsigned)CPU_AVX512_HALVES)->name, "avx512");
+}
+
+static void sse41_is_never_chosen_but_can_be_forced(void **state)
+{
+    (void)state;
+    unsigned penryn = CPU_SSE2 | CPU_SSE41;
+    assert_string_equal(zeropage_pick(penryn)->name, "sse2");
+    assert_string_equal(zeropage_named("sse41", penryn)->name, "sse41");
+}
+
 static void the_five_levels_are_there_in_order(void **state)
 {
     (void)state;
@@ -91,8 +109,9 @@ static void choices_name_each_variant_and_why_it_cannot_run(void **state)
     char buf[300];
     assert_true(zeropage_choices(CPU_SSE2 | CPU_SSE41 | CPU_AVX2_UNSAVED, buf, sizeof(buf)) <
                 sizeof(buf));
-    assert_string_equal(buf, "c, sse2 (automatic), sse41, avx2 (the OS does not save its registers), "
-                             "avx512 (the CPU lacks it); only on arm64: neon");
+    assert_string_equal(buf,
+                        "c, sse2 (automatic), sse41, avx2 (the OS does not save its registers), "
+                        "avx512 (the CPU lacks it); only on arm64: neon");
 }
 #endif
 
@@ -200,6 +219,8 @@ int main(void)
         cmocka_unit_test(a_variant_is_named_only_where_it_runs),
 #if defined(__x86_64__)
         cmocka_unit_test(an_avx_cpu_whose_os_saves_nothing_gets_sse2),
+        cmocka_unit_test(avx512_in_halves_is_not_chosen_but_can_be_forced),
+        cmocka_unit_test(sse41_is_never_chosen_but_can_be_forced),
         cmocka_unit_test(the_five_levels_are_there_in_order),
         cmocka_unit_test(choices_name_each_variant_and_why_it_cannot_run),
 #endif

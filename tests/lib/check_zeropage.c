@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The buffer lies between two PROT_NONE pages. Where it does not touch one, the bytes beside it are
- * 0xff: a kernel that looks at a byte too many then calls a zero page non-zero, when it does not trap.
+ * 0xff: a kernel that looks at a byte too many then calls a zero page non-zero, when it does not
+ * trap.
  */
 #include "tests/lib/check_zeropage.h"
 
@@ -109,7 +110,8 @@ static bool compare(struct check *c, const unsigned char *base, size_t npages, s
 }
 
 /* A zeroed buffer of @size bytes: touching the guard behind it when @at_end, or as near to it as
- * @misaligned allows; otherwise @misaligned bytes behind the guard in front. Its surroundings are 0xff. */
+ * @misaligned allows; otherwise @misaligned bytes behind the guard in front. Its surroundings are
+ * 0xff. */
 static unsigned char *place(struct check *c, size_t size, size_t misaligned, bool at_end)
 {
     size_t offset = misaligned;
@@ -231,8 +233,8 @@ bool check_zeropage(zeropage_fn *fn, enum check_depth depth, uint64_t seed, char
     struct sigaction handler = {.sa_handler = on_trap, .sa_flags = SA_NODEFER}, old[NSIGNALS];
     struct check c = {.fn = fn, .random = seed, .why = ret_why, .why_size = size};
 
-    unsigned char *whole = mmap(NULL, ARENA + 2 * (size_t)PAGE, PROT_NONE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *whole =
+        mmap(NULL, ARENA + 2 * (size_t)PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (whole == MAP_FAILED)
         return differ(&c, "cannot map the buffer: %s", strerror(errno));
     c.arena = whole + PAGE;
