@@ -102,6 +102,11 @@ unit_tests = $(filter-out $(UNIT_SKIP:%=$(BUILD)/tests/%),$(foreach l,$(layers),
 .PHONY: tests unit
 tests: $(unit_tests)
 
+# Tests in which threads share memory: those worth a run under the thread sanitizer.
+.PHONY: list-thread-tests
+list-thread-tests:
+	@echo $(filter %/test_worker %/test_scan %/test_minivm,$(unit_tests))
+
 # Every unit test is run even when one fails; the exit status is that of all of them.
 unit: $(unit_tests)
 	$(Q)failed=; for t in $^; do echo "== $$t"; $(RUNNER) $$t || failed="$$failed $$t"; done; \

@@ -1,0 +1,580 @@
+# SPDX-License-Identifier: MIT
+"""Harness of the end-to-end tests: VMs of our own and of QEMU, terminals, kvmlens itself.
+
+Python's standard library only. Nothing here sleeps for a fixed time to let something happen: wait_for()
+polls a condition until a deadline. What a test starts is stopped when it ends, by pid. A test that
+cannot run on this machine raises unittest.SkipTest with the reason, which the runner prints.
+
+Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), KVMTEST_QEMU (QEMU binaries, separated
+by colons, before those of build/cache and PATH).
+"""
+import ctypes
+import functools
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+KVMLENS = os.path.abspath(os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens")))
+TESTVM = os.path.abspath(os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))
+GOLDEN_ENV = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+SANITIZER_OPTIONS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
+
+
+def wait_for(condition, what, seconds=10.0, step=0.01):
+    """The first true value of condition(); AssertionError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(step)
+
+
+# --- what a test needs --------------------------------------------------------------------------
+
+def need(condition, reason):
+    if not condition:
+        raise unittest.SkipTest(reason)
+
+
+def need_kvm():
+    need(os.access("/dev/kvm", os.R_OK | os.W_OK), "no usable /dev/kvm")
+
+
+def need_root():
+    need(os.geteuid() == 0, "needs root")
+
+
+def need_tool(name):
+    need(shutil.which(name), f"{name} is not installed")
+
+
+def debugfs():
+    """The kvm directory of debugfs, or None."""
+    path = "/sys/kernel/debug/kvm"
+    try:
+        os.listdir(path)
+    except OSError:
+        return None
+    return path
+
+
+def need_debugfs():
+    need(debugfs(), "debugfs is not mounted or may not be listed")
+
+
+def lockdown():
+    """The kernel's lockdown mode, or None where it cannot be read."""
+    try:
+        with open("/sys/kernel/security/lockdown", encoding="ascii") as f:
+            return re.search(r"\[(\w+)\]", f.read()).group(1)
+    except (OSError, AttributeError):
+        return None
+
+
+def have_binary_stats():
+    """Does this kernel have KVM_GET_STATS_FD (5.14)?"""
+    return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2]) >= (5, 14)
+
+
+# --- programs -----------------------------------------------------------------------------------
+
+class Run:
+    """A finished program: returncode, out and err as text, seconds it took."""
+
+    def __init__(self, args, process, seconds):
+        self.args = args
+        self.returncode = process.returncode
+        self.out_bytes = process.stdout or b""
+        self.out = self.out_bytes.decode("utf-8", "surrogateescape")
+        self.err = (process.stderr or b"").decode("utf-8", "surrogateescape")
+        self.seconds = seconds
+
+    def __str__(self):
+        return (f"$ {' '.join(self.args)}\nexit status {self.returncode} after {self.seconds:.2f} s\n"
+                f"--- stdout\n{self.out}\n--- stderr\n{self.err}")
+
+
+def environment(**changes):
+    env = dict(GOLDEN_ENV)
+    for name in SANITIZER_OPTIONS:
+        if name in os.environ:
+            env[name] = os.environ[name]
+    env.update(changes)
+    return env
+
+
+def run(*args, timeout=30, env=None, **kwargs):
+    start = time.monotonic()
+    kwargs.setdefault("stdin", subprocess.DEVNULL)
+    kwargs.setdefault("stdout", subprocess.PIPE)
+    kwargs.setdefault("stderr", subprocess.PIPE)
+    process = subprocess.run(args, timeout=timeout, check=False, env=env or environment(), **kwargs)
+    return Run(args, process, time.monotonic() - start)
+
+
+def kvmlens(*args, prefix=(), **kwargs):
+    """Run kvmlens to its end. prefix: a command that starts it (setpriv ..., unshare ...)."""
+    return run(*prefix, KVMLENS, *args, **kwargs)
+
+
+def kvmlens_records(*args, expect=(0, 3), **kwargs):
+    """JSON records of a run with --format json; fails unless the exit status is an expected one."""
+    result = kvmlens(*args, "--format", "json", **kwargs)
+    if result.returncode not in expect:
+        raise AssertionError(str(result))
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def snapshot(*args, **kwargs):
+    """The one record of kvmlens -1."""
+    records = kvmlens_records("-1", "-s", "0.1", *args, **kwargs)
+    if len(records) != 1:
+        raise AssertionError(f"{len(records)} records of one snapshot")
+    return records[0]
+
+
+def vms_of(record, pid):
+    return [vm for vm in record["vms"] if vm["pid"] == pid]
+
+
+def vm_of(record, pid):
+    found = vms_of(record, pid)
+    if len(found) != 1:
+        raise AssertionError(f"{len(found)} VMs of process {pid} in {json.dumps(record)[:2000]}")
+    return found[0]
+
+
+def in_mounts(setup, *argv):
+    """argv in a mount namespace of its own, after the shell commands of setup: the host's mounts stay
+    as they are. Needs root."""
+    return ["unshare", "-m", "--propagation", "private", "sh", "-ec", setup + '\nexec "$@"', "sh",
+            *argv]
+
+
+def fd_links(pid):
+    """What the descriptors of a process point to."""
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass
+    return links
+
+
+def process_state(pid):
+    """State letter of a process; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def is_gone(pid):
+    return process_state(pid) in (None, "Z", "X")
+
+
+class Background:
+    """A program that runs beside the test; stop() ends it."""
+
+    def __init__(self, *args, env=None, **kwargs):
+        self.stdout = tempfile.TemporaryFile()
+        self.stderr = tempfile.TemporaryFile()
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        kwargs.setdefault("stdout", self.stdout)
+        kwargs.setdefault("stderr", self.stderr)
+        self.process = subprocess.Popen(args, env=env or environment(), **kwargs)
+        self.pid = self.process.pid
+
+    @staticmethod
+    def _text(f):
+        # pread: the offset is shared with the program that writes.
+        return os.pread(f.fileno(), 1 << 26, 0).decode("utf-8", "surrogateescape")
+
+    def out(self):
+        return self._text(self.stdout)
+
+    def err(self):
+        return self._text(self.stderr)
+
+    def records(self):
+        """Complete JSON lines so far."""
+        return [json.loads(line) for line in self.out().split("\n")[:-1] if line]
+
+    def wait(self, seconds=10):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.process.args} still runs after {seconds} s\n{self.err()}") \
+                from None
+
+    def stop(self, signum=signal.SIGKILL):
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode
+
+    def close(self):
+        self.stop()
+        self.stdout.close()
+        self.stderr.close()
+
+
+# --- VMs ----------------------------------------------------------------------------------------
+
+class TestVm:
+    """VMs of tests/vm/testvm; its options are those of its --help text. info is what it printed."""
+    __test__ = False
+
+    def __init__(self, *options, **kwargs):
+        self.process = subprocess.Popen([TESTVM, *options], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        **kwargs)
+        self.info = self._read()
+        self.pid = self.info["pid"]
+        self.vms = self.info["vms"]
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            text = self.process.stderr.read()
+            self.close()
+            raise AssertionError(f"testvm did not start: {text}")
+        return json.loads(line)
+
+    def recreate(self):
+        self.process.stdin.write("recreate\n")
+        self.process.stdin.flush()
+        self.info = self._read()
+        self.vms = self.info["vms"]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def debugfs_dirs(self):
+        return [f"/sys/kernel/debug/kvm/{vm['tid']}-{vm['vm_fd']}" for vm in self.vms]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for f in (self.process.stdin, self.process.stdout, self.process.stderr):
+            f.close()
+
+
+@functools.lru_cache(maxsize=None)
+def qemu_version(binary):
+    """(major, minor) or None."""
+    try:
+        result = run(binary, "--version", timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"version (\d+)\.(\d+)", result.out)
+    return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+@functools.lru_cache(maxsize=None)
+def qemu_binaries():
+    """All QEMUs of this machine as {(major, minor): binary}; those named first win."""
+    candidates = [b for b in os.environ.get("KVMTEST_QEMU", "").split(":") if b]
+    candidates += sorted(glob.glob(os.path.join(ROOT, "build/cache/qemu-*/run")))
+    candidates += [b for b in [shutil.which("qemu-system-x86_64")] if b]
+    found = {}
+    for binary in candidates:
+        version = qemu_version(binary)
+        if version:
+            found.setdefault(version, binary)
+    return found
+
+
+def need_qemu(at_least=(0, 0), below=(999, 0)):
+    """Newest QEMU with at_least <= version < below."""
+    need_kvm()
+    fitting = [v for v in qemu_binaries() if at_least <= v < below]
+    text = f"QEMU >= {at_least[0]}.{at_least[1]}" if below == (999, 0) else \
+        f"QEMU < {below[0]}.{below[1]}"
+    have = ", ".join(f"{a}.{b}" for a, b in sorted(qemu_binaries())) or "none"
+    need(fitting, f"needs {text}, found {have} (tests/e2e/get-qemu unpacks Debian's)")
+    return qemu_binaries()[max(fitting)]
+
+
+class Qemu:
+    """A BIOS-only QEMU VM with a QMP connection.
+
+    ram: as -m takes it. backend: None (private anonymous), or the type and options of a memory backend, such as
+    "memory-backend-memfd,share=on". name: text after -name; extra: more options.
+    """
+
+    def __init__(self, binary, name="guest=e2e", ram="64M", smp=1, backend=None, extra=(),
+                 devices=False):
+        self.dir = tempfile.mkdtemp(prefix="kvmtest-")
+        path = os.path.join(self.dir, "qmp")
+        args = [binary, "-m", ram, "-smp", str(smp), "-display", "none", "-enable-kvm",
+                "-monitor", "none", "-qmp", f"unix:{path},server,nowait"]
+        if name is not None:
+            args += ["-name", name]
+        if not devices:
+            # Without a display adapter the BIOS is through in a fraction of the time.
+            args += ["-nodefaults", "-vga", "none"]
+        if backend:
+            args += ["-object", f"{backend},id=ram,size={ram}", "-machine", "pc,memory-backend=ram"]
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([*args, *extra], stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=self.log)
+        self.pid = self.process.pid
+        try:
+            self.socket = self._connect(path)
+            self.file = self.socket.makefile("rw", encoding="utf-8")
+            self._read()
+            self.qmp("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
+
+    def _text(self):
+        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
+
+    def _connect(self, path):
+        def attempt():
+            if self.process.poll() is not None:
+                raise AssertionError(f"QEMU ended: {self._text()}")
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(path)
+                return s
+            except OSError:
+                s.close()
+                return None
+        s = wait_for(attempt, "QMP socket of QEMU", 20)
+        s.settimeout(60)
+        return s
+
+    def _read(self):
+        line = self.file.readline()
+        if not line:
+            raise AssertionError(f"QEMU closed its QMP socket: {self._text()}")
+        return json.loads(line)
+
+    def qmp(self, command, **arguments):
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = {k.replace("_", "-"): v for k, v in arguments.items()}
+        self.file.write(json.dumps(request) + "\n")
+        self.file.flush()
+        while True:
+            answer = self._read()
+            if "error" in answer:
+                raise AssertionError(f"QMP {command}: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def vcpu_stats(self):
+        """{vCPU id: {counter: value or list}}, QEMU's own view."""
+        index = {cpu["qom-path"]: cpu["cpu-index"] for cpu in self.qmp("query-cpus-fast")}
+        return {index[r["qom-path"]]: {s["name"]: s["value"] for s in r["stats"]}
+                for r in self.qmp("query-stats", target="vcpu")}
+
+    def vm_stats(self):
+        return {s["name"]: s["value"]
+                for r in self.qmp("query-stats", target="vm") for s in r["stats"]}
+
+    def vcpu_threads(self):
+        return {cpu["cpu-index"]: cpu["thread-id"] for cpu in self.qmp("query-cpus-fast")}
+
+    def stop_guest(self):
+        """Pause all vCPUs; afterwards no counter moves."""
+        self.qmp("stop")
+        wait_for(lambda: self.vcpu_stats() == self.vcpu_stats(), "counters that stand still")
+
+    def migrate(self, seconds=60):
+        """Migrate to nowhere; the ram part of query-migrate."""
+        self.qmp("migrate-set-parameters", max_bandwidth=1 << 40)
+        self.qmp("migrate", uri="exec:cat > /dev/null")
+
+        def done():
+            info = self.qmp("query-migrate")
+            if info.get("status") == "failed":
+                raise AssertionError(f"migration failed: {info}")
+            return info if info.get("status") == "completed" else None
+        return wait_for(done, "end of the migration", seconds)["ram"]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.kill()
+        for name in ("file", "socket"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+        self.log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+# --- terminals ----------------------------------------------------------------------------------
+
+class Tmux:
+    """One command in a tmux window of a server of its own."""
+
+    def __init__(self, *argv, columns=80, lines=24, env=None):
+        self.dir = tempfile.mkdtemp(prefix="kvmtest-")
+        self.socket = os.path.join(self.dir, "tmux")
+        self.status = os.path.join(self.dir, "status")
+        script = '"$@"; echo $? > "$0.new"; mv "$0.new" "$0"; exec sleep 3600'
+        env = environment(TERM="screen-256color", **(env or {}))
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines),
+                   "env", "-i", *[f"{k}={v}" for k, v in env.items()],
+                   "sh", "-c", script, self.status, *argv)
+        self._tmux("set-option", "-g", "status", "off")
+        self.resize(columns, lines)
+        self.shell_pid = int(self._tmux("display-message", "-p", "#{pane_pid}"))
+
+    def _tmux(self, *args):
+        result = run("tmux", "-S", self.socket, *args, env=environment(HOME=self.dir, TERM="screen"))
+        if result.returncode != 0:
+            raise AssertionError(str(result))
+        return result.out
+
+    def resize(self, columns, lines):
+        self._tmux("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def send(self, *keys):
+        """Keys as tmux names them: F5, Up, Enter, C-l, or text."""
+        self._tmux("send-keys", *keys)
+
+    def screen(self, escapes=False):
+        return self._tmux("capture-pane", "-p", *(["-e"] if escapes else []))
+
+    def wait(self, condition, what, seconds=10):
+        """Until condition(screen) is true; the screen is in the message when it never is."""
+        try:
+            return wait_for(lambda: condition(self.screen()), what, seconds, 0.05)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
+
+    def wait_text(self, text, seconds=10):
+        return self.wait(lambda screen: text in screen, f"'{text}' on the screen", seconds)
+
+    def child_pid(self):
+        """Process id of the command."""
+        def child():
+            with open(f"/proc/{self.shell_pid}/task/{self.shell_pid}/children",
+                      encoding="ascii") as f:
+                pids = f.read().split()
+            return int(pids[0]) if pids else None
+        return wait_for(child, "the command in the terminal")
+
+    def wait_exit(self, seconds=10):
+        """Exit status of the command."""
+        try:
+            wait_for(lambda: os.path.exists(self.status), "end of the command", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
+        with open(self.status, encoding="ascii") as f:
+            return int(f.read())
+
+    def mode(self, flag):
+        """A flag of the terminal as tmux names it: alternate_on, cursor_flag, mouse_any_flag, ..."""
+        return self._tmux("display-message", "-p", f"#{{{flag}}}").strip() == "1"
+
+    def close(self):
+        run("tmux", "-S", self.socket, "kill-server", env=environment())
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+# --- the kernel ---------------------------------------------------------------------------------
+
+class KernelLog:
+    """Messages of the kernel from now on."""
+
+    def __init__(self):
+        try:
+            self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise unittest.SkipTest(f"the kernel log cannot be read: {error.strerror}") from None
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def lines(self):
+        lines = []
+        while True:
+            try:
+                record = os.read(self.fd, 8192)
+            except BlockingIOError:
+                return lines
+            except BrokenPipeError:
+                continue  # overwritten before it was read; the next one follows
+            lines.append(record.decode("utf-8", "replace").partition(";")[2].split("\n")[0])
+
+    def close(self):
+        os.close(self.fd)
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper():
+    """Orphans of what the test starts become our children, so that their end can be seen."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+# --- base of all tests --------------------------------------------------------------------------
+
+class TestCase(unittest.TestCase):
+    """start(thing) hands a Background, TestVm, Qemu, Tmux or KernelLog over to be closed."""
+    maxDiff = None
+    seconds = 90  # the runner ends a test that takes longer
+
+    def start(self, thing):
+        self.addCleanup(thing.close)
+        return thing
+
+    def testvm(self, *options, **kwargs):
+        need_kvm()
+        return self.start(TestVm(*options, **kwargs))
+
+    def qemu(self, binary, **kwargs):
+        return self.start(Qemu(binary, **kwargs))
+
+    def tmux(self, *argv, **kwargs):
+        need_tool("tmux")
+        return self.start(Tmux(*argv, **kwargs))
+
+    def background(self, *args, **kwargs):
+        return self.start(Background(*args, **kwargs))
+
+    def assert_status(self, result, *expected):
+        if result.returncode not in expected:
+            self.fail(f"expected exit status {' or '.join(map(str, expected))}\n{result}")
+        self.assert_sane(result)
+        return result
+
+    def assert_sane(self, result):
+        """No sanitizer report, no control character but newline and tab."""
+        self.assertNotRegex(result.err, r"Sanitizer|runtime error:")
+        bad = re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]",
+                        result.out + result.err)
+        if bad:
+            self.fail(f"control character {bad.group(0)!r} in the output\n{result!s}")
