@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""VMs are found, told apart, named, and gone when they are gone."""
+import os
+import random
+import time
+
+import kvmtest
+from kvmtest import (KVMLENS, KernelLog, Qemu, TestVm, fd_links, kvmlens, need_kvm, need_qemu,
+                     need_debugfs, snapshot, vm_of, vms_of, wait_for)
+
+
+class Finding(kvmtest.TestCase):
+    def log(self, *options):
+        return self.background(KVMLENS, "-l", "-s", "0.1", "--format", "json", *options)
+
+    def test_list_names_every_vm(self):
+        vm = self.testvm("--comm", "my vmm")
+        out = self.assert_status(kvmlens("--list"), 0, 3).out
+        line = [row for row in out.splitlines() if str(vm.pid) in row.split()]
+        self.assertEqual(len(line), 1, out)
+        self.assertIn("my vmm", line[0])
+
+    def test_vms_of_one_process_are_kept_apart(self):
+        vm = self.testvm("--vms", "2", "--vcpus", "2")
+        found = vms_of(snapshot(), vm.pid)
+        self.assertEqual([v["vm_fd"] for v in found], sorted(v["vm_fd"] for v in vm.vms))
+        tids = {v["vm_fd"]: sorted(c["tid"] for c in v["vcpus"]) for v in vm.vms}
+        for v in found:
+            self.assertEqual(v["vcpus_total"], 2)
+            if kvmtest.debugfs():
+                self.assertEqual(sorted(c["tid"] for c in v["vcpus"]), tids[v["vm_fd"]])
+
+    def test_vm_shows_within_one_tick_and_is_gone_within_one(self):
+        need_kvm()
+        log = self.log()
+        wait_for(lambda: len(log.records()) >= 2, "records")
+        before = len(log.records())
+        vm = self.testvm()
+        born = len(log.records())
+        seen = wait_for(lambda: next((i for i, r in enumerate(log.records())
+                                      if vms_of(r, vm.pid)), None), "the VM in a record")
+        self.assertGreaterEqual(seen, before)
+        self.assertLessEqual(seen, born + 1)
+        vm.kill()
+        dead = len(log.records())
+        wait_for(lambda: len(log.records()) >= dead + 3, "more records")
+        self.assertFalse([r for r in log.records()[dead + 1:] if vms_of(r, vm.pid)])
+
+    def test_vm_that_dies_takes_only_its_own_row(self):
+        stays, goes = self.testvm("--busy", "50"), self.testvm("--busy", "50", "--vcpus", "4")
+        log = self.log()
+        wait_for(lambda: log.records() and vms_of(log.records()[-1], goes.pid), "both VMs")
+        goes.kill()
+        count = len(log.records())
+        wait_for(lambda: len(log.records()) >= count + 5, "more records")
+        self.assertIsNone(log.process.poll(), log.err())
+        for record in log.records():
+            vm_of(record, stays.pid)
+        self.assertFalse(vms_of(log.records()[-1], goes.pid))
+
+    def test_vm_made_anew_in_the_same_process_starts_again(self):
+        vm = self.testvm("--busy", "50")
+        kernel = self.start(KernelLog())
+        log = self.log("-i")
+        for _ in range(5):
+            count = len(log.records())
+            wait_for(lambda: len(log.records()) >= count + 3 and
+                     vms_of(log.records()[-1], vm.pid), "the VM")
+            vm.recreate()
+        self.assertFalse([line for line in kernel.lines() if "duplicate directory" in line])
+        for record in log.records():
+            for entity in vms_of(record, vm.pid):
+                for rate in entity["rates"].values():
+                    self.assertGreaterEqual(rate, 0)
+                    self.assertLess(rate, 1e12)
+
+    def test_fifty_vms_come_and_go_and_nothing_is_held(self):
+        need_kvm()
+        need_debugfs()
+        kernel = self.start(KernelLog())
+        log = self.log()
+        wait_for(lambda: len(log.records()) >= 2, "records")
+        fds = len(os.listdir(f"/proc/{log.pid}/fd"))
+        pause = random.Random(1)
+        slowest = 0.0
+        pids = set()
+        for _ in range(50):
+            vm = TestVm("--vcpus", "2")
+            pids.add(vm.pid)
+            try:
+                # At any moment of a tick, as VMs die.
+                time.sleep(pause.random() * 0.12)
+                vm.kill()
+                killed = time.monotonic()
+                for path in vm.debugfs_dirs():
+                    wait_for(lambda path=path: not os.path.exists(path), f"{path} gone", 2, 0.002)
+                slowest = max(slowest, time.monotonic() - killed)
+            finally:
+                vm.close()
+        self.assertLess(slowest, 0.3)
+        print(f"        slowest debugfs directory gone {slowest * 1000:.0f} ms after the kill")
+        # The test would show nothing if kvmlens had not seen them.
+        seen = {v["pid"] for r in log.records() for v in r["vms"]}
+        self.assertGreater(len(seen & pids), 20)
+        count = len(log.records())
+        wait_for(lambda: len(log.records()) > count + 2, "more records")
+        self.assertEqual([l for l in fd_links(log.pid) if "kvm" in l], [])
+        wait_for(lambda: len(os.listdir(f"/proc/{log.pid}/fd")) <= fds,
+                 f"no more than {fds} descriptors: {fd_links(log.pid)}", 2)
+        self.assertFalse([line for line in kernel.lines() if "duplicate directory" in line])
+
+    def test_no_kvm_descriptor_is_held_between_ticks(self):
+        self.testvm("--vcpus", "4", "--busy", "50")
+        log = self.background(KVMLENS, "-l", "-s", "0.5", "--format", "json")
+        wait_for(lambda: len(log.records()) >= 2, "records")
+        held = 0
+        for _ in range(200):
+            held += any("kvm-" in link for link in fd_links(log.pid))
+            time.sleep(0.002)
+        # Reading takes under a millisecond of each 500.
+        self.assertLessEqual(held, 4)
+
+
+class Naming(kvmtest.TestCase):
+    def name_of(self, argument):
+        with_name = self.start(Qemu(need_qemu(), name=argument, ram="16M", extra=("-S",)))
+        text = self.assert_status(kvmlens("-1", "-s", "0.1"), 0, 3)
+        self.assertIn(str(with_name.pid), text.out)
+        self.assert_status(kvmlens("--list"), 0, 3)
+        return vm_of(snapshot(), with_name.pid)["name"]
+
+    def test_plain(self):
+        self.assertEqual(self.name_of("web-07"), "web-07")
+
+    def test_guest_key_with_commas(self):
+        self.assertEqual(self.name_of("guest=a,,b,debug-threads=on"), "a,b")
+
+    def test_cjk(self):
+        self.assertEqual(self.name_of("guest=数据库"), "数据库")
+
+    def test_escape_sequences_reach_no_terminal(self):
+        self.assertEqual(self.name_of("guest=a\x1b[2J\x1b]0;owned\x07b"),
+                         "a\x1b[2J\x1b]0;owned\x07b")
+
+    def test_bidi_and_newline(self):
+        self.assertEqual(self.name_of("guest=ab\u202edc\nx"), "ab\u202edc\nx")
+
+    def test_invalid_utf8_is_still_json(self):
+        self.assertTrue(self.name_of(b"guest=a\xff\xfeb"))
+
+    def test_four_kib(self):
+        name = self.name_of("guest=" + "x" * 4096)
+        self.assertGreater(len(name), 255)
+        self.assertEqual(set(name), {"x"})
+
+    def test_without_a_name_it_is_the_command(self):
+        self.assertTrue(self.name_of(None).startswith("qemu-system"))

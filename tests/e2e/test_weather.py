@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""Hosts that refuse, terminals and files that break: a defined result, never a crash, never a false 0."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import kvmtest
+from kvmtest import (KVMLENS, in_mounts, kvmlens, need, need_kvm, need_root, need_tool, read_stats,
+                     run, snapshot, vm_of, vms_of, wait_for)
+
+NO_DEBUGFS = "umount -l /sys/kernel/debug 2>/dev/null || true"
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+class Host(kvmtest.TestCase):
+    def test_without_debugfs_stats_fds_go_on_and_the_cause_is_named(self):
+        need_root()
+        vm = self.testvm("--vcpus", "2")
+        found = vm_of(snapshot(prefix=in_mounts(NO_DEBUGFS)), vm.pid)
+        self.assertEqual(found["sources"], {"vm": "statsfd", "vcpu": "statsfd"})
+        self.assertGreater(found["vcpus"][0]["counters"]["exits"], 0)
+        self.assertIsNone(found["vcpus"][0].get("tsc_offset"))
+
+    def test_without_debugfs_and_stats_fds_no_counter_is_made_up(self):
+        need_root()
+        vm = self.testvm("--stats", "none", "--busy", "50")
+        result = self.assert_status(
+            kvmlens("-1", "-s", "0.1", "--format", "json", prefix=in_mounts(NO_DEBUGFS)), 3)
+        self.assertIn("debugfs", result.err)
+        found = vm_of(json.loads(result.out), vm.pid)
+        self.assertEqual(found["counters"], {})
+        self.assertEqual(found["vcpus"][0]["counters"], {})
+        self.assertGreater(found["rss_bytes"], 0)
+
+    def test_debugfs_of_another_kind_is_not_taken_for_it(self):
+        need_root()
+        vm = self.testvm("--stats", "none")
+        setup = NO_DEBUGFS + ("\nmount -t tmpfs none /sys/kernel/debug"
+                              f"\nmkdir -p /sys/kernel/debug/kvm/{vm.pid}-{vm.vms[0]['vm_fd']}"
+                              f"\necho 7 > /sys/kernel/debug/kvm/{vm.pid}-{vm.vms[0]['vm_fd']}/exits")
+        found = vm_of(snapshot(prefix=in_mounts(setup)), vm.pid)
+        self.assertNotIn("exits", found["counters"])
+
+    def test_unprivileged_user_is_told_what_is_missing(self):
+        need_root()
+        need_tool("setpriv")
+        need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
+             "the program is in a directory that nobody may not enter")
+        self.testvm()
+        for mode in (["-1", "-s", "0.1"], ["--list"], ["-1", "-s", "0.1", "--format", "json"]):
+            result = self.assert_status(kvmlens(*mode, prefix=NOBODY), 3)
+            self.assertRegex(result.err, "(?i)root|permission|privilege|CAP_")
+
+    def test_capabilities_instead_of_root_are_enough(self):
+        need_root()
+        need_tool("setpriv")
+        need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
+             "the program is in a directory that nobody may not enter")
+        vm = self.testvm("--vcpus", "2")
+        caps = "+sys_ptrace,+dac_read_search,+checkpoint_restore"
+        prefix = NOBODY + [f"--inh-caps={caps}", f"--ambient-caps={caps}"]
+        need(run(*prefix, "true").returncode == 0, "setpriv cannot set these capabilities")
+        found = vm_of(snapshot(prefix=prefix), vm.pid)
+        self.assertGreater(found["vcpus"][1]["counters"]["exits"], 0)
+
+    def test_full_descriptor_table_never_gives_a_wrong_number(self):
+        need_root()
+        need_tool("prlimit")
+        vm = self.testvm("--vcpus", "4")
+        oracle = {c["id"]: read_stats(vm.pid, c["stats_fd"]) for c in vm.vms[0]["vcpus"]}
+        complete = 0
+        for limit in range(3, 24):
+            result = kvmlens("-1", "-s", "0.1", "--format", "json",
+                             prefix=["prlimit", f"--nofile={limit}"])
+            if result.returncode == 127 and "shared libraries" in result.err:
+                continue  # the dynamic linker had no descriptor
+            self.assert_status(result, 0, 1, 3)
+            if result.returncode == 1:
+                self.assertTrue(result.err)
+                continue
+            for found in vms_of(json.loads(result.out), vm.pid):
+                for vcpu in found["vcpus"]:
+                    for name, value in vcpu["counters"].items():
+                        if name in oracle[vcpu["id"]]:
+                            self.assertEqual(value, oracle[vcpu["id"]][name], f"limit {limit}")
+                    complete += len(vcpu["counters"]) > 20
+        self.assertGreater(complete, 0)
+
+    def test_without_vms_the_report_is_empty_and_says_so(self):
+        need_root()
+        # A process namespace of its own has no VM in it.
+        prefix = ["unshare", "-p", "-f", "-m", "--mount-proc"]
+        need(run(*prefix, "true").returncode == 0, "no process namespace can be made here")
+        result = kvmlens("-1", "-s", "0.1", "--format", "json", prefix=prefix)
+        self.assert_status(result, 0, 3)
+        self.assertEqual(json.loads(result.out)["vms"], [])
+
+
+class Output(kvmtest.TestCase):
+    def test_reader_that_leaves_ends_the_log_quietly(self):
+        self.testvm()
+        for form in ("text", "json"):
+            result = run("sh", "-c", f'"$0" -l -s 0.1 --format {form} | head -n 1', KVMLENS)
+            self.assertEqual((result.returncode, result.err), (0, ""), str(result))
+            self.assertTrue(result.out)
+
+    def test_full_disk_is_a_failure(self):
+        for mode in ("-1", "--list"):
+            with open("/dev/full", "wb") as full:
+                result = kvmlens(mode, "-s", "0.1", stdout=full)
+            self.assertEqual(result.returncode, 1, str(result))
+            self.assertTrue(result.err)
+
+    def test_closed_stdout_is_a_failure_and_goes_nowhere_else(self):
+        for redirect in (">&-", ">&- 2>&-", ">&- <&-"):
+            result = run("sh", "-c", f'"$0" -1 -s 0.1 {redirect}', KVMLENS)
+            self.assertEqual(result.returncode, 1, str(result))
+
+    def test_output_file_is_written_whole(self):
+        self.testvm()
+        path = os.path.join(kvmtest.tempfile.mkdtemp(prefix="kvmtest-"), "out.json")
+        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        self.assert_status(kvmlens("-1", "-s", "0.1", "--format", "json", "-o", path), 0, 3)
+        with open(path, encoding="utf-8") as f:
+            json.load(f)
+        self.assertEqual(os.listdir(os.path.dirname(path)), ["out.json"])
+
+    def test_no_terminal_and_no_mode_names_batch(self):
+        result = self.assert_status(kvmlens(), 1, 2)
+        self.assertIn("--batch", result.err)
+        self.assertEqual(result.out, "")
+
+    def test_interrupt_ends_a_log_cleanly(self):
+        need_kvm()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            log = self.background(KVMLENS, "-l", "-s", "0.1", "--format", "json")
+            wait_for(lambda: len(log.records()) >= 2, "records")
+            log.process.send_signal(signum)
+            self.assertIn(log.wait(3), (0, 3, -signum), log.err())
+            self.assertTrue(log.out().endswith("\n"))
+
+    def test_long_delay_does_not_delay_the_end(self):
+        log = self.background(KVMLENS, "-l", "-s", "3600", "--format", "json")
+        wait_for(lambda: kvmtest.process_state(log.pid) == "S", "a sleeping program")
+        time.sleep(0.3)
+        log.process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        log.wait(3)
+        self.assertLess(time.monotonic() - start, 1)
+
+    def test_log_keeps_its_pace(self):
+        start = time.monotonic()
+        result = kvmlens("-l", "-s", "0.2", "-n", "5", "--format", "json")
+        elapsed = time.monotonic() - start
+        self.assert_status(result, 0, 3)
+        self.assertEqual(len(result.out.splitlines()), 5)
+        self.assertGreater(elapsed, 0.75)
+        self.assertLess(elapsed, 2.5)
+
+    def test_bad_usage_is_status_2_and_shows_no_vm(self):
+        for args in (["--no-such"], ["-s", "0"], ["-s", "abc"], ["-n", "-1"], ["-1", "-l"],
+                     ["--format", "xml"], ["-f", "("], ["--source", "none,such"], ["-p", "x"]):
+            result = self.assert_status(kvmlens(*args), 2)
+            self.assertEqual(result.out, "", str(result))
+            self.assertTrue(result.err, str(result))
+
+    def test_help_and_version_go_to_stdout(self):
+        for args in (["-h"], ["--help"], ["-V"], ["--version"]):
+            result = self.assert_status(kvmlens(*args), 0)
+            self.assertIn("kvmlens", result.out)
+            self.assertEqual(result.err, "")
+
+    def test_self_reported_cost_is_small(self):
+        need_kvm()
+        self.testvm("--vcpus", "4", "--busy", "50")
+        records = kvmtest.kvmlens_records("-l", "-s", "0.2", "-n", "5")
+        self.assertLess(min(r["self"]["sample_us"] for r in records[1:]), 20000)
+
+
+class Terminal(kvmtest.TestCase):
+    def stdin_terminal(self, term):
+        return kvmtest.environment(TERM=term)
+
+    def test_dumb_or_unknown_terminal_is_refused_in_words(self):
+        need_tool("script")
+        for term in ("dumb", "no-such-terminal"):
+            result = run("script", "-qec", f"'{KVMLENS}'", "/dev/null", env=self.stdin_terminal(term),
+                         stdin=subprocess.DEVNULL, timeout=10)
+            self.assertIn(result.returncode, (1, 2), str(result))
+            self.assertRegex(result.out, "(?i)terminal")
+            self.assertNotIn("\x1b", result.out)
