@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cost of a refresh on a full host: VMs of our own, one process each, every vCPU with its stats fd.
+ *
+ *   bench_refresh [VMS [VCPUS [REFRESHES]]]        100 4 100
+ */
+#include "core/minivm.h"
+#include "core/sampler.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double seconds(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static void print_machine(void)
+{
+    struct utsname u;
+    char line[256], model[128] = "unknown CPU", date[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        if (sscanf(line, "model name : %127[^\n]", model) == 1)
+            break;
+    if (f != NULL)
+        fclose(f);
+    uname(&u);
+    strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &tm));
+    printf("%s, %ld CPUs, Linux %s, %s\n", model, sysconf(_SC_NPROCESSORS_ONLN), u.release, date);
+}
+
+/* The VM of one process; leaves when the benchmark does. */
+static void vm_process(int sock, pid_t parent, unsigned vcpus)
+{
+    const struct minivm_config config = {.ram_bytes = 8 << 20,
+                                         .vcpus = vcpus,
+                                         .keep_vm_stats_fd = true,
+                                         .keep_vcpu_stats_fds = true,
+                                         .program = MINIVM_HALT};
+    struct minivm *vm;
+    struct error err = {0};
+    struct pollfd p = {.fd = sock};
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    if (minivm_start(&config, &vm, &err) < 0) {
+        fprintf(stderr, "bench_refresh: %s\n", err.msg);
+        _exit(1);
+    }
+    if (write(sock, "!", 1) != 1)
+        _exit(1);
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    _exit(0);
+}
+
+static bool start_vms(pid_t *pids, unsigned vms, unsigned vcpus, int *ret_socket)
+{
+    int pair[2];
+    pid_t parent = getpid();
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return false;
+    for (unsigned i = 0; i < vms; i++) {
+        char c;
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            close(pair[0]);
+            vm_process(pair[1], parent, vcpus);
+        }
+        struct pollfd p = {.fd = pair[0], .events = POLLIN};
+        if (pids[i] < 0 || poll(&p, 1, 10000) != 1 || read(pair[0], &c, 1) != 1)
+            return false;
+    }
+    close(pair[1]);
+    *ret_socket = pair[0];
+    return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), compare);
+    return values[count / 2];
+}
+
+static const struct {
+    const char *name;
+    unsigned sources;
+} modes[] = {
+    {"all sources", SOURCES_ALL},
+    {"stats fds only", SOURCE_BIT(SOURCE_STATSFD)},
+};
+
+static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshes)
+{
+    struct rootfs root;
+    struct error err = {0};
+    struct sampler *sampler;
+    struct snapshot *s = NULL;
+    double *cpu = calloc(refreshes, sizeof(*cpu));
+    double *part[SOURCE_COUNT] = {NULL};
+    int r = -1;
+
+    for (size_t k = 0; k < SOURCE_COUNT; k++)
+        part[k] = calloc(refreshes, sizeof(double));
+    double start = seconds(CLOCK_MONOTONIC);
+    if (cpu == NULL || rootfs_open(NULL, &root, &err) < 0)
+        goto out;
+    const struct sampler_config config = {.root = &root, .sources = modes[mode].sources};
+    if (sampler_open(&config, &sampler, &err) < 0 || sampler_tick(sampler, &s, &err) < 0)
+        goto out;
+    double first_ms = (seconds(CLOCK_MONOTONIC) - start) * 1e3;
+    size_t readable = 0;
+    for (size_t i = 0; i < s->vm_count; i++)
+        for (size_t k = 0; k < s->vms[i].vcpu_count; k++)
+            readable += s->vms[i].vcpu_source == SOURCE_STATSFD;
+    printf("%s: %zu VMs, %zu vCPUs found, %zu read through stats fds\n", modes[mode].name,
+           s->vm_count, s->vcpu_count, readable);
+    if (readable < (size_t)vms * vcpus)
+        printf("  warning: fewer than there are, the figures below are too low\n");
+    snapshot_free(s);
+    for (unsigned i = 0; i < refreshes; i++) {
+        double before = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        if ((r = sampler_tick(sampler, &s, &err)) < 0)
+            break;
+        cpu[i] = (seconds(CLOCK_PROCESS_CPUTIME_ID) - before) * 1e3;
+        for (size_t k = 0; k < SOURCE_COUNT; k++)
+            part[k][i] = (double)s->cost_ns[k] * 1e-6;
+        snapshot_free(s);
+        poll(NULL, 0, 5); /* caches as cold as between ticks, nearly */
+    }
+    sampler_close(sampler);
+    rootfs_close(&root);
+    if (r < 0)
+        goto out;
+    printf("  first snapshot after %.1f ms; CPU per refresh %.2f ms (median of %u)\n  of it",
+           first_ms, median(cpu, refreshes), refreshes);
+    for (size_t k = 0; k < SOURCE_COUNT; k++)
+        printf(" %s %.2f ms,", k == SOURCE_NONE ? "discovery" : reading_source_name((uint8_t)k),
+               median(part[k], refreshes));
+    printf(" CPU time\n");
+out:
+    if (err.code != 0)
+        fprintf(stderr, "bench_refresh: %s\n", err.msg);
+    for (size_t k = 0; k < SOURCE_COUNT; k++)
+        free(part[k]);
+    free(cpu);
+    return err.code != 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned vms = argc > 1 ? (unsigned)atoi(argv[1]) : 100;
+    unsigned vcpus = argc > 2 ? (unsigned)atoi(argv[2]) : 4;
+    unsigned refreshes = argc > 3 ? (unsigned)atoi(argv[3]) : 100;
+    struct rusage usage;
+    int sock, status = 0;
+
+    if (vms == 0 || vcpus == 0 || vcpus > MINIVM_VCPUS_MAX || refreshes == 0) {
+        fprintf(stderr, "usage: bench_refresh [VMS [VCPUS [REFRESHES]]]\n");
+        return 2;
+    }
+    pid_t *pids = calloc(vms, sizeof(*pids));
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        printf("skipped: /dev/kvm cannot be used here: %s\n", strerror(errno));
+        free(pids);
+        return 0;
+    }
+    print_machine();
+    fflush(stdout);
+    if (pids == NULL || !start_vms(pids, vms, vcpus, &sock)) {
+        fprintf(stderr, "bench_refresh: cannot start the VMs\n");
+        return 1;
+    }
+    for (size_t i = 0; status == 0 && i < sizeof(modes) / sizeof(modes[0]); i++)
+        status = run_mode(i, vms, vcpus, refreshes);
+    getrusage(RUSAGE_SELF, &usage);
+    printf("peak RSS %.1f MiB\n", (double)usage.ru_maxrss / 1024);
+    close(sock);
+    for (unsigned i = 0; i < vms; i++)
+        waitpid(pids[i], NULL, 0);
+    free(pids);
+    return status;
+}
