@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "core/host_check.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/text.h"
+
+#define FDS_COMFORTABLE 1024
+#define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* include/linux/proc_ns.h PROC_PID_INIT_INO */
+
+static void say(char out[200], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(char out[200], const char *fmt, ...)
+{
+    char buf[200];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(buf, sizeof(buf), fmt, ap);
+    va_end(ap);
+    text_clean(buf, strlen(buf), out, 200);
+}
+
+static const char *why(ssize_t code)
+{
+    return strerror((int)-code);
+}
+
+/* The value behind "KEY:" in proc/self/status; 0 and the value in base @base, or a negative errno. */
+static int self_status(const struct rootfs *root, const char *key, int base,
+                       unsigned long long *ret)
+{
+    char buf[8192];
+    ssize_t n = rootfs_read(root, "proc/self/status", buf, sizeof(buf));
+
+    if (n < 0)
+        return (int)n;
+    for (char *save = NULL, *line = strtok_r(buf, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        size_t len = strlen(key);
+        if (strncmp(line, key, len) == 0 && line[len] == ':') {
+            *ret = strtoull(line + len + 1, NULL, base);
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+static void check_kvm(const struct rootfs *root, const struct host *host, struct check_result *r)
+{
+    static const char *const vendors[] = {"kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr"};
+
+    if (!host->kvm_module) {
+        r->level = CHECK_PROBLEM;
+        say(r->finding, "the kvm module is not loaded");
+        say(r->effect, "this host can run no KVM VM");
+        say(r->fix, "modprobe kvm_intel (or kvm_amd); if that fails, enable VT-x or AMD-V in the "
+                    "firmware");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
+        char path[64];
+        struct stat st;
+        snprintf(path, sizeof(path), "sys/module/%s", vendors[i]);
+        if (rootfs_stat(root, path, &st) == 0) {
+            say(r->finding, "kvm and %s are loaded", vendors[i]);
+            return;
+        }
+    }
+    say(r->finding, "kvm is loaded");
+}
+
+static void check_pid_namespace(const struct rootfs *root, const struct host *host,
+                                struct check_result *r)
+{
+    char link[64];
+    ssize_t n = rootfs_readlink(root, "proc/self/ns/pid", link, sizeof(link));
+
+    (void)host;
+    if (n < 0) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "the PID namespace cannot be read: %s", why(n));
+    } else if (strcmp(link, INITIAL_PID_NAMESPACE) == 0) {
+        say(r->finding, "this is the PID namespace of the host");
+    } else {
+        r->level = CHECK_PROBLEM;
+        say(r->finding, "this is a PID namespace of its own, as in a container");
+        say(r->effect, "VMs outside are not seen, and debugfs names them by numbers unknown here");
+        say(r->fix, "run in the namespace of the host (docker: --pid=host; kubernetes: "
+                    "hostPID: true)");
+    }
+}
+
+static void check_capabilities(const struct rootfs *root, const struct host *host,
+                               struct check_result *r)
+{
+    static const struct {
+        int bit;
+        const char *name;
+    } wanted[] = {
+        {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+        {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+        {40, "CAP_CHECKPOINT_RESTORE"}, /* linux/capability.h has it since 5.9 */
+    };
+    unsigned long long effective;
+    char missing[120] = "";
+    int n = self_status(root, "CapEff", 16, &effective);
+
+    (void)host;
+    if (n < 0) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "own capabilities cannot be read: %s", why(n));
+        return;
+    }
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        size_t len = strlen(missing);
+        if (!(effective >> wanted[i].bit & 1))
+            snprintf(missing + len, sizeof(missing) - len, "%s%s", len > 0 ? ", " : "",
+                     wanted[i].name);
+    }
+    if (missing[0] == '\0') {
+        say(r->finding, "all capabilities that kvmlens uses are held");
+        return;
+    }
+    r->level = CHECK_PROBLEM;
+    say(r->finding, "missing: %s", missing);
+    say(r->effect, "VMs of other users, debugfs and guest memory are out of reach");
+    say(r->fix, "run as root, or give these capabilities (the systemd unit in contrib does)");
+}
+
+static void check_yama(const struct rootfs *root, const struct host *host, struct check_result *r)
+{
+    char buf[32];
+    ssize_t n = rootfs_read(root, "proc/sys/kernel/yama/ptrace_scope", buf, sizeof(buf));
+    int scope = n > 0 ? atoi(buf) : 0;
+
+    (void)host;
+    if (n == -ENOENT) {
+        say(r->finding, "Yama is not active");
+    } else if (n <= 0) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "kernel.yama.ptrace_scope cannot be read: %s", n < 0 ? why(n) : "empty");
+    } else if (scope >= 3) {
+        r->level = CHECK_PROBLEM;
+        say(r->finding, "kernel.yama.ptrace_scope=%d forbids attaching, even to root", scope);
+        say(r->effect, "no binary stats (pidfd_getfd) and no memory scan");
+        say(r->fix, "boot with a lower kernel.yama.ptrace_scope: 3 cannot be lowered at run time");
+    } else if (scope > 0) {
+        r->level = CHECK_NOTE;
+        say(r->finding, "kernel.yama.ptrace_scope=%d", scope);
+        say(r->effect, "binary stats and memory scan need CAP_SYS_PTRACE");
+    } else {
+        say(r->finding, "kernel.yama.ptrace_scope=0");
+    }
+}
+
+static void check_lockdown(const struct rootfs *root, const struct host *host,
+                           struct check_result *r)
+{
+    (void)root;
+    if (host->lockdown == LOCKDOWN_NONE) {
+        say(r->finding, "the kernel is not locked down");
+    } else if (host->lockdown == LOCKDOWN_UNKNOWN) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "/sys/kernel/security/lockdown cannot be read");
+        say(r->effect, "if the kernel is locked down, the cause cannot be named");
+        say(r->fix, "mount -t securityfs none /sys/kernel/security");
+    } else {
+        r->level = CHECK_PROBLEM;
+        say(r->finding, "lockdown=%s: debugfs gives gauges only, no counters",
+            host_lockdown_name(host->lockdown));
+        say(r->effect, "VM-level counters are missing; vCPU counters need binary stats");
+        say(r->fix, "use QEMU 8.1 or later, whose stats fds stay readable, or boot without "
+                    "lockdown");
+    }
+}
+
+static void check_debugfs(const struct rootfs *root, const struct host *host,
+                          struct check_result *r)
+{
+    int error = 0;
+
+    if (!host->debugfs_mounted) {
+        r->level = CHECK_PROBLEM;
+        say(r->finding, "debugfs is not mounted");
+        say(r->effect, "no VM-level counters and no tsc-offset");
+        say(r->fix, "mount -t debugfs none /sys/kernel/debug");
+        return;
+    }
+    DIR *dir = rootfs_opendir(root, host->debugfs, &error);
+    if (dir != NULL) {
+        closedir(dir);
+        say(r->finding, "/%s can be read", host->debugfs);
+        return;
+    }
+    r->level = CHECK_PROBLEM;
+    say(r->finding, "/%s cannot be read: %s", host->debugfs, why(error));
+    say(r->effect, "no VM-level counters and no tsc-offset");
+    if (error == -ENOENT)
+        say(r->fix, "%s", host->kvm_module ? "the kernel may run with debugfs=off or no-mount"
+                                           : "load the kvm module");
+    else
+        say(r->fix, "run as root, or with CAP_DAC_READ_SEARCH");
+}
+
+static void check_hidepid(const struct rootfs *root, const struct host *host,
+                          struct check_result *r)
+{
+    char *mounts = NULL, *save = NULL, hide[32] = "";
+    size_t len;
+    int n = rootfs_read_all(root, "proc/self/mountinfo", 4 << 20, &mounts, &len);
+
+    (void)host;
+    if (n < 0) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "the mounts cannot be read: %s", why(n));
+        return;
+    }
+    for (char *line = strtok_r(mounts, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        const char *tail = strstr(line, " - proc ");
+        const char *option = tail != NULL ? strstr(tail, "hidepid=") : NULL;
+        if (strstr(line, " /proc ") != NULL && option != NULL)
+            sscanf(option + 8, "%31[a-z0-9]", hide);
+    }
+    free(mounts);
+    if (hide[0] == '\0' || strcmp(hide, "0") == 0 || strcmp(hide, "off") == 0) {
+        say(r->finding, "/proc shows all processes");
+        return;
+    }
+    r->level = CHECK_NOTE;
+    say(r->finding, "/proc is mounted with hidepid=%s", hide);
+    say(r->effect, "VMs of other users are seen by root and CAP_SYS_PTRACE only");
+}
+
+static void check_fd_limit(const struct rootfs *root, const struct host *host,
+                           struct check_result *r)
+{
+    char buf[4096];
+    unsigned long long soft = 0;
+    ssize_t n = rootfs_read(root, "proc/self/limits", buf, sizeof(buf));
+    const char *line = n > 0 ? strstr(buf, "Max open files") : NULL;
+
+    (void)host;
+    if (line == NULL) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "the limit of open files cannot be read");
+    } else if (sscanf(line, "Max open files %llu", &soft) == 1 && soft < FDS_COMFORTABLE) {
+        r->level = CHECK_NOTE;
+        say(r->finding, "at most %llu files may be open", soft);
+        say(r->effect, "with many VMs some may not be readable");
+        say(r->fix, "ulimit -n %d", FDS_COMFORTABLE);
+    } else if (soft > 0) {
+        say(r->finding, "%llu files may be open", soft);
+    } else {
+        say(r->finding, "any number of files may be open");
+    }
+}
+
+/*
+ * PAGEMAP_SCAN came with Linux 6.7. An empty request is refused with EINVAL; before, pagemap had no
+ * ioctl at all and says ENOTTY. Neither scans anything.
+ */
+static void check_pagemap_scan(const struct rootfs *root, const struct host *host,
+                               struct check_result *r)
+{
+    unsigned long long request[12] = {0};
+    int fd = rootfs_openat(root, "proc/self/pagemap", 0);
+
+    if (!root->live || fd < 0) {
+        r->level = CHECK_UNKNOWN;
+        say(r->finding, "whether kernel %s has PAGEMAP_SCAN cannot be tried here", host->kernel);
+    } else if (ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, sizeof(request)), request) < 0 &&
+               errno == ENOTTY) {
+        r->level = CHECK_NOTE;
+        say(r->finding, "kernel %s has no PAGEMAP_SCAN (Linux 6.7)", host->kernel);
+        say(r->effect, "memory scans read /proc/PID/pagemap instead, some times slower");
+    } else {
+        say(r->finding, "kernel %s has PAGEMAP_SCAN", host->kernel);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+const struct host_check host_checks[] = {
+    {"kvm", check_kvm},
+    {"pid-namespace", check_pid_namespace},
+    {"capabilities", check_capabilities},
+    {"yama", check_yama},
+    {"hidepid", check_hidepid},
+    {"debugfs", check_debugfs},
+    {"lockdown", check_lockdown},
+    {"open-files", check_fd_limit},
+    {"pagemap-scan", check_pagemap_scan},
+    {NULL, NULL},
+};
+
+void host_check_run(const struct host_check *check, const struct rootfs *root,
+                    const struct host *host, struct check_result *ret)
+{
+    *ret = (struct check_result){.level = CHECK_OK};
+    check->run(root, host, ret);
+}
+
+const char *host_check_level_name(enum check_level level)
+{
+    static const char *const names[CHECK_LEVEL_COUNT] = {
+        [CHECK_OK] = "ok",
+        [CHECK_NOTE] = "note",
+        [CHECK_PROBLEM] = "problem",
+        [CHECK_UNKNOWN] = "unknown",
+    };
+    return names[level];
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "core/host_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct host healthy = {
+    .name = "web-07", .kernel = "6.18.44", .lockdown = LOCKDOWN_NONE, .cpus = 2, .kvm_module = true,
+    .debugfs_mounted = true, .debugfs = "sys/kernel/debug/kvm",
+};
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static int make_tree(void **state)
+{
+    char *dir = strdup("/tmp/kvmlens-check-XXXXXX");
+
+    if (dir == NULL || mkdtemp(dir) == NULL)
+        return -1;
+    *state = dir;
+    return 0;
+}
+
+static int drop_tree(void **state)
+{
+    int r = nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(*state);
+    return r;
+}
+
+/* Makes @path below @dir with all directories on the way; a text that begins with "->" makes a link. */
+static void put(const char *dir, const char *path, const char *text)
+{
+    char full[400];
+
+    snprintf(full, sizeof(full), "%s/%s", dir, path);
+    for (char *p = full + strlen(dir) + 1; (p = strchr(p, '/')) != NULL; p++) {
+        *p = '\0';
+        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
+        *p = '/';
+    }
+    if (strncmp(text, "->", 2) == 0) {
+        assert_int_equal(symlink(text + 2, full), 0);
+        return;
+    }
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void expect(const char *dir, const struct host *host, const char *name,
+                   enum check_level level, const char *says)
+{
+    struct rootfs root;
+    struct check_result r;
+    const struct host_check *check = host_checks;
+
+    assert_int_equal(rootfs_open(dir, &root, NULL), 0);
+    while (check->name != NULL && strcmp(check->name, name) != 0)
+        check++;
+    assert_non_null(check->name);
+    host_check_run(check, &root, host, &r);
+    rootfs_close(&root);
+    if (r.level != level || strstr(r.finding, says) == NULL)
+        fail_msg("%s: %s '%s', expected %s '%s'", name, host_check_level_name(r.level), r.finding,
+                 host_check_level_name(level), says);
+    if (level == CHECK_PROBLEM)
+        assert_true(r.effect[0] != '\0' && r.fix[0] != '\0');
+}
+
+static void an_empty_tree_gives_unknowns_and_no_crash(void **state)
+{
+    struct host nothing = {0};
+
+    expect(*state, &nothing, "kvm", CHECK_PROBLEM, "not loaded");
+    expect(*state, &nothing, "pid-namespace", CHECK_UNKNOWN, "No such file");
+    expect(*state, &nothing, "capabilities", CHECK_UNKNOWN, "No such file");
+    expect(*state, &nothing, "yama", CHECK_OK, "not active");
+    expect(*state, &nothing, "hidepid", CHECK_UNKNOWN, "No such file");
+    expect(*state, &nothing, "debugfs", CHECK_PROBLEM, "not mounted");
+    expect(*state, &nothing, "lockdown", CHECK_UNKNOWN, "cannot be read");
+    expect(*state, &nothing, "open-files", CHECK_UNKNOWN, "cannot be read");
+    expect(*state, &nothing, "pagemap-scan", CHECK_UNKNOWN, "cannot be tried");
+}
+
+static void a_healthy_host_is_ok(void **state)
+{
+    put(*state, "sys/module/kvm_intel/x", "");
+    put(*state, "sys/kernel/debug/kvm/x", "");
+    put(*state, "proc/self/ns/pid", "->pid:[4026531836]");
+    put(*state, "proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+    put(*state, "proc/sys/kernel/yama/ptrace_scope", "0\n");
+    put(*state, "proc/self/mountinfo", "22 27 0:21 / /proc rw,relatime - proc proc rw\n");
+    put(*state, "proc/self/limits",
+        "Limit Soft Hard Units\nMax open files            20000                20000  files\n");
+    expect(*state, &healthy, "kvm", CHECK_OK, "kvm_intel");
+    expect(*state, &healthy, "pid-namespace", CHECK_OK, "of the host");
+    expect(*state, &healthy, "capabilities", CHECK_OK, "are held");
+    expect(*state, &healthy, "yama", CHECK_OK, "=0");
+    expect(*state, &healthy, "hidepid", CHECK_OK, "all processes");
+    expect(*state, &healthy, "debugfs", CHECK_OK, "can be read");
+    expect(*state, &healthy, "lockdown", CHECK_OK, "not locked down");
+    expect(*state, &healthy, "open-files", CHECK_OK, "20000");
+}
+
+static void each_obstacle_is_named_with_its_fix(void **state)
+{
+    struct host locked = healthy, no_kvm = healthy;
+
+    locked.lockdown = LOCKDOWN_INTEGRITY;
+    no_kvm.kvm_module = false;
+    put(*state, "proc/self/ns/pid", "->pid:[4026532999]");
+    put(*state, "proc/self/status", "CapEff:\t0000000000080000\n");
+    put(*state, "proc/sys/kernel/yama/ptrace_scope", "3\n");
+    put(*state, "proc/self/mountinfo",
+        "22 27 0:21 / /proc rw,relatime - proc proc rw,hidepid=invisible\n");
+    put(*state, "proc/self/limits", "Max open files            64                64  files\n");
+    expect(*state, &no_kvm, "kvm", CHECK_PROBLEM, "not loaded");
+    expect(*state, &healthy, "pid-namespace", CHECK_PROBLEM, "container");
+    expect(*state, &healthy, "capabilities", CHECK_PROBLEM,
+           "missing: CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE");
+    expect(*state, &healthy, "yama", CHECK_PROBLEM, "ptrace_scope=3");
+    expect(*state, &healthy, "hidepid", CHECK_NOTE, "hidepid=invisible");
+    expect(*state, &healthy, "debugfs", CHECK_PROBLEM, "No such file");
+    expect(*state, &locked, "lockdown", CHECK_PROBLEM, "lockdown=integrity");
+    expect(*state, &healthy, "open-files", CHECK_NOTE, "64");
+}
+
+static void hostile_files_are_cleaned_and_bounded(void **state)
+{
+    put(*state, "proc/self/mountinfo",
+        "22 27 0:21 / /proc rw - proc proc rw,hidepid=\x1b[31m\n - proc  hidepid= /proc \n");
+    put(*state, "proc/self/status", "CapEff:\tzzzz\nCapEff");
+    put(*state, "proc/sys/kernel/yama/ptrace_scope", "");
+    put(*state, "proc/self/limits", "Max open files            unlimited  unlimited  files\n");
+    expect(*state, &healthy, "hidepid", CHECK_OK, "all processes");
+    expect(*state, &healthy, "capabilities", CHECK_PROBLEM, "CAP_SYS_PTRACE");
+    expect(*state, &healthy, "yama", CHECK_UNKNOWN, "empty");
+    expect(*state, &healthy, "open-files", CHECK_OK, "any number");
+}
+
+static void the_live_host_answers_every_check(void **state)
+{
+    struct rootfs root;
+    struct host host;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    host_read(&root, &host);
+    for (const struct host_check *check = host_checks; check->name != NULL; check++) {
+        struct check_result r;
+        host_check_run(check, &root, &host, &r);
+        assert_true(r.finding[0] != '\0');
+        assert_in_range(r.level, CHECK_OK, CHECK_UNKNOWN);
+    }
+    rootfs_close(&root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_empty_tree_gives_unknowns_and_no_crash, make_tree,
+                                        drop_tree),
+        cmocka_unit_test_setup_teardown(a_healthy_host_is_ok, make_tree, drop_tree),
+        cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
+        cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree, drop_tree),
+        cmocka_unit_test(the_live_host_answers_every_check),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
