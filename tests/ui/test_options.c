@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include "ui/options.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/sampler.h"
+#include "ui/report.h"
+
+#define ARGS_MAX 24
+
+/* Parses a line split at blanks; the strings live in @buf. */
+static int parse(const char *line, char buf[512], struct options *opts, struct error *err)
+{
+    char *argv[ARGS_MAX + 1] = {NULL}, *save = NULL;
+    int argc = 0;
+
+    snprintf(buf, 512, "kvmlens %s", line);
+    for (char *word = strtok_r(buf, " ", &save); word != NULL && argc < ARGS_MAX;
+         word = strtok_r(NULL, " ", &save))
+        argv[argc++] = word;
+    *err = (struct error){0};
+    return options_parse(argc, argv, opts, err);
+}
+
+static void nothing_given_means_the_monitor_with_defaults(void **state)
+{
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("", buf, &o, &err), 0);
+    assert_int_equal(o.mode, MODE_MONITOR);
+    assert_true(o.delay_s == 1.0);
+    assert_int_equal(o.sources, SOURCES_ALL);
+    assert_string_equal(o.format, "text");
+    assert_null(o.vm);
+}
+
+static void each_mode_option_chooses_its_mode(void **state)
+{
+    static const struct {
+        const char *line;
+        enum options_mode mode;
+    } cases[] = {
+        {"-1", MODE_ONCE},          {"--once", MODE_ONCE},    {"--batch", MODE_ONCE},
+        {"-l", MODE_LOG},           {"--log", MODE_LOG},      {"--list", MODE_LIST},
+        {"--doctor", MODE_DOCTOR},  {"-f help", MODE_FIELDS}, {"--fields=help", MODE_FIELDS},
+        {"-h", MODE_HELP},          {"--help", MODE_HELP},    {"-V", MODE_VERSION},
+        {"--version", MODE_VERSION}, {"-1 -1", MODE_ONCE},    {"-1h", MODE_HELP},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char buf[512];
+        struct options o;
+        struct error err;
+        assert_int_equal(parse(cases[i].line, buf, &o, &err), 0);
+        assert_int_equal(o.mode, cases[i].mode);
+    }
+}
+
+static void values_reach_their_places(void **state)
+{
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("-l -s 0.25 -n 7 -z -i -f ^exits$ --format json -p 5164", buf, &o, &err),
+                     0);
+    assert_true(o.delay_s == 0.25);
+    assert_int_equal(o.iterations, 7);
+    assert_true(o.skip_zero);
+    assert_true(o.include_past);
+    assert_string_equal(o.fields, "^exits$");
+    assert_string_equal(o.format, "json");
+    assert_int_equal(o.pid, 5164);
+    assert_int_equal(parse("-1 -g vm16 --sysroot tree", buf, &o, &err), 0);
+    assert_string_equal(o.guest, "vm16");
+    assert_string_equal(o.sysroot, "tree");
+    assert_int_equal(parse("vm16 --no-color --no-unicode --no-mouse --demo", buf, &o, &err), 0);
+    assert_string_equal(o.vm, "vm16");
+    assert_true(o.no_color && o.no_unicode && o.no_mouse && o.demo);
+    assert_int_equal(parse("-1 -- -odd-name", buf, &o, &err), 0);
+    assert_string_equal(o.vm, "-odd-name");
+}
+
+static void sources_are_a_list(void **state)
+{
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("-1 --source statsfd", buf, &o, &err), 0);
+    assert_int_equal(o.sources, SOURCE_BIT(SOURCE_STATSFD));
+    assert_int_equal(parse("-1 --source proc,statsfd", buf, &o, &err), 0);
+    assert_int_equal(o.sources, SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_PROC));
+    assert_int_equal(parse("-1 -d", buf, &o, &err), 0);
+    assert_int_equal(o.sources, SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC));
+}
+
+static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **state)
+{
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"--nonsense", "--nonsense"},
+        {"-Q", "-Q"},
+        {"-1Q", "-Q"},
+        {"-s", "needs an argument: SECONDS"},
+        {"--set-delay", "needs an argument: SECONDS"},
+        {"--once=yes", "takes no argument"},
+        {"--no", "ambiguous"},
+        {"-1 -l", "--once and --log exclude each other"},
+        {"--list --doctor", "exclude each other"},
+        {"-l -f help", "exclude each other"},
+        {"-s 0", "0.1 to 3600"},
+        {"-s 0.09", "0.1 to 3600"},
+        {"-s 3601", "0.1 to 3600"},
+        {"-s 1e2", "0.1 to 3600"},
+        {"-s 0x1", "0.1 to 3600"},
+        {"-s 1,5", "0.1 to 3600"},
+        {"-s nan", "0.1 to 3600"},
+        {"-s inf", "0.1 to 3600"},
+        {"-s -1", "0.1 to 3600"},
+        {"-s .", "0.1 to 3600"},
+        {"-s 1.2.3", "0.1 to 3600"},
+        {"-s 1000000000000000000000", "0.1 to 3600"},
+        {"-l -n 0", "whole number"},
+        {"-l -n -3", "whole number"},
+        {"-l -n 99999999999999999999", "whole number"},
+        {"-l -n 1.5", "whole number"},
+        {"-p 0", "whole number"},
+        {"-p 2147483648", "whole number"},
+        {"-p vm16", "whole number"},
+        {"-1 --format xml", "one of text"},
+        {"-1 --source fd", "statsfd, debugfs, proc"},
+        {"-1 --source statsfd,", "statsfd, debugfs, proc"},
+        {"-1 --source statsfd,,proc", "statsfd, debugfs, proc"},
+        {"-n 3", "goes with: --log"},
+        {"-1 -n 3", "goes with: --log"},
+        {"-z", "goes with: --once, --log"},
+        {"--format json", "goes with: --once"},
+        {"-l --no-color", "the interactive monitor"},
+        {"--doctor -p 5", "has no meaning with --doctor"},
+        {"--doctor vm16", "takes no VM"},
+        {"-f help vm16", "takes no VM"},
+        {"a b", "one VM too many"},
+        {"-p 5 -g x", "exclude each other"},
+        {"-p 5 x", "exclude each other"},
+        {"--demo --sysroot t", "exclude each other"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char buf[512];
+        struct options o;
+        struct error err;
+        int r = parse(cases[i].line, buf, &o, &err);
+        if (r != -EINVAL || strstr(err.msg, cases[i].says) == NULL)
+            fail_msg("'%s': %d '%s', expected '%s'", cases[i].line, r, err.msg, cases[i].says);
+    }
+}
+
+static void empty_arguments_are_refused(void **state)
+{
+    static const char *const cases[][5] = {
+        {"kvmlens", "-1", "-g", ""}, {"kvmlens", "-1", ""},           {"kvmlens", "-s", ""},
+        {"kvmlens", "-1", "--source", ""}, {"kvmlens", "-1", "--sysroot", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char words[5][20], *argv[6] = {NULL};
+        int argc = 0;
+        struct options o;
+        for (; cases[i][argc] != NULL; argc++) {
+            snprintf(words[argc], sizeof(words[argc]), "%s", cases[i][argc]);
+            argv[argc] = words[argc];
+        }
+        assert_int_equal(options_parse(argc, argv, &o, NULL), -EINVAL);
+    }
+}
+
+static void hostile_arguments_are_cleaned_in_the_message(void **state)
+{
+    char name[] = "kvmlens", option[] = "--format", bad[] = "\x1b[31m\x9b!\xe2\x80\xae";
+    char *argv[] = {name, option, bad, NULL};
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(options_parse(3, argv, &o, &err), -EINVAL);
+    for (const char *p = err.msg; *p != '\0'; p++)
+        assert_in_range((unsigned char)*p, 0x20, 0x7E);
+}
+
+static void delay_does_not_depend_on_the_locale(void **state)
+{
+    double value = 0;
+
+    (void)state;
+    /* Where a locale with a decimal comma is installed; the parser must not care either way. */
+    setlocale(LC_NUMERIC, "de_DE.UTF-8");
+    assert_int_equal(options_parse_delay("0.5", &value, NULL), 0);
+    assert_true(value == 0.5);
+    assert_int_equal(options_parse_delay("3600", &value, NULL), 0);
+    assert_int_equal(options_parse_delay("0.1", &value, NULL), 0);
+    assert_int_equal(options_parse_delay("0,5", &value, NULL), -EINVAL);
+    setlocale(LC_NUMERIC, "C");
+}
+
+static char *usage_text(void)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    options_usage(mem);
+    fclose(mem);
+    return text;
+}
+
+static void help_lists_every_row_within_100_columns(void **state)
+{
+    char *text = usage_text();
+    (void)state;
+    for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
+        char label[64];
+        snprintf(label, sizeof(label), "--%s", row->long_name);
+        assert_non_null(strstr(text, label));
+        assert_non_null(strstr(text, row->help));
+    }
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+        if (strcspn(line, "\n") > 100)
+            fail_msg("too wide: %.*s", (int)strcspn(line, "\n"), line);
+    free(text);
+}
+
+static void no_two_rows_share_a_name(void **state)
+{
+    (void)state;
+    for (const struct option_row *a = option_table; a->long_name != NULL; a++)
+        for (const struct option_row *b = a + 1; b->long_name != NULL; b++) {
+            assert_string_not_equal(a->long_name, b->long_name);
+            assert_false(a->short_name != 0 && a->short_name == b->short_name);
+        }
+    assert_true(option_table[0].long_name != NULL);
+}
+
+static void format_words_are_the_formats(void **state)
+{
+    size_t i = 0;
+    (void)state;
+    for (; report_formats[i] != NULL; i++)
+        assert_string_equal(report_formats[i]->name, report_format_words[i]);
+    assert_null(report_format_words[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_given_means_the_monitor_with_defaults),
+        cmocka_unit_test(each_mode_option_chooses_its_mode),
+        cmocka_unit_test(values_reach_their_places),
+        cmocka_unit_test(sources_are_a_list),
+        cmocka_unit_test(bad_lines_are_refused_with_a_sentence_that_names_the_cause),
+        cmocka_unit_test(empty_arguments_are_refused),
+        cmocka_unit_test(hostile_arguments_are_cleaned_in_the_message),
+        cmocka_unit_test(delay_does_not_depend_on_the_locale),
+        cmocka_unit_test(help_lists_every_row_within_100_columns),
+        cmocka_unit_test(no_two_rows_share_a_name),
+        cmocka_unit_test(format_words_are_the_formats),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

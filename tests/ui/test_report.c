@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT
+#include "ui/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/two_vms.h"
+
+struct fixture {
+    struct two_vms *vms;
+    struct snapshot *first, *second;
+    struct filter all;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return -1;
+    f->vms = two_vms_new();
+    f->first = two_vms_first(f->vms);
+    f->second = two_vms_second(f->vms);
+    f->all = (struct filter){.vm_fd = -1};
+    *state = f;
+    return f->first != NULL && f->second != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    snapshot_free(f->first);
+    snapshot_free(f->second);
+    two_vms_free(f->vms);
+    free(f);
+    return 0;
+}
+
+static char *print(struct report *r, const struct snapshot *base, const struct snapshot *s)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    if (r->records == 0)
+        assert_int_equal(report_begin(r, mem), 0);
+    assert_int_equal(report_record(r, base, s, mem), 0);
+    fclose(mem);
+    return text;
+}
+
+static json_t *parse_line(const char *text)
+{
+    json_error_t err;
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &err);
+
+    if (root == NULL)
+        fail_msg("%s at %d: %s", err.text, err.position, text);
+    return root;
+}
+
+static const json_t *at(const json_t *root, const char *path)
+{
+    char buf[100];
+    snprintf(buf, sizeof(buf), "%s", path);
+    for (char *save = NULL, *key = strtok_r(buf, "/", &save); key != NULL && root != NULL;
+         key = strtok_r(NULL, "/", &save))
+        root = json_is_array(root) ? json_array_get(root, (size_t)atoi(key))
+                                   : json_object_get(root, key);
+    return root;
+}
+
+static void json_has_the_values_of_the_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_json, .filter = &f->all};
+    char *text = print(&r, f->first, f->second);
+    json_t *root;
+
+    /* Too big for a signed 64-bit integer, so jansson itself reads it back as a real: compare the text. */
+    assert_non_null(strstr(text, "\"big\":18446744073709551610"));
+    assert_string_equal(text + strlen(text) - 1, "\n");
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    for (char *p; (p = strstr(text, "18446744073709551610")) != NULL;)
+        memcpy(p, "                   1", 20);
+    root = parse_line(text);
+    assert_string_equal(json_string_value(at(root, "schema")), "kvmlens/1");
+    assert_string_equal(json_string_value(at(root, "time")), "2026-01-01T00:00:01.123Z");
+    assert_true(json_real_value(at(root, "interval_s")) == 1.0);
+    assert_string_equal(json_string_value(at(root, "host/lockdown")), "integrity");
+    assert_int_equal(json_integer_value(at(root, "self/sample_us")), 812);
+    assert_true(json_real_value(at(root, "self/cpu_ratio")) == 0.01);
+    assert_int_equal(json_array_size(at(root, "vms")), 2);
+    assert_int_equal(json_integer_value(at(root, "vms/0/pid")), 5164);
+    assert_int_equal(json_integer_value(at(root, "vms/0/vm_fd")), 9);
+    assert_int_equal(json_integer_value(at(root, "vms/0/vcpus_total")), 2);
+    assert_int_equal(json_integer_value(at(root, "vms/0/ram_bytes")), 16ll << 30);
+    assert_null(at(root, "vms/1/ram_bytes"));
+    assert_int_equal(json_integer_value(at(root, "vms/0/counters/exits")), 320);
+    assert_true(json_is_integer(at(root, "vms/0/counters/exits")));
+    assert_true(json_real_value(at(root, "vms/0/rates/exits")) == 120.0);
+    assert_null(at(root, "vms/0/rates/pages_4k"));
+    assert_int_equal(json_integer_value(at(root, "vms/0/counters/pages_4k")), 310);
+    assert_int_equal(json_integer_value(at(root, "vms/0/histograms/halt_wait_hist/3")), 12);
+    assert_int_equal(json_array_size(at(root, "vms/0/histograms/halt_wait_hist")), 4);
+    assert_null(at(root, "vms/0/counters/mmu_pte_write"));
+    assert_string_equal(json_string_value(at(root, "vms/0/missing/mmu_pte_write")),
+                        "denied: lockdown=integrity");
+    assert_int_equal(json_integer_value(at(root, "vms/0/vcpus/1/id")), 1);
+    assert_true(json_integer_value(at(root, "vms/0/vcpus/0/tsc_offset")) == -9553258952ll);
+    assert_int_equal(json_integer_value(at(root, "vms/0/vcpus/0/counters/exits")), 160);
+    assert_true(json_real_value(at(root, "vms/0/vcpus/0/rates/exits")) == 60.0);
+    assert_null(at(root, "vms/0/vcpus/0/counters/pages_4k"));
+    assert_null(at(root, "vms/0/vcpus/0/missing/pages_4k"));
+    assert_non_null(at(root, "vms/1/vcpus/0/missing/exits"));
+    assert_string_equal(json_string_value(at(root, "fields/halt_wait_ns/unit")), "seconds");
+    assert_int_equal(json_integer_value(at(root, "fields/halt_wait_ns/exponent")), -9);
+    assert_string_equal(json_string_value(at(root, "fields/exits/scope")), "vcpu");
+    json_decref(root);
+    free(text);
+}
+
+static void json_of_the_first_tick_has_no_rates_and_no_interval(void **state)
+{
+    struct fixture *f = *state;
+    char *text = report_json_record(f->first, &f->all);
+    json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+
+    assert_non_null(root);
+    assert_true(json_is_null(at(root, "interval_s")));
+    assert_null(at(root, "self/cpu_ratio"));
+    assert_int_equal(json_object_size(at(root, "vms/0/rates")), 0);
+    assert_null(at(root, "vms/0/cpu_ratio"));
+    assert_null(at(root, "vms/0/missing/rates.exits"));
+    json_decref(root);
+    free(text);
+}
+
+static void json_carries_hostile_names_as_escapes_and_back(void **state)
+{
+    struct fixture *f = *state;
+    char *text = report_json_record(f->second, &f->all);
+
+    for (const char *p = text; *p != '\0'; p++)
+        assert_in_range((unsigned char)*p, 0x20, 0x7E);
+    json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+    assert_non_null(root);
+    assert_string_equal(json_string_value(at(root, "vms/1/name")),
+                        "=db,\"x\"\x1b[31m\xef\xbf\xbd\n\xe6\x95\xb0\x7f\xe2\x80\xae");
+    json_decref(root);
+    free(text);
+}
+
+static void json_name_cannot_pose_as_a_big_integer(void **state)
+{
+    struct fixture *f = *state;
+    static char name[] = "\xEF\xB7\x90" "12,\"x\":1";
+    struct sample *last = two_vms_sample(f->vms, 1);
+    struct vm vm = *last->vms[1].vm;
+
+    vm.name_raw = name;
+    last->vms[1].vm = &vm;
+    struct snapshot *s = two_vms_second(f->vms);
+    char *text = report_json_record(s, &f->all);
+    json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+    assert_non_null(root);
+    assert_string_equal(json_string_value(at(root, "vms/1/name")), "\xef\xbf\xbd" "12,\"x\":1");
+    json_decref(root);
+    free(text);
+    snapshot_free(s);
+}
+
+static void json_tells_a_reset_from_a_standing_counter(void **state)
+{
+    struct fixture *f = *state;
+    struct sample *last = two_vms_sample(f->vms, 1);
+
+    last->vms[0].entity.readings[F_EXITS].raw = 5;
+    struct snapshot *s = two_vms_second(f->vms);
+    char *text = report_json_record(s, &f->all);
+    json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+    assert_non_null(root);
+    assert_true(json_number_value(at(root, "vms/0/counters/exits")) == 5);
+    assert_null(at(root, "vms/0/rates/exits"));
+    assert_string_equal(json_string_value(at(root, "vms/0/missing/rates.exits")), "reset");
+    json_decref(root);
+    free(text);
+    snapshot_free(s);
+}
+
+static void json_describes_fields_in_the_first_record_only(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_json, .filter = &f->all, .stream = true};
+    char *one = print(&r, f->first, f->second), *two = print(&r, f->first, f->second);
+
+    assert_non_null(strstr(one, "\"fields\":{"));
+    assert_null(strstr(two, "\"fields\":"));
+    free(one);
+    free(two);
+}
+
+static void fields_and_vms_that_were_not_chosen_are_left_out(void **state)
+{
+    struct fixture *f = *state;
+    struct options o = {.fields = "^exits$", .guest = "vm16"};
+    struct filter filter;
+
+    assert_int_equal(filter_open(&o, &filter, NULL), 0);
+    char *text = report_json_record(f->second, &filter);
+    json_t *root = parse_line(text);
+    assert_int_equal(json_array_size(at(root, "vms")), 1);
+    assert_int_equal(json_object_size(at(root, "vms/0/counters")), 1);
+    assert_int_equal(json_object_size(at(root, "fields")), 1);
+    assert_null(at(root, "vms/0/missing/mmu_pte_write"));
+    json_decref(root);
+    free(text);
+    struct report r = {.format = &report_text, .filter = &filter};
+    text = print(&r, f->first, f->second);
+    assert_non_null(strstr(text, "vm16"));
+    assert_null(strstr(text, "5201"));
+    assert_null(strstr(text, "pages_4k"));
+    free(text);
+    filter_close(&filter);
+}
+
+/* The line of @text that begins with two blanks and this field, cut at its end. */
+static const char *line_of(char *text, const char *field, char buf[200])
+{
+    char start[80];
+
+    snprintf(start, sizeof(start), "\n  %s ", field);
+    const char *p = strstr(text, start);
+    if (p == NULL)
+        fail_msg("no line of %s in:\n%s", field, text);
+    snprintf(buf, 200, "%.*s", (int)strcspn(p + 1, "\n"), p + 1);
+    return buf;
+}
+
+static void text_shows_totals_rates_and_reasons(void **state)
+{
+    static const struct {
+        const char *field, *since_start, *since_vm_start;
+    } cases[] = {
+        {"exits", " 120 120.0", " 320 120.0"},
+        {"halt_wait_ns", " 1.000000s 100.0%", " 11.000000s 100.0%"},
+        {"pages_4k", " 310 instant", " 310 instant"},
+        {"max_mmu_page_hash_collisions", " 3 peak", " 3 peak"},
+        {"mmu_pte_write", " denied (lockdown=integrity)", " denied (lockdown=integrity)"},
+        {"big", " 0 0.0", " 18446744073709551610 0.0"},
+    };
+    struct fixture *f = *state;
+    for (int past = 0; past < 2; past++) {
+        struct report r = {.format = &report_text, .filter = &f->all, .include_past = past};
+        char *text = print(&r, past ? NULL : f->first, f->second);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            char buf[200], squeezed[200], *to = squeezed;
+            for (const char *p = line_of(text, cases[i].field, buf) + 2 + strlen(cases[i].field);
+                 *p != '\0'; p++)
+                if (*p != ' ' || p[1] != ' ')
+                    *to++ = *p;
+            *to = '\0';
+            assert_string_equal(squeezed, past ? cases[i].since_vm_start : cases[i].since_start);
+        }
+        assert_non_null(strstr(text, "-9553258952"));
+        free(text);
+    }
+}
+
+static void text_lets_no_control_byte_of_a_name_through(void **state)
+{
+    struct fixture *f = *state;
+    for (int stream = 0; stream < 2; stream++) {
+        struct report r = {.format = &report_text, .filter = &f->all, .stream = stream};
+        char *text = print(&r, f->first, f->second);
+        for (const char *p = text; *p != '\0'; p++)
+            assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7F));
+        assert_null(strstr(text, "\xe2\x80\xae"));
+        free(text);
+    }
+}
+
+static void text_numbers_equal_those_of_json(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all, .include_past = true};
+    char *text = print(&r, NULL, f->second), *json = report_json_record(f->second, &f->all);
+    json_t *root = json_loads(json, JSON_DECODE_INT_AS_REAL, NULL);
+    const char *key;
+    json_t *value;
+    size_t compared = 0;
+
+    assert_non_null(root);
+    json_object_foreach(json_object_get(json_array_get(json_object_get(root, "vms"), 0), "counters"),
+                        key, value)
+    {
+        char buf[200];
+        double shown = strtod(line_of(text, key, buf) + 2 + strlen(key), NULL);
+        if (strcmp(key, "halt_wait_ns") == 0)
+            shown *= 1e9;
+        assert_true(shown == json_number_value(value));
+        compared++;
+    }
+    assert_int_equal(compared, 6);
+    json_decref(root);
+    free(json);
+    free(text);
+}
+
+static size_t count_lines(const char *text, const char *prefix)
+{
+    size_t n = 0;
+
+    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1)
+        n += strncmp(p, prefix, strlen(prefix)) == 0;
+    return n;
+}
+
+static void log_repeats_its_header_on_a_terminal_only(void **state)
+{
+    struct fixture *f = *state;
+    for (int terminal = 0; terminal < 2; terminal++) {
+        struct report r = {.format = &report_text, .filter = &f->all, .stream = true,
+                           .terminal = terminal};
+        size_t headers = 0, rows = 0;
+        for (int i = 0; i < 21; i++) {
+            char *text = print(&r, f->first, f->second);
+            headers += count_lines(text, "TIME");
+            rows += count_lines(text, "2026-01-01T00:00:01.123Z");
+            free(text);
+        }
+        assert_int_equal(rows, 42);
+        assert_int_equal(headers, terminal ? 3 : 1);
+    }
+}
+
+static void skip_zero_leaves_out_what_stood_still_but_not_what_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all, .stream = true, .skip_zero = true};
+    char *text = print(&r, f->first, f->second);
+
+    assert_non_null(strstr(text, "5164"));
+    assert_null(strstr(text, "5201"));
+    free(text);
+    struct sample *last = two_vms_sample(f->vms, 1);
+    last->vms[1].entity.readings[F_PTE_WRITE] = reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
+    struct snapshot *s = two_vms_second(f->vms);
+    text = print(&r, f->first, s);
+    assert_non_null(strstr(text, "5201"));
+    free(text);
+    snapshot_free(s);
+    r = (struct report){.format = &report_text, .filter = &f->all, .skip_zero = true};
+    text = print(&r, f->first, f->second);
+    assert_null(strstr(text, "\n  big "));
+    assert_non_null(strstr(text, "\n  mmu_pte_write "));
+    assert_non_null(strstr(text, "\n  exits "));
+    free(text);
+}
+
+static void a_full_output_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all};
+    FILE *full = fopen("/dev/full", "w");
+
+    assert_non_null(full);
+    setvbuf(full, NULL, _IONBF, 0);
+    assert_int_equal(report_record(&r, NULL, f->second, full), -EIO);
+    fclose(full);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(json_has_the_values_of_the_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(json_of_the_first_tick_has_no_rates_and_no_interval, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(json_carries_hostile_names_as_escapes_and_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(json_name_cannot_pose_as_a_big_integer, setup, teardown),
+        cmocka_unit_test_setup_teardown(json_tells_a_reset_from_a_standing_counter, setup, teardown),
+        cmocka_unit_test_setup_teardown(json_describes_fields_in_the_first_record_only, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(fields_and_vms_that_were_not_chosen_are_left_out, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(text_shows_totals_rates_and_reasons, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(text_numbers_equal_those_of_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_repeats_its_header_on_a_terminal_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            skip_zero_leaves_out_what_stood_still_but_not_what_is_unknown, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_output_is_an_error, setup, teardown),
+    };
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "ui/filter.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+
+#define NAME_SHOWN_MAX 64
+#define LISTED_MAX 6
+
+/* Reads digits up to @end; -1 when there are none, too many or others. */
+static int parse_int(const char *s, const char *end)
+{
+    long value = 0;
+
+    if (s == end)
+        return -1;
+    for (; s < end; s++) {
+        if (!isdigit((unsigned char)*s))
+            return -1;
+        value = value * 10 + (*s - '0');
+        if (value > INT_MAX)
+            return -1;
+    }
+    return (int)value;
+}
+
+/* "123" and "123:9" are numbers, everything else is a name; --guest takes names that look like numbers. */
+static void parse_vm(const char *arg, struct filter *f)
+{
+    const char *end = arg + strlen(arg);
+    const char *colon = strchr(arg, ':');
+    int pid = parse_int(arg, colon != NULL ? colon : end);
+    int fd = colon != NULL ? parse_int(colon + 1, end) : -1;
+
+    if (pid > 0 && (colon == NULL || fd >= 0)) {
+        f->pid = pid;
+        f->vm_fd = fd;
+    } else {
+        f->name = arg;
+    }
+}
+
+int filter_open(const struct options *opts, struct filter *ret, struct error *err)
+{
+    *ret = (struct filter){.pid = opts->pid, .vm_fd = -1, .name = opts->guest};
+    if (opts->vm != NULL)
+        parse_vm(opts->vm, ret);
+    if (opts->fields == NULL || opts->mode == MODE_FIELDS)
+        return 0;
+    int r = regcomp(&ret->regex, opts->fields, REG_EXTENDED | REG_NOSUB);
+    if (r != 0) {
+        char why[100], shown[80];
+        regerror(r, &ret->regex, why, sizeof(why));
+        text_clean(opts->fields, strlen(opts->fields), shown, sizeof(shown));
+        return error_set(err, -EINVAL,
+                         "--fields '%s': %s; give a POSIX extended regular expression, or 'help'",
+                         shown, why);
+    }
+    ret->has_regex = true;
+    return 0;
+}
+
+void filter_close(struct filter *filter)
+{
+    if (filter == NULL || !filter->has_regex)
+        return;
+    regfree(&filter->regex);
+    filter->has_regex = false;
+}
+
+bool filter_vm(const struct filter *f, const struct snapshot_vm *vm)
+{
+    if (f->pid != 0 && vm->id.pid != f->pid)
+        return false;
+    if (f->vm_fd >= 0 && vm->id.fd != f->vm_fd)
+        return false;
+    return f->name == NULL || strcmp(f->name, vm->name) == 0 || strcmp(f->name, vm->name_raw) == 0;
+}
+
+bool filter_field(const struct filter *f, const struct field *field)
+{
+    return !f->has_regex || regexec(&f->regex, field->name, 0, NULL, 0) == 0;
+}
+
+bool filter_one_vm(const struct filter *f)
+{
+    return f->name != NULL || f->vm_fd >= 0;
+}
+
+const struct snapshot_vm *filter_find(const struct filter *f, const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (filter_vm(f, &s->vms[i]))
+            return &s->vms[i];
+    return NULL;
+}
+
+static int none_found(const struct filter *f, struct error *err)
+{
+    char shown[NAME_SHOWN_MAX];
+
+    if (f->name != NULL) {
+        text_clean(f->name, strlen(f->name), shown, sizeof(shown));
+        return error_set(err, -ESRCH, "no VM is named '%s'; kvmlens --list shows those there are",
+                         shown);
+    }
+    if (f->vm_fd >= 0)
+        return error_set(err, -ESRCH,
+                         "no VM is fd %d of process %d; kvmlens --list shows those there are",
+                         f->vm_fd, (int)f->pid);
+    return error_set(err, -ESRCH,
+                     "process %d has no VM; kvmlens --list shows those there are (a thread id will "
+                     "not do)",
+                     (int)f->pid);
+}
+
+int filter_check(const struct filter *f, const struct snapshot *s, struct error *err)
+{
+    size_t vms = 0, fields = 0, len = 0;
+    char listed[160] = "";
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        if (!filter_vm(f, &s->vms[i]))
+            continue;
+        if (vms++ < LISTED_MAX && len < sizeof(listed))
+            len += (size_t)snprintf(listed + len, sizeof(listed) - len, "%s%d:%d",
+                                    vms > 1 ? ", " : "", (int)s->vms[i].id.pid, s->vms[i].id.fd);
+    }
+    if (vms == 0 && (f->pid != 0 || f->name != NULL))
+        return none_found(f, err);
+    if (vms > 1 && f->name != NULL) {
+        char shown[NAME_SHOWN_MAX];
+        text_clean(f->name, strlen(f->name), shown, sizeof(shown));
+        return error_set(err, -ENOTUNIQ, "%zu VMs are named '%s': %s%s; give one of these pid:fd",
+                         vms, shown, listed, vms > LISTED_MAX ? ", ..." : "");
+    }
+    for (size_t i = 0; i < s->field_count; i++)
+        fields += filter_field(f, &s->fields->fields[i]);
+    if (f->has_regex && fields == 0 && s->field_count > 0)
+        return error_set(err, -ENOENT,
+                         "--fields matches no field of this host; --fields help lists them");
+    return 0;
+}

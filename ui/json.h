@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all JSON output shares: 64-bit integers, text from outside, dumping. Over jansson.
+ *
+ * Only ASCII is written: control, bidi and other characters of names stay escapes.
+ */
+#ifndef KVMLENS_UI_JSON_H
+#define KVMLENS_UI_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/snapshot.h"
+
+/*
+ * json_put_u64 - the integer as it is. jansson's end at 2^63 - 1: a larger one is a string with a
+ * mark until json_put_dump writes it as number, so look at none of these values in between.
+ */
+json_t *json_put_u64(uint64_t value);
+
+/* json_put_text - any NUL-terminated bytes; what is no valid UTF-8 becomes U+FFFD. NULL: no memory. */
+json_t *json_put_text(const char *bytes);
+
+/* json_put_missing - "state: cause", or "state". */
+json_t *json_put_missing(uint8_t state, uint8_t cause);
+
+/* json_put_reading, json_put_rate - set the key when the number is there. */
+void json_put_reading(json_t *object, const char *key, const struct reading *reading);
+void json_put_rate(json_t *object, const char *key, const struct rate *rate);
+
+/* json_put_identity - a new object with what names a VM: pid tid vm_fd name vmm vcpus_total ram_bytes. */
+json_t *json_put_identity(const struct snapshot_vm *vm);
+
+/* json_put_dump - one line without newline; the caller frees it with free(). NULL: no memory. */
+char *json_put_dump(const json_t *root);
+
+#endif

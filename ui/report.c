@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "ui/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct report_format *const report_formats[] = {&report_text, &report_json, NULL};
+
+/* In the order above; a test holds both together. */
+const char *const report_format_words[] = {"text", "json", NULL};
+
+const struct report_format *report_format_find(const char *name)
+{
+    for (size_t i = 0; report_formats[i] != NULL; i++)
+        if (strcmp(report_formats[i]->name, name) == 0)
+            return report_formats[i];
+    return NULL;
+}
+
+void report_format_names(char *buf, size_t size)
+{
+    size_t len = 0;
+
+    buf[0] = '\0';
+    for (size_t i = 0; report_formats[i] != NULL && len < size; i++)
+        len += (size_t)snprintf(buf + len, size - len, "%s%s", i > 0 ? ", " : "",
+                                report_formats[i]->name);
+}
+
+static int checked(int result, FILE *out)
+{
+    return result < 0 ? result : ferror(out) ? -EIO : 0;
+}
+
+int report_begin(struct report *r, FILE *out)
+{
+    return checked(r->format->begin != NULL ? r->format->begin(r, out) : 0, out);
+}
+
+int report_record(struct report *r, const struct snapshot *base, const struct snapshot *s, FILE *out)
+{
+    int result = checked(r->format->record(r, base, s, out), out);
+
+    r->records++;
+    return result;
+}
+
+int report_end(struct report *r, FILE *out)
+{
+    return checked(r->format->end != NULL ? r->format->end(r, out) : 0, out);
+}
+
+bool report_idle(const struct filter *filter, const struct snapshot *s, const struct snapshot_vm *vm)
+{
+    for (size_t i = 0; i < s->field_count; i++) {
+        const struct field *field = &s->fields->fields[i];
+        const struct rate *rate = &vm->values[i].rate;
+        if (field->kind != FIELD_CUMULATIVE || !filter_field(filter, field))
+            continue;
+        if (vm->values[i].reading.state == READING_ABSENT)
+            continue;
+        if (rate->state != READING_OK || rate->value != 0)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports: snapshots as text for people and for machines.
+ *
+ * A format only turns a snapshot into bytes on a FILE. When they are written, to where and how
+ * often is ui/batch.h. No format looks at the clock, the locale or the system.
+ */
+#ifndef KVMLENS_UI_REPORT_H
+#define KVMLENS_UI_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/snapshot.h"
+#include "ui/filter.h"
+
+struct report_format;
+
+struct report {
+    const struct report_format *format;
+    const struct filter *filter;  /* borrowed */
+    bool stream;                  /* --log: many records; else one */
+    bool include_past;            /* totals since the VM was created */
+    bool skip_zero;
+    bool terminal;                /* repeat the column header */
+    /* State between records of a stream; private to the formats. */
+    unsigned long records;
+    unsigned long rows;           /* text: since the header */
+    size_t fields_shown;          /* fields that the header or a record has described */
+};
+
+struct report_format {
+    const char *name; /* --format NAME */
+    const char *text; /* one line for the man page */
+    bool stream;      /* fit for --log */
+    /* Each may be NULL. Write errors stay in the FILE; -ENOMEM is returned. */
+    int (*begin)(struct report *report, FILE *out);
+    int (*record)(struct report *report, const struct snapshot *base, const struct snapshot *s,
+                  FILE *out);
+    int (*end)(struct report *report, FILE *out);
+};
+
+extern const struct report_format *const report_formats[]; /* NULL ends */
+extern const char *const report_format_words[];            /* their names; NULL ends */
+
+/* report_format_find - NULL when there is no such format. */
+const struct report_format *report_format_find(const char *name);
+
+/* report_format_names - "text, json" into @buf. */
+void report_format_names(char *buf, size_t size);
+
+/*
+ * report_begin, report_record, report_end - what the format has for it.
+ * @base: the snapshot totals count from; NULL = since the VM was created.
+ * Returns 0, -ENOMEM, or -EIO when @out is in error.
+ */
+int report_begin(struct report *report, FILE *out);
+int report_record(struct report *report, const struct snapshot *base, const struct snapshot *s,
+                  FILE *out);
+int report_end(struct report *report, FILE *out);
+
+/*
+ * report_idle - did every chosen counter of the VM stand still (rate 0)? A counter that could not
+ * be read is not idle: it is not known.
+ */
+bool report_idle(const struct filter *filter, const struct snapshot *s, const struct snapshot_vm *vm);
+
+/*
+ * report_json_record - one object of schema kvmlens/1, without newline, NUL-terminated, ASCII only.
+ * With "fields", as the first record of a stream.
+ * The caller frees it with free(). NULL when memory is out.
+ */
+char *report_json_record(const struct snapshot *s, const struct filter *filter);
+
+extern const struct report_format report_text;
+extern const struct report_format report_json;
+
+#endif

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Text for people: --once shows each VM with all its counters, --log one row per VM and interval.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "ui/number.h"
+#include "ui/report.h"
+
+#define HEADER_EVERY 20 /* rows between two headers on a terminal */
+#define NAME_COLUMNS 16
+#define COUNTER_COLUMNS 36
+
+/* Columns of a log when no --fields chooses others; those a host does not have are left out. */
+static const char *const log_fields[] = {
+    "exits",          "io_exits",       "mmio_exits",    "mmio_exit_user", "halt_exits",
+    "wfi_exit_stat", "irq_injections", "pf_fixed",      "halt_wait_ns",
+};
+
+static void put_padded(FILE *out, const char *text, size_t columns)
+{
+    size_t width = text_width(text);
+
+    fputs(text, out);
+    fprintf(out, "%*s", (int)(width < columns ? columns - width : 0), "");
+}
+
+static void put_total(FILE *out, const struct field *field, const struct reading *total)
+{
+    char buf[NUMBER_MAX];
+
+    if (total->state != READING_OK) {
+        number_missing(total->state, total->cause, buf);
+        fprintf(out, "%20s", buf);
+    } else if (field->exponent < 0 || field->unit == FIELD_SECONDS) {
+        fprintf(out, "%19.6fs", (double)total->raw * number_scale(field));
+    } else {
+        fprintf(out, "%20llu", (unsigned long long)total->raw);
+    }
+}
+
+static void put_histogram(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm,
+                          const struct field *field)
+{
+    const uint64_t *buckets = vm->buckets + field->bucket_index;
+    uint64_t count = 0;
+    size_t first = field->size, last = 0;
+
+    (void)s;
+    for (size_t i = 0; i < field->size; i++) {
+        count += buckets[i];
+        if (buckets[i] != 0) {
+            first = i < first ? i : first;
+            last = i;
+        }
+    }
+    fprintf(out, "%20llu in %u buckets", (unsigned long long)count, (unsigned)field->size);
+    if (count > 0)
+        fprintf(out, ", %zu to %zu in use", first, last);
+}
+
+static void put_counter(FILE *out, const struct snapshot *base, const struct snapshot *s,
+                        const struct snapshot_vm *vm, size_t i)
+{
+    const struct field *field = &s->fields->fields[i];
+    const struct snapshot_value *value = &vm->values[i];
+    struct reading total = value->reading;
+    char rate[NUMBER_MAX] = "";
+
+    fprintf(out, "  %-*s ", COUNTER_COLUMNS, field->name);
+    if (value->reading.state != READING_OK) {
+        number_missing(value->reading.state, value->reading.cause, rate);
+        fprintf(out, "%20s\n", rate);
+        return;
+    }
+    if (field_is_hist(field)) {
+        put_histogram(out, s, vm, field);
+        fputc('\n', out);
+        return;
+    }
+    if (field->kind == FIELD_CUMULATIVE) {
+        total = snapshot_total(base, s, vm, i);
+        number_rate(field, &value->rate, rate);
+    }
+    put_total(out, field, &total);
+    fprintf(out, " %14s\n", field->kind == FIELD_CUMULATIVE ? rate : field_kind_name(field->kind));
+}
+
+static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm)
+{
+    int exits = field_table_find(s->fields, "exits");
+
+    if (vm->vcpu_count == 0)
+        return;
+    fprintf(out, "  %-6s %8s %8s %8s %14s %22s\n", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
+            "tsc-offset");
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        const struct snapshot_vcpu *vcpu = &vm->vcpus[i];
+        const struct reading *tsc = &vcpu->gauges[VCPU_TSC_OFFSET];
+        char tid[16] = "n/a", cpu[NUMBER_MAX], wait[NUMBER_MAX], rate[NUMBER_MAX] = "n/a",
+             offset[NUMBER_MAX];
+        if (vcpu->tid > 0)
+            snprintf(tid, sizeof(tid), "%d", (int)vcpu->tid);
+        number_ratio(&vcpu->cpu_ratio, cpu);
+        number_ratio(&vcpu->wait_ratio, wait);
+        if (exits >= 0 && (size_t)exits < s->field_count)
+            number_rate(&s->fields->fields[exits], &vcpu->values[exits].rate, rate);
+        if (tsc->state == READING_OK)
+            snprintf(offset, sizeof(offset), "%lld", (long long)(int64_t)tsc->raw);
+        else
+            snprintf(offset, sizeof(offset), "%s", reading_state_text(tsc->state));
+        fprintf(out, "  %-6d %8s %8s %8s %14s %22s\n", vcpu->id, tid, cpu, wait, rate, offset);
+    }
+}
+
+static void put_source(FILE *out, const char *what, uint8_t source, uint8_t cause)
+{
+    fprintf(out, "%s from %s", what, reading_source_name(source));
+    if (cause != CAUSE_NONE)
+        fprintf(out, " (%s)", reading_cause_text(cause));
+}
+
+static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
+                   const struct snapshot *s, const struct snapshot_vm *vm)
+{
+    char ram[NUMBER_MAX], rss[NUMBER_MAX], mapped[NUMBER_MAX], cpu[NUMBER_MAX], wait[NUMBER_MAX];
+
+    number_reading_bytes(&vm->ram_bytes, ram);
+    number_reading_bytes(&vm->gauges[VM_RSS_BYTES], rss);
+    number_reading_bytes(&vm->mapped_bytes, mapped);
+    number_ratio(&vm->cpu_ratio, cpu);
+    number_ratio(&vm->wait_ratio, wait);
+    fprintf(out, "\n%s  pid %d fd %d  %s  vCPUs %zu  CPU %s  wait %s  RAM %s  RSS %s  mapped %s\n",
+            vm->name, (int)vm->id.pid, vm->id.fd, vm->vmm, vm->vcpu_count, cpu, wait, ram, rss,
+            mapped);
+    fputs("  ", out);
+    put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
+    put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
+    fputc('\n', out);
+    put_vcpus(out, s, vm);
+    fprintf(out, "  %-*s %20s %14s\n", COUNTER_COLUMNS, "COUNTER",
+            r->include_past ? "SINCE VM START" : "SINCE START", "PER SECOND");
+    for (size_t i = 0; i < s->field_count; i++) {
+        const struct snapshot_value *value = &vm->values[i];
+        bool zero = value->reading.state == READING_OK && value->reading.raw == 0 &&
+                    !field_is_hist(&s->fields->fields[i]);
+        if (value->reading.state == READING_OK && !field_is_hist(&s->fields->fields[i]) &&
+            s->fields->fields[i].kind == FIELD_CUMULATIVE)
+            zero = snapshot_total(base, s, vm, i).raw == 0;
+        if (filter_field(r->filter, &s->fields->fields[i]) && !(r->skip_zero && zero))
+            put_counter(out, base, s, vm, i);
+    }
+}
+
+static int text_once(struct report *r, const struct snapshot *base, const struct snapshot *s,
+                     FILE *out)
+{
+    char time[NUMBER_MAX];
+
+    number_time(&s->wall, time);
+    fprintf(out, "%s  %s  lockdown %s  %zu VMs %zu vCPUs  %s", s->host.name, s->host.kernel,
+            host_lockdown_name(s->host.lockdown), s->vm_count, s->vcpu_count, time);
+    if (s->interval_s > 0)
+        fprintf(out, "  interval %.3f s", s->interval_s);
+    fputc('\n', out);
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (filter_vm(r->filter, &s->vms[i]))
+            put_vm(r, out, base, s, &s->vms[i]);
+    return 0;
+}
+
+/* Is field @i a column of the log? Histograms do not fit one. */
+static bool is_column(const struct report *r, const struct snapshot *s, size_t i)
+{
+    const struct field *field = &s->fields->fields[i];
+
+    if (field_is_hist(field))
+        return false;
+    if (r->filter->has_regex)
+        return filter_field(r->filter, field);
+    for (size_t k = 0; k < sizeof(log_fields) / sizeof(log_fields[0]); k++)
+        if (strcmp(field->name, log_fields[k]) == 0)
+            return true;
+    return false;
+}
+
+static int column_width(const struct field *field)
+{
+    int len = (int)strlen(field->name) + (field->kind == FIELD_CUMULATIVE ? 2 : 0);
+    return len < 9 ? 9 : len;
+}
+
+static void put_log_header(const struct report *r, const struct snapshot *s, FILE *out)
+{
+    fprintf(out, "%-24s %8s %4s ", "TIME", "PID", "FD");
+    put_padded(out, "NAME", NAME_COLUMNS);
+    fprintf(out, " %8s %8s", "CPU%", "WAIT%");
+    for (size_t i = 0; i < s->field_count; i++) {
+        const struct field *field = &s->fields->fields[i];
+        char label[FIELD_NAME_MAX + 3];
+        if (!is_column(r, s, i))
+            continue;
+        /* A time counter's rate is a share of the interval. */
+        snprintf(label, sizeof(label), "%s%s", field->name,
+                 field->kind != FIELD_CUMULATIVE ? "" : field->unit == FIELD_SECONDS ? " %" : "/s");
+        fprintf(out, " %*s", column_width(field), label);
+    }
+    fputc('\n', out);
+}
+
+static void put_log_row(const struct report *r, const struct snapshot *s,
+                        const struct snapshot_vm *vm, FILE *out)
+{
+    char buf[NUMBER_MAX];
+
+    number_time(&s->wall, buf);
+    fprintf(out, "%-24s %8d %4d ", buf, (int)vm->id.pid, vm->id.fd);
+    put_padded(out, vm->name, NAME_COLUMNS);
+    number_ratio(&vm->cpu_ratio, buf);
+    fprintf(out, " %8s", buf);
+    number_ratio(&vm->wait_ratio, buf);
+    fprintf(out, " %8s", buf);
+    for (size_t i = 0; i < s->field_count; i++) {
+        const struct field *field = &s->fields->fields[i];
+        const struct snapshot_value *value = &vm->values[i];
+        if (!is_column(r, s, i))
+            continue;
+        if (value->reading.state != READING_OK)
+            snprintf(buf, sizeof(buf), "%s", reading_state_text(value->reading.state));
+        else if (field->kind == FIELD_CUMULATIVE)
+            number_rate(field, &value->rate, buf);
+        else
+            snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value->reading.raw);
+        fprintf(out, " %*s", column_width(field), buf);
+    }
+    fputc('\n', out);
+}
+
+static int text_log(struct report *r, const struct snapshot *s, FILE *out)
+{
+    size_t columns = 0;
+
+    for (size_t i = 0; i < s->field_count; i++)
+        columns += is_column(r, s, i);
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct snapshot_vm *vm = &s->vms[i];
+        if (!filter_vm(r->filter, vm) || (r->skip_zero && report_idle(r->filter, s, vm)))
+            continue;
+        /* New columns need a new header: a later VM may bring fields. */
+        if (r->rows == 0 || columns != r->fields_shown ||
+            (r->terminal && r->rows % HEADER_EVERY == 0)) {
+            put_log_header(r, s, out);
+            r->fields_shown = columns;
+        }
+        put_log_row(r, s, vm, out);
+        r->rows++;
+    }
+    return 0;
+}
+
+static int text_record(struct report *r, const struct snapshot *base, const struct snapshot *s,
+                       FILE *out)
+{
+    return r->stream ? text_log(r, s, out) : text_once(r, base, s, out);
+}
+
+const struct report_format report_text = {
+    .name = "text",
+    .text = "for people",
+    .stream = true,
+    .record = text_record,
+};
