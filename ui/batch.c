@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+#include "ui/batch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "ui/exit_status.h"
+#include "ui/filter.h"
+#include "ui/partial.h"
+#include "ui/report.h"
+#include "ui/whole_write.h"
+
+enum { WAKE_TIMER, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_COUNT };
+
+struct batch {
+    const struct batch_env *env;
+    const struct options *opts;
+    struct filter filter;
+    struct report report;
+    struct partial partial;
+    bool failed_reads;
+    struct pollfd wake[WAKE_COUNT];
+    struct snapshot *first; /* totals count from here */
+};
+
+/* Why a run goes on or ends. */
+enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_READER_GONE };
+
+static int open_timer(double delay_s, struct error *err)
+{
+    struct itimerspec when = {0};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    when.it_interval.tv_sec = (time_t)delay_s;
+    when.it_interval.tv_nsec = (long)((delay_s - (double)when.it_interval.tv_sec) * 1e9);
+    when.it_value = when.it_interval;
+    if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) < 0) {
+        int code = -errno;
+        if (fd >= 0)
+            close(fd);
+        return error_set(err, code, "cannot set a timer: %s", strerror(-code));
+    }
+    return fd;
+}
+
+static int open_signals(struct error *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return error_set(err, -errno, "cannot wait for signals: %s", strerror(errno));
+    return fd;
+}
+
+/*
+ * Waits for the next interval. A pipe whose reader has gone is seen here and not at the next write,
+ * which may be an hour away.
+ */
+static enum wait_result wait_tick(struct batch *b)
+{
+    for (;;) {
+        if (poll(b->wake, WAKE_COUNT, -1) < 0)
+            continue; /* EINTR: a stopped and continued process */
+        if (b->wake[WAKE_SIGNAL].revents != 0)
+            return WAIT_STOP;
+        if (b->wake[WAKE_OUTPUT].revents & POLLERR)
+            return WAIT_READER_GONE;
+        /* A terminal that hung up and a closed fd would wake us forever; writing tells which it is. */
+        if (b->wake[WAKE_OUTPUT].revents != 0)
+            b->wake[WAKE_OUTPUT].fd = -1;
+        uint64_t expired;
+        if (b->wake[WAKE_TIMER].revents != 0 &&
+            read(b->wake[WAKE_TIMER].fd, &expired, sizeof(expired)) == sizeof(expired))
+            return WAIT_TICK;
+    }
+}
+
+static int output_error(int code, struct error *err)
+{
+    if (code == -EPIPE)
+        return code;
+    return error_set(err, code, "cannot write standard output: %s", strerror(-code));
+}
+
+/* Formats a record in memory, so that it reaches its file in one piece or not at all. */
+static int print_record(struct batch *b, const struct snapshot *s, bool last, struct error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    const struct snapshot *base = b->opts->include_past ? NULL : b->first;
+    FILE *mem = open_memstream(&text, &len);
+
+    if (mem == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    int r = b->report.records == 0 ? report_begin(&b->report, mem) : 0;
+    if (r == 0)
+        r = report_record(&b->report, base, s, mem);
+    if (r == 0 && last)
+        r = report_end(&b->report, mem);
+    if (fclose(mem) != 0 || r < 0) {
+        free(text);
+        return error_set(err, -ENOMEM, "out of memory for a record");
+    }
+    r = whole_write(b->env->out_fd, text, len);
+    free(text);
+    return r < 0 ? output_error(r, err) : 0;
+}
+
+static void note_missing(struct batch *b, const struct snapshot *s)
+{
+    if (!partial_count(&b->filter, s, &b->partial))
+        return;
+    b->failed_reads = true;
+    partial_tell(&b->partial, b->env->diag);
+}
+
+static int tick_and_print(struct batch *b, bool last, struct error *err)
+{
+    struct snapshot *s;
+    int r = b->env->tick(b->env->ctx, &s, err);
+
+    if (r < 0)
+        return r;
+    r = print_record(b, s, last, err);
+    note_missing(b, s);
+    snapshot_free(s);
+    return r;
+}
+
+static int run_once(struct batch *b, struct error *err)
+{
+    if (wait_tick(b) == WAIT_READER_GONE)
+        return -EPIPE;
+    return tick_and_print(b, true, err);
+}
+
+static int run_log(struct batch *b, struct error *err)
+{
+    for (unsigned long n = 1;; n++) {
+        bool last = n == b->opts->iterations;
+        enum wait_result w = wait_tick(b);
+        if (w == WAIT_READER_GONE)
+            return -EPIPE;
+        if (w == WAIT_STOP)
+            return 0;
+        int r = tick_and_print(b, last, err);
+        if (r < 0 || last)
+            return r;
+    }
+}
+
+static int run(struct batch *b, struct error *err)
+{
+    int r = b->env->tick(b->env->ctx, &b->first, err);
+
+    if (r < 0)
+        return r;
+    r = filter_check(&b->filter, b->first, err);
+    if (r < 0)
+        return r;
+    return b->opts->mode == MODE_LOG ? run_log(b, err) : run_once(b, err);
+}
+
+static int open_wakes(struct batch *b, struct error *err)
+{
+    int signals = open_signals(err);
+    int timer = signals < 0 ? signals : open_timer(b->opts->delay_s, err);
+
+    if (timer < 0) {
+        if (signals >= 0)
+            close(signals);
+        return timer;
+    }
+    b->wake[WAKE_TIMER] = (struct pollfd){timer, POLLIN, 0};
+    b->wake[WAKE_SIGNAL] = (struct pollfd){signals, POLLIN, 0};
+    b->wake[WAKE_OUTPUT] = (struct pollfd){b->env->out_fd, 0, 0};
+    return 0;
+}
+
+static void drain(int fd)
+{
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) == sizeof(info))
+        continue;
+}
+
+static int status_of(const struct batch *b, int r)
+{
+    if (r == -EPIPE)
+        return STATUS_DONE;
+    if (r == -ENOTUNIQ || r == -EINVAL)
+        return STATUS_USAGE;
+    if (r < 0)
+        return STATUS_FAILED;
+    return b->failed_reads ? STATUS_PARTIAL : STATUS_DONE;
+}
+
+int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err)
+{
+    struct batch b = {.env = env, .opts = opts};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigset_t block, mask;
+    int r = filter_open(opts, &b.filter, err);
+
+    if (r < 0)
+        return STATUS_USAGE;
+    b.report = (struct report){
+        .format = report_format_find(opts->format),
+        .filter = &b.filter,
+        .stream = opts->mode == MODE_LOG,
+        .include_past = opts->include_past,
+        .skip_zero = opts->skip_zero,
+        .terminal = isatty(env->out_fd) == 1,
+    };
+    sigemptyset(&block);
+    sigaddset(&block, SIGINT);
+    sigaddset(&block, SIGTERM);
+    sigprocmask(SIG_BLOCK, &block, &mask);
+    sigaction(SIGPIPE, &ignore, &before);
+    r = open_wakes(&b, err);
+    if (r == 0) {
+        r = run(&b, err);
+        /* A signal that ended the run has done its work; it must not kill us when unblocked. */
+        drain(b.wake[WAKE_SIGNAL].fd);
+        close(b.wake[WAKE_SIGNAL].fd);
+        close(b.wake[WAKE_TIMER].fd);
+    }
+    sigaction(SIGPIPE, &before, NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    snapshot_free(b.first);
+    filter_close(&b.filter);
+    return status_of(&b, r);
+}
+
+static int tick_sampler(void *ctx, struct snapshot **ret, struct error *err)
+{
+    return sampler_tick(ctx, ret, err);
+}
+
+int batch_run(struct sampler *sampler, const struct options *opts, FILE *out, FILE *diag,
+              struct error *err)
+{
+    struct batch_env env = {tick_sampler, sampler, fileno(out), diag};
+
+    fflush(out);
+    return batch_run_env(&env, opts, err);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The modes that sample and print without a screen: --once and --log.
+ */
+#ifndef KVMLENS_UI_BATCH_H
+#define KVMLENS_UI_BATCH_H
+
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/sampler.h"
+#include "core/snapshot.h"
+#include "ui/options.h"
+
+/* What a run touches, so that a test can stand in for all of it. */
+struct batch_env {
+    int (*tick)(void *ctx, struct snapshot **ret, struct error *err); /* as sampler_tick */
+    void *ctx;
+    int out_fd; /* records; each is written whole */
+    FILE *diag; /* reasons of exit status 3 */
+};
+
+/*
+ * batch_run - --once or --log with this sampler, as @opts say.
+ *
+ * SIGINT and SIGTERM end the run with what it has: a log after its last record, --once with a
+ * snapshot of the time so far. A reader that closes the pipe ends it quietly.
+ * Blocks those signals and ignores SIGPIPE while it runs; both are as before when it returns.
+ * @out: only its descriptor is used, after a flush.
+ *
+ * Returns an exit status (ui/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the sentence;
+ * for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
+ */
+int batch_run(struct sampler *sampler, const struct options *opts, FILE *out, FILE *diag,
+              struct error *err);
+
+/* batch_run_env - the same with everything it touches given by the caller. */
+int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err);
+
+#endif

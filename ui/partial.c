@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "ui/partial.h"
+
+/* Causes that are a fact about the host or the user's own choice, not a failure to read. */
+static const bool harmless[CAUSE_COUNT] = {
+    [CAUSE_NOT_IN_KERNEL] = true,
+    [CAUSE_SOURCE_OFF] = true,
+    [CAUSE_HIST_ONLY_STATSFD] = true,
+    [CAUSE_GONE] = true,
+};
+
+static bool is_failure(const struct reading *reading)
+{
+    if (reading->state == READING_DENIED || reading->state == READING_STALE)
+        return !harmless[reading->cause];
+    return reading->state == READING_ABSENT && reading->cause != CAUSE_NONE &&
+           !harmless[reading->cause];
+}
+
+bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
+{
+    bool any = false;
+
+    for (int cause = 0; cause < CAUSE_COUNT; cause++)
+        partial->causes[cause].fields = partial->causes[cause].vms = 0;
+    for (size_t i = 0; i < s->vm_count; i++) {
+        bool seen[CAUSE_COUNT] = {false};
+        if (!filter_vm(filter, &s->vms[i]))
+            continue;
+        for (size_t f = 0; f < s->field_count; f++) {
+            const struct reading *reading = &s->vms[i].values[f].reading;
+            if (!is_failure(reading) || !filter_field(filter, &s->fields->fields[f]))
+                continue;
+            any = true;
+            partial->causes[reading->cause].fields++;
+            if (!seen[reading->cause])
+                partial->causes[reading->cause].vms++;
+            seen[reading->cause] = true;
+        }
+    }
+    return any;
+}
+
+void partial_tell(struct partial *partial, FILE *out)
+{
+    for (int cause = 0; cause < CAUSE_COUNT; cause++) {
+        size_t fields = partial->causes[cause].fields, vms = partial->causes[cause].vms;
+        const char *why = reading_cause_text((enum reading_cause)cause);
+        const char *fix = reading_cause_fix((enum reading_cause)cause);
+        if (fields == 0 || partial->causes[cause].told)
+            continue;
+        partial->causes[cause].told = true;
+        fprintf(out, "kvmlens: %zu counter%s of %zu VM%s could not be read: %s%s%s\n", fields,
+                fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s", why[0] != '\0' ? why : "cause not known",
+                fix[0] != '\0' ? ". " : "", fix);
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What could not be read, and why: the reasons behind exit status 3.
+ *
+ * A number that this kernel does not have, or that the user excluded, is not a failure.
+ */
+#ifndef KVMLENS_UI_PARTIAL_H
+#define KVMLENS_UI_PARTIAL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "core/snapshot.h"
+#include "ui/filter.h"
+
+/* Per cause: how many fields of how many VMs. Zeroed memory is an empty one. */
+struct partial {
+    struct {
+        size_t fields, vms;
+        bool told;
+    } causes[CAUSE_COUNT];
+};
+
+/*
+ * partial_count - counts anew, from the chosen VMs and fields of a snapshot; what was told stays.
+ * True when anything failed.
+ */
+bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial);
+
+/* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
+void partial_tell(struct partial *partial, FILE *out);
+
+#endif
