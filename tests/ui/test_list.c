@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "ui/list.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/two_vms.h"
+
+static const struct filter all = {.vm_fd = -1};
+
+static char *print(const struct snapshot *s, const struct filter *filter, bool json)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    assert_int_equal(list_run(s, filter, json, mem), 0);
+    fclose(mem);
+    return text;
+}
+
+static void sources_are_judged_by_what_they_gave(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    struct list_source l;
+
+    (void)state;
+    l = list_source(s, &s->vms[0], SOURCE_STATSFD);
+    assert_int_equal(l.readable, 2 * 4);
+    assert_int_equal(l.cause, CAUSE_NONE);
+    l = list_source(s, &s->vms[0], SOURCE_DEBUGFS);
+    assert_int_equal(l.refused, 1);
+    assert_int_equal(l.cause, CAUSE_LOCKDOWN_INTEGRITY);
+    assert_true(l.readable > 0);
+    l = list_source(s, &s->vms[1], SOURCE_STATSFD);
+    assert_int_equal(l.readable, 0);
+    assert_int_equal(l.cause, CAUSE_NO_STATS_FD);
+    l = list_source(s, &s->vms[1], SOURCE_PROC);
+    assert_true(l.readable >= 3);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void text_names_each_vm_and_each_source_with_its_reason(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(s, &all, false);
+
+    (void)state;
+    assert_non_null(strstr(text, "5164"));
+    assert_non_null(strstr(text, "16.0G"));
+    assert_non_null(strstr(text, "statsfd  usable   8 numbers\n"));
+    assert_non_null(strstr(text, "1 refused: lockdown=integrity\n"));
+    assert_non_null(strstr(text, "statsfd  no       the VMM keeps no binary stats fd\n"));
+    for (const char *p = text; *p != '\0'; p++)
+        assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7F));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void json_has_the_same(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(s, &all, true);
+    json_t *root = json_loads(text, 0, NULL);
+    int pid = 0, readable = -1, usable = 1;
+    const char *schema = NULL, *cause = NULL;
+
+    (void)state;
+    assert_non_null(root);
+    assert_int_equal(json_unpack(root, "{s:s, s:[{s:i},{s:{s:{s:b,s:i,s:s}}}]}", "schema", &schema,
+                                 "vms", "pid", &pid, "sources", "statsfd", "usable", &usable,
+                                 "readable", &readable, "cause", &cause),
+                     0);
+    assert_string_equal(schema, "kvmlens-list/1");
+    assert_int_equal(pid, 5164);
+    assert_int_equal(usable, 0);
+    assert_int_equal(readable, 0);
+    assert_string_equal(cause, "the VMM keeps no binary stats fd");
+    json_decref(root);
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void no_vms_is_said_in_words(void **state)
+{
+    struct snapshot empty = {0};
+    char *text = print(&empty, &all, false);
+
+    (void)state;
+    assert_non_null(strstr(text, "no VMs found"));
+    free(text);
+}
+
+static void fields_are_listed_with_kind_unit_and_scope(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = NULL;
+    size_t len, lines = 0;
+    FILE *mem = open_memstream(&text, &len);
+
+    (void)state;
+    assert_non_null(mem);
+    assert_int_equal(list_fields(s, mem), 0);
+    fclose(mem);
+    for (const char *p = text; *p != '\0'; p++)
+        lines += *p == '\n';
+    assert_int_equal(lines, F_COUNT + 1);
+    assert_non_null(strstr(text, "halt_wait_ns                         vcpu  cumulative"));
+    assert_non_null(strstr(text, "seconds*10^-9"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sources_are_judged_by_what_they_gave),
+        cmocka_unit_test(text_names_each_vm_and_each_source_with_its_reason),
+        cmocka_unit_test(json_has_the_same),
+        cmocka_unit_test(no_vms_is_said_in_words),
+        cmocka_unit_test(fields_are_listed_with_kind_unit_and_scope),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
