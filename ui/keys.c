@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "ui/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VMS SCREEN_BIT(SCREEN_VMS)
+#define HELP SCREEN_BIT(SCREEN_HELP)
+#define ALL SCREENS_ALL
+#define F(n) KEYCODE_F(n)
+
+/* In the order of the function bar and of the help. */
+const struct key_binding key_table[] = {
+    {ALL & ~HELP, {F(1), 'h', '?'}, COMMAND_HELP, "Help", "show this help"},
+    {HELP, {KEYCODE_ESCAPE, F(1), 'h', '?'}, COMMAND_CLOSE, "Close", "close the help"},
+    {VMS, {F(5), 't'}, COMMAND_TREE, "vCPUs", "show or hide the vCPUs of all VMs"},
+    {VMS, {'+', '='}, COMMAND_EXPAND, NULL, "show the vCPUs of the selected VM"},
+    {VMS, {'-'}, COMMAND_COLLAPSE, NULL, "hide the vCPUs of the selected VM"},
+    {VMS, {F(6), '>', '.'}, COMMAND_SORT_NEXT, "Sort", "sort by the next column"},
+    {VMS, {'<', ','}, COMMAND_SORT_PREVIOUS, NULL, "sort by the previous column"},
+    {VMS, {'I'}, COMMAND_SORT_INVERT, NULL, "turn the sort order round"},
+    {VMS, {'P'}, COMMAND_SORT_CPU, NULL, "sort by CPU time"},
+    {VMS, {'M'}, COMMAND_SORT_RSS, NULL, "sort by resident memory"},
+    {VMS, {'E'}, COMMAND_SORT_EXITS, NULL, "sort by exits"},
+    {VMS, {'N'}, COMMAND_SORT_PID, NULL, "sort by process id"},
+    {VMS, {'A'}, COMMAND_SORT_NAME, NULL, "sort by name"},
+    {ALL, {KEYCODE_UP, 'k'}, COMMAND_UP, NULL, "one row up"},
+    {ALL, {KEYCODE_DOWN, 'j'}, COMMAND_DOWN, NULL, "one row down"},
+    {ALL, {KEYCODE_PAGE_UP, KEYCODE_CTRL('B')}, COMMAND_PAGE_UP, NULL, "one page up"},
+    {ALL, {KEYCODE_PAGE_DOWN, KEYCODE_CTRL('F')}, COMMAND_PAGE_DOWN, NULL, "one page down"},
+    {ALL, {KEYCODE_HOME, 'g'}, COMMAND_FIRST, NULL, "first row, and stay on it"},
+    {ALL, {KEYCODE_END, 'G'}, COMMAND_LAST, NULL, "last row"},
+    {VMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "columns to the left"},
+    {VMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "columns to the right"},
+    {ALL & ~HELP, {'Z', 'z'}, COMMAND_FREEZE, "Freeze", "freeze the numbers, or go on"},
+    {ALL & ~HELP, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
+    {ALL & ~HELP, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
+    {ALL & ~HELP, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
+    {ALL & ~HELP, {KEYCODE_ESCAPE}, COMMAND_CLOSE, NULL, "close what is open; never quits"},
+    {ALL, {KEYCODE_CTRL('L')}, COMMAND_REDRAW, NULL, "draw the whole screen again"},
+    {ALL, {F(10), 'q', 'Q'}, COMMAND_QUIT, "Quit", "quit"},
+};
+
+const size_t key_count = sizeof(key_table) / sizeof(key_table[0]);
+
+static const char *const titles[SCREEN_COUNT] = {
+    [SCREEN_VMS] = "VMs",
+    [SCREEN_HELP] = "Help",
+};
+
+enum ui_command keys_find(enum ui_screen screen, uint32_t key)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        if (!(key_table[i].screens & SCREEN_BIT(screen)))
+            continue;
+        for (size_t k = 0; k < KEYS_PER_BINDING && key_table[i].keys[k]; k++)
+            if (key_table[i].keys[k] == key)
+                return key_table[i].command;
+    }
+    return COMMAND_NONE;
+}
+
+char *keys_name(uint32_t key, char out[KEY_NAME_MAX])
+{
+    static const struct {
+        uint32_t key;
+        const char *name;
+    } names[] = {
+        {KEYCODE_TAB, "Tab"},         {KEYCODE_ENTER, "Enter"},    {KEYCODE_ESCAPE, "Esc"},
+        {KEYCODE_BACKSPACE, "BkSp"},  {KEYCODE_UP, "Up"},          {KEYCODE_DOWN, "Down"},
+        {KEYCODE_LEFT, "Left"},       {KEYCODE_RIGHT, "Right"},    {KEYCODE_PAGE_UP, "PgUp"},
+        {KEYCODE_PAGE_DOWN, "PgDn"},  {KEYCODE_HOME, "Home"},      {KEYCODE_END, "End"},
+        {KEYCODE_DELETE, "Del"},      {KEYCODE_BACK_TAB, "Shift-Tab"}, {KEYCODE_MOUSE, "Mouse"},
+        {' ', "Space"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].key == key)
+            return strcpy(out, names[i].name);
+    if (key > KEYCODE_F0 && key < KEYCODE_F0 + 64)
+        snprintf(out, KEY_NAME_MAX, "F%u", (unsigned)(key - KEYCODE_F0));
+    else if (key < ' ')
+        snprintf(out, KEY_NAME_MAX, "Ctrl-%c", (char)('@' + key));
+    else
+        snprintf(out, KEY_NAME_MAX, "%c", key < 0x7f ? (char)key : '?');
+    return out;
+}
+
+char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_MAX])
+{
+    char name[KEY_NAME_MAX];
+    char *p = out;
+
+    *out = '\0';
+    for (size_t k = 0; k < KEYS_PER_BINDING && binding->keys[k]; k++) {
+        if (k > 0)
+            p = stpcpy(p, ", ");
+        p = stpcpy(p, keys_name(binding->keys[k], name));
+    }
+    return out;
+}
+
+const char *screen_title(enum ui_screen screen)
+{
+    return titles[screen];
+}
+
+char *keys_dump(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < key_count; i++) {
+        char names[KEY_NAMES_MAX];
+        if (key_table[i].screens == SCREENS_ALL) {
+            fputs("all", out);
+        } else {
+            const char *comma = "";
+            for (enum ui_screen s = 0; s < SCREEN_COUNT; s++)
+                if (key_table[i].screens & SCREEN_BIT(s)) {
+                    fprintf(out, "%s%s", comma, titles[s]);
+                    comma = ", ";
+                }
+        }
+        fprintf(out, "\t%s\t%s\n", keys_binding_names(&key_table[i], names), key_table[i].help);
+    }
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

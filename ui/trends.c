@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "ui/trends.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+
+#include "ui/columns.h"
+
+static const struct vm_id host_id; /* all zero: no VM has pid 0 */
+
+int trends_init(struct trends *trends)
+{
+    trends->vms = history_new(TREND_COUNT);
+    trends->host = history_new(TREND_COUNT);
+    if (trends->vms && trends->host)
+        return 0;
+    trends_done(trends);
+    return -ENOMEM;
+}
+
+void trends_done(struct trends *trends)
+{
+    history_free(trends->vms);
+    history_free(trends->host);
+    *trends = (struct trends){0};
+}
+
+static float rate_or_gap(struct column_value v)
+{
+    return v.state == READING_OK ? (float)v.number : NAN;
+}
+
+struct rate trends_host_exits(const struct snapshot *s)
+{
+    struct column_fields fields;
+    struct rate sum = {.state = READING_ABSENT};
+
+    column_fields_resolve(s, &fields);
+    for (size_t i = 0; i < s->vm_count; i++) {
+        struct column_value v = column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL);
+        if (v.state == READING_OK) {
+            sum.value += v.number;
+            sum.state = READING_OK;
+        } else if (sum.state == READING_ABSENT) {
+            sum.state = v.state;
+            sum.cause = v.cause;
+        }
+    }
+    return sum;
+}
+
+void trends_update(struct trends *trends, const struct snapshot *s)
+{
+    struct column_fields fields;
+    struct rate host = trends_host_exits(s);
+    float value = host.state == READING_OK ? (float)host.value : NAN;
+
+    column_fields_resolve(s, &fields);
+    history_begin(trends->vms);
+    for (size_t i = 0; i < s->vm_count; i++) {
+        float values[TREND_COUNT] = {
+            [TREND_EXITS] = rate_or_gap(column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL)),
+        };
+        (void)history_add(trends->vms, &s->vms[i].id, values);
+    }
+    history_end(trends->vms);
+    history_begin(trends->host);
+    (void)history_add(trends->host, &host_id, &value);
+    history_end(trends->host);
+}
+
+size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend trend, float *ret,
+                 size_t count)
+{
+    return history_get(trends->vms, id, trend, ret, count);
+}
+
+size_t trends_host(const struct trends *trends, enum trend trend, float *ret, size_t count)
+{
+    return history_get(trends->host, &host_id, trend, ret, count);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trends: what the graphs of the monitor show, kept from snapshot to snapshot.
+ */
+#ifndef KVMLENS_UI_TRENDS_H
+#define KVMLENS_UI_TRENDS_H
+
+#include <stddef.h>
+
+#include "core/history.h"
+#include "core/snapshot.h"
+
+enum trend { TREND_EXITS, TREND_COUNT };
+
+struct trends {
+    struct history *vms;  /* series: enum trend */
+    struct history *host; /* the same, sums over all VMs */
+};
+
+int trends_init(struct trends *trends); /* 0 or -ENOMEM */
+void trends_done(struct trends *trends); /* zeroed memory ok */
+
+/* trends_update - once per new snapshot. A VM too many, or without memory, has no graph. */
+void trends_update(struct trends *trends, const struct snapshot *s);
+
+/* trends_vm, trends_host - as history_get */
+size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend trend, float *ret,
+                 size_t count);
+size_t trends_host(const struct trends *trends, enum trend trend, float *ret, size_t count);
+
+/* trends_host_exits - sum of the exit rates that are known; its state when none is. */
+struct rate trends_host_exits(const struct snapshot *s);
+
+#endif
