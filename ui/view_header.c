@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// The lines at the top: the host, totals, our own cost, the clock. Where room is scarce the least important goes.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "ui/format.h"
+#include "ui/view.h"
+
+#define SPARK_COLS 12
+#define GAP 2
+
+struct segment {
+    const char *label;
+    char value[80];
+    enum style style;
+    int keep;      /* the smallest goes first */
+    int line;
+    bool right;    /* stands at the right edge */
+    bool spark;    /* followed by the graph of the host's exits */
+    bool dropped;
+};
+
+struct segments {
+    struct segment list[16];
+    size_t count;
+};
+
+static struct segment *add(struct segments *all, int line, int keep, const char *label, enum style style)
+{
+    struct segment *s = &all->list[all->count++];
+
+    *s = (struct segment){.label = label, .style = style, .keep = keep, .line = line};
+    return s;
+}
+
+#define SET(segment, ...) snprintf((segment)->value, sizeof((segment)->value), __VA_ARGS__)
+
+static struct rate cpu_total(const struct snapshot *s)
+{
+    struct rate sum = {.state = READING_ABSENT};
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct rate *r = &s->vms[i].cpu_ratio;
+        if (r->state == READING_OK) {
+            sum.value += r->value;
+            sum.state = READING_OK;
+        } else if (sum.state == READING_ABSENT) {
+            sum.state = r->state;
+        }
+    }
+    return sum;
+}
+
+static void rate_text(struct segment *s, struct rate r, char *(*format)(char *, double),
+                      const char *unit)
+{
+    char buf[FORMAT_MAX];
+
+    if (r.state == READING_OK) {
+        SET(s, "%s%s", format(buf, r.value), unit);
+        return;
+    }
+    SET(s, "%s", reading_state_text(r.state));
+    s->style = STYLE_MISSING;
+}
+
+static void collect_host(struct segments *all, const struct snapshot *s)
+{
+    SET(add(all, 0, 60, "", STYLE_NORMAL), "%.40s", s->host.name);
+    SET(add(all, 0, 20, "", STYLE_DIM), "%.40s", s->host.kernel);
+    SET(add(all, 0, 80, "", STYLE_NORMAL), "%zu VM%s %zu vCPU%s", s->vm_count,
+        s->vm_count == 1 ? "" : "s", s->vcpu_count, s->vcpu_count == 1 ? "" : "s");
+}
+
+static void collect_totals(struct segments *all, const struct snapshot *s, int line)
+{
+    char time[FORMAT_MAX], share[FORMAT_MAX];
+    struct segment *exits = add(all, line, 70, "exits ", STYLE_NORMAL);
+
+    exits->spark = true;
+    rate_text(exits, trends_host_exits(s), format_count, "/s");
+    rate_text(add(all, line, 50, "CPU ", STYLE_NORMAL), cpu_total(s), format_percent, "%");
+    if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
+        SET(add(all, line, 55, "lockdown ", STYLE_NOTICE), "%s",
+            s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
+    if (s->interval_s > 0)
+        SET(add(all, line, 30, "self ", STYLE_DIM), "%s%% %s",
+            format_percent(share, s->self_cpu_ratio),
+            format_seconds(time, (double)s->sample_ns / 1e9));
+}
+
+static void collect_right(struct segments *all, const struct ui_state *st, const struct snapshot *s)
+{
+    if (st->frozen) {
+        struct segment *frozen = add(all, 0, 99, "", STYLE_WARNING);
+        frozen->right = true;
+        SET(frozen, "FROZEN");
+    }
+    struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
+    delay->right = true;
+    SET(delay, "%gs", st->delay_s);
+    if (s) {
+        struct segment *clock = add(all, 0, 75, "", STYLE_NORMAL);
+        long seconds = (long)((s->wall.tv_sec + st->utc_offset_s) % 86400);
+        clock->right = true;
+        SET(clock, "%02ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+}
+
+static int segment_width(const struct segment *s)
+{
+    return (int)text_width(s->label) + (int)text_width(s->value) + (s->spark ? 1 + SPARK_COLS : 0);
+}
+
+/* Drop from a line what does not fit, the least important first. */
+static void fit(struct segments *all, int line, int cols)
+{
+    for (;;) {
+        int width = 0;
+        struct segment *least = NULL;
+
+        for (size_t i = 0; i < all->count; i++) {
+            struct segment *s = &all->list[i];
+            if (s->line != line || s->dropped)
+                continue;
+            width += segment_width(s) + (width > 0 ? GAP : 0);
+            if (!least || s->keep < least->keep)
+                least = s;
+        }
+        if (!least || width <= cols)
+            return;
+        least->dropped = true;
+    }
+}
+
+static void draw_segment(const struct ui_model *m, const struct segment *s, struct rect r, int y, int x,
+                         struct screen *out)
+{
+    x += screen_text(out, r, y, x, STYLE_LABEL, s->label);
+    x += screen_text(out, r, y, x, s->style, s->value);
+    if (s->spark) {
+        float values[SPARK_COLS];
+        size_t n = trends_host(m->trends, TREND_EXITS, values, SPARK_COLS);
+        screen_spark(out, r, y, x + 1, SPARK_COLS, STYLE_GRAPH, values, n, 0);
+    }
+}
+
+void view_header(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+{
+    struct segments all = {.count = 0};
+
+    SET(add(&all, 0, 100, "", STYLE_STRONG), "kvmlens");
+    if (m->now) {
+        collect_host(&all, m->now);
+        collect_totals(&all, m->now, r.rows > 1 ? 1 : 0);
+    }
+    collect_right(&all, st, m->now);
+    for (int line = 0; line < r.rows; line++) {
+        int left = r.x, right = r.x + r.cols;
+        fit(&all, line, r.cols);
+        for (size_t i = 0; i < all.count; i++) {
+            const struct segment *s = &all.list[i];
+            if (s->line != line || s->dropped || s->right)
+                continue;
+            draw_segment(m, s, r, r.y + line, left, out);
+            left += segment_width(s) + GAP;
+        }
+        for (size_t i = all.count; i-- > 0;) {
+            const struct segment *s = &all.list[i];
+            if (s->line != line || s->dropped || !s->right)
+                continue;
+            right -= segment_width(s);
+            draw_segment(m, s, r, r.y + line, right, out);
+            right -= GAP;
+        }
+    }
+}
