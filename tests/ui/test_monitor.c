@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+// The monitor on a pseudo terminal: what it draws first, how it ends, what it leaves behind. The sampler is
+// replaced by one that hands out made-up snapshots.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "tests/lib/snapshot_builder.h"
+#include "ui/monitor.h"
+
+#define DEADLINE_MS 10000
+#define OUTPUT_MAX (1 << 20)
+
+/* --- the sampler ------------------------------------------------------------------------------- */
+
+struct sampler {
+    struct snapshot_builder *b;
+    int ticks;
+};
+
+int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err)
+{
+    (void)err;
+    /* Each snapshot borrows the field table of its builder, as it does the sampler's in earnest. */
+    struct snapshot *s = snapshot_builder_snapshot(sampler->b);
+    s->interval_s = sampler->ticks++ == 0 ? 0 : 1;
+    if (sampler->ticks == 1)
+        for (size_t i = 0; i < s->vm_count; i++)
+            s->vms[i].cpu_ratio = (struct rate){.state = READING_WARMUP};
+    else
+        for (size_t i = 0; i < s->vm_count; i++)
+            s->vms[i].cpu_ratio = (struct rate){.value = 0.77, .state = READING_OK};
+    *ret = snapshot_builder_take(sampler->b);
+    return 0;
+}
+
+/* --- the terminal ------------------------------------------------------------------------------ */
+
+struct session {
+    int master;
+    pid_t pid;       /* the process whose end counts */
+    char *output;
+    size_t len;
+    struct termios before;
+};
+
+enum job { JOB_PLAIN, JOB_UNDER_SHELL };
+
+static _Noreturn void run_monitor(const struct monitor_config *config)
+{
+    struct rlimit no_core = {0, 0};
+    struct error err = {0};
+    struct sampler sampler = {.b = snapshot_builder_new()};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    snapshot_builder_three_vms(sampler.b);
+    int r = monitor_run(&sampler, config, &err);
+    snapshot_builder_free(sampler.b);
+    if (r < 0)
+        printf("error %d: %s\n", r, err.msg);
+    fflush(stdout);
+    _exit(r < 0 ? 1 : 0);
+}
+
+/*
+ * As a shell does it: the monitor in a process group of its own in the foreground. When it stops, this tells in what
+ * state the terminal is, and continues it at once.
+ */
+static _Noreturn void run_under_shell(const struct monitor_config *config)
+{
+    int status;
+
+    signal(SIGTTOU, SIG_IGN);
+    pid_t pid = fork();
+    if (pid == 0) {
+        setpgid(0, 0);
+        tcsetpgrp(STDIN_FILENO, getpid());
+        signal(SIGTTOU, SIG_DFL);
+        run_monitor(config);
+    }
+    while (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)) {
+        struct termios now;
+        tcsetpgrp(STDIN_FILENO, getpid());
+        tcgetattr(STDIN_FILENO, &now);
+        printf("[stopped %s]", now.c_lflag & ICANON && now.c_lflag & ECHO ? "sane" : "raw");
+        fflush(stdout);
+        tcsetpgrp(STDIN_FILENO, pid);
+        kill(pid, SIGCONT);
+    }
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+}
+
+static void session_start(struct session *s, const char *kind, const struct monitor_config *config,
+                          enum job job)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    int slave;
+
+    *s = (struct session){.output = calloc(1, OUTPUT_MAX)};
+    assert_non_null(s->output);
+    assert_int_equal(openpty(&s->master, &slave, NULL, NULL, &size), 0);
+    assert_int_equal(tcgetattr(slave, &s->before), 0);
+    s->pid = fork();
+    if (s->pid == 0) {
+        close(s->master);
+        if (login_tty(slave) != 0)
+            _exit(90);
+        setenv("TERM", kind, 1);
+        if (job == JOB_UNDER_SHELL)
+            run_under_shell(config);
+        run_monitor(config);
+    }
+    close(slave);
+    assert_true(s->pid > 0);
+    fcntl(s->master, F_SETFL, O_NONBLOCK);
+}
+
+static long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Read until @text stands in what came after @from; its end, or 0 when the deadline passes or the other side is gone. */
+static size_t wait_for(struct session *s, size_t from, const char *text)
+{
+    long end = now_ms() + DEADLINE_MS;
+
+    for (;;) {
+        char *at = memmem(s->output + from, s->len - from, text, strlen(text));
+        if (at)
+            return (size_t)(at - s->output) + strlen(text);
+        struct pollfd p = {.fd = s->master, .events = POLLIN};
+        if (now_ms() > end || poll(&p, 1, 200) < 0)
+            break;
+        ssize_t n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len);
+        if (n > 0)
+            s->len += (size_t)n;
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    fprintf(stderr, "no \"%s\" in the %zu bytes after %zu\n", text, s->len - from, from);
+    return 0;
+}
+
+static size_t must_see(struct session *s, size_t from, const char *text)
+{
+    size_t at = wait_for(s, from, text);
+
+    assert_true(at > 0);
+    return at;
+}
+
+static void send(struct session *s, const char *keys)
+{
+    assert_int_equal(write(s->master, keys, strlen(keys)), (ssize_t)strlen(keys));
+}
+
+/* Wait for the end; its status. What is still to be read is kept in the output. */
+static int session_end(struct session *s)
+{
+    long end = now_ms() + DEADLINE_MS;
+    int status = -1;
+    pid_t got;
+
+    do {
+        struct pollfd p = {.fd = s->master, .events = POLLIN};
+        poll(&p, 1, 20);
+        ssize_t n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len);
+        if (n > 0)
+            s->len += (size_t)n;
+        got = waitpid(s->pid, &status, WNOHANG);
+    } while (got == 0 && now_ms() < end);
+    if (got == 0) {
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, &status, 0);
+        fprintf(stderr, "the monitor did not end\n");
+    }
+    for (ssize_t n; (n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len)) > 0;)
+        s->len += (size_t)n;
+    return status;
+}
+
+/* Alternate screen left after it was entered, cursor back, modes of the line as they were. */
+static void assert_restored(struct session *s)
+{
+    struct termios now;
+    char *entered = strstr(s->output, "\033[?1049h"), *left = NULL;
+
+    assert_non_null(entered);
+    for (char *p = entered; (p = strstr(p, "\033[?1049l")); p++)
+        left = p;
+    assert_non_null(left);
+    assert_null(strstr(left, "\033[?1049h"));
+    assert_non_null(strstr(left > s->output + 40 ? left - 40 : s->output, "\033[?"));
+    assert_int_equal(tcgetattr(s->master, &now), 0);
+    assert_int_equal(now.c_lflag, s->before.c_lflag);
+    assert_int_equal(now.c_iflag, s->before.c_iflag);
+    assert_int_equal(now.c_oflag, s->before.c_oflag);
+}
+
+static void session_done(struct session *s)
+{
+    close(s->master);
+    free(s->output);
+}
+
+static const struct monitor_config plain = {.delay_s = 0.2};
+
+/* --- tests ------------------------------------------------------------------------------------- */
+
+static void the_first_screen_shows_at_once_without_rates(void **unused)
+{
+    const struct monitor_config slow = {.delay_s = 3600};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &slow, JOB_PLAIN);
+    size_t first = must_see(&s, 0, "db-primary");
+    assert_non_null(strstr(s.output, "..."));
+    assert_null(strstr(s.output, "77.0"));
+    must_see(&s, first, "77.0"); /* the second sample comes long before the delay is over */
+    send(&s, "q");
+    int status = session_end(&s);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_restored(&s);
+    session_done(&s);
+}
+
+static void each_ending_signal_restores_the_terminal_and_is_the_cause_of_death(void **unused)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct session s;
+
+        session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+        must_see(&s, 0, "db-primary");
+        kill(s.pid, signals[i]);
+        int status = session_end(&s);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), signals[i]);
+        assert_restored(&s);
+        session_done(&s);
+    }
+}
+
+static void stopping_gives_the_terminal_back_and_continuing_draws_again(void **unused)
+{
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &plain, JOB_UNDER_SHELL);
+    size_t at = must_see(&s, 0, "db-primary");
+    send(&s, "\032"); /* Ctrl-Z */
+    at = must_see(&s, at, "\033[?1049l");
+    at = must_see(&s, at, "[stopped sane]");
+    at = must_see(&s, at, "\033[?1049h");
+    must_see(&s, at, "db-primary");
+    send(&s, "q");
+    int status = session_end(&s);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_restored(&s);
+    session_done(&s);
+}
+
+static void a_new_size_is_drawn_in_full(void **unused)
+{
+    struct winsize tiny = {.ws_row = 5, .ws_col = 25}, wide = {.ws_row = 40, .ws_col = 180};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    size_t at = must_see(&s, 0, "db-primary");
+    assert_int_equal(ioctl(s.master, TIOCSWINSZ, &tiny), 0);
+    at = must_see(&s, at, "Terminal too small");
+    assert_int_equal(ioctl(s.master, TIOCSWINSZ, &wide), 0);
+    at = must_see(&s, at, "PF_FIX/s"); /* a column that 80 columns have no room for */
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    assert_restored(&s);
+    session_done(&s);
+}
+
+static void read_for(struct session *s, long ms)
+{
+    for (long end = now_ms() + ms, now; (now = now_ms()) < end;) {
+        struct pollfd p = {.fd = s->master, .events = POLLIN};
+        poll(&p, 1, (int)(end - now));
+        ssize_t n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len);
+        s->len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void only_what_changed_is_sent(void **unused)
+{
+    const struct monitor_config fast = {.delay_s = 0.1};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &fast, JOB_PLAIN);
+    must_see(&s, 0, "77.0");
+    read_for(&s, 2000); /* the graphs fill up; from then on every tick gives the same frame */
+    size_t before = s.len;
+    read_for(&s, 1000);
+    assert_true(s.len - before < 100);
+    before = s.len;
+    send(&s, "N");
+    read_for(&s, 300);
+    assert_in_range(s.len - before, 1, 1500); /* a new order of three rows */
+    before = s.len;
+    send(&s, "\014"); /* Ctrl-L: everything again */
+    must_see(&s, before, "db-primary");
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
+static void a_terminal_that_cannot_draw_is_refused_with_a_hint(void **unused)
+{
+    static const char *const kinds[] = {"dumb", "", "no-such-terminal"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct session s;
+
+        session_start(&s, kinds[i], &plain, JOB_PLAIN);
+        int status = session_end(&s);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        assert_non_null(strstr(s.output, "--batch"));
+        assert_null(strstr(s.output, "\033["));
+        session_done(&s);
+    }
+}
+
+static void without_a_terminal_it_names_batch_mode(void **unused)
+{
+    struct sampler sampler = {.b = snapshot_builder_new()};
+    struct error err = {0};
+    int in = dup(STDIN_FILENO), null = open("/dev/null", O_RDONLY);
+
+    (void)unused;
+    dup2(null, STDIN_FILENO);
+    assert_int_equal(monitor_run(&sampler, &plain, &err), -ENOTTY);
+    assert_non_null(strstr(err.msg, "--batch"));
+    dup2(in, STDIN_FILENO);
+    close(in);
+    close(null);
+    snapshot_builder_free(sampler.b);
+}
+
+static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)
+{
+    const struct monitor_config config = {.vm = "no\033[31msuch"};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &config, JOB_PLAIN);
+    int status = session_end(&s);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_non_null(strstr(s.output, "no?[31msuch"));
+    assert_null(strstr(s.output, "\033["));
+    session_done(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_screen_shows_at_once_without_rates),
+        cmocka_unit_test(each_ending_signal_restores_the_terminal_and_is_the_cause_of_death),
+        cmocka_unit_test(stopping_gives_the_terminal_back_and_continuing_draws_again),
+        cmocka_unit_test(a_new_size_is_drawn_in_full),
+        cmocka_unit_test(only_what_changed_is_sent),
+        cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
+        cmocka_unit_test(without_a_terminal_it_names_batch_mode),
+        cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
+    };
+
+    if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+        puts("1..0 # SKIP no C.UTF-8 locale");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

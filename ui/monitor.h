@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Monitor: the interactive program. Owns the terminal while it runs.
+ */
+#ifndef KVMLENS_UI_MONITOR_H
+#define KVMLENS_UI_MONITOR_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "core/sampler.h"
+
+struct monitor_config {
+    double delay_s;     /* between two refreshes, 0.1 .. 3600; 0: one second */
+    bool no_colour;     /* --no-color or NO_COLOR: the monochrome theme */
+    bool no_unicode;    /* ASCII glyphs; a locale other than UTF-8 has them anyway */
+    bool no_mouse;
+    const char *theme;  /* name from theme_table; NULL: default */
+    const char *sort;   /* name from column_table; NULL: cpu */
+    const char *vm;     /* VM to start with: pid, pid:fd or name; NULL: the first */
+};
+
+/*
+ * monitor_run - until the user quits.
+ *
+ * Needs the locale to be set (LC_CTYPE). Main thread. SIGINT, SIGTERM, SIGHUP and SIGQUIT restore the terminal and then have
+ * the effect they had before: by default the process ends by that signal; where the caller handles
+ * or ignores it, monitor_run returns -EINTR.
+ * Returns 0, or a negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too
+ * simple), -EINVAL (config), -ENOENT (no such VM), -EIO (the terminal went away), or what sampling gave.
+ */
+int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err);
+
+#endif
