@@ -143,6 +143,20 @@ static void scroll_to_selection(struct vms_state *vms, size_t page)
         vms->top = last_top;
 }
 
+/* VMs that ended need no place in a set that is bounded. */
+static void forget_ended(struct vm_set *set, const struct snapshot *s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t v = 0; v < s->vm_count; v++)
+            if (vm_id_equal(&set->ids[i], &s->vms[v].id)) {
+                set->ids[kept++] = set->ids[i];
+                break;
+            }
+    set->count = kept;
+}
+
 int vms_rows_update(struct ui_state *state, const struct snapshot *s)
 {
     struct vms_state *vms = &state->vms;
@@ -152,6 +166,7 @@ int vms_rows_update(struct ui_state *state, const struct snapshot *s)
     vms->row_count = 0;
     if (!s)
         return 0;
+    forget_ended(&vms->toggled, s);
     for (size_t i = 0; i < s->vm_count; i++)
         need += 1 + (is_expanded(vms, &s->vms[i]) ? s->vms[i].vcpu_count : 0);
     keys = sorted_vms(vms, s);
