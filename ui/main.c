@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Composition root: options, the tree to read, the sampler, then one mode. The only place that prints errors and
+ * decides the exit status.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/demo.h"
+#include "core/rootfs.h"
+#include "core/sampler.h"
+#include "core/text.h"
+#include "ui/batch.h"
+#include "ui/doctor.h"
+#include "ui/exit_status.h"
+#include "ui/filter.h"
+#include "ui/list.h"
+#include "ui/monitor.h"
+#include "ui/options.h"
+#include "ui/stdio_guard.h"
+
+/* What a mode works with. */
+struct run {
+    const struct options *opts;
+    const struct filter *filter;
+    const struct rootfs *root;
+    struct sampler *sampler;
+};
+
+static bool is_json(const struct options *opts)
+{
+    return strcmp(opts->format, "json") == 0;
+}
+
+static int run_monitor(const struct run *run, struct error *err)
+{
+    const struct monitor_config config = {
+        .delay_s = run->opts->delay_s,
+        .no_colour = run->opts->no_color,
+        .no_unicode = run->opts->no_unicode,
+        .no_mouse = run->opts->no_mouse,
+        .vm = run->opts->vm,
+    };
+
+    return monitor_run(run->sampler, &config, err);
+}
+
+static int run_batch(const struct run *run, struct error *err)
+{
+    return batch_run(run->sampler, run->opts, stdout, stderr, err);
+}
+
+static int run_list(const struct run *run, struct error *err)
+{
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    if (result < 0)
+        return result;
+    result = filter_check(run->filter, s, err);
+    if (result == 0 && (result = list_run(s, run->filter, is_json(run->opts), stdout)) == -ENOMEM)
+        error_set(err, result, "out of memory");
+    snapshot_free(s);
+    return result;
+}
+
+static int run_fields(const struct run *run, struct error *err)
+{
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    if (result < 0)
+        return result;
+    result = list_fields(s, stdout);
+    snapshot_free(s);
+    return result;
+}
+
+static int run_doctor(const struct run *run, struct error *err)
+{
+    int result = doctor_run(run->root, sampler_host(run->sampler), is_json(run->opts), stdout);
+
+    return result == -ENOMEM ? error_set(err, result, "out of memory") : result;
+}
+
+/* Each returns an exit status or a negative errno with a sentence. -EIO: stdout has the error. */
+static int (*const modes[MODE_COUNT])(const struct run *run, struct error *err) = {
+    [MODE_MONITOR] = run_monitor, [MODE_ONCE] = run_batch,   [MODE_LOG] = run_batch,
+    [MODE_LIST] = run_list,       [MODE_FIELDS] = run_fields, [MODE_DOCTOR] = run_doctor,
+};
+
+/* Errors quote what the user typed or what a VMM is called: nothing of it may steer the terminal. */
+static void complain(const struct error *err)
+{
+    char line[sizeof(err->msg) * 2];
+    const char *at = err->msg;
+
+    for (const char *end; *at != '\0'; at = *end != '\0' ? end + 1 : end) {
+        end = at + strcspn(at, "\n");
+        text_clean(at, (size_t)(end - at), line, sizeof(line));
+        fprintf(stderr, "%s%s\n", at == err->msg ? "kvmlens: " : "  ", line);
+    }
+}
+
+/* What was printed has to arrive: a full disk is a failure, a reader that left is not. */
+static int finish_output(int status)
+{
+    bool failed = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed)
+        return status;
+    if (errno == EPIPE)
+        return status;
+    fprintf(stderr, "kvmlens: cannot write to standard output: %s\n",
+            strerror(errno != 0 ? errno : EIO));
+    return STATUS_FAILED;
+}
+
+static int run_mode(const struct options *opts, const struct filter *filter, struct error *err)
+{
+    struct rootfs root;
+    struct demo *demo = NULL;
+    struct run run = {.opts = opts, .filter = filter, .root = &root};
+    struct sampler_config config = {.root = &root, .sources = opts->sources};
+
+    int result = rootfs_open(opts->sysroot, &root, err);
+    if (result < 0)
+        return result;
+    if (opts->demo)
+        result = demo_start(&demo, err);
+    if (result == 0)
+        result = sampler_open(&config, &run.sampler, err);
+    if (result == 0) {
+        result = modes[opts->mode](&run, err);
+        sampler_close(run.sampler);
+    }
+    demo_stop(demo);
+    rootfs_close(&root);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct options opts;
+    struct filter filter;
+    struct error err = {0};
+
+    if (demo_is_child(argc, argv))
+        return demo_child_main(argc, argv);
+    if (stdio_guard() < 0)
+        return STATUS_FAILED;
+    setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");
+    /* A reader that leaves is seen as EPIPE where the write happens. */
+    signal(SIGPIPE, SIG_IGN);
+
+    if (options_parse(argc, argv, &opts, &err) < 0) {
+        complain(&err);
+        fprintf(stderr, "Try 'kvmlens --help'.\n");
+        return STATUS_USAGE;
+    }
+    if (opts.mode == MODE_HELP || opts.mode == MODE_VERSION) {
+        (opts.mode == MODE_HELP ? options_usage : options_version)(stdout);
+        return finish_output(STATUS_DONE);
+    }
+    if (opts.mode == MODE_MONITOR && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+        fprintf(stderr, "kvmlens: the monitor needs a terminal on standard input and output\n"
+                        "For scripts and pipes use --batch (-1) or --log (-l).\n");
+        return STATUS_FAILED;
+    }
+    if (filter_open(&opts, &filter, &err) < 0) {
+        complain(&err);
+        return STATUS_USAGE;
+    }
+    int result = run_mode(&opts, &filter, &err);
+    filter_close(&filter);
+    /* Choices that this host cannot serve are usage errors; so is what the modes call one. */
+    int status = result >= 0 ? result
+                 : result == -ENOTUNIQ || result == -EINVAL || result == -ENOENT ? STATUS_USAGE
+                                                                               : STATUS_FAILED;
+    if (err.msg[0] != '\0' && status != STATUS_DONE && status != STATUS_PARTIAL)
+        complain(&err);
+    return finish_output(status);
+}
