@@ -75,9 +75,23 @@ const struct vm_list *discover_vms(const struct discover *d)
     return &d->list;
 }
 
-size_t discover_denied(const struct discover *d)
+size_t discover_hidden_processes(const struct discover *d)
 {
     return d->denied;
+}
+
+size_t discover_hidden_vms(const struct discover *d)
+{
+    size_t hidden = 0;
+
+    /* One that was not there a tick ago may belong to a VM that is just being made or ended. */
+    for (size_t i = 0; i < d->dirs.count && d->dirs.dirs[i].pid == 0; i++) {
+        bool shown = !d->dirs.dirs[i].seen_before;
+        for (size_t k = 0; k < d->vm_count && !shown; k++)
+            shown = d->vms[k]->debugfs_inode == d->dirs.dirs[i].inode;
+        hidden += !shown;
+    }
+    return hidden;
 }
 
 bool discover_is_alive(const struct discover *d, const struct vm *vm)

@@ -41,8 +41,14 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
 
 const struct vm_list *discover_vms(const struct discover *d);
 
-/* discover_denied - processes of the last tick whose descriptors we may not list. */
-size_t discover_denied(const struct discover *d);
+/* discover_hidden_processes - processes whose descriptors we may not list: each may hide VMs. */
+size_t discover_hidden_processes(const struct discover *d);
+
+/*
+ * discover_hidden_vms - directories of debugfs that belong to no VM of the list: the process is in another pid
+ * namespace, or hidden by the mount options of /proc.
+ */
+size_t discover_hidden_vms(const struct discover *d);
 
 /* discover_is_alive - does the VM still exist, asked of /proc (or debugfs) now? */
 bool discover_is_alive(const struct discover *d, const struct vm *vm);

@@ -55,8 +55,10 @@ static void carry_over(struct kvm_dir *dirs, size_t count, const struct kvm_dir 
     for (size_t i = 0; i < count; i++) {
         while (k < old_count && compare_name(&old[k], &dirs[i]) < 0)
             k++;
-        if (k < old_count && compare_name(&old[k], &dirs[i]) == 0 && old[k].inode == dirs[i].inode)
+        if (k < old_count && compare_name(&old[k], &dirs[i]) == 0 && old[k].inode == dirs[i].inode) {
             dirs[i].pid = old[k].pid;
+            dirs[i].seen_before = true;
+        }
     }
 }
 

@@ -17,6 +17,7 @@ struct kvm_dir {
     int fd;
     ino_t inode; /* a VM made anew under the same name has another */
     pid_t pid;   /* process of the thread; 0 = the thread is gone or not visible from here */
+    bool seen_before; /* in the listing of the tick before as well */
 };
 
 struct kvm_dirs {

@@ -68,6 +68,8 @@ struct sample {
     size_t field_count, bucket_count; /* of the field table when the sample was laid out */
     struct sample_vm *vms;
     size_t vm_count;
+    size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     void *memory; /* all arrays above */
 };
 

@@ -250,6 +250,8 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->bucket_count = cur->bucket_count;
     s->vm_count = n.vms;
     s->vcpu_count = n.vcpus;
+    s->hidden_processes = cur->hidden_processes;
+    s->hidden_vms = cur->hidden_vms;
     if (prev != NULL && cur->start_ns > prev->start_ns) {
         s->interval_s = (double)(cur->start_ns - prev->start_ns) / 1e9;
         s->self_cpu_ratio = (double)self_cpu_ns / (double)(cur->start_ns - prev->start_ns);

@@ -70,6 +70,8 @@ struct snapshot {
     struct host host;
     const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
     size_t field_count, bucket_count;
+    size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     struct snapshot_vm *vms; /* ascending (pid, fd) */
     size_t vm_count, vcpu_count;
 };

@@ -169,14 +169,15 @@ int main(int argc, char **argv)
         (opts.mode == MODE_HELP ? options_usage : options_version)(stdout);
         return finish_output(STATUS_DONE);
     }
-    if (opts.mode == MODE_MONITOR && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
-        fprintf(stderr, "kvmlens: the monitor needs a terminal on standard input and output\n"
-                        "For scripts and pipes use --batch (-1) or --log (-l).\n");
-        return STATUS_FAILED;
-    }
     if (filter_open(&opts, &filter, &err) < 0) {
         complain(&err);
         return STATUS_USAGE;
+    }
+    if (opts.mode == MODE_MONITOR && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+        fprintf(stderr, "kvmlens: the monitor needs a terminal on standard input and output\n"
+                        "For scripts and pipes use --batch (-1) or --log (-l).\n");
+        filter_close(&filter);
+        return STATUS_FAILED;
     }
     int result = run_mode(&opts, &filter, &err);
     filter_close(&filter);

@@ -17,6 +17,11 @@ static bool is_failure(const struct reading *reading)
            !harmless[reading->cause];
 }
 
+static bool partial_wants_all(const struct filter *filter)
+{
+    return filter->pid == 0 && filter->name == NULL;
+}
+
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
 {
     bool any = false;
@@ -38,7 +43,27 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
             seen[reading->cause] = true;
         }
     }
-    return any;
+    /* Who asked for one VM and got it has all of it. */
+    bool all = partial_wants_all(filter);
+    partial->hidden_processes = all ? s->hidden_processes : 0;
+    partial->hidden_vms = all ? s->hidden_vms : 0;
+    return any || partial->hidden_processes > 0 || partial->hidden_vms > 0;
+}
+
+static void tell_hidden(struct partial *partial, FILE *out)
+{
+    if (partial->hidden_told || partial->hidden_processes + partial->hidden_vms == 0)
+        return;
+    partial->hidden_told = true;
+    if (partial->hidden_processes > 0)
+        fprintf(out, "kvmlens: %zu process%s could not be looked into and may have VMs: no permission. %s\n",
+                partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es",
+                reading_cause_fix(CAUSE_NO_PERMISSION));
+    if (partial->hidden_vms > 0)
+        fprintf(out, "kvmlens: %zu VM%s of debugfs belong%s to no process that can be seen from here. "
+                     "Run in the pid namespace of the host, with a /proc that hides nothing.\n",
+                partial->hidden_vms, partial->hidden_vms == 1 ? "" : "s",
+                partial->hidden_vms == 1 ? "s" : "");
 }
 
 void partial_tell(struct partial *partial, FILE *out)
@@ -54,4 +79,5 @@ void partial_tell(struct partial *partial, FILE *out)
                 fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s", why[0] != '\0' ? why : "cause not known",
                 fix[0] != '\0' ? ". " : "", fix);
     }
+    tell_hidden(partial, out);
 }

@@ -2,7 +2,7 @@
 /*
  * What could not be read, and why: the reasons behind exit status 3.
  *
- * A number that this kernel does not have, or that the user excluded, is not a failure.
+ * A number that this kernel does not have, or that the user excluded, is not a failure. A process that may hide VMs is one.
  */
 #ifndef KVMLENS_UI_PARTIAL_H
 #define KVMLENS_UI_PARTIAL_H
@@ -19,6 +19,8 @@ struct partial {
         size_t fields, vms;
         bool told;
     } causes[CAUSE_COUNT];
+    size_t hidden_processes, hidden_vms;
+    bool hidden_told;
 };
 
 /*
