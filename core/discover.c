@@ -77,7 +77,8 @@ const struct vm_list *discover_vms(const struct discover *d)
 
 size_t discover_hidden_processes(const struct discover *d)
 {
-    return d->denied;
+    /* Whatever VM such a process has, debugfs names it. */
+    return d->host->debugfs[0] != '\0' && d->dirs_result == 0 ? 0 : d->denied;
 }
 
 size_t discover_hidden_vms(const struct discover *d)

@@ -41,7 +41,10 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
 
 const struct vm_list *discover_vms(const struct discover *d);
 
-/* discover_hidden_processes - processes whose descriptors we may not list: each may hide VMs. */
+/*
+ * discover_hidden_processes - processes whose descriptors we may not list and that may have VMs which
+ * nothing else tells of; 0 where debugfs lists all VMs.
+ */
 size_t discover_hidden_processes(const struct discover *d);
 
 /*
