@@ -584,7 +584,7 @@ class TestCase(unittest.TestCase):
         self.addCleanup(thing.close)
         return thing
 
-    def testvm(self, *options, **kwargs):
+    def own_vm(self, *options, **kwargs):
         need_kvm()
         return self.start(TestVm(*options, **kwargs))
 

@@ -27,6 +27,14 @@ def on_alarm(_signum, _frame):
     raise Timeout("the test takes too long")
 
 
+def explain(err):
+    """The message and the lines of the tests that led to it, without those of Python's library."""
+    kind, value, trace = err
+    lines = [f"    {os.path.basename(f.filename)}:{f.lineno}: {f.line}"
+             for f in traceback.extract_tb(trace) if f.filename.startswith(HERE)]
+    return "\n".join([*lines, *(traceback.format_exception_only(kind, value))])
+
+
 class Result(unittest.TestResult):
     """One line for each test while it runs, what went wrong below it."""
 
@@ -60,7 +68,7 @@ class Result(unittest.TestResult):
     def addFailure(self, test, err):
         super().addFailure(test, err)
         self._line(test, "FAILED", "failed")
-        print("".join(traceback.format_exception(*err)), flush=True)
+        print(explain(err), flush=True)
 
     addError = addFailure
 
@@ -68,7 +76,7 @@ class Result(unittest.TestResult):
         super().addSubTest(test, subtest, err)
         if err is not None:
             self._line(subtest, "FAILED", "failed")
-            print("".join(traceback.format_exception(*err)), flush=True)
+            print(explain(err), flush=True)
 
 
 def own_mounts():
@@ -101,6 +109,7 @@ def main():
     own_mounts()
     sys.path.insert(0, HERE)
     signal.signal(signal.SIGALRM, on_alarm)
+    import kvmtest  # only now: it is found beside this file
     names = sys.argv[1:]
     loader = unittest.TestLoader()
     tests = []
@@ -109,6 +118,10 @@ def main():
             tests += tests_of(loader.loadTestsFromModule(importlib.import_module(file[:-3])))
     chosen = [t for t in tests
               if not names or any(name in t.id() for name in names)]
+    for program in (kvmtest.KVMLENS, kvmtest.TESTVM):
+        if not os.access(program, os.X_OK):
+            print(f"{program} is not there; run: make e2e", file=sys.stderr)
+            return 1
     result = Result()
     for test in chosen:
         test(result)

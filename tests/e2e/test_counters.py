@@ -39,12 +39,22 @@ class Stable(kvmtest.TestCase):
                 self.assertNotIn(name, found["missing"])
 
 
+    def settled_snapshot(self, oracle):
+        """(record, stats): a snapshot during which the oracle's numbers did not move."""
+        for _ in range(20):
+            before = oracle()
+            record = snapshot()
+            if oracle() == before:
+                return record, before
+        self.fail("the counters never stand still")
+
+
 class OwnVm(Stable):
     def setUp(self):
         kvmtest.need(kvmtest.have_binary_stats(), "this kernel has no binary stats")
 
     def halted(self, *options):
-        vm = self.testvm("--vcpus", "2", *options)
+        vm = self.own_vm("--vcpus", "2", *options)
         kvmtest.wait_for(lambda: all(read_stats(vm.pid, c["stats_fd"])["blocking"]
                                      for c in vm.vms[0]["vcpus"]), "halted vCPUs")
         return vm
@@ -52,16 +62,16 @@ class OwnVm(Stable):
     def test_halted_vm_with_all_stats_fds_equals_them(self):
         vm = self.halted()
         info = vm.vms[0]
-        found = vm_of(snapshot(), vm.pid)
+        fds = [info["stats_fd"]] + [cpu["stats_fd"] for cpu in info["vcpus"]]
+        record, stats = self.settled_snapshot(lambda: [read_stats(vm.pid, fd) for fd in fds])
+        found = vm_of(record, vm.pid)
         self.assertEqual(found["sources"], {"vm": "statsfd", "vcpu": "statsfd"})
         self.assertEqual(found["vm_fd"], info["vm_fd"])
         self.assertEqual(found["vcpus_total"], 2)
-        tables = []
-        for vcpu, cpu in zip(found["vcpus"], info["vcpus"]):
+        for vcpu, cpu, table in zip(found["vcpus"], info["vcpus"], stats[1:]):
             self.assertEqual((vcpu["id"], vcpu["tid"]), (cpu["id"], cpu["tid"]))
-            tables.append(read_stats(vm.pid, cpu["stats_fd"]))
-            self.compare_entity(vcpu, tables[-1])
-        self.compare_entity(found, {**sums(tables), **read_stats(vm.pid, info["stats_fd"])})
+            self.compare_entity(vcpu, table)
+        self.compare_entity(found, {**sums(stats[1:]), **stats[0]})
 
     def test_counters_of_a_halted_vm_have_rate_zero(self):
         vm = self.halted()
@@ -69,7 +79,7 @@ class OwnVm(Stable):
             self.assertEqual(vcpu["rates"]["exits"], 0.0)
 
     def test_rates_of_a_busy_vm_are_the_difference_over_the_time(self):
-        vm = self.testvm("--busy", "200")
+        vm = self.own_vm("--busy", "200")
         records = kvmlens_records("-l", "-n", "4", "-s", "0.2", "-i")
         self.assertEqual(len(records), 4)
         moved = 0
@@ -83,7 +93,7 @@ class OwnVm(Stable):
         self.assertGreater(moved, 100)
 
     def test_rates_hold_cumulative_counters_only(self):
-        self.testvm("--busy", "100")
+        self.own_vm("--busy", "100")
         record = snapshot()
         kinds = {name: f["kind"] for name, f in record["fields"].items()}
         self.assertEqual(kinds["exits"], "cumulative")

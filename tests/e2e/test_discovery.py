@@ -14,14 +14,14 @@ class Finding(kvmtest.TestCase):
         return self.background(KVMLENS, "-l", "-s", "0.1", "--format", "json", *options)
 
     def test_list_names_every_vm(self):
-        vm = self.testvm("--comm", "my vmm")
+        vm = self.own_vm("--comm", "my vmm")
         out = self.assert_status(kvmlens("--list"), 0, 3).out
         line = [row for row in out.splitlines() if str(vm.pid) in row.split()]
         self.assertEqual(len(line), 1, out)
         self.assertIn("my vmm", line[0])
 
     def test_vms_of_one_process_are_kept_apart(self):
-        vm = self.testvm("--vms", "2", "--vcpus", "2")
+        vm = self.own_vm("--vms", "2", "--vcpus", "2")
         found = vms_of(snapshot(), vm.pid)
         self.assertEqual([v["vm_fd"] for v in found], sorted(v["vm_fd"] for v in vm.vms))
         tids = {v["vm_fd"]: sorted(c["tid"] for c in v["vcpus"]) for v in vm.vms}
@@ -35,7 +35,7 @@ class Finding(kvmtest.TestCase):
         log = self.log()
         wait_for(lambda: len(log.records()) >= 2, "records")
         before = len(log.records())
-        vm = self.testvm()
+        vm = self.own_vm()
         born = len(log.records())
         seen = wait_for(lambda: next((i for i, r in enumerate(log.records())
                                       if vms_of(r, vm.pid)), None), "the VM in a record")
@@ -47,7 +47,7 @@ class Finding(kvmtest.TestCase):
         self.assertFalse([r for r in log.records()[dead + 1:] if vms_of(r, vm.pid)])
 
     def test_vm_that_dies_takes_only_its_own_row(self):
-        stays, goes = self.testvm("--busy", "50"), self.testvm("--busy", "50", "--vcpus", "4")
+        stays, goes = self.own_vm("--busy", "50"), self.own_vm("--busy", "50", "--vcpus", "4")
         log = self.log()
         wait_for(lambda: log.records() and vms_of(log.records()[-1], goes.pid), "both VMs")
         goes.kill()
@@ -59,7 +59,7 @@ class Finding(kvmtest.TestCase):
         self.assertFalse(vms_of(log.records()[-1], goes.pid))
 
     def test_vm_made_anew_in_the_same_process_starts_again(self):
-        vm = self.testvm("--busy", "50")
+        vm = self.own_vm("--busy", "50")
         kernel = self.start(KernelLog())
         log = self.log("-i")
         for _ in range(5):
@@ -90,8 +90,8 @@ class Finding(kvmtest.TestCase):
             try:
                 # At any moment of a tick, as VMs die.
                 time.sleep(pause.random() * 0.12)
-                vm.kill()
                 killed = time.monotonic()
+                vm.kill()
                 for path in vm.debugfs_dirs():
                     wait_for(lambda path=path: not os.path.exists(path), f"{path} gone", 2, 0.002)
                 slowest = max(slowest, time.monotonic() - killed)
@@ -110,7 +110,7 @@ class Finding(kvmtest.TestCase):
         self.assertFalse([line for line in kernel.lines() if "duplicate directory" in line])
 
     def test_no_kvm_descriptor_is_held_between_ticks(self):
-        self.testvm("--vcpus", "4", "--busy", "50")
+        self.own_vm("--vcpus", "4", "--busy", "50")
         log = self.background(KVMLENS, "-l", "-s", "0.5", "--format", "json")
         wait_for(lambda: len(log.records()) >= 2, "records")
         held = 0

@@ -97,7 +97,7 @@ class Monitor(kvmtest.TestCase):
         t.wait(lambda s: self.row(s, "demo-busy") != held, "moving numbers")
 
     def test_vm_that_ends_leaves_the_screen(self):
-        vm = self.testvm("--comm", "short-lived")
+        vm = self.own_vm("--comm", "short-lived")
         t = self.demo()
         t.wait_text("short-lived")
         vm.kill()
@@ -121,7 +121,7 @@ class Monitor(kvmtest.TestCase):
 
     def test_first_screen_is_there_at_once(self):
         need_kvm()
-        vm = self.testvm("--comm", "quick-look")
+        vm = self.own_vm("--comm", "quick-look")
         start = kvmtest.time.monotonic()
         t = self.tmux(KVMLENS, "-s", "5")
         t.wait_text("quick-look")

@@ -2,7 +2,6 @@
 """Hosts that refuse, terminals and files that break: a defined result, never a crash, never a false 0."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -18,7 +17,7 @@ NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 class Host(kvmtest.TestCase):
     def test_without_debugfs_stats_fds_go_on_and_the_cause_is_named(self):
         need_root()
-        vm = self.testvm("--vcpus", "2")
+        vm = self.own_vm("--vcpus", "2")
         found = vm_of(snapshot(prefix=in_mounts(NO_DEBUGFS)), vm.pid)
         self.assertEqual(found["sources"], {"vm": "statsfd", "vcpu": "statsfd"})
         self.assertGreater(found["vcpus"][0]["counters"]["exits"], 0)
@@ -26,7 +25,7 @@ class Host(kvmtest.TestCase):
 
     def test_without_debugfs_and_stats_fds_no_counter_is_made_up(self):
         need_root()
-        vm = self.testvm("--stats", "none", "--busy", "50")
+        vm = self.own_vm("--stats", "none", "--busy", "50")
         result = self.assert_status(
             kvmlens("-1", "-s", "0.1", "--format", "json", prefix=in_mounts(NO_DEBUGFS)), 3)
         self.assertIn("debugfs", result.err)
@@ -37,7 +36,7 @@ class Host(kvmtest.TestCase):
 
     def test_debugfs_of_another_kind_is_not_taken_for_it(self):
         need_root()
-        vm = self.testvm("--stats", "none")
+        vm = self.own_vm("--stats", "none")
         setup = NO_DEBUGFS + ("\nmount -t tmpfs none /sys/kernel/debug"
                               f"\nmkdir -p /sys/kernel/debug/kvm/{vm.pid}-{vm.vms[0]['vm_fd']}"
                               f"\necho 7 > /sys/kernel/debug/kvm/{vm.pid}-{vm.vms[0]['vm_fd']}/exits")
@@ -49,7 +48,7 @@ class Host(kvmtest.TestCase):
         need_tool("setpriv")
         need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
              "the program is in a directory that nobody may not enter")
-        self.testvm()
+        self.own_vm()
         for mode in (["-1", "-s", "0.1"], ["--list"], ["-1", "-s", "0.1", "--format", "json"]):
             result = self.assert_status(kvmlens(*mode, prefix=NOBODY), 3)
             self.assertRegex(result.err, "(?i)root|permission|privilege|CAP_")
@@ -59,7 +58,7 @@ class Host(kvmtest.TestCase):
         need_tool("setpriv")
         need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
              "the program is in a directory that nobody may not enter")
-        vm = self.testvm("--vcpus", "2")
+        vm = self.own_vm("--vcpus", "2")
         caps = "+sys_ptrace,+dac_read_search,+checkpoint_restore"
         prefix = NOBODY + [f"--inh-caps={caps}", f"--ambient-caps={caps}"]
         need(run(*prefix, "true").returncode == 0, "setpriv cannot set these capabilities")
@@ -69,14 +68,17 @@ class Host(kvmtest.TestCase):
     def test_full_descriptor_table_never_gives_a_wrong_number(self):
         need_root()
         need_tool("prlimit")
-        vm = self.testvm("--vcpus", "4")
-        oracle = {c["id"]: read_stats(vm.pid, c["stats_fd"]) for c in vm.vms[0]["vcpus"]}
+        vm = self.own_vm("--vcpus", "4")
+        def oracle():
+            return {c["id"]: read_stats(vm.pid, c["stats_fd"]) for c in vm.vms[0]["vcpus"]}
         complete = 0
         for limit in range(3, 24):
+            before = oracle()
             result = kvmlens("-1", "-s", "0.1", "--format", "json",
                              prefix=["prlimit", f"--nofile={limit}"])
             if result.returncode == 127 and "shared libraries" in result.err:
                 continue  # the dynamic linker had no descriptor
+            after = oracle()
             self.assert_status(result, 0, 1, 3)
             if result.returncode == 1:
                 self.assertTrue(result.err)
@@ -84,8 +86,9 @@ class Host(kvmtest.TestCase):
             for found in vms_of(json.loads(result.out), vm.pid):
                 for vcpu in found["vcpus"]:
                     for name, value in vcpu["counters"].items():
-                        if name in oracle[vcpu["id"]]:
-                            self.assertEqual(value, oracle[vcpu["id"]][name], f"limit {limit}")
+                        if name in after[vcpu["id"]]:
+                            self.assertIn(value, (before[vcpu["id"]][name],
+                                                  after[vcpu["id"]][name]), f"limit {limit}")
                     complete += len(vcpu["counters"]) > 20
         self.assertGreater(complete, 0)
 
@@ -101,16 +104,18 @@ class Host(kvmtest.TestCase):
 
 class Output(kvmtest.TestCase):
     def test_reader_that_leaves_ends_the_log_quietly(self):
-        self.testvm()
+        self.own_vm()
         for form in ("text", "json"):
             result = run("sh", "-c", f'"$0" -l -s 0.1 --format {form} | head -n 1', KVMLENS)
             self.assertEqual((result.returncode, result.err), (0, ""), str(result))
             self.assertTrue(result.out)
 
     def test_full_disk_is_a_failure(self):
-        for mode in ("-1", "--list"):
+        self.own_vm()
+        for mode in (["-1", "-s", "0.1"], ["-l", "-s", "0.1", "-n", "2"], ["--list"], ["--help"],
+                     ["-1", "-s", "0.1", "--format", "json"]):
             with open("/dev/full", "wb") as full:
-                result = kvmlens(mode, "-s", "0.1", stdout=full)
+                result = kvmlens(*mode, stdout=full)
             self.assertEqual(result.returncode, 1, str(result))
             self.assertTrue(result.err)
 
@@ -118,15 +123,6 @@ class Output(kvmtest.TestCase):
         for redirect in (">&-", ">&- 2>&-", ">&- <&-"):
             result = run("sh", "-c", f'"$0" -1 -s 0.1 {redirect}', KVMLENS)
             self.assertEqual(result.returncode, 1, str(result))
-
-    def test_output_file_is_written_whole(self):
-        self.testvm()
-        path = os.path.join(kvmtest.tempfile.mkdtemp(prefix="kvmtest-"), "out.json")
-        self.addCleanup(shutil.rmtree, os.path.dirname(path))
-        self.assert_status(kvmlens("-1", "-s", "0.1", "--format", "json", "-o", path), 0, 3)
-        with open(path, encoding="utf-8") as f:
-            json.load(f)
-        self.assertEqual(os.listdir(os.path.dirname(path)), ["out.json"])
 
     def test_no_terminal_and_no_mode_names_batch(self):
         result = self.assert_status(kvmlens(), 1, 2)
@@ -175,7 +171,7 @@ class Output(kvmtest.TestCase):
 
     def test_self_reported_cost_is_small(self):
         need_kvm()
-        self.testvm("--vcpus", "4", "--busy", "50")
+        self.own_vm("--vcpus", "4", "--busy", "50")
         records = kvmtest.kvmlens_records("-l", "-s", "0.2", "-n", "5")
         self.assertLess(min(r["self"]["sample_us"] for r in records[1:]), 20000)
 
