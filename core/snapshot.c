@@ -317,11 +317,10 @@ const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct v
     return low < s->vm_count && vm_id_equal(&s->vms[low].id, id) ? &s->vms[low] : NULL;
 }
 
-struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
-                              const struct snapshot_vm *vm, size_t field)
+struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
+                                    const struct snapshot *s, const struct snapshot_vm *vm, size_t field)
 {
     struct reading now = vm->values[field].reading;
-    const struct snapshot_vm *then = base != NULL ? snapshot_find(base, &vm->id) : NULL;
 
     if (now.state != READING_OK || s->fields->fields[field].kind != FIELD_CUMULATIVE ||
         then == NULL || field >= base->field_count)
@@ -330,4 +329,12 @@ struct reading snapshot_total(const struct snapshot *base, const struct snapshot
     if (before->state == READING_OK && before->source == now.source && before->raw <= now.raw)
         now.raw -= before->raw;
     return now;
+}
+
+struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
+                              const struct snapshot_vm *vm, size_t field)
+{
+    const struct snapshot_vm *then = base != NULL ? snapshot_find(base, &vm->id) : NULL;
+
+    return snapshot_total_since(base, then, s, vm, field);
 }

@@ -105,6 +105,10 @@ struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
                               const struct snapshot_vm *vm, size_t field);
 
+/* snapshot_total_since - the same with the VM of the earlier snapshot found already; NULL: it was not there. */
+struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
+                                    const struct snapshot *s, const struct snapshot_vm *vm, size_t field);
+
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
 
