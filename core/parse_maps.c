@@ -16,7 +16,7 @@ static const struct flag_name flag_names[] = {
     {"ui", MAPS_UFFD_MINOR}, {"mm", MAPS_MIXED},       {"lo", MAPS_LOCKED},
 };
 
-struct maps_cursor maps_begin(const char *text, size_t len)
+struct maps_cursor parse_maps_begin(const char *text, size_t len)
 {
     return (struct maps_cursor){.at = text, .end = text + len};
 }
@@ -129,18 +129,31 @@ static uint32_t parse_vmflags(struct maps_cursor line)
     return flags;
 }
 
+/* "     12 kB" in bytes; 0 for anything else. */
+static uint64_t parse_kib(struct maps_cursor line)
+{
+    uint64_t kib;
+
+    while (line.at < line.end && *line.at == ' ')
+        line.at++;
+    return take_number(&line, 10, '\0', &kib) && kib <= UINT64_MAX / 1024 ? kib * 1024 : 0;
+}
+
+static void add_bytes(uint64_t *sum, uint64_t bytes)
+{
+    *sum = bytes > UINT64_MAX - *sum ? UINT64_MAX : *sum + bytes;
+}
+
 /* "Key:   value": what follows the start of a mapping in smaps. */
 static void parse_attribute(struct maps_cursor line, struct maps_entry *entry)
 {
-    if (take_prefix(&line, "VmFlags:")) {
+    if (take_prefix(&line, "VmFlags:"))
         entry->flags |= parse_vmflags(line);
-    } else if (take_prefix(&line, "KernelPageSize:")) {
-        uint64_t kib;
-        while (line.at < line.end && *line.at == ' ')
-            line.at++;
-        if (take_number(&line, 10, '\0', &kib) && kib <= UINT64_MAX / 1024)
-            entry->page_bytes = kib * 1024;
-    }
+    else if (take_prefix(&line, "KernelPageSize:"))
+        entry->page_bytes = parse_kib(line);
+    else if (take_prefix(&line, "Rss:") || take_prefix(&line, "Shared_Hugetlb:") ||
+             take_prefix(&line, "Private_Hugetlb:")) /* Rss leaves these out */
+        add_bytes(&entry->rss_bytes, parse_kib(line));
 }
 
 static bool is_header(const struct maps_cursor *cursor)
@@ -148,7 +161,7 @@ static bool is_header(const struct maps_cursor *cursor)
     return cursor->at < cursor->end && digit(*cursor->at) < 16;
 }
 
-int maps_next(struct maps_cursor *cursor, struct maps_entry *ret)
+int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret)
 {
     struct maps_cursor line;
 
@@ -178,13 +191,13 @@ static size_t plain_len(const struct maps_entry *entry)
     return len;
 }
 
-bool maps_name_is(const struct maps_entry *entry, const char *text)
+bool parse_maps_name_is(const struct maps_entry *entry, const char *text)
 {
     size_t len = plain_len(entry);
     return strlen(text) == len && memcmp(entry->name, text, len) == 0;
 }
 
-bool maps_name_begins(const struct maps_entry *entry, const char *text)
+bool parse_maps_name_begins(const struct maps_entry *entry, const char *text)
 {
     size_t len = strlen(text);
     return plain_len(entry) >= len && memcmp(entry->name, text, len) == 0;

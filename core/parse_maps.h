@@ -3,7 +3,7 @@
  * Parser of /proc/PID/maps and /proc/PID/smaps: text in, one mapping at a time out.
  *
  * Pure and total: any bytes give a mapping, the end or -EBADMSG. Nothing is allocated; names point
- * into the text. Of a mapping's smaps lines only the page size and the VmFlags are kept.
+ * into the text. Of the smaps lines only page size, resident size and VmFlags are kept.
  *
  * Source: Documentation/filesystems/proc.rst, sections 1.1 (maps, smaps, VmFlags).
  */
@@ -40,6 +40,7 @@ struct maps_entry {
     uint32_t dev_major, dev_minor;
     uint32_t flags;        /* set of enum maps_flag */
     uint64_t page_bytes;   /* KernelPageSize; 0 in maps */
+    uint64_t rss_bytes;    /* Rss and hugetlbfs pages; 0 in maps */
     /* as printed (backslash octal for newlines), not NUL-terminated; never NULL */
     const char *name;
     size_t name_len;       /* 0: anonymous without a name */
@@ -49,19 +50,19 @@ struct maps_cursor {
     const char *at, *end;
 };
 
-/* maps_begin - walk over @len bytes at @text, which must stay while names are used. */
-struct maps_cursor maps_begin(const char *text, size_t len);
+/* parse_maps_begin - walk over @len bytes at @text, which must stay while names are used. */
+struct maps_cursor parse_maps_begin(const char *text, size_t len);
 
 /*
- * maps_next - the next mapping of either file.
+ * parse_maps_next - the next mapping of either file.
  * Returns 1 with *@ret filled, 0 at the end, -EBADMSG at a line that is neither the start of a
  * mapping nor belongs to one, or when addresses do not ascend within the mapping.
  */
-int maps_next(struct maps_cursor *cursor, struct maps_entry *ret);
+int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret);
 
-/* maps_name_is - does the name equal @text, or begin with it? " (deleted)" at the end counts
+/* parse_maps_name_is - does the name equal @text, or begin with it? " (deleted)" at the end counts
  * not. */
-bool maps_name_is(const struct maps_entry *entry, const char *text);
-bool maps_name_begins(const struct maps_entry *entry, const char *text);
+bool parse_maps_name_is(const struct maps_entry *entry, const char *text);
+bool parse_maps_name_begins(const struct maps_entry *entry, const char *text);
 
 #endif

@@ -49,19 +49,20 @@ static bool is_device(const struct maps_entry *e)
     if (e->flags & MAPS_HAS_VMFLAGS)
         return false;
     /* maps has no flags: go by the name */
-    return maps_name_begins(e, "anon_inode:") ||
-           (maps_name_begins(e, "/dev/") && !maps_name_begins(e, "/dev/shm/") &&
-            !maps_name_begins(e, "/dev/zero") && !maps_name_begins(e, "/dev/hugepages"));
+    return parse_maps_name_begins(e, "anon_inode:") ||
+           (parse_maps_name_begins(e, "/dev/") && !parse_maps_name_begins(e, "/dev/shm/") &&
+            !parse_maps_name_begins(e, "/dev/zero") &&
+            !parse_maps_name_begins(e, "/dev/hugepages"));
 }
 
 static enum ram_backing backing_of(const struct maps_entry *e)
 {
     if ((e->flags & MAPS_HUGETLB) || e->page_bytes > RAM_ALIGN ||
-        maps_name_begins(e, "/anon_hugepage") || maps_name_begins(e, "/dev/hugepages"))
+        parse_maps_name_begins(e, "/anon_hugepage") || parse_maps_name_begins(e, "/dev/hugepages"))
         return RAM_HUGETLB;
-    if (maps_name_begins(e, "/memfd:") || maps_name_begins(e, "/dev/shm/") ||
-        maps_name_begins(e, "/SYSV") || maps_name_begins(e, "/dev/zero") ||
-        maps_name_begins(e, "[anon_shmem:"))
+    if (parse_maps_name_begins(e, "/memfd:") || parse_maps_name_begins(e, "/dev/shm/") ||
+        parse_maps_name_begins(e, "/SYSV") || parse_maps_name_begins(e, "/dev/zero") ||
+        parse_maps_name_begins(e, "[anon_shmem:"))
         return RAM_SHMEM;
     return e->inode == 0 ? RAM_ANON : RAM_FILE;
 }
@@ -71,14 +72,14 @@ static bool is_candidate(const struct maps_entry *e)
 {
     if ((e->flags & (MAPS_READ | MAPS_WRITE)) != (MAPS_READ | MAPS_WRITE) || is_device(e))
         return false;
-    return e->name_len == 0 || e->name[0] != '[' || maps_name_begins(e, "[anon:") ||
-           maps_name_begins(e, "[anon_shmem:");
+    return e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon:") ||
+           parse_maps_name_begins(e, "[anon_shmem:");
 }
 
 static const char *named_rule(const struct maps_entry *e)
 {
     for (size_t i = 0; i < sizeof(ram_names) / sizeof(ram_names[0]); i++) {
-        if (maps_name_begins(e, ram_names[i].prefix))
+        if (parse_maps_name_begins(e, ram_names[i].prefix))
             return ram_names[i].rule;
     }
     return NULL;
@@ -99,12 +100,12 @@ static void keep_max(uint64_t *max, uint64_t value)
 
 static int survey(const char *text, size_t len, const char *vmm, struct ram_survey *ret)
 {
-    struct maps_cursor cursor = maps_begin(text, len);
+    struct maps_cursor cursor = parse_maps_begin(text, len);
     struct maps_entry e;
     int n;
 
     *ret = (struct ram_survey){.is_qemu = strcmp(vmm, "qemu") == 0};
-    while ((n = maps_next(&cursor, &e)) > 0) {
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
         uint64_t bytes = e.end - e.start;
         if ((e.flags & MAPS_DONTFORK) && !is_device(&e))
             keep_max(&ret->dontfork_bytes, bytes);
@@ -251,6 +252,7 @@ static int add_part(struct ram_map *map, const struct maps_entry *e, uint64_t st
         .inode = e->inode,
         .dev_major = e->dev_major,
         .dev_minor = e->dev_minor,
+        .rss_bytes = e->rss_bytes < end - start ? e->rss_bytes : end - start,
         .page_bytes = e->page_bytes != 0 ? e->page_bytes : RAM_ALIGN,
         .backing = backing_of(e),
         .shared = (e->flags & MAPS_SHARED) != 0,
@@ -271,12 +273,12 @@ static int add_unmapped(struct ram_map *map, uint64_t start, uint64_t end)
 /* One --ram range: the parts of all mappings inside, and the gaps between them. */
 static int select_range(const char *text, size_t len, struct ram_range range, struct ram_map *map)
 {
-    struct maps_cursor cursor = maps_begin(text, len);
+    struct maps_cursor cursor = parse_maps_begin(text, len);
     struct maps_entry e;
     uint64_t at = range.start;
     int n;
 
-    while ((n = maps_next(&cursor, &e)) > 0) {
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
         uint64_t start = e.start > at ? e.start : at;
         uint64_t end = e.end < range.end ? e.end : range.end;
         if (start >= end)
@@ -309,11 +311,11 @@ static int select_given(const char *text, size_t len, const struct ram_range *gi
 static int select_by_rule(const char *text, size_t len, const struct ram_survey *s,
                           const struct ram_rule *rule, struct ram_map *map)
 {
-    struct maps_cursor cursor = maps_begin(text, len);
+    struct maps_cursor cursor = parse_maps_begin(text, len);
     struct maps_entry e;
     int n;
 
-    while ((n = maps_next(&cursor, &e)) > 0) {
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
         const char *taken = rule->takes(s, &e);
         if (taken == NULL)
             continue;

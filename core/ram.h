@@ -57,6 +57,7 @@ struct ram_region {
     uint64_t file_offset;    /* of @start in its file */
     uint64_t inode;          /* 0: anonymous */
     uint32_t dev_major, dev_minor;
+    uint64_t rss_bytes;      /* resident when smaps was read; at most bytes */
     uint64_t page_bytes;     /* 4096, or the size of a huge page of hugetlbfs */
     enum ram_backing backing;
     bool shared;

@@ -42,7 +42,7 @@ static bool is_guard(const struct maps_entry *e)
 static bool may_be_block(const struct maps_entry *e)
 {
     return (e->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == (MAPS_READ | MAPS_WRITE) &&
-           (e->name_len == 0 || e->name[0] != '[' || maps_name_begins(e, "[anon"));
+           (e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon"));
 }
 
 static void add_block(struct quick_blocks *blocks, const struct maps_entry *block)
@@ -62,11 +62,11 @@ static int larger_first(const void *left, const void *right)
 
 static void find_blocks(const char *maps, size_t len, struct quick_blocks *ret)
 {
-    struct maps_cursor cursor = maps_begin(maps, len);
+    struct maps_cursor cursor = parse_maps_begin(maps, len);
     struct maps_entry e, block = {.end = 0};
 
     ret->count = 0;
-    while (maps_next(&cursor, &e) > 0) {
+    while (parse_maps_next(&cursor, &e) > 0) {
         if (block.end == e.start && is_guard(&e)) {
             add_block(ret, &block);
             block.end = 0;

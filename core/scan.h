@@ -46,7 +46,10 @@ struct page_counts {
     uint64_t pages[PAGE_CLASS_COUNT];
 };
 
-/* Part of the guest's RAM, regions in report order laid end to end and cut into equal parts. */
+/*
+ * Part of the guest's RAM: the regions in report order, laid end to end, cut into slice_count equal
+ * parts. Page p of all pages_total is in slice p * slice_count / pages_total.
+ */
 struct scan_slice {
     uint32_t pages[PAGE_CLASS_COUNT]; /* all 0: not looked at yet */
 };
@@ -133,7 +136,9 @@ struct scan_report {
     struct scan_wire wire;
     struct scan_cost cost;
     /* [SCAN_SLICES]; slice i: pages [i * total / SLICES, (i + 1) * total / SLICES) */
-    struct scan_slice *slices;
+    /* SCAN_SLICES, or pages_total when that is less; 0 = no regions */
+    size_t slice_count;
+    struct scan_slice *slices;    /* [SCAN_SLICES], slice_count of them in use */
     size_t warning_count;
     char (*warnings)[200];        /* one sentence each */
 };
@@ -176,7 +181,7 @@ void scan_report_free(struct scan_report *report); /* NULL ok */
  */
 void scan_wilson(uint64_t hits, uint64_t n, uint64_t population, double *ret_low, double *ret_high);
 
-const char *page_class_name(enum page_class page_class); /* "untouched", ... as in JSON */
+const char *scan_class_name(enum page_class page_class); /* "untouched", ... as in JSON */
 const char *scan_state_name(enum scan_state state);
 const char *scan_phase_name(enum scan_phase phase);
 

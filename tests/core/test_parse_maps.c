@@ -10,8 +10,8 @@
 
 static int first(const char *text, struct maps_entry *ret)
 {
-    struct maps_cursor cursor = maps_begin(text, strlen(text));
-    return maps_next(&cursor, ret);
+    struct maps_cursor cursor = parse_maps_begin(text, strlen(text));
+    return parse_maps_next(&cursor, ret);
 }
 
 static void all_columns_of_a_maps_line_are_read(void **state)
@@ -29,9 +29,9 @@ static void all_columns_of_a_maps_line_are_read(void **state)
     assert_int_equal(e.dev_minor, 0x1a);
     assert_int_equal(e.inode, 42);
     assert_int_equal(e.page_bytes, 0);
-    assert_true(maps_name_is(&e, "/memfd:a b"));
-    assert_true(maps_name_begins(&e, "/memfd:"));
-    assert_false(maps_name_is(&e, "/memfd:a"));
+    assert_true(parse_maps_name_is(&e, "/memfd:a b"));
+    assert_true(parse_maps_name_begins(&e, "/memfd:"));
+    assert_false(parse_maps_name_is(&e, "/memfd:a"));
 }
 
 static void smaps_attributes_belong_to_the_mapping_before(void **state)
@@ -43,20 +43,20 @@ static void smaps_attributes_belong_to_the_mapping_before(void **state)
                                "200000-400000 rw-p 00000000 00:0f 7                 /anon_hugepage (deleted)\n"
                                "KernelPageSize:     2048 kB\n"
                                "VmFlags: rd wr ht io pf mm lo dcx d\n";
-    struct maps_cursor cursor = maps_begin(text, strlen(text));
+    struct maps_cursor cursor = parse_maps_begin(text, strlen(text));
     struct maps_entry e;
 
     (void)state;
-    assert_int_equal(maps_next(&cursor, &e), 1);
+    assert_int_equal(parse_maps_next(&cursor, &e), 1);
     assert_int_equal(e.flags, MAPS_HAS_VMFLAGS | MAPS_DONTFORK | MAPS_UFFD);
     assert_int_equal(e.page_bytes, 4096);
     assert_int_equal(e.name_len, 0);
-    assert_int_equal(maps_next(&cursor, &e), 1);
+    assert_int_equal(parse_maps_next(&cursor, &e), 1);
     assert_int_equal(e.flags, MAPS_HAS_VMFLAGS | MAPS_READ | MAPS_WRITE | MAPS_HUGETLB | MAPS_IO |
                                   MAPS_PFNMAP | MAPS_MIXED | MAPS_LOCKED);
     assert_int_equal(e.page_bytes, 2 << 20);
-    assert_int_equal(maps_next(&cursor, &e), 0);
-    assert_int_equal(maps_next(&cursor, &e), 0);
+    assert_int_equal(parse_maps_next(&cursor, &e), 0);
+    assert_int_equal(parse_maps_next(&cursor, &e), 0);
 }
 
 static void broken_lines_are_bad_messages(void **state)
@@ -90,10 +90,10 @@ static void text_may_end_without_a_newline_anywhere(void **state)
     static const char text[] = "7f00-8f00 rw-p 00000000 00:00 0   [heap]\nKernelPageSize:  4 kB\nVmFlags: dc";
     (void)state;
     for (size_t len = 0; len <= strlen(text); len++) {
-        struct maps_cursor cursor = maps_begin(text, len);
+        struct maps_cursor cursor = parse_maps_begin(text, len);
         struct maps_entry e;
         int n;
-        while ((n = maps_next(&cursor, &e)) > 0)
+        while ((n = parse_maps_next(&cursor, &e)) > 0)
             assert_true(e.name >= text && e.name + e.name_len <= text + len);
         assert_true(n == 0 || n == -EBADMSG);
     }

@@ -12,10 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const vmms[] = {"qemu", "other"};
     const char *text = (const char *)data;
-    struct maps_cursor cursor = maps_begin(text, size);
+    struct maps_cursor cursor = parse_maps_begin(text, size);
     struct maps_entry e;
 
-    while (maps_next(&cursor, &e) > 0) {
+    while (parse_maps_next(&cursor, &e) > 0) {
         if (e.start >= e.end || e.name < text || e.name + e.name_len > text + size)
             abort();
     }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads pages of another process in a child of ours that may be killed.
+ *
+ * A read of a userfaultfd range can wait for ever in the kernel, where only SIGKILL of the whole
+ * process ends it. So a process is spent on it: it reads into memory shared with us, and when it
+ * is late it is killed.
+ */
+#ifndef KVMLENS_CORE_READ_CHILD_H
+#define KVMLENS_CORE_READ_CHILD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct read_child;
+
+/* read_child_open - @pid: whose memory. @bytes: of the largest read. 0 or -errno. Ends with
+ * read_child_close (NULL ok). */
+int read_child_open(pid_t pid, size_t bytes, struct read_child **ret);
+void read_child_close(struct read_child *child);
+
+/*
+ * read_child_read - like page_reader_vm, but gives up.
+ *
+ * @timeout_ms: for the whole call. @cancel: looked at every 10 ms; may be NULL.
+ * Returns the number of bad pages, -ETIMEDOUT or -ECANCELED (the reading process was killed; the
+ * next call starts another), or what page_reader_vm returns.
+ */
+ssize_t read_child_read(struct read_child *child, const struct iovec *segments, size_t count,
+                        void *buf, uint64_t *ret_bad, int timeout_ms, const atomic_bool *cancel);
+
+#endif

@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: MIT
+#include "core/scan.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "accel/cpu.h"
+#include "core/page_reader.h"
+#include "core/scan_internal.h"
+
+#define CHUNK_MIN (64ull << 20)
+#define CHUNKS_AIM 4096             /* so that the table of chunks stays small for any size */
+#define PUBLISH_NS 100000000ull
+
+uint64_t scan_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+bool scan_job_stops(const struct scan_job *job)
+{
+    return atomic_load_explicit(&job->env->progress->cancel, memory_order_relaxed) ||
+           atomic_load_explicit(&job->stop, memory_order_relaxed);
+}
+
+static void set_phase(struct scan_job *job, enum scan_phase phase)
+{
+    job->report->phase = phase;
+    atomic_store_explicit(&job->env->progress->phase, (int)phase, memory_order_relaxed);
+}
+
+bool scan_job_take_chunk(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index)
+{
+    size_t index = atomic_fetch_add_explicit(&job->next_chunk, 1, memory_order_relaxed);
+    size_t low = 0, high = job->report->region_count;
+
+    if (index >= job->chunk_count || scan_job_stops(job))
+        return false;
+    while (high - low > 1) { /* the last region whose first chunk is not behind index */
+        size_t middle = (low + high) / 2;
+        if (job->region_first_chunk[middle] <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    const struct ram_region *region = &job->report->regions[low].ram;
+    uint64_t offset = (index - job->region_first_chunk[low]) * job->chunk_bytes;
+    uint64_t left = region->bytes - offset;
+    ret->region = low;
+    ret->start = region->start + offset;
+    ret->end = ret->start + (left < job->chunk_bytes ? left : job->chunk_bytes);
+    ret->first_page = job->region_first_page[low] + offset / SCAN_PAGE_BYTES;
+    *ret_index = index;
+    return true;
+}
+
+static uint64_t slice_sum(const struct scan_slice *slice)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < PAGE_CLASS_COUNT; i++)
+        sum += slice->pages[i];
+    return sum;
+}
+
+/* Where the reading pass has not been yet, what the residency pass saw is shown. */
+static void fill_from_base(struct scan_report *report, const struct scan_slice *base)
+{
+    report->counts = (struct page_counts){0};
+    for (size_t i = 0; i < report->slice_count; i++) {
+        if (slice_sum(&report->slices[i]) < slice_sum(&base[i]))
+            report->slices[i] = base[i];
+        for (int k = 0; k < PAGE_CLASS_COUNT; k++)
+            report->counts.pages[k] += report->slices[i].pages[k];
+    }
+}
+
+static void stamp(struct scan_job *job, struct scan_report *report)
+{
+    report->cost.elapsed_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+}
+
+/* With job->mutex held, or with one thread only. */
+static void publish(struct scan_job *job)
+{
+    if (job->env->publish == NULL)
+        return;
+    struct scan_report *copy = scan_report_copy(job->report);
+    if (copy == NULL)
+        return; /* the next one may fit */
+    if (job->base != NULL && copy->phase == SCAN_PHASE_READ)
+        fill_from_base(copy, job->base);
+    stamp(job, copy);
+    scan_report_finish(copy);
+    job->env->publish(job->env->publish_arg, copy);
+}
+
+void scan_job_merge(struct scan_job *job, struct scan_lane *lane)
+{
+    struct scan_report *report = job->report;
+
+    pthread_mutex_lock(&job->mutex);
+    for (int k = 0; k < PAGE_CLASS_COUNT; k++) {
+        report->counts.pages[k] += lane->counts.pages[k];
+        report->regions[lane->chunk.region].counts.pages[k] += lane->counts.pages[k];
+    }
+    for (size_t i = lane->slice_low; i <= lane->slice_high && i < SCAN_SLICES; i++) {
+        for (int k = 0; k < PAGE_CLASS_COUNT; k++)
+            report->slices[i].pages[k] += lane->slices[i].pages[k];
+        lane->slices[i] = (struct scan_slice){0};
+    }
+    report->cost.bytes_read += lane->bytes_read;
+    report->estimate.sampled += lane->sampled;
+    report->estimate.sampled_zero += lane->sampled_zero;
+    lane->bytes_read = lane->sampled = lane->sampled_zero = 0;
+    lane->counts = (struct page_counts){0};
+    lane->slice_low = SCAN_SLICES;
+    lane->slice_high = 0;
+    uint64_t now = scan_now_ns();
+    if (now - job->last_publish_ns >= PUBLISH_NS) {
+        job->last_publish_ns = now;
+        publish(job);
+    }
+    pthread_mutex_unlock(&job->mutex);
+}
+
+/* A thread of a pass. */
+struct scan_thread {
+    struct scan_job *job;
+    pthread_t thread;
+    double cpu_s;
+    uint64_t stuck_pages;
+};
+
+static void *run_thread(void *arg)
+{
+    struct scan_thread *thread = arg;
+    struct scan_job *job = thread->job;
+    struct scan_lane lane;
+    struct timespec begin;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    int n = scan_lane_open(&lane, job);
+    if (n == 0)
+        n = scan_lane_run(&lane);
+    if (n < 0) {
+        pthread_mutex_lock(&job->mutex);
+        if (job->code == 0)
+            job->code = n;
+        pthread_mutex_unlock(&job->mutex);
+        atomic_store(&job->stop, true);
+    }
+    thread->cpu_s = lane.cpu_s - ((double)begin.tv_sec + (double)begin.tv_nsec / 1e9);
+    thread->stuck_pages = lane.stuck_pages;
+    scan_lane_close(&lane);
+    return NULL;
+}
+
+/* Run all lanes over all chunks. */
+static int run_pass(struct scan_job *job)
+{
+    struct scan_thread threads[SCAN_THREADS_MAX];
+    unsigned count = job->report->cost.threads, made = 1;
+    uint64_t stuck = 0;
+
+    atomic_store(&job->next_chunk, 0);
+    for (unsigned i = 0; i < count; i++)
+        threads[i] = (struct scan_thread){.job = job};
+    for (; made < count; made++) {
+        if (pthread_create(&threads[made].thread, NULL, run_thread, &threads[made]) != 0)
+            break; /* with those that there are */
+    }
+    run_thread(&threads[0]);
+    for (unsigned i = 0; i < made; i++) {
+        if (i > 0)
+            pthread_join(threads[i].thread, NULL);
+        job->report->cost.cpu_s += threads[i].cpu_s;
+        stuck += threads[i].stuck_pages;
+    }
+    job->report->cost.threads = made;
+    if (stuck > 0)
+        scan_report_warn(job->report, "%llu pages of userfaultfd memory were given up: nobody "
+                         "answered within a second", (unsigned long long)stuck);
+    return job->code;
+}
+
+/* --- what comes before the passes ------------------------------------------------------------ */
+
+static int refuse_confidential(struct scan_job *job, struct error *err)
+{
+    struct scan_inspection seen;
+
+    scan_inspect(job->env->root, job->request->vm.pid, &seen);
+    if (seen.passthrough)
+        scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
+                         "zero pages of it cannot be given back");
+    if (seen.confidential == NULL || job->request->force)
+        return 0;
+    return error_set(err, -EOPNOTSUPP, "the memory of this guest is confidential (%s): what can be "
+                     "read from outside does not tell which pages are zero", seen.confidential);
+}
+
+static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
+                            const struct scan_request *request)
+{
+    if (request->process_vms > 1)
+        scan_report_warn(report, "this process holds %zu VMs: the figures are those of all of them",
+                         request->process_vms);
+    if (map->too_many)
+        scan_report_warn(report, "more than %d RAM mappings: the rest is left out",
+                         RAM_REGIONS_MAX);
+    if (map->device_count > 0)
+        scan_report_warn(report, "%zu mappings of device memory (VFIO) are no RAM and left out",
+                         map->device_count);
+    if (map->alias_count > 0)
+        scan_report_warn(report, "%zu mappings show memory that is counted already: left out",
+                         map->alias_count);
+    const char *what = request->force
+                           ? "present pages are read all the same, as asked for"
+                           : "not read, for a read might wait for ever; --force reads";
+    if (map->uffd_count > 0)
+        scan_report_warn(report, "%zu RAM mappings are registered with userfaultfd (postcopy, or a "
+                         "snapshot being loaded): %s", map->uffd_count, what);
+}
+
+static int find_regions(struct scan_job *job, struct error *err)
+{
+    const struct scan_request *request = job->request;
+    struct ram_map map;
+
+    int n = ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
+                     request->ram_count, &map, err);
+    if (n < 0)
+        return n;
+    warn_of_regions(job->report, &map, request);
+    n = scan_report_set_regions(job->report, &map);
+    ram_map_done(&map);
+    return n < 0 ? error_set(err, n, "out of memory") : 0;
+}
+
+/* Cut the regions into chunks, and open the files behind them. */
+static int prepare_chunks(struct scan_job *job, struct error *err)
+{
+    struct scan_report *report = job->report;
+    size_t count = report->region_count, no_file = 0;
+
+    job->page_count = report->pages_total;
+    job->chunk_bytes = CHUNK_MIN;
+    while (job->chunk_bytes < RESIDENCY_CHUNK_MAX &&
+           job->page_count * SCAN_PAGE_BYTES / job->chunk_bytes > CHUNKS_AIM)
+        job->chunk_bytes *= 2;
+    job->region_first_page = calloc(count, sizeof(*job->region_first_page));
+    job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
+    job->file_fds = malloc(count * sizeof(*job->file_fds));
+    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->file_fds == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    uint64_t page = 0, total_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ram_region *region = &report->regions[i].ram;
+        job->region_first_page[i] = page;
+        job->region_first_chunk[i] = job->chunk_count;
+        page += region->bytes / SCAN_PAGE_BYTES;
+        job->chunk_count += (size_t)((region->bytes + job->chunk_bytes - 1) / job->chunk_bytes);
+        total_bytes += region->rss_bytes;
+        job->file_fds[i] = page_reader_open_file(job->env->root, job->request->vm.pid, region);
+        no_file += job->file_fds[i] < 0 && region->inode != 0 && region->shared &&
+                   region->skip != RAM_SKIP_DEVICE;
+    }
+    job->region_first_chunk[count] = job->chunk_count;
+    atomic_store(&job->env->progress->total_bytes, total_bytes);
+    if (no_file > 0)
+        scan_report_warn(report, "the file behind %zu shared mappings cannot be opened: pages that "
+                         "only other processes have mapped count as untouched", no_file);
+    return 0;
+}
+
+/* --- the sample ------------------------------------------------------------------------------ */
+
+/* SplitMix64: enough for drawing pages, and repeatable from a seed. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Draw @n of @population, ascending, none twice (what was drawn twice is drawn again). */
+static void draw(uint64_t *sample, uint64_t n, uint64_t population, uint64_t seed)
+{
+    uint64_t have = 0;
+
+    while (have < n) {
+        for (uint64_t i = have; i < n; i++)
+            sample[i] = next_random(&seed) % population; /* biased by population / 2^64 */
+        qsort(sample, n, sizeof(*sample), ascending);
+        have = 1;
+        for (uint64_t i = 1; i < n; i++) {
+            if (sample[i] != sample[have - 1])
+                sample[have++] = sample[i];
+        }
+    }
+}
+
+static uint64_t make_seed(const struct scan_request *request)
+{
+    uint64_t seed = request->seed;
+
+    if (seed == 0 && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed = scan_now_ns();
+    return seed;
+}
+
+/* The residency pass has counted present pages per chunk: number them through and draw. */
+static int prepare_sample(struct scan_job *job)
+{
+    uint64_t population = 0;
+    uint64_t want = job->request->sample_pages;
+
+    for (size_t i = 0; i < job->chunk_count; i++) {
+        job->chunk_first[i] = population;
+        population += job->chunk_present[i];
+    }
+    job->report->estimate.population = population;
+    want = want == 0 ? SCAN_SAMPLE_DEFAULT : want > SCAN_SAMPLE_MAX ? SCAN_SAMPLE_MAX : want;
+    job->sample_count = want < population ? want : population;
+    job->sample = malloc((job->sample_count + 1) * sizeof(*job->sample));
+    if (job->sample == NULL)
+        return -ENOMEM;
+    if (job->sample_count == population) {
+        for (uint64_t i = 0; i < population; i++)
+            job->sample[i] = i;
+    } else {
+        draw(job->sample, job->sample_count, population, make_seed(job->request));
+    }
+    return 0;
+}
+
+static int run_estimate(struct scan_job *job)
+{
+    job->chunk_present = calloc(job->chunk_count, sizeof(*job->chunk_present));
+    job->chunk_first = calloc(job->chunk_count, sizeof(*job->chunk_first));
+    if (job->chunk_present == NULL || job->chunk_first == NULL)
+        return -ENOMEM;
+    set_phase(job, SCAN_PHASE_RESIDENCY);
+    int n = run_pass(job);
+    job->report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+    if (n < 0)
+        return n;
+    job->report->residency_done = true;
+    n = prepare_sample(job);
+    if (n < 0)
+        return n;
+    struct scan_progress *progress = job->env->progress;
+    uint64_t to_read = job->request->mode == SCAN_ESTIMATE ? job->sample_count
+                                                           : job->report->estimate.population;
+    atomic_store(&progress->total_bytes, to_read * SCAN_PAGE_BYTES);
+    set_phase(job, SCAN_PHASE_SAMPLE);
+    publish(job);
+    atomic_store(&progress->start_ns, scan_now_ns());
+    n = run_pass(job);
+    free(job->sample);
+    job->sample = NULL;
+    if (n < 0)
+        return n;
+    scan_report_estimate(job->report);
+    publish(job);
+    return 0;
+}
+
+static int run_exact(struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+
+    if (job->request->estimate_first) {
+        int n = run_estimate(job);
+        if (n < 0)
+            return n;
+        job->base = malloc(SCAN_SLICES * sizeof(*job->base));
+        if (job->base == NULL)
+            return -ENOMEM;
+        memcpy(job->base, report->slices, SCAN_SLICES * sizeof(*job->base));
+        memset(report->slices, 0, SCAN_SLICES * sizeof(*report->slices));
+        report->counts = (struct page_counts){0};
+        for (size_t i = 0; i < report->region_count; i++)
+            report->regions[i].counts = (struct page_counts){0};
+    }
+    set_phase(job, SCAN_PHASE_READ);
+    job->reading = true;
+    if (report->cost.residency_s == 0)
+        report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+    atomic_store(&job->env->progress->done_bytes, 0);
+    atomic_store(&job->env->progress->start_ns, scan_now_ns());
+    int n = run_pass(job);
+    if (n == 0)
+        report->residency_done = true;
+    else if (job->base != NULL)
+        fill_from_base(report, job->base);
+    return n;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void warn_of_counts(struct scan_report *report)
+{
+    const uint64_t *pages = report->counts.pages;
+
+    if (pages[PAGE_SWAPPED] > 0)
+        scan_report_warn(report, "%llu pages are swapped out or on disk: not read, counted as not "
+                         "zero", (unsigned long long)pages[PAGE_SWAPPED]);
+    if (pages[PAGE_UNREADABLE] > 0)
+        scan_report_warn(report, "%llu pages could not be read: counted as not zero",
+                         (unsigned long long)pages[PAGE_UNREADABLE]);
+}
+
+/* Are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew. */
+static void warn_of_changes(struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+    struct ram_map map;
+    bool same = true;
+
+    if (ram_find(job->env->root, job->request->vm.pid, job->request->vmm, job->request->ram,
+                 job->request->ram_count, &map, NULL) < 0)
+        return;
+    same = map.count == report->region_count;
+    for (size_t i = 0; same && i < map.count; i++) {
+        const struct ram_region *a = &map.regions[i], *b = &report->regions[i].ram;
+        same = a->start == b->start && a->bytes == b->bytes && a->inode == b->inode;
+    }
+    ram_map_done(&map);
+    if (!same)
+        scan_report_warn(report, "the RAM mappings changed during the scan: scan again");
+}
+
+struct failure {
+    int code;
+    const char *text;
+};
+static const struct failure failures[] = {
+    {-ESRCH, "the process ended during the scan"},
+    {-EPERM, "the kernel refuses to read the memory of this process: needs CAP_SYS_PTRACE, and "
+             "kernel.yama.ptrace_scope below 3"},
+    {-EACCES, "the memory of this process may not be read: needs CAP_SYS_PTRACE"},
+    {-ENOMEM, "out of memory"},
+};
+
+static void explain(struct scan_job *job, int code)
+{
+    struct error *err = &job->report->error;
+
+    if (err->code != 0)
+        return;
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i].code == code)
+            error_set(err, code, "%s", failures[i].text);
+    }
+    if (err->code == 0)
+        error_set(err, code, "the scan broke off: %s", strerror(-code));
+}
+
+static enum scan_state end_state(const struct scan_job *job, int code)
+{
+    bool began = job->report->cost.bytes_read > 0 || job->report->phase == SCAN_PHASE_READ;
+
+    if (code == 0)
+        return SCAN_DONE;
+    if (code == -ECANCELED)
+        return SCAN_CANCELLED;
+    /* refused at the first read is refused */
+    if (!began || (code == -EPERM && job->report->cost.bytes_read == 0))
+        return SCAN_REFUSED;
+    return SCAN_FAILED;
+}
+
+static int check_request(const struct scan_job *job, struct error *err)
+{
+    if (!job->env->root->live)
+        return error_set(err, -EOPNOTSUPP, "a saved system tree has no memory to scan");
+    return 0;
+}
+
+static int run_job(struct scan_job *job)
+{
+    struct error *err = &job->report->error;
+
+    set_phase(job, SCAN_PHASE_REGIONS);
+    int n = check_request(job, err);
+    if (n == 0)
+        n = refuse_confidential(job, err);
+    if (n == 0)
+        n = find_regions(job, err);
+    if (n == 0)
+        n = prepare_chunks(job, err);
+    if (n < 0)
+        return n;
+    publish(job);
+    return job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
+}
+
+static void job_done(struct scan_job *job)
+{
+    for (size_t i = 0; job->file_fds != NULL && i < job->report->region_count; i++) {
+        if (job->file_fds[i] >= 0)
+            close(job->file_fds[i]);
+    }
+    free(job->region_first_page);
+    free(job->region_first_chunk);
+    free(job->file_fds);
+    free(job->sample);
+    free(job->chunk_present);
+    free(job->chunk_first);
+    free(job->base);
+    pthread_mutex_destroy(&job->mutex);
+}
+
+int scan_execute(const struct scan_env *env, const struct scan_request *request,
+                 struct scan_report **ret)
+{
+    struct scan_job job = {.env = env, .request = request, .begin_ns = scan_now_ns()};
+    unsigned threads = request->threads == 0 ? 1 : request->threads;
+
+    *ret = NULL;
+    job.report = scan_report_new(request);
+    if (job.report == NULL)
+        return -ENOMEM;
+    job.accel = request->accel != NULL ? request->accel : zeropage_pick(cpu_detect());
+    job.report->cost.accel = job.accel->name;
+    job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
+    job.last_publish_ns = job.begin_ns;
+    pthread_mutex_init(&job.mutex, NULL);
+    int n = run_job(&job);
+    if (n == 0 && atomic_load(&env->progress->cancel))
+        n = -ECANCELED;
+    struct scan_report *report = job.report;
+    stamp(&job, report);
+    report->state = end_state(&job, n);
+    if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
+        warn_of_changes(&job);
+    if (n < 0 && n != -ECANCELED)
+        explain(&job, n);
+    scan_report_finish(report);
+    warn_of_counts(report);
+    job_done(&job);
+    *ret = report;
+    return n;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by the files of the scan module; nobody else includes it.
+ *
+ *   scan.c         phases, threads, the report that grows
+ *   scan_lane.c    one scanning thread: residency, reading, counting
+ *   scan_report.c  reports: make, copy, finish, free; the statistics
+ *   scan_inspect.c what else the process tells: confidential guest, passed-through devices
+ */
+#ifndef KVMLENS_CORE_SCAN_INTERNAL_H
+#define KVMLENS_CORE_SCAN_INTERNAL_H
+
+#include <pthread.h>
+
+#include "core/read_child.h"
+#include "core/residency.h"
+#include "core/scan.h"
+
+#define SCAN_BATCH_PAGES 256 /* 1 MiB: see bench_scan for the choice */
+#define SCAN_BATCH_SEGMENTS 256
+#define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
+
+/* A piece of a region: what a thread takes at a time. */
+struct scan_chunk {
+    size_t region;
+    uint64_t start, end;  /* addresses */
+    uint64_t first_page;  /* of @start, counted over all regions */
+};
+
+/*
+ * A scan under way. @mutex guards report, fresh, last_publish_ns, code and error; the rest is
+ * constant while threads run, or atomic.
+ */
+struct scan_job {
+    const struct scan_env *env;
+    const struct scan_request *request;
+    const struct zeropage_impl *accel;
+    uint64_t page_count;
+    uint64_t chunk_bytes;
+    size_t chunk_count;
+    uint64_t *region_first_page;  /* [region_count] */
+    size_t *region_first_chunk;   /* [region_count + 1] */
+    int *file_fds;                /* [region_count]; -1: read through the VMM */
+    bool reading;                 /* pass reads content; else residency only */
+    uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
+    uint64_t sample_count;
+    uint64_t *chunk_present;      /* [chunk_count] present pages, filled by the residency pass */
+    uint64_t *chunk_first;        /* [chunk_count] ordinal of the first, for the sample pass */
+    atomic_size_t next_chunk;
+    atomic_bool stop;             /* a thread failed: all end */
+    atomic_uint_fast64_t rate_next_ns; /* when the next byte may be read, under --max-rate */
+    uint64_t begin_ns;
+
+    pthread_mutex_t mutex;
+    struct scan_report *report;
+    struct scan_slice *base;      /* [SCAN_SLICES] heat map of the residency pass, or NULL */
+    uint64_t last_publish_ns;
+    int code;                     /* first failure */
+    struct error error;
+};
+
+/* One scanning thread. */
+struct scan_lane {
+    struct scan_job *job;
+    struct residency *residency;
+    struct read_child *child;     /* for userfaultfd ranges under --force; made when needed */
+    struct scan_chunk chunk;
+    /* [SCAN_BATCH_BYTES] guest memory: kept out of core dumps, wiped at the end */
+    unsigned char *buf;
+    struct iovec segments[SCAN_BATCH_SEGMENTS];
+    size_t segment_count;
+    size_t pages;                 /* in segments */
+    uint64_t zero_map[SCAN_BATCH_PAGES / 64];
+    uint64_t bad_map[SCAN_BATCH_PAGES / 64];
+    struct page_counts counts;    /* of the chunk's region, since the last merge */
+    struct scan_slice *slices;    /* [SCAN_SLICES] since the last merge; only low..high are not 0 */
+    size_t slice_low, slice_high;
+    uint64_t present;             /* pages of the chunk that a reading pass reads */
+    uint64_t sample_at;           /* next of job->sample */
+    uint64_t ordinal;             /* of the next present page of the chunk, in a sample pass */
+    uint64_t sampled, sampled_zero;
+    uint64_t bytes_read;
+    uint64_t stuck_pages;         /* given up on under --force */
+    uint64_t on_disk_pages;
+    uint64_t last_merge_ns;
+    double cpu_s;
+};
+
+/* scan_lane.c */
+int scan_lane_open(struct scan_lane *lane, struct scan_job *job);
+/* merges nothing; any state after open or a failed one */
+void scan_lane_close(struct scan_lane *lane);
+/* takes chunks until none is left; 0, -ECANCELED, -errno */
+int scan_lane_run(struct scan_lane *lane);
+
+/* scan.c, called by lanes */
+bool scan_job_stops(const struct scan_job *job);
+bool scan_job_take_chunk(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
+void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
+uint64_t scan_now_ns(void);
+
+/* scan_report.c */
+struct scan_report *scan_report_new(const struct scan_request *request);
+struct scan_report *scan_report_copy(const struct scan_report *report);
+int scan_report_set_regions(struct scan_report *report, const struct ram_map *map);
+void scan_report_estimate(struct scan_report *report); /* from sampled and the residency counts */
+void scan_report_finish(struct scan_report *report); /* what follows from the counts */
+void scan_report_warn(struct scan_report *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* scan_inspect.c */
+struct scan_inspection {
+    /* static text: what encrypts the guest's memory; NULL = nothing seen */
+    const char *confidential;
+    bool passthrough;         /* VFIO: RAM is pinned */
+    bool uffd;                /* the process holds a userfaultfd */
+};
+void scan_inspect(const struct rootfs *root, pid_t pid, struct scan_inspection *ret);
+
+#endif

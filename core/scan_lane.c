@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "core/page_reader.h"
+#include "core/scan_internal.h"
+
+#define MERGE_NS 100000000ull /* how often a lane adds its counts to the report, at least */
+#define NAP_NS 5000000        /* while waiting for --max-rate */
+#define STUCK_MS 1000         /* a forced read of userfaultfd memory is given up after this */
+
+int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
+{
+    *lane = (struct scan_lane){.job = job};
+    lane->slices = calloc(SCAN_SLICES, sizeof(*lane->slices));
+    lane->slice_low = SCAN_SLICES;
+    /* Guest memory passes through here. It must not end in a core dump, nor on a swap device. */
+    void *buf = mmap(NULL, SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (lane->slices == NULL || buf == MAP_FAILED)
+        return -ENOMEM;
+    madvise(buf, SCAN_BATCH_BYTES, MADV_DONTDUMP);
+    mlock(buf, SCAN_BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
+    lane->buf = buf;
+    return residency_open(job->env->root, job->request->vm.pid, true, &lane->residency, NULL);
+}
+
+void scan_lane_close(struct scan_lane *lane)
+{
+    residency_close(lane->residency);
+    read_child_close(lane->child);
+    free(lane->slices);
+    if (lane->buf != NULL) {
+        explicit_bzero(lane->buf, SCAN_BATCH_BYTES);
+        munmap(lane->buf, SCAN_BATCH_BYTES);
+    }
+}
+
+static const struct ram_region *lane_region(const struct scan_lane *lane)
+{
+    return &lane->job->report->regions[lane->chunk.region].ram;
+}
+
+/* Add pages of one class at @start to the counts and the heat map. */
+static void account(struct scan_lane *lane, enum page_class page_class, uint64_t start,
+                    uint64_t pages)
+{
+    uint64_t total = lane->job->page_count, slices = lane->job->report->slice_count;
+    uint64_t page = lane->chunk.first_page + (start - lane->chunk.start) / SCAN_PAGE_BYTES;
+
+    lane->counts.pages[page_class] += pages;
+    while (pages > 0) {
+        size_t slice = (size_t)(page * slices / total);
+        uint64_t next = ((slice + 1) * total + slices - 1) / slices;
+        uint64_t n = next - page < pages ? next - page : pages;
+        lane->slices[slice].pages[page_class] += (uint32_t)n;
+        lane->slice_low = slice < lane->slice_low ? slice : lane->slice_low;
+        lane->slice_high = slice > lane->slice_high ? slice : lane->slice_high;
+        page += n;
+        pages -= n;
+    }
+}
+
+static void maybe_merge(struct scan_lane *lane)
+{
+    uint64_t now = scan_now_ns();
+
+    if (now - lane->last_merge_ns < MERGE_NS)
+        return;
+    lane->last_merge_ns = now;
+    scan_job_merge(lane->job, lane);
+}
+
+/* One byte budget for all lanes: each books its batch at the end of the queue and waits its
+ * turn. */
+static int wait_for_rate(struct scan_lane *lane, size_t bytes)
+{
+    struct scan_job *job = lane->job;
+    uint64_t rate = job->request->max_rate_bytes;
+
+    if (rate == 0)
+        return 0;
+    uint64_t cost = (uint64_t)((double)bytes * 1e9 / (double)rate);
+    uint64_t turn = atomic_load_explicit(&job->rate_next_ns, memory_order_relaxed), begin;
+    do {
+        uint64_t now = scan_now_ns();
+        begin = turn > now ? turn : now;
+    } while (!atomic_compare_exchange_weak(&job->rate_next_ns, &turn, begin + cost));
+    for (;;) {
+        uint64_t now = scan_now_ns();
+        if (now >= begin)
+            return 0;
+        if (scan_job_stops(job))
+            return -ECANCELED;
+        uint64_t left = begin - now < NAP_NS ? begin - now : NAP_NS;
+        struct timespec ts = {.tv_nsec = (long)left};
+        nanosleep(&ts, NULL);
+        maybe_merge(lane);
+    }
+}
+
+static bool is_bad(const struct scan_lane *lane, size_t page)
+{
+    return lane->bad_map[page / 64] >> (page % 64) & 1;
+}
+
+static enum page_class class_of(const struct scan_lane *lane, size_t page,
+                                enum page_class zero_class)
+{
+    if (is_bad(lane, page))
+        return PAGE_UNREADABLE;
+    return lane->zero_map[page / 64] >> (page % 64) & 1 ? zero_class : PAGE_NONZERO;
+}
+
+/* @pages of content are in the buffer; the first is page @first of them and lies at @start. */
+static void account_content(struct scan_lane *lane, uint64_t start, size_t first, size_t pages,
+                            enum page_class zero_class)
+{
+    for (size_t i = 0; i < pages;) {
+        enum page_class page_class = class_of(lane, first + i, zero_class);
+        size_t begin = i++;
+        while (i < pages && class_of(lane, first + i, zero_class) == page_class)
+            i++;
+        account(lane, page_class, start + begin * SCAN_PAGE_BYTES, i - begin);
+    }
+}
+
+/* A sample pass counts what it drew and nothing else: the residency pass has counted all. */
+static void count_sample(struct scan_lane *lane, size_t pages)
+{
+    for (size_t i = 0; i < pages; i++) {
+        lane->sampled += !is_bad(lane, i);
+        lane->sampled_zero += class_of(lane, i, PAGE_ZERO_CONTENT) == PAGE_ZERO_CONTENT;
+    }
+}
+
+static void note_bytes(struct scan_lane *lane, size_t bytes)
+{
+    lane->bytes_read += bytes;
+    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, bytes, memory_order_relaxed);
+}
+
+static ssize_t read_through_child(struct scan_lane *lane)
+{
+    if (lane->child == NULL) {
+        int n = read_child_open(lane->job->request->vm.pid, SCAN_BATCH_BYTES, &lane->child);
+        if (n < 0)
+            return n;
+    }
+    ssize_t n = read_child_read(lane->child, lane->segments, lane->segment_count, lane->buf,
+                                lane->bad_map, STUCK_MS, &lane->job->env->progress->cancel);
+    if (n == -ETIMEDOUT) {
+        memset(lane->bad_map, 0xff, sizeof(lane->bad_map));
+        lane->stuck_pages += lane->pages;
+        n = (ssize_t)lane->pages;
+    }
+    return n;
+}
+
+/* Read the pages that were gathered, through the VMM. */
+static int flush(struct scan_lane *lane)
+{
+    size_t pages = lane->pages, first = 0;
+
+    if (pages == 0)
+        return 0;
+    int n = wait_for_rate(lane, pages * SCAN_PAGE_BYTES);
+    if (n < 0)
+        return n;
+    ssize_t bad = lane_region(lane)->skip == RAM_SKIP_UFFD
+                      ? read_through_child(lane)
+                      : page_reader_vm(lane->job->request->vm.pid, lane->segments,
+                                       lane->segment_count, lane->buf, lane->bad_map);
+    if (bad < 0)
+        return (int)bad;
+    lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
+    note_bytes(lane, pages * SCAN_PAGE_BYTES);
+    if (lane->job->sample != NULL) {
+        count_sample(lane, pages);
+    } else {
+        for (size_t i = 0; i < lane->segment_count; i++) {
+            const struct iovec *s = &lane->segments[i];
+            account_content(lane, (uintptr_t)s->iov_base, first, s->iov_len / SCAN_PAGE_BYTES,
+                            PAGE_ZERO_CONTENT);
+            first += s->iov_len / SCAN_PAGE_BYTES;
+        }
+    }
+    lane->segment_count = 0;
+    lane->pages = 0;
+    maybe_merge(lane);
+    return 0;
+}
+
+/* Gather pages that are in the VMM's page table; full batches are read. */
+static int gather(struct scan_lane *lane, uint64_t start, uint64_t bytes)
+{
+    while (bytes > 0) {
+        uint64_t room = (SCAN_BATCH_PAGES - lane->pages) * (uint64_t)SCAN_PAGE_BYTES;
+        uint64_t n = bytes < room ? bytes : room;
+        lane->segments[lane->segment_count++] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)start, .iov_len = n};
+        lane->pages += n / SCAN_PAGE_BYTES;
+        start += n;
+        bytes -= n;
+        if (lane->pages == SCAN_BATCH_PAGES || lane->segment_count == SCAN_BATCH_SEGMENTS) {
+            int code = flush(lane);
+            if (code < 0)
+                return code;
+        }
+    }
+    return 0;
+}
+
+/* Read pages from the file behind the region. @zero_class: what pages of zeros are. */
+static int read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
+                     enum page_class zero_class)
+{
+    const struct ram_region *region = lane_region(lane);
+    int fd = lane->job->file_fds[lane->chunk.region];
+
+    while (bytes > 0) {
+        size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
+        int code = scan_job_stops(lane->job) ? -ECANCELED : wait_for_rate(lane, n);
+        if (code < 0)
+            return code;
+        ssize_t bad = page_reader_file(fd, region->file_offset + (start - region->start), n,
+                                       lane->buf, lane->bad_map);
+        if (bad < 0)
+            return (int)bad;
+        lane->job->accel->fn(lane->buf, n / SCAN_PAGE_BYTES, SCAN_PAGE_BYTES, lane->zero_map);
+        note_bytes(lane, n);
+        if (lane->job->sample != NULL)
+            count_sample(lane, n / SCAN_PAGE_BYTES);
+        else
+            account_content(lane, start, 0, n / SCAN_PAGE_BYTES, zero_class);
+        start += n;
+        bytes -= n;
+        maybe_merge(lane);
+    }
+    return 0;
+}
+
+/* Of a run of present pages, read those that were drawn. */
+static int read_sample(struct scan_lane *lane, const struct residency_run *run, bool from_file)
+{
+    const struct scan_job *job = lane->job;
+    uint64_t pages = run->bytes / SCAN_PAGE_BYTES, end = lane->ordinal + pages;
+    int n = 0;
+
+    for (; n == 0 && lane->sample_at < job->sample_count; lane->sample_at++) {
+        uint64_t drawn = job->sample[lane->sample_at];
+        if (drawn >= end)
+            break;
+        uint64_t start = run->start + (drawn - lane->ordinal) * SCAN_PAGE_BYTES;
+        n = from_file ? read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
+                      : gather(lane, start, SCAN_PAGE_BYTES);
+    }
+    lane->ordinal = end;
+    return n;
+}
+
+/* What each kind of run is, and whether its content can be read, and from where. */
+struct run_action {
+    enum page_class page_class; /* when it is not read; for readable kinds: PAGE_UNREAD */
+    bool from_vm, from_file;
+    enum page_class zero_class;
+};
+static const struct run_action run_actions[] = {
+    [RESIDENCY_ABSENT] = {.page_class = PAGE_UNTOUCHED},
+    [RESIDENCY_ZERO] = {.page_class = PAGE_ZERO_MAPPED},
+    [RESIDENCY_SWAPPED] = {.page_class = PAGE_SWAPPED},
+    [RESIDENCY_MAPPED] = {PAGE_UNREAD, true, false, PAGE_ZERO_CONTENT},
+    [RESIDENCY_FILE] = {PAGE_UNREAD, false, true, PAGE_ZERO_CONTENT},
+    /* a hole reads as zeros; a page that is all zero and mapped by nobody cannot be told from it */
+    [RESIDENCY_MAYBE] = {PAGE_UNREAD, false, true, PAGE_UNTOUCHED},
+};
+
+static bool is_readable(const struct scan_lane *lane)
+{
+    enum ram_skip skip = lane_region(lane)->skip;
+    return skip == RAM_SKIP_NONE || (skip == RAM_SKIP_UFFD && lane->job->request->force);
+}
+
+/* What a run is whose content is not read. */
+static enum page_class class_unread(const struct scan_lane *lane, enum residency_kind kind)
+{
+    /* Under userfaultfd an absent page may be still on its way from elsewhere. */
+    if (kind == RESIDENCY_ABSENT && lane_region(lane)->skip == RAM_SKIP_UFFD)
+        return PAGE_UNREADABLE;
+    enum page_class page_class = run_actions[kind].page_class;
+    return page_class == PAGE_UNREAD ? PAGE_UNREADABLE : page_class;
+}
+
+static int on_run(void *arg, const struct residency_run *run)
+{
+    struct scan_lane *lane = arg;
+    const struct run_action *action = &run_actions[run->kind];
+    uint64_t pages = run->bytes / SCAN_PAGE_BYTES;
+    bool sampling = lane->job->sample != NULL;
+
+    if (scan_job_stops(lane->job))
+        return -ECANCELED;
+    if (!is_readable(lane) || (!action->from_vm && !action->from_file)) {
+        if (!sampling)
+            account(lane, class_unread(lane, run->kind), run->start, pages);
+        return 0;
+    }
+    if (sampling)
+        return read_sample(lane, run, action->from_file);
+    if (!lane->job->reading) {
+        lane->present += pages;
+        account(lane, PAGE_UNREAD, run->start, pages);
+        return 0;
+    }
+    return action->from_file ? read_file(lane, run->start, run->bytes, action->zero_class)
+                             : gather(lane, run->start, run->bytes);
+}
+
+/* The first sample of a chunk, by bisection; false when there is none. */
+static bool seek_sample(struct scan_lane *lane, size_t index)
+{
+    const struct scan_job *job = lane->job;
+    uint64_t first = job->chunk_first[index], low = 0, high = job->sample_count;
+
+    while (low < high) {
+        uint64_t middle = (low + high) / 2;
+        if (job->sample[middle] < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    lane->sample_at = low;
+    lane->ordinal = first;
+    return low < job->sample_count && job->sample[low] < first + job->chunk_present[index];
+}
+
+static int walk_chunk(struct scan_lane *lane)
+{
+    int n = 0;
+
+    for (uint64_t at = lane->chunk.start; at < lane->chunk.end && n == 0;) {
+        uint64_t left = lane->chunk.end - at;
+        uint64_t len = left < RESIDENCY_CHUNK_MAX ? left : RESIDENCY_CHUNK_MAX;
+        n = scan_job_stops(lane->job)
+                ? -ECANCELED : residency_walk(lane->residency, at, at + len, on_run, lane);
+        at += len;
+    }
+    return n < 0 ? n : flush(lane);
+}
+
+static int run_chunk(struct scan_lane *lane, size_t index)
+{
+    const struct ram_region *region = lane_region(lane);
+
+    if (region->skip == RAM_SKIP_DEVICE || region->skip == RAM_SKIP_UNMAPPED) {
+        if (lane->job->sample == NULL)
+            account(lane, PAGE_UNREADABLE, lane->chunk.start,
+                    (lane->chunk.end - lane->chunk.start) / SCAN_PAGE_BYTES);
+        return 0;
+    }
+    if (lane->job->sample != NULL && !seek_sample(lane, index))
+        return 0;
+    lane->present = 0;
+    int n = walk_chunk(lane);
+    if (!lane->job->reading && lane->job->sample == NULL)
+        lane->job->chunk_present[index] = lane->present;
+    return n;
+}
+
+int scan_lane_run(struct scan_lane *lane)
+{
+    struct timespec cpu;
+    size_t index, region = SIZE_MAX;
+    int n = 0;
+
+    while (n == 0 && scan_job_take_chunk(lane->job, &lane->chunk, &index)) {
+        if (lane->chunk.region != region) {
+            region = lane->chunk.region;
+            n = residency_set_region(lane->residency, lane_region(lane),
+                                     lane->job->file_fds[region]);
+            if (n < 0)
+                break;
+        }
+        n = run_chunk(lane, index);
+        scan_job_merge(lane->job, lane);
+    }
+    lane->segment_count = lane->pages = 0;
+    if (n == 0 && scan_job_stops(lane->job))
+        n = -ECANCELED;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
+        lane->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
+    return n;
+}
