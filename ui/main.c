@@ -22,6 +22,7 @@
 #include "ui/list.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
+#include "ui/partial.h"
 #include "ui/stdio_guard.h"
 
 /* What a mode works with. */
@@ -65,6 +66,12 @@ static int run_list(const struct run *run, struct error *err)
     result = filter_check(run->filter, s, err);
     if (result == 0 && (result = list_run(s, run->filter, is_json(run->opts), stdout)) == -ENOMEM)
         error_set(err, result, "out of memory");
+    struct partial partial = {0};
+    if (result == 0 && partial_count_hidden(run->filter, s, &partial)) {
+        fflush(stdout);
+        partial_tell(&partial, stderr);
+        result = STATUS_PARTIAL;
+    }
     snapshot_free(s);
     return result;
 }

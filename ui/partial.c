@@ -17,9 +17,15 @@ static bool is_failure(const struct reading *reading)
            !harmless[reading->cause];
 }
 
-static bool partial_wants_all(const struct filter *filter)
+bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
+                          struct partial *partial)
 {
-    return filter->pid == 0 && filter->name == NULL;
+    /* Who asked for one VM and got it has all of it. */
+    bool all = filter->pid == 0 && filter->name == NULL;
+
+    partial->hidden_processes = all ? s->hidden_processes : 0;
+    partial->hidden_vms = all ? s->hidden_vms : 0;
+    return partial->hidden_processes > 0 || partial->hidden_vms > 0;
 }
 
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
@@ -43,11 +49,7 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
             seen[reading->cause] = true;
         }
     }
-    /* Who asked for one VM and got it has all of it. */
-    bool all = partial_wants_all(filter);
-    partial->hidden_processes = all ? s->hidden_processes : 0;
-    partial->hidden_vms = all ? s->hidden_vms : 0;
-    return any || partial->hidden_processes > 0 || partial->hidden_vms > 0;
+    return partial_count_hidden(filter, s, partial) || any;
 }
 
 static void tell_hidden(struct partial *partial, FILE *out)

@@ -29,6 +29,10 @@ struct partial {
  */
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial);
 
+/* partial_count_hidden - the part of it that is about whole VMs: some may hide from us. */
+bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
+                          struct partial *partial);
+
 /* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
 void partial_tell(struct partial *partial, FILE *out);
 
