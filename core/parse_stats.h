@@ -38,7 +38,8 @@
 #define STATS_NAME_SIZE_MAX 256
 #define STATS_DESC_MAX 256
 #define STATS_DATA_MAX (1u << 20) /* bytes of data */
-#define STATS_OFFSET_MAX (16u << 20)
+#define STATS_OFFSET_MAX (1u << 20)
+#define STATS_FILE_MAX (2u << 20) /* bytes of everything */
 
 struct stats_header {
     uint32_t flags, name_size, num_desc, id_offset, desc_offset, data_offset;

@@ -6,10 +6,12 @@
  * Kernel: proc_pid_schedstat in fs/proc/base.c ("CPU_NS WAIT_NS SLICES"), task_mem in fs/proc/task_mmu.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/source.h"
 
@@ -86,15 +88,15 @@ static void read_process(const struct source *s, struct sample_vm *sv)
     sv->gauges[VM_PAGETABLE_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmPTE");
 }
 
-static void read_thread(const struct source *s, pid_t pid, struct sample_vcpu *vcpu)
+static void read_thread(const struct source *s, int task_dir, struct sample_vcpu *vcpu)
 {
-    char path[96], buf[128];
+    char path[32], buf[128];
     uint64_t cpu_ns, wait_ns;
     struct reading missing = reading_missing(READING_ABSENT, CAUSE_NO_THREAD_ID);
 
     if (vcpu->tid != 0) {
-        snprintf(path, sizeof(path), "proc/%d/task/%d/schedstat", (int)pid, (int)vcpu->tid);
-        ssize_t n = rootfs_read(s->env.root, path, buf, sizeof(buf));
+        snprintf(path, sizeof(path), "%d/schedstat", (int)vcpu->tid);
+        ssize_t n = task_dir < 0 ? task_dir : rootfs_read_in(task_dir, path, buf, sizeof(buf));
         vcpu->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
         if (n > 0 && sscanf(buf, "%" SCNu64 " %" SCNu64, &cpu_ns, &wait_ns) == 2) {
             vcpu->gauges[VCPU_CPU_NS] = reading_ok(cpu_ns, SOURCE_PROC);
@@ -112,8 +114,13 @@ static void proc_read(struct source *s, struct sample *sample)
     for (size_t i = 0; i < sample->vm_count; i++) {
         struct sample_vm *sv = &sample->vms[i];
         read_process(s, sv);
+        char path[32];
+        snprintf(path, sizeof(path), "proc/%d/task", (int)sv->id.pid);
+        int task_dir = rootfs_openat(s->env.root, path, O_PATH | O_DIRECTORY);
         for (size_t k = 0; k < sv->vcpu_count; k++)
-            read_thread(s, sv->id.pid, &sv->vcpus[k]);
+            read_thread(s, task_dir, &sv->vcpus[k]);
+        if (task_dir >= 0)
+            close(task_dir);
     }
 }
 

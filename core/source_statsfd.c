@@ -10,9 +10,11 @@
  * picture across counters. Only pread is used: lseek is a no-op on these files.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,11 +35,9 @@ struct schema {
     size_t descs_bytes;
     struct slot *slots;
     size_t slot_count;
-    size_t data_bytes;
+    size_t file_bytes; /* from the start of the file to the end of the data */
     struct schema *next;
 };
-
-#define HEAD_MAX (STATS_HEADER_SIZE + STATS_NAME_SIZE_MAX)
 
 /* What is kept of one stats file between ticks: enough to recognise it, nothing that holds it. */
 struct file {
@@ -50,6 +50,7 @@ struct file {
 };
 
 struct vm_files {
+    int pidfd;        /* of the VMM, no reference to anything of KVM; -1 = none yet */
     unsigned version; /* vm.vcpus_version that @vcpus was made for */
     struct file vm;
     struct file *vcpus; /* [count] */
@@ -59,8 +60,9 @@ struct vm_files {
 struct source {
     struct source_env env;
     struct schema *schemas;
-    uint64_t *data; /* room for the largest data block */
-    size_t data_cap;
+    char *buffer; /* room for the largest file; its data is 8-byte aligned like the file's */
+    size_t buffer_size;
+    int keep_below; /* pidfds with higher numbers are closed each tick: others need descriptors too */
 };
 
 static int statsfd_open(const struct source_env *env, struct source **ret)
@@ -70,6 +72,9 @@ static int statsfd_open(const struct source_env *env, struct source **ret)
     if (s == NULL)
         return -ENOMEM;
     s->env = *env;
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    s->keep_below = limit.rlim_cur > INT_MAX ? INT_MAX : (int)(limit.rlim_cur / 2);
     *ret = s;
     return 0;
 }
@@ -85,7 +90,7 @@ static void statsfd_close(struct source *s)
         free(s->schemas);
         s->schemas = next;
     }
-    free(s->data);
+    free(s->buffer);
     free(s);
 }
 
@@ -94,8 +99,11 @@ static void statsfd_forget(struct source *s, struct vm *vm)
     struct vm_files *files = vm->source_data[SOURCE_STATSFD];
 
     (void)s;
-    if (files != NULL)
+    if (files != NULL) {
+        if (files->pidfd >= 0)
+            close(files->pidfd);
         free(files->vcpus);
+    }
     free(files);
     vm->source_data[SOURCE_STATSFD] = NULL;
 }
@@ -155,17 +163,28 @@ static int add_schema(struct source *s, const struct stats_header *header, enum 
 
     if (c == NULL || descs == NULL || slots == NULL)
         goto fail;
-    ssize_t count = parse_stats_descs(take_descs, header, scope, descs, &c->data_bytes);
+    size_t data_bytes;
+    ssize_t count = parse_stats_descs(take_descs, header, scope, descs, &data_bytes);
     if (count < 0) {
         result = (int)count;
         goto fail;
     }
-    if (c->data_bytes > s->data_cap) {
-        uint64_t *grown = realloc(s->data, c->data_bytes);
+    c->file_bytes = header->data_offset + data_bytes;
+    /* The id and the descriptors may stand behind the data. */
+    if (c->file_bytes < header->id_offset + (size_t)header->name_size)
+        c->file_bytes = header->id_offset + (size_t)header->name_size;
+    if (c->file_bytes < header->desc_offset + bytes)
+        c->file_bytes = header->desc_offset + bytes;
+    if (c->file_bytes > STATS_FILE_MAX) {
+        result = -EBADMSG;
+        goto fail;
+    }
+    if (c->file_bytes > s->buffer_size) {
+        char *grown = realloc(s->buffer, c->file_bytes);
         if (grown == NULL)
             goto fail;
-        s->data = grown;
-        s->data_cap = c->data_bytes;
+        s->buffer = grown;
+        s->buffer_size = c->file_bytes;
     }
     for (ssize_t i = 0; i < count; i++) {
         int field = field_table_add(s->env.fields, &descs[i].field);
@@ -273,6 +292,17 @@ static bool must_learn(const struct file *file, int number)
     return file->schema == NULL && file->cause != CAUSE_BAD_STATS && number >= 0;
 }
 
+/*
+ * Opened once per VM: a new one each tick would cost more than all reads of the VM (pidfs makes an inode). It cannot come
+ * to mean another process. See keep_below for hosts with more VMs than descriptors.
+ */
+static int need_pidfd(const struct source *s, const struct vm *vm, struct vm_files *files)
+{
+    if (files->pidfd < 0)
+        files->pidfd = rootfs_pidfd(s->env.root, vm->id.pid);
+    return files->pidfd;
+}
+
 static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
 {
     bool any = must_learn(&files->vm, vm->stats_fd);
@@ -282,7 +312,7 @@ static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
         any = must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd);
     if (!any)
         return 0;
-    int pidfd = rootfs_pidfd(s->env.root, vm->id.pid);
+    int pidfd = need_pidfd(s, vm, files);
     if (pidfd < 0 && s->env.root->live) {
         files->vm.cause = cause_of(pidfd);
         for (size_t i = 0; i < files->count; i++)
@@ -295,8 +325,6 @@ static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
         if (must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd))
             result = learn_foreign(s, pidfd, vm, vm->vcpus[i].id, vm->vcpus[i].stats_fd,
                                    &files->vcpus[i]);
-    if (pidfd >= 0)
-        close(pidfd);
     return result;
 }
 
@@ -314,6 +342,7 @@ static int statsfd_prepare(struct source *s, const struct vm_list *vms)
             if (files == NULL)
                 return -ENOMEM;
             vm->source_data[SOURCE_STATSFD] = files;
+            files->pidfd = -1;
             files->vcpus = calloc(vm->vcpu_count ? vm->vcpu_count : 1, sizeof(*files->vcpus));
             if (files->vcpus == NULL)
                 return -ENOMEM;
@@ -333,38 +362,42 @@ static int statsfd_prepare(struct source *s, const struct vm_list *vms)
 static void fill(const struct source *s, const struct schema *schema, struct sample *sample,
                  struct sample_entity *to)
 {
+    const uint64_t *data = (const uint64_t *)(s->buffer + schema->header.data_offset);
+
     for (size_t i = 0; i < schema->slot_count; i++) {
         const struct slot *slot = &schema->slots[i];
         size_t f = (size_t)slot->field;
         if (f >= sample->field_count)
             continue;
-        to->readings[f] = reading_ok(s->data[slot->data_index], SOURCE_STATSFD);
+        to->readings[f] = reading_ok(data[slot->data_index], SOURCE_STATSFD);
         const struct field *field = &s->env.fields->fields[f];
         if (field_is_hist(field))
-            memcpy(&to->buckets[field->bucket_index], &s->data[slot->data_index],
+            memcpy(&to->buckets[field->bucket_index], &data[slot->data_index],
                    field->size * sizeof(uint64_t));
     }
 }
 
-/* Our copy must be the very file that was learnt: same inode, same header, same id. */
+/*
+ * Our copy must be the very file that was learnt: same inode, asked first, since another file's read may hang; then same header, id and
+ * descriptors. One read of everything costs less than one per part: 4 KiB on x86.
+ */
 static int read_file(const struct source *s, int fd, const struct file *file)
 {
     const struct schema *schema = file->schema;
-    char head[HEAD_MAX];
+    const struct stats_header *h = &schema->header;
     struct stat st;
 
     if (fstat(fd, &st) < 0)
         return -errno;
     if (st.st_dev != file->device || st.st_ino != file->inode)
         return -EBADF;
-    int result = pread_exact(fd, head, STATS_HEADER_SIZE, 0);
-    if (result == 0 && memcmp(head, &schema->header, STATS_HEADER_SIZE) != 0)
-        return -EBADF;
-    if (result == 0)
-        result = pread_exact(fd, head, schema->header.name_size, schema->header.id_offset);
-    if (result == 0 && memcmp(head, file->id, schema->header.name_size) != 0)
-        return -EBADF;
-    return result < 0 ? result : pread_exact(fd, s->data, schema->data_bytes, schema->header.data_offset);
+    int result = pread_exact(fd, s->buffer, schema->file_bytes, 0);
+    if (result < 0)
+        return result;
+    bool same = memcmp(s->buffer, h, STATS_HEADER_SIZE) == 0 &&
+                memcmp(s->buffer + h->id_offset, file->id, h->name_size) == 0 &&
+                memcmp(s->buffer + h->desc_offset, schema->descs, schema->descs_bytes) == 0;
+    return same ? 0 : -EBADF;
 }
 
 /* Fields of the scope that this file should have given: why they are missing. */
@@ -414,7 +447,7 @@ static void statsfd_read(struct source *s, struct sample *sample)
         bool any = vm->stats_fd >= 0;
         for (size_t k = 0; k < sv->vcpu_count && !any; k++)
             any = vm->vcpus[k].stats_fd >= 0;
-        int pidfd = any ? rootfs_pidfd(s->env.root, vm->id.pid) : -1;
+        int pidfd = any ? need_pidfd(s, vm, files) : -1;
         if (any && pidfd < 0 && s->env.root->live) {
             explain(s, sample, &sv->entity, FIELD_VM, cause_of(pidfd));
             for (size_t k = 0; k < sv->vcpu_count; k++)
@@ -426,8 +459,10 @@ static void statsfd_read(struct source *s, struct sample *sample)
         for (size_t k = 0; k < sv->vcpu_count; k++)
             read_one(s, sample, vm, pidfd, &files->vcpus[k], vm->vcpus[k].stats_fd,
                      vm->vcpu_fd_cause, FIELD_VCPU, &sv->vcpus[k].entity);
-        if (pidfd >= 0)
-            close(pidfd);
+        if (files->pidfd >= s->keep_below) {
+            close(files->pidfd);
+            files->pidfd = -1;
+        }
     }
 }
 
