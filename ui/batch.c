@@ -14,7 +14,6 @@
 #include "ui/filter.h"
 #include "ui/partial.h"
 #include "ui/report.h"
-#include "ui/whole_write.h"
 
 enum { WAKE_TIMER, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_COUNT };
 
@@ -30,7 +29,7 @@ struct batch {
 };
 
 /* Why a run goes on or ends. */
-enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_READER_GONE };
+enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_REOPEN, WAIT_READER_GONE };
 
 static int open_timer(double delay_s, struct error *err)
 {
@@ -49,17 +48,34 @@ static int open_timer(double delay_s, struct error *err)
     return fd;
 }
 
-static int open_signals(struct error *err)
+/* SIGHUP ends a program that has no file to open again, as ever. */
+static void our_signals(const struct output *out, sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGINT);
+    sigaddset(ret, SIGTERM);
+    if (out->kind == OUTPUT_APPEND)
+        sigaddset(ret, SIGHUP);
+}
+
+static int open_signals(const struct output *out, struct error *err)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    our_signals(out, &set);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return error_set(err, -errno, "cannot wait for signals: %s", strerror(errno));
     return fd;
+}
+
+static enum wait_result read_signal(int fd)
+{
+    struct signalfd_siginfo info;
+
+    if (read(fd, &info, sizeof(info)) != sizeof(info))
+        return WAIT_STOP;
+    return info.ssi_signo == SIGHUP ? WAIT_REOPEN : WAIT_STOP;
 }
 
 /*
@@ -72,7 +88,7 @@ static enum wait_result wait_tick(struct batch *b)
         if (poll(b->wake, WAKE_COUNT, -1) < 0)
             continue; /* EINTR: a stopped and continued process */
         if (b->wake[WAKE_SIGNAL].revents != 0)
-            return WAIT_STOP;
+            return read_signal(b->wake[WAKE_SIGNAL].fd);
         if (b->wake[WAKE_OUTPUT].revents & POLLERR)
             return WAIT_READER_GONE;
         /* A terminal that hung up and a closed fd would wake us forever; writing tells which it is. */
@@ -85,15 +101,8 @@ static enum wait_result wait_tick(struct batch *b)
     }
 }
 
-static int output_error(int code, struct error *err)
-{
-    if (code == -EPIPE)
-        return code;
-    return error_set(err, code, "cannot write standard output: %s", strerror(-code));
-}
-
 /* Formats a record in memory, so that it reaches its file in one piece or not at all. */
-static int print_record(struct batch *b, const struct snapshot *s, bool last, struct error *err)
+static int print_record(struct batch *b, const struct snapshot *s, struct error *err)
 {
     char *text = NULL;
     size_t len = 0;
@@ -102,18 +111,20 @@ static int print_record(struct batch *b, const struct snapshot *s, bool last, st
 
     if (mem == NULL)
         return error_set(err, -ENOMEM, "out of memory");
-    int r = b->report.records == 0 ? report_begin(&b->report, mem) : 0;
-    if (r == 0)
-        r = report_record(&b->report, base, s, mem);
-    if (r == 0 && last)
-        r = report_end(&b->report, mem);
-    if (fclose(mem) != 0 || r < 0) {
-        free(text);
-        return error_set(err, -ENOMEM, "out of memory for a record");
-    }
-    r = whole_write(b->env->out_fd, text, len);
+    if (b->env->out->empty)
+        report_fresh(&b->report);
+    b->report.header = b->env->out->first_line;
+    int r = report_record(&b->report, base, s, mem);
+    if (fclose(mem) != 0 && r == 0)
+        r = -ENOMEM;
+    if (r == -EBADMSG)
+        error_set(err, r, "the log file has other columns: give a new one, or the same --fields");
+    else if (r < 0)
+        error_set(err, r, "out of memory for a record");
+    else
+        r = output_write(b->env->out, text, len, err);
     free(text);
-    return r < 0 ? output_error(r, err) : 0;
+    return r;
 }
 
 static void note_missing(struct batch *b, const struct snapshot *s)
@@ -124,39 +135,67 @@ static void note_missing(struct batch *b, const struct snapshot *s)
     partial_tell(&b->partial, b->env->diag);
 }
 
-static int tick_and_print(struct batch *b, bool last, struct error *err)
+static int print_and_note(struct batch *b, const struct snapshot *s, struct error *err)
+{
+    int r = print_record(b, s, err);
+
+    if (r == 0)
+        note_missing(b, s);
+    return r;
+}
+
+static int tick_and_print(struct batch *b, struct error *err)
 {
     struct snapshot *s;
     int r = b->env->tick(b->env->ctx, &s, err);
 
     if (r < 0)
         return r;
-    r = print_record(b, s, last, err);
-    note_missing(b, s);
+    r = print_and_note(b, s, err);
     snapshot_free(s);
     return r;
 }
 
 static int run_once(struct batch *b, struct error *err)
 {
+    if (b->report.format->document)
+        return print_and_note(b, b->first, err);
     if (wait_tick(b) == WAIT_READER_GONE)
         return -EPIPE;
-    return tick_and_print(b, true, err);
+    return tick_and_print(b, err);
+}
+
+/* A log that cannot be opened again goes on in the old file: better there than nowhere. */
+static void reopen(struct batch *b)
+{
+    struct error why;
+
+    if (output_reopen(b->env->out, &why) < 0)
+        fprintf(b->env->diag, "kvmlens: %s; going on with the old file\n", why.msg);
 }
 
 static int run_log(struct batch *b, struct error *err)
 {
-    for (unsigned long n = 1;; n++) {
-        bool last = n == b->opts->iterations;
-        enum wait_result w = wait_tick(b);
+    unsigned long printed = 0;
+    bool at_once = b->report.format->document;
+
+    while (b->opts->iterations == 0 || printed < b->opts->iterations) {
+        enum wait_result w = at_once ? WAIT_TICK : wait_tick(b);
         if (w == WAIT_READER_GONE)
             return -EPIPE;
         if (w == WAIT_STOP)
             return 0;
-        int r = tick_and_print(b, last, err);
-        if (r < 0 || last)
+        if (w == WAIT_REOPEN) {
+            reopen(b);
+            continue;
+        }
+        int r = at_once ? print_and_note(b, b->first, err) : tick_and_print(b, err);
+        if (r < 0)
             return r;
+        at_once = false;
+        printed++;
     }
+    return 0;
 }
 
 static int run(struct batch *b, struct error *err)
@@ -173,7 +212,7 @@ static int run(struct batch *b, struct error *err)
 
 static int open_wakes(struct batch *b, struct error *err)
 {
-    int signals = open_signals(err);
+    int signals = open_signals(b->env->out, err);
     int timer = signals < 0 ? signals : open_timer(b->opts->delay_s, err);
 
     if (timer < 0) {
@@ -183,7 +222,7 @@ static int open_wakes(struct batch *b, struct error *err)
     }
     b->wake[WAKE_TIMER] = (struct pollfd){timer, POLLIN, 0};
     b->wake[WAKE_SIGNAL] = (struct pollfd){signals, POLLIN, 0};
-    b->wake[WAKE_OUTPUT] = (struct pollfd){b->env->out_fd, 0, 0};
+    b->wake[WAKE_OUTPUT] = (struct pollfd){b->env->out->fd, 0, 0};
     return 0;
 }
 
@@ -221,11 +260,12 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .stream = opts->mode == MODE_LOG,
         .include_past = opts->include_past,
         .skip_zero = opts->skip_zero,
-        .terminal = isatty(env->out_fd) == 1,
+        .terminal = env->out->fd >= 0 && isatty(env->out->fd) == 1,
+        .per_vcpu = opts->per_vcpu,
+        .wide = opts->wide,
+        .csv_safe = opts->csv_safe,
     };
-    sigemptyset(&block);
-    sigaddset(&block, SIGINT);
-    sigaddset(&block, SIGTERM);
+    our_signals(env->out, &block);
     sigprocmask(SIG_BLOCK, &block, &mask);
     sigaction(SIGPIPE, &ignore, &before);
     r = open_wakes(&b, err);
@@ -248,11 +288,28 @@ static int tick_sampler(void *ctx, struct snapshot **ret, struct error *err)
     return sampler_tick(ctx, ret, err);
 }
 
+static int open_output(struct output *ret, const struct options *opts, FILE *out,
+                       struct error *err)
+{
+    if (opts->log_file != NULL)
+        return output_append(ret, opts->log_file, report_format_find(opts->format)->magic, err);
+    if (opts->output != NULL)
+        return output_replace(ret, opts->output, err);
+    fflush(out);
+    output_fd(ret, fileno(out));
+    return 0;
+}
+
 int batch_run(struct sampler *sampler, const struct options *opts, FILE *out, FILE *diag,
               struct error *err)
 {
-    struct batch_env env = {tick_sampler, sampler, fileno(out), diag};
+    struct output output;
+    int r = open_output(&output, opts, out, err);
 
-    fflush(out);
-    return batch_run_env(&env, opts, err);
+    if (r < 0)
+        return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+    struct batch_env env = {tick_sampler, sampler, &output, diag};
+    int status = batch_run_env(&env, opts, err);
+    output_close(&output);
+    return status;
 }

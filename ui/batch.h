@@ -11,18 +11,20 @@
 #include "core/sampler.h"
 #include "core/snapshot.h"
 #include "ui/options.h"
+#include "ui/output.h"
 
 /* What a run touches, so that a test can stand in for all of it. */
 struct batch_env {
     int (*tick)(void *ctx, struct snapshot **ret, struct error *err); /* as sampler_tick */
     void *ctx;
-    int out_fd; /* records; each is written whole */
+    struct output *out; /* records; each is written whole */
     FILE *diag; /* reasons of exit status 3 */
 };
 
 /*
  * batch_run - --once or --log with this sampler, as @opts say.
  *
+ * Records go to @out, or where --log-to-file and --output say; SIGHUP opens the log file again.
  * SIGINT and SIGTERM end the run with what it has: a log after its last record, --once with a
  * snapshot of the time so far. A reader that closes the pipe ends it quietly.
  * Blocks those signals and ignores SIGPIPE while it runs; both are as before when it returns.

@@ -221,6 +221,54 @@ static int apply_format(struct options *opts, const char *arg, struct error *err
     return 0;
 }
 
+static int apply_csv(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->format = "csv";
+    return 0;
+}
+
+static int apply_log_file(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--log-to-file: the file name is empty");
+    opts->log_file = arg;
+    return set_mode(opts, MODE_LOG, err);
+}
+
+static int apply_output(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--output: the file name is empty");
+    opts->output = arg;
+    return 0;
+}
+
+static int apply_per_vcpu(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->per_vcpu = true;
+    return 0;
+}
+
+static int apply_wide(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->wide = true;
+    return 0;
+}
+
+static int apply_csv_safe(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->csv_safe = true;
+    return 0;
+}
+
 static int apply_sysroot(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
@@ -299,8 +347,18 @@ const struct option_row option_table[] = {
      "use only these sources: statsfd,debugfs,proc", apply_source},
 
     {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
-     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR), "format of what is printed",
-     apply_format},
+     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR), "format of the output", apply_format},
+    {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv", apply_csv},
+    {0, "wide", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "CSV of one VM: one row per record, one column per number", apply_wide},
+    {0, "csv-safe", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "CSV: put a ' before names that a spreadsheet takes for a formula", apply_csv_safe},
+    {0, "per-vcpu", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "prometheus, openmetrics: series of each vCPU too", apply_per_vcpu},
+    {'L', "log-to-file", NULL, "FILE", NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
+     "log, appended to FILE; SIGHUP opens it again", apply_log_file},
+    {'o', "output", NULL, "FILE", NULL, GROUP_OUTPUT, ONCE_LOG,
+     "replace FILE with each record, never leaving half of one", apply_output},
     {'z', "skip-zero-records", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "leave out counters (--once) and VMs (--log) that are all zero", apply_skip_zero},
     {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "no colours; so does NO_COLOR=1",
@@ -383,6 +441,33 @@ static const char *mode_words(enum options_mode mode)
     return words[mode];
 }
 
+/* What only some formats can do. */
+static int check_formats(const struct options *opts, struct error *err)
+{
+    const struct report_format *format = report_format_find(opts->format);
+    bool csv = strcmp(opts->format, "csv") == 0;
+
+    if ((opts->mode == MODE_LIST || opts->mode == MODE_DOCTOR) && format != &report_text &&
+        format != &report_json)
+        return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
+                         opts->format);
+    if (format->document && opts->mode == MODE_LOG && opts->output == NULL)
+        return error_set(err, -EINVAL,
+                         "--log --format %s needs --output FILE, for each record is a whole document",
+                         opts->format);
+    if (!format->document && opts->mode == MODE_LOG && opts->output != NULL)
+        return error_set(err, -EINVAL,
+                         "--output keeps the last record only: give --log-to-file for a log");
+    if (opts->per_vcpu && !format->document)
+        return error_set(err, -EINVAL, "--per-vcpu goes with --format prometheus or openmetrics; "
+                                       "the other formats have all vCPUs");
+    if ((opts->wide || opts->csv_safe) && !csv)
+        return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
+    if (opts->wide && opts->guest == NULL && opts->vm == NULL && opts->pid == 0)
+        return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");
+    return 0;
+}
+
 static int check_modes(const struct options *opts, struct error *err)
 {
     for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
@@ -407,7 +492,7 @@ static int check_modes(const struct options *opts, struct error *err)
     if (opts->demo && opts->sysroot != NULL)
         return error_set(err, -EINVAL,
                          "--demo and --sysroot exclude each other: a saved tree has no live VMs");
-    return 0;
+    return check_formats(opts, err);
 }
 
 int options_parse(int argc, char **argv, struct options *ret, struct error *err)

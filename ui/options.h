@@ -50,6 +50,9 @@ struct options {
     bool include_past;
     unsigned sources;    /* SOURCE_BIT mask, core/sampler.h */
     const char *format;  /* name of a report format; never NULL */
+    const char *log_file; /* --log-to-file */
+    const char *output;   /* --output */
+    bool per_vcpu, wide, csv_safe;
     const char *sysroot;
     bool demo;
     bool no_color, no_unicode, no_mouse;

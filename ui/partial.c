@@ -28,27 +28,32 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     return partial->hidden_processes > 0 || partial->hidden_vms > 0;
 }
 
+bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
+                      const struct snapshot_vm *vm, struct partial *partial)
+{
+    bool seen[CAUSE_COUNT] = {false}, any = false;
+
+    for (size_t f = 0; f < s->field_count; f++) {
+        const struct reading *reading = &vm->values[f].reading;
+        if (!is_failure(reading) || !filter_field(filter, &s->fields->fields[f]))
+            continue;
+        any = true;
+        partial->causes[reading->cause].fields++;
+        partial->causes[reading->cause].vms += !seen[reading->cause];
+        seen[reading->cause] = true;
+    }
+    return any;
+}
+
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
 {
     bool any = false;
 
     for (int cause = 0; cause < CAUSE_COUNT; cause++)
         partial->causes[cause].fields = partial->causes[cause].vms = 0;
-    for (size_t i = 0; i < s->vm_count; i++) {
-        bool seen[CAUSE_COUNT] = {false};
-        if (!filter_vm(filter, &s->vms[i]))
-            continue;
-        for (size_t f = 0; f < s->field_count; f++) {
-            const struct reading *reading = &s->vms[i].values[f].reading;
-            if (!is_failure(reading) || !filter_field(filter, &s->fields->fields[f]))
-                continue;
-            any = true;
-            partial->causes[reading->cause].fields++;
-            if (!seen[reading->cause])
-                partial->causes[reading->cause].vms++;
-            seen[reading->cause] = true;
-        }
-    }
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (filter_vm(filter, &s->vms[i]))
+            any |= partial_count_vm(filter, s, &s->vms[i], partial);
     return partial_count_hidden(filter, s, partial) || any;
 }
 

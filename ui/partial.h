@@ -33,6 +33,10 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial);
 
+/* partial_count_vm - adds those of one VM. True when anything failed. */
+bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
+                      const struct snapshot_vm *vm, struct partial *partial);
+
 /* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
 void partial_tell(struct partial *partial, FILE *out);
 

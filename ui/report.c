@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-const struct report_format *const report_formats[] = {&report_text, &report_json, NULL};
+const struct report_format *const report_formats[] = {
+    &report_text, &report_json, &report_csv, &report_prometheus, &report_openmetrics, NULL};
 
 /* In the order above; a test holds both together. */
-const char *const report_format_words[] = {"text", "json", NULL};
+const char *const report_format_words[] = {"text", "json", "csv", "prometheus", "openmetrics",
+                                           NULL};
 
 const struct report_format *report_format_find(const char *name)
 {
@@ -27,27 +29,19 @@ void report_format_names(char *buf, size_t size)
                                 report_formats[i]->name);
 }
 
-static int checked(int result, FILE *out)
+void report_fresh(struct report *r)
 {
-    return result < 0 ? result : ferror(out) ? -EIO : 0;
-}
-
-int report_begin(struct report *r, FILE *out)
-{
-    return checked(r->format->begin != NULL ? r->format->begin(r, out) : 0, out);
+    r->fresh = true;
+    r->rows = 0;
 }
 
 int report_record(struct report *r, const struct snapshot *base, const struct snapshot *s, FILE *out)
 {
-    int result = checked(r->format->record(r, base, s, out), out);
+    int result = r->format->record(r, base, s, out);
 
     r->records++;
-    return result;
-}
-
-int report_end(struct report *r, FILE *out)
-{
-    return checked(r->format->end != NULL ? r->format->end(r, out) : 0, out);
+    r->fresh = false;
+    return result < 0 ? result : ferror(out) ? -EIO : 0;
 }
 
 bool report_idle(const struct filter *filter, const struct snapshot *s, const struct snapshot_vm *vm)

@@ -24,6 +24,11 @@ struct report {
     bool include_past;            /* totals since the VM was created */
     bool skip_zero;
     bool terminal;                /* repeat the column header */
+    bool per_vcpu;                /* metrics: each vCPU too */
+    bool wide;                    /* CSV: one row per record */
+    bool csv_safe;                /* CSV: names that a spreadsheet would run get a ' */
+    bool fresh;                   /* the next record begins its file: headers */
+    const char *header;           /* borrowed: first line of a file that is appended to, or NULL */
     /* State between records of a stream; private to the formats. */
     unsigned long records;
     unsigned long rows;           /* text: since the header */
@@ -33,12 +38,11 @@ struct report {
 struct report_format {
     const char *name; /* --format NAME */
     const char *text; /* one line for the man page */
-    bool stream;      /* fit for --log */
-    /* Each may be NULL. Write errors stay in the FILE; -ENOMEM is returned. */
-    int (*begin)(struct report *report, FILE *out);
+    const char *magic; /* how its files begin, so that a log knows its own; NULL = not told */
+    bool document;    /* each record is a whole document, and needs no second sample */
+    /* Write errors stay in the FILE; -ENOMEM is returned. */
     int (*record)(struct report *report, const struct snapshot *base, const struct snapshot *s,
                   FILE *out);
-    int (*end)(struct report *report, FILE *out);
 };
 
 extern const struct report_format *const report_formats[]; /* NULL ends */
@@ -51,14 +55,19 @@ const struct report_format *report_format_find(const char *name);
 void report_format_names(char *buf, size_t size);
 
 /*
- * report_begin, report_record, report_end - what the format has for it.
- * @base: the snapshot totals count from; NULL = since the VM was created.
- * Returns 0, -ENOMEM, or -EIO when @out is in error.
+ * report_fresh - the next record is the first of an empty file: it brings its header.
+ * A report that appends to a file that has one already does not call this.
  */
-int report_begin(struct report *report, FILE *out);
+void report_fresh(struct report *report);
+
+/*
+ * report_record - one record.
+ * @base: the snapshot totals count from; NULL = since the VM was created.
+ * Returns 0, -ENOMEM, -EBADMSG when the file that is appended to has another header, or -EIO when
+ * @out is in error.
+ */
 int report_record(struct report *report, const struct snapshot *base, const struct snapshot *s,
                   FILE *out);
-int report_end(struct report *report, FILE *out);
 
 /*
  * report_idle - did every chosen counter of the VM stand still (rate 0)? A counter that could not
@@ -75,5 +84,8 @@ char *report_json_record(const struct snapshot *s, const struct filter *filter);
 
 extern const struct report_format report_text;
 extern const struct report_format report_json;
+extern const struct report_format report_csv;
+extern const struct report_format report_prometheus;
+extern const struct report_format report_openmetrics;
 
 #endif

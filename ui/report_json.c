@@ -208,7 +208,8 @@ static int json_record(struct report *r, const struct snapshot *base, const stru
                        FILE *out)
 {
     (void)base;
-    char *line = json_line(s, r->filter, r->skip_zero && r->stream, r->fields_shown);
+    /* A log that was rotated begins anew: each file explains itself. */
+    char *line = json_line(s, r->filter, r->skip_zero && r->stream, r->fresh ? 0 : r->fields_shown);
     if (line == NULL)
         return -ENOMEM;
     r->fields_shown = s->field_count;
@@ -220,7 +221,7 @@ static int json_record(struct report *r, const struct snapshot *base, const stru
 
 const struct report_format report_json = {
     .name = "json",
+    .magic = "{\"schema\":\"kvmlens/1\"",
     .text = "one object per line, schema kvmlens/1",
-    .stream = true,
     .record = json_record,
 };

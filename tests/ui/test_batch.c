@@ -46,8 +46,9 @@ struct result {
     struct error err;
 };
 
-/* Runs with output to @fd; -1: to a file that is read back. */
-static void run(struct fake fake, struct options o, int fd, struct result *ret)
+/* Runs with output to @output, else to @fd; else to a file that is read back. */
+static void run_to(struct fake fake, struct options o, int fd, struct output *output,
+                   struct result *ret)
 {
     FILE *file = tmpfile();
     char *diag = NULL;
@@ -59,9 +60,16 @@ static void run(struct fake fake, struct options o, int fd, struct result *ret)
     fake.vms = two_vms_new();
     o.format = o.format != NULL ? o.format : "text";
     o.delay_s = 0.1;
-    struct batch_env env = {fake_tick, &fake, fd >= 0 ? fd : fileno(file), mem};
+    struct output out;
+    if (output != NULL)
+        out = *output;
+    else
+        output_fd(&out, fd >= 0 ? fd : fileno(file));
+    struct batch_env env = {fake_tick, &fake, &out, mem};
     ret->status = batch_run_env(&env, &o, &ret->err);
     ret->ticks = fake.ticks;
+    if (output != NULL)
+        *output = out;
     rewind(file);
     assert_true(fread(ret->out, 1, sizeof(ret->out) - 1, file) < sizeof(ret->out) - 1);
     fclose(file);
@@ -69,6 +77,11 @@ static void run(struct fake fake, struct options o, int fd, struct result *ret)
     snprintf(ret->diag, sizeof(ret->diag), "%s", diag);
     free(diag);
     two_vms_free(fake.vms);
+}
+
+static void run(struct fake fake, struct options o, int fd, struct result *ret)
+{
+    run_to(fake, o, fd, NULL, ret);
 }
 
 static size_t lines(const char *text)

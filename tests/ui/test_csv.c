@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <jansson.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/text.h"
+#include "tests/lib/two_vms.h"
+#include "ui/report.h"
+
+static const struct filter all = {.vm_fd = -1};
+
+static char *print(struct report *r, const struct snapshot *s)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    r->format = &report_csv;
+    r->filter = r->filter != NULL ? r->filter : &all;
+    assert_int_equal(report_record(r, NULL, s, mem), 0);
+    fclose(mem);
+    return text;
+}
+
+#define CELLS 14
+
+/* A strict reader of RFC 4180: takes one row off *@pos, cells into @row; false at the end. */
+static bool read_row(char **pos, char *row[CELLS], size_t *ret_count)
+{
+    char *p = *pos;
+    size_t n = 0;
+
+    if (*p == '\0')
+        return false;
+    for (;;) {
+        assert_true(n < CELLS);
+        char *to = p;
+        row[n++] = to;
+        if (*p == '"') {
+            for (p++; p[0] != '"' || p[1] == '"'; p++) {
+                assert_true(*p != '\0');
+                p += *p == '"';
+                *to++ = *p;
+            }
+            p++;
+        } else {
+            for (; *p != ',' && *p != '\n'; p++) {
+                assert_true(*p != '\0' && *p != '"');
+                to++;
+            }
+        }
+        char end = *p++;
+        assert_true(end == ',' || end == '\n');
+        *to = '\0';
+        if (end == '\n')
+            break;
+    }
+    *pos = p;
+    *ret_count = n;
+    return true;
+}
+
+enum { TIME, PID, FD, VM, VCPU, FIELD, BUCKET, KIND, UNIT, EXPONENT, VALUE, RATE, STATE, CAUSE };
+
+static const json_t *by_number(const json_t *array, const char *key, const char *number)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach((json_t *)array, i, item)
+        if (json_integer_value(json_object_get(item, key)) == atoll(number))
+            return item;
+    return NULL;
+}
+
+static void compare_cell(const json_t *json, const char *cell)
+{
+    if (json == NULL)
+        assert_string_equal(cell, "");
+    else
+        assert_true(json_number_value(json) == strtod(cell, NULL) && cell[0] != '\0');
+}
+
+/* Every number of the CSV is in the JSON of the same snapshot, and says the same. */
+static void long_form_read_back_equals_the_json(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    /* Beyond signed 64 bits jansson cannot read it as an integer. */
+    for (int i = 0; i < 2; i++)
+        for (int vm = 0; vm < 2; vm++)
+            two_vms_sample(t, i)->vms[vm].entity.readings[F_BIG].raw = 1ull << 52;
+    struct snapshot *s = two_vms_second(t);
+    struct report r = {0};
+    report_fresh(&r);
+    char *text = print(&r, s), *json = report_json_record(s, &all), *pos = text, *row[CELLS];
+    json_t *root = json_loads(json, 0, NULL);
+    size_t cells, rows = 0, values = 0;
+
+    (void)state;
+    assert_non_null(root);
+    assert_true(read_row(&pos, row, &cells));
+    assert_int_equal(cells, CELLS);
+    assert_string_equal(row[TIME], "time");
+    assert_string_equal(row[CAUSE], "cause");
+    while (read_row(&pos, row, &cells)) {
+        char clean[200];
+        assert_int_equal(cells, CELLS);
+        const json_t *object = by_number(json_object_get(root, "vms"), "pid", row[PID]);
+        assert_non_null(object);
+        const char *name = json_string_value(json_object_get(object, "name"));
+        text_clean(name, strlen(name), clean, sizeof(clean));
+        assert_string_equal(row[VM], clean);
+        if (row[VCPU][0] != '\0')
+            object = by_number(json_object_get(object, "vcpus"), "id", row[VCPU]);
+        const json_t *value = json_object_get(json_object_get(object, "counters"), row[FIELD]);
+        const json_t *hist = json_object_get(json_object_get(object, "histograms"), row[FIELD]);
+        const json_t *rate = json_object_get(json_object_get(object, "rates"), row[FIELD]);
+        if (hist != NULL)
+            value = json_array_get(hist, (size_t)atoi(row[BUCKET]));
+        if (json_object_get(json_object_get(root, "fields"), row[FIELD]) == NULL)
+            value = json_object_get(object, row[FIELD]);
+        compare_cell(value, row[VALUE]);
+        compare_cell(rate, row[RATE]);
+        assert_int_equal(value == NULL, strcmp(row[STATE], "ok") != 0);
+        values += value != NULL;
+        rows++;
+    }
+    /* vm16: 5 + 8 numbers and 4 buckets instead of 1, twice 3 + 4 and 3 more buckets; db: 5 + 8, 3 + 4 */
+    assert_int_equal(rows, 5 + 7 + 4 + 2 * (3 + 3 + 4) + 5 + 8 + 3 + 4);
+    assert_true(values > 30);
+    json_decref(root);
+    free(json);
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void header_comes_once_per_file(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    struct report r = {.stream = true};
+    static const bool fresh[] = {true, false, true};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        if (fresh[i])
+            report_fresh(&r);
+        char *text = print(&r, s);
+        assert_int_equal(strncmp(text, "time,", 5) == 0, fresh[i]);
+        free(text);
+    }
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void wide_form_has_one_row_and_stable_columns(void **state)
+{
+    struct options o = {.guest = "vm16", .fields = "^(exits|mmu_pte_write|pages_4k|halt_wait_hist)$"};
+    struct filter filter;
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+
+    (void)state;
+    assert_int_equal(filter_open(&o, &filter, NULL), 0);
+    struct report r = {.stream = true, .wide = true, .filter = &filter};
+    report_fresh(&r);
+    char *text = print(&r, s);
+    assert_string_equal(
+        text, "time,pid,vm_fd,vm,ram_bytes,rss_bytes,mapped_bytes,cpu_ratio,wait_ratio,exits,"
+              "exits_per_s,mmu_pte_write,mmu_pte_write_per_s,pages_4k\n"
+              "2026-01-01T00:00:01.123Z,5164,9,vm16,17179869184,57671680,,0.5,0,320,120,,,310\n");
+    free(text);
+    struct field later = {.name = "pages_4k_more", .scope = FIELD_VM, .kind = FIELD_INSTANT,
+                          .base = 10, .size = 1};
+    assert_true(field_table_add((struct field_table *)two_vms_fields(t), &later) >= 0);
+    text = print(&r, s);
+    assert_int_equal(strncmp(text, "2026", 4), 0);
+    free(text);
+    filter_close(&filter);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void rows_under_a_header_of_other_columns_are_refused(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = NULL;
+    size_t len;
+
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        struct report r = {.format = &report_csv, .filter = &all, .stream = true};
+        r.header = same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
+                        : "time,pid,vm_fd,vm,vcpu,field,value";
+        FILE *mem = open_memstream(&text, &len);
+        assert_non_null(mem);
+        assert_int_equal(report_record(&r, NULL, s, mem), same ? 0 : -EBADMSG);
+        fclose(mem);
+        free(text);
+    }
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void names_that_are_formulas_are_marked_on_request(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+
+    (void)state;
+    for (int safe = 0; safe < 2; safe++) {
+        struct report r = {.csv_safe = safe};
+        char *text = print(&r, s);
+        assert_non_null(strstr(text, safe ? ",\"'=db,\"\"x\"\"" : ",\"=db,\"\"x\"\""));
+        assert_non_null(strstr(text, ",vm16,"));
+        free(text);
+    }
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_form_read_back_equals_the_json),
+        cmocka_unit_test(header_comes_once_per_file),
+        cmocka_unit_test(wide_form_has_one_row_and_stable_columns),
+        cmocka_unit_test(rows_under_a_header_of_other_columns_are_refused),
+        cmocka_unit_test(names_that_are_formulas_are_marked_on_request),
+    };
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

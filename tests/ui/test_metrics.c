@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include "ui/metrics.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/two_vms.h"
+#include "ui/report.h"
+
+static void bounds_are_canonical_numbers(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0.0"},           {1, "1.0"},           {30, "30.0"},          {0.5, "0.5"},
+        {1e-9, "1e-09"},      {2.047e-06, "2.047e-06"}, {7 / 1e9, "7e-09"}, {0.0001, "0.0001"},
+        {0.00001, "1e-05"},   {1.073741823, "1.073741823"}, {1e6, "1e+06"}, {1048575, "1.048575e+06"},
+        {999999, "999999.0"}, {123456.75, "123456.75"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char buf[METRICS_NUMBER_MAX];
+        metrics_canonical(cases[i].value, buf);
+        assert_string_equal(buf, cases[i].text);
+    }
+}
+
+static char *print(const struct report_format *format, const struct snapshot *s, bool per_vcpu)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct report r = {.format = format, .filter = &all, .per_vcpu = per_vcpu};
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    assert_int_equal(report_record(&r, NULL, s, mem), 0);
+    fclose(mem);
+    return text;
+}
+
+static void expect_line(const char *text, const char *line)
+{
+    size_t len = strlen(line);
+
+    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1)
+        if (strncmp(p, line, len) == 0 && p[len] == '\n')
+            return;
+    fail_msg("no line '%s' in:\n%s", line, text);
+}
+
+#define VM16 "{vm=\"vm16\",pid=\"5164\",vm_fd=\"9\"} "
+#define IN_VM16 "{vm=\"vm16\",pid=\"5164\",vm_fd=\"9\","
+
+static void prometheus_has_the_values_of_the_snapshot(void **state)
+{
+    static const char *const lines[] = {
+        "# TYPE kvmlens_vm_exits_total counter",
+        "kvmlens_vm_exits_total" VM16 "320",
+        "# TYPE kvmlens_vm_halt_wait_seconds_total counter",
+        "kvmlens_vm_halt_wait_seconds_total" VM16 "11.000000000",
+        "# TYPE kvmlens_vm_pages_4k gauge",
+        "kvmlens_vm_pages_4k" VM16 "310",
+        "# TYPE kvmlens_vm_max_mmu_page_hash_collisions gauge",
+        "kvmlens_vm_big_total" VM16 "18446744073709551610",
+        "kvmlens_vm_ram_bytes" VM16 "17179869184",
+        "kvmlens_vm_cpu_seconds_total" VM16 "1.000000000",
+        "kvmlens_vm_vcpus" VM16 "2",
+        "kvmlens_vms 2",
+        "kvmlens_vm_unreadable_counters" IN_VM16 "cause=\"lockdown=integrity\"} 1",
+        "# TYPE kvmlens_vm_halt_wait_duration_seconds histogram",
+        "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"0.0\"} 0",
+        "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"1e-09\"} 4",
+        "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"3e-09\"} 12",
+        "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"+Inf\"} 24",
+        "kvmlens_vm_halt_wait_duration_seconds_count" VM16 "24",
+        "kvmlens_vm_halt_wait_duration_seconds_sum" VM16 "11",
+    };
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_prometheus, s, false);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        expect_line(text, lines[i]);
+    assert_null(strstr(text, "mmu_pte_write_total" VM16));
+    assert_null(strstr(text, "vcpu=\""));
+    assert_null(strstr(text, "# EOF"));
+    /* The hostile VM has no RAM figure, and none is made up. */
+    assert_null(strstr(text, "kvmlens_vm_ram_bytes{vm=\"=db"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void labels_are_cleaned_and_escaped(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_prometheus, s, false);
+
+    (void)state;
+    expect_line(text, "kvmlens_vm_vcpus{vm=\"=db,\\\"x\\\"?[31m??\xe6\x95\xb0??\",pid=\"5201\",vm_fd=\"12\"} 1");
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void vcpus_are_families_of_their_own_on_request(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_prometheus, s, true);
+
+    (void)state;
+    expect_line(text, "kvmlens_vcpu_exits_total" IN_VM16 "vcpu=\"1\"} 160");
+    expect_line(text, "kvmlens_vcpu_tsc_offset_cycles" IN_VM16 "vcpu=\"0\"} -9553258952");
+    expect_line(text, "kvmlens_vcpu_cpu_seconds_total" IN_VM16 "vcpu=\"0\"} 0.500000000");
+    assert_null(strstr(text, "kvmlens_vcpu_pages_4k"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void openmetrics_names_families_without_suffix_and_ends_with_eof(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_openmetrics, s, true);
+
+    (void)state;
+    expect_line(text, "# TYPE kvmlens_vm_exits counter");
+    expect_line(text, "kvmlens_vm_exits_total" VM16 "320");
+    expect_line(text, "# UNIT kvmlens_vm_halt_wait_seconds seconds");
+    expect_line(text, "# TYPE kvmlens_build info");
+    assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+    assert_ptr_equal(strstr(text, "# EOF"), text + strlen(text) - 6);
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void histogram_without_its_sum_makes_none_up(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    two_vms_sample(t, 1)->vms[0].entity.readings[F_HALT_WAIT] =
+        reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_prometheus, s, false);
+
+    (void)state;
+    expect_line(text, "kvmlens_vm_halt_wait_duration_seconds_sum" VM16 "NaN");
+    free(text);
+    text = print(&report_openmetrics, s, false);
+    assert_null(strstr(text, "duration_seconds_sum"));
+    assert_null(strstr(text, "duration_seconds_count"));
+    assert_non_null(strstr(text, "le=\"+Inf\"} 24\n"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void no_family_comes_twice(void **state)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+    struct metrics m = {.out = mem};
+    const struct metrics_label none[] = {{NULL, NULL}};
+    struct metrics_family a = metrics_family(&m, METRICS_GAUGE, "a.b", NULL, "one\\\ntwo");
+    struct metrics_family b = metrics_family(&m, METRICS_GAUGE, "a_b", NULL, "x");
+    struct metrics_family unused = metrics_family(&m, METRICS_GAUGE, "c", NULL, "x");
+
+    (void)state;
+    (void)unused;
+    assert_non_null(mem);
+    metrics_int(&a, none, 1);
+    metrics_int(&b, none, 2);
+    metrics_int(&a, none, 3);
+    assert_int_equal(metrics_end(&m), 0);
+    fclose(mem);
+    assert_string_equal(text, "# HELP kvmlens_a_b one\\\\\\ntwo\n# TYPE kvmlens_a_b gauge\n"
+                              "kvmlens_a_b 1\nkvmlens_a_b 3\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bounds_are_canonical_numbers),
+        cmocka_unit_test(prometheus_has_the_values_of_the_snapshot),
+        cmocka_unit_test(labels_are_cleaned_and_escaped),
+        cmocka_unit_test(vcpus_are_families_of_their_own_on_request),
+        cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends_with_eof),
+        cmocka_unit_test(histogram_without_its_sum_makes_none_up),
+        cmocka_unit_test(no_family_comes_twice),
+    };
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

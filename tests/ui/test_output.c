@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "ui/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MAGIC "{\"schema\":"
+
+struct dir {
+    char path[64], file[80], moved[80];
+};
+
+static int make_dir(void **state)
+{
+    struct dir *d = calloc(1, sizeof(*d));
+
+    if (d == NULL)
+        return -1;
+    strcpy(d->path, "/tmp/kvmlens-output-XXXXXX");
+    if (mkdtemp(d->path) == NULL)
+        return -1;
+    snprintf(d->file, sizeof(d->file), "%s/log", d->path);
+    snprintf(d->moved, sizeof(d->moved), "%s/log.1", d->path);
+    *state = d;
+    return 0;
+}
+
+static int drop_dir(void **state)
+{
+    struct dir *d = *state;
+    unlink(d->file);
+    unlink(d->moved);
+    int r = rmdir(d->path); /* fails when a temporary file was left */
+    free(d);
+    return r;
+}
+
+static void spill(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void expect(const char *path, const char *text)
+{
+    char buf[400] = "";
+    FILE *f = fopen(path, "r");
+
+    assert_non_null(f);
+    buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(buf, text);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void log_is_appended_to_and_private(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+        assert_int_equal(o.empty, i == 0);
+        assert_int_equal(output_write(&o, "line\n", 5, NULL), 0);
+        assert_false(o.empty);
+        output_close(&o);
+    }
+    expect(d->file, "line\nline\n");
+    assert_int_equal(mode_of(d->file) & 0027, 0);
+}
+
+static void torn_last_record_is_cut_from_our_logs_only(void **state)
+{
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"{\"schema\":1}\n{\"sche", "{\"schema\":1}\nnew\n"},
+        {"{\"schema\":1}\n", "{\"schema\":1}\nnew\n"},
+        {"{\"sche", "{\"sche\nnew\n"},
+        {"a shopping list\neggs", "a shopping list\neggs\nnew\n"},
+        {"{\"schema\":1}", "{\"schema\":1}\nnew\n"},
+    };
+    struct dir *d = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct output o;
+        spill(d->file, cases[i].before);
+        assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+        assert_int_equal(output_write(&o, "new\n", 4, NULL), 0);
+        output_close(&o);
+        expect(d->file, cases[i].after);
+    }
+}
+
+static void torn_record_longer_than_a_block_is_cut_whole(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    FILE *f = fopen(d->file, "w");
+
+    assert_non_null(f);
+    fputs("{\"schema\":1}\n", f);
+    for (int i = 0; i < 200000; i++)
+        fputc('x', f);
+    fclose(f);
+    assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    output_close(&o);
+    expect(d->file, "{\"schema\":1}\n");
+}
+
+static void reopening_after_a_move_begins_a_new_file(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+
+    assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    assert_int_equal(output_write(&o, "1\n", 2, NULL), 0);
+    assert_int_equal(rename(d->file, d->moved), 0);
+    assert_int_equal(output_write(&o, "2\n", 2, NULL), 0);
+    assert_int_equal(output_reopen(&o, NULL), 0);
+    assert_true(o.empty);
+    assert_int_equal(output_write(&o, "3\n", 2, NULL), 0);
+    output_close(&o);
+    expect(d->moved, "1\n2\n");
+    expect(d->file, "3\n");
+}
+
+static void failed_reopening_keeps_the_old_file(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    struct error err;
+
+    assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    assert_int_equal(rename(d->file, d->moved), 0);
+    assert_int_equal(mkdir(d->file, 0700), 0);
+    assert_int_equal(output_reopen(&o, &err), -EISDIR);
+    assert_non_null(strstr(err.msg, d->file));
+    assert_int_equal(output_write(&o, "on\n", 3, NULL), 0);
+    output_close(&o);
+    expect(d->moved, "on\n");
+    assert_int_equal(rmdir(d->file), 0);
+}
+
+static void replaced_file_is_whole_and_readable(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    mode_t before = umask(0077);
+
+    spill(d->file, "old and longer\n");
+    int old = open(d->file, O_RDONLY);
+    assert_true(old >= 0);
+    assert_int_equal(output_replace(&o, d->file, NULL), 0);
+    assert_int_equal(output_write(&o, "new\n", 4, NULL), 0);
+    assert_true(o.empty); /* each record is a file of its own */
+    umask(before);
+    expect(d->file, "new\n");
+    assert_int_equal(mode_of(d->file), 0644);
+    char buf[32] = "";
+    assert_int_equal(read(old, buf, sizeof(buf)), 15); /* a reader that had it open still has the old one */
+    close(old);
+    output_close(&o);
+}
+
+static void device_is_not_replaced(void **state)
+{
+    struct output o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(output_replace(&o, "/dev/null", &err), -EINVAL);
+    assert_non_null(strstr(err.msg, "/dev/null"));
+    assert_int_equal(output_replace(&o, "/tmp", &err), -EINVAL);
+}
+
+static void errors_name_the_file(void **state)
+{
+    struct output o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(output_append(&o, "/nonexistent/log", MAGIC, &err), -ENOENT);
+    assert_non_null(strstr(err.msg, "'/nonexistent/log'"));
+    output_close(&o);
+    assert_int_equal(output_replace(&o, "/nonexistent/x.prom", &err), 0);
+    assert_int_equal(output_write(&o, "x\n", 2, &err), -ENOENT);
+    assert_non_null(strstr(err.msg, "'/nonexistent/x.prom'"));
+    assert_int_equal(output_append(&o, "/dev/full", MAGIC, &err), 0);
+    assert_int_equal(output_write(&o, "x\n", 2, &err), -ENOSPC);
+    assert_non_null(strstr(err.msg, "cannot write '/dev/full': No space left on device"));
+    output_close(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(log_is_appended_to_and_private, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(torn_last_record_is_cut_from_our_logs_only, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(torn_record_longer_than_a_block_is_cut_whole, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(reopening_after_a_move_begins_a_new_file, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(failed_reopening_keeps_the_old_file, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(replaced_file_is_whole_and_readable, make_dir, drop_dir),
+        cmocka_unit_test(device_is_not_replaced),
+        cmocka_unit_test(errors_name_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
