@@ -146,6 +146,9 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     if (result == 0) {
         result = modes[opts->mode](&run, err);
         sampler_close(run.sampler);
+    } else {
+        /* Not for the caller to judge by its errno: a missing /dev/kvm is no misuse. */
+        result = STATUS_FAILED;
     }
     demo_stop(demo);
     rootfs_close(&root);

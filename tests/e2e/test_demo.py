@@ -32,6 +32,8 @@ class Demo(kvmtest.TestCase):
         self.assertEqual(sorted(vms), NAMES)
         idle, busy = vms["demo-idle"], vms["demo-busy"]
         self.assertEqual((idle["vcpus_total"], busy["vcpus_total"]), (1, 2))
+        for vm in vms.values():
+            self.assertIn("exits", vm["rates"], vm["missing"])
         self.assertEqual(idle["rates"]["exits"], 0)
         self.assertGreater(busy["rates"]["exits"], 100)
         if kvmtest.have_binary_stats():
@@ -63,14 +65,18 @@ class Demo(kvmtest.TestCase):
 
     def test_without_a_usable_kvm_one_error_says_cause_and_fix(self):
         need_root()
-        cases = {"/dev/null": "kvm", "/dev/zero": "kvm"}
-        for device, word in cases.items():
-            result = kvmlens("--demo", "-1", prefix=kvmtest.in_mounts(
-                f"mount --bind {device} /dev/kvm"))
-            self.assert_status(result, 1)
-            self.assertIn(word, result.err)
-            self.assertEqual(len(result.err.splitlines()), 1, result.err)
-            self.assertEqual(result.out, "")
+        devices = "for d in null zero full; do touch /mnt/$d; mount --bind /dev/$d /mnt/$d; done"
+        setups = {
+            "a device that is not KVM": "mount --bind /dev/null /dev/kvm",
+            "no device": f"mount -t tmpfs none /mnt\n{devices}\nmount --rbind /mnt /dev",
+        }
+        for what, setup in setups.items():
+            with self.subTest(what):
+                result = kvmlens("--demo", "-1", prefix=kvmtest.in_mounts(setup))
+                self.assert_status(result, 1)
+                self.assertIn("/dev/kvm", result.err)
+                self.assertEqual(len(result.err.splitlines()), 1, result.err)
+                self.assertEqual(result.out, "")
 
     def test_user_without_permission_is_told_so(self):
         need_root()
