@@ -158,7 +158,7 @@ class Output(kvmtest.TestCase):
 
     def test_bad_usage_is_status_2_and_shows_no_vm(self):
         for args in (["--no-such"], ["-s", "0"], ["-s", "abc"], ["-n", "-1"], ["-1", "-l"],
-                     ["--format", "xml"], ["-f", "("], ["--source", "none,such"], ["-p", "x"]):
+                     ["--format", "xml"], ["-1", "-f", "("], ["--source", "none,such"], ["-p", "x"]):
             result = self.assert_status(kvmlens(*args), 2)
             self.assertEqual(result.out, "", str(result))
             self.assertTrue(result.err, str(result))
