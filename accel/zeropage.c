@@ -15,22 +15,23 @@
  * page.
  *
  * avx512 needs 64-byte loads at the rate of 32-byte ones to be worth anything. Zen 4 has them at
- * half the rate, so there it wins nowhere and is not chosen. Elsewhere it keeps its place at the
- * end: on a Xeon with full-width ports, 64-byte loops gave 300 GB/s from L1 where the 128-byte AVX2
- * loop gave 111, and 15 to 16 against 14 from memory (an earlier kernel; this one has not been
- * there).
+ * half the rate: bare loads bring 229 GB/s from L1 with 32 bytes each and 219 with 64. There it
+ * loses in L1 and in memory (all it wins is 0.1 ns on pages in L1 whose first byte is set), so it
+ * is not chosen. Elsewhere it keeps its place at the end: on a Xeon with full-width ports, 64-byte
+ * loops gave 300 GB/s from L1 where the 128-byte AVX2 loop gave 111, and 15 to 16 against 14 from
+ * memory (an earlier kernel; this one has not been there).
  */
 const struct zeropage_impl zeropage_impls[] = {
-    {"c", 0, zeropage_c, true, 0, "146 / 155 / 38.7 ns: the portable reference"},
+    {"c", 0, zeropage_c, true, 0, "146 / 153 / 43.7 ns: the portable reference"},
 #if defined(__x86_64__)
     {"sse2", CPU_SSE2, zeropage_sse2, true, 0,
-     "36.5 / 129 / 30.4 ns: a quarter of c from cache, and every x86-64 has it"},
+     "36.5 / 128 / 35.9 ns: a quarter of c from cache, and every x86-64 has it"},
     {"sse41", CPU_SSE41, zeropage_sse41, false, 0,
-     "36.5 / 125 / 30.3 ns: the medians are sse2's; PTEST is no gain once in 512 bytes"},
+     "36.5 / 129 / 36.9 ns: no better than sse2; PTEST is no gain once in 512 bytes"},
     {"avx2", CPU_AVX2, zeropage_avx2, true, 0,
-     "18.4 / 127 / 26.1 ns: half of sse2 from cache, at the speed of plain reads from memory"},
+     "18.3 / 126 / 34.3 ns: half of sse2 from cache, at the speed of plain reads from memory"},
     {"avx512", CPU_AVX512, zeropage_avx512, true, CPU_AVX512_HALVES,
-     "19.0 / 139 / 27.5 ns where 64 bytes are loaded in halves: loses to avx2, so not there"},
+     "18.9 / 132 / 37.6 ns where 64 bytes are loaded in halves: loses to avx2, so not there"},
 #elif defined(__aarch64__)
     {"neon", CPU_NEON, zeropage_neon, true, 0,
      "not measured on hardware, tested under emulation; four times the bytes of c per load"},
