@@ -146,9 +146,6 @@ static void *run_thread(void *arg)
     struct scan_thread *thread = arg;
     struct scan_job *job = thread->job;
     struct scan_lane lane;
-    struct timespec begin;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
     int n = scan_lane_open(&lane, job);
     if (n == 0)
         n = scan_lane_run(&lane);
@@ -159,17 +156,18 @@ static void *run_thread(void *arg)
         pthread_mutex_unlock(&job->mutex);
         atomic_store(&job->stop, true);
     }
-    thread->cpu_s = lane.cpu_s - ((double)begin.tv_sec + (double)begin.tv_nsec / 1e9);
+    thread->cpu_s = lane.cpu_s;
     thread->stuck_pages = lane.stuck_pages;
     scan_lane_close(&lane);
     return NULL;
 }
 
-/* Run all lanes over all chunks. */
+/* Run all lanes over all chunks. Threads of their own, for a lower priority cannot be taken
+ * back. */
 static int run_pass(struct scan_job *job)
 {
     struct scan_thread threads[SCAN_THREADS_MAX];
-    unsigned count = job->report->cost.threads, made = 1;
+    unsigned count = job->report->cost.threads, made = 0;
     uint64_t stuck = 0;
 
     atomic_store(&job->next_chunk, 0);
@@ -179,10 +177,10 @@ static int run_pass(struct scan_job *job)
         if (pthread_create(&threads[made].thread, NULL, run_thread, &threads[made]) != 0)
             break; /* with those that there are */
     }
-    run_thread(&threads[0]);
+    if (made == 0)
+        return -EAGAIN;
     for (unsigned i = 0; i < made; i++) {
-        if (i > 0)
-            pthread_join(threads[i].thread, NULL);
+        pthread_join(threads[i].thread, NULL);
         job->report->cost.cpu_s += threads[i].cpu_s;
         stuck += threads[i].stuck_pages;
     }
@@ -459,6 +457,7 @@ static const struct failure failures[] = {
              "kernel.yama.ptrace_scope below 3"},
     {-EACCES, "the memory of this process may not be read: needs CAP_SYS_PTRACE"},
     {-ENOMEM, "out of memory"},
+    {-EAGAIN, "no thread could be started"},
 };
 
 static void explain(struct scan_job *job, int code)

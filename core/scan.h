@@ -78,7 +78,8 @@ struct scan_request {
     uint64_t max_rate_bytes;      /* per second, all threads together; 0 = no limit */
     unsigned threads;             /* 0 = 1 */
     bool force;                   /* read userfaultfd ranges too */
-    bool idle_priority;           /* SCHED_IDLE and idle I/O class for the scanning threads */
+    /* after its first 50 ms a scan makes way for others: see scan_lane.c */
+    bool idle_priority;
     const struct zeropage_impl *accel; /* NULL = the automatic choice */
     uint64_t seed;                /* of the sample; 0 = taken from the kernel */
     struct ram_range ram[RAM_RANGES_MAX];

@@ -81,8 +81,8 @@ struct scan_lane {
     uint64_t sampled, sampled_zero;
     uint64_t bytes_read;
     uint64_t stuck_pages;         /* given up on under --force */
-    uint64_t on_disk_pages;
     uint64_t last_merge_ns;
+    bool polite;
     double cpu_s;
 };
 

@@ -3,17 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define STOP_WAIT_MS 500
-#define IOPRIO_IDLE (3 << 13) /* IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0): glibc has no header for it */
-#define IOPRIO_WHO_PROCESS 1
 
 enum worker_state { WORKER_IDLE, WORKER_QUEUED, WORKER_RUNNING, WORKER_DONE };
 
@@ -51,23 +47,12 @@ static void on_publish(void *arg, struct scan_report *report)
     wake(worker);
 }
 
-/* Only this thread, and those it starts: a scan must not slow the VMs that it looks at. */
-static void be_idle(void)
-{
-    struct sched_param param = {0};
-
-    sched_setscheduler(0, SCHED_IDLE, &param);
-    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
-}
-
 static void run_one(struct worker *worker, const struct scan_request *request)
 {
     struct scan_env env = {.root = worker->root, .progress = &worker->progress,
                            .publish = on_publish, .publish_arg = worker};
     struct scan_report *report = NULL;
 
-    if (request->idle_priority)
-        be_idle();
     scan_execute(&env, request, &report);
     pthread_mutex_lock(&worker->mutex);
     worker->done = report;
