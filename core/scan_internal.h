@@ -77,6 +77,7 @@ struct scan_lane {
     size_t slice_low, slice_high;
     uint64_t present;             /* pages of the chunk that a reading pass reads */
     uint64_t sample_at;           /* next of job->sample */
+    uint64_t sample_end;          /* of the chunk's ordinals */
     uint64_t ordinal;             /* of the next present page of the chunk, in a sample pass */
     uint64_t sampled, sampled_zero;
     uint64_t bytes_read;

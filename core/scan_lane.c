@@ -266,7 +266,7 @@ static int read_sample(struct scan_lane *lane, const struct residency_run *run, 
 
     for (; n == 0 && lane->sample_at < job->sample_count; lane->sample_at++) {
         uint64_t drawn = job->sample[lane->sample_at];
-        if (drawn >= end)
+        if (drawn >= end || drawn >= lane->sample_end)
             break;
         uint64_t start = run->start + (drawn - lane->ordinal) * SCAN_PAGE_BYTES;
         n = from_file ? read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
@@ -348,7 +348,8 @@ static bool seek_sample(struct scan_lane *lane, size_t index)
     }
     lane->sample_at = low;
     lane->ordinal = first;
-    return low < job->sample_count && job->sample[low] < first + job->chunk_present[index];
+    lane->sample_end = first + job->chunk_present[index]; /* pages that came since are not in it */
+    return low < job->sample_count && job->sample[low] < lane->sample_end;
 }
 
 static int walk_chunk(struct scan_lane *lane)
