@@ -227,6 +227,11 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     summarise(out->values, cur->field_count, fields, FIELD_VM, &out->vm_source, &out->vm_cause);
     summarise(out->values, cur->field_count, fields, FIELD_VCPU, &out->vcpu_source,
               &out->vcpu_cause);
+    /* Where no VM has given a schema there is no field that could say why it is missing. */
+    if (out->vm_source == SOURCE_NONE && out->vm_cause == CAUSE_NONE)
+        out->vm_cause = now->entity.cause;
+    if (out->vcpu_source == SOURCE_NONE && out->vcpu_cause == CAUSE_NONE && now->vcpu_count > 0)
+        out->vcpu_cause = now->vcpus[0].entity.cause;
 }
 
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,

@@ -406,6 +406,7 @@ static void explain(const struct source *s, struct sample *sample, struct sample
 {
     bool refused = cause == CAUSE_NO_PTRACE || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
 
+    to->cause = (uint8_t)cause;
     for (size_t f = 0; f < sample->field_count; f++)
         if (s->env.fields->fields[f].scope == scope && to->readings[f].state != READING_OK)
             to->readings[f] = reading_missing(refused ? READING_DENIED : READING_ABSENT, cause);

@@ -28,6 +28,18 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     return partial->hidden_processes > 0 || partial->hidden_vms > 0;
 }
 
+/* A VM of which nothing is known, not even which counters it has. */
+static bool count_bare(const struct snapshot_vm *vm, struct partial *partial)
+{
+    uint8_t cause = vm->vcpu_cause != CAUSE_NONE ? vm->vcpu_cause : vm->vm_cause;
+
+    if (vm->vm_source != SOURCE_NONE || vm->vcpu_source != SOURCE_NONE || cause == CAUSE_NONE ||
+        harmless[cause])
+        return false;
+    partial->causes[cause].bare_vms++;
+    return true;
+}
+
 bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
                       const struct snapshot_vm *vm, struct partial *partial)
 {
@@ -42,7 +54,7 @@ bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
         partial->causes[reading->cause].vms += !seen[reading->cause];
         seen[reading->cause] = true;
     }
-    return any;
+    return any || count_bare(vm, partial);
 }
 
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
@@ -50,7 +62,8 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
     bool any = false;
 
     for (int cause = 0; cause < CAUSE_COUNT; cause++)
-        partial->causes[cause].fields = partial->causes[cause].vms = 0;
+        partial->causes[cause].fields = partial->causes[cause].vms =
+            partial->causes[cause].bare_vms = 0;
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(filter, &s->vms[i]))
             any |= partial_count_vm(filter, s, &s->vms[i], partial);
@@ -77,13 +90,19 @@ void partial_tell(struct partial *partial, FILE *out)
 {
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         size_t fields = partial->causes[cause].fields, vms = partial->causes[cause].vms;
+        size_t bare = partial->causes[cause].bare_vms;
         const char *why = reading_cause_text((enum reading_cause)cause);
         const char *fix = reading_cause_fix((enum reading_cause)cause);
-        if (fields == 0 || partial->causes[cause].told)
+        if (fields + bare == 0 || partial->causes[cause].told)
             continue;
         partial->causes[cause].told = true;
-        fprintf(out, "kvmlens: %zu counter%s of %zu VM%s could not be read: %s%s%s\n", fields,
-                fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s", why[0] != '\0' ? why : "cause not known",
+        if (fields > 0)
+            fprintf(out, "kvmlens: %zu counter%s of %zu VM%s could not be read", fields,
+                    fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s");
+        else
+            fprintf(out, "kvmlens: not one counter of %zu VM%s could be read", bare,
+                    bare == 1 ? "" : "s");
+        fprintf(out, ": %s%s%s\n", why[0] != '\0' ? why : "cause not known",
                 fix[0] != '\0' ? ". " : "", fix);
     }
     tell_hidden(partial, out);

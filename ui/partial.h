@@ -17,6 +17,7 @@
 struct partial {
     struct {
         size_t fields, vms;
+        size_t bare_vms; /* of which not even the names of the counters are known */
         bool told;
     } causes[CAUSE_COUNT];
     size_t hidden_processes, hidden_vms;
