@@ -4,6 +4,7 @@
  * decides the exit status.
  */
 #include <errno.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "ui/list.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
+#include "ui/scan_run.h"
 #include "ui/partial.h"
 #include "ui/stdio_guard.h"
 
@@ -88,6 +90,33 @@ static int run_fields(const struct run *run, struct error *err)
     return result;
 }
 
+/* The VM must be found before it is scanned; what is borrowed from the snapshot outlives the scan. */
+static int run_scan(const struct run *run, struct error *err)
+{
+    struct scan_options options = run->opts->scan;
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    if (result < 0)
+        return result;
+    result = filter_check(run->filter, s, err);
+    const struct snapshot_vm *vm = result == 0 ? filter_find(run->filter, s) : NULL;
+    if (vm != NULL) {
+        struct scan_subject subject = {.id = vm->id, .vmm = vm->vmm, .name = vm->name,
+                                       .name_raw = vm->name_raw};
+        for (size_t i = 0; i < s->vm_count; i++)
+            subject.process_vms += s->vms[i].id.pid == vm->id.pid;
+        options.json = is_json(run->opts);
+        options.unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+        options.progress = isatty(STDERR_FILENO) != 0;
+        result = scan_run(run->root, &subject, &options, stdout, err);
+    } else if (result == 0) {
+        result = error_set(err, -ESRCH, "no such VM");
+    }
+    snapshot_free(s);
+    return result;
+}
+
 static int run_doctor(const struct run *run, struct error *err)
 {
     int result = doctor_run(run->root, sampler_host(run->sampler), is_json(run->opts), stdout);
@@ -99,6 +128,7 @@ static int run_doctor(const struct run *run, struct error *err)
 static int (*const modes[MODE_COUNT])(const struct run *run, struct error *err) = {
     [MODE_MONITOR] = run_monitor, [MODE_ONCE] = run_batch,   [MODE_LOG] = run_batch,
     [MODE_LIST] = run_list,       [MODE_FIELDS] = run_fields, [MODE_DOCTOR] = run_doctor,
+    [MODE_SCAN] = run_scan,
 };
 
 /* Errors quote what the user typed or what a VMM is called: nothing of it may steer the terminal. */

@@ -10,6 +10,7 @@
 
 #include "core/sampler.h"
 #include "core/text.h"
+#include "ui/options_scan.h"
 #include "ui/report.h"
 
 #define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
@@ -33,7 +34,7 @@ static int set_mode(struct options *opts, enum options_mode mode, struct error *
 {
     static const char *const names[MODE_COUNT] = {
         [MODE_ONCE] = "--once",     [MODE_LOG] = "--log",           [MODE_LIST] = "--list",
-        [MODE_DOCTOR] = "--doctor", [MODE_FIELDS] = "--fields help",
+        [MODE_DOCTOR] = "--doctor", [MODE_FIELDS] = "--fields help", [MODE_SCAN] = "--scan",
     };
 
     if (opts->mode != MODE_MONITOR && opts->mode != mode)
@@ -102,6 +103,14 @@ static int apply_list(struct options *opts, const char *arg, struct error *err)
 {
     (void)arg;
     return set_mode(opts, MODE_LIST, err);
+}
+
+static int apply_scan(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--scan: the VM is empty");
+    opts->vm = arg;
+    return set_mode(opts, MODE_SCAN, err);
 }
 
 static int apply_doctor(struct options *opts, const char *arg, struct error *err)
@@ -311,6 +320,7 @@ static int apply_no_mouse(struct options *opts, const char *arg, struct error *e
 
 #define ONCE_LOG (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG))
 #define MONITOR MODE_BIT(MODE_MONITOR)
+#define SCAN MODE_BIT(MODE_SCAN)
 #define SAMPLED (ONCE_LOG | MONITOR)
 
 const struct option_row option_table[] = {
@@ -320,6 +330,8 @@ const struct option_row option_table[] = {
      "print one record per interval until interrupted", apply_log},
     {0, "list", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
      "list the VMs, and for each source: usable, or why not", apply_list},
+    {0, "scan", NULL, "VM", NULL, GROUP_MODE, MODES_ANY,
+     "count the zero pages of a VM's RAM, without changing it", apply_scan},
     {0, "doctor", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
      "check the host: each problem with its cause and its fix", apply_doctor},
     {0, "demo", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
@@ -346,8 +358,22 @@ const struct option_row option_table[] = {
     {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
      "use only these sources: statsfd,debugfs,proc", apply_source},
 
+    {0, "sample", NULL, "N", NULL, GROUP_SAMPLE, SCAN,
+     "read N random pages only, and estimate", options_scan_sample},
+    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SAMPLE, SCAN,
+     "read at most so many million bytes per second", options_scan_max_rate},
+    {0, "threads", NULL, "N", NULL, GROUP_SAMPLE, SCAN, "read with N threads (default 1)",
+     options_scan_threads},
+    {0, "ram", NULL, "START-END", NULL, GROUP_SAMPLE, SCAN,
+     "these addresses of the VMM are the RAM; may be repeated", options_scan_ram},
+    {0, "force", NULL, NULL, NULL, GROUP_SAMPLE, SCAN,
+     "also read memory under userfaultfd and of confidential guests", options_scan_force},
+    {0, "accel", NULL, "NAME", NULL, GROUP_SAMPLE, SCAN, "compare with this instruction set",
+     options_scan_accel},
+
     {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
-     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR), "format of the output", apply_format},
+     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN, "format of the output",
+     apply_format},
     {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv", apply_csv},
     {0, "wide", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "CSV of one VM: one row per record, one column per number", apply_wide},
@@ -363,8 +389,8 @@ const struct option_row option_table[] = {
      "leave out counters (--once) and VMs (--log) that are all zero", apply_skip_zero},
     {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "no colours; so does NO_COLOR=1",
      apply_no_color},
-    {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "draw with ASCII characters only",
-     apply_no_unicode},
+    {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR | SCAN,
+     "draw with ASCII characters only", apply_no_unicode},
     {0, "no-mouse", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "leave the mouse to the terminal",
      apply_no_mouse},
 
@@ -437,6 +463,7 @@ static const char *mode_words(enum options_mode mode)
         [MODE_MONITOR] = "the interactive monitor", [MODE_ONCE] = "--once",
         [MODE_LOG] = "--log",                       [MODE_LIST] = "--list",
         [MODE_DOCTOR] = "--doctor",                 [MODE_FIELDS] = "--fields help",
+        [MODE_SCAN] = "--scan",
     };
     return words[mode];
 }
@@ -447,8 +474,8 @@ static int check_formats(const struct options *opts, struct error *err)
     const struct report_format *format = report_format_find(opts->format);
     bool csv = strcmp(opts->format, "csv") == 0;
 
-    if ((opts->mode == MODE_LIST || opts->mode == MODE_DOCTOR) && format != &report_text &&
-        format != &report_json)
+    if ((MODE_BIT(opts->mode) & (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN)) &&
+        format != &report_text && format != &report_json)
         return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
                          opts->format);
     if (format->document && opts->mode == MODE_LOG && opts->output == NULL)
@@ -486,7 +513,7 @@ static int check_modes(const struct options *opts, struct error *err)
     }
     if ((opts->vm != NULL) + (opts->guest != NULL) + (opts->pid != 0) > 1)
         return error_set(err, -EINVAL, "VM, --guest and --pid exclude each other: give one of them");
-    if (opts->vm != NULL && !(MODES_VMS & MODE_BIT(opts->mode)))
+    if (opts->vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
         return error_set(err, -EINVAL, "%s takes no VM: leave '%s' away", mode_words(opts->mode),
                          show(opts->vm).text);
     if (opts->demo && opts->sysroot != NULL)
@@ -522,6 +549,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
     if (optind < argc) {
         if (argv[optind][0] == '\0')
             return error_set(err, -EINVAL, "the VM is empty: give a pid, pid:fd or a name");
+        if (ret->mode == MODE_SCAN)
+            return error_set(err, -EINVAL, "'%s' is one VM too many: --scan has named one",
+                             show(argv[optind]).text);
         ret->vm = argv[optind];
     }
     return check_modes(ret, err);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "core/error.h"
+#include "ui/scan_run.h"
 
 enum options_mode {
     MODE_MONITOR, /* no mode option given */
@@ -23,6 +24,7 @@ enum options_mode {
     MODE_LIST,
     MODE_DOCTOR,
     MODE_FIELDS, /* --fields help */
+    MODE_SCAN,   /* --scan VM; the VM is in options.vm */
     MODE_HELP,
     MODE_VERSION,
     MODE_COUNT
@@ -56,6 +58,7 @@ struct options {
     const char *sysroot;
     bool demo;
     bool no_color, no_unicode, no_mouse;
+    struct scan_options scan; /* options of --scan; accel is for the monitor too */
     uint64_t given;      /* which rows of the table were used; private to options.c */
 };
 

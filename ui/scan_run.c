@@ -135,7 +135,7 @@ static int finish(const struct scan_report *report, const struct scan_subject *s
                 ? report_scan_json(report, subject->name_raw, out)
                 : report_scan_text(report, subject->name, subject->vmm, options->unicode, out);
     if (n < 0)
-        return error_set(err, n, "cannot write the report: %s", strerror(-n));
+        return n == -ENOMEM ? error_set(err, n, "out of memory") : n; /* @out has the error */
     if (report->state == SCAN_REFUSED || report->state == SCAN_FAILED) {
         if (err != NULL)
             *err = report->error;

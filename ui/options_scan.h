@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options of --scan; rows of the table in ui/options.c.
+ */
+#ifndef KVMLENS_UI_OPTIONS_SCAN_H
+#define KVMLENS_UI_OPTIONS_SCAN_H
+
+#include "core/error.h"
+#include "ui/options.h"
+
+/* Each takes its argument into opts->scan: 0, or -EINVAL with a sentence. */
+int options_scan_sample(struct options *opts, const char *arg, struct error *err);
+int options_scan_max_rate(struct options *opts, const char *arg, struct error *err);
+int options_scan_threads(struct options *opts, const char *arg, struct error *err);
+int options_scan_force(struct options *opts, const char *arg, struct error *err);
+int options_scan_ram(struct options *opts, const char *arg, struct error *err);
+int options_scan_accel(struct options *opts, const char *arg, struct error *err);
+
+#endif
