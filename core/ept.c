@@ -31,7 +31,7 @@ struct reading ept_mapped_bytes(struct reading pages_4k, struct reading pages_2m
         source = pages->source;
     }
     if (bytes == 0 && ran)
-        return reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+        return reading_missing(READING_ABSENT, CAUSE_NOT_COUNTED);
     return reading_ok(bytes, (enum reading_source)source);
 }
 

@@ -21,7 +21,7 @@
  *
  * @ran: the guest has run (any of its counters of exits is above 0). Then all gauges 0 means
  * that this host does not count (shadow paging, or an outer hypervisor that hides it): ABSENT,
- * CAUSE_NOT_IN_KERNEL, never "0 bytes". A gauge that is missing makes the result missing with
+ * CAUSE_NOT_COUNTED, never "0 bytes". A gauge that is missing makes the result missing with
  * its state and cause; pages_1g may be missing (older kernels).
  */
 struct reading ept_mapped_bytes(struct reading pages_4k, struct reading pages_2m,

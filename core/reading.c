@@ -50,6 +50,7 @@ static const struct {
     [CAUSE_BAD_STATS] = {"invalid binary stats", "The VMM's stats fd does not hold what the kernel "
                                                  "documents; nothing of it was used."},
     [CAUSE_NOT_IN_KERNEL] = {"not in this kernel", ""},
+    [CAUSE_NOT_COUNTED] = {"not counted on this host", "A host that is itself a guest may not see it."},
     [CAUSE_SOURCE_OFF] = {"excluded by --source", "Leave --source away to use all sources."},
     [CAUSE_NO_THREAD_ID] = {"vCPU thread not known",
                             "It is known from debugfs, or where the VMM names its vCPU threads "

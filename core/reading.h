@@ -38,6 +38,7 @@ enum reading_cause {
     CAUSE_FD_LIMIT,          /* our own table of open files is full */
     CAUSE_BAD_STATS,         /* the stats fd holds no valid binary stats */
     CAUSE_NOT_IN_KERNEL,     /* this kernel does not have the counter */
+    CAUSE_NOT_COUNTED,       /* the kernel has the number, but on this host it stays 0 whatever happens */
     CAUSE_SOURCE_OFF,        /* the source that has it was excluded with --source */
     CAUSE_NO_THREAD_ID,      /* the vCPU's thread is not known */
     CAUSE_AMBIGUOUS,         /* several VMs in one process: not known which vCPU belongs to which */

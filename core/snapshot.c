@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ept.h"
+
 /* --- memory: one block, cut into the arrays in order of alignment -------------------------------- */
 
 struct sizes {
@@ -182,6 +184,31 @@ static void summarise(const struct snapshot_value *values, size_t count,
     *ret_cause = cause;
 }
 
+static struct reading reading_of(const struct snapshot_value *values, size_t count,
+                                 const struct field_table *fields, const char *name)
+{
+    struct reading best = reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+
+    for (size_t f = 0; f < count && best.state != READING_OK; f++)
+        if (strcmp(fields->fields[f].name, name) == 0)
+            best = values[f].reading;
+    return best;
+}
+
+/* A guest that has used CPU time has run, whether or not its counters can be read. */
+static struct reading mapped_bytes(const struct snapshot_vm *vm, size_t count,
+                                   const struct field_table *fields)
+{
+    bool ran = reading_of(vm->values, count, fields, "exits").raw > 0;
+
+    for (size_t k = 0; k < vm->vcpu_count && !ran; k++)
+        ran = vm->vcpus[k].gauges[VCPU_CPU_NS].state == READING_OK &&
+              vm->vcpus[k].gauges[VCPU_CPU_NS].raw > 10000000;
+    return ept_mapped_bytes(reading_of(vm->values, count, fields, "pages_4k"),
+                            reading_of(vm->values, count, fields, "pages_2m"),
+                            reading_of(vm->values, count, fields, "pages_1g"), ran);
+}
+
 static void derive_vm(const struct sample *prev, const struct sample_vm *before,
                       const struct sample *cur, const struct sample_vm *now,
                       const struct field_table *fields, struct cursor *at, struct snapshot_vm *out)
@@ -224,6 +251,7 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
         derive_vcpu(prev, old, cur, &now->vcpus[i], fields, &out->vcpus[i]);
     }
     out->wait_ratio = sum_of_waits(out);
+    out->mapped_bytes = mapped_bytes(out, cur->field_count, fields);
     summarise(out->values, cur->field_count, fields, FIELD_VM, &out->vm_source, &out->vm_cause);
     summarise(out->values, cur->field_count, fields, FIELD_VCPU, &out->vcpu_source,
               &out->vcpu_cause);

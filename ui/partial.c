@@ -4,6 +4,7 @@
 /* Causes that are a fact about the host or the user's own choice, not a failure to read. */
 static const bool harmless[CAUSE_COUNT] = {
     [CAUSE_NOT_IN_KERNEL] = true,
+    [CAUSE_NOT_COUNTED] = true,
     [CAUSE_SOURCE_OFF] = true,
     [CAUSE_HIST_ONLY_STATSFD] = true,
     [CAUSE_GONE] = true,

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #define OK(n) reading_ok(n, SOURCE_DEBUGFS)
-#define ABSENT reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL)
+#define ABSENT reading_missing(READING_ABSENT, CAUSE_NOT_COUNTED)
 #define DENIED reading_missing(READING_DENIED, CAUSE_LOCKDOWN)
 
 static void pages_of_all_sizes_are_summed(void **state)
@@ -27,7 +27,7 @@ static void nothing_mapped_of_a_guest_that_ran_is_not_counted(void **state)
 
     (void)state;
     assert_int_equal(r.state, READING_ABSENT);
-    assert_int_equal(r.cause, CAUSE_NOT_IN_KERNEL);
+    assert_int_equal(r.cause, CAUSE_NOT_COUNTED);
 }
 
 static void nothing_mapped_of_a_guest_that_never_ran_is_0(void **state)

@@ -245,6 +245,28 @@ static void a_field_that_came_later_has_no_rate_yet(void **state)
     sample_free(b);
 }
 
+/* The table has pages_4k only; the others are added. */
+static void mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted(void **state)
+{
+    struct world *w = *state;
+    struct field big = {"pages_2m", FIELD_VM, FIELD_INSTANT, FIELD_NONE, 10, 0, 1, 0, 0};
+    int pages_2m = field_table_add(&w->fields, &big);
+    struct sample *s = sample_at(w, 0);
+    s->vms[0].entity.readings[PAGES] = reading_ok(3, SOURCE_DEBUGFS);
+    s->vms[0].entity.readings[pages_2m] = reading_ok(2, SOURCE_DEBUGFS);
+    s->vms[1].entity.readings[PAGES] = reading_ok(0, SOURCE_DEBUGFS);
+    s->vms[1].entity.readings[pages_2m] = reading_ok(0, SOURCE_DEBUGFS);
+    s->vms[1].entity.readings[EXITS] = reading_ok(5, SOURCE_DEBUGFS);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+
+    assert_int_equal(n->vms[0].mapped_bytes.state, READING_OK);
+    assert_int_equal(n->vms[0].mapped_bytes.raw, 3 * 4096 + 2 * 2097152);
+    assert_int_equal(n->vms[1].mapped_bytes.state, READING_ABSENT);
+    assert_int_equal(n->vms[1].mapped_bytes.cause, CAUSE_NOT_COUNTED);
+    snapshot_free(n);
+    sample_free(s);
+}
+
 static void totals_count_from_the_base(void **state)
 {
     struct world *w = *state;
@@ -283,6 +305,7 @@ int main(void)
         TEST(a_sum_needs_every_vcpu),
         TEST(a_vm_that_died_in_the_tick_is_left_out),
         TEST(a_field_that_came_later_has_no_rate_yet),
+        TEST(mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted),
         TEST(totals_count_from_the_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
