@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #define OK(n) reading_ok(n, SOURCE_DEBUGFS)
-#define ABSENT reading_missing(READING_ABSENT, CAUSE_NOT_COUNTED)
+#define ABSENT reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL)
 #define DENIED reading_missing(READING_DENIED, CAUSE_LOCKDOWN)
 
 static void pages_of_all_sizes_are_summed(void **state)
