@@ -36,10 +36,15 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
         -Wvla -Wpointer-arith -Wformat=2 -Wimplicit-fallthrough $(if $(DEVELOPER),-Werror)
 SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# Compilers differ in what they know, so each hardening flag is tried.
+probe = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror -O2 $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)')
+HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,$(or $(call probe,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),\
+          -D_FORTIFY_SOURCE=2)) $(call probe,-fstack-clash-protection) $(call probe,-fcf-protection=full) \
+          $(call probe,-fstrict-flex-arrays=3) $(call probe,-fno-delete-null-pointer-checks) \
+          $(call probe,-ffile-prefix-map=$(CURDIR)=.)
 ALL_CPPFLAGS := -D_GNU_SOURCE -DKVMLENS_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
 ALL_CFLAGS := -std=c11 $(WARN) $(HARDEN) $(SAN) $(CFLAGS)
-ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now $(SAN) $(LDFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now $(call probe,-Wl$(comma)-z$(comma)noexecstack) $(SAN) $(LDFLAGS)
 
 # Asked of pkg-config where it is installed; the fall-backs are Debian's own values.
 lib = $(or $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null),$(2))
@@ -231,6 +236,8 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)$(MAKE) --no-print-directory e2e
+
+include contrib/install.mk
 
 .PHONY: clean
 clean:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Bash completion of kvmlens. Words that an option may be followed by are those of the program.
+_kvmlens() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local options='--once --batch --log --list --doctor --demo --help --version
+        --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
+        --format --csv --wide --csv-safe --per-vcpu --log-to-file --output --skip-zero-records
+        --no-color --no-unicode --no-mouse --sysroot'
+    COMPREPLY=()
+    # --format=j arrives as three words.
+    if [ "$cur" = = ]; then
+        cur=
+    elif [ "$prev" = = ]; then
+        prev=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    case $prev in
+    --format)
+        mapfile -t COMPREPLY < <(compgen -W 'text json csv prometheus openmetrics' -- "$cur")
+        return ;;
+    --source)
+        local before=''
+        [[ $cur == *,* ]] && before=${cur%,*},
+        mapfile -t COMPREPLY < <(compgen -P "$before" -W 'statsfd debugfs proc' -- "${cur##*,}")
+        return ;;
+    -f | --fields)
+        mapfile -t COMPREPLY < <(compgen -W 'help' -- "$cur")
+        return ;;
+    -L | --log-to-file | -o | --output)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return ;;
+    --sysroot)
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return ;;
+    -p | --pid)
+        mapfile -t COMPREPLY < <(cd /proc && compgen -G "${cur}[0-9]*" 2>/dev/null)
+        return ;;
+    -g | --guest | -s | --set-delay | -n | --iterations)
+        return ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+}
+complete -F _kvmlens kvmlens
