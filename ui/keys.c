@@ -101,7 +101,7 @@ char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_M
     return out;
 }
 
-const char *screen_title(enum ui_screen screen)
+const char *keys_screen_title(enum ui_screen screen)
 {
     return titles[screen];
 }

@@ -93,8 +93,8 @@ char *keys_name(uint32_t key, char out[KEY_NAME_MAX]);
 #define KEY_NAMES_MAX (KEYS_PER_BINDING * KEY_NAME_MAX)
 char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_MAX]);
 
-/* screen_title - what help and man page call a screen: "VMs screen". */
-const char *screen_title(enum ui_screen screen);
+/* keys_screen_title - what help and man page call a screen: "VMs screen". */
+const char *keys_screen_title(enum ui_screen screen);
 
 /*
  * keys_dump - the table as text for documentation and its test: one line per binding,
