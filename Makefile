@@ -208,6 +208,11 @@ headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
 check-layers:
 	$(Q)tests/checks/layers
 
+# The screens in README.md are golden screens.
+.PHONY: check-readme
+check-readme:
+	$(Q)tests/checks/readme-screens
+
 # Each header brings all it needs.
 check-headers:
 	$(Q)for h in $(headers); do \
@@ -232,7 +237,7 @@ demo: deps-build
 	$(Q)if [ -t 0 ] && [ -t 1 ]; then ./kvmlens --demo; else ./kvmlens --demo -1; fi
 
 check: deps-check
-	$(Q)$(MAKE) --no-print-directory all check-layers check-headers check-symbols
+	$(Q)$(MAKE) --no-print-directory all check-layers check-headers check-symbols check-readme
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)$(MAKE) --no-print-directory e2e
