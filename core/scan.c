@@ -259,6 +259,8 @@ static int prepare_chunks(struct scan_job *job, struct error *err)
     job->region_first_page = calloc(count, sizeof(*job->region_first_page));
     job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
     job->file_fds = malloc(count * sizeof(*job->file_fds));
+    for (size_t i = 0; job->file_fds != NULL && i < count; i++)
+        job->file_fds[i] = -1;
     if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->file_fds == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     uint64_t page = 0, total_bytes = 0;
