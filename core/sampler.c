@@ -156,7 +156,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
     }
     if (result == 0 && (result = sample_new(vms, &s->fields, &sample)) < 0)
         error_set(err, result, "out of memory");
-    if (result < 0)
+    if (result != 0)
         return result;
 
     clock_gettime(CLOCK_REALTIME, &sample->wall);
