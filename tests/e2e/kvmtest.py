@@ -84,6 +84,14 @@ def lockdown():
         return None
 
 
+@functools.lru_cache(maxsize=None)
+def sanitized():
+    """Was the program under test built with a sanitizer that reserves terabytes of shadow memory?"""
+    with open(KVMLENS, "rb") as f:
+        data = f.read()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
 def have_binary_stats():
     """Does this kernel have KVM_GET_STATS_FD (5.14)?"""
     return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2]) >= (5, 14)
