@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "tests/lib/guest.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool guest_start(struct guest *guest, guest_fn *fn, const void *arg)
+{
+    int alive[2], ready[2];
+    char byte = 0;
+
+    guest->info = mmap(NULL, sizeof(*guest->info), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (guest->info == MAP_FAILED || pipe(alive) < 0 || pipe(ready) < 0)
+        return false;
+    *guest->info = (struct guest_info){.memfd = -1};
+    guest->pid = fork();
+    if (guest->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(alive[1]);
+        close(ready[0]);
+        fn(guest->info, arg);
+        if (write(ready[1], &byte, 1) != 1 || guest->info->error != 0)
+            _exit(1);
+        while (read(alive[0], &byte, 1) < 0 && errno == EINTR)
+            continue;
+        _exit(0);
+    }
+    close(alive[0]);
+    close(ready[1]);
+    guest->alive = alive[1];
+    bool ok = guest->pid > 0 && read(ready[0], &byte, 1) == 1 && guest->info->error == 0;
+    close(ready[0]);
+    if (!ok && guest->pid > 0)
+        guest_stop(guest);
+    return ok;
+}
+
+void guest_stop(struct guest *guest)
+{
+    if (guest->pid <= 0)
+        return;
+    kill(guest->pid, SIGKILL);
+    waitpid(guest->pid, NULL, 0);
+    close(guest->alive);
+    guest->pid = 0;
+}
+
+void guest_ram(struct guest_info *info, const void *arg)
+{
+    const struct guest_ram_config *config = arg;
+    struct minivm_ram ram;
+    int n = minivm_ram_map(config->bytes, config->backing, &ram, NULL);
+
+    if (n == 0)
+        n = minivm_ram_fill(&ram, config->ranges, config->range_count, config->seed, NULL);
+    info->error = -n;
+    if (n < 0)
+        return;
+    info->ram_start = (uintptr_t)ram.base;
+    info->ram_bytes = ram.bytes;
+    info->pages = ram.pages;
+    info->memfd = ram.fd;
+}
+
+long guest_status(pid_t pid, const char *key)
+{
+    char path[64], line[256];
+    long value = -1;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *in = fopen(path, "r");
+    while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0)
+            value = atol(line + strlen(key));
+    }
+    if (in != NULL)
+        fclose(in);
+    return value;
+}
+
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static long read_long(const char *path)
+{
+    long value = -1;
+    FILE *in = fopen(path, "r");
+
+    if (in == NULL)
+        return -1;
+    if (fscanf(in, "%ld", &value) != 1)
+        value = -1;
+    fclose(in);
+    return value;
+}
+
+static bool write_long(const char *path, long value)
+{
+    FILE *out = fopen(path, "w");
+
+    if (out == NULL)
+        return false;
+    fprintf(out, "%ld\n", value);
+    return fclose(out) == 0;
+}
+
+long guest_hugepages(long count)
+{
+    long before = read_long(POOL "nr_hugepages");
+
+    if (before < 0 || !write_long(POOL "nr_hugepages", count))
+        return -1;
+    if (read_long(POOL "nr_hugepages") >= count)
+        return before;
+    write_long(POOL "nr_hugepages", before);
+    return -1;
+}
+
+long guest_hugepages_free(void)
+{
+    return read_long(POOL "free_hugepages");
+}
