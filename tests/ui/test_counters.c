@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// Rows of the tables of counters: sums, shares, order, filters.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/snapshot_builder.h"
+#include "ui/counters.h"
+
+struct fixture {
+    struct snapshot_builder *b;
+    const struct snapshot *s;
+    struct counters c;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->b = snapshot_builder_new();
+    snapshot_builder_three_vms(f->b);
+    f->s = snapshot_builder_finish(f->b);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    counters_done(&f->c);
+    snapshot_builder_free(f->b);
+    free(f);
+    return 0;
+}
+
+static const struct counter_row *row(struct fixture *f, const char *name)
+{
+    for (size_t i = 0; i < f->c.count; i++)
+        if (strcmp(f->s->fields->fields[f->c.rows[i].index].name, name) == 0)
+            return &f->c.rows[i];
+    return NULL;
+}
+
+static void host_totals_are_sums_of_what_is_known(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s}, &f->c), 0);
+    const struct counter_row *exits = row(f, "exits");
+    assert_non_null(exits);
+    assert_int_equal(exits->total.state, READING_OK); /* the third VM is denied, two are known */
+    assert_true(fabs(exits->rate.value - (120 + 38100)) < 1e-6);
+    assert_true(exits->total.value == 60 * 3600 * 2 + 4762.5 * 3600 * 8);
+}
+
+static void gauges_and_histograms_have_no_host_total(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s}, &f->c), 0);
+    assert_null(row(f, "pages_4k"));
+    assert_null(row(f, "guest_mode"));
+    assert_null(row(f, "halt_wait_hist"));
+}
+
+static void shares_sum_to_one_and_times_have_none(void **state)
+{
+    struct fixture *f = *state;
+    double sum = 0;
+
+    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[1]}, &f->c), 0);
+    for (size_t i = 0; i < f->c.count; i++)
+        if (!isnan(f->c.rows[i].share))
+            sum += f->c.rows[i].share;
+    assert_true(fabs(sum - 1) < 1e-9);
+    assert_true(isnan(row(f, "halt_wait_ns")->share));
+    assert_true(isnan(row(f, "pages_4k")->share));
+}
+
+static void a_counter_that_is_denied_everywhere_says_so(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[2]}, &f->c), 0);
+    const struct counter_row *exits = row(f, "exits");
+    assert_int_equal(exits->total.state, READING_DENIED);
+    assert_int_equal(exits->total.cause, CAUSE_LOCKDOWN);
+    assert_int_equal(exits->rate.state, READING_DENIED);
+    assert_true(isnan(exits->share));
+}
+
+static void totals_count_from_the_base(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot_builder *later = snapshot_builder_new();
+
+    snapshot_builder_three_vms(later);
+    for (int vcpu = -1; vcpu < 2; vcpu++)
+        snapshot_builder_set(later, 0, vcpu, 0, 60 * 3600 * 2 + 77, 7, SOURCE_STATSFD);
+    const struct snapshot *now = snapshot_builder_finish(later);
+    assert_int_equal(counters_collect(&(struct counters_query){.s = now, .base = f->s, .hide_zero = true},
+                                      &f->c), 0);
+    assert_int_equal(f->c.count, 1);
+    assert_true(f->c.rows[0].total.value == 77);
+    assert_true(f->c.hidden_zero > 3);
+    snapshot_builder_free(later);
+}
+
+static void rows_are_ordered_as_asked(void **state)
+{
+    static const struct {
+        enum counters_order order;
+        bool inverted;
+        const char *first, *last;
+    } cases[] = {
+        {COUNTERS_BY_RATE, false, "exits", "pages_4k"},
+        {COUNTERS_BY_RATE, true, "halt_wait_ns", "guest_mode"}, /* what has no rate comes last */
+        {COUNTERS_BY_NAME, false, "exits", "pf_fixed"},
+        {COUNTERS_BY_NAME, true, "pf_fixed", "exits"},
+        {COUNTERS_BY_TOTAL, false, "exits", "guest_mode"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct counters_query q = {
+            .s = f->s, .vm = &f->s->vms[1], .order = cases[i].order, .inverted = cases[i].inverted};
+        assert_int_equal(counters_collect(&q, &f->c), 0);
+        const struct field *fields = f->s->fields->fields;
+        assert_string_equal(fields[f->c.rows[0].index].name, cases[i].first);
+        assert_string_equal(fields[f->c.rows[f->c.count - 1].index].name, cases[i].last);
+    }
+}
+
+static void guests_are_chosen_by_name_or_pid(void **state)
+{
+    static const struct {
+        const char *pattern;
+        size_t count;
+    } cases[] = {{"vm16", 1}, {"^6003$", 1}, {"-", 2}, {"no such", 0}, {"", 3}, {"VM16", 1}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pattern guests = {.set = false};
+        assert_int_equal(pattern_set(&guests, cases[i].pattern, NULL, 0), 0);
+        const struct counters_query q = {.s = f->s, .by_guest = true, .guests = &guests};
+        assert_int_equal(counters_collect(&q, &f->c), 0);
+        assert_int_equal(f->c.count, cases[i].count);
+        pattern_clear(&guests);
+    }
+}
+
+static void a_literal_pattern_matches_only_itself(void **unused)
+{
+    static const char *const texts[] = {"a.b", "x[1]", "(c)", "^$", "a+b*c?", "{2}", "a|b", "back\\slash"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct pattern p = {.set = false};
+        assert_int_equal(pattern_set_literal(&p, texts[i]), 0);
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
+            assert_int_equal(pattern_match(&p, texts[j]), i == j);
+        assert_false(pattern_match(&p, "aXb"));
+        pattern_clear(&p);
+    }
+}
+
+static void a_bad_pattern_leaves_the_old_one(void **unused)
+{
+    struct pattern p = {.set = false};
+    char why[100] = "";
+
+    (void)unused;
+    assert_int_equal(pattern_set(&p, "abc", why, sizeof(why)), 0);
+    assert_true(pattern_set(&p, "(", why, sizeof(why)) < 0);
+    assert_true(why[0] != '\0');
+    assert_true(pattern_match(&p, "xABCx"));
+    assert_false(pattern_match(&p, "("));
+    pattern_clear(&p);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(host_totals_are_sums_of_what_is_known),
+        TEST(gauges_and_histograms_have_no_host_total),
+        TEST(shares_sum_to_one_and_times_have_none),
+        TEST(a_counter_that_is_denied_everywhere_says_so),
+        TEST(totals_count_from_the_base),
+        TEST(rows_are_ordered_as_asked),
+        TEST(guests_are_chosen_by_name_or_pid),
+        cmocka_unit_test(a_literal_pattern_matches_only_itself),
+        cmocka_unit_test(a_bad_pattern_leaves_the_old_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#include "ui/counters.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/format.h"
+
+static int reserve(struct counters *c, size_t count)
+{
+    if (count <= c->cap)
+        return 0;
+    struct counter_row *rows = realloc(c->rows, count * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    c->rows = rows;
+    c->cap = count;
+    return 0;
+}
+
+void counters_done(struct counters *c)
+{
+    free(c->rows);
+    *c = (struct counters){0};
+}
+
+bool counters_guest_matches(const struct pattern *guests, const struct snapshot_vm *vm)
+{
+    char pid[16];
+
+    if (!guests || !guests->set)
+        return true;
+    snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
+    return pattern_match(guests, vm->name) || pattern_match(guests, pid);
+}
+
+/* Add what is known; what is not leaves its state where nothing is known at all. */
+static void add(struct rate *sum, double value, uint8_t state, uint8_t cause)
+{
+    if (state == READING_OK) {
+        sum->value = (sum->state == READING_OK ? sum->value : 0) + value;
+        sum->state = READING_OK;
+    } else if (sum->state == READING_ABSENT) {
+        sum->state = state;
+        sum->cause = cause;
+    }
+}
+
+static void add_field(struct counter_row *row, const struct counters_query *q,
+                      const struct snapshot_vm *then, const struct snapshot_vm *vm, size_t field)
+{
+    struct reading total = snapshot_total_since(q->base, then, q->s, vm, field);
+    const struct snapshot_value *v = &vm->values[field];
+
+    add(&row->total, (double)total.raw, total.state, total.cause);
+    if (total.state == READING_OK)
+        row->source = total.source;
+    if (q->s->fields->fields[field].kind != FIELD_CUMULATIVE)
+        return;
+    if (v->reading.state == READING_OK)
+        add(&row->rate, v->rate.value, v->rate.state, v->rate.cause);
+    else
+        add(&row->rate, 0, v->reading.state, v->reading.cause);
+}
+
+static bool has_share(const struct field *f)
+{
+    return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE;
+}
+
+static bool is_shown(const struct counters_query *q, const struct field *f)
+{
+    if (field_is_hist(f) || (!q->vm && f->kind != FIELD_CUMULATIVE))
+        return false;
+    return !q->pattern || pattern_match(q->pattern, f->name);
+}
+
+/* Which fields are asked for: matched once, not once per VM. */
+static size_t shown_fields(const struct counters_query *q, uint16_t fields[FIELD_MAX])
+{
+    size_t n = 0;
+
+    for (size_t f = 0; f < q->s->field_count && f < FIELD_MAX; f++)
+        if (is_shown(q, &q->s->fields->fields[f]))
+            fields[n++] = (uint16_t)f;
+    return n;
+}
+
+static int collect_fields(const struct counters_query *q, struct counters *c)
+{
+    uint16_t fields[FIELD_MAX];
+    size_t n = shown_fields(q, fields);
+
+    if (reserve(c, n) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        c->rows[i] = (struct counter_row){.index = fields[i], .id = fields[i], .share = NAN};
+    c->count = n;
+    for (size_t v = 0; v < q->s->vm_count; v++) {
+        const struct snapshot_vm *vm = &q->s->vms[v];
+        if (q->vm ? vm != q->vm : !counters_guest_matches(q->guests, vm))
+            continue;
+        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        for (size_t i = 0; i < n; i++)
+            add_field(&c->rows[i], q, then, vm, fields[i]);
+    }
+    return 0;
+}
+
+static int collect_guests(const struct counters_query *q, struct counters *c)
+{
+    uint16_t fields[FIELD_MAX];
+    size_t n = shown_fields(q, fields);
+
+    if (reserve(c, q->s->vm_count) < 0)
+        return -ENOMEM;
+    for (size_t v = 0; v < q->s->vm_count; v++) {
+        const struct snapshot_vm *vm = &q->s->vms[v];
+        if (!counters_guest_matches(q->guests, vm))
+            continue;
+        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        struct counter_row *row = &c->rows[c->count++];
+        *row = (struct counter_row){
+            .index = (uint32_t)v, .id = vm->id.pid, .share = NAN};
+        for (size_t i = 0; i < n; i++)
+            if (has_share(&q->s->fields->fields[fields[i]]))
+                add_field(row, q, then, vm, fields[i]);
+    }
+    return 0;
+}
+
+static void drop_zeros(struct counters *c)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const struct counter_row *r = &c->rows[i];
+        if (r->total.state == READING_OK && r->total.value == 0)
+            c->hidden_zero++;
+        else
+            c->rows[kept++] = *r;
+    }
+    c->count = kept;
+}
+
+static void set_shares(const struct counters_query *q, struct counters *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct counter_row *r = &c->rows[i];
+        if (r->total.state != READING_OK ||
+            (!q->by_guest && !has_share(&q->s->fields->fields[r->index])))
+            continue;
+        r->share = r->total.value;
+        c->total_sum += r->total.value;
+        if (r->rate.state == READING_OK)
+            c->rate_sum += r->rate.value;
+    }
+    for (size_t i = 0; i < c->count; i++)
+        c->rows[i].share = c->total_sum > 0 ? c->rows[i].share / c->total_sum : NAN;
+}
+
+static const char *row_name(const struct counters_query *q, const struct counter_row *r)
+{
+    return q->by_guest ? q->s->vms[r->index].name : q->s->fields->fields[r->index].name;
+}
+
+/* In seconds for times, so that they can be compared with each other. */
+static double comparable(const struct counters_query *q, const struct counter_row *r, double value)
+{
+    const struct field *f = q->by_guest ? NULL : &q->s->fields->fields[r->index];
+
+    return f ? value * pow(f->base, f->exponent) : value;
+}
+
+static int compare(const void *pa, const void *pb, void *arg)
+{
+    const struct counters_query *q = arg;
+    const struct counter_row *a = pa, *b = pb;
+    const struct rate *x = q->order == COUNTERS_BY_RATE ? &a->rate : &a->total;
+    const struct rate *y = q->order == COUNTERS_BY_RATE ? &b->rate : &b->total;
+    int r = 0;
+
+    if (q->order != COUNTERS_BY_NAME) {
+        bool xok = x->state == READING_OK, yok = y->state == READING_OK;
+        if (xok != yok)
+            return xok ? -1 : 1;
+        double p = xok ? comparable(q, a, x->value) : 0, s = yok ? comparable(q, b, y->value) : 0;
+        r = (p < s) - (p > s);
+    }
+    if (r == 0)
+        r = strcmp(row_name(q, a), row_name(q, b));
+    return q->inverted ? -r : r;
+}
+
+int counters_collect(const struct counters_query *q, struct counters *c)
+{
+    c->count = c->hidden_zero = 0;
+    c->rate_sum = c->total_sum = 0;
+    int r = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
+    if (r < 0)
+        return r;
+    if (q->hide_zero)
+        drop_zeros(c);
+    set_shares(q, c);
+    if (c->count > 0)
+        qsort_r(c->rows, c->count, sizeof(c->rows[0]), compare, (void *)q);
+    return 0;
+}
+
+char *counters_value_text(const struct field *f, double raw, char out[FORMAT_MAX])
+{
+    double value = raw * pow(f->base, f->exponent);
+
+    if (f->unit == FIELD_SECONDS)
+        return format_seconds(out, value);
+    if (f->unit == FIELD_BYTES)
+        return format_bytes(out, value);
+    if (f->unit == FIELD_BOOLEAN && raw <= 1)
+        return strcpy(out, raw > 0 ? "yes" : "no");
+    if (value >= 0 && value < 18e18)
+        return format_exact(out, (uint64_t)value);
+    return format_count(out, value);
+}
+
+char *counters_rate_text(const struct field *f, double rate, char out[FORMAT_MAX])
+{
+    if (f->unit == FIELD_SECONDS)
+        return strcat(format_percent(out, rate * pow(f->base, f->exponent)), "%");
+    if (f->unit == FIELD_BYTES)
+        return format_bytes(out, rate * pow(f->base, f->exponent));
+    return format_count(out, rate * pow(f->base, f->exponent));
+}
+
+char *counters_kind_text(const struct field *f, char out[FORMAT_MAX])
+{
+    static const char *const kinds[FIELD_KIND_COUNT] = {
+        [FIELD_CUMULATIVE] = "counter",        [FIELD_INSTANT] = "gauge", [FIELD_PEAK] = "peak",
+        [FIELD_LINEAR_HIST] = "histogram",     [FIELD_LOG_HIST] = "histogram",
+    };
+    static const char *const units[FIELD_UNIT_COUNT] = {
+        [FIELD_NONE] = "", [FIELD_BYTES] = " B", [FIELD_SECONDS] = " s", [FIELD_CYCLES] = " cyc",
+        [FIELD_BOOLEAN] = " y/n",
+    };
+
+    snprintf(out, FORMAT_MAX, "%s%s", kinds[f->kind], units[f->unit]);
+    return out;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pattern.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int pattern_set(struct pattern *p, const char *text, char *why, size_t why_size)
+{
+    regex_t regex;
+
+    if (*text == '\0') {
+        pattern_clear(p);
+        return 0;
+    }
+    int r = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB | REG_ICASE);
+    if (r != 0) {
+        if (why)
+            regerror(r, &regex, why, why_size);
+        return -EINVAL;
+    }
+    pattern_clear(p);
+    p->regex = regex;
+    p->set = true;
+    snprintf(p->text, sizeof(p->text), "%s", text);
+    return 0;
+}
+
+int pattern_set_literal(struct pattern *p, const char *text)
+{
+    char regex[PATTERN_MAX];
+    size_t n = 0;
+
+    regex[n++] = '^';
+    for (; *text; text++) {
+        if (n + 4 > sizeof(regex))
+            return -EINVAL;
+        if (strchr("\\^$.[]|()?*+{}", *text))
+            regex[n++] = '\\';
+        regex[n++] = *text;
+    }
+    regex[n++] = '$';
+    regex[n] = '\0';
+    return pattern_set(p, regex, NULL, 0);
+}
+
+void pattern_clear(struct pattern *p)
+{
+    if (p->set)
+        regfree(&p->regex);
+    p->set = false;
+    p->text[0] = '\0';
+}
+
+bool pattern_match(const struct pattern *p, const char *text)
+{
+    return !p->set || regexec(&p->regex, text, 0, NULL, 0) == 0;
+}
+
+bool pattern_contains(const char *text, const char *part)
+{
+    return strcasestr(text, part) != NULL;
+}
