@@ -243,7 +243,7 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
 
 void column_choice_default(struct column_choice *ret)
 {
-    ret->count = 0;
+    *ret = (struct column_choice){.count = 0};
     for (int i = 0; i < COLUMN_COUNT; i++)
         if (!column_table[i].hidden)
             ret->ids[ret->count++] = (enum column_id)i;
@@ -265,7 +265,7 @@ static void plan_remove(struct column_plan *plan, size_t at)
 }
 
 /* Room to spare goes to the columns that can use it, the name first. */
-static void widen(struct column_plan *plan, int spare)
+static void widen(const struct column_choice *choice, struct column_plan *plan, int spare)
 {
     static const enum column_id order[] = {COLUMN_NAME, COLUMN_VMM, COLUMN_TREND};
 
@@ -273,7 +273,7 @@ static void widen(struct column_plan *plan, int spare)
         for (size_t i = 0; i < plan->count && spare > 0; i++) {
             struct column_slot *slot = &plan->slots[i];
             int more = column_table[slot->id].width_max - slot->width;
-            if (slot->id != order[o])
+            if (slot->id != order[o] || choice->width[slot->id])
                 continue;
             more = more < spare ? more : spare;
             slot->width += more;
@@ -291,7 +291,8 @@ void columns_plan(const struct column_choice *choice, int cols, int shift, struc
             ret->more_left = true;
             continue;
         }
-        ret->slots[ret->count++] = (struct column_slot){.id = id, .width = column_table[id].width};
+        ret->slots[ret->count++] = (struct column_slot){
+            .id = id, .width = choice->width[id] ? choice->width[id] : column_table[id].width};
     }
     while (ret->count > 1 && total_width(ret) > cols) {
         size_t least = ret->count - 1;
@@ -301,7 +302,7 @@ void columns_plan(const struct column_choice *choice, int cols, int shift, struc
         plan_remove(ret, least);
         ret->more_right = true;
     }
-    widen(ret, cols - total_width(ret));
+    widen(choice, ret, cols - total_width(ret));
     for (size_t i = 0, x = 0; i < ret->count; i++) {
         ret->slots[i].x = (int)x;
         x += (size_t)ret->slots[i].width + 1;

@@ -105,7 +105,10 @@ struct column_plan {
 struct column_choice {
     enum column_id ids[COLUMN_COUNT];
     size_t count;
+    unsigned char width[COLUMN_COUNT]; /* by column_id; 0: as wide as it needs and finds room */
 };
+
+#define COLUMN_WIDTH_MAX 64
 
 void column_choice_default(struct column_choice *ret);
 

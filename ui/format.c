@@ -57,9 +57,8 @@ char *format_percent(char out[FORMAT_MAX], double ratio)
     if (percent > 0 && percent < 0.05)
         return strcpy(out, "<0.1");
     if (percent >= 99999.5)
-        snprintf(out, FORMAT_MAX, "%.3g", percent);
-    else
-        snprintf(out, FORMAT_MAX, percent >= 9999.5 ? "%.0f" : "%.1f", percent);
+        return format_count(out, percent);
+    snprintf(out, FORMAT_MAX, percent >= 9999.5 ? "%.0f" : "%.1f", percent);
     return out;
 }
 

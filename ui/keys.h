@@ -25,18 +25,28 @@ enum key_code {
     KEYCODE_END,
     KEYCODE_DELETE,
     KEYCODE_BACK_TAB,
-    KEYCODE_MOUSE,  /* struct ui_key says where and what */
-    KEYCODE_CLOSED, /* the terminal went away */
+    KEYCODE_MOUSE_CLICK, /* struct ui_key says where */
+    KEYCODE_MOUSE_WHEEL_UP,
+    KEYCODE_MOUSE_WHEEL_DOWN,
     KEYCODE_F0 = 0x200100 /* F1 is KEYCODE_F0 + 1 */
 };
 #define KEYCODE_F(n) (KEYCODE_F0 + (n))
 #define KEYCODE_CTRL(letter) ((letter)-'A' + 1)
 
-enum ui_screen { SCREEN_VMS, SCREEN_HELP, SCREEN_COUNT };
+enum ui_screen {
+    SCREEN_VMS,
+    SCREEN_COUNTERS, /* the tabs of a VM ... */
+    SCREEN_VCPUS,
+    SCREEN_HISTOGRAMS,
+    SCREEN_HOST,
+    SCREEN_CHOOSER,
+    SCREEN_HELP,
+    SCREEN_COUNT
+};
 #define SCREEN_BIT(screen) (1u << (screen))
 #define SCREENS_ALL ((1u << SCREEN_COUNT) - 1)
 
-/* What a key asks for. ui/state.c has one function per command. */
+/* What a key asks for. */
 enum ui_command {
     COMMAND_NONE,
     COMMAND_HELP,
@@ -50,6 +60,26 @@ enum ui_command {
     COMMAND_LAST,
     COMMAND_SCROLL_LEFT,
     COMMAND_SCROLL_RIGHT,
+    COMMAND_OPEN,
+    COMMAND_TAB_COUNTERS,
+    COMMAND_TAB_VCPUS,
+    COMMAND_TAB_HISTOGRAMS,
+    COMMAND_TAB_NEXT,
+    COMMAND_TAB_PREVIOUS,
+    COMMAND_HOST,
+    COMMAND_BY_GUEST,
+    COMMAND_GUESTS,
+    COMMAND_COLUMNS,
+    COMMAND_SORT_MENU,
+    COMMAND_CHOOSE,
+    COMMAND_MOVE_UP,
+    COMMAND_MOVE_DOWN,
+    COMMAND_WIDER,
+    COMMAND_NARROWER,
+    COMMAND_SEARCH,
+    COMMAND_SEARCH_NEXT,
+    COMMAND_FILTER,
+    COMMAND_FILTER_CLEAR,
     COMMAND_TREE,
     COMMAND_EXPAND,
     COMMAND_COLLAPSE,
@@ -57,14 +87,23 @@ enum ui_command {
     COMMAND_SORT_PREVIOUS,
     COMMAND_SORT_INVERT,
     COMMAND_SORT_PID,
-    COMMAND_SORT_NAME,
     COMMAND_SORT_CPU,
     COMMAND_SORT_RSS,
     COMMAND_SORT_EXITS,
+    COMMAND_ORDER,
+    COMMAND_ZEROS,
+    COMMAND_TAG,
+    COMMAND_UNTAG,
+    COMMAND_ONLY_TAGGED,
+    COMMAND_FOLLOW,
+    COMMAND_RESET,
+    COMMAND_SINCE,
     COMMAND_FREEZE,
     COMMAND_DELAY,
     COMMAND_FASTER,
     COMMAND_SLOWER,
+    COMMAND_THEME,
+    COMMAND_EXPORT,
     COMMAND_REDRAW,
     COMMAND_COUNT
 };

@@ -12,6 +12,10 @@
 #define LAYOUT_ROWS_MIN 6
 #define LAYOUT_COLS_MIN 30
 
+/* Tables of counters explain the selected one at the bottom of the body, when that has so many rows. */
+#define LAYOUT_EXPLAIN_FROM 10
+#define LAYOUT_EXPLAIN_ROWS 3
+
 struct layout {
     bool too_small; /* nothing fits; the rectangles are empty */
     struct rect header; /* 1 or 2 rows */

@@ -48,6 +48,10 @@ static int run_monitor(const struct run *run, struct error *err)
         .no_unicode = run->opts->no_unicode,
         .no_mouse = run->opts->no_mouse,
         .vm = run->opts->vm,
+        .guest = run->opts->guest,
+        .pid = run->opts->pid,
+        .fields = run->opts->fields,
+        .since_creation = run->opts->include_past,
     };
 
     return monitor_run(run->sampler, &config, err);

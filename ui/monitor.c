@@ -16,6 +16,7 @@
 
 #include "core/snapshot.h"
 #include "core/text.h"
+#include "ui/export.h"
 #include "ui/state.h"
 #include "ui/term_curses.h"
 #include "ui/theme.h"
@@ -33,13 +34,17 @@ struct monitor {
     struct screen screen;
     struct ui_state state;
     struct trends trends;
-    struct snapshot *now;
+    /* Any of these may be the same one; release() frees a snapshot that nobody needs any more. */
+    struct snapshot *now;    /* the newest */
+    struct snapshot *base;   /* totals count from here */
+    struct snapshot *detail; /* the last that had the VM of the drill-down */
     sigset_t mask, old_mask;
     bool masked;
     int signal_fd, timer_fd;
     uint64_t due_ns;   /* of the next tick, monotonic */
     int dead_reads;
     int end_signal;    /* the signal that ends us, 0 = none */
+    bool no_colour;
     bool quit, changed; /* changed: a frame is due */
 };
 
@@ -71,22 +76,73 @@ static void arm_next(struct monitor *m, uint64_t began_ns, double delay_s)
     arm(m, due > end + took ? due : end + took);
 }
 
+static void release(struct monitor *m, struct snapshot *s)
+{
+    if (s != m->now && s != m->base && s != m->detail)
+        snapshot_free(s);
+}
+
+static void replace(struct monitor *m, struct snapshot **place, struct snapshot *s)
+{
+    struct snapshot *old = *place;
+
+    *place = s;
+    if (old != s)
+        release(m, old);
+}
+
+static struct ui_model model_of(const struct monitor *m)
+{
+    return (struct ui_model){
+        .now = m->now, .base = m->base, .detail = m->detail, .trends = &m->trends};
+}
+
+/* Keep the newest snapshot that has the VM of the drill-down. */
+static void update_detail(struct monitor *m)
+{
+    bool open = ui_is_detail(m->state.screen) ||
+                (m->state.screen == SCREEN_HELP && ui_is_detail(m->state.back));
+
+    if (!open)
+        replace(m, &m->detail, NULL);
+    else if (snapshot_find(m->now, &m->state.detail.vm))
+        replace(m, &m->detail, m->now);
+    if (open)
+        trends_open(&m->trends, &m->state.detail.vm);
+}
+
+static void follow(struct monitor *m)
+{
+    struct ui_model model;
+
+    update_detail(m);
+    model = model_of(m);
+    ui_follow(&m->state, &model);
+    /* Following may have opened the successor of a VM that ended. */
+    if (m->detail && !snapshot_find(m->detail, &m->state.detail.vm)) {
+        update_detail(m);
+        model = model_of(m);
+        ui_follow(&m->state, &model);
+    }
+    m->changed = true;
+}
+
 static int tick(struct monitor *m, double delay_s, struct error *err)
 {
     uint64_t began = now_ns();
     struct snapshot *next = NULL;
+    struct tm local;
     int r = sampler_tick(m->sampler, &next, err);
 
     if (r < 0)
         return r;
-    snapshot_free(m->now);
-    m->now = next;
+    replace(m, &m->now, next);
+    if (!m->base)
+        m->base = next;
     trends_update(&m->trends, next);
-    struct tm local;
     if (localtime_r(&next->wall.tv_sec, &local))
         m->state.utc_offset_s = local.tm_gmtoff;
-    ui_follow(&m->state, next);
-    m->changed = true;
+    follow(m);
     arm_next(m, began, delay_s);
     return 0;
 }
@@ -95,7 +151,9 @@ static int tick(struct monitor *m, double delay_s, struct error *err)
 
 static void draw(struct monitor *m)
 {
-    view_draw(&(struct ui_model){.now = m->now, .trends = &m->trends}, &m->state, &m->screen);
+    struct ui_model model = model_of(m);
+
+    view_draw(&model, &m->state, &m->screen);
     term_draw(m->term, &m->screen);
     m->changed = false;
 }
@@ -109,12 +167,30 @@ static void resize(struct monitor *m)
         screen_resize(&m->screen, rows, cols) < 0)
         return; /* no memory: the old size goes on */
     ui_resize(&m->state, m->screen.rows, m->screen.cols);
-    ui_follow(&m->state, m->now);
+    follow(m);
     term_forget(m->term);
-    m->changed = true;
 }
 
 /* --- keys and signals ----------------------------------------------------------------------------- */
+
+static void export_snapshot(struct monitor *m)
+{
+    struct error err = {0};
+
+    if (export_json(m->now, m->state.export_path, &err) < 0)
+        ui_say(&m->state, "%s", err.msg);
+    else
+        ui_say(&m->state, "Written to %.150s", m->state.export_path);
+}
+
+static void set_theme(struct monitor *m)
+{
+    bool colours = !m->no_colour && term_has_colours(m->term);
+
+    term_set_theme(m->term, &theme_table[colours ? m->state.theme : THEME_MONOCHROME]);
+    if (!colours)
+        ui_say(&m->state, "No colours here: NO_COLOR, --no-color, or a terminal without them");
+}
 
 static int act(struct monitor *m, enum ui_action action, struct error *err)
 {
@@ -133,6 +209,15 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
     case UI_SAMPLE_NOW:
         m->due_ns = now_ns();
         return tick(m, m->state.delay_s, err);
+    case UI_NEW_BASE:
+        replace(m, &m->base, m->now);
+        break;
+    case UI_NEW_THEME:
+        set_theme(m);
+        break;
+    case UI_EXPORT:
+        export_snapshot(m);
+        break;
     }
     return 0;
 }
@@ -142,10 +227,11 @@ static int keys(struct monitor *m, struct error *err)
     int got = 0;
 
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE; got++) {
-        int r = act(m, ui_update(&m->state, m->now, key), err);
+        struct ui_model model = model_of(m);
+        int r = act(m, ui_update(&m->state, &model, key), err);
         if (r < 0)
             return r;
-        m->changed = true;
+        follow(m);
     }
     m->dead_reads = got ? 0 : m->dead_reads + 1;
     if (m->dead_reads > DEAD_READS_MAX)
@@ -233,13 +319,29 @@ static int select_vm(struct monitor *m, const char *wanted, struct error *err)
         const struct snapshot_vm *vm = &m->now->vms[i];
         if (strcmp(vm->name_raw, wanted) == 0 ||
             (by_pid && vm->id.pid == pid && (fd < 0 || vm->id.fd == fd))) {
-            ui_select(&m->state, &vm->id);
+            ui_open(&m->state, vm, SCREEN_COUNTERS);
+            follow(m);
             return 0;
         }
     }
     text_clean(wanted, strlen(wanted), clean, sizeof(clean));
     return error_set(err, -ENOENT, "no VM is called '%s', nor is it a pid or pid:fd of one; "
                      "kvmlens --list shows what there is", clean);
+}
+
+static int apply_filters(struct monitor *m, const struct monitor_config *c, struct error *err)
+{
+    char pid[16] = "", why[100];
+
+    snprintf(pid, sizeof(pid), "%d", (int)c->pid);
+    if (c->guest && pattern_set_literal(&m->state.vms.filter, c->guest) < 0)
+        return error_set(err, -EINVAL, "the name of the guest is too long");
+    if (c->pid && pattern_set_literal(&m->state.vms.filter, pid) < 0)
+        return error_set(err, -ENOMEM, "out of memory");
+    if (c->fields && (pattern_set(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
+                      pattern_set(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
+        return error_set(err, -EINVAL, "--fields: %s", why);
+    return 0;
 }
 
 static int prepare(struct monitor *m, const struct monitor_config *c, struct error *err)
@@ -271,6 +373,12 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
         return error_set(err, -ENOMEM, "out of memory");
     ui_state_init(&m->state, 24, 80, ui_delay_clamp(delay));
     m->state.vms.sort = (enum column_id)sort;
+    m->state.theme = (size_t)theme;
+    m->state.since_creation = c->since_creation;
+    m->no_colour = c->no_colour;
+    r = apply_filters(m, c, err);
+    if (r < 0)
+        return r;
     m->due_ns = now_ns();
     r = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
     if (r == 0 && c->vm)
@@ -284,6 +392,8 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     if (r < 0)
         return r;
     if (!term_has_colours(m->term))
+        m->no_colour = true;
+    if (m->no_colour)
         term_set_theme(m->term, &theme_table[THEME_MONOCHROME]);
     resize(m);
     return 0;
@@ -295,7 +405,9 @@ static void finish(struct monitor *m)
     ui_state_done(&m->state);
     trends_done(&m->trends);
     screen_done(&m->screen);
-    snapshot_free(m->now);
+    replace(m, &m->detail, NULL);
+    replace(m, &m->base, NULL);
+    replace(m, &m->now, NULL);
     if (m->timer_fd >= 0)
         close(m->timer_fd);
     if (m->signal_fd >= 0)

@@ -6,6 +6,7 @@
 #define KVMLENS_UI_MONITOR_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/error.h"
 #include "core/sampler.h"
@@ -17,7 +18,11 @@ struct monitor_config {
     bool no_mouse;
     const char *theme;  /* name from theme_table; NULL: default */
     const char *sort;   /* name from column_table; NULL: cpu */
-    const char *vm;     /* VM to start with: pid, pid:fd or name; NULL: the first */
+    const char *vm;     /* open the drill-down of this VM: pid, pid:fd or name; NULL: all VMs */
+    const char *guest;  /* show only VMs of this name at first; NULL: all */
+    pid_t pid;          /* show only VMs of this process at first; 0: all */
+    const char *fields; /* regular expression: counters shown at first; NULL: all */
+    bool since_creation; /* --debugfs-include-past: totals since each VM was created */
 };
 
 /*

@@ -2,6 +2,7 @@
 // Rows, sorting and selection of the VMs screen.
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +44,24 @@ static int compare_keys(const void *pa, const void *pb, void *descending)
     return a->vm < b->vm ? -1 : 1;
 }
 
-static struct sort_key *sorted_vms(const struct vms_state *vms, const struct snapshot *s)
+static bool is_shown(const struct vms_state *vms, const struct snapshot_vm *vm)
+{
+    char pid[16];
+
+    if (vms->only_tagged && !vm_set_has(&vms->tagged, &vm->id))
+        return false;
+    if (!vms->filter.set)
+        return true;
+    snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
+    return pattern_match(&vms->filter, vm->name) || pattern_match(&vms->filter, vm->vmm) ||
+           pattern_match(&vms->filter, pid);
+}
+
+/* The VMs to show, in order. The caller frees them. */
+static struct sort_key *sorted_vms(const struct vms_state *vms, const struct snapshot *s, size_t *ret_count)
 {
     struct sort_key *keys = malloc((s->vm_count + 1) * sizeof(*keys));
+    size_t count = 0;
     struct column_fields fields;
     bool descending = column_table[vms->sort].descending != vms->sort_inverted;
 
@@ -53,15 +69,18 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct sna
         return NULL;
     column_fields_resolve(s, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
+        if (!is_shown(vms, &s->vms[i]))
+            continue;
         struct column_value v = column_get(vms->sort, &fields, &s->vms[i], NULL);
-        keys[i] = (struct sort_key){
+        keys[count++] = (struct sort_key){
             .number = v.number,
             .text = v.text,
             .vm = (uint32_t)i,
             .missing = v.state != READING_OK || isnan(v.number),
         };
     }
-    qsort_r(keys, s->vm_count, sizeof(*keys), compare_keys, &descending);
+    qsort_r(keys, count, sizeof(*keys), compare_keys, &descending);
+    *ret_count = count;
     return keys;
 }
 
@@ -98,12 +117,27 @@ static void select_row(struct vms_state *vms, const struct snapshot *s, size_t r
     const struct vms_row *r = &vms->rows[row];
     const struct snapshot_vm *vm = &s->vms[r->vm];
 
-    vms->selected_row = row;
+    vms->scroll.row = row;
     vms->selected = vm->id;
     vms->selected_vcpu = r->vcpu < 0 ? -1 : vm->vcpus[r->vcpu].id;
+    snprintf(vms->selected_name, sizeof(vms->selected_name), "%s", vm->name);
 }
 
-/* The row of the selection; when it is gone, the row that took its place. */
+/* The selected VM is not in the list. A follower waits for its name; else its neighbour is taken. */
+static void replace_selection(struct vms_state *vms, const struct snapshot *s)
+{
+    if (vms->follow) {
+        for (size_t i = 0; i < vms->row_count; i++)
+            if (vms->rows[i].vcpu < 0 &&
+                strcmp(s->vms[vms->rows[i].vm].name, vms->selected_name) == 0) {
+                select_row(vms, s, i);
+                return;
+            }
+        return;
+    }
+    select_row(vms, s, vms->scroll.row < vms->row_count ? vms->scroll.row : vms->row_count - 1);
+}
+
 static void follow_selection(struct vms_state *vms, const struct snapshot *s)
 {
     size_t vm_row = SIZE_MAX;
@@ -116,7 +150,7 @@ static void follow_selection(struct vms_state *vms, const struct snapshot *s)
     }
     for (size_t i = 0; i < vms->row_count; i++) {
         if (is_selected(vms, s, vms->rows[i])) {
-            vms->selected_row = i;
+            vms->scroll.row = i;
             return;
         }
         if (vms->rows[i].vcpu < 0 && vm_id_equal(&s->vms[vms->rows[i].vm].id, &vms->selected))
@@ -125,81 +159,69 @@ static void follow_selection(struct vms_state *vms, const struct snapshot *s)
     if (vm_row != SIZE_MAX) /* its vCPU rows were closed */
         select_row(vms, s, vm_row);
     else
-        select_row(vms, s, vms->selected_row < vms->row_count ? vms->selected_row : vms->row_count - 1);
+        replace_selection(vms, s);
 }
 
-static void scroll_to_selection(struct vms_state *vms, size_t page)
-{
-    if (vms->row_count == 0) {
-        vms->top = 0;
-        return;
-    }
-    if (vms->selected_row < vms->top)
-        vms->top = vms->selected_row;
-    else if (vms->selected_row >= vms->top + page)
-        vms->top = vms->selected_row - page + 1;
-    size_t last_top = vms->row_count > page ? vms->row_count - page : 0;
-    if (vms->top > last_top)
-        vms->top = last_top;
-}
-
-/* VMs that ended need no place in a set that is bounded. */
-static void forget_ended(struct vm_set *set, const struct snapshot *s)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < set->count; i++)
-        for (size_t v = 0; v < s->vm_count; v++)
-            if (vm_id_equal(&set->ids[i], &s->vms[v].id)) {
-                set->ids[kept++] = set->ids[i];
-                break;
-            }
-    set->count = kept;
-}
-
-int vms_rows_update(struct ui_state *state, const struct snapshot *s)
+int vms_follow(struct ui_state *state, const struct ui_model *model)
 {
     struct vms_state *vms = &state->vms;
-    struct sort_key *keys = NULL;
-    size_t need = 0;
+    const struct snapshot *s = model->now;
+    size_t need = 0, count = 0;
 
-    vms->row_count = 0;
+    vms->row_count = vms->vm_rows = 0;
     if (!s)
         return 0;
-    forget_ended(&vms->toggled, s);
-    for (size_t i = 0; i < s->vm_count; i++)
-        need += 1 + (is_expanded(vms, &s->vms[i]) ? s->vms[i].vcpu_count : 0);
-    keys = sorted_vms(vms, s);
+    vm_set_forget_ended(&vms->toggled, s);
+    vm_set_forget_ended(&vms->tagged, s);
+    if (vms->tagged.count == 0)
+        vms->only_tagged = false;
+    struct sort_key *keys = sorted_vms(vms, s, &count);
+    for (size_t i = 0; keys && i < count; i++) {
+        const struct snapshot_vm *vm = &s->vms[keys[i].vm];
+        need += 1 + (is_expanded(vms, vm) ? vm->vcpu_count : 0);
+    }
     if (!keys || rows_reserve(vms, need) < 0) {
         free(keys);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < s->vm_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct snapshot_vm *vm = &s->vms[keys[i].vm];
+        bool expanded = is_expanded(vms, vm);
         vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, -1};
-        for (size_t v = 0; is_expanded(vms, vm) && v < vm->vcpu_count; v++)
+        for (size_t v = 0; expanded && v < vm->vcpu_count; v++)
             vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, (int32_t)v};
     }
+    vms->vm_rows = count;
     free(keys);
     follow_selection(vms, s);
-    scroll_to_selection(vms, vms_page(state));
+    scroll_fit(&vms->scroll, vms->row_count, vms_page(state));
     return 0;
 }
 
-const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct snapshot *s)
+const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct ui_model *model)
 {
     const struct vms_state *vms = &state->vms;
 
-    if (!s || vms->row_count == 0)
+    if (!model->now || vms->row_count == 0)
         return NULL;
-    return &s->vms[vms->rows[vms->selected_row].vm];
+    const struct snapshot_vm *vm = &model->now->vms[vms->rows[vms->scroll.row].vm];
+    return vm_id_equal(&vm->id, &vms->selected) ? vm : NULL; /* NULL: waiting for it to come back */
+}
+
+void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t row)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (vms->row_count == 0)
+        return;
+    vms->stick_to_first = false;
+    select_row(vms, model->now, row < vms->row_count ? row : vms->row_count - 1);
 }
 
 /* --- commands ---------------------------------------------------------------------------------- */
 
-static void sort_by(struct vms_state *vms, enum column_id id)
+void vms_sort_by(struct vms_state *vms, enum column_id id)
 {
-    /* Asking again for the same order turns it round, as a click on the title does. */
     vms->sort_inverted = vms->sort == id && !vms->sort_inverted;
     vms->sort = id;
 }
@@ -215,52 +237,92 @@ static void sort_step(struct vms_state *vms, size_t step)
     vms->sort_inverted = false;
 }
 
-static void move_to(struct vms_state *vms, const struct snapshot *s, size_t row)
+static void set_expanded(struct ui_state *state, const struct ui_model *model, bool expanded)
 {
-    if (vms->row_count == 0)
-        return;
-    vms->stick_to_first = false;
-    select_row(vms, s, row < vms->row_count ? row : vms->row_count - 1);
-}
-
-static void set_expanded(struct ui_state *state, const struct snapshot *s, bool expanded)
-{
-    const struct snapshot_vm *vm = vms_selected(state, s);
+    const struct snapshot_vm *vm = vms_selected(state, model);
 
     if (!vm || vm->vcpu_count == 0 || is_expanded(&state->vms, vm) == expanded)
         return;
     if (!vm_set_toggle(&state->vms.toggled, &vm->id))
-        strcpy(state->message, "Too many VMs opened by hand: F5 opens all");
+        ui_say(state, "Too many VMs opened by hand: F5 opens all");
 }
 
-enum ui_action vms_command(struct ui_state *state, const struct snapshot *s, enum ui_command command)
+static void tag(struct ui_state *state, const struct ui_model *model)
+{
+    const struct snapshot_vm *vm = vms_selected(state, model);
+
+    if (vm && !vm_set_toggle(&state->vms.tagged, &vm->id))
+        ui_say(state, "No more than %d VMs can be tagged", UI_VM_SET_MAX);
+    if (vm && !state->vms.only_tagged)
+        vms_select_row(state, model, state->vms.scroll.row + 1);
+}
+
+static void toggle_only_tagged(struct ui_state *state)
 {
     struct vms_state *vms = &state->vms;
-    size_t page = vms_page(state), row = vms->selected_row;
 
+    if (vms->tagged.count == 0)
+        ui_say(state, "No VM is tagged: Space tags one");
+    else
+        vms->only_tagged = !vms->only_tagged;
+}
+
+static void open_selected(struct ui_state *state, const struct ui_model *model, enum ui_screen tab)
+{
+    const struct snapshot_vm *vm = vms_selected(state, model);
+
+    if (vm)
+        ui_open(state, vm, tab);
+}
+
+static void open_chooser(struct ui_state *state, bool sorting)
+{
+    state->back = SCREEN_VMS;
+    state->screen = SCREEN_CHOOSER;
+    state->chooser = (struct chooser_state){.sorting = sorting};
+}
+
+enum ui_action vms_command(struct ui_state *state, const struct ui_model *model, enum ui_command command)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (command == COMMAND_FIRST) {
+        vms->stick_to_first = true;
+        return UI_NOTHING;
+    }
+    if (scroll_command(&vms->scroll, command, vms->row_count, vms_page(state))) {
+        vms_select_row(state, model, vms->scroll.row);
+        return UI_NOTHING;
+    }
     switch (command) {
-    case COMMAND_UP: move_to(vms, s, row > 0 ? row - 1 : 0); break;
-    case COMMAND_DOWN: move_to(vms, s, row + 1); break;
-    case COMMAND_PAGE_UP: move_to(vms, s, row > page ? row - page : 0); break;
-    case COMMAND_PAGE_DOWN: move_to(vms, s, row + page); break;
-    case COMMAND_LAST: move_to(vms, s, SIZE_MAX); break;
-    case COMMAND_FIRST: vms->stick_to_first = true; break;
+    case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
+    case COMMAND_HOST: state->screen = SCREEN_HOST; break;
+    case COMMAND_COLUMNS: open_chooser(state, false); break;
+    case COMMAND_SORT_MENU: open_chooser(state, true); break;
     case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;
     case COMMAND_SCROLL_RIGHT: vms->column_shift += vms->column_shift + 3 < (int)vms->columns.count; break;
     case COMMAND_TREE:
         vms->tree = !vms->tree;
         vms->toggled.count = 0;
         break;
-    case COMMAND_EXPAND: set_expanded(state, s, true); break;
-    case COMMAND_COLLAPSE: set_expanded(state, s, false); break;
+    case COMMAND_EXPAND: set_expanded(state, model, true); break;
+    case COMMAND_COLLAPSE: set_expanded(state, model, false); break;
     case COMMAND_SORT_NEXT: sort_step(vms, 1); break;
     case COMMAND_SORT_PREVIOUS: sort_step(vms, vms->columns.count - 1); break;
     case COMMAND_SORT_INVERT: vms->sort_inverted = !vms->sort_inverted; break;
-    case COMMAND_SORT_PID: sort_by(vms, COLUMN_PID); break;
-    case COMMAND_SORT_NAME: sort_by(vms, COLUMN_NAME); break;
-    case COMMAND_SORT_CPU: sort_by(vms, COLUMN_CPU); break;
-    case COMMAND_SORT_RSS: sort_by(vms, COLUMN_RSS); break;
-    case COMMAND_SORT_EXITS: sort_by(vms, COLUMN_EXITS); break;
+    case COMMAND_SORT_PID: vms_sort_by(vms, COLUMN_PID); break;
+    case COMMAND_SORT_CPU: vms_sort_by(vms, COLUMN_CPU); break;
+    case COMMAND_SORT_RSS: vms_sort_by(vms, COLUMN_RSS); break;
+    case COMMAND_SORT_EXITS: vms_sort_by(vms, COLUMN_EXITS); break;
+    case COMMAND_TAG: tag(state, model); break;
+    case COMMAND_UNTAG: vms->tagged.count = 0; break;
+    case COMMAND_ONLY_TAGGED: toggle_only_tagged(state); break;
+    case COMMAND_FOLLOW:
+        vms->follow = !vms->follow;
+        vms->stick_to_first = false;
+        ui_say(state, vms->follow ? "Following %s: when it ends, the next of its name is taken"
+                                  : "No longer following %s", vms->selected_name);
+        break;
     default: break;
     }
     return UI_NOTHING;

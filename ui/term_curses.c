@@ -313,6 +313,22 @@ static const struct {
     {KEY_C3, KEYCODE_PAGE_DOWN},
 };
 
+static struct ui_key mouse_key(void)
+{
+    MEVENT event;
+    uint32_t code = KEYCODE_NONE;
+
+    if (getmouse(&event) != OK)
+        return (struct ui_key){.code = KEYCODE_NONE};
+    if (event.bstate & BUTTON1_PRESSED)
+        code = KEYCODE_MOUSE_CLICK;
+    else if (event.bstate & BUTTON4_PRESSED)
+        code = KEYCODE_MOUSE_WHEEL_UP;
+    else if (event.bstate & BUTTON5_PRESSED)
+        code = KEYCODE_MOUSE_WHEEL_DOWN;
+    return (struct ui_key){.code = code, .y = event.y, .x = event.x};
+}
+
 struct ui_key term_key(struct term *t)
 {
     wint_t c;
@@ -328,6 +344,11 @@ struct ui_key term_key(struct term *t)
             return (struct ui_key){.code = key_codes[i].code};
     if (c > KEY_F0 && c <= KEY_F(24))
         return (struct ui_key){.code = KEYCODE_F(c - KEY_F0)};
+    if (c == KEY_MOUSE) {
+        struct ui_key key = mouse_key();
+        if (key.code != KEYCODE_NONE)
+            return key;
+    }
     /* A key we have no use for, such as KEY_RESIZE: asked again, so that it does not end the reading. */
     return term_key(t);
 }

@@ -23,6 +23,7 @@ void trends_done(struct trends *trends)
 {
     history_free(trends->vms);
     history_free(trends->host);
+    history_free(trends->counters);
     *trends = (struct trends){0};
 }
 
@@ -50,6 +51,28 @@ struct rate trends_host_exits(const struct snapshot *s)
     return sum;
 }
 
+static void update_counters(struct trends *trends, const struct snapshot *s)
+{
+    const struct snapshot_vm *vm = snapshot_find(s, &trends->open);
+    float values[FIELD_MAX];
+
+    if (!vm)
+        return; /* it ended: its graphs stay as they were */
+    for (size_t f = 0; f < FIELD_MAX; f++) {
+        values[f] = NAN;
+        if (f >= s->field_count || vm->values[f].reading.state != READING_OK)
+            continue;
+        const struct rate *rate = &vm->values[f].rate;
+        if (s->fields->fields[f].kind != FIELD_CUMULATIVE)
+            values[f] = (float)vm->values[f].reading.raw;
+        else if (rate->state == READING_OK)
+            values[f] = (float)rate->value;
+    }
+    history_begin(trends->counters);
+    (void)history_add(trends->counters, &vm->id, values);
+    history_end(trends->counters);
+}
+
 void trends_update(struct trends *trends, const struct snapshot *s)
 {
     struct column_fields fields;
@@ -68,6 +91,24 @@ void trends_update(struct trends *trends, const struct snapshot *s)
     history_begin(trends->host);
     (void)history_add(trends->host, &host_id, &value);
     history_end(trends->host);
+    if (trends->is_open && trends->counters)
+        update_counters(trends, s);
+}
+
+void trends_open(struct trends *trends, const struct vm_id *id)
+{
+    if (trends->is_open && vm_id_equal(&trends->open, id))
+        return;
+    if (!trends->counters)
+        trends->counters = history_new(FIELD_MAX);
+    trends->open = *id;
+    trends->is_open = true;
+}
+
+size_t trends_counter(const struct trends *trends, const struct vm_id *id, size_t field, float *ret,
+                      size_t count)
+{
+    return trends->counters ? history_get(trends->counters, id, field, ret, count) : 0;
 }
 
 size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend trend, float *ret,

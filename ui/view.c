@@ -31,10 +31,18 @@ void view_draw(const struct ui_model *model, const struct ui_state *state, struc
         return;
     }
     view_header(model, state, l.header, out);
-    if (state->screen == SCREEN_HELP)
-        view_help(state, l.titles, l.body, out);
-    else
-        view_vms(model, state, l.titles, l.body, out);
+    if (ui_is_detail(state->screen))
+        view_tabs(model, state, l.titles, out);
+    switch (state->screen) {
+    case SCREEN_VMS: view_vms(model, state, l.titles, l.body, out); break;
+    case SCREEN_COUNTERS: view_counters(model, state, l.body, out); break;
+    case SCREEN_VCPUS: view_vcpus(model, state, l.body, out); break;
+    case SCREEN_HISTOGRAMS: view_histograms(model, state, l.body, out); break;
+    case SCREEN_HOST: view_host(model, state, l.titles, l.body, out); break;
+    case SCREEN_CHOOSER: view_chooser(state, l.titles, l.body, out); break;
+    case SCREEN_HELP: view_help(state, l.titles, l.body, out); break;
+    case SCREEN_COUNT: break;
+    }
     view_status(model, state, l.status, out);
     view_bar(state, l.bar, out);
 }

@@ -6,16 +6,9 @@
 #ifndef KVMLENS_UI_VIEW_H
 #define KVMLENS_UI_VIEW_H
 
-#include "core/snapshot.h"
+#include "ui/model.h"
 #include "ui/screen.h"
 #include "ui/state.h"
-#include "ui/trends.h"
-
-/* What there is to show. All borrowed. */
-struct ui_model {
-    const struct snapshot *now; /* NULL before the first */
-    const struct trends *trends;
-};
 
 /* view_draw - the whole screen. @out has the size that the state knows. */
 void view_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out);
@@ -25,9 +18,40 @@ void view_header(const struct ui_model *model, const struct ui_state *state, str
                  struct screen *out);
 void view_vms(const struct ui_model *model, const struct ui_state *state, struct rect titles,
               struct rect body, struct screen *out);
+void view_tabs(const struct ui_model *model, const struct ui_state *state, struct rect r,
+               struct screen *out);
+void view_counters(const struct ui_model *model, const struct ui_state *state, struct rect body,
+                   struct screen *out);
+void view_vcpus(const struct ui_model *model, const struct ui_state *state, struct rect body,
+                struct screen *out);
+void view_histograms(const struct ui_model *model, const struct ui_state *state, struct rect body,
+                     struct screen *out);
+void view_host(const struct ui_model *model, const struct ui_state *state, struct rect titles,
+               struct rect body, struct screen *out);
+void view_chooser(const struct ui_state *state, struct rect titles, struct rect body,
+                  struct screen *out);
 void view_help(const struct ui_state *state, struct rect titles, struct rect body, struct screen *out);
 void view_status(const struct ui_model *model, const struct ui_state *state, struct rect r,
                  struct screen *out);
 void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
+
+/* Where things can be clicked at: the geometry of what the functions above draw. */
+
+/* bar_plan - bindings of the function bar that find room in @cols, with their columns; returns how many. */
+struct bar_item {
+    const struct key_binding *binding;
+    int x, width;
+};
+#define BAR_ITEMS_MAX 32
+size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
+
+/* tabs_plan - columns of the tabs in a row of @cols columns, right-aligned. */
+#define TABS_COUNT 3
+struct tab_item {
+    enum ui_screen screen;
+    const char *text;
+    int x, width;
+};
+void tabs_plan(int cols, struct tab_item ret[TABS_COUNT]);
 
 #endif

@@ -4,15 +4,12 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "ui/format.h"
 #include "ui/view.h"
-
-static const char *const prompts[] = {
-    [PROMPT_DELAY] = "Seconds between two refreshes (0.1 to 3600): ",
-};
 
 static void draw_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
 {
-    int x = r.x + screen_text(out, r, r.y, r.x, STYLE_LABEL, prompts[p->kind]);
+    int x = r.x + screen_text(out, r, r.y, r.x, STYLE_LABEL, prompt_question(p->kind));
 
     x += screen_text(out, r, r.y, x, STYLE_INPUT, p->text);
     screen_text(out, r, r.y, x, STYLE_SELECTED, " ");
@@ -46,34 +43,97 @@ static void draw_cause(const struct snapshot_vm *vm, struct rect r, struct scree
     screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL, reading_cause_fix(cause));
 }
 
+/* What the filters and tags leave out, so that nobody takes a part for the whole. */
+static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                           struct screen *out)
+{
+    const struct vms_state *vms = &st->vms;
+    double exits = 0, cpu = 0;
+    char a[FORMAT_MAX], b[FORMAT_MAX];
+    struct column_fields fields;
+    int x = r.x;
+
+    if (vms->vm_rows < m->now->vm_count)
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s  ", vms->vm_rows,
+                           m->now->vm_count, vms->filter.set ? ", filter " : "", vms->filter.text);
+    if (vms->tagged.count == 0)
+        return;
+    column_fields_resolve(m->now, &fields);
+    for (size_t i = 0; i < vms->tagged.count; i++) {
+        const struct snapshot_vm *vm = snapshot_find(m->now, &vms->tagged.ids[i]);
+        if (!vm)
+            continue;
+        struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
+        exits += v.state == READING_OK ? v.number : 0;
+        cpu += vm->cpu_ratio.state == READING_OK ? vm->cpu_ratio.value : 0;
+    }
+    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%%, %s exits/s", vms->tagged.count,
+                  format_percent(a, cpu), format_count(b, exits));
+}
+
 void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
 {
-    const struct snapshot_vm *vm = vms_selected(st, m->now);
+    const struct snapshot_vm *vm = vms_selected(st, m);
     const char *what;
 
     if (st->prompt.kind != PROMPT_NONE)
         draw_prompt(&st->prompt, r, out);
     else if (st->message[0])
         screen_text(out, r, r.y, r.x, STYLE_NOTICE, st->message);
-    else if (st->screen == SCREEN_VMS && vm && vm_cause(vm, &what) != CAUSE_NONE)
+    else if (ui_is_detail(st->screen) && (vm = detail_vm(st, m)) && vm_cause(vm, &what) != CAUSE_NONE)
         draw_cause(vm, r, out);
+    else if (st->screen != SCREEN_VMS || !m->now)
+        return;
+    else if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)
+        draw_selection(m, st, r, out);
+    else if (!vm && st->vms.follow)
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "Waiting for a VM called %s. F stops following",
+                      st->vms.selected_name);
+    else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
+        draw_cause(vm, r, out);
+}
+
+static int item_width(const struct key_binding *b)
+{
+    char name[KEY_NAME_MAX];
+
+    return (int)(strlen(keys_name(b->keys[0], name)) + strlen(b->bar)) + 1;
+}
+
+size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX])
+{
+    size_t n = 0;
+    int total = -1;
+
+    for (size_t i = 0; i < key_count && n < BAR_ITEMS_MAX; i++) {
+        const struct key_binding *b = &key_table[i];
+        if (!b->bar || !(b->screens & SCREEN_BIT(screen)))
+            continue;
+        ret[n] = (struct bar_item){.binding = b, .width = item_width(b)};
+        total += ret[n++].width + 1;
+    }
+    /* The last one, Quit, stays; those before it go. */
+    while (n > 1 && total > cols) {
+        total -= ret[n - 2].width + 1;
+        ret[n - 2] = ret[n - 1];
+        n--;
+    }
+    for (size_t i = 0, x = 0; i < n; i++) {
+        ret[i].x = (int)x;
+        x += (size_t)ret[i].width + 1;
+    }
+    return n;
 }
 
 void view_bar(const struct ui_state *st, struct rect r, struct screen *out)
 {
-    int x = r.x;
+    struct bar_item items[BAR_ITEMS_MAX];
+    size_t n = bar_plan(st->screen, r.cols, items);
 
-    for (size_t i = 0; i < key_count; i++) {
-        const struct key_binding *b = &key_table[i];
+    for (size_t i = 0; i < n; i++) {
         char name[KEY_NAME_MAX];
-
-        if (!b->bar || !(b->screens & SCREEN_BIT(st->screen)))
-            continue;
-        keys_name(b->keys[0], name);
-        int width = (int)(strlen(name) + strlen(b->bar)) + 1;
-        if (x + width > r.x + r.cols)
-            break;
-        x += screen_text(out, r, r.y, x, STYLE_KEY, name) + 1;
-        x += screen_text(out, r, r.y, x, STYLE_KEY_TEXT, b->bar) + 1;
+        int x = r.x + items[i].x;
+        x += screen_text(out, r, r.y, x, STYLE_KEY, keys_name(items[i].binding->keys[0], name)) + 1;
+        screen_text(out, r, r.y, x, STYLE_KEY_TEXT, items[i].binding->bar);
     }
 }

@@ -46,7 +46,7 @@ void view_help(const struct ui_state *st, struct rect titles, struct rect r, str
     int columns = r.cols >= 130 ? 2 : 1, width = r.cols / columns;
     size_t page = (size_t)r.rows * (size_t)columns;
     size_t last = count > page ? count - page : 0;
-    size_t top = st->help_top < last ? st->help_top : last;
+    size_t top = st->help.top < last ? st->help.top : last;
     char title[128];
 
     snprintf(title, sizeof(title), "Keys %zu-%zu of %zu lines   kvmlens %s", top + 1,

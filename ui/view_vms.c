@@ -45,6 +45,9 @@ static void draw_name(const struct ui_state *st, const struct snapshot_vm *vm, s
     bool open = vm->vcpu_count > 0 && vms->tree != vm_set_has(&vms->toggled, &vm->id);
     int x = r.x + slot->x, width = slot->width;
 
+    /* The mark of a tag stands on the blank before the name: colour alone must not tell. */
+    if (vm_set_has(&vms->tagged, &vm->id))
+        screen_text(out, r, y, x - (slot->x > 0), style, screen_glyph(out, GLYPH_TAG));
     if (open) {
         x += screen_text(out, r, y, x, style == STYLE_NORMAL ? STYLE_DIM : style,
                          screen_glyph(out, GLYPH_OPEN));
@@ -169,11 +172,14 @@ void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect t
         return;
     }
     column_fields_resolve(m->now, &fields);
-    for (int i = 0; i < r.rows && vms->top + (size_t)i < vms->row_count; i++) {
-        size_t row = vms->top + (size_t)i;
+    if (vms->row_count == 0)
+        screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE, "No VM matches the filter. c clears it.");
+    for (int i = 0; i < r.rows && vms->scroll.top + (size_t)i < vms->row_count; i++) {
+        size_t row = vms->scroll.top + (size_t)i;
         const struct snapshot_vm *vm = &m->now->vms[vms->rows[row].vm];
-        bool selected = row == vms->selected_row;
-        enum style style = selected ? STYLE_SELECTED : STYLE_NORMAL;
+        bool selected = row == vms->scroll.row && vm_id_equal(&vm->id, &vms->selected);
+        bool tagged = vm_set_has(&vms->tagged, &vm->id);
+        enum style style = selected ? STYLE_SELECTED : tagged ? STYLE_TAGGED : STYLE_NORMAL;
         int y = r.y + i;
 
         if (selected)

@@ -35,16 +35,17 @@ static void run(const char *what, const struct snapshot *s, const uint32_t *keys
 
     if (trends_init(&trends) < 0 || screen_init(&screen, rows, cols, true) < 0)
         abort();
+    const struct ui_model model = {.now = s, .base = s, .detail = s, .trends = &trends};
     ui_state_init(&state, rows, cols, 1);
-    ui_follow(&state, s);
+    ui_follow(&state, &model);
     for (; *keys; keys++)
-        ui_update(&state, s, (struct ui_key){.code = *keys});
+        ui_update(&state, &model, (struct ui_key){.code = *keys});
     for (int i = 0; i < FRAMES; i++) {
         double start = cpu_ms();
         trends_update(&trends, s);
-        ui_follow(&state, s);
+        ui_follow(&state, &model);
         double middle = cpu_ms();
-        view_draw(&(struct ui_model){.now = s, .trends = &trends}, &state, &screen);
+        view_draw(&model, &state, &screen);
         draw[i] = cpu_ms() - middle;
         follow[i] = middle - start;
     }
@@ -67,7 +68,10 @@ int main(void)
     const struct snapshot *s = snapshot_builder_finish(b);
     run("1000 VMs", s, (const uint32_t[]){'E', 0}, 50, 200);
     run("1000 VMs, vCPUs shown", s, (const uint32_t[]){'E', 't', 0}, 50, 200);
-    run("1000 VMs, by name, at end", s, (const uint32_t[]){'A', KEYCODE_END, 0}, 24, 80);
+    run("1000 VMs, by pid, at end", s, (const uint32_t[]){'N', KEYCODE_END, 0}, 24, 80);
+    run("1000 VMs, host counters", s, (const uint32_t[]){'b', 0}, 50, 200);
+    run("1000 VMs, by guest", s, (const uint32_t[]){'b', 'b', 0}, 50, 200);
+    run("1000 VMs, one open", s, (const uint32_t[]){KEYCODE_ENTER, 0}, 50, 200);
     snapshot_builder_free(b);
     return 0;
 }

@@ -339,6 +339,39 @@ static void only_what_changed_is_sent(void **unused)
     session_done(&s);
 }
 
+static void the_snapshot_goes_to_a_new_file_only(void **unused)
+{
+    char dir[] = "/tmp/kvmlens-test-XXXXXX", path[64], link[64];
+    struct session s;
+
+    (void)unused;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/out.json", dir);
+    snprintf(link, sizeof(link), "%s/link.json", dir);
+    assert_int_equal(symlink("elsewhere", link), 0);
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    size_t at = must_see(&s, 0, "db-primary");
+    send(&s, "W\025"); /* Ctrl-U empties the prompt */
+    send(&s, path);
+    send(&s, "\r");
+    at = must_see(&s, at, "Written to");
+    send(&s, "W\025");
+    send(&s, path);
+    send(&s, "\r");
+    at = must_see(&s, at, "was not written");
+    send(&s, "W\025");
+    send(&s, link);
+    send(&s, "\r");
+    must_see(&s, at, "was not written");
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    assert_int_equal(access(path, R_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(rmdir(dir), 0); /* nothing else was made */
+    session_done(&s);
+}
+
 static void a_terminal_that_cannot_draw_is_refused_with_a_hint(void **unused)
 {
     static const char *const kinds[] = {"dumb", "", "no-such-terminal"};
@@ -394,6 +427,7 @@ int main(void)
         cmocka_unit_test(stopping_gives_the_terminal_back_and_continuing_draws_again),
         cmocka_unit_test(a_new_size_is_drawn_in_full),
         cmocka_unit_test(only_what_changed_is_sent),
+        cmocka_unit_test(the_snapshot_goes_to_a_new_file_only),
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),

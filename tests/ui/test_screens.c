@@ -22,6 +22,7 @@ struct screen_case {
     void (*build)(struct snapshot_builder *b);
     const uint32_t *keys; /* 0 ends */
     bool ascii;
+    bool base; /* totals count from this very snapshot: all zero */
 };
 
 static void build_no_vm(struct snapshot_builder *b)
@@ -76,6 +77,19 @@ static void build_all_denied(struct snapshot_builder *b)
     }
 }
 
+static void build_tsc_differs(struct snapshot_builder *b)
+{
+    snapshot_builder_three_vms(b);
+    struct snapshot_vm *vm = snapshot_builder_get(b, 1);
+    vm->vcpus[2].gauges[VCPU_TSC_OFFSET] = reading_ok((uint64_t)-9553258951, SOURCE_DEBUGFS);
+    vm->vcpus[3].gauges[VCPU_GUEST_MODE] = reading_ok(1, SOURCE_DEBUGFS);
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        vm->vcpus[i].gauges[VCPU_TSC_SCALING_RATIO] = reading_ok(3ull << 47, SOURCE_DEBUGFS);
+        vm->vcpus[i].gauges[VCPU_TSC_SCALING_FRAC_BITS] = reading_ok(48, SOURCE_DEBUGFS);
+        vm->vcpus[i].gauges[VCPU_LAPIC_TIMER_ADVANCE_NS] = reading_ok(1000, SOURCE_DEBUGFS);
+    }
+}
+
 /* Names as core hands them on: cleaned, but wide, long, combined or odd. */
 static void build_hostile(struct snapshot_builder *b)
 {
@@ -96,23 +110,58 @@ static void build_hostile(struct snapshot_builder *b)
 #define KEYS(...) ((const uint32_t[]){__VA_ARGS__, 0})
 
 static const struct screen_case cases[] = {
-    {"no-vm", build_no_vm, NULL, false},
-    {"one-vm", build_one_vm, NULL, false},
-    {"three-vms", snapshot_builder_three_vms, KEYS('N'), false},
-    {"three-vms-tree", snapshot_builder_three_vms, KEYS('N', 't', 'j'), false},
-    {"three-vms-expanded", snapshot_builder_three_vms, KEYS('N', '+', 'j'), false},
+    {"no-vm", build_no_vm, NULL, false, false},
+    {"one-vm", build_one_vm, NULL, false, false},
+    {"three-vms", snapshot_builder_three_vms, KEYS('N'), false, false},
+    {"three-vms-tree", snapshot_builder_three_vms, KEYS('N', 't', 'j'), false, false},
+    {"three-vms-expanded", snapshot_builder_three_vms, KEYS('N', '+', 'j'), false, false},
     {"three-vms-scrolled", snapshot_builder_three_vms,
-     KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT), false},
-    {"three-vms-ascii", snapshot_builder_three_vms, KEYS('N', 't', 'j'), true},
-    {"many-end", build_many, KEYS('E', KEYCODE_END), false},
-    {"warmup", build_warmup, NULL, false},
-    {"all-denied", build_all_denied, NULL, false},
-    {"hostile-names", build_hostile, NULL, false},
-    {"help", build_one_vm, KEYS('h'), false},
-    {"help-end", build_one_vm, KEYS('?', 'G'), false},
-    {"delay-prompt", build_one_vm, KEYS('d', '2', '.', '5'), false},
-    {"delay-refused", build_one_vm, KEYS('s', 'x', KEYCODE_ENTER), false},
-    {"frozen", build_one_vm, KEYS('Z'), false},
+     KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT), false, false},
+    {"three-vms-ascii", snapshot_builder_three_vms, KEYS('N', 't', 'j'), true, false},
+    {"many-end", build_many, KEYS('E', KEYCODE_END), false, false},
+    {"warmup", build_warmup, NULL, false, false},
+    {"all-denied", build_all_denied, NULL, false, false},
+    {"hostile-names", build_hostile, NULL, false, false},
+    {"help", build_one_vm, KEYS('h'), false, false},
+    {"help-end", build_one_vm, KEYS('?', 'G'), false, false},
+    {"delay-prompt", build_one_vm, KEYS('d', '2', '.', '5'), false, false},
+    {"delay-refused", build_one_vm, KEYS('s', 'x', KEYCODE_ENTER), false, false},
+    {"counters", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, false},
+    {"counters-all", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'z', 'j', 'j'), false, false},
+    {"counters-by-name", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'o', 'o', 'G'), false, false},
+    {"counters-filter", snapshot_builder_three_vms,
+     KEYS(KEYCODE_ENTER, 'f', 'e', 'x', 'i', 't', 's', KEYCODE_ENTER), false, false},
+    {"counters-filter-typing", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'f', '(', 'x'), false, false},
+    {"counters-bad-filter", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'f', '(', KEYCODE_ENTER), false, false},
+    {"counters-reset", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, true},
+    {"counters-denied", build_all_denied, KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o'), false, false},
+    {"counters-warmup", build_warmup, KEYS('N', KEYCODE_ENTER), false, false},
+    {"vcpus", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '2', 'j'), false, false},
+    {"vcpus-differ", build_tsc_differs, KEYS(KEYCODE_ENTER, '2'), false, false},
+    {"vcpus-denied", snapshot_builder_three_vms, KEYS('N', 'G', KEYCODE_ENTER, '2'), false, false},
+    {"histograms", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '4'), false, false},
+    {"histograms-vcpu", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '4', KEYCODE_RIGHT, KEYCODE_RIGHT), false, false},
+    {"histograms-missing", snapshot_builder_three_vms, KEYS('N', 'G', KEYCODE_ENTER, '4'), false, false},
+    {"ended", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, false},
+    {"host", snapshot_builder_three_vms, KEYS('b'), false, false},
+    {"host-many", build_many, KEYS('b', 'j'), false, false},
+    {"host-by-guest", build_many, KEYS('b', 'b'), false, false},
+    {"host-guests-of-counter", snapshot_builder_three_vms, KEYS('b', KEYCODE_ENTER), false, false},
+    {"host-one-guest", snapshot_builder_three_vms,
+     KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER), false, false},
+    {"host-no-vm", build_no_vm, KEYS('b'), false, false},
+    {"columns", build_one_vm, KEYS('S', 'j', ' ', KEYCODE_F(8), '+', '+'), false, false},
+    {"sort-menu", build_one_vm, KEYS('.', 'j'), false, false},
+    {"columns-applied", snapshot_builder_three_vms,
+     KEYS('S', ' ', 'j', '+', '+', '+', KEYCODE_F(7), KEYCODE_ESCAPE), false, false},
+    {"search", build_many, KEYS('/', '0', '9', '9'), false, false},
+    {"search-failed", build_many, KEYS('/', 'x', 'y', KEYCODE_ENTER), false, false},
+    {"filter", build_many, KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER), false, false},
+    {"filter-nothing", build_many, KEYS('f', 'z', KEYCODE_ENTER), false, false},
+    {"tagged", snapshot_builder_three_vms, KEYS('N', ' ', ' '), false, false},
+    {"only-tagged", snapshot_builder_three_vms, KEYS('N', ' ', ' ', 'T'), false, false},
+    {"export-prompt", build_one_vm, KEYS('W'), false, false},
+    {"frozen", build_one_vm, KEYS('Z'), false, false},
 };
 
 static const struct {
@@ -128,17 +177,28 @@ static void draw_case(const struct screen_case *c, int rows, int cols, struct sc
     c->build(b);
     const struct snapshot *s = snapshot_builder_finish(b);
     assert_int_equal(trends_init(&trends), 0);
+    if (s->vm_count > 0)
+        trends_open(&trends, &s->vms[s->vm_count > 1].id);
     for (int i = 0; i < 6; i++)
         trends_update(&trends, s);
+    struct snapshot_builder *later = snapshot_builder_new();
+    const struct snapshot *without = snapshot_builder_finish(later);
+    struct ui_model model = {.now = s, .base = c->base ? s : NULL, .detail = s, .trends = &trends};
     ui_state_init(&state, rows, cols, 1.0);
-    assert_int_equal(ui_follow(&state, s), 0);
+    state.since_creation = !c->base;
+    assert_int_equal(ui_follow(&state, &model), 0);
     for (const uint32_t *k = c->keys; k && *k; k++)
-        ui_update(&state, s, (struct ui_key){.code = *k});
+        ui_update(&state, &model, (struct ui_key){.code = *k});
 
+    if (strcmp(c->name, "ended") == 0) { /* the VM goes while its drill-down is open */
+        model.now = without;
+        assert_int_equal(ui_follow(&state, &model), 0);
+    }
     assert_int_equal(screen_init(out, rows, cols, !c->ascii), 0);
-    view_draw(&(struct ui_model){.now = s, .trends = &trends}, &state, out);
+    view_draw(&model, &state, out);
     ui_state_done(&state);
     trends_done(&trends);
+    snapshot_builder_free(later);
     snapshot_builder_free(b);
 }
 

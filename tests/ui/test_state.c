@@ -11,10 +11,13 @@
 
 #include "tests/lib/snapshot_builder.h"
 #include "ui/state.h"
+#include "ui/view.h"
 
 struct fixture {
     struct snapshot_builder *b;
     const struct snapshot *s;
+    struct ui_model model;
+    struct trends trends;
     struct ui_state state;
 };
 
@@ -25,8 +28,10 @@ static int setup(void **state)
     f->b = snapshot_builder_new();
     snapshot_builder_three_vms(f->b);
     f->s = snapshot_builder_finish(f->b);
+    assert_int_equal(trends_init(&f->trends), 0);
+    f->model = (struct ui_model){.now = f->s, .detail = f->s, .trends = &f->trends};
     ui_state_init(&f->state, 24, 80, 1.0);
-    assert_int_equal(ui_follow(&f->state, f->s), 0);
+    assert_int_equal(ui_follow(&f->state, &f->model), 0);
     *state = f;
     return 0;
 }
@@ -36,6 +41,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     ui_state_done(&f->state);
+    trends_done(&f->trends);
     snapshot_builder_free(f->b);
     free(f);
     return 0;
@@ -43,12 +49,12 @@ static int teardown(void **state)
 
 static enum ui_action press(struct fixture *f, uint32_t key)
 {
-    return ui_update(&f->state, f->s, (struct ui_key){.code = key});
+    return ui_update(&f->state, &f->model, (struct ui_key){.code = key});
 }
 
 static const char *selected(struct fixture *f)
 {
-    return vms_selected(&f->state, f->s)->name;
+    return vms_selected(&f->state, &f->model)->name;
 }
 
 static void the_selection_stays_on_its_vm_when_the_order_changes(void **state)
@@ -61,7 +67,7 @@ static void the_selection_stays_on_its_vm_when_the_order_changes(void **state)
     press(f, 'I');
     assert_string_equal(selected(f), "db-primary");
     press(f, 'P'); /* by CPU: db-primary first */
-    assert_int_equal(f->state.vms.selected_row, 0);
+    assert_int_equal(f->state.vms.scroll.row, 0);
     assert_string_equal(selected(f), "db-primary");
 }
 
@@ -88,23 +94,22 @@ static void when_the_selected_vm_ends_its_neighbour_is_selected(void **state)
     snapshot_builder_fields_x86(b);
     snapshot_builder_vm(b, 5164, 9, "vm16", "qemu", 2);
     snapshot_builder_vm(b, 6003, 21, "fc-1", "firecracker", 1);
-    const struct snapshot *later = snapshot_builder_finish(b);
-    assert_int_equal(ui_follow(&f->state, later), 0);
-    assert_string_equal(vms_selected(&f->state, later)->name, "fc-1");
+    const struct ui_model later = {.now = snapshot_builder_finish(b), .trends = &f->trends};
+    assert_int_equal(ui_follow(&f->state, &later), 0);
+    assert_string_equal(vms_selected(&f->state, &later)->name, "fc-1");
     snapshot_builder_free(b);
-    assert_int_equal(ui_follow(&f->state, f->s), 0);
 }
 
 static void no_vm_at_all_is_no_selection_and_no_key_hurts(void **state)
 {
     struct fixture *f = *state;
     struct snapshot_builder *b = snapshot_builder_new();
-    const struct snapshot *empty = snapshot_builder_finish(b);
+    const struct ui_model empty = {.now = snapshot_builder_finish(b), .trends = &f->trends};
 
     for (size_t i = 0; i < key_count; i++)
         for (size_t k = 0; k < KEYS_PER_BINDING && key_table[i].keys[k]; k++) {
-            ui_update(&f->state, empty, (struct ui_key){.code = key_table[i].keys[k]});
-            assert_null(vms_selected(&f->state, empty));
+            ui_update(&f->state, &empty, (struct ui_key){.code = key_table[i].keys[k]});
+            assert_null(vms_selected(&f->state, &empty));
         }
     snapshot_builder_free(b);
 }
@@ -207,21 +212,224 @@ static void the_view_scrolls_with_the_selection(void **state)
     struct snapshot_builder *b = snapshot_builder_new();
 
     snapshot_builder_many_vms(b, 100, 1);
-    const struct snapshot *many = snapshot_builder_finish(b);
-    ui_follow(&f->state, many);
+    const struct ui_model many = {.now = snapshot_builder_finish(b), .trends = &f->trends};
+    ui_follow(&f->state, &many);
     size_t page = vms_page(&f->state);
     for (size_t i = 0; i < page; i++)
-        ui_update(&f->state, many, (struct ui_key){.code = 'j'});
-    assert_int_equal(f->state.vms.top, 1);
-    ui_update(&f->state, many, (struct ui_key){.code = KEYCODE_END});
-    assert_int_equal(f->state.vms.top, 100 - page);
+        ui_update(&f->state, &many, (struct ui_key){.code = 'j'});
+    assert_int_equal(f->state.vms.scroll.top, 1);
+    ui_update(&f->state, &many, (struct ui_key){.code = KEYCODE_END});
+    assert_int_equal(f->state.vms.scroll.top, 100 - page);
     ui_resize(&f->state, 60, 80);
-    ui_follow(&f->state, many);
-    assert_int_equal(f->state.vms.top, 100 - vms_page(&f->state));
-    ui_update(&f->state, many, (struct ui_key){.code = 'g'});
-    assert_int_equal(f->state.vms.top, 0);
+    ui_follow(&f->state, &many);
+    assert_int_equal(f->state.vms.scroll.top, 100 - vms_page(&f->state));
+    ui_update(&f->state, &many, (struct ui_key){.code = 'g'});
+    assert_int_equal(f->state.vms.scroll.top, 0);
     snapshot_builder_free(b);
-    ui_follow(&f->state, f->s);
+}
+
+static void type(struct fixture *f, const char *text)
+{
+    for (; *text; text++)
+        press(f, (uint32_t)*text);
+}
+
+static void a_filter_shows_only_what_matches_and_c_clears_it(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, KEYCODE_F(4));
+    type(f, "^vm|fire");
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.vms.vm_rows, 2); /* by name and by VMM */
+    press(f, 'c');
+    assert_int_equal(f->state.vms.vm_rows, 3);
+    press(f, 'f');
+    type(f, "(");
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.vms.vm_rows, 3);
+    assert_non_null(strstr(f->state.message, "no regular expression"));
+}
+
+static void the_selection_moves_while_a_search_is_typed(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'N');
+    press(f, '/');
+    press(f, 'F');
+    assert_string_equal(selected(f), "fc-1");
+    press(f, KEYCODE_ESCAPE);
+    assert_string_equal(selected(f), "fc-1");
+    press(f, KEYCODE_F(3));
+    type(f, "m");
+    press(f, KEYCODE_ENTER); /* vm16, the next after fc-1 with an m in it */
+    assert_string_equal(selected(f), "vm16");
+    press(f, 'n');
+    assert_string_equal(selected(f), "db-primary");
+}
+
+static void tags_survive_sorting_and_choose_what_is_shown(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'N');
+    press(f, ' ');
+    press(f, 'T');
+    assert_int_equal(f->state.vms.vm_rows, 1);
+    press(f, 'P');
+    assert_string_equal(selected(f), "vm16");
+    press(f, 'U');
+    assert_int_equal(f->state.vms.vm_rows, 3);
+}
+
+static void a_follower_waits_for_the_next_vm_of_the_name(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot_builder *none = snapshot_builder_new(), *again = snapshot_builder_new();
+    struct ui_model later = {.trends = &f->trends};
+
+    snapshot_builder_fields_x86(again);
+    snapshot_builder_vm(again, 100, 1, "other", "qemu", 1);
+    snapshot_builder_vm(again, 9000, 9, "vm16", "qemu", 1);
+    press(f, 'N');
+    press(f, KEYCODE_DOWN);
+    press(f, KEYCODE_UP);
+    press(f, 'F');
+    later.now = snapshot_builder_finish(none);
+    assert_int_equal(ui_follow(&f->state, &later), 0);
+    assert_null(vms_selected(&f->state, &later));
+    later.now = snapshot_builder_finish(again);
+    assert_int_equal(ui_follow(&f->state, &later), 0);
+    assert_int_equal(vms_selected(&f->state, &later)->id.pid, 9000);
+    snapshot_builder_free(none);
+    snapshot_builder_free(again);
+}
+
+static void the_open_vm_is_the_selected_one_and_its_end_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot_builder *none = snapshot_builder_new();
+
+    press(f, 'N');
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.screen, SCREEN_COUNTERS);
+    assert_string_equal(detail_vm(&f->state, &f->model)->name, "vm16");
+    assert_true(f->state.detail.counters.counters.count > 3);
+    press(f, KEYCODE_TAB);
+    assert_int_equal(f->state.screen, SCREEN_VCPUS);
+    struct ui_model later = f->model;
+    later.now = snapshot_builder_finish(none);
+    assert_int_equal(ui_follow(&f->state, &later), 0);
+    assert_true(f->state.detail.ended);
+    assert_non_null(detail_vm(&f->state, &later)); /* its last numbers are there */
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->state.screen, SCREEN_VMS);
+    snapshot_builder_free(none);
+}
+
+static void enter_leads_from_a_host_counter_to_its_guests_to_a_guest(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'b');
+    assert_int_equal(f->state.screen, SCREEN_HOST);
+    press(f, KEYCODE_ENTER);
+    assert_true(f->state.host.by_guest);
+    assert_string_equal(f->state.host.pattern.text, "^exits$");
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.screen, SCREEN_COUNTERS);
+    assert_string_equal(f->state.detail.name, "db-primary");
+}
+
+static void the_selected_counter_stays_selected_when_the_order_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct counters_state *cs = &f->state.detail.counters;
+
+    press(f, KEYCODE_ENTER);
+    press(f, 'j');
+    int id = cs->selected;
+    press(f, 'o');
+    press(f, 'I');
+    assert_int_equal(cs->selected, id);
+    assert_int_equal(cs->counters.rows[cs->scroll.row].id, id);
+}
+
+static void chosen_columns_keep_their_order_and_width(void **state)
+{
+    struct fixture *f = *state;
+    const struct column_choice *c = &f->state.vms.columns;
+
+    press(f, KEYCODE_F(2));
+    enum column_id second = c->ids[1];
+    press(f, ' '); /* the first goes */
+    assert_int_equal(c->ids[0], second);
+    press(f, KEYCODE_END);
+    press(f, KEYCODE_ENTER); /* the last of all comes */
+    size_t count = c->count;
+    press(f, KEYCODE_HOME);
+    press(f, KEYCODE_F(8));
+    assert_int_equal(c->ids[1], second);
+    for (int i = 0; i < 200; i++)
+        press(f, KEYCODE_RIGHT);
+    assert_int_equal(c->width[second], COLUMN_WIDTH_MAX);
+    for (int i = 0; i < 200; i++)
+        press(f, '-');
+    assert_true(c->width[second] >= 3);
+    assert_int_equal(c->count, count);
+    for (int i = 0; i < 100; i++) { /* the name cannot be taken away */
+        press(f, KEYCODE_HOME);
+        press(f, ' ');
+        press(f, KEYCODE_F(8));
+    }
+    assert_true(c->count >= 1);
+}
+
+static enum ui_action click(struct fixture *f, int y, int x)
+{
+    return ui_update(&f->state, &f->model, (struct ui_key){KEYCODE_MOUSE_CLICK, y, x});
+}
+
+static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct bar_item items[BAR_ITEMS_MAX];
+
+    press(f, 'N');
+    click(f, 4, 10); /* second row at 80x24: two lines of header, titles */
+    assert_string_equal(selected(f), "db-primary");
+    click(f, 2, 10);
+    assert_int_equal(f->state.vms.sort, COLUMN_NAME);
+    click(f, 2, 10);
+    assert_true(f->state.vms.sort_inverted);
+    press(f, 'N');
+    press(f, KEYCODE_HOME);
+    ui_update(&f->state, &f->model, (struct ui_key){KEYCODE_MOUSE_WHEEL_DOWN, 9, 9});
+    assert_string_equal(selected(f), "fc-1");
+    click(f, 5, 10); /* on the selected one: opens it */
+    assert_int_equal(f->state.screen, SCREEN_COUNTERS);
+    struct tab_item tabs[TABS_COUNT];
+    tabs_plan(80, tabs);
+    click(f, 2, tabs[1].x + 2);
+    assert_int_equal(f->state.screen, tabs[1].screen);
+    size_t n = bar_plan(f->state.screen, 80, items);
+    assert_int_equal(click(f, 23, items[n - 1].x), UI_QUIT);
+}
+
+static void a_click_anywhere_on_any_screen_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int screen = 0; screen < SCREEN_COUNT; screen++)
+        for (int rows = 1; rows < 30; rows += 7)
+            for (int y = -1; y < 32; y++)
+                for (int x = -1; x < 90; x += 13) {
+                    ui_resize(&f->state, rows, rows * 4);
+                    f->state.screen = (enum ui_screen)screen;
+                    click(f, y, x);
+                    f->state.prompt.kind = PROMPT_NONE;
+                }
 }
 
 static void no_key_means_two_things_on_one_screen(void **unused)
@@ -272,6 +480,16 @@ int main(void)
         TEST(a_prompt_keeps_its_keys_to_itself),
         TEST(escape_closes_and_never_quits),
         TEST(the_view_scrolls_with_the_selection),
+        TEST(a_filter_shows_only_what_matches_and_c_clears_it),
+        TEST(the_selection_moves_while_a_search_is_typed),
+        TEST(tags_survive_sorting_and_choose_what_is_shown),
+        TEST(a_follower_waits_for_the_next_vm_of_the_name),
+        TEST(the_open_vm_is_the_selected_one_and_its_end_is_shown),
+        TEST(enter_leads_from_a_host_counter_to_its_guests_to_a_guest),
+        TEST(the_selected_counter_stays_selected_when_the_order_changes),
+        TEST(chosen_columns_keep_their_order_and_width),
+        TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
+        TEST(a_click_anywhere_on_any_screen_does_no_harm),
         cmocka_unit_test(no_key_means_two_things_on_one_screen),
         cmocka_unit_test(every_function_key_has_a_twin),
         cmocka_unit_test(the_dump_has_one_line_per_binding),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model: what there is to show. Read by the views and by the keys, made by the monitor.
+ */
+#ifndef KVMLENS_UI_MODEL_H
+#define KVMLENS_UI_MODEL_H
+
+#include "core/snapshot.h"
+#include "ui/trends.h"
+
+/* All borrowed. */
+struct ui_model {
+    const struct snapshot *now;  /* NULL before the first */
+    const struct snapshot *base; /* totals count from here; NULL: since each VM was created */
+    const struct trends *trends;
+    /* Of the VM whose drill-down is open: @now while it lives, afterwards the last that had it. */
+    const struct snapshot *detail;
+};
+
+#endif

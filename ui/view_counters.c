@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Tables of counters: of one VM (first tab) and of the host (kvm_stat's own view).
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "ui/format.h"
+#include "ui/layout.h"
+#include "ui/view.h"
+
+enum { C_NAME, C_TOTAL, C_SHARE, C_RATE, C_TREND, C_KIND, C_SOURCE, C_COUNT };
+
+static const struct {
+    const char *title;
+    int width;
+    enum align align;
+    int keep;         /* where room is scarce the smallest go first */
+    bool detail_only;
+} table[C_COUNT] = {
+    [C_NAME] = {"COUNTER", 18, ALIGN_LEFT, 100, false},
+    [C_TOTAL] = {"TOTAL", 14, ALIGN_RIGHT, 80, false},
+    [C_SHARE] = {"%TOTAL", 6, ALIGN_RIGHT, 60, false},
+    [C_RATE] = {"RATE/s", 7, ALIGN_RIGHT, 90, false},
+    [C_TREND] = {"TREND", 10, ALIGN_LEFT, 50, true},
+    [C_KIND] = {"KIND", 11, ALIGN_LEFT, 40, true},
+    [C_SOURCE] = {"SOURCE", 7, ALIGN_LEFT, 45, true},
+};
+
+struct plan {
+    int x[C_COUNT], width[C_COUNT]; /* width 0: not shown */
+};
+
+static void make_plan(int cols, bool detail, struct plan *p)
+{
+    int total;
+
+    for (int c = 0; c < C_COUNT; c++)
+        p->width[c] = table[c].detail_only && !detail ? 0 : table[c].width;
+    for (;;) {
+        int least = -1;
+        total = -1;
+        for (int c = 0; c < C_COUNT; c++) {
+            if (!p->width[c])
+                continue;
+            total += p->width[c] + 1;
+            if (least < 0 || table[c].keep < table[least].keep)
+                least = c;
+        }
+        if (total <= cols || least == C_NAME)
+            break;
+        p->width[least] = 0;
+    }
+    int spare = cols > total ? cols - total : 0, name = spare < 14 ? spare : 14;
+    p->width[C_NAME] += name;
+    spare -= name;
+    if (p->width[C_TREND])
+        p->width[C_TREND] += spare < 40 ? spare : 40;
+    for (int c = 0, x = 0; c < C_COUNT; c++) {
+        p->x[c] = x;
+        x += p->width[c] ? p->width[c] + 1 : 0;
+    }
+}
+
+static void draw_titles(const struct counters_state *cs, const struct plan *p, struct rect r,
+                        struct screen *out)
+{
+    static const int sorted[COUNTERS_ORDER_COUNT] = {
+        [COUNTERS_BY_RATE] = C_RATE, [COUNTERS_BY_TOTAL] = C_TOTAL, [COUNTERS_BY_NAME] = C_NAME};
+
+    screen_fill(out, r, STYLE_TITLE);
+    for (int c = 0; c < C_COUNT; c++) {
+        bool is_sorted = sorted[cs->order] == c;
+        bool down = (cs->order != COUNTERS_BY_NAME) != cs->inverted;
+        char title[32];
+        const char *text = c == C_NAME && cs->by_guest ? "GUEST" : table[c].title;
+        const char *mark = !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
+        bool right = table[c].align == ALIGN_RIGHT;
+        snprintf(title, sizeof(title), "%s%s%s", right ? mark : text, is_sorted && !right ? " " : "",
+                 right ? text : mark);
+        screen_field(out, r, r.y, r.x + p->x[c], p->width[c], table[c].align,
+                     is_sorted ? STYLE_SORTED : STYLE_TITLE, title);
+    }
+}
+
+/* A number that may be missing: its text or what stands for it. */
+static void draw_value(const struct rate *value, const char *text, const struct plan *p, int c, struct rect r,
+                       int y, enum style style, struct screen *out)
+{
+    if (value->state == READING_ABSENT)
+        text = screen_glyph(out, GLYPH_NOTHING);
+    else if (value->state != READING_OK)
+        text = reading_state_text(value->state);
+    if (style == STYLE_NORMAL && value->state != READING_OK)
+        style = value->state == READING_ABSENT ? STYLE_DIM : STYLE_MISSING;
+    else if (style == STYLE_NORMAL && value->value == 0)
+        style = STYLE_DIM;
+    screen_field(out, r, y, r.x + p->x[c], p->width[c], table[c].align, style, text);
+}
+
+static void draw_row(const struct ui_model *m, const struct counters_state *cs, const struct snapshot *s,
+                     const struct snapshot_vm *vm, const struct plan *p, size_t index, struct rect r,
+                     int y, enum style style, struct screen *out)
+{
+    const struct counter_row *row = &cs->counters.rows[index];
+    const struct field *f = cs->by_guest ? NULL : &s->fields->fields[row->index];
+    char buf[FORMAT_MAX];
+
+    screen_field(out, r, y, r.x + p->x[C_NAME], p->width[C_NAME], ALIGN_LEFT,
+                 style == STYLE_NORMAL ? STYLE_STRONG : style, counters_row_name(cs, s, index));
+    draw_value(&row->total, f ? counters_value_text(f, row->total.value, buf)
+                              : format_exact(buf, (uint64_t)row->total.value),
+               p, C_TOTAL, r, y, style, out);
+    if (!f || f->kind == FIELD_CUMULATIVE)
+        draw_value(&row->rate, f ? counters_rate_text(f, row->rate.value, buf)
+                                 : format_count(buf, row->rate.value),
+                   p, C_RATE, r, y, style, out);
+    if (!isnan(row->share))
+        screen_field(out, r, y, r.x + p->x[C_SHARE], p->width[C_SHARE], ALIGN_RIGHT, style,
+                     format_percent(buf, row->share));
+    if (!vm || !f)
+        return;
+    float values[HISTORY_LENGTH];
+    size_t want = (size_t)p->width[C_TREND] < HISTORY_LENGTH ? (size_t)p->width[C_TREND] : HISTORY_LENGTH;
+    size_t n = trends_counter(m->trends, &vm->id, row->index, values, want);
+    screen_spark(out, r, y, r.x + p->x[C_TREND], p->width[C_TREND],
+                 style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
+    screen_field(out, r, y, r.x + p->x[C_KIND], p->width[C_KIND], ALIGN_LEFT,
+                 style == STYLE_NORMAL ? STYLE_DIM : style, counters_kind_text(f, buf));
+    if (row->total.state == READING_OK)
+        screen_field(out, r, y, r.x + p->x[C_SOURCE], p->width[C_SOURCE], ALIGN_LEFT,
+                     style == STYLE_NORMAL ? STYLE_DIM : style, reading_source_name(row->source));
+}
+
+/* What the selected counter means, and why it is missing if it is. */
+static void draw_explanation(const struct counters_state *cs, const struct snapshot *s, struct rect r,
+                             struct screen *out)
+{
+    if (cs->counters.count == 0 || cs->by_guest)
+        return;
+    const struct counter_row *row = &cs->counters.rows[cs->scroll.row];
+    const struct field *f = &s->fields->fields[row->index];
+    const struct field_known *known = field_known(f->name);
+    const struct rate *missing = row->total.state != READING_OK ? &row->total : NULL;
+    char text[700];
+
+    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s", f->name, field_scope_name(f->scope),
+             known && known->text ? known->text : "No explanation of this counter is known.",
+             missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
+             missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "");
+    screen_paragraph(out, r, STYLE_NOTICE, text);
+}
+
+static void draw_table(const struct ui_model *m, const struct counters_state *cs,
+                       const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
+                       struct screen *out)
+{
+    struct plan p;
+    struct rect rows = {r.y + 1, r.x, r.rows - 1, r.cols};
+
+    make_plan(r.cols, vm != NULL, &p);
+    draw_titles(cs, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
+    if (r.rows >= LAYOUT_EXPLAIN_FROM) {
+        rows.rows -= LAYOUT_EXPLAIN_ROWS;
+        draw_explanation(cs, s, (struct rect){rows.y + rows.rows, r.x, LAYOUT_EXPLAIN_ROWS, r.cols}, out);
+    }
+    if (cs->counters.count == 0)
+        screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE,
+                    cs->pattern.set || cs->guests.set ? "Nothing matches the filter. c clears it."
+                    : cs->counters.hidden_zero ? "Nothing was counted yet. z shows the zeros."
+                                               : "There are no counters.");
+    for (int i = 0; i < rows.rows && cs->scroll.top + (size_t)i < cs->counters.count; i++) {
+        size_t index = cs->scroll.top + (size_t)i;
+        bool selected = index == cs->scroll.row;
+        if (selected)
+            screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
+        draw_row(m, cs, s, vm, &p, index, rows, rows.y + i, selected ? STYLE_SELECTED : STYLE_NORMAL, out);
+    }
+}
+
+void view_counters(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                   struct screen *out)
+{
+    const struct snapshot_vm *vm = detail_vm(st, m);
+
+    if (vm)
+        draw_table(m, &st->detail.counters, m->detail, vm, r, out);
+}
+
+void view_host(const struct ui_model *m, const struct ui_state *st, struct rect titles, struct rect r,
+               struct screen *out)
+{
+    const struct counters_state *cs = &st->host;
+    char text[640], sum[FORMAT_MAX], rate[FORMAT_MAX];
+
+    if (!m->now)
+        return;
+    snprintf(text, sizeof(text), "Host counters: %s%s%s%s%s   total %s, %s/s   %s%s",
+             cs->by_guest ? "by guest" : "all VMs", cs->guests.set ? ", guests " : "", cs->guests.text,
+             cs->pattern.set ? ", counters " : "", cs->pattern.text,
+             format_exact(sum, (uint64_t)cs->counters.total_sum), format_count(rate, cs->counters.rate_sum),
+             st->since_creation ? "since creation" : "since start or reset",
+             cs->counters.hidden_zero ? ", zeros hidden" : "");
+    screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);
+    draw_table(m, cs, m->now, NULL, r, out);
+}
