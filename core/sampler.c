@@ -141,7 +141,7 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
 static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
 {
     uint64_t start = monotonic_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), cost[SOURCE_COUNT] = {0};
-    struct sample *sample;
+    struct sample *sample = NULL;
 
     int result = discover_tick(s->discover, forget_vm, s, err);
     const struct vm_list *vms = discover_vms(s->discover);
@@ -187,7 +187,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
 
 int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
 {
-    struct sample *sample;
+    struct sample *sample = NULL;
     uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
     int result = take_sample(s, &sample, err);

@@ -233,8 +233,8 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
     struct stats_header header;
     char raw[STATS_HEADER_SIZE];
     struct stat st;
-    pid_t tid;
-    int id;
+    pid_t tid = 0;
+    int id = -1;
 
     if (!is_stats_file(s, fd, vcpu))
         return -EBADF;
