@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 int parse_stats_header(const void *buf, size_t size, struct stats_header *ret)
@@ -27,26 +26,35 @@ int parse_stats_header(const void *buf, size_t size, struct stats_header *ret)
     return 0;
 }
 
+/* "@prefix" and up to nine digits at *@at, which moves on. sscanf would take blanks and signs. */
+static bool take_number(const char **at, const char *prefix, int *ret)
+{
+    size_t len = strlen(prefix);
+
+    if (strncmp(*at, prefix, len) != 0)
+        return false;
+    const char *number = *at + len;
+    size_t digits = strspn(number, "0123456789");
+    if (digits == 0 || digits > 9)
+        return false;
+    *ret = 0;
+    for (size_t i = 0; i < digits; i++)
+        *ret = *ret * 10 + (number[i] - '0');
+    *at = number + digits;
+    return true;
+}
+
 int parse_stats_id(const char *id, size_t name_size, pid_t *ret_tid, int *ret_vcpu)
 {
-    unsigned tid, vcpu;
-    int used = 0;
-    size_t len = strnlen(id, name_size);
+    int tid, vcpu = -1;
 
-    if (len == name_size)
+    if (strnlen(id, name_size) == name_size || !take_number(&id, "kvm-", &tid))
         return -EBADMSG;
-    if (sscanf(id, "kvm-%9u/vcpu-%9u%n", &tid, &vcpu, &used) == 2 && (size_t)used == len) {
-        *ret_tid = (pid_t)tid;
-        *ret_vcpu = (int)vcpu;
-        return 0;
-    }
-    used = 0;
-    if (sscanf(id, "kvm-%9u%n", &tid, &used) == 1 && (size_t)used == len) {
-        *ret_tid = (pid_t)tid;
-        *ret_vcpu = -1;
-        return 0;
-    }
-    return -EBADMSG;
+    if (*id != '\0' && (!take_number(&id, "/vcpu-", &vcpu) || *id != '\0'))
+        return -EBADMSG;
+    *ret_tid = tid;
+    *ret_vcpu = vcpu;
+    return 0;
 }
 
 /* Kernel flags -> field; false when this program is older than the descriptor. */

@@ -155,7 +155,8 @@ static void ids_tell_thread_and_vcpu(void **state)
     pid_t tid;
     int vcpu;
     static const char *const bad[] = {"", "kvm-", "kvm-x", "kvm-12/vcpu-", "kvm-12/vcpu-1x", "kvm-12 ",
-                                      "xen-1", "kvm-12/vcpu", "kvm-1/vcpu-9999999999"};
+                                      "xen-1", "kvm-12/vcpu", "kvm-1/vcpu-9999999999",
+                                      "kvm--77/vcpu-1", "kvm-7/vcpu--1", "kvm- 7", "kvm-+7"};
 
     snprintf(id, sizeof(id), "%s", "kvm-4194304");
     assert_int_equal(parse_stats_id(id, sizeof(id), &tid, &vcpu), 0);
