@@ -2,8 +2,9 @@
 # Bash completion of kvmlens. Words that an option may be followed by are those of the program.
 _kvmlens() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-    local options='--once --batch --log --list --doctor --demo --help --version
+    local options='--once --batch --log --list --scan --doctor --demo --help --version
         --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
+        --sample --max-rate --threads --ram --force --accel
         --format --csv --wide --csv-safe --per-vcpu --log-to-file --output --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot'
     COMPREPLY=()
@@ -22,6 +23,9 @@ _kvmlens() {
         [[ $cur == *,* ]] && before=${cur%,*},
         mapfile -t COMPREPLY < <(compgen -P "$before" -W 'statsfd debugfs proc' -- "${cur##*,}")
         return ;;
+    --accel)
+        mapfile -t COMPREPLY < <(compgen -W 'c sse2 sse41 avx2 avx512 neon' -- "$cur")
+        return ;;
     -f | --fields)
         mapfile -t COMPREPLY < <(compgen -W 'help' -- "$cur")
         return ;;
@@ -34,7 +38,7 @@ _kvmlens() {
     -p | --pid)
         mapfile -t COMPREPLY < <(cd /proc && compgen -G "${cur}[0-9]*" 2>/dev/null)
         return ;;
-    -g | --guest | -s | --set-delay | -n | --iterations)
+    -g | --guest | -s | --set-delay | -n | --iterations | --scan | --sample | --max-rate | --threads | --ram)
         return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
