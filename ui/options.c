@@ -87,52 +87,12 @@ bad:
                      show(text).text);
 }
 
-static int apply_once(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    return set_mode(opts, MODE_ONCE, err);
-}
-
-static int apply_log(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    return set_mode(opts, MODE_LOG, err);
-}
-
-static int apply_list(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    return set_mode(opts, MODE_LIST, err);
-}
-
 static int apply_scan(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
         return error_set(err, -EINVAL, "--scan: the VM is empty");
     opts->vm = arg;
     return set_mode(opts, MODE_SCAN, err);
-}
-
-static int apply_doctor(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    return set_mode(opts, MODE_DOCTOR, err);
-}
-
-static int apply_help(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->mode = MODE_HELP;
-    return 0;
-}
-
-static int apply_version(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->mode = MODE_VERSION;
-    return 0;
 }
 
 static int apply_pid(struct options *opts, const char *arg, struct error *err)
@@ -166,22 +126,6 @@ static int apply_delay(struct options *opts, const char *arg, struct error *err)
 static int apply_iterations(struct options *opts, const char *arg, struct error *err)
 {
     return parse_count("--iterations", arg, 1000000000, &opts->iterations, err);
-}
-
-static int apply_skip_zero(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->skip_zero = true;
-    return 0;
-}
-
-static int apply_past(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->include_past = true;
-    return 0;
 }
 
 /* proc alone gives no counters, so kvm_stat's -d means: counters from debugfs only. */
@@ -254,30 +198,6 @@ static int apply_output(struct options *opts, const char *arg, struct error *err
     return 0;
 }
 
-static int apply_per_vcpu(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->per_vcpu = true;
-    return 0;
-}
-
-static int apply_wide(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->wide = true;
-    return 0;
-}
-
-static int apply_csv_safe(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->csv_safe = true;
-    return 0;
-}
-
 static int apply_sysroot(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
@@ -286,38 +206,10 @@ static int apply_sysroot(struct options *opts, const char *arg, struct error *er
     return 0;
 }
 
-static int apply_demo(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->demo = true;
-    return 0;
-}
-
-static int apply_no_color(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->no_color = true;
-    return 0;
-}
-
-static int apply_no_unicode(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->no_unicode = true;
-    return 0;
-}
-
-static int apply_no_mouse(struct options *opts, const char *arg, struct error *err)
-{
-    (void)arg;
-    (void)err;
-    opts->no_mouse = true;
-    return 0;
-}
-
+/* Last members of a row whose option has a plain effect. */
+#define CALLS(function) function, MODE_MONITOR, 0
+#define FLAG(member) NULL, MODE_MONITOR, offsetof(struct options, member)
+#define ENTERS(entered) NULL, entered, 0
 #define ONCE_LOG (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG))
 #define MONITOR MODE_BIT(MODE_MONITOR)
 #define SCAN MODE_BIT(MODE_SCAN)
@@ -325,77 +217,79 @@ static int apply_no_mouse(struct options *opts, const char *arg, struct error *e
 
 const struct option_row option_table[] = {
     {'1', "once", "batch", NULL, NULL, GROUP_MODE, MODES_ANY,
-     "sample twice, one delay apart, print the snapshot and exit", apply_once},
+     "sample twice, one delay apart, print the snapshot and exit", ENTERS(MODE_ONCE)},
     {'l', "log", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
-     "print one record per interval until interrupted", apply_log},
+     "print one record per interval until interrupted", ENTERS(MODE_LOG)},
     {0, "list", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
-     "list the VMs, and for each source: usable, or why not", apply_list},
+     "list the VMs, and for each source: usable, or why not", ENTERS(MODE_LIST)},
     {0, "scan", NULL, "VM", NULL, GROUP_MODE, MODES_ANY,
-     "count the zero pages of a VM's RAM, without changing it", apply_scan},
+     "count the zero pages of a VM's RAM, without changing it", CALLS(apply_scan)},
     {0, "doctor", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
-     "check the host: each problem with its cause and its fix", apply_doctor},
+     "check the host: each problem with its cause and its fix", ENTERS(MODE_DOCTOR)},
     {0, "demo", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
-     "run two small VMs of our own meanwhile; goes with every mode", apply_demo},
-    {'h', "help", NULL, NULL, NULL, GROUP_MODE, MODES_ANY, "print this help and exit", apply_help},
+     "run two small VMs of our own meanwhile; goes with every mode", FLAG(demo)},
+    {'h', "help", NULL, NULL, NULL, GROUP_MODE, MODES_ANY, "print this help and exit",
+     ENTERS(MODE_HELP)},
     {'V', "version", NULL, NULL, NULL, GROUP_MODE, MODES_ANY, "print the version and exit",
-     apply_version},
+     ENTERS(MODE_VERSION)},
 
     {'p', "pid", NULL, "PID", NULL, GROUP_SELECT, MODES_VMS, "only the VMs of this process",
-     apply_pid},
+     CALLS(apply_pid)},
     {'g', "guest", NULL, "NAME", NULL, GROUP_SELECT, MODES_VMS, "only the VM of this name",
-     apply_guest},
+     CALLS(apply_guest)},
     {'f', "fields", NULL, "REGEX", NULL, GROUP_SELECT, SAMPLED | MODE_BIT(MODE_FIELDS),
-     "only fields that match (POSIX extended); 'help' lists them", apply_fields},
+     "only fields that match (POSIX extended); 'help' lists them", CALLS(apply_fields)},
 
     {'s', "set-delay", NULL, "SECONDS", NULL, GROUP_SAMPLE, SAMPLED,
-     "time between samples, 0.1 to 3600 (default 1)", apply_delay},
+     "time between samples, 0.1 to 3600 (default 1)", CALLS(apply_delay)},
     {'n', "iterations", NULL, "N", NULL, GROUP_SAMPLE, MODE_BIT(MODE_LOG),
-     "end the log after N records", apply_iterations},
+     "end the log after N records", CALLS(apply_iterations)},
     {'i', "debugfs-include-past", NULL, NULL, NULL, GROUP_SAMPLE, SAMPLED,
-     "totals since the VM was created, not since kvmlens started", apply_past},
+     "totals since the VM was created, not since kvmlens started", FLAG(include_past)},
     {'d', "debugfs", NULL, NULL, NULL, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
-     "counters from debugfs only: --source debugfs,proc", apply_debugfs},
+     "counters from debugfs only: --source debugfs,proc", CALLS(apply_debugfs)},
     {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
-     "use only these sources: statsfd,debugfs,proc", apply_source},
+     "use only these sources: statsfd,debugfs,proc", CALLS(apply_source)},
 
     {0, "sample", NULL, "N", NULL, GROUP_SAMPLE, SCAN,
-     "read N random pages only, and estimate", options_scan_sample},
+     "read N random pages only, and estimate", CALLS(options_scan_sample)},
     {0, "max-rate", NULL, "MB/S", NULL, GROUP_SAMPLE, SCAN,
-     "read at most so many million bytes per second", options_scan_max_rate},
+     "read at most so many million bytes per second", CALLS(options_scan_max_rate)},
     {0, "threads", NULL, "N", NULL, GROUP_SAMPLE, SCAN, "read with N threads (default 1)",
-     options_scan_threads},
+     CALLS(options_scan_threads)},
     {0, "ram", NULL, "START-END", NULL, GROUP_SAMPLE, SCAN,
-     "these addresses of the VMM are the RAM; may be repeated", options_scan_ram},
+     "these addresses of the VMM are the RAM; may be repeated", CALLS(options_scan_ram)},
     {0, "force", NULL, NULL, NULL, GROUP_SAMPLE, SCAN,
-     "also read memory under userfaultfd and of confidential guests", options_scan_force},
+     "also read memory under userfaultfd and of confidential guests", CALLS(options_scan_force)},
     {0, "accel", NULL, "NAME", NULL, GROUP_SAMPLE, SCAN, "compare with this instruction set",
-     options_scan_accel},
+     CALLS(options_scan_accel)},
 
     {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
      ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN, "format of the output",
-     apply_format},
-    {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv", apply_csv},
+     CALLS(apply_format)},
+    {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv",
+     CALLS(apply_csv)},
     {0, "wide", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
-     "CSV of one VM: one row per record, one column per number", apply_wide},
+     "CSV of one VM: one row per record, one column per number", FLAG(wide)},
     {0, "csv-safe", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
-     "CSV: put a ' before names that a spreadsheet takes for a formula", apply_csv_safe},
+     "CSV: put a ' before names that a spreadsheet takes for a formula", FLAG(csv_safe)},
     {0, "per-vcpu", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
-     "prometheus, openmetrics: series of each vCPU too", apply_per_vcpu},
+     "prometheus, openmetrics: series of each vCPU too", FLAG(per_vcpu)},
     {'L', "log-to-file", NULL, "FILE", NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
-     "log, appended to FILE; SIGHUP opens it again", apply_log_file},
+     "log, appended to FILE; SIGHUP opens it again", CALLS(apply_log_file)},
     {'o', "output", NULL, "FILE", NULL, GROUP_OUTPUT, ONCE_LOG,
-     "replace FILE with each record, never leaving half of one", apply_output},
+     "replace FILE with each record, never leaving half of one", CALLS(apply_output)},
     {'z', "skip-zero-records", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
-     "leave out counters (--once) and VMs (--log) that are all zero", apply_skip_zero},
+     "leave out counters (--once) and VMs (--log) that are all zero", FLAG(skip_zero)},
     {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "no colours; so does NO_COLOR=1",
-     apply_no_color},
+     FLAG(no_color)},
     {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR | SCAN,
-     "draw with ASCII characters only", apply_no_unicode},
+     "draw with ASCII characters only", FLAG(no_unicode)},
     {0, "no-mouse", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "leave the mouse to the terminal",
-     apply_no_mouse},
+     FLAG(no_mouse)},
 
     {0, "sysroot", NULL, "DIR", NULL, GROUP_SYSTEM, MODES_ANY,
-     "read a saved /proc and /sys tree instead of this host's", apply_sysroot},
+     "read a saved /proc and /sys tree instead of this host's", CALLS(apply_sysroot)},
     {0},
 };
 
@@ -522,6 +416,19 @@ static int check_modes(const struct options *opts, struct error *err)
     return check_formats(opts, err);
 }
 
+static int apply_row(const struct option_row *row, struct options *opts, struct error *err)
+{
+    if (row->apply != NULL)
+        return row->apply(opts, optarg, err);
+    if (row->flag != 0)
+        *(bool *)((char *)opts + row->flag) = true;
+    else if (row->enters == MODE_HELP || row->enters == MODE_VERSION)
+        opts->mode = row->enters; /* whatever else was given */
+    else
+        return set_mode(opts, row->enters, err);
+    return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret, struct error *err)
 {
     char shorts[2 * TABLE_MAX + 2];
@@ -536,7 +443,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         const struct option_row *row = c == '?' || c == ':' ? NULL : row_of(c);
         if (row == NULL)
             return bad_option(c, argc, argv, err);
-        int r = row->apply(ret, optarg, err);
+        int r = apply_row(row, ret, err);
         if (r < 0)
             return r;
         if (ret->mode == MODE_HELP || ret->mode == MODE_VERSION)

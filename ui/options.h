@@ -74,7 +74,10 @@ struct option_row {
     enum options_group group;
     unsigned modes;         /* MODE_BIT mask: modes it has a meaning in */
     const char *help;       /* one line, no full stop */
+    /* Takes the argument. NULL: the option has a plain effect, one of the two below. */
     int (*apply)(struct options *opts, const char *arg, struct error *err);
+    enum options_mode enters; /* MODE_MONITOR: none */
+    size_t flag;              /* offset in struct options of the bool it sets; 0: none */
 };
 
 /* In the order of --help; a row with no long_name ends it. */
