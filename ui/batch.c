@@ -10,6 +10,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "ui/estimates.h"
 #include "ui/exit_status.h"
 #include "ui/filter.h"
 #include "ui/partial.h"
@@ -23,6 +24,7 @@ struct batch {
     struct filter filter;
     struct report report;
     struct partial partial;
+    struct estimates estimates;
     bool failed_reads;
     struct pollfd wake[WAKE_COUNT];
     struct snapshot *first; /* totals count from here */
@@ -111,10 +113,14 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
 
     if (mem == NULL)
         return error_set(err, -ENOMEM, "out of memory");
+    int r = b->opts->estimate
+                ? estimates_refresh(&b->estimates, b->env->root, s, &b->filter, s->mono_ns)
+                : 0;
     if (b->env->out->empty)
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
-    int r = report_record(&b->report, base, s, mem);
+    if (r == 0)
+        r = report_record(&b->report, base, s, mem);
     if (fclose(mem) != 0 && r == 0)
         r = -ENOMEM;
     if (r == -EBADMSG)
@@ -262,6 +268,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .skip_zero = opts->skip_zero,
         .terminal = env->out->fd >= 0 && isatty(env->out->fd) == 1,
         .per_vcpu = opts->per_vcpu,
+        .estimates = opts->estimate ? &b.estimates : NULL,
         .wide = opts->wide,
         .csv_safe = opts->csv_safe,
     };
@@ -278,6 +285,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     }
     sigaction(SIGPIPE, &before, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
+    estimates_done(&b.estimates);
     snapshot_free(b.first);
     filter_close(&b.filter);
     return status_of(&b, r);
@@ -300,15 +308,15 @@ static int open_output(struct output *ret, const struct options *opts, FILE *out
     return 0;
 }
 
-int batch_run(struct sampler *sampler, const struct options *opts, FILE *out, FILE *diag,
-              struct error *err)
+int batch_run(struct sampler *sampler, const struct rootfs *root, const struct options *opts,
+              FILE *out, FILE *diag, struct error *err)
 {
     struct output output;
     int r = open_output(&output, opts, out, err);
 
     if (r < 0)
         return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
-    struct batch_env env = {tick_sampler, sampler, &output, diag};
+    struct batch_env env = {tick_sampler, sampler, &output, diag, root};
     int status = batch_run_env(&env, opts, err);
     output_close(&output);
     return status;

@@ -19,10 +19,11 @@ struct batch_env {
     void *ctx;
     struct output *out; /* records; each is written whole */
     FILE *diag; /* reasons of exit status 3 */
+    const struct rootfs *root; /* where guest memory is read for --estimate; may be NULL without */
 };
 
 /*
- * batch_run - --once or --log with this sampler, as @opts say.
+ * batch_run - --once or --log with this sampler of @root, as @opts say.
  *
  * Records go to @out, or where --log-to-file and --output say; SIGHUP opens the log file again.
  * SIGINT and SIGTERM end the run with what it has: a log after its last record, --once with a
@@ -33,8 +34,8 @@ struct batch_env {
  * Returns an exit status (ui/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the sentence;
  * for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
  */
-int batch_run(struct sampler *sampler, const struct options *opts, FILE *out, FILE *diag,
-              struct error *err);
+int batch_run(struct sampler *sampler, const struct rootfs *root, const struct options *opts,
+              FILE *out, FILE *diag, struct error *err);
 
 /* batch_run_env - the same with everything it touches given by the caller. */
 int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err);

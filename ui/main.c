@@ -59,7 +59,7 @@ static int run_monitor(const struct run *run, struct error *err)
 
 static int run_batch(const struct run *run, struct error *err)
 {
-    return batch_run(run->sampler, run->opts, stdout, stderr, err);
+    return batch_run(run->sampler, run->root, run->opts, stdout, stderr, err);
 }
 
 static int run_list(const struct run *run, struct error *err)

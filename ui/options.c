@@ -275,6 +275,8 @@ const struct option_row option_table[] = {
      "CSV: put a ' before names that a spreadsheet takes for a formula", FLAG(csv_safe)},
     {0, "per-vcpu", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "prometheus, openmetrics: series of each vCPU too", FLAG(per_vcpu)},
+    {0, "estimate", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "prometheus, openmetrics: estimate the zero pages of each VM", FLAG(estimate)},
     {'L', "log-to-file", NULL, "FILE", NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
      "log, appended to FILE; SIGHUP opens it again", CALLS(apply_log_file)},
     {'o', "output", NULL, "FILE", NULL, GROUP_OUTPUT, ONCE_LOG,
@@ -382,6 +384,9 @@ static int check_formats(const struct options *opts, struct error *err)
     if (opts->per_vcpu && !format->document)
         return error_set(err, -EINVAL, "--per-vcpu goes with --format prometheus or openmetrics; "
                                        "the other formats have all vCPUs");
+    if (opts->estimate && !format->document)
+        return error_set(err, -EINVAL, "--estimate goes with --format prometheus or openmetrics; "
+                                       "--scan VM --sample N prints one VM's");
     if ((opts->wide || opts->csv_safe) && !csv)
         return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
     if (opts->wide && opts->guest == NULL && opts->vm == NULL && opts->pid == 0)

@@ -54,7 +54,7 @@ struct options {
     const char *format;  /* name of a report format; never NULL */
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */
-    bool per_vcpu, wide, csv_safe;
+    bool per_vcpu, estimate, wide, csv_safe;
     const char *sysroot;
     bool demo;
     bool no_color, no_unicode, no_mouse;

@@ -15,6 +15,7 @@
 #include "core/snapshot.h"
 #include "ui/filter.h"
 
+struct estimates;
 struct report_format;
 
 struct report {
@@ -25,6 +26,7 @@ struct report {
     bool skip_zero;
     bool terminal;                /* repeat the column header */
     bool per_vcpu;                /* metrics: each vCPU too */
+    const struct estimates *estimates; /* metrics: zero pages, borrowed; NULL = none were asked for */
     bool wide;                    /* CSV: one row per record */
     bool csv_safe;                /* CSV: names that a spreadsheet would run get a ' */
     bool fresh;                   /* the next record begins its file: headers */

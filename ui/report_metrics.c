@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "ui/estimates.h"
 #include "ui/metrics.h"
 #include "ui/number.h"
 #include "ui/partial.h"
@@ -275,6 +276,103 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
     }
 }
 
+/* --- zero pages --- */
+
+struct estimate_arg {
+    const struct snapshot *s;
+    const struct estimates *estimates;
+    bool (*get)(const struct scan_report *report, double *ret);
+};
+
+static bool zero_ratio(const struct scan_report *r, double *ret)
+{
+    *ret = r->zero_known ? r->zero_ratio : r->estimate.zero_ratio;
+    return r->zero_known || r->estimate.valid;
+}
+
+static bool zero_ratio_low(const struct scan_report *r, double *ret)
+{
+    *ret = r->zero_known ? r->zero_ratio : r->estimate.ci95_low;
+    return r->zero_known || r->estimate.valid;
+}
+
+static bool zero_ratio_high(const struct scan_report *r, double *ret)
+{
+    *ret = r->zero_known ? r->zero_ratio : r->estimate.ci95_high;
+    return r->zero_known || r->estimate.valid;
+}
+
+static bool migration_bytes(const struct scan_report *r, double *ret)
+{
+    *ret = (double)r->wire.bytes;
+    return r->wire.valid;
+}
+
+static bool scan_seconds(const struct scan_report *r, double *ret)
+{
+    *ret = r->cost.elapsed_s;
+    return true;
+}
+
+static void put_estimate(struct metrics_family *f, const struct subject *subject, const void *arg)
+{
+    const struct estimate_arg *a = arg;
+    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+    double value;
+
+    if (e != NULL && a->get(e->report, &value))
+        metrics_real(f, subject->labels, value);
+}
+
+static void put_age(struct metrics_family *f, const struct subject *subject, const void *arg)
+{
+    const struct estimate_arg *a = arg;
+    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+
+    if (e != NULL)
+        metrics_real(f, subject->labels, (double)(a->s->mono_ns - e->taken_ns) / NS_PER_S);
+}
+
+static void put_refused(struct metrics_family *f, const struct subject *subject, const void *arg)
+{
+    const struct estimate_arg *a = arg;
+    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+
+    if (e != NULL)
+        metrics_int(f, subject->labels,
+                    e->report->state == SCAN_REFUSED || e->report->state == SCAN_FAILED);
+}
+
+static void put_estimates(struct report *r, struct metrics *m, const struct snapshot *s)
+{
+    static const struct {
+        const char *stem, *unit, *help;
+        bool (*get)(const struct scan_report *report, double *ret);
+    } gauges[] = {
+        {"vm_zero_ratio", NULL, "Part of the guest's RAM that is zero, estimated", zero_ratio},
+        {"vm_zero_ratio_low", NULL, "Lower end of the 95 % interval of the zero ratio",
+         zero_ratio_low},
+        {"vm_zero_ratio_high", NULL, "Upper end of the 95 % interval of the zero ratio",
+         zero_ratio_high},
+        {"vm_migration", "bytes", "What migrating the RAM would send once, estimated",
+         migration_bytes},
+        {"vm_scan_duration", "seconds", "How long the estimate took", scan_seconds},
+    };
+    struct estimate_arg arg = {.s = s, .estimates = r->estimates};
+    struct metrics_family f;
+
+    for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
+        arg.get = gauges[i].get;
+        f = metrics_family(m, METRICS_GAUGE, gauges[i].stem, gauges[i].unit, gauges[i].help);
+        each(r, s, false, put_estimate, &f, &arg);
+    }
+    f = metrics_family(m, METRICS_GAUGE, "vm_scan_age", "seconds", "Age of the estimate");
+    each(r, s, false, put_age, &f, &arg);
+    f = metrics_family(m, METRICS_GAUGE, "vm_scan_failed", NULL,
+                       "1 when the RAM could not be estimated");
+    each(r, s, false, put_refused, &f, &arg);
+}
+
 static void put_host(struct report *r, struct metrics *m, const struct snapshot *s)
 {
     const struct metrics_label none[] = {{NULL, NULL}};
@@ -293,6 +391,12 @@ static void put_host(struct report *r, struct metrics *m, const struct snapshot 
         vms += filter_vm(r->filter, &s->vms[i]);
     f = metrics_family(m, METRICS_GAUGE, "vms", NULL, "Virtual machines found");
     metrics_int(&f, none, vms);
+    f = metrics_family(m, METRICS_GAUGE, "hidden_vms", NULL,
+                       "Virtual machines of debugfs whose process cannot be seen");
+    metrics_int(&f, none, s->hidden_vms);
+    f = metrics_family(m, METRICS_GAUGE, "hidden_processes", NULL,
+                       "Processes that could not be looked into and may have virtual machines");
+    metrics_int(&f, none, s->hidden_processes);
     f = metrics_family(m, METRICS_GAUGE, "sample_duration", "seconds", "How long sampling took");
     metrics_real(&f, none, (double)s->sample_ns / NS_PER_S);
 }
@@ -315,6 +419,8 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
         each(r, s, p->vcpu, put_plain, &f, p);
     }
     put_unreadable(r, &m, s);
+    if (r->estimates != NULL)
+        put_estimates(r, &m, s);
     put_fields(r, &m, s, false);
     if (r->per_vcpu)
         put_fields(r, &m, s, true);

@@ -5,7 +5,7 @@ _kvmlens() {
     local options='--once --batch --log --list --scan --doctor --demo --help --version
         --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
         --sample --max-rate --threads --ram --force --accel
-        --format --csv --wide --csv-safe --per-vcpu --log-to-file --output --skip-zero-records
+        --format --csv --wide --csv-safe --per-vcpu --estimate --log-to-file --output --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot'
     COMPREPLY=()
     # --format=j arrives as three words.

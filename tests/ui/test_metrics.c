@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/two_vms.h"
+#include "ui/estimates.h"
 #include "ui/report.h"
 
 static void bounds_are_canonical_numbers(void **state)
@@ -167,6 +168,46 @@ static void histogram_without_its_sum_makes_none_up(void **state)
     two_vms_free(t);
 }
 
+static void estimates_are_gauges_with_their_age(void **state)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    struct scan_report known = {.state = SCAN_DONE, .mode = SCAN_ESTIMATE,
+                                .estimate = {.valid = true, .zero_ratio = 0.75, .ci95_low = 0.7,
+                                             .ci95_high = 0.8},
+                                .wire = {.valid = true, .bytes = 123456789},
+                                .cost = {.elapsed_s = 0.5}};
+    struct scan_report refused = {.state = SCAN_REFUSED};
+    struct estimate items[] = {{s->vms[0].id, s->mono_ns - 2500000000u, &known},
+                               {s->vms[1].id, s->mono_ns, &refused}};
+    struct estimates estimates = {items, 2};
+    struct report r = {.format = &report_prometheus, .filter = &all, .estimates = &estimates};
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    (void)state;
+    assert_non_null(mem);
+    assert_int_equal(report_record(&r, NULL, s, mem), 0);
+    fclose(mem);
+    expect_line(text, "kvmlens_vm_zero_ratio" VM16 "0.75");
+    expect_line(text, "kvmlens_vm_zero_ratio_low" VM16 "0.7");
+    expect_line(text, "kvmlens_vm_zero_ratio_high" VM16 "0.8");
+    expect_line(text, "kvmlens_vm_migration_bytes" VM16 "123456789");
+    expect_line(text, "kvmlens_vm_scan_age_seconds" VM16 "2.5");
+    expect_line(text, "kvmlens_vm_scan_failed" VM16 "0");
+    /* Nothing is known of the other, which is not a ratio of 0. */
+    assert_null(strstr(text, "kvmlens_vm_zero_ratio{vm=\"=db"));
+    assert_null(strstr(text, "kvmlens_vm_migration_bytes{vm=\"=db"));
+    const char *failed = strstr(text, "kvmlens_vm_scan_failed{vm=\"=db");
+    assert_non_null(failed);
+    assert_non_null(strstr(failed, "\"} 1\n"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
 static void no_family_comes_twice(void **state)
 {
     char *text = NULL;
@@ -200,6 +241,7 @@ int main(void)
         cmocka_unit_test(vcpus_are_families_of_their_own_on_request),
         cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends_with_eof),
         cmocka_unit_test(histogram_without_its_sum_makes_none_up),
+        cmocka_unit_test(estimates_are_gauges_with_their_age),
         cmocka_unit_test(no_family_comes_twice),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
