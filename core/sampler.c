@@ -191,7 +191,7 @@ int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
     uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
     int result = take_sample(s, &sample, err);
-    if (result < 0)
+    if (result != 0)
         return result;
     struct snapshot *snapshot =
         snapshot_derive(s->previous, sample, &s->fields, &s->host, cpu_ns - s->self_cpu_ns);

@@ -247,7 +247,7 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
         result = pread_exact(fd, file->id, header.name_size, header.id_offset);
     if (result == 0)
         result = parse_stats_id(file->id, header.name_size, &tid, &id);
-    if (result < 0)
+    if (result != 0)
         return result;
     /* The thread of a vCPU's id made the vCPU, that of a VM's id the VM, as its debugfs directory says. */
     if (id != vcpu || (vcpu < 0 && vm->creator_tid != 0 && tid != vm->creator_tid))
