@@ -23,6 +23,7 @@ import tempfile
 import time
 import unittest
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KVMLENS = os.path.abspath(os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens")))
 TESTVM = os.path.abspath(os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))
@@ -120,6 +121,7 @@ def environment(**changes):
     for name in SANITIZER_OPTIONS:
         if name in os.environ:
             env[name] = os.environ[name]
+    env.setdefault("LSAN_OPTIONS", f"print_suppressions=0:suppressions={HERE}/lsan.supp")
     env.update(changes)
     return env
 
