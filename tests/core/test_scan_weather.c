@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Scans when things go wrong: targets that end, change, refuse, or never answer.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/page_reader.h"
+#include "core/read_child.h"
+#include "core/residency.h"
+#include "core/scan.h"
+#include "core/worker.h"
+#include "tests/lib/guest.h"
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define TIB (1ull << 40)
+#define PAGE 4096ull
+
+static double now_s(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void nap_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+static struct scan_request request_for(const struct guest *guest)
+{
+    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "other", .seed = 1};
+}
+
+static int scan(const struct scan_request *request, struct scan_report **ret)
+{
+    struct rootfs root;
+    struct scan_progress progress = {.cancel = false};
+    struct scan_env env = {.root = &root, .progress = &progress};
+
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    int n = scan_execute(&env, request, ret);
+    rootfs_close(&root);
+    assert_non_null(*ret);
+    return n;
+}
+
+static bool warns(const struct scan_report *report, const char *text)
+{
+    for (size_t i = 0; i < report->warning_count; i++)
+        if (strstr(report->warnings[i], text) != NULL)
+            return true;
+    return false;
+}
+
+static struct scan_report *wait_report(struct worker *worker, double timeout_s)
+{
+    struct scan_report *report = NULL;
+
+    for (double end = now_s() + timeout_s; report == NULL && now_s() < end;) {
+        report = worker_take(worker);
+        if (report == NULL)
+            nap_ms(1);
+    }
+    return report;
+}
+
+static const struct minivm_range all_nonzero = {.start = 0, .bytes = 256 * MIB,
+                                                .fill = MINIVM_FILL_NONZERO};
+static const struct guest_ram_config big = {.backing = MINIVM_ANON, .bytes = 256 * MIB,
+                                            .ranges = &all_nonzero, .range_count = 1};
+
+static void target_that_ends_leaves_a_partial_report(void **state)
+{
+    struct rootfs root;
+    struct worker *worker;
+    struct guest guest;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_true(guest_start(&guest, guest_ram, &big));
+    assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+    struct scan_request request = request_for(&guest);
+    request.max_rate_bytes = 64 * MIB;
+    assert_int_equal(worker_submit(worker, &request), 0);
+    while (worker_progress(worker).done_bytes < 4 * MIB)
+        nap_ms(1);
+    guest_stop(&guest);
+    struct scan_report *report = wait_report(worker, 5);
+    assert_non_null(report);
+    assert_int_equal(report->state, SCAN_FAILED);
+    assert_int_equal(report->error.code, -ESRCH);
+    assert_non_null(strstr(report->error.msg, "ended"));
+    assert_true(report->partial && !report->zero_known && !report->wire.valid);
+    assert_true(report->counts.pages[PAGE_NONZERO] > 0 && report->counts.pages[PAGE_UNREAD] > 0);
+    scan_report_free(report);
+    assert_true(worker_stop(worker));
+    rootfs_close(&root);
+}
+
+static void process_that_is_gone_is_refused(void **state)
+{
+    struct scan_report *report;
+    struct scan_request request = {.vm = {.pid = 0x7ffffff0}, .vmm = "qemu"};
+
+    (void)state;
+    assert_int_equal(scan(&request, &report), -ESRCH);
+    assert_int_equal(report->state, SCAN_REFUSED);
+    assert_non_null(strstr(report->error.msg, "has ended"));
+    assert_int_equal(report->pages_total, 0);
+    scan_report_free(report);
+}
+
+/* A guest whose memory is given back and touched again all the time, as a balloon does. */
+static void *churn(void *arg)
+{
+    struct guest_info *info = arg;
+
+    for (uint64_t i = 0;; i++) {
+        uint64_t at = info->ram_start + i * 7919 % (info->ram_bytes / PAGE) * PAGE;
+        uint64_t len = 64 * PAGE;
+        if (at + len > info->ram_start + info->ram_bytes)
+            continue;
+        if (info->extra[0])
+            madvise((void *)(uintptr_t)at, len, MADV_REMOVE);
+        else
+            madvise((void *)(uintptr_t)at, len, MADV_DONTNEED);
+        *(volatile char *)(uintptr_t)(at + i % 64 * PAGE) = (char)i;
+        info->extra[1] = i;
+    }
+    return NULL;
+}
+
+static void ballooning_guest(struct guest_info *info, const void *arg)
+{
+    const struct guest_ram_config *config = arg;
+    pthread_t thread;
+
+    guest_ram(info, arg);
+    info->extra[0] = config->backing == MINIVM_MEMFD;
+    if (info->error == 0 && pthread_create(&thread, NULL, churn, info) != 0)
+        info->error = EAGAIN;
+}
+
+static void ballooning_during_a_scan_is_survived(void **state)
+{
+    static const enum minivm_backing kinds[] = {MINIVM_ANON, MINIVM_ANON_THP, MINIVM_MEMFD};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct guest_ram_config config = big;
+        struct guest guest;
+        config.backing = kinds[i];
+        assert_true(guest_start(&guest, ballooning_guest, &config));
+        struct scan_request request = request_for(&guest);
+        request.threads = 2;
+        for (int k = 0; k < 3; k++) {
+            struct scan_report *report;
+            request.estimate_first = k == 1;
+            assert_int_equal(scan(&request, &report), 0);
+            uint64_t sum = 0;
+            for (int c = 0; c < PAGE_CLASS_COUNT; c++)
+                sum += report->counts.pages[c];
+            assert_int_equal(sum, report->pages_total);
+            assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 0);
+            scan_report_free(report);
+        }
+        guest_stop(&guest);
+    }
+}
+
+/* Unmaps the second half of its RAM when told to. */
+static void *unplug(void *arg)
+{
+    struct guest_info *info = arg;
+
+    while (*(volatile uint64_t *)&info->extra[0] == 0)
+        nap_ms(1);
+    munmap((void *)(uintptr_t)(info->ram_start + info->ram_bytes / 2), info->ram_bytes / 2);
+    info->extra[1] = 1;
+    return NULL;
+}
+
+static void unplugging_guest(struct guest_info *info, const void *arg)
+{
+    pthread_t thread;
+
+    guest_ram(info, arg);
+    if (info->error == 0 && pthread_create(&thread, NULL, unplug, info) != 0)
+        info->error = EAGAIN;
+}
+
+static void memory_unplugged_during_a_scan_is_said_so(void **state)
+{
+    struct rootfs root;
+    struct worker *worker;
+    struct guest guest;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_true(guest_start(&guest, unplugging_guest, &big));
+    assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+    struct scan_request request = request_for(&guest);
+    request.max_rate_bytes = 512 * MIB;
+    assert_int_equal(worker_submit(worker, &request), 0);
+    while (worker_progress(worker).done_bytes < 4 * MIB)
+        nap_ms(1);
+    guest.info->extra[0] = 1;
+    struct scan_report *report = wait_report(worker, 10);
+    assert_non_null(report);
+    assert_int_equal(report->state, SCAN_DONE);
+    assert_true(warns(report, "changed during the scan"));
+    /* what was gone before it was looked at has no memory: it was not read, nor made anew */
+    assert_true(report->counts.pages[PAGE_UNTOUCHED] > 0);
+    scan_report_free(report);
+    assert_true(worker_stop(worker));
+    guest_stop(&guest);
+    rootfs_close(&root);
+}
+
+/* Every third page has no access: the kernel refuses foreign reads of it. */
+static void holed_guest(struct guest_info *info, const void *arg)
+{
+    guest_ram(info, arg);
+    for (uint64_t i = 0; info->error == 0 && i < 3000; i += 3)
+        mprotect((void *)(uintptr_t)(info->ram_start + i * PAGE), PAGE, PROT_NONE);
+}
+
+static void pages_without_access_are_unreadable_and_the_rest_is_read(void **state)
+{
+    static const struct minivm_range fill = {.start = 0, .bytes = 16 * MIB,
+                                             .fill = MINIVM_FILL_NONZERO};
+    struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 16 * MIB, .ranges = &fill,
+                                      .range_count = 1};
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    assert_true(guest_start(&guest, holed_guest, &config));
+    struct scan_request request = request_for(&guest);
+    request.ram_count = 1;
+    request.ram[0] = (struct ram_range){guest.info->ram_start,
+                                        guest.info->ram_start + guest.info->ram_bytes};
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 1000);
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 4096 - 1000);
+    assert_true(warns(report, "could not be read"));
+    scan_report_free(report);
+
+    /* and when they turn up in the middle of a batch */
+    struct iovec segment = {(void *)(uintptr_t)guest.info->ram_start, 100 * PAGE};
+    static unsigned char buf[100 * PAGE];
+    uint64_t bad[2];
+    assert_int_equal(page_reader_vm(guest.pid, &segment, 1, buf, bad), 34);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(bad[i / 64] >> (i % 64) & 1, i % 3 == 0);
+    struct iovec many[3] = {{(char *)segment.iov_base + PAGE, 2 * PAGE},
+                            {segment.iov_base, PAGE},
+                            {(char *)segment.iov_base + 4 * PAGE, PAGE}};
+    assert_int_equal(page_reader_vm(guest.pid, many, 3, buf, bad), 1);
+    assert_int_equal(bad[0], 4);
+    guest_stop(&guest);
+    assert_int_equal(page_reader_vm(0x7ffffff0, many, 3, buf, bad), -ESRCH);
+}
+
+/* --- userfaultfd ----------------------------------------------------------------------------- */
+
+/* Half of the RAM is present, and nobody ever answers for the other half. */
+static void uffd_guest(struct guest_info *info, const void *arg)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+
+    guest_ram(info, arg);
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    struct uffdio_register reg = {.range = {info->ram_start, info->ram_bytes},
+                                  .mode = UFFDIO_REGISTER_MODE_MISSING};
+    if (info->error == 0 && (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 ||
+                             ioctl(fd, UFFDIO_REGISTER, &reg) < 0))
+        info->error = errno;
+}
+
+static bool start_uffd(struct guest *guest)
+{
+    static const struct minivm_range half = {.start = 0, .bytes = 16 * MIB,
+                                             .fill = MINIVM_FILL_NONZERO};
+    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 32 * MIB,
+                                                   .ranges = &half, .range_count = 1};
+    if (guest_start(guest, uffd_guest, &config))
+        return true;
+    print_message("  skipped: no userfaultfd here: %s\n", strerror(guest->info->error));
+    return false;
+}
+
+static void userfaultfd_memory_is_not_read(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start_uffd(&guest))
+        return;
+    struct scan_request request = request_for(&guest);
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->cost.bytes_read, 0);
+    assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 32 * MIB / PAGE);
+    assert_int_equal(report->regions[0].ram.skip, RAM_SKIP_UFFD);
+    assert_true(warns(report, "userfaultfd"));
+    assert_true(warns(report, "--force"));
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
+static void userfaultfd_memory_that_is_present_is_read_when_forced(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start_uffd(&guest))
+        return;
+    struct scan_request request = request_for(&guest);
+    request.force = true;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 16 * MIB / PAGE);
+    assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 16 * MIB / PAGE);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
+/* The read that must never hold us: of a page that somebody else would have to deliver. */
+static void read_that_never_ends_is_given_up(void **state)
+{
+    struct guest guest;
+    struct read_child *child;
+    static unsigned char buf[4 * PAGE];
+    uint64_t bad[1];
+    atomic_bool cancel = true;
+
+    (void)state;
+    if (!start_uffd(&guest))
+        return;
+    struct iovec absent = {(void *)(uintptr_t)(guest.info->ram_start + 20 * MIB), 4 * PAGE};
+    struct iovec present = {(void *)(uintptr_t)guest.info->ram_start, 4 * PAGE};
+    assert_int_equal(read_child_open(guest.pid, sizeof(buf), &child), 0);
+    assert_int_equal(read_child_read(child, &present, 1, buf, bad, 5000, NULL), 0);
+    double begin = now_s();
+    assert_int_equal(read_child_read(child, &absent, 1, buf, bad, 200, NULL), -ETIMEDOUT);
+    assert_true(now_s() - begin < 2);
+    begin = now_s();
+    assert_int_equal(read_child_read(child, &absent, 1, buf, bad, 60000, &cancel), -ECANCELED);
+    assert_true(now_s() - begin < 1);
+    /* the next call has another process, which is alive */
+    assert_int_equal(read_child_read(child, &present, 1, buf, bad, 5000, NULL), 0);
+    assert_true(buf[0] != 0);
+    read_child_close(child);
+    guest_stop(&guest);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no process is left over */
+    assert_int_equal(errno, ECHILD);
+}
+
+/* A thread of ours that the kernel holds for good: stop gives up on it, and exit does not wait. */
+static void *stuck_reader(void *arg)
+{
+    static unsigned char buf[PAGE];
+    uint64_t bad[1];
+    struct iovec absent = {(void *)(uintptr_t)(*(uint64_t *)arg + 20 * MIB), PAGE};
+
+    page_reader_vm(((pid_t *)arg)[2], &absent, 1, buf, bad);
+    return NULL;
+}
+
+static void program_with_a_stuck_read_ends_at_once(void **state)
+{
+    struct guest guest;
+    int status;
+
+    (void)state;
+    if (!start_uffd(&guest))
+        return;
+    double begin = now_s();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        static uint64_t arg[2];
+        pthread_t thread;
+        arg[0] = guest.info->ram_start;
+        ((pid_t *)arg)[2] = guest.pid;
+        if (pthread_create(&thread, NULL, stuck_reader, arg) != 0)
+            _exit(2);
+        nap_ms(100);
+        _exit(0);
+    }
+    for (int i = 0; i < 200 && waitpid(pid, &status, WNOHANG) == 0; i++)
+        nap_ms(10);
+    assert_true(now_s() - begin < 1.5);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    guest_stop(&guest);
+}
+
+/* --- permissions ----------------------------------------------------------------------------- */
+
+/* Runs @fn in a child process that has given up something; its exit status. */
+static int in_child(int (*fn)(const struct guest *guest), const struct guest *guest)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(fn(guest));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int expect_refused(const struct guest *guest, const char *text)
+{
+    struct rootfs root;
+    struct scan_progress progress = {.cancel = false};
+    struct scan_env env = {.root = &root, .progress = &progress};
+    struct scan_request request = request_for(guest);
+    struct scan_report *report;
+
+    if (rootfs_open(NULL, &root, NULL) < 0)
+        return 2;
+    int n = scan_execute(&env, &request, &report);
+    if (n != -EPERM && n != -EACCES)
+        return 3;
+    return report->state == SCAN_REFUSED && strstr(report->error.msg, text) != NULL ? 0 : 4;
+}
+
+static int scan_as_nobody(const struct guest *guest)
+{
+    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+        setresuid(65534, 65534, 65534) < 0)
+        return 5;
+    return expect_refused(guest, "CAP_SYS_PTRACE");
+}
+
+/* As Yama's ptrace_scope=3: the page table may be seen, the memory not, not even by root. */
+static int scan_without_readv(const struct guest *guest)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = 4, .filter = code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        return 5;
+    return expect_refused(guest, "ptrace_scope");
+}
+
+static void missing_rights_are_refused_with_their_cause(void **state)
+{
+    struct guest guest;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &big));
+    if (geteuid() == 0)
+        assert_int_equal(in_child(scan_as_nobody, &guest), 0);
+    else
+        print_message("  part skipped: not root, so no other user's process to be refused\n");
+    assert_int_equal(in_child(scan_without_readv, &guest), 0);
+    guest_stop(&guest);
+}
+
+/* --- sizes ----------------------------------------------------------------------------------- */
+
+/* 2 TiB of address space, of which a few pages are there. */
+static void huge_guest(struct guest_info *info, const void *arg)
+{
+    static const uint64_t at[] = {0, 1 * GIB + PAGE, 1 * TIB, 2 * TIB - PAGE};
+    char *ram = mmap(NULL, 2 * TIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)arg;
+    if (ram == MAP_FAILED || madvise(ram, 2 * TIB, MADV_NOHUGEPAGE) < 0 ||
+        mprotect(ram, 2 * TIB, PROT_READ | PROT_WRITE) < 0) {
+        info->error = errno;
+        return;
+    }
+    for (size_t i = 0; i < 4; i++)
+        ram[at[i]] = 1;
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = 2 * TIB;
+}
+
+static void sparse_guest_of_2_tib_needs_little_time_and_memory(void **state)
+{
+    struct guest guest;
+
+    (void)state;
+    if (!guest_start(&guest, huge_guest, NULL)) {
+        print_message("  skipped: no 2 TiB of address space: %s\n", strerror(guest.info->error));
+        return;
+    }
+    struct scan_request request = request_for(&guest);
+    for (int mode = SCAN_EXACT; mode <= SCAN_ESTIMATE; mode++) {
+        struct scan_report *report;
+        long before = guest_status(getpid(), "VmRSS:");
+        double begin = now_s();
+        request.mode = (enum scan_mode)mode;
+        assert_int_equal(scan(&request, &report), 0);
+        print_message("  2 TiB: %.1f ms\n", (now_s() - begin) * 1e3);
+        assert_true(now_s() - begin < 5);
+        assert_int_equal(report->pages_total, 2 * TIB / PAGE);
+        assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 2 * TIB / PAGE - 4);
+        assert_int_equal(report->cost.bytes_read, 4 * PAGE);
+        scan_report_free(report);
+        assert_true(guest_status(getpid(), "VmRSS:") - before < 16 * 1024);
+    }
+    guest_stop(&guest);
+}
+
+static void all_vms_of_a_process_are_said_to_be_counted_together(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &big));
+    struct scan_request request = request_for(&guest);
+    request.process_vms = 3;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_true(warns(report, "holds 3 VMs"));
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
+static void saved_tree_has_no_memory_to_scan(void **state)
+{
+    struct rootfs root;
+    struct scan_progress progress = {.cancel = false};
+    struct scan_env env = {.root = &root, .progress = &progress};
+    struct scan_request request = {.vm = {.pid = 1}, .vmm = "qemu"};
+    struct scan_report *report;
+
+    (void)state;
+    assert_int_equal(rootfs_open("/", &root, NULL), 0);
+    assert_int_equal(scan_execute(&env, &request, &report), -EOPNOTSUPP);
+    assert_int_equal(report->state, SCAN_REFUSED);
+    scan_report_free(report);
+    rootfs_close(&root);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(target_that_ends_leaves_a_partial_report),
+        cmocka_unit_test(process_that_is_gone_is_refused),
+        cmocka_unit_test(ballooning_during_a_scan_is_survived),
+        cmocka_unit_test(memory_unplugged_during_a_scan_is_said_so),
+        cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
+        cmocka_unit_test(userfaultfd_memory_is_not_read),
+        cmocka_unit_test(userfaultfd_memory_that_is_present_is_read_when_forced),
+        cmocka_unit_test(read_that_never_ends_is_given_up),
+        cmocka_unit_test(program_with_a_stuck_read_ends_at_once),
+        cmocka_unit_test(missing_rights_are_refused_with_their_cause),
+        cmocka_unit_test(sparse_guest_of_2_tib_needs_little_time_and_memory),
+        cmocka_unit_test(all_vms_of_a_process_are_said_to_be_counted_together),
+        cmocka_unit_test(saved_tree_has_no_memory_to_scan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
