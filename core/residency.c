@@ -334,6 +334,14 @@ static int refine_absent(struct residency *r, struct emitter *em, uint64_t start
     return n;
 }
 
+/* PAGEMAP_SCAN of an address space that is gone finds nothing and no fault; pagemap is at its end. */
+static bool is_gone(const struct residency *r, uint64_t address)
+{
+    uint64_t entry;
+    return pread(r->pagemap_fd, &entry, sizeof(entry),
+                 (off_t)(address / PAGE * sizeof(entry))) == 0;
+}
+
 int residency_walk(struct residency *r, uint64_t start, uint64_t end, residency_fn *fn, void *arg)
 {
     struct emitter em = {.fn = fn, .arg = arg};
@@ -348,7 +356,7 @@ int residency_walk(struct residency *r, uint64_t start, uint64_t end, residency_
         if (n == 0)
             n = emit_flush(&em);
     }
-    return n;
+    return n == 0 && r->use_scan && start < end && is_gone(r, start) ? -ESRCH : n;
 }
 
 static int add_mapped(void *arg, const struct residency_run *run)
