@@ -394,7 +394,8 @@ int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct
         return error_set(err, n, "the mappings of process %d may not be read: %s (needs the same "
                                  "user, or CAP_SYS_PTRACE)", (int)pid, strerror(-n));
     if (n == -ENOENT || n == -ESRCH)
-        return error_set(err, -ESRCH, "process %d has ended", (int)pid);
+        return error_set(err, -ESRCH, "process %d has ended, or is hidden (hidepid of /proc)",
+                         (int)pid);
     if (n < 0)
         return error_set(err, n, "cannot read the mappings of process %d: %s", (int)pid,
                          strerror(-n));

@@ -179,8 +179,9 @@ static int run_pass(struct scan_job *job)
     }
     if (made == 0)
         return -EAGAIN;
-    for (unsigned i = 0; i < made; i++) {
+    for (unsigned i = 0; i < made; i++)
         pthread_join(threads[i].thread, NULL);
+    for (unsigned i = 0; i < made; i++) { /* when no lane publishes the report any more */
         job->report->cost.cpu_s += threads[i].cpu_s;
         stuck += threads[i].stuck_pages;
     }

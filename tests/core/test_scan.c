@@ -25,7 +25,7 @@
 
 static struct scan_request request_for(const struct guest *guest)
 {
-    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "other", .seed = 1};
+    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "qemu", .seed = 1};
 }
 
 /* The scan of a request; the report must be there. */

@@ -61,7 +61,7 @@ static int teardown(void **state)
 
 static struct scan_request request_for(const struct fixture *f)
 {
-    return (struct scan_request){.vm = {.pid = f->guest.pid}, .vmm = "other", .seed = 1};
+    return (struct scan_request){.vm = {.pid = f->guest.pid}, .vmm = "qemu", .seed = 1};
 }
 
 /* Sleeps in poll as the main loop does. NULL: not within ten seconds. */
