@@ -263,9 +263,10 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
         struct vm *vm = i < d->vm_count && d->vms[i]->id.pid == p->pid ? d->vms[i] : NULL;
         if (vm == NULL) {
             result = vm_build(&info, fds.fds[k].fd, &vm);
-            if (result == 0)
-                result = insert_vm(d, vm);
             if (result < 0)
+                break;
+            vm->id.born = d->tick;
+            if ((result = insert_vm(d, vm)) < 0)
                 break;
         }
         vm->fds_cause = cause;
@@ -438,7 +439,7 @@ static void find_details(struct discover *d)
 
     for (size_t i = 0; i < d->vm_count; i++) {
         struct vm *vm = d->vms[i];
-        uint64_t age = d->tick - vm->first_tick;
+        uint64_t age = d->tick - vm->id.born;
         if (age < 8 || (d->tick + (uint64_t)vm->id.pid) % 8 == 0)
             vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), vm);
         bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
@@ -482,9 +483,6 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
             p->looks += YOUNG_LOOKS;
         d->denied += p->denied;
     }
-    for (size_t i = 0; i < d->vm_count; i++)
-        if (d->vms[i]->first_tick == 0)
-            d->vms[i]->first_tick = d->tick;
     find_details(d);
     d->list = (struct vm_list){.vms = d->vms, .count = d->vm_count};
     return 0;

@@ -55,7 +55,7 @@ static int compare(const struct vm_id *a, const struct vm_id *b)
         return a->fd < b->fd ? -1 : 1;
     if (a->start_ticks != b->start_ticks)
         return a->start_ticks < b->start_ticks ? -1 : 1;
-    return 0;
+    return (a->born > b->born) - (a->born < b->born);
 }
 
 /* First place whose identity is not below @id. */

@@ -5,7 +5,8 @@
 
 bool vm_id_equal(const struct vm_id *a, const struct vm_id *b)
 {
-    return a->pid == b->pid && a->fd == b->fd && a->start_ticks == b->start_ticks;
+    return a->pid == b->pid && a->fd == b->fd && a->start_ticks == b->start_ticks &&
+           a->born == b->born;
 }
 
 void vm_free(struct vm *vm)

@@ -2,8 +2,8 @@
 /*
  * A virtual machine as the host sees it: identity, label, vCPUs, and where its numbers are.
  *
- * A VM is (process, start time of the process, fd of the VM in it). The name is a label that may repeat and
- * that its owner chose. Descriptor numbers here are those of the VMM's table, never our own: no KVM object is kept open.
+ * A VM is (process, start time of the process, fd of the VM in it); a process may end a VM and make another with the same
+ * fd number. The name is a label that may repeat and that its owner chose. Descriptor numbers here are those of the VMM's table, never our own: no KVM object is kept open.
  */
 #ifndef KVMLENS_CORE_VM_H
 #define KVMLENS_CORE_VM_H
@@ -22,6 +22,7 @@ struct vm_id {
     pid_t pid;            /* process (thread group) that holds the VM */
     uint64_t start_ticks; /* its start time, /proc/PID/stat field 22; tells reused pids apart */
     int fd;               /* of the VM in that process */
+    uint64_t born;        /* tick that found it; tells VMs made one after the other with one fd number apart */
 };
 
 bool vm_id_equal(const struct vm_id *a, const struct vm_id *b);
@@ -45,7 +46,6 @@ struct vm {
     int stats_fd;            /* VM-level, in the VMM; -1 = it keeps none */
     enum reading_cause stats_fd_cause;
     enum reading_cause vcpu_fd_cause; /* why vCPUs have no stats_fd */
-    uint64_t first_tick;     /* of discovery, 1 = the first; 0 = just found */
     uint64_t ram_tick;       /* of discovery: when ram_bytes was looked up; 0 = not yet */
     uint64_t ram_bytes;      /* guest RAM, see ram_quick_bytes; 0 = not known */
     struct vm_vcpu *vcpus;   /* ascending id */

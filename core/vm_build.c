@@ -52,7 +52,7 @@ int vm_build(const struct vm_process *process, int fd, struct vm **ret)
 
     if (vm == NULL)
         return -ENOMEM;
-    vm->id = (struct vm_id){process->pid, process->start_ticks, fd};
+    vm->id = (struct vm_id){.pid = process->pid, .start_ticks = process->start_ticks, .fd = fd};
     vm->vmm = process->vmm;
     vm->stats_fd = -1;
     vm->stats_fd_cause = CAUSE_NO_STATS_FD;

@@ -276,6 +276,30 @@ static void a_reused_pid_is_a_new_vm(void **state)
     assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").rate.state, READING_WARMUP);
 }
 
+static void a_vm_made_anew_under_the_same_fd_number_has_no_rate_from_the_old_one(void **state)
+{
+    struct bench *b = *state;
+    char from[128], to[128];
+
+    tree_text(&b->tree, "proc/self/mountinfo",
+              "22 27 0:7 / /sys/kernel/debug rw - debugfs none rw\n");
+    qemu(b, 500, "qemu-system-x86_64|-name|again", 1, true);
+    debugfs_vm(b, 500, 9, 1);
+    tick(b);
+    const struct snapshot *s = tick(b);
+    assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").rate.state, READING_OK);
+    const struct vm_id old = s->vms[0].id;
+    /* Kept elsewhere, so that its inode number is not used again. */
+    snprintf(from, sizeof(from), "%s/" KVM "500-9", b->tree.path);
+    snprintf(to, sizeof(to), "%s/ended", b->tree.path);
+    assert_int_equal(rename(from, to), 0);
+    debugfs_vm(b, 500, 9, 1);
+    s = tick(b);
+    assert_int_equal(s->vm_count, 1);
+    assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").rate.state, READING_WARMUP);
+    assert_null(snapshot_find(s, &old));
+}
+
 /* Two VMs in one process: 5 with vCPUs 6, 7 and 8 with vCPU 9; stats fds behind each vCPU. */
 static void two_vms_of_one_process_are_kept_apart(void **state)
 {
@@ -447,6 +471,7 @@ int main(void)
         TEST(vms_come_and_go_within_a_tick),
         TEST(vcpus_can_be_plugged_in),
         TEST(a_reused_pid_is_a_new_vm),
+        TEST(a_vm_made_anew_under_the_same_fd_number_has_no_rate_from_the_old_one),
         TEST(two_vms_of_one_process_are_kept_apart),
         TEST(vcpus_that_cannot_be_told_apart_are_not_guessed),
         TEST(vm_level_stats_fds_are_read_where_a_vmm_keeps_them),

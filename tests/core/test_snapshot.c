@@ -56,7 +56,7 @@ static int setup(void **state)
     for (int i = 0; i < FIELDS; i++)
         assert_int_equal(field_table_add(&w.fields, &fields[i]), i);
     for (int i = 0; i < 2; i++) {
-        w.vms[i].id = (struct vm_id){100 + i, 5000, 9};
+        w.vms[i].id = (struct vm_id){100 + i, 5000, 9, 1};
         w.vms[i].vmm = "qemu";
         w.vms[i].name = (char *)(i ? "b" : "a");
         w.vms[i].name_raw = w.vms[i].name;
