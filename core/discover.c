@@ -268,6 +268,8 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
             vm->id.born = d->tick;
             if ((result = insert_vm(d, vm)) < 0)
                 break;
+        } else if ((result = vm_build_set_name(&info, vm)) < 0) {
+            break;
         }
         vm->fds_cause = cause;
         vm_build_set_dir(vm, dir_of(d, p->pid, vm->id.fd), dir_cause(d));

@@ -45,28 +45,43 @@ int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret
     return 0;
 }
 
+int vm_build_set_name(const struct vm_process *process, struct vm *vm)
+{
+    if (vm->name_raw != NULL && strcmp(vm->name_raw, process->name) == 0 && vm->vmm == process->vmm)
+        return 0;
+    size_t len = strlen(process->name);
+    char *raw = strdup(process->name), *name = malloc(len + 2);
+    if (raw == NULL || name == NULL) {
+        free(raw);
+        free(name);
+        return -ENOMEM;
+    }
+    if (text_clean(process->name, len, name, len + 1) == 0)
+        strcpy(name, "?");
+    free(vm->name_raw);
+    free(vm->name);
+    vm->name_raw = raw;
+    vm->name = name;
+    vm->vmm = process->vmm;
+    return 0;
+}
+
 int vm_build(const struct vm_process *process, int fd, struct vm **ret)
 {
-    size_t len = strlen(process->name);
     struct vm *vm = calloc(1, sizeof(*vm));
 
     if (vm == NULL)
         return -ENOMEM;
     vm->id = (struct vm_id){.pid = process->pid, .start_ticks = process->start_ticks, .fd = fd};
-    vm->vmm = process->vmm;
     vm->stats_fd = -1;
     vm->stats_fd_cause = CAUSE_NO_STATS_FD;
     vm->vcpu_fd_cause = CAUSE_NO_STATS_FD;
-    vm->name_raw = strdup(process->name);
-    vm->name = malloc(len + 2);
-    if (vm->name_raw == NULL || vm->name == NULL) {
+    int result = vm_build_set_name(process, vm);
+    if (result < 0)
         vm_free(vm);
-        return -ENOMEM;
-    }
-    if (text_clean(process->name, len, vm->name, len + 1) == 0)
-        strcpy(vm->name, "?");
-    *ret = vm;
-    return 0;
+    else
+        *ret = vm;
+    return result;
 }
 
 void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause)

@@ -24,6 +24,9 @@ int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret
 /* vm_build - a VM without vCPUs and directory. 0 or -ENOMEM; vm_free ends it. */
 int vm_build(const struct vm_process *process, int fd, struct vm **ret);
 
+/* vm_build_set_name - a process may change its name while its VMs run. 0 or -ENOMEM: then the old name stays. */
+int vm_build_set_name(const struct vm_process *process, struct vm *vm);
+
 /* vm_build_set_dir - @dir NULL: it has none, for the reason @cause. */
 void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause);
 

@@ -300,6 +300,19 @@ static void a_vm_made_anew_under_the_same_fd_number_has_no_rate_from_the_old_one
     assert_null(snapshot_find(s, &old));
 }
 
+static void a_process_that_renames_itself_renames_its_vm(void **state)
+{
+    struct bench *b = *state;
+    qemu(b, 500, "my-vmm", 1, true);
+    tree_process(&b->tree, 500, "before", "my-vmm", 4000);
+    assert_string_equal(tick(b)->vms[0].name, "before");
+    tree_process(&b->tree, 500, "after\x1b[2J", "my-vmm", 4000);
+    const struct snapshot *s = tick(b);
+    assert_string_equal(s->vms[0].name_raw, "after\x1b[2J");
+    assert_null(strchr(s->vms[0].name, '\x1b'));
+    assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").rate.state, READING_OK);
+}
+
 /* Two VMs in one process: 5 with vCPUs 6, 7 and 8 with vCPU 9; stats fds behind each vCPU. */
 static void two_vms_of_one_process_are_kept_apart(void **state)
 {
@@ -471,6 +484,7 @@ int main(void)
         TEST(vms_come_and_go_within_a_tick),
         TEST(vcpus_can_be_plugged_in),
         TEST(a_reused_pid_is_a_new_vm),
+        TEST(a_process_that_renames_itself_renames_its_vm),
         TEST(a_vm_made_anew_under_the_same_fd_number_has_no_rate_from_the_old_one),
         TEST(two_vms_of_one_process_are_kept_apart),
         TEST(vcpus_that_cannot_be_told_apart_are_not_guessed),
