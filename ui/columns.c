@@ -2,6 +2,7 @@
 #include "ui/columns.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,12 +32,13 @@ static const struct column_value nothing = {.blank = true};
 
 #define GETTER(name)                                                                               \
     static struct column_value name(const struct column *column, const struct snapshot_vm *vm,     \
-                                    const struct snapshot_vcpu *vcpu, int field)
-#define UNUSED(column, field) ((void)(column), (void)(field))
+                                    const struct snapshot_vcpu *vcpu,                              \
+                                    const struct column_fields *fields)
+#define UNUSED(column, fields) ((void)(column), (void)(fields))
 
 GETTER(get_pid)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     if (vcpu && vcpu->tid == 0)
         return (struct column_value){.state = READING_ABSENT, .cause = CAUSE_NO_THREAD_ID};
     return value_number(vcpu ? vcpu->tid : vm->id.pid);
@@ -44,43 +46,44 @@ GETTER(get_pid)
 
 GETTER(get_fd)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_number(vm->id.fd);
 }
 
 GETTER(get_name)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_text(vm->name);
 }
 
 GETTER(get_vmm)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_text(vm->vmm);
 }
 
 GETTER(get_vcpus)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_number((double)vm->vcpu_count);
 }
 
 GETTER(get_cpu)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return value_rate(vcpu ? vcpu->cpu_ratio : vm->cpu_ratio);
 }
 
 GETTER(get_wait)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return value_rate(vcpu ? vcpu->wait_ratio : vm->wait_ratio);
 }
 
 GETTER(get_field)
 {
-    UNUSED(column, field);
+    int field = fields->index[column - column_table];
+
     if (field < 0)
         return (struct column_value){.state = READING_ABSENT, .cause = CAUSE_NOT_IN_KERNEL};
     const struct snapshot_value *v = vcpu ? &vcpu->values[field] : &vm->values[field];
@@ -92,20 +95,32 @@ GETTER(get_field)
 
 GETTER(get_ram)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_reading(vm->ram_bytes);
 }
 
 GETTER(get_rss)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_reading(vm->gauges[VM_RSS_BYTES]);
 }
 
 GETTER(get_mapped)
 {
-    UNUSED(column, field);
+    UNUSED(column, fields);
     return vcpu ? nothing : value_reading(vm->mapped_bytes);
+}
+
+GETTER(get_zero)
+{
+    UNUSED(column, fields);
+    if (vcpu)
+        return nothing;
+    const struct scans_entry *e = scans_find(fields->scans, &vm->id);
+    if (e && e->zero_ratio >= 0)
+        return (struct column_value){
+            .number = e->zero_ratio, .text = e->zero_exact ? "" : "~", .state = READING_OK};
+    return (struct column_value){.state = e && e->running ? READING_WARMUP : READING_ABSENT};
 }
 
 GETTER(get_source)
@@ -121,7 +136,7 @@ GETTER(get_source)
         [SOURCE_PROC] = {[SOURCE_NONE] = {"proc", "proc!"}, [SOURCE_STATSFD] = {"fd", "fd!"},
                          [SOURCE_DEBUGFS] = {"dbg", "dbg!"}, [SOURCE_PROC] = {"proc", "proc!"}},
     };
-    UNUSED(column, field);
+    UNUSED(column, fields);
     if (vcpu)
         return nothing;
     return value_text(texts[vm->vm_source][vm->vcpu_source][vm->vm_cause || vm->vcpu_cause]);
@@ -148,7 +163,7 @@ const struct column column_table[COLUMN_COUNT] = {
     [COLUMN_EXITS] = {"exits", "EXITS/s", "per second", "KVM counter exits", 7, 7, RATE_COLUMN, 85, false,
                       true, {"exits", NULL}, get_field},
     [COLUMN_TREND] = {"trend", "TREND", "-", "EXITS/s of the last refreshes", 8, 24, ALIGN_LEFT,
-                      COLUMN_GRAPH, 50, false, true, {"exits", NULL}, get_field},
+                      COLUMN_GRAPH, 53, false, true, {"exits", NULL}, get_field},
     [COLUMN_IO] = {"io", "IO/s", "per second", "KVM counter io_exits", 6, 6, RATE_COLUMN, 48, false,
                    true, {"io_exits", NULL}, get_field},
     [COLUMN_MMIO] = {"mmio", "MMIO/s", "per second", "KVM counter mmio_exits; arm64: mmio_exit_user", 6, 6,
@@ -162,10 +177,12 @@ const struct column column_table[COLUMN_COUNT] = {
     [COLUMN_RAM] = {"ram", "RAM", "bytes", "guest RAM mapped by the VMM", 6, 6, ALIGN_RIGHT, COLUMN_BYTES,
                     65, false, true, {NULL}, get_ram},
     [COLUMN_RSS] = {"rss", "RSS", "bytes", "resident memory of the process, /proc/PID/statm", 6, 6,
-                    ALIGN_RIGHT, COLUMN_BYTES, 64, false, true, {NULL}, get_rss},
+                    ALIGN_RIGHT, COLUMN_BYTES, 51, false, true, {NULL}, get_rss},
     [COLUMN_MAPPED] = {"mapped", "MAPPED", "bytes", "what KVM has mapped for the guest: pages_4k, "
                        "pages_2m, pages_1g", 6, 6, ALIGN_RIGHT, COLUMN_BYTES, 38, false, true,
                        {NULL}, get_mapped},
+    [COLUMN_ZERO] = {"zero", "ZERO%", "% of guest RAM", "zero pages found by the last scan (m); ~ when estimated", 6,
+                     6, ALIGN_RIGHT, COLUMN_ZERO_SHARE, 54, false, true, {NULL}, get_zero},
     [COLUMN_SOURCE] = {"source", "SRC", "-", "where the counters come from: fd (binary stats), dbg (debugfs); "
                        "! when some are missing", 7, 7, ALIGN_LEFT, COLUMN_TEXT, 55, false, false,
                        {NULL}, get_source},
@@ -179,8 +196,10 @@ int column_find(const char *name)
     return -ENOENT;
 }
 
-void column_fields_resolve(const struct snapshot *s, struct column_fields *ret)
+void column_fields_resolve(const struct snapshot *s, const struct scans *scans,
+                           struct column_fields *ret)
 {
+    ret->scans = scans;
     for (int c = 0; c < COLUMN_COUNT; c++) {
         ret->index[c] = -1;
         for (size_t n = 0; n < 3 && column_table[c].fields[n] && ret->index[c] < 0; n++)
@@ -195,7 +214,7 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
 {
     const struct column *column = &column_table[id];
 
-    return column->get(column, vm, vcpu, fields->index[id]);
+    return column->get(column, vm, vcpu, fields);
 }
 
 static enum style value_style(enum column_id id, const struct column_value *value)
@@ -231,6 +250,8 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
         snprintf(buf, sizeof(buf), "%.0f", value->number);
     else if (column->kind == COLUMN_BYTES)
         format_bytes(buf, value->number);
+    else if (column->kind == COLUMN_ZERO_SHARE)
+        snprintf(buf, sizeof(buf), "%s%.1f", value->text, floor(value->number * 1000) / 10);
     else if (column->kind == COLUMN_PERCENT)
         format_percent(buf, value->number);
     else

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "core/snapshot.h"
+#include "ui/scans.h"
 #include "ui/screen.h"
 
 enum column_id {
@@ -29,6 +30,7 @@ enum column_id {
     COLUMN_RAM,
     COLUMN_RSS,
     COLUMN_MAPPED,
+    COLUMN_ZERO,
     COLUMN_SOURCE,
     COLUMN_COUNT
 };
@@ -39,18 +41,20 @@ enum column_kind {
     COLUMN_COUNT_PER_S, /* format_count */
     COLUMN_BYTES,
     COLUMN_PERCENT, /* the value is a ratio */
+    COLUMN_ZERO_SHARE, /* a ratio that reads 100 only when it is; text "~": an estimate */
     COLUMN_GRAPH    /* drawn from the history; sorts by what it shows */
 };
 
 /* Where the fields of a snapshot are that columns show: resolved once per frame, not once per row. */
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
+    const struct scans *scans; /* NULL: none */
 };
 
 /* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
 struct column_value {
     double number;
-    const char *text;   /* COLUMN_TEXT only */
+    const char *text;   /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE what stands before the number */
     unsigned char state, cause; /* enum reading_state, enum reading_cause */
     bool blank;         /* the column has nothing to say about a vCPU */
 };
@@ -69,7 +73,7 @@ struct column {
     bool descending;    /* natural order of sorting */
     const char *fields[3]; /* of counters: names to look for, in this order; NULL ends */
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
-                               const struct snapshot_vcpu *vcpu, int field);
+                               const struct snapshot_vcpu *vcpu, const struct column_fields *fields);
 };
 
 extern const struct column column_table[COLUMN_COUNT];
@@ -77,7 +81,8 @@ extern const struct column column_table[COLUMN_COUNT];
 /* column_find - id of that name, or -ENOENT. */
 int column_find(const char *name);
 
-void column_fields_resolve(const struct snapshot *s, struct column_fields *ret);
+void column_fields_resolve(const struct snapshot *s, const struct scans *scans,
+                           struct column_fields *ret);
 
 struct column_value column_get(enum column_id id, const struct column_fields *fields,
                                const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu);

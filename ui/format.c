@@ -62,6 +62,17 @@ char *format_percent(char out[FORMAT_MAX], double ratio)
     return out;
 }
 
+char *format_share(char out[FORMAT_MAX], double ratio)
+{
+    double percent = ratio * 100, edge = percent > 50 ? 100 - percent : percent;
+    int digits = 1;
+
+    for (double unit = 0.1; edge > 0 && edge < unit && digits < 9; unit /= 10)
+        digits++;
+    snprintf(out, FORMAT_MAX, "%.*f", digits, percent);
+    return out;
+}
+
 char *format_exact(char out[FORMAT_MAX], uint64_t value)
 {
     char digits[24];

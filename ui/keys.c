@@ -9,7 +9,8 @@
 #define COUNTERS SCREEN_BIT(SCREEN_COUNTERS)
 #define VCPUS SCREEN_BIT(SCREEN_VCPUS)
 #define HISTOGRAMS SCREEN_BIT(SCREEN_HISTOGRAMS)
-#define DETAIL (COUNTERS | VCPUS | HISTOGRAMS)
+#define MEMORY SCREEN_BIT(SCREEN_MEMORY)
+#define DETAIL (COUNTERS | VCPUS | MEMORY | HISTOGRAMS)
 #define HOST SCREEN_BIT(SCREEN_HOST)
 #define TABLES (COUNTERS | HOST)
 #define CHOOSER SCREEN_BIT(SCREEN_CHOOSER)
@@ -41,8 +42,12 @@ const struct key_binding key_table[] = {
     {VMS, {'E'}, COMMAND_SORT_EXITS, NULL, "sort by exits"},
     {VMS, {'N'}, COMMAND_SORT_PID, NULL, "sort by process id"},
     {VMS, {KEYCODE_ENTER}, COMMAND_OPEN, "Open", "open the selected VM"},
+    {VMS, {'m'}, COMMAND_MEMORY, "Memory", "open the memory of the selected VM: its zero pages"},
+    {MEMORY, {'R'}, COMMAND_SCAN, "Scan again", "scan again"},
+    {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
     {DETAIL, {'1'}, COMMAND_TAB_COUNTERS, NULL, "all counters of the VM"},
     {DETAIL, {'2'}, COMMAND_TAB_VCPUS, NULL, "its vCPUs"},
+    {DETAIL, {'3', 'm'}, COMMAND_TAB_MEMORY, NULL, "its memory: how much of it is zero, and what a migration would send"},
     {DETAIL, {'4'}, COMMAND_TAB_HISTOGRAMS, NULL, "its histograms"},
     {DETAIL, {KEYCODE_TAB}, COMMAND_TAB_NEXT, "Next tab", "next tab"},
     {DETAIL, {KEYCODE_BACK_TAB}, COMMAND_TAB_PREVIOUS, NULL, "previous tab"},
@@ -75,7 +80,7 @@ const struct key_binding key_table[] = {
     {VMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "columns to the left"},
     {VMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "columns to the right"},
     {LIVE, {'Z'}, COMMAND_FREEZE, "Freeze", "freeze the numbers, or go on"},
-    {VMS | VCPUS | HISTOGRAMS, {'z'}, COMMAND_FREEZE, NULL, "the same"},
+    {VMS | VCPUS | MEMORY | HISTOGRAMS, {'z'}, COMMAND_FREEZE, NULL, "the same"},
     {LIVE, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
     {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
     {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
@@ -91,6 +96,7 @@ static const char *const titles[SCREEN_COUNT] = {
     [SCREEN_VMS] = "VMs",
     [SCREEN_COUNTERS] = "Counters",
     [SCREEN_VCPUS] = "vCPUs",
+    [SCREEN_MEMORY] = "Memory",
     [SCREEN_HISTOGRAMS] = "Histograms",
     [SCREEN_HOST] = "Host counters",
     [SCREEN_CHOOSER] = "Columns",

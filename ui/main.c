@@ -43,6 +43,7 @@ static bool is_json(const struct options *opts)
 static int run_monitor(const struct run *run, struct error *err)
 {
     const struct monitor_config config = {
+        .root = run->opts->sysroot ? NULL : run->root, /* a saved tree has no memory to scan */
         .delay_s = run->opts->delay_s,
         .no_colour = run->opts->no_color,
         .no_unicode = run->opts->no_unicode,

@@ -6,6 +6,8 @@
 #define KVMLENS_UI_MODEL_H
 
 #include "core/snapshot.h"
+#include "core/worker.h"
+#include "ui/scans.h"
 #include "ui/trends.h"
 
 /* All borrowed. */
@@ -15,6 +17,9 @@ struct ui_model {
     const struct trends *trends;
     /* Of the VM whose drill-down is open: @now while it lives, afterwards the last that had it. */
     const struct snapshot *detail;
+    const struct scans *scans;   /* NULL: this host cannot be scanned (a saved tree) */
+    struct worker_progress scan; /* of the scan under way; not busy: none */
+    bool scan_waiting;           /* a scan of the open VM waits for that one */
 };
 
 #endif

@@ -17,6 +17,7 @@
 #include "core/snapshot.h"
 #include "core/text.h"
 #include "ui/export.h"
+#include "ui/scanner.h"
 #include "ui/state.h"
 #include "ui/term_curses.h"
 #include "ui/theme.h"
@@ -38,6 +39,7 @@ struct monitor {
     struct snapshot *now;    /* the newest */
     struct snapshot *base;   /* totals count from here */
     struct snapshot *detail; /* the last that had the VM of the drill-down */
+    struct scanner scanner;
     sigset_t mask, old_mask;
     bool masked;
     int signal_fd, timer_fd;
@@ -94,7 +96,15 @@ static void replace(struct monitor *m, struct snapshot **place, struct snapshot 
 static struct ui_model model_of(const struct monitor *m)
 {
     return (struct ui_model){
-        .now = m->now, .base = m->base, .detail = m->detail, .trends = &m->trends};
+        .now = m->now,
+        .base = m->base,
+        .detail = m->detail,
+        .trends = &m->trends,
+        .scans = m->scanner.root ? &m->scanner.scans : NULL,
+        .scan = scanner_progress(&m->scanner),
+        .scan_waiting = m->scanner.is_waiting &&
+                        vm_id_equal(&m->scanner.waiting.vm, &m->state.detail.vm),
+    };
 }
 
 /* Keep the newest snapshot that has the VM of the drill-down. */
@@ -116,6 +126,7 @@ static void follow(struct monitor *m)
     struct ui_model model;
 
     update_detail(m);
+    scans_forget_ended(&m->scanner.scans, m->now, &m->state.detail.vm);
     model = model_of(m);
     ui_follow(&m->state, &model);
     /* Following may have opened the successor of a VM that ended. */
@@ -183,6 +194,14 @@ static void export_snapshot(struct monitor *m)
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
 }
 
+static void scan(struct monitor *m)
+{
+    struct error err = {0};
+
+    if (scanner_request(&m->scanner, m->now, &m->state.detail.vm, &err) < 0)
+        ui_say(&m->state, "No scan: %s", err.msg);
+}
+
 static void set_theme(struct monitor *m)
 {
     bool colours = !m->no_colour && term_has_colours(m->term);
@@ -209,6 +228,12 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
     case UI_SAMPLE_NOW:
         m->due_ns = now_ns();
         return tick(m, m->state.delay_s, err);
+    case UI_SCAN:
+        scan(m);
+        break;
+    case UI_SCAN_CANCEL:
+        scanner_cancel(&m->scanner, &m->state.detail.vm);
+        break;
     case UI_NEW_BASE:
         replace(m, &m->base, m->now);
         break;
@@ -279,14 +304,15 @@ static int loop(struct monitor *m, struct error *err)
 {
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = m->signal_fd, .events = POLLIN},
-                           {.fd = m->timer_fd, .events = POLLIN}};
+                           {.fd = m->timer_fd, .events = POLLIN},
+                           {.fd = m->scanner.wake_fd, .events = POLLIN}};
     uint64_t expirations;
     int r = 0;
 
     while (!m->quit && r == 0) {
         if (m->changed)
             draw(m);
-        if (poll(fds, 3, -1) < 0) {
+        if (poll(fds, 4, -1) < 0) {
             if (errno == EINTR)
                 continue;
             return error_set(err, -errno, "poll: %s", strerror(errno));
@@ -297,6 +323,8 @@ static int loop(struct monitor *m, struct error *err)
             r = keys(m, err);
         else if (!m->quit && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             r = error_set(err, -EIO, "the terminal went away");
+        if (!m->quit && r == 0 && fds[3].revents && scanner_wake(&m->scanner, now_ns()))
+            follow(m);
         if (!m->quit && r == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
             if (n == (ssize_t)sizeof(expirations) && !m->state.frozen)
@@ -379,6 +407,9 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     r = apply_filters(m, c, err);
     if (r < 0)
         return r;
+    r = scanner_init(&m->scanner, c->root);
+    if (r < 0)
+        return error_set(err, r, "eventfd: %s", strerror(-r));
     m->due_ns = now_ns();
     r = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
     if (r == 0 && c->vm)
@@ -402,6 +433,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
 static void finish(struct monitor *m)
 {
     term_close(m->term);
+    scanner_done(&m->scanner);
     ui_state_done(&m->state);
     trends_done(&m->trends);
     screen_done(&m->screen);
@@ -418,7 +450,7 @@ static void finish(struct monitor *m)
 
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err)
 {
-    struct monitor m = {.sampler = sampler, .signal_fd = -1, .timer_fd = -1};
+    struct monitor m = {.sampler = sampler, .signal_fd = -1, .timer_fd = -1, .scanner = {.wake_fd = -1}};
     int r = prepare(&m, config, err);
 
     if (r == 0)

@@ -26,7 +26,7 @@ static const struct {
     [GLYPH_BAR_REST] = {"░", "."},    [GLYPH_SHADE_0] = {"░", "."},
     [GLYPH_SHADE_1] = {"▒", "o"},     [GLYPH_SHADE_2] = {"▓", "0"},
     [GLYPH_SHADE_3] = {"█", "#"},     [GLYPH_SHADE_4] = {"≡", "s"},
-    [GLYPH_UNKNOWN] = {"·", "?"},
+    [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_UNREAD] = {"·", ":"},
 };
 
 static const char letters[STYLE_COUNT] = {

@@ -72,6 +72,7 @@ enum glyph {
     GLYPH_SHADE_3,
     GLYPH_SHADE_4,
     GLYPH_UNKNOWN,
+    GLYPH_UNREAD,
     GLYPH_COUNT
 };
 

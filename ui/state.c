@@ -60,7 +60,8 @@ const struct snapshot *ui_base(const struct ui_state *state, const struct ui_mod
 
 bool ui_is_detail(enum ui_screen screen)
 {
-    return screen == SCREEN_COUNTERS || screen == SCREEN_VCPUS || screen == SCREEN_HISTOGRAMS;
+    return screen == SCREEN_COUNTERS || screen == SCREEN_VCPUS || screen == SCREEN_MEMORY ||
+           screen == SCREEN_HISTOGRAMS;
 }
 
 void ui_say(struct ui_state *state, const char *fmt, ...)
@@ -110,7 +111,7 @@ int ui_follow(struct ui_state *state, const struct ui_model *model)
     if (r == 0 && ui_is_detail(state->screen))
         r = detail_follow(state, model);
     if (r == 0 && state->screen == SCREEN_HOST)
-        r = host_follow(state, model);
+        r = ui_host_follow(state, model);
     return r;
 }
 
@@ -129,7 +130,7 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
     if (!vm_id_equal(&d->vm, &vm->id)) {
         d->vm = vm->id;
         d->counters.selected = -1;
-        d->vcpus = d->histograms = (struct scroll){0};
+        d->vcpus = d->regions = d->histograms = (struct scroll){0};
         d->histogram_vcpu = -1;
     }
     snprintf(d->name, sizeof(d->name), "%s", vm->name);
@@ -299,7 +300,7 @@ static enum ui_action by_screen(struct ui_state *state, const struct ui_model *m
     else if (state->screen == SCREEN_CHOOSER)
         return chooser_command(state, command);
     else if (state->screen == SCREEN_HOST)
-        return host_command(state, model, command);
+        return ui_host_command(state, model, command);
     else if (ui_is_detail(state->screen))
         return detail_command(state, model, command);
     else

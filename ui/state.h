@@ -36,6 +36,8 @@ enum ui_action {
     UI_SAMPLE_NOW,
     UI_NEW_BASE,   /* totals count from now on */
     UI_NEW_THEME,  /* state->theme changed */
+    UI_SCAN,       /* scan the memory of state->detail.vm */
+    UI_SCAN_CANCEL,
     UI_EXPORT,     /* write the snapshot to state->export_path */
 };
 
@@ -95,7 +97,7 @@ struct detail_state {
     char name[128];
     bool ended; /* it is gone; the last numbers stay on the screen */
     struct counters_state counters;
-    struct scroll vcpus, histograms;
+    struct scroll vcpus, regions, histograms;
     int histogram_vcpu; /* index of the vCPU shown; -1: all together */
 };
 
@@ -200,12 +202,15 @@ size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets, struct
 const uint64_t *histogram_buckets(const struct ui_state *state, const struct snapshot_vm *vm);
 #define HISTOGRAM_LINES_MAX 512
 
+/* ui_memory_entered - the memory of a VM came on the screen: UI_SCAN unless it was scanned or is being scanned. */
+enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_model *model);
+
 enum ui_action detail_command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command);
-enum ui_action host_command(struct ui_state *state, const struct ui_model *model,
+enum ui_action ui_host_command(struct ui_state *state, const struct ui_model *model,
                             enum ui_command command);
 int detail_follow(struct ui_state *state, const struct ui_model *model);
-int host_follow(struct ui_state *state, const struct ui_model *model);
+int ui_host_follow(struct ui_state *state, const struct ui_model *model);
 
 /* --- column chooser: ui/state_chooser.c ------------------------------------------------------------- */
 

@@ -158,7 +158,7 @@ int detail_follow(struct ui_state *state, const struct ui_model *model)
 
 static void step_tab(struct ui_state *state, int by)
 {
-    static const enum ui_screen tabs[] = {SCREEN_COUNTERS, SCREEN_VCPUS, SCREEN_HISTOGRAMS};
+    static const enum ui_screen tabs[] = {SCREEN_COUNTERS, SCREEN_VCPUS, SCREEN_MEMORY, SCREEN_HISTOGRAMS};
     enum { COUNT = sizeof(tabs) / sizeof(tabs[0]) };
 
     for (int i = 0; i < COUNT; i++)
@@ -185,6 +185,26 @@ static void scroll_histograms(struct ui_state *state, const struct ui_model *mod
     scroll_text(&d->histograms, command, n, vms_page(state));
 }
 
+enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_model *model)
+{
+    const struct vm_id *vm = &state->detail.vm;
+
+    if (state->screen != SCREEN_MEMORY || !model->scans || state->detail.ended ||
+        scans_find(model->scans, vm) || (model->scan.busy && vm_id_equal(&model->scan.vm, vm)))
+        return UI_NOTHING;
+    return UI_SCAN;
+}
+
+static void scroll_regions(struct ui_state *state, const struct ui_model *model,
+                           enum ui_command command)
+{
+    const struct scans_entry *e = scans_find(model->scans, &state->detail.vm);
+    const struct scan_report *r = e ? e->running ? e->running : e->last : NULL;
+
+    /* One line of regions is visible at the least. */
+    scroll_text(&state->detail.regions, command, r ? r->region_count : 0, 1);
+}
+
 enum ui_action detail_command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
@@ -193,9 +213,16 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
     switch (command) {
     case COMMAND_TAB_COUNTERS: state->screen = SCREEN_COUNTERS; return UI_NOTHING;
     case COMMAND_TAB_VCPUS: state->screen = SCREEN_VCPUS; return UI_NOTHING;
+    case COMMAND_TAB_MEMORY:
+        state->screen = SCREEN_MEMORY;
+        return ui_memory_entered(state, model);
+    case COMMAND_SCAN: return UI_SCAN;
+    case COMMAND_SCAN_CANCEL: return UI_SCAN_CANCEL;
     case COMMAND_TAB_HISTOGRAMS: state->screen = SCREEN_HISTOGRAMS; return UI_NOTHING;
-    case COMMAND_TAB_NEXT: step_tab(state, 1); return UI_NOTHING;
-    case COMMAND_TAB_PREVIOUS: step_tab(state, -1); return UI_NOTHING;
+    case COMMAND_TAB_NEXT:
+    case COMMAND_TAB_PREVIOUS:
+        step_tab(state, command == COMMAND_TAB_NEXT ? 1 : -1);
+        return ui_memory_entered(state, model);
     case COMMAND_FOLLOW:
         state->vms.follow = !state->vms.follow;
         ui_say(state, state->vms.follow ? "Following %s: when it ends, the next of its name is taken"
@@ -207,6 +234,8 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
         counters_command(state, &state->detail.counters, command);
     else if (state->screen == SCREEN_VCPUS && vm)
         scroll_command(&state->detail.vcpus, command, vm->vcpu_count, counters_page(state));
+    else if (state->screen == SCREEN_MEMORY)
+        scroll_regions(state, model, command);
     else if (state->screen == SCREEN_HISTOGRAMS)
         scroll_histograms(state, model, command);
     return UI_NOTHING;
@@ -214,7 +243,7 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
 
 /* --- host counters -------------------------------------------------------------------------------- */
 
-int host_follow(struct ui_state *state, const struct ui_model *model)
+int ui_host_follow(struct ui_state *state, const struct ui_model *model)
 {
     struct counters_state *cs = &state->host;
     struct counters_query query = query_of(state, model, cs);
@@ -254,7 +283,7 @@ static void choose(struct ui_state *state, const struct ui_model *model)
     set_by_guest(cs, true);
 }
 
-enum ui_action host_command(struct ui_state *state, const struct ui_model *model,
+enum ui_action ui_host_command(struct ui_state *state, const struct ui_model *model,
                             enum ui_command command)
 {
     struct counters_state *cs = &state->host;

@@ -32,14 +32,15 @@ static void click_title(struct ui_state *state, struct rect r, int x)
             vms_sort_by(&state->vms, plan.slots[i].id);
 }
 
-static void click_tab(struct ui_state *state, struct rect r, int x)
+static enum ui_action click_tab(struct ui_state *state, const struct ui_model *model, struct rect r, int x)
 {
     struct tab_item tabs[TABS_COUNT];
 
-    tabs_plan(r.cols, tabs);
+    tab_plan(r.cols, tabs);
     for (int i = 0; i < TABS_COUNT; i++)
         if (x >= tabs[i].x && x < tabs[i].x + tabs[i].width)
             state->screen = tabs[i].screen;
+    return ui_memory_entered(state, model);
 }
 
 /* A click on a row selects it; on the selected row it opens what is there. */
@@ -57,7 +58,7 @@ static enum ui_action click_row(struct ui_state *state, const struct ui_model *m
     } else if (cs && line > 0 && cs->scroll.top + line - 1 < cs->counters.count) {
         size_t row = cs->scroll.top + line - 1;
         if (row == cs->scroll.row && cs->selected >= 0 && state->screen == SCREEN_HOST)
-            return host_command(state, model, COMMAND_CHOOSE);
+            return ui_host_command(state, model, COMMAND_CHOOSE);
         counters_select_row(cs, row);
     } else if (state->screen == SCREEN_CHOOSER && state->chooser.scroll.top + line < COLUMN_COUNT) {
         state->chooser.scroll.row = state->chooser.scroll.top + line;
@@ -86,7 +87,7 @@ enum ui_action ui_mouse(struct ui_state *state, const struct ui_model *model, st
     if (inside(l.titles, key) && state->screen == SCREEN_VMS)
         click_title(state, l.titles, key.x - l.titles.x);
     else if (inside(l.titles, key) && ui_is_detail(state->screen))
-        click_tab(state, l.titles, key.x - l.titles.x);
+        return click_tab(state, model, l.titles, key.x - l.titles.x);
     else if (inside(l.body, key))
         return click_row(state, model, (size_t)(key.y - l.body.y));
     return UI_NOTHING;

@@ -58,8 +58,10 @@ static bool is_shown(const struct vms_state *vms, const struct snapshot_vm *vm)
 }
 
 /* The VMs to show, in order. The caller frees them. */
-static struct sort_key *sorted_vms(const struct vms_state *vms, const struct snapshot *s, size_t *ret_count)
+static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_model *model,
+                                   size_t *ret_count)
 {
+    const struct snapshot *s = model->now;
     struct sort_key *keys = malloc((s->vm_count + 1) * sizeof(*keys));
     size_t count = 0;
     struct column_fields fields;
@@ -67,14 +69,14 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct sna
 
     if (!keys)
         return NULL;
-    column_fields_resolve(s, &fields);
+    column_fields_resolve(s, model->scans, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
         if (!is_shown(vms, &s->vms[i]))
             continue;
         struct column_value v = column_get(vms->sort, &fields, &s->vms[i], NULL);
         keys[count++] = (struct sort_key){
             .number = v.number,
-            .text = v.text,
+            .text = column_table[vms->sort].kind == COLUMN_TEXT ? v.text : NULL,
             .vm = (uint32_t)i,
             .missing = v.state != READING_OK || isnan(v.number),
         };
@@ -175,7 +177,7 @@ int vms_follow(struct ui_state *state, const struct ui_model *model)
     vm_set_forget_ended(&vms->tagged, s);
     if (vms->tagged.count == 0)
         vms->only_tagged = false;
-    struct sort_key *keys = sorted_vms(vms, s, &count);
+    struct sort_key *keys = sorted_vms(vms, model, &count);
     for (size_t i = 0; keys && i < count; i++) {
         const struct snapshot_vm *vm = &s->vms[keys[i].vm];
         need += 1 + (is_expanded(vms, vm) ? vm->vcpu_count : 0);
@@ -296,6 +298,9 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     }
     switch (command) {
     case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
+    case COMMAND_MEMORY:
+        open_selected(state, model, SCREEN_MEMORY);
+        return ui_memory_entered(state, model);
     case COMMAND_HOST: state->screen = SCREEN_HOST; break;
     case COMMAND_COLUMNS: open_chooser(state, false); break;
     case COMMAND_SORT_MENU: open_chooser(state, true); break;

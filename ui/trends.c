@@ -37,7 +37,7 @@ struct rate trends_host_exits(const struct snapshot *s)
     struct column_fields fields;
     struct rate sum = {.state = READING_ABSENT};
 
-    column_fields_resolve(s, &fields);
+    column_fields_resolve(s, NULL, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
         struct column_value v = column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL);
         if (v.state == READING_OK) {
@@ -79,7 +79,7 @@ void trends_update(struct trends *trends, const struct snapshot *s)
     struct rate host = trends_host_exits(s);
     float value = host.state == READING_OK ? (float)host.value : NAN;
 
-    column_fields_resolve(s, &fields);
+    column_fields_resolve(s, NULL, &fields);
     history_begin(trends->vms);
     for (size_t i = 0; i < s->vm_count; i++) {
         float values[TREND_COUNT] = {

@@ -37,6 +37,7 @@ void view_draw(const struct ui_model *model, const struct ui_state *state, struc
     case SCREEN_VMS: view_vms(model, state, l.titles, l.body, out); break;
     case SCREEN_COUNTERS: view_counters(model, state, l.body, out); break;
     case SCREEN_VCPUS: view_vcpus(model, state, l.body, out); break;
+    case SCREEN_MEMORY: view_memory(model, state, l.body, out); break;
     case SCREEN_HISTOGRAMS: view_histograms(model, state, l.body, out); break;
     case SCREEN_HOST: view_host(model, state, l.titles, l.body, out); break;
     case SCREEN_CHOOSER: view_chooser(state, l.titles, l.body, out); break;

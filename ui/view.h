@@ -24,6 +24,8 @@ void view_counters(const struct ui_model *model, const struct ui_state *state, s
                    struct screen *out);
 void view_vcpus(const struct ui_model *model, const struct ui_state *state, struct rect body,
                 struct screen *out);
+void view_memory(const struct ui_model *model, const struct ui_state *state, struct rect body,
+                 struct screen *out);
 void view_histograms(const struct ui_model *model, const struct ui_state *state, struct rect body,
                      struct screen *out);
 void view_host(const struct ui_model *model, const struct ui_state *state, struct rect titles,
@@ -45,13 +47,13 @@ struct bar_item {
 #define BAR_ITEMS_MAX 32
 size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
 
-/* tabs_plan - columns of the tabs in a row of @cols columns, right-aligned. */
-#define TABS_COUNT 3
+/* tab_plan - columns of the tabs in a row of @cols columns, right-aligned. */
+#define TABS_COUNT 4
 struct tab_item {
     enum ui_screen screen;
     const char *text;
     int x, width;
 };
-void tabs_plan(int cols, struct tab_item ret[TABS_COUNT]);
+void tab_plan(int cols, struct tab_item ret[TABS_COUNT]);
 
 #endif

@@ -58,7 +58,7 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
                            m->now->vm_count, vms->filter.set ? ", filter " : "", vms->filter.text);
     if (vms->tagged.count == 0)
         return;
-    column_fields_resolve(m->now, &fields);
+    column_fields_resolve(m->now, m->scans, &fields);
     for (size_t i = 0; i < vms->tagged.count; i++) {
         const struct snapshot_vm *vm = snapshot_find(m->now, &vms->tagged.ids[i]);
         if (!vm)

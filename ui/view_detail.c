@@ -11,11 +11,12 @@
 
 /* --- tabs ---------------------------------------------------------------------------------------- */
 
-void tabs_plan(int cols, struct tab_item ret[TABS_COUNT])
+void tab_plan(int cols, struct tab_item ret[TABS_COUNT])
 {
     static const struct tab_item tabs[TABS_COUNT] = {
         {SCREEN_COUNTERS, "1 Counters", 0, 10},
         {SCREEN_VCPUS, "2 vCPUs", 0, 7},
+        {SCREEN_MEMORY, "3 Memory", 0, 8},
         {SCREEN_HISTOGRAMS, "4 Histograms", 0, 12},
     };
     int x = cols;
@@ -33,7 +34,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     struct tab_item tabs[TABS_COUNT];
     char text[300], ram[FORMAT_MAX];
 
-    tabs_plan(r.cols, tabs);
+    tab_plan(r.cols, tabs);
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
     if (vm)
@@ -190,7 +191,7 @@ void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect
         draw_text(r, r.y, &x, c, STYLE_TITLE, vcpu_table[c].title, out);
     if (!vm)
         return;
-    column_fields_resolve(m->detail, &fields);
+    column_fields_resolve(m->detail, m->scans, &fields);
     rows = rect_clip(rows, r);
     for (int i = 0; i < rows.rows && scroll->top + (size_t)i < vm->vcpu_count; i++) {
         size_t index = scroll->top + (size_t)i;

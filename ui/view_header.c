@@ -74,14 +74,36 @@ static void collect_host(struct segments *all, const struct snapshot *s)
         s->vm_count == 1 ? "" : "s", s->vcpu_count, s->vcpu_count == 1 ? "" : "s");
 }
 
-static void collect_totals(struct segments *all, const struct snapshot *s, int line)
+/* Zero pages of the VMs that were scanned, weighed by their RAM. */
+static void collect_zero(struct segments *all, const struct ui_model *m, int line)
 {
+    double bytes = 0, zero = 0;
+    size_t scanned = 0;
+
+    for (size_t i = 0; i < m->now->vm_count && m->scans && m->scans->count > 0; i++) {
+        const struct snapshot_vm *vm = &m->now->vms[i];
+        const struct scans_entry *e = scans_find(m->scans, &vm->id);
+        if (!e || e->zero_ratio < 0 || vm->ram_bytes.state != READING_OK)
+            continue;
+        bytes += (double)vm->ram_bytes.raw;
+        zero += (double)vm->ram_bytes.raw * e->zero_ratio;
+        scanned++;
+    }
+    if (bytes > 0)
+        SET(add(all, line, 52, "zero ", STYLE_NORMAL), "%.1f%% (%zu of %zu VMs)", floor(zero / bytes * 1000) / 10,
+            scanned, m->now->vm_count);
+}
+
+static void collect_totals(struct segments *all, const struct ui_model *m, int line)
+{
+    const struct snapshot *s = m->now;
     char time[FORMAT_MAX], share[FORMAT_MAX];
     struct segment *exits = add(all, line, 70, "exits ", STYLE_NORMAL);
 
     exits->spark = true;
     rate_text(exits, trends_host_exits(s), format_count, "/s");
     rate_text(add(all, line, 50, "CPU ", STYLE_NORMAL), cpu_total(s), format_percent, "%");
+    collect_zero(all, m, line);
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
         SET(add(all, line, 55, "lockdown ", STYLE_NOTICE), "%s",
             s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
@@ -154,7 +176,7 @@ void view_header(const struct ui_model *m, const struct ui_state *st, struct rec
     SET(add(&all, 0, 100, "", STYLE_STRONG), "kvmlens");
     if (m->now) {
         collect_host(&all, m->now);
-        collect_totals(&all, m->now, r.rows > 1 ? 1 : 0);
+        collect_totals(&all, m, r.rows > 1 ? 1 : 0);
     }
     collect_right(&all, st, m->now);
     for (int line = 0; line < r.rows; line++) {

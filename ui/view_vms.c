@@ -171,7 +171,7 @@ void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect t
         draw_empty(m, r, out);
         return;
     }
-    column_fields_resolve(m->now, &fields);
+    column_fields_resolve(m->now, m->scans, &fields);
     if (vms->row_count == 0)
         screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE, "No VM matches the filter. c clears it.");
     for (int i = 0; i < r.rows && vms->scroll.top + (size_t)i < vms->row_count; i++) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct screen_case {
     void (*build)(struct snapshot_builder *b);
     const uint32_t *keys; /* 0 ends */
     bool ascii;
+    enum scan_state scan; /* of the VM "db-primary"; 0 with has_scan unset */
+    bool has_scan;
     bool base; /* totals count from this very snapshot: all zero */
 };
 
@@ -109,59 +112,122 @@ static void build_hostile(struct snapshot_builder *b)
 
 #define KEYS(...) ((const uint32_t[]){__VA_ARGS__, 0})
 
+/* 1 GiB: 600 MiB untouched in the middle, zeros around it, data at both ends; a second region is not read. */
+static struct scan_report *make_report(const struct vm_id *vm, enum scan_state state)
+{
+    const uint64_t total = 262144;
+    struct scan_report *r = calloc(1, sizeof(*r));
+
+    r->state = state;
+    r->phase = SCAN_PHASE_READ;
+    r->vm = *vm;
+    r->slices = calloc(SCAN_SLICES, sizeof(*r->slices));
+    r->slice_count = SCAN_SLICES;
+    r->warnings = calloc(SCAN_WARNINGS_MAX, sizeof(*r->warnings));
+    if (state == SCAN_REFUSED) {
+        r->error.code = -EPERM;
+        strcpy(r->error.msg, "the memory of process 5201 may not be read (no permission); run as root or with "
+                             "CAP_SYS_PTRACE");
+        return r;
+    }
+    r->regions = calloc(2, sizeof(*r->regions));
+    r->region_count = 2;
+    r->regions[0].ram = (struct ram_region){.start = 0x7f7d37e00000, .bytes = 1020u << 20, .rule = "QEMU RAM block (dc)"};
+    r->regions[1].ram = (struct ram_region){.start = 0x7f7d36c00000, .bytes = 4u << 20, .backing = RAM_SHMEM,
+                                            .shared = true, .rule = "named", .skip = RAM_SKIP_UFFD,
+                                            .name = "/memfd:ram"};
+    r->pages_total = total;
+    r->residency_done = true;
+    for (size_t i = 0; i < SCAN_SLICES; i++) {
+        uint32_t *pages = r->slices[i].pages;
+        bool unread = state != SCAN_DONE && i > SCAN_SLICES / 2;
+        enum page_class c = i < 64 || i > 4000 ? PAGE_NONZERO
+                            : i > 1000 && i < 3400 ? PAGE_UNTOUCHED
+                            : i % 37 == 0 ? PAGE_NONZERO : PAGE_ZERO_CONTENT;
+        if (unread && c != PAGE_UNTOUCHED)
+            c = PAGE_UNREAD;
+        if (i >= 4080)
+            c = PAGE_UNREADABLE;
+        pages[c] = 60;
+        pages[i % 50 == 0 ? PAGE_SWAPPED : c] += 4;
+        for (int k = 0; k < PAGE_CLASS_COUNT; k++)
+            r->counts.pages[k] += pages[k];
+    }
+    r->estimate = (struct scan_estimate){.valid = true, .sampled = 16384, .sampled_zero = 12000, .population = 108544,
+                                         .zero_ratio = 0.8889, .ci95_low = 0.8862, .ci95_high = 0.8915};
+    r->cost = (struct scan_cost){.elapsed_s = 0.0673, .cpu_s = 0.06, .residency_s = 0.0006,
+                                 .bytes_read = 423u << 20, .accel = "avx2", .threads = 1};
+    r->partial = state != SCAN_DONE;
+    r->zero_low = 0.61;
+    r->zero_high = 0.93;
+    if (state == SCAN_DONE) {
+        r->zero_known = true;
+        r->zero_ratio = 0.99994;
+        r->wire = (struct scan_wire){.valid = true, .zero_pages = 262128, .normal_pages = 16,
+                                     .bytes = 262128 * 9 + 16 * 4104};
+    }
+    strcpy(r->warnings[0], "4.0M are registered with userfaultfd and were not read; --force reads them");
+    r->warning_count = 1;
+    return r;
+}
+
 static const struct screen_case cases[] = {
-    {"no-vm", build_no_vm, NULL, false, false},
-    {"one-vm", build_one_vm, NULL, false, false},
-    {"three-vms", snapshot_builder_three_vms, KEYS('N'), false, false},
-    {"three-vms-tree", snapshot_builder_three_vms, KEYS('N', 't', 'j'), false, false},
-    {"three-vms-expanded", snapshot_builder_three_vms, KEYS('N', '+', 'j'), false, false},
-    {"three-vms-scrolled", snapshot_builder_three_vms,
-     KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT), false, false},
-    {"three-vms-ascii", snapshot_builder_three_vms, KEYS('N', 't', 'j'), true, false},
-    {"many-end", build_many, KEYS('E', KEYCODE_END), false, false},
-    {"warmup", build_warmup, NULL, false, false},
-    {"all-denied", build_all_denied, NULL, false, false},
-    {"hostile-names", build_hostile, NULL, false, false},
-    {"help", build_one_vm, KEYS('h'), false, false},
-    {"help-end", build_one_vm, KEYS('?', 'G'), false, false},
-    {"delay-prompt", build_one_vm, KEYS('d', '2', '.', '5'), false, false},
-    {"delay-refused", build_one_vm, KEYS('s', 'x', KEYCODE_ENTER), false, false},
-    {"counters", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, false},
-    {"counters-all", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'z', 'j', 'j'), false, false},
-    {"counters-by-name", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'o', 'o', 'G'), false, false},
-    {"counters-filter", snapshot_builder_three_vms,
-     KEYS(KEYCODE_ENTER, 'f', 'e', 'x', 'i', 't', 's', KEYCODE_ENTER), false, false},
-    {"counters-filter-typing", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'f', '(', 'x'), false, false},
-    {"counters-bad-filter", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, 'f', '(', KEYCODE_ENTER), false, false},
-    {"counters-reset", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, true},
-    {"counters-denied", build_all_denied, KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o'), false, false},
-    {"counters-warmup", build_warmup, KEYS('N', KEYCODE_ENTER), false, false},
-    {"vcpus", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '2', 'j'), false, false},
-    {"vcpus-differ", build_tsc_differs, KEYS(KEYCODE_ENTER, '2'), false, false},
-    {"vcpus-denied", snapshot_builder_three_vms, KEYS('N', 'G', KEYCODE_ENTER, '2'), false, false},
-    {"histograms", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '4'), false, false},
-    {"histograms-vcpu", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER, '4', KEYCODE_RIGHT, KEYCODE_RIGHT), false, false},
-    {"histograms-missing", snapshot_builder_three_vms, KEYS('N', 'G', KEYCODE_ENTER, '4'), false, false},
-    {"ended", snapshot_builder_three_vms, KEYS(KEYCODE_ENTER), false, false},
-    {"host", snapshot_builder_three_vms, KEYS('b'), false, false},
-    {"host-many", build_many, KEYS('b', 'j'), false, false},
-    {"host-by-guest", build_many, KEYS('b', 'b'), false, false},
-    {"host-guests-of-counter", snapshot_builder_three_vms, KEYS('b', KEYCODE_ENTER), false, false},
-    {"host-one-guest", snapshot_builder_three_vms,
-     KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER), false, false},
-    {"host-no-vm", build_no_vm, KEYS('b'), false, false},
-    {"columns", build_one_vm, KEYS('S', 'j', ' ', KEYCODE_F(8), '+', '+'), false, false},
-    {"sort-menu", build_one_vm, KEYS('.', 'j'), false, false},
-    {"columns-applied", snapshot_builder_three_vms,
-     KEYS('S', ' ', 'j', '+', '+', '+', KEYCODE_F(7), KEYCODE_ESCAPE), false, false},
-    {"search", build_many, KEYS('/', '0', '9', '9'), false, false},
-    {"search-failed", build_many, KEYS('/', 'x', 'y', KEYCODE_ENTER), false, false},
-    {"filter", build_many, KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER), false, false},
-    {"filter-nothing", build_many, KEYS('f', 'z', KEYCODE_ENTER), false, false},
-    {"tagged", snapshot_builder_three_vms, KEYS('N', ' ', ' '), false, false},
-    {"only-tagged", snapshot_builder_three_vms, KEYS('N', ' ', ' ', 'T'), false, false},
-    {"export-prompt", build_one_vm, KEYS('W'), false, false},
-    {"frozen", build_one_vm, KEYS('Z'), false, false},
+    {.name = "no-vm", .build = build_no_vm, .keys = NULL},
+    {.name = "one-vm", .build = build_one_vm, .keys = NULL},
+    {.name = "three-vms", .build = snapshot_builder_three_vms, .keys = KEYS('N')},
+    {.name = "three-vms-tree", .build = snapshot_builder_three_vms, .keys = KEYS('N', 't', 'j')},
+    {.name = "three-vms-expanded", .build = snapshot_builder_three_vms, .keys = KEYS('N', '+', 'j')},
+    {.name = "three-vms-scrolled", .build = snapshot_builder_three_vms, .keys = KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT)},
+    {.name = "three-vms-ascii", .build = snapshot_builder_three_vms, .keys = KEYS('N', 't', 'j'), .ascii = true},
+    {.name = "many-end", .build = build_many, .keys = KEYS('E', KEYCODE_END)},
+    {.name = "warmup", .build = build_warmup, .keys = NULL},
+    {.name = "all-denied", .build = build_all_denied, .keys = NULL},
+    {.name = "hostile-names", .build = build_hostile, .keys = NULL},
+    {.name = "help", .build = build_one_vm, .keys = KEYS('h')},
+    {.name = "help-end", .build = build_one_vm, .keys = KEYS('?', 'G')},
+    {.name = "delay-prompt", .build = build_one_vm, .keys = KEYS('d', '2', '.', '5')},
+    {.name = "delay-refused", .build = build_one_vm, .keys = KEYS('s', 'x', KEYCODE_ENTER)},
+    {.name = "counters", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER)},
+    {.name = "counters-all", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'z', 'j', 'j')},
+    {.name = "counters-by-name", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'o', 'o', 'G')},
+    {.name = "counters-filter", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', 'e', 'x', 'i', 't', 's', KEYCODE_ENTER)},
+    {.name = "counters-filter-typing", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', '(', 'x')},
+    {.name = "counters-bad-filter", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', '(', KEYCODE_ENTER)},
+    {.name = "counters-reset", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER), .base = true},
+    {.name = "counters-denied", .build = build_all_denied, .keys = KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o')},
+    {.name = "counters-warmup", .build = build_warmup, .keys = KEYS('N', KEYCODE_ENTER)},
+    {.name = "vcpus", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '2', 'j')},
+    {.name = "vcpus-differ", .build = build_tsc_differs, .keys = KEYS(KEYCODE_ENTER, '2')},
+    {.name = "vcpus-denied", .build = snapshot_builder_three_vms, .keys = KEYS('N', 'G', KEYCODE_ENTER, '2')},
+    {.name = "memory-not-scanned", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '3')},
+    {.name = "memory-running", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_RUNNING, .has_scan = true},
+    {.name = "memory-done", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true},
+    {.name = "memory-done-ascii", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .ascii = true, .scan = SCAN_DONE, .has_scan = true},
+    {.name = "memory-cancelled", .build = snapshot_builder_three_vms, .keys = KEYS('m', 'j'), .scan = SCAN_CANCELLED, .has_scan = true},
+    {.name = "memory-refused", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_REFUSED, .has_scan = true},
+    {.name = "scanned", .build = snapshot_builder_three_vms, .keys = NULL, .scan = SCAN_DONE, .has_scan = true},
+    {.name = "scanning", .build = snapshot_builder_three_vms, .keys = KEYS('N'), .scan = SCAN_RUNNING, .has_scan = true},
+    {.name = "histograms", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '4')},
+    {.name = "histograms-vcpu", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '4', KEYCODE_RIGHT, KEYCODE_RIGHT)},
+    {.name = "histograms-missing", .build = snapshot_builder_three_vms, .keys = KEYS('N', 'G', KEYCODE_ENTER, '4')},
+    {.name = "ended", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER)},
+    {.name = "host", .build = snapshot_builder_three_vms, .keys = KEYS('b')},
+    {.name = "host-many", .build = build_many, .keys = KEYS('b', 'j')},
+    {.name = "host-by-guest", .build = build_many, .keys = KEYS('b', 'b')},
+    {.name = "host-guests-of-counter", .build = snapshot_builder_three_vms, .keys = KEYS('b', KEYCODE_ENTER)},
+    {.name = "host-one-guest", .build = snapshot_builder_three_vms, .keys = KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER)},
+    {.name = "host-no-vm", .build = build_no_vm, .keys = KEYS('b')},
+    {.name = "columns", .build = build_one_vm, .keys = KEYS('S', 'j', ' ', KEYCODE_F(8), '+', '+')},
+    {.name = "sort-menu", .build = build_one_vm, .keys = KEYS('.', 'j')},
+    {.name = "columns-applied", .build = snapshot_builder_three_vms, .keys = KEYS('S', ' ', 'j', '+', '+', '+', KEYCODE_F(7), KEYCODE_ESCAPE)},
+    {.name = "search", .build = build_many, .keys = KEYS('/', '0', '9', '9')},
+    {.name = "search-failed", .build = build_many, .keys = KEYS('/', 'x', 'y', KEYCODE_ENTER)},
+    {.name = "filter", .build = build_many, .keys = KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER)},
+    {.name = "filter-nothing", .build = build_many, .keys = KEYS('f', 'z', KEYCODE_ENTER)},
+    {.name = "tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ')},
+    {.name = "only-tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ', 'T')},
+    {.name = "export-prompt", .build = build_one_vm, .keys = KEYS('W')},
+    {.name = "frozen", .build = build_one_vm, .keys = KEYS('Z')},
 };
 
 static const struct {
@@ -183,7 +249,14 @@ static void draw_case(const struct screen_case *c, int rows, int cols, struct sc
         trends_update(&trends, s);
     struct snapshot_builder *later = snapshot_builder_new();
     const struct snapshot *without = snapshot_builder_finish(later);
-    struct ui_model model = {.now = s, .base = c->base ? s : NULL, .detail = s, .trends = &trends};
+    struct scans scans = {.count = 0};
+    struct ui_model model = {.scans = &scans, .now = s, .base = c->base ? s : NULL, .detail = s, .trends = &trends};
+    if (c->has_scan) {
+        scans_put(&scans, make_report(&s->vms[1].id, c->scan), s->mono_ns - 9000000000);
+        model.scan = (struct worker_progress){
+            .busy = c->scan == SCAN_RUNNING, .phase = SCAN_PHASE_READ, .done_bytes = 211u << 20,
+            .total_bytes = 423u << 20, .bytes_per_s = 6.3e9, .eta_s = 0.034, .vm = s->vms[1].id};
+    }
     ui_state_init(&state, rows, cols, 1.0);
     state.since_creation = !c->base;
     assert_int_equal(ui_follow(&state, &model), 0);
@@ -198,6 +271,7 @@ static void draw_case(const struct screen_case *c, int rows, int cols, struct sc
     view_draw(&model, &state, out);
     ui_state_done(&state);
     trends_done(&trends);
+    scans_done(&scans);
     snapshot_builder_free(later);
     snapshot_builder_free(b);
 }

@@ -410,7 +410,7 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     click(f, 5, 10); /* on the selected one: opens it */
     assert_int_equal(f->state.screen, SCREEN_COUNTERS);
     struct tab_item tabs[TABS_COUNT];
-    tabs_plan(80, tabs);
+    tab_plan(80, tabs);
     click(f, 2, tabs[1].x + 2);
     assert_int_equal(f->state.screen, tabs[1].screen);
     size_t n = bar_plan(f->state.screen, 80, items);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "ui/scanner.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int scanner_init(struct scanner *s, const struct rootfs *root)
+{
+    s->root = root;
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s->wake_fd < 0 ? -errno : 0;
+}
+
+void scanner_done(struct scanner *s)
+{
+    /* A thread that the kernel holds in a read is left behind, and with it what it writes to. */
+    if (worker_stop(s->worker) && s->wake_fd >= 0)
+        close(s->wake_fd);
+    s->worker = NULL;
+    s->wake_fd = -1;
+    s->is_waiting = false;
+    scans_done(&s->scans);
+}
+
+static struct scan_request make_request(const struct snapshot *snapshot, const struct snapshot_vm *vm)
+{
+    struct scan_request request = {
+        .vm = vm->id,
+        .vmm = vm->vmm,
+        .mode = SCAN_EXACT,
+        .estimate_first = true,
+        .idle_priority = true,
+    };
+
+    for (size_t i = 0; i < snapshot->vm_count; i++)
+        request.process_vms += snapshot->vms[i].id.pid == vm->id.pid;
+    return request;
+}
+
+int scanner_request(struct scanner *s, const struct snapshot *snapshot, const struct vm_id *id,
+                    struct error *err)
+{
+    const struct snapshot_vm *vm = snapshot ? snapshot_find(snapshot, id) : NULL;
+
+    if (!vm)
+        return error_set(err, -ESRCH, "the VM has ended");
+    if (!s->root)
+        return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
+    if (!s->worker) {
+        int r = worker_start(s->root, s->wake_fd, &s->worker, err);
+        if (r < 0)
+            return r;
+    }
+    struct scan_request request = make_request(snapshot, vm);
+    struct worker_progress p = worker_progress(s->worker);
+    if (p.busy && vm_id_equal(&p.vm, id))
+        return 0; /* under way already */
+    int r = worker_submit(s->worker, &request);
+    if (r == -EBUSY) {
+        s->waiting = request;
+        s->is_waiting = true;
+        return 1;
+    }
+    return r < 0 ? error_set(err, r, "the scan could not be started") : 0;
+}
+
+void scanner_cancel(struct scanner *s, const struct vm_id *vm)
+{
+    if (s->is_waiting && vm_id_equal(&s->waiting.vm, vm))
+        s->is_waiting = false;
+    if (!s->worker)
+        return;
+    struct worker_progress p = worker_progress(s->worker);
+    if (p.busy && vm_id_equal(&p.vm, vm))
+        worker_cancel(s->worker);
+}
+
+bool scanner_wake(struct scanner *s, uint64_t now_ns)
+{
+    struct scan_report *report;
+    uint64_t count;
+    bool news = false;
+
+    if (read(s->wake_fd, &count, sizeof(count)) < 0 || !s->worker)
+        return false;
+    while ((report = worker_peek(s->worker)) != NULL) {
+        scans_put(&s->scans, report, now_ns);
+        news = true;
+    }
+    if ((report = worker_take(s->worker)) != NULL) {
+        scans_put(&s->scans, report, now_ns);
+        news = true;
+    }
+    if (s->is_waiting && worker_submit(s->worker, &s->waiting) == 0)
+        s->is_waiting = false;
+    return news;
+}
+
+struct worker_progress scanner_progress(const struct scanner *s)
+{
+    return s->worker ? worker_progress(s->worker) : (struct worker_progress){.eta_s = -1};
+}
