@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "ui/columns.h"
 #include "ui/exit_status.h"
+#include "ui/keys.h"
 #include "ui/options.h"
 #include "ui/report.h"
 
@@ -104,13 +106,142 @@ static void every_exit_status_is_described(void **state)
     }
 }
 
+/* --- parts of the page that are made from tables --- */
+
+/* @text as words of mdoc: nothing in it may be taken for a macro, a request or punctuation. */
+static void put_words(FILE *out, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        bool alone = (p == text || p[-1] == ' ') && (p[1] == '\0' || p[1] == ' ');
+        if (*p == '\\')
+            fputs("\\e", out);
+        else if (alone && !isalnum((unsigned char)*p))
+            fprintf(out, "\\&%c", *p);
+        else
+            fputc(*p, out);
+    }
+}
+
+static void put_key_names(FILE *out, const struct key_binding *binding)
+{
+    for (size_t k = 0; k < KEYS_PER_BINDING && binding->keys[k] != 0; k++) {
+        char name[KEY_NAME_MAX];
+        fprintf(out, "%sCm ", k > 0 ? " , " : "");
+        put_words(out, keys_name(binding->keys[k], name));
+    }
+    fputc('\n', out);
+}
+
+static void put_keys(FILE *out)
+{
+    fputs(".Bl -tag -width Ds\n", out);
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key_binding *b = &key_table[i];
+        const char *comma = "";
+        fputs(".It ", out);
+        put_key_names(out, b);
+        fprintf(out, "%c%s.\n", toupper((unsigned char)b->help[0]), b->help + 1);
+        if (b->screens == SCREENS_ALL)
+            continue;
+        fputs(".Em On\\& :\n", out);
+        for (enum ui_screen screen = 0; screen < SCREEN_COUNT; screen++) {
+            if (!(b->screens & SCREEN_BIT(screen)))
+                continue;
+            fprintf(out, "%s%s", comma, keys_screen_title(screen));
+            comma = ",\n";
+        }
+        fputs(".\n", out);
+    }
+    fputs(".El\n", out);
+}
+
+/* Text lines of a page are short. */
+static void put_folded(FILE *out, const char *text)
+{
+    while (strlen(text) > 78) {
+        size_t len = 78;
+        while (len > 0 && text[len] != ' ')
+            len--;
+        assert_true(len > 0);
+        fprintf(out, "%.*s\n", (int)len, text);
+        text += len + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
+static void put_columns(FILE *out)
+{
+    fputs(".Bl -tag -width PF_FIX/sXX\n", out);
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        const struct column *c = &column_table[i];
+        bool unit = strcmp(c->unit, "-") != 0;
+        char text[300];
+        snprintf(text, sizeof(text), "%s%s%s.", c->origin, unit ? "; " : "", unit ? c->unit : "");
+        fprintf(out, ".It %s\n", c->title);
+        put_folded(out, text);
+    }
+    fputs(".El\n", out);
+}
+
+static void rewrite_page(const char *before, size_t len, const char *made, const char *after)
+{
+    FILE *out = fopen(PAGE, "w");
+
+    assert_non_null(out);
+    fwrite(before, 1, len, out);
+    fputs(made, out);
+    fputs(after, out);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* What stands between the comments "begin NAME" and "end NAME" is what @put writes. */
+static void check_made_part(char *page, const char *name, void (*put)(FILE *out))
+{
+    char begin[40], end[40], *made = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&made, &len);
+
+    assert_non_null(mem);
+    put(mem);
+    fclose(mem);
+    snprintf(begin, sizeof(begin), "\n.\\\" begin %s\n", name);
+    snprintf(end, sizeof(end), ".\\\" end %s\n", name);
+    char *from = strstr(page, begin), *to = strstr(page, end);
+    assert_true(from != NULL && to != NULL && from < to);
+    from += strlen(begin);
+    bool same = (size_t)(to - from) == len && memcmp(from, made, len) == 0;
+    if (!same && getenv("GOLDEN_UPDATE") != NULL) {
+        rewrite_page(page, (size_t)(from - page), made, to);
+        same = true;
+    }
+    if (!same)
+        fail_msg("the %s of %s are not those of the program; GOLDEN_UPDATE=1 writes:\n%s", name,
+                 PAGE, made);
+    free(made);
+}
+
+static void keys_are_those_of_the_key_table(void **state)
+{
+    check_made_part(*state, "keys", put_keys);
+}
+
+static void columns_are_those_of_the_column_table(void **state)
+{
+    check_made_part(*state, "columns", put_columns);
+}
+
+/* Each test reads the page anew: one may just have rewritten it. */
+#define PAGE_TEST(f) cmocka_unit_test_setup_teardown(f, read_page, free_page)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_option_has_its_paragraph),
-        cmocka_unit_test(every_paragraph_of_an_option_is_in_the_table),
-        cmocka_unit_test(every_format_is_described),
-        cmocka_unit_test(every_exit_status_is_described),
+        PAGE_TEST(every_option_has_its_paragraph),
+        PAGE_TEST(every_paragraph_of_an_option_is_in_the_table),
+        PAGE_TEST(every_format_is_described),
+        PAGE_TEST(every_exit_status_is_described),
+        PAGE_TEST(keys_are_those_of_the_key_table),
+        PAGE_TEST(columns_are_those_of_the_column_table),
     };
-    return cmocka_run_group_tests(tests, read_page, free_page);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
