@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What is printed for machines: formats that say the same, logs that lose nothing."""
+import csv
+import io
+import json
+import os
+import re
+import signal
+import stat
+import tempfile
+
+import kvmtest
+from kvmtest import KVMLENS, kvmlens, need_qemu, need_tool, run, snapshot, vm_of, wait_for
+
+HOSTILE = 'guest=db,,"x" =1+1'  # commas are doubled for QEMU
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+class Formats(kvmtest.TestCase):
+    def test_csv_text_and_metrics_equal_the_json_of_a_halted_vm(self):
+        pid = self.own_vm("--vcpus", "2").pid  # its guests halt: counters stand still
+        at = ["-1", "-s", "0.1", "-p", str(pid), "-i"]
+        vm = vm_of(snapshot("-p", str(pid)), pid)
+        self.assertTrue(vm["counters"])
+
+        rows = rows_of(self.assert_status(kvmlens(*at, "-c"), 0, 3).out)
+        by_vcpu = {None: vm, **{str(c["id"]): c for c in vm["vcpus"]}}
+        seen = 0
+        for row in rows:
+            counters = by_vcpu[row["vcpu"] or None]["counters"]
+            if row["field"] in counters and row["value"]:
+                self.assertEqual(int(row["value"]), counters[row["field"]], row)
+                seen += 1
+        self.assertEqual(seen, len(vm["counters"]) + sum(len(c["counters"]) for c in vm["vcpus"]))
+
+        text = self.assert_status(kvmlens(*at), 0, 3).out
+        for name, value in vm["counters"].items():
+            found = re.search(rf"^  {re.escape(name)} +([0-9.]+)(s?)", text, re.MULTILINE)
+            self.assertTrue(found, name)
+            shown = round(float(found.group(1)) * 1e9) if found.group(2) else int(found.group(1))
+            if found.group(2):
+                self.assertAlmostEqual(shown, value, delta=1000)  # microseconds are shown
+            else:
+                self.assertEqual(shown, value, name)
+
+        metrics = self.assert_status(kvmlens(*at, "--format", "prometheus"), 0, 3).out
+        exits = re.search(r"^kvmlens_vm_exits_total\{[^}]*\} (\d+)$", metrics, re.MULTILINE)
+        self.assertEqual(int(exits.group(1)), vm["counters"]["exits"])
+
+    def test_hostile_name_is_the_same_in_csv_and_json(self):
+        qemu = self.qemu(need_qemu(), name=HOSTILE)
+        name = vm_of(snapshot("-p", str(qemu.pid)), qemu.pid)["name"]
+        self.assertEqual(name, 'db,"x" =1+1')
+        rows = rows_of(kvmlens("-1", "-s", "0.1", "-c", "-p", str(qemu.pid)).out)
+        self.assertEqual({row["vm"] for row in rows}, {name})
+        metrics = kvmlens("-1", "--format", "prometheus", "-p", str(qemu.pid)).out
+        self.assertIn('vm="db,\\"x\\" =1+1"', metrics)
+
+    def test_every_json_record_is_read_by_jq(self):
+        need_tool("jq")
+        self.own_vm()
+        log = kvmlens("-l", "-n", "3", "-s", "0.1", "--format", "json")
+        jq = run("jq", "-c", '[.schema, (.vms | length)]', stdin=None, input=log.out_bytes)
+        lines = [json.loads(line) for line in jq.out.splitlines()]
+        self.assertEqual(len(lines), 3, str(jq))
+        self.assertEqual({line[0] for line in lines}, {"kvmlens/1"})
+
+    def test_wide_csv_has_one_row_per_interval(self):
+        pid = self.own_vm("--busy", "100").pid
+        result = self.assert_status(kvmlens("-l", "-n", "3", "-s", "0.2", "-c", "--wide", "-f",
+                                            "^exits$", str(pid)), 0, 3)
+        rows = rows_of(result.out)
+        self.assertEqual(len(rows), 3)
+        for before, after in zip(rows, rows[1:]):
+            self.assertGreater(int(after["exits"]), int(before["exits"]))
+            self.assertGreater(float(after["exits_per_s"]), 0)
+
+    def test_metrics_pass_promtool(self):
+        need_tool("promtool")
+        self.own_vm("--vcpus", "2")
+        result = self.assert_status(kvmlens("--demo", "-1", "--format", "prometheus", "--per-vcpu",
+                                            "--estimate"), 0, 3)
+        check = run("promtool", "check", "metrics", stdin=None, input=result.out_bytes)
+        self.assertEqual((check.returncode, check.out, check.err), (0, "", ""))
+
+    def test_openmetrics_passes_a_strict_parser(self):
+        # Debian's package is for Debian's Python, which may not be the one that runs this.
+        python = "/usr/bin/python3"
+        module = "prometheus_client.openmetrics.parser"
+        kvmtest.need(os.access(python, os.X_OK) and run(python, "-c", f"import {module}").returncode == 0,
+                     "python3-prometheus-client is not installed")
+        self.own_vm("--vcpus", "2")
+        result = self.assert_status(kvmlens("--demo", "-1", "--format", "openmetrics", "--per-vcpu",
+                                            "--estimate"), 0, 3)
+        check = run(python, "-c", f"import sys\nfrom {module} import text_string_to_metric_families as p\n"
+                    "print(len(list(p(sys.stdin.read()))))", stdin=None, input=result.out_bytes)
+        self.assertEqual(check.returncode, 0, str(check))
+        self.assertGreater(int(check.out), 30)
+
+
+class Logs(kvmtest.TestCase):
+    def setUp(self):
+        dir_ = tempfile.TemporaryDirectory(prefix="kvmtest-")
+        self.addCleanup(dir_.cleanup)
+        self.path = os.path.join(dir_.name, "log")
+        self.own_vm()
+
+    def read(self, path):
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+
+    def lines(self, path):
+        return self.read(path).splitlines() if os.path.exists(path) else []
+
+    def test_rotation_loses_no_record(self):
+        log = self.background(KVMLENS, "-s", "0.1", "--format", "json", "-L", self.path)
+        for i in range(1, 4):
+            wait_for(lambda: len(self.lines(self.path)) >= 2, "records of the log")
+            os.rename(self.path, f"{self.path}.{i}")
+            log.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: os.path.exists(self.path), "the new file")
+        wait_for(lambda: len(self.lines(self.path)) >= 2, "records of the last file")
+        log.process.send_signal(signal.SIGTERM)
+        self.assertIn(log.wait(5), (0, 3), log.err())
+        records = []
+        for name in (f"{self.path}.1", f"{self.path}.2", f"{self.path}.3", self.path):
+            part = [json.loads(line) for line in self.lines(name)]
+            self.assertIn("fields", part[0], "each file explains itself")
+            records += part
+        times = [record["time"] for record in records]
+        self.assertEqual(times, sorted(set(times)))
+        # None is missing: each interval is about the delay, also across a rotation.
+        for record in records:
+            self.assertLess(record["interval_s"], 0.5)
+
+    def test_header_of_csv_comes_once_per_file(self):
+        for _ in range(2):
+            kvmlens("-cl", "-n", "1", "-s", "0.1", "-L", self.path)
+        self.assertEqual(sum(line.startswith("time,") for line in self.lines(self.path)), 1)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode) & 0o027, 0)
+
+    def test_csv_of_other_columns_is_not_mixed_in(self):
+        args = ["-cl", "-n", "1", "-s", "0.1", "-L", self.path, "--wide", "-p", "1"]
+        with open(self.path, "w", encoding="ascii") as f:
+            f.write("time,pid,vm_fd,vm,other\n")
+        pid = str(self.own_vm().pid)
+        result = self.assert_status(kvmlens(*args[:-1], pid), 1)
+        self.assertIn("other columns", result.err)
+
+    def test_killed_log_has_whole_records_and_goes_on(self):
+        for _ in range(5):
+            before = len(self.lines(self.path))
+            log = self.background(KVMLENS, "-s", "0.1", "--format", "json", "-L", self.path)
+            wait_for(lambda n=before: len(self.lines(self.path)) > n, "a record")
+            log.stop(signal.SIGKILL)
+        for line in self.lines(self.path):
+            self.assertEqual(json.loads(line)["schema"], "kvmlens/1")
+        self.assertTrue(self.read(self.path).endswith("\n"))
+
+    def test_replaced_file_is_always_whole(self):
+        path = self.path + ".prom"
+        log = self.background(KVMLENS, "-l", "-s", "0.1", "--format", "prometheus", "-o", path)
+        wait_for(lambda: os.path.exists(path), "the file")
+        inodes = set()
+
+        def whole():
+            text = self.read(path)
+            self.assertTrue(text.startswith("# HELP kvmlens_build_info"))
+            self.assertTrue(text.endswith("\n"))
+            inodes.add(os.stat(path).st_ino)
+            return len(inodes) >= 4
+        wait_for(whole, "replacements", step=0)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o644)
+        log.process.send_signal(signal.SIGTERM)
+        self.assertIn(log.wait(5), (0, 3))
+        self.assertEqual(os.listdir(os.path.dirname(path)), [os.path.basename(path)])
+
+    def test_full_disk_names_the_file(self):
+        result = self.assert_status(kvmlens("-l", "-n", "1", "-s", "0.1", "-L", "/dev/full"), 1)
+        self.assertIn("'/dev/full': No space left", result.err)
+
+    def test_quiet_end_of_a_pipe_with_all_that_was_asked_for(self):
+        result = run("bash", "-c", 'set -o pipefail; "$0" -1 -s 0.1 --source statsfd,proc -f "^exits$" | head -1', KVMLENS)
+        self.assertEqual(result.out.count("\n"), 1)
+        self.assertIn(result.returncode, (0, 3))
+
+
+class LogRotate(kvmtest.TestCase):
+    def test_snippet_is_accepted_by_logrotate(self):
+        need_tool("logrotate")
+        with tempfile.TemporaryDirectory(prefix="kvmtest-") as dir_:
+            with open(os.path.join(kvmtest.ROOT, "contrib/kvmlens.logrotate"), encoding="ascii") as f:
+                # The user is made when the package is installed.
+                text = f.read().replace("su kvmlens kvmlens", "su root root")
+            path = os.path.join(dir_, "conf")
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+            os.chmod(path, 0o644)
+            result = run("logrotate", "-d", "-s", os.path.join(dir_, "state"), path)
+            self.assertEqual(result.returncode, 0, str(result))
+            self.assertNotIn("error:", result.err)
+
+
