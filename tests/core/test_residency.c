@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Residency of real memory, by PAGEMAP_SCAN and by the pagemap file of older kernels: both must agree
- * with what the guest did, and with each other.
+ * Residency of real memory, by PAGEMAP_SCAN and by the pagemap file of older kernels: both must
+ * agree with what the guest did, and with each other.
  */
 #include "core/residency.h"
 
