@@ -102,6 +102,16 @@ class Host(kvmtest.TestCase):
         self.assertEqual(json.loads(result.out)["vms"], [])
 
 
+    def test_list_tells_of_vms_of_another_process_namespace(self):
+        need_root()
+        kvmtest.need_debugfs()
+        self.own_vm()
+        prefix = ["unshare", "-p", "-f", "-m", "--mount-proc"]
+        need(run(*prefix, "true").returncode == 0, "no process namespace can be made here")
+        result = self.assert_status(kvmlens("--list", prefix=prefix), 3)
+        self.assertIn("pid namespace", result.err)
+
+
 class Output(kvmtest.TestCase):
     def test_reader_that_leaves_ends_the_log_quietly(self):
         vm = self.own_vm()
