@@ -17,7 +17,7 @@
 #define YOUNG_LOOKS 4         /* looks in a row at a process that appeared while we watch */
 #define RAM_AGAIN_TICKS 64    /* memory can be plugged in */
 #define RAM_LOOKUPS_PER_TICK 64
-#define BUSY_FDS 4096         /* above, a changing number of descriptors alone is no reason to look */
+#define BUSY_FDS 4096         /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
 
 /* What is remembered of a process from tick to tick. */
 struct process {
@@ -323,6 +323,9 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
 
     if (p->no_fds)
         return false;
+    bool told = d->dirs_result == 0 && d->host->debugfs[0] != '\0';
+    if (turn && told && p->vm_count == 0 && p->fd_count >= BUSY_FDS)
+        turn = false;
     if (p->looks == 0 || turn || !d->root->live)
         return true;
     if (p->vm_count > 0) {
@@ -334,7 +337,7 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
     if (has_dir || p->looks < YOUNG_LOOKS)
         return true;
     /* Where debugfs tells of new VMs nothing else needs to be watched. */
-    if (d->dirs_result == 0 && d->host->debugfs[0] != '\0')
+    if (told)
         return false;
     count = fd_count_of(d, p->pid);
     bool changed = count != p->fd_count && count < BUSY_FDS;

@@ -2,6 +2,8 @@
 """VMs are found, told apart, named, and gone when they are gone."""
 import os
 import random
+import resource
+import sys
 import time
 
 import kvmtest
@@ -108,6 +110,27 @@ class Finding(kvmtest.TestCase):
         wait_for(lambda: len(os.listdir(f"/proc/{log.pid}/fd")) <= fds,
                  f"no more than {fds} descriptors: {fd_links(log.pid)}", 2)
         self.assertFalse([line for line in kernel.lines() if "duplicate directory" in line])
+
+    def test_process_with_very_many_descriptors_is_walked_once(self):
+        need_debugfs()
+        wanted = 15000
+        kvmtest.need(resource.getrlimit(resource.RLIMIT_NOFILE)[1] > wanted + 64,
+                     f"fewer than {wanted} descriptors may be open")
+        holder = self.background(sys.executable, "-c", f"""
+import os, resource, time
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+for _ in range({wanted}):
+    os.open("/dev/null", os.O_RDONLY)
+print("ready", flush=True)
+time.sleep(60)
+""")
+        wait_for(lambda: "ready" in holder.out(), "many descriptors", 20)
+        # Processes are looked at again every 32 ticks.
+        costs = [r["self"]["sample_us"] for r in
+                 kvmtest.kvmlens_records("-l", "-s", "0.1", "-n", "36")]
+        # One walk takes 100 ms and more, a tick without one takes 1 or 2.
+        self.assertEqual([c for c in costs if c > 60000], [])
 
     def test_no_kvm_descriptor_is_held_between_ticks(self):
         self.own_vm("--vcpus", "4", "--busy", "50")
