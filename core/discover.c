@@ -42,6 +42,7 @@ struct discover {
     struct vm_list list;
     uint64_t tick;
     size_t denied;
+    bool proc_hides;
 };
 
 struct discover *discover_new(const struct rootfs *root, const struct host *host)
@@ -75,10 +76,20 @@ const struct vm_list *discover_vms(const struct discover *d)
     return &d->list;
 }
 
+/* Whatever VM a process has, debugfs names it. */
+static bool debugfs_tells(const struct discover *d)
+{
+    return d->host->debugfs[0] != '\0' && d->dirs_result == 0;
+}
+
 size_t discover_hidden_processes(const struct discover *d)
 {
-    /* Whatever VM such a process has, debugfs names it. */
-    return d->host->debugfs[0] != '\0' && d->dirs_result == 0 ? 0 : d->denied;
+    return debugfs_tells(d) ? 0 : d->denied;
+}
+
+bool discover_proc_hides(const struct discover *d)
+{
+    return d->proc_hides && !debugfs_tells(d);
 }
 
 size_t discover_hidden_vms(const struct discover *d)
@@ -323,7 +334,7 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
 
     if (p->no_fds)
         return false;
-    bool told = d->dirs_result == 0 && d->host->debugfs[0] != '\0';
+    bool told = debugfs_tells(d);
     if (turn && told && p->vm_count == 0 && p->fd_count >= BUSY_FDS)
         turn = false;
     if (p->looks == 0 || turn || !d->root->live)
@@ -474,6 +485,8 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
     free(d->processes);
     d->processes = processes;
     d->process_count = count;
+    /* Every pid namespace has a process 1, and it is rarely our own. */
+    d->proc_hides = d->root->live && (count == 0 || processes[0].pid != 1);
     d->tick++;
     d->denied = 0;
     forget_dead(d, forget, user);

@@ -48,6 +48,12 @@ const struct vm_list *discover_vms(const struct discover *d);
 size_t discover_hidden_processes(const struct discover *d);
 
 /*
+ * discover_proc_hides - /proc leaves out processes of others (hidepid=invisible), and these may have VMs which nothing
+ * else tells of.
+ */
+bool discover_proc_hides(const struct discover *d);
+
+/*
  * discover_hidden_vms - directories of debugfs that belong to no VM of the list: the process is in another pid
  * namespace, or hidden by the mount options of /proc.
  */

@@ -70,6 +70,7 @@ struct sample {
     struct sample_vm *vms;
     size_t vm_count;
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     void *memory; /* all arrays above */
 };

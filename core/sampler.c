@@ -162,6 +162,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
     clock_gettime(CLOCK_REALTIME, &sample->wall);
     sample->start_ns = start;
     sample->hidden_processes = discover_hidden_processes(s->discover);
+    sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
     for (size_t i = 0; source_table[i] != NULL; i++) {
         if (s->open_sources[i] == NULL)

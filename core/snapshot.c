@@ -284,6 +284,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->vm_count = n.vms;
     s->vcpu_count = n.vcpus;
     s->hidden_processes = cur->hidden_processes;
+    s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
     if (prev != NULL && cur->start_ns > prev->start_ns) {
         s->interval_s = (double)(cur->start_ns - prev->start_ns) / 1e9;

@@ -26,7 +26,8 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
 
     partial->hidden_processes = all ? s->hidden_processes : 0;
     partial->hidden_vms = all ? s->hidden_vms : 0;
-    return partial->hidden_processes > 0 || partial->hidden_vms > 0;
+    partial->proc_hides = all && s->proc_hides;
+    return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides;
 }
 
 /* A VM of which nothing is known, not even which counters it has. */
@@ -73,12 +74,16 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 
 static void tell_hidden(struct partial *partial, FILE *out)
 {
-    if (partial->hidden_told || partial->hidden_processes + partial->hidden_vms == 0)
+    if (partial->hidden_told ||
+        (partial->hidden_processes + partial->hidden_vms == 0 && !partial->proc_hides))
         return;
     partial->hidden_told = true;
     if (partial->hidden_processes > 0)
         fprintf(out, "kvmlens: %zu process%s could not be looked into and may have VMs: no permission. %s\n",
                 partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es",
+                reading_cause_fix(CAUSE_NO_PERMISSION));
+    if (partial->proc_hides)
+        fprintf(out, "kvmlens: /proc hides the processes of other users (hidepid), which may have VMs. %s\n",
                 reading_cause_fix(CAUSE_NO_PERMISSION));
     if (partial->hidden_vms > 0)
         fprintf(out, "kvmlens: %zu VM%s of debugfs belong%s to no process that can be seen from here. "

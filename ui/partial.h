@@ -21,6 +21,7 @@ struct partial {
         bool told;
     } causes[CAUSE_COUNT];
     size_t hidden_processes, hidden_vms;
+    bool proc_hides;
     bool hidden_told;
 };
 

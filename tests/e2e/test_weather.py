@@ -53,6 +53,18 @@ class Host(kvmtest.TestCase):
             result = self.assert_status(kvmlens(*mode, prefix=NOBODY), 3)
             self.assertRegex(result.err, "(?i)root|permission|privilege|CAP_")
 
+    def test_proc_that_hides_processes_is_told(self):
+        need_root()
+        need_tool("setpriv")
+        need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
+             "the program is in a directory that nobody may not enter")
+        prefix = in_mounts("mount -t proc -o hidepid=2 proc /proc") + NOBODY
+        need(run(*prefix, "test", "-e", "/proc/1").returncode != 0, "hidepid has no effect here")
+        self.own_vm()
+        for mode in (["-1", "-s", "0.1"], ["--list"]):
+            result = self.assert_status(kvmlens(*mode, prefix=prefix), 3)
+            self.assertIn("hidepid", result.err)
+
     def test_capabilities_instead_of_root_are_enough(self):
         need_root()
         need_tool("setpriv")
