@@ -12,6 +12,7 @@
 #include "core/ram.h"
 #include "core/vcpu_threads.h"
 #include "core/vm_build.h"
+#include "core/vm_twins.h"
 
 #define LOOK_AGAIN_TICKS 32   /* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
 #define YOUNG_LOOKS 4         /* looks in a row at a process that appeared while we watch */
@@ -37,7 +38,8 @@ struct discover {
     size_t process_count;
     struct kvm_dirs dirs;
     int dirs_result;           /* of kvm_dirs_read */
-    struct vm **vms;           /* ascending (pid, fd); what discover_vms shows */
+    struct vm **vms;           /* ascending (pid, fd) */
+    struct vm **shown;         /* of these, what discover_vms shows; room for vm_cap */
     size_t vm_count, vm_cap;
     struct vm_list list;
     uint64_t tick;
@@ -66,6 +68,7 @@ void discover_free(struct discover *d, discover_forget_fn *forget, void *user)
         vm_free(d->vms[i]);
     }
     free(d->vms);
+    free(d->shown);
     free(d->processes);
     kvm_dirs_done(&d->dirs);
     free(d);
@@ -126,6 +129,7 @@ static void remove_vm(struct discover *d, size_t i, discover_forget_fn *forget, 
     vm_free(d->vms[i]);
     d->vm_count--;
     memmove(&d->vms[i], &d->vms[i + 1], (d->vm_count - i) * sizeof(d->vms[0]));
+    vm_twins_lost(d->vms, d->vm_count);
 }
 
 static int insert_vm(struct discover *d, struct vm *take_vm)
@@ -135,11 +139,13 @@ static int insert_vm(struct discover *d, struct vm *take_vm)
     if (d->vm_count == d->vm_cap) {
         size_t cap = d->vm_cap ? d->vm_cap * 2 : 32;
         struct vm **grown = realloc(d->vms, cap * sizeof(struct vm *));
-        if (grown == NULL) {
+        d->vms = grown != NULL ? grown : d->vms;
+        struct vm **shown = realloc(d->shown, cap * sizeof(struct vm *));
+        d->shown = shown != NULL ? shown : d->shown;
+        if (grown == NULL || shown == NULL) {
             vm_free(take_vm);
             return -ENOMEM;
         }
-        d->vms = grown;
         d->vm_cap = cap;
     }
     while (at < d->vm_count &&
@@ -467,6 +473,15 @@ static void find_details(struct discover *d)
     }
 }
 
+static void show(struct discover *d)
+{
+    vm_twins_mark(d->root, debugfs_tells(d), d->vms, d->vm_count);
+    d->list = (struct vm_list){.vms = d->shown};
+    for (size_t i = 0; i < d->vm_count; i++)
+        if (!d->vms[i]->is_copy)
+            d->shown[d->list.count++] = d->vms[i];
+}
+
 int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
 {
     struct process *processes = NULL;
@@ -502,6 +517,6 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
         d->denied += p->denied;
     }
     find_details(d);
-    d->list = (struct vm_list){.vms = d->vms, .count = d->vm_count};
+    show(d);
     return 0;
 }

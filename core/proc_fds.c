@@ -74,7 +74,7 @@ static void drop_duplicate_vms(const struct rootfs *root, pid_t pid, struct proc
         bool again = false;
         for (size_t k = 0; k < kept && list->fds[i].kind == PROC_FD_VM && !again; k++)
             again = list->fds[k].kind == PROC_FD_VM &&
-                    rootfs_is_same_file(root, pid, list->fds[k].fd, list->fds[i].fd);
+                    rootfs_is_same_file(root, pid, list->fds[k].fd, pid, list->fds[i].fd);
         if (again)
             list->vm_count--;
         else

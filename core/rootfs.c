@@ -218,9 +218,9 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid)
     return fd < 0 ? -errno : fd;
 }
 
-bool rootfs_is_same_file(const struct rootfs *root, pid_t pid, int fd1, int fd2)
+bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2)
 {
-    return root->live && syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd1, fd2) == 0;
+    return root->live && syscall(SYS_kcmp, pid1, pid2, KCMP_FILE, fd1, fd2) == 0;
 }
 
 static int saved_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)

@@ -87,10 +87,10 @@ int rootfs_foreign_fd(const struct rootfs *root, pid_t pid, int pidfd, int fd);
 int rootfs_pidfd(const struct rootfs *root, pid_t pid);
 
 /*
- * rootfs_is_same_file - do two descriptors of one process stand for one open file? kcmp(2); false where
+ * rootfs_is_same_file - do two descriptors stand for one open file? kcmp(2); false where
  * that is not known (a saved tree, a kernel without kcmp, no permission).
  */
-bool rootfs_is_same_file(const struct rootfs *root, pid_t pid, int fd1, int fd2);
+bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2);
 
 /*
  * rootfs_process_cpu_ns - user plus system time of the whole process, all threads, guest time

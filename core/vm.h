@@ -51,6 +51,8 @@ struct vm {
     struct vm_vcpu *vcpus;   /* ascending id */
     size_t vcpu_count;
     unsigned vcpus_version;  /* counts up when vcpus is replaced: what sources keep per vCPU is void then */
+    bool is_copy;            /* the same open file as a VM of another process, which stands for both */
+    bool twin_checked;       /* see vm_twins_mark */
     bool vcpus_by_fd_order;  /* several VMs in one process: vCPUs were told apart by fd order only */
     void *source_data[SOURCE_COUNT]; /* private to each source, freed through source_ops.forget */
 };

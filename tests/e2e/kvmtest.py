@@ -167,6 +167,9 @@ def vm_of(record, pid):
     return found[0]
 
 
+NO_DEBUGFS = "umount -l /sys/kernel/debug 2>/dev/null || true"  # setup of in_mounts
+
+
 def in_mounts(setup, *argv):
     """argv in a mount namespace of its own, after the shell commands of setup: the host's mounts stay
     as they are. Needs root."""

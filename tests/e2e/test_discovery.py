@@ -3,12 +3,13 @@
 import os
 import random
 import resource
+import signal
 import sys
 import time
 
 import kvmtest
-from kvmtest import (KVMLENS, KernelLog, Qemu, TestVm, fd_links, kvmlens, need_kvm, need_qemu,
-                     need_debugfs, snapshot, vm_of, vms_of, wait_for)
+from kvmtest import (KVMLENS, NO_DEBUGFS, KernelLog, Qemu, TestVm, fd_links, in_mounts, kvmlens, need_kvm,
+                     need_debugfs, need_qemu, snapshot, vm_of, vms_of, wait_for)
 
 
 class Finding(kvmtest.TestCase):
@@ -110,6 +111,21 @@ class Finding(kvmtest.TestCase):
         wait_for(lambda: len(os.listdir(f"/proc/{log.pid}/fd")) <= fds,
                  f"no more than {fds} descriptors: {fd_links(log.pid)}", 2)
         self.assertFalse([line for line in kernel.lines() if "duplicate directory" in line])
+
+    def test_forked_child_that_inherits_the_descriptors_is_no_second_vm(self):
+        vm = self.own_vm("--fork", "--vcpus", "2")
+        child = vm.info["child"]
+        self.addCleanup(os.kill, child, signal.SIGKILL)
+        for prefix in ([], in_mounts(NO_DEBUGFS) if os.geteuid() == 0 else []):
+            record = snapshot(prefix=prefix)
+            self.assertFalse(vms_of(record, child))
+            self.assertEqual(len(vms_of(record, vm.pid)), 1)
+        log = self.log()
+        wait_for(lambda: log.records() and vms_of(log.records()[-1], vm.pid), "the VM")
+        # The VM lives on in the child, and so does its row.
+        vm.kill()
+        wait_for(lambda: vms_of(log.records()[-1], child), "the VM of the child")
+        self.assertFalse(vms_of(log.records()[-1], vm.pid))
 
     def test_process_with_very_many_descriptors_is_walked_once(self):
         need_debugfs()

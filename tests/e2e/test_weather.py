@@ -7,10 +7,9 @@ import subprocess
 import time
 
 import kvmtest
-from kvmtest import (KVMLENS, in_mounts, kvmlens, need, need_kvm, need_root, need_tool, read_stats,
+from kvmtest import (KVMLENS, NO_DEBUGFS, in_mounts, kvmlens, need, need_kvm, need_root, need_tool, read_stats,
                      run, snapshot, vm_of, vms_of, wait_for)
 
-NO_DEBUGFS = "umount -l /sys/kernel/debug 2>/dev/null || true"
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 
 

@@ -38,6 +38,7 @@ static const char usage_text[] =
     "  --seed N          of all pseudo-random content\n"
     "  --uffd START:SIZE register this part of the RAM with userfaultfd; missing pages are never "
     "served\n"
+    "  --fork            a child that only inherits the descriptors, until it is killed or 60 s\n"
     "  --comm NAME       command name of the process\n";
 
 static const char *const backing_names[] = {"anon", "thp", "memfd", "hugetlb"};
@@ -48,6 +49,7 @@ struct setup {
     struct minivm_config config;
     struct minivm_range ranges[RANGES_MAX];
     unsigned vms;
+    bool fork;
     uint64_t uffd_start, uffd_bytes;
 };
 
@@ -143,7 +145,7 @@ static void parse(int argc, char **argv, struct setup *s)
         {"vms", 1, NULL, 'v'},     {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
         {"backing", 1, NULL, 'b'}, {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
         {"fill", 1, NULL, 'f'},    {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
-        {"comm", 1, NULL, 'n'},    {NULL, 0, NULL, 0},
+        {"comm", 1, NULL, 'n'},    {"fork", 0, NULL, 'k'}, {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -183,6 +185,9 @@ static void parse(int argc, char **argv, struct setup *s)
             break;
         case 'u':
             parse_uffd(s, optarg);
+            break;
+        case 'k':
+            s->fork = true;
             break;
         case 'n':
             prctl(PR_SET_NAME, optarg);
@@ -235,6 +240,19 @@ static void stop_all(struct bed *bed, const struct setup *s)
     }
 }
 
+static pid_t fork_child(void)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    alarm(60);
+    for (;;)
+        pause();
+}
+
 static json_t *describe(const struct minivm_info *info)
 {
     const struct minivm_pages *p = &info->pages;
@@ -253,13 +271,13 @@ static json_t *describe(const struct minivm_info *info)
                      "nonzero", (json_int_t)p->nonzero);
 }
 
-static void print_all(const struct bed *bed, const struct setup *s)
+static void print_all(const struct bed *bed, const struct setup *s, pid_t child)
 {
     json_t *vms = json_array();
 
     for (unsigned i = 0; i < s->vms; i++)
         json_array_append_new(vms, describe(minivm_info(bed->vms[i])));
-    json_t *all = json_pack("{s:i, s:o}", "pid", (int)getpid(), "vms", vms);
+    json_t *all = json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "child", (int)child, "vms", vms);
     if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF ||
         fflush(stdout) != 0)
         exit(1);
@@ -274,13 +292,14 @@ int main(int argc, char **argv)
 
     parse(argc, argv, &setup);
     start_all(&bed, &setup);
-    print_all(&bed, &setup);
+    pid_t child = setup.fork ? fork_child() : 0;
+    print_all(&bed, &setup, child);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         if (strcmp(line, "recreate\n") != 0)
             usage("command");
         stop_all(&bed, &setup);
         start_all(&bed, &setup);
-        print_all(&bed, &setup);
+        print_all(&bed, &setup, child);
     }
     stop_all(&bed, &setup);
     return 0;
