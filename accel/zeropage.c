@@ -34,7 +34,7 @@ const struct zeropage_impl zeropage_impls[] = {
      "18.9 / 132 / 37.6 ns where 64 bytes are loaded in halves: loses to avx2, so not there"},
 #elif defined(__aarch64__)
     {"neon", CPU_NEON, zeropage_neon, true, 0,
-     "not measured on hardware, tested under emulation; four times the bytes of c per load"},
+     "not measured on hardware, tested under emulation; twice the bytes of c per load"},
 #endif
     {0},
 };

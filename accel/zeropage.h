@@ -35,8 +35,7 @@ struct zeropage_impl {
     zeropage_fn *fn;
     bool auto_ok;    /* may be chosen unasked ... */
     unsigned unless; /* ... but not on a CPU that has one of these flags */
-    const char
-        *why; /* what the measurement said, and so why the two fields above are what they are */
+    const char *why; /* what the measurement said, and so why the two above are what they are */
 };
 
 /* Worst to best; [0] is the portable reference, which runs everywhere; an entry whose name is NULL

@@ -17,8 +17,7 @@
 
 #include "tests/lib/check_zeropage.h"
 
-/* --- bugs inside a kernel, in the simplest page loop -------------------------------------------
- */
+/* --- bugs inside a kernel, in the simplest page loop --- */
 
 /* The OR of bytes @from to @to; the compiler must not see that some reads are not needed. */
 static unsigned char or_bytes(const uint8_t *p, size_t from, size_t to)
@@ -127,8 +126,7 @@ KERNEL_MUTANT(bytes_added_not_ored, page_sum_wraps)
 KERNEL_MUTANT(bytes_xored_not_ored, page_xored)
 KERNEL_MUTANT(base_rounded_down, page_assumes_alignment)
 
-/* --- bugs in the loop: a right answer is bent ----------------------------------------------------
- */
+/* --- bugs in the loop: a right answer is bent --- */
 
 static size_t wrong_tail_mask(const void *b, size_t n, size_t s, uint64_t *m)
 {
