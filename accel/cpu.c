@@ -28,6 +28,8 @@
 #define ARM_HWCAP_ASIMD     (1u << 1)
 #define VENDOR_EBX_AMD      0x68747541u /* "Auth" of AuthenticAMD */
 #define FAMILY_ZEN3_ZEN4    0x19u
+#define EXT1A_EAX_FP256     (1u << 2) /* the vector units are 256 bits wide */
+#define EXT1A_EAX_FP512     (1u << 3)
 
 static uint32_t family(uint32_t leaf1_eax)
 {
@@ -36,10 +38,15 @@ static uint32_t family(uint32_t leaf1_eax)
 }
 
 /* Zen 4 is the only one of AMD's family 19h with AVX-512 (Zen 3 has none), and moves 64 bytes as
- * two halves: 229 GB/s of plain 32-byte loads from L1 against 219 of 64-byte loads. */
+ * two halves: 229 GB/s of plain 32-byte loads from L1 against 219 of 64-byte loads. Zen 5 is made
+ * with units of either width, and firmware can halve the full ones: it says which in a leaf that
+ * hypervisors may leave empty. */
 static bool loads_in_halves(const struct cpu_id *id)
 {
-    return id->vendor_ebx == VENDOR_EBX_AMD && family(id->leaf1_eax) == FAMILY_ZEN3_ZEN4;
+    if (id->vendor_ebx != VENDOR_EBX_AMD)
+        return false;
+    return family(id->leaf1_eax) == FAMILY_ZEN3_ZEN4 ||
+           (id->ext1a_eax & (EXT1A_EAX_FP256 | EXT1A_EAX_FP512)) == EXT1A_EAX_FP256;
 }
 
 unsigned cpu_decode(const struct cpu_id *id)
@@ -91,6 +98,8 @@ void cpu_read(struct cpu_id *ret_id)
     }
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
         ret_id->leaf7_ebx = b;
+    if (__get_cpuid(0x8000001a, &a, &b, &c, &d) && ret_id->vendor_ebx == VENDOR_EBX_AMD)
+        ret_id->ext1a_eax = a;
     if (ret_id->leaf1_ecx & LEAF1_ECX_OSXSAVE)
         ret_id->xcr0 = read_xcr0();
 #elif defined(__aarch64__)

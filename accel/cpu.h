@@ -19,7 +19,7 @@ enum cpu_flag {
     CPU_AVX2 = 1u << 2,
     CPU_AVX512 = 1u << 3, /* F, BW and VL: what Skylake-SP brought, and no less */
     CPU_NEON = 1u << 4,
-    CPU_AVX512_HALVES = 1u << 5, /* it has CPU_AVX512, but loads 64 bytes as two halves: Zen 4 */
+    CPU_AVX512_HALVES = 1u << 5, /* it has CPU_AVX512, but loads 64 bytes as two halves */
     /* The CPU has it, but it cannot be used: never set together with the flag it explains. */
     CPU_AVX2_UNSAVED = 1u << 8,   /* the OS does not save YMM registers */
     CPU_AVX512_UNSAVED = 1u << 9, /* the OS does not save ZMM and mask registers */
@@ -33,6 +33,7 @@ struct cpu_id {
     uint32_t leaf1_ecx;
     uint32_t leaf1_edx;
     uint32_t leaf7_ebx; /* CPUID.(7,0) */
+    uint32_t ext1a_eax; /* CPUID.8000001A, AMD's hints for optimization; 0 when absent */
     uint64_t xcr0;      /* XGETBV(0); looked at only when leaf1_ecx has OSXSAVE */
     uint64_t arm_hwcap; /* arm64: AT_HWCAP of the auxiliary vector */
 };

@@ -25,6 +25,9 @@
 #define YMM     4u
 #define K_ZMM   0xe0u
 #define AMD     0x68747541u /* CPUID.0:EBX */
+#define MOVU    2u          /* CPUID.8000001A:EAX */
+#define FP256   4u
+#define FP512   8u
 #define FULL    (CPU_SSE2 | CPU_SSE41 | CPU_AVX2 | CPU_AVX512)
 
 static const struct {
@@ -111,6 +114,26 @@ static const struct {
       .xcr0 = X87 | XMM | YMM},
      CPU_SSE2 | CPU_SSE41 | CPU_AVX2},
     {"Zen 5: family 1Ah, full width",
+     {.max_leaf = 16,
+      .vendor_ebx = AMD,
+      .leaf1_eax = 0x00b00f21,
+      .ext1a_eax = MOVU | FP256 | FP512,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
+      .xcr0 = X87 | XMM | YMM | K_ZMM},
+     FULL},
+    {"Zen 5 whose vector units are 256 bits wide",
+     {.max_leaf = 16,
+      .vendor_ebx = AMD,
+      .leaf1_eax = 0x00b20f40,
+      .ext1a_eax = MOVU | FP256,
+      .leaf1_edx = SSE2,
+      .leaf1_ecx = SSE41 | XSAVE | OSXSAVE | AVX,
+      .leaf7_ebx = AVX2 | F512 | BW512 | VL512,
+      .xcr0 = X87 | XMM | YMM | K_ZMM},
+     FULL | CPU_AVX512_HALVES},
+    {"Zen 5 under a hypervisor that does not tell the width",
      {.max_leaf = 16,
       .vendor_ebx = AMD,
       .leaf1_eax = 0x00b00f21,
