@@ -2,8 +2,9 @@
 /*
  * Times every runnable variant, the peers and the limits of the machine on the same buffers, in
  * turns, so that what disturbs one disturbs all. Refuses to time anything when a correctness check
- * fails. Usage: bench_zeropage [SEED]     (or KVMLENS_SEED)    KVMLENS_BENCH_MS: time per line,
- * default 120
+ * fails. Usage: bench_zeropage [SEED]     (or KVMLENS_SEED)
+ * KVMLENS_BENCH_MS: time per line, default 120; KVMLENS_BENCH_ONLY: scenarios that have it in their
+ * name
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,12 +26,11 @@
 #define HOT_PAGES    6   /* 24 KiB: in any L1 */
 #define CACHED_PAGES 128 /* 512 KiB: in L2; enough pages for a mix */
 #define MAX_PAGES    ((size_t)65536)
-#define EVICT_BYTES  ((size_t)96 << 20) /* more than a core's share of any cache */
-#define DEFAULT_SEED 7 /* draws a mix of pages near to the measured one; always the same buffers   \
-                        */
-#define MAX_SAMPLES 64
-#define MIN_SAMPLES 5
-#define MAX_LINES   16
+#define EVICT_BYTES  ((size_t)96 << 20) /* three times the L3 that the figures were taken with */
+#define DEFAULT_SEED 7 /* draws a mix near to the measured one; always the same buffers */
+#define MAX_SAMPLES  64
+#define MIN_SAMPLES  5
+#define MAX_LINES    16
 
 struct line {
     const char *name;
@@ -54,6 +54,7 @@ static const struct {
     {"L1, first byte set", HOT_PAGES, FIRST_BYTE, HUGE_PAGES},
     {"L1, last byte set", HOT_PAGES, LAST_BYTE, HUGE_PAGES},
     {"L2, all zero", CACHED_PAGES, ZERO, HUGE_PAGES},
+    {"L2, first byte set", CACHED_PAGES, FIRST_BYTE, HUGE_PAGES},
     {"L2, 60 % zero", CACHED_PAGES, MIX_60, HUGE_PAGES},
     {"L2, mix of a real VM", CACHED_PAGES, MIX_VM, HUGE_PAGES},
     {"DRAM, all zero", MAX_PAGES, ZERO, HUGE_PAGES},
@@ -98,14 +99,38 @@ static size_t draw_offset(uint64_t *random)
     return from + check_random(random) % (data_offsets[i].below - from);
 }
 
+/*
+ * Fills @npages with pages like those of the VM; returns how many stay zero. A small buffer takes
+ * every so many-th page of a large one: its first pages would be short runs only, nine tenths of
+ * them zero, because most runs are short while most pages are in a few long ones.
+ */
+static size_t fill_like_vm(unsigned char *buf, size_t npages, uint64_t *random)
+{
+    size_t left = 0, zero_pages = 0, stride = MAX_PAGES / npages;
+    bool zero = check_random(random) & 1;
+
+    for (size_t i = 0; i < npages * stride; i++, left--) {
+        for (; left == 0; zero = !zero)
+            left = zero ? draw_run(data_runs, COUNT(data_runs), random)
+                        : draw_run(zero_runs, COUNT(zero_runs), random);
+        size_t offset = zero ? 0 : draw_offset(random);
+        if (i % stride != 0)
+            continue;
+        zero_pages += zero;
+        buf[i / stride * PAGE + offset] = !zero;
+    }
+    return zero_pages;
+}
+
 /* Fills @npages; returns how many stay zero. */
 static size_t fill(unsigned char *buf, size_t npages, enum content content, uint64_t seed)
 {
     uint64_t random = seed;
-    size_t left = 0, zero_pages = 0;
-    bool zero_run = check_random(&random) & 1;
+    size_t zero_pages = 0;
 
     memset(buf, 0, npages * PAGE);
+    if (content == MIX_VM)
+        return fill_like_vm(buf, npages, &random);
     for (size_t i = 0; i < npages; i++) {
         unsigned char *page = buf + i * PAGE;
         bool zero = false;
@@ -124,14 +149,7 @@ static size_t fill(unsigned char *buf, size_t npages, enum content content, uint
             if (!zero)
                 memset(page, 1, PAGE);
             break;
-        case MIX_VM:
-            for (; left == 0; zero_run = !zero_run)
-                left = zero_run ? draw_run(data_runs, COUNT(data_runs), &random)
-                                : draw_run(zero_runs, COUNT(zero_runs), &random);
-            left--;
-            zero = zero_run;
-            if (!zero)
-                page[draw_offset(&random)] = 1;
+        case MIX_VM: /* filled above */
             break;
         }
         zero_pages += zero;
@@ -272,7 +290,9 @@ static void measure(struct line *lines, size_t n, const unsigned char *buf, size
         qsort(lines[i].ns, lines[i].samples, sizeof(double), by_value);
 }
 
-static void print_scenario(const char *name, size_t npages, size_t zero_pages,
+/* @whole: every byte must be read for the answer; otherwise GB/s and the limit would mean nothing.
+ */
+static void print_scenario(const char *name, size_t npages, size_t zero_pages, bool whole,
                            const struct line *lines, size_t n)
 {
     double reference = lines[0].ns[0], limit = 0, limit_median = 0;
@@ -286,14 +306,15 @@ static void print_scenario(const char *name, size_t npages, size_t zero_pages,
     }
     printf("\n%s: %zu pages, %zu KiB, %.1f %% zero\n", name, npages, npages * PAGE / 1024,
            100.0 * (double)zero_pages / (double)npages);
-    printf("  %-14s %10s %10s %9s %8s %16s\n", "", "best ns", "median ns", "GB/s", "x c",
-           "% of best read");
+    printf("  %-14s %10s %10s %8s%s\n", "", "best ns", "median ns", "x c",
+           whole ? "      GB/s   % of best read" : "");
     for (size_t i = 0; i < n; i++) {
         const struct line *l = &lines[i];
         double median = l->ns[l->samples / 2];
-        printf("  %-14s %10.2f %10.2f %9.1f %8.2f", l->name, l->ns[0], median,
-               (double)PAGE / l->ns[0], reference / l->ns[0]);
-        if (limit > 0)
+        printf("  %-14s %10.2f %10.2f %8.2f", l->name, l->ns[0], median, reference / l->ns[0]);
+        if (whole)
+            printf(" %9.1f", (double)PAGE / l->ns[0]);
+        if (whole && limit > 0)
             printf("   %5.0f best %4.0f med", 100 * limit / l->ns[0], 100 * limit_median / median);
         printf("\n");
     }
@@ -310,6 +331,26 @@ static unsigned char *map_buffer(size_t npages, enum pages backing)
     madvise(p, npages * PAGE, backing == HUGE_PAGES ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     memset(p, 1, npages * PAGE); /* own memory, not the shared zero page */
     return p;
+}
+
+/* Prints how much of this program's memory is mapped by 2 MiB; madvise() is a wish only. */
+static void print_huge_memory(void)
+{
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    char text[256];
+    unsigned long kib;
+
+    while (f != NULL && fgets(text, sizeof(text), f) != NULL) {
+        if (sscanf(text, "AnonHugePages: %lu", &kib) != 1)
+            continue;
+        printf("memory: %lu MiB in 2 MiB mappings, of %zu asked for\n", kib / 1024,
+               MAX_PAGES * PAGE >> 20);
+        fclose(f);
+        return;
+    }
+    if (f != NULL)
+        fclose(f);
+    printf("memory: unknown whether the 2 MiB mappings that were asked for were given\n");
 }
 
 int main(int argc, char **argv)
@@ -334,6 +375,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_zeropage: not enough memory for two buffers of 256 MiB\n");
         return 1;
     }
+    print_huge_memory();
+    size_t measured = 0;
     for (size_t s = 0; s < COUNT(scenarios); s++) {
         unsigned char *buf = buffers[scenarios[s].backing];
         size_t npages = scenarios[s].npages;
@@ -342,7 +385,13 @@ int main(int argc, char **argv)
             continue;
         size_t zero_pages = fill(buf, npages, scenarios[s].content, seed);
         measure(lines, n, buf, npages, other, map, budget_ns);
-        print_scenario(scenarios[s].name, npages, zero_pages, lines, n);
+        bool whole = scenarios[s].content == ZERO || scenarios[s].content == LAST_BYTE;
+        print_scenario(scenarios[s].name, npages, zero_pages, whole, lines, n);
+        measured++;
+    }
+    if (measured == 0) {
+        fprintf(stderr, "bench_zeropage: no scenario has '%s' in its name\n", only);
+        return 1;
     }
     return 0;
 }
