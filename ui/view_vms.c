@@ -137,6 +137,8 @@ static void draw_vcpu(const struct column_fields *fields, const struct column_pl
 /* Nothing in the table: say why, and what helps. */
 static void draw_empty(const struct ui_model *m, struct rect r, struct screen *out)
 {
+    const struct snapshot *s = m->now;
+    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
     struct {
         bool when;
         const char *text;
@@ -148,7 +150,10 @@ static void draw_empty(const struct ui_model *m, struct rect r, struct screen *o
     };
     int y = r.y + (r.rows > 6 ? 2 : 0);
 
-    screen_text(out, r, y, r.x + 2, STYLE_STRONG, "No virtual machine is running here.");
+    /* Not to see any is no proof that none runs. */
+    screen_text(out, r, y, r.x + 2, STYLE_STRONG,
+                hidden ? "No virtual machine can be seen; some may be hidden from you."
+                       : "No virtual machine is running here.");
     y += 2;
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
         if (hints[i].when)

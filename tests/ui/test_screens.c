@@ -36,6 +36,12 @@ static void build_no_vm(struct snapshot_builder *b)
     snapshot_builder_snapshot(b)->host.lockdown = LOCKDOWN_INTEGRITY;
 }
 
+static void build_hidden_vms(struct snapshot_builder *b)
+{
+    snapshot_builder_fields_x86(b);
+    snapshot_builder_snapshot(b)->hidden_processes = 59;
+}
+
 static void build_one_vm(struct snapshot_builder *b)
 {
     snapshot_builder_many_vms(b, 1, 2);
@@ -173,6 +179,7 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
 
 static const struct screen_case cases[] = {
     {.name = "no-vm", .build = build_no_vm, .keys = NULL},
+    {.name = "hidden-vms", .build = build_hidden_vms, .keys = NULL},
     {.name = "one-vm", .build = build_one_vm, .keys = NULL},
     {.name = "three-vms", .build = snapshot_builder_three_vms, .keys = KEYS('N')},
     {.name = "three-vms-tree", .build = snapshot_builder_three_vms, .keys = KEYS('N', 't', 'j')},
