@@ -429,6 +429,15 @@ static int list_processes(struct discover *d, struct process **ret, size_t *ret_
     return 0;
 }
 
+static bool process_lives(const void *user, pid_t pid)
+{
+    const struct discover *d = user;
+    const struct process key = {.pid = pid};
+
+    return d->process_count > 0 && bsearch(&key, d->processes, d->process_count, sizeof(key),
+                                           compare_process) != NULL;
+}
+
 static void forget_dead(struct discover *d, discover_forget_fn *forget, void *user)
 {
     size_t k = 0;
@@ -502,6 +511,7 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
     d->process_count = count;
     /* Every pid namespace has a process 1, and it is rarely our own. */
     d->proc_hides = d->root->live && (count == 0 || processes[0].pid != 1);
+    kvm_dirs_orphan(&d->dirs, process_lives, d);
     d->tick++;
     d->denied = 0;
     forget_dead(d, forget, user);

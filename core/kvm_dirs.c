@@ -122,6 +122,21 @@ int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_
     return 0;
 }
 
+void kvm_dirs_orphan(struct kvm_dirs *dirs, bool (*lives)(const void *user, pid_t pid),
+                     const void *user)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < dirs->count; i++) {
+        if (dirs->dirs[i].pid == 0 || lives(user, dirs->dirs[i].pid))
+            continue;
+        dirs->dirs[i].pid = 0;
+        changed = true;
+    }
+    if (changed)
+        qsort(dirs->dirs, dirs->count, sizeof(*dirs->dirs), compare_pid);
+}
+
 void kvm_dirs_done(struct kvm_dirs *dirs)
 {
     free(dirs->dirs);

@@ -35,6 +35,13 @@ bool kvm_dirs_parse(const char *name, pid_t *ret_tid, int *ret_fd);
  */
 int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_dirs *before,
                   struct kvm_dirs *ret);
+
+/*
+ * kvm_dirs_orphan - directories of processes that ended belong to nobody from now on: the VM may live on in a child that
+ * inherited it. @lives: asked for each process, with @user.
+ */
+void kvm_dirs_orphan(struct kvm_dirs *dirs, bool (*lives)(const void *user, pid_t pid),
+                     const void *user);
 void kvm_dirs_done(struct kvm_dirs *dirs);
 
 /* kvm_dirs_find - the directory of VM fd @fd in process @pid, or NULL. */

@@ -126,6 +126,9 @@ class Finding(kvmtest.TestCase):
         vm.kill()
         wait_for(lambda: vms_of(log.records()[-1], child), "the VM of the child")
         self.assertFalse(vms_of(log.records()[-1], vm.pid))
+        if kvmtest.debugfs():
+            # The directory still bears the number of the process that ended.
+            self.assertIsNotNone(vm_of(log.records()[-1], child)["vcpus"][0].get("tsc_offset"))
 
     def test_process_with_very_many_descriptors_is_walked_once(self):
         need_debugfs()
