@@ -85,6 +85,7 @@ const struct key_binding key_table[] = {
     {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
     {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
     {LIVE, {'W'}, COMMAND_EXPORT, NULL, "write what is shown to a JSON file"},
+    {LIVE | CHOOSER, {F(12), 'w'}, COMMAND_SAVE, NULL, "save columns, order, delay and colours as the default"},
     {LIVE, {'C'}, COMMAND_THEME, NULL, "next colour scheme"},
     {ALL, {KEYCODE_CTRL('L')}, COMMAND_REDRAW, NULL, "draw the whole screen again"},
     {ALL, {F(10), 'q', 'Q'}, COMMAND_QUIT, "Quit", "quit"},

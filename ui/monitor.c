@@ -16,6 +16,7 @@
 
 #include "core/snapshot.h"
 #include "core/text.h"
+#include "ui/config.h"
 #include "ui/export.h"
 #include "ui/scanner.h"
 #include "ui/state.h"
@@ -46,6 +47,8 @@ struct monitor {
     uint64_t due_ns;   /* of the next tick, monotonic */
     int dead_reads;
     int end_signal;    /* the signal that ends us, 0 = none */
+    struct config *config;
+    const char *config_path;
     bool no_colour;
     bool quit, changed; /* changed: a frame is due */
 };
@@ -202,6 +205,19 @@ static void scan(struct monitor *m)
         ui_say(&m->state, "No scan: %s", err.msg);
 }
 
+static void save(struct monitor *m)
+{
+    struct error err = {0};
+
+    ui_to_config(&m->state, m->config);
+    if (!m->config_path)
+        ui_say(&m->state, "Not saved: neither HOME nor XDG_CONFIG_HOME is set");
+    else if (config_write(m->config_path, m->config, &err) < 0)
+        ui_say(&m->state, "%s", err.msg);
+    else
+        ui_say(&m->state, "Saved to %.150s", m->config_path);
+}
+
 static void set_theme(struct monitor *m)
 {
     bool colours = !m->no_colour && term_has_colours(m->term);
@@ -233,6 +249,9 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
         break;
     case UI_SCAN_CANCEL:
         scanner_cancel(&m->scanner, &m->state.detail.vm);
+        break;
+    case UI_SAVE:
+        save(m);
         break;
     case UI_NEW_BASE:
         replace(m, &m->base, m->now);
@@ -357,6 +376,27 @@ static int select_vm(struct monitor *m, const char *wanted, struct error *err)
                      "kvmlens --list shows what there is", clean);
 }
 
+/* A file that is wrong is told in the status line; the monitor starts all the same. */
+static int load_config(struct monitor *m, const struct monitor_config *c, struct error *err)
+{
+    struct error problem = {0};
+
+    m->config_path = c->config_path;
+    m->config = malloc(sizeof(*m->config));
+    if (!m->config)
+        return error_set(err, -ENOMEM, "out of memory");
+    config_init(m->config);
+    if (!c->config_path)
+        return 0;
+    if (config_read(c->config_path, m->config, &problem) < 0)
+        ui_say(&m->state, "%s", problem.msg);
+    else if (m->config->problems > 0)
+        ui_say(&m->state, "%.80s, %.100s%s", c->config_path, m->config->first_problem,
+               m->config->problems > 1 ? " and more" : "");
+    ui_apply_config(&m->state, m->config);
+    return 0;
+}
+
 static int apply_filters(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
     char pid[16] = "", why[100];
@@ -374,18 +414,12 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
 
 static int prepare(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
-    int theme = c->theme ? theme_find(c->theme) : THEME_DEFAULT;
-    int sort = c->sort ? column_find(c->sort) : COLUMN_CPU;
-    double delay = c->delay_s > 0 ? c->delay_s : 1.0;
+    double delay;
     int r;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(err, -ENOTTY, "the monitor needs a terminal on input and output; "
                                        "use --batch for one snapshot or --log for a stream");
-    if (theme < 0)
-        return error_set(err, -EINVAL, "no theme has that name");
-    if (sort < 0)
-        return error_set(err, -EINVAL, "no column has that name");
     sigemptyset(&m->mask);
     for (size_t i = 0; i < sizeof(our_signals) / sizeof(our_signals[0]); i++)
         sigaddset(&m->mask, our_signals[i]);
@@ -399,9 +433,13 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
         screen_init(&m->screen, 24, 80,
                     !c->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0) < 0)
         return error_set(err, -ENOMEM, "out of memory");
-    ui_state_init(&m->state, 24, 80, ui_delay_clamp(delay));
-    m->state.vms.sort = (enum column_id)sort;
-    m->state.theme = (size_t)theme;
+    ui_state_init(&m->state, 24, 80, 1.0);
+    r = load_config(m, c, err);
+    if (r < 0)
+        return r;
+    if (c->delay_s > 0)
+        m->state.delay_s = ui_delay_clamp(c->delay_s);
+    delay = m->state.delay_s;
     m->state.since_creation = c->since_creation;
     m->no_colour = c->no_colour;
     r = apply_filters(m, c, err);
@@ -418,7 +456,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
         return r;
     r = term_open(&(struct term_config){
                       .mouse = !c->no_mouse,
-                      .theme = &theme_table[c->no_colour ? THEME_MONOCHROME : theme]},
+                      .theme = &theme_table[c->no_colour ? THEME_MONOCHROME : m->state.theme]},
                   &m->term, err);
     if (r < 0)
         return r;
@@ -437,6 +475,7 @@ static void finish(struct monitor *m)
     ui_state_done(&m->state);
     trends_done(&m->trends);
     screen_done(&m->screen);
+    free(m->config);
     replace(m, &m->detail, NULL);
     replace(m, &m->base, NULL);
     replace(m, &m->now, NULL);

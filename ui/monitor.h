@@ -14,12 +14,11 @@
 
 struct monitor_config {
     const struct rootfs *root; /* live system, borrowed: memory can be scanned; NULL: it cannot */
-    double delay_s;     /* between two refreshes, 0.1 .. 3600; 0: one second */
+    double delay_s;     /* between two refreshes, 0.1 .. 3600; 0: as configured, else one second */
     bool no_colour;     /* --no-color or NO_COLOR: the monochrome theme */
     bool no_unicode;    /* ASCII glyphs; a locale other than UTF-8 has them anyway */
     bool no_mouse;
-    const char *theme;  /* name from theme_table; NULL: default */
-    const char *sort;   /* name from column_table; NULL: cpu */
+    const char *config_path; /* where to read and save what a person likes; NULL: nowhere */
     const char *vm;     /* open the drill-down of this VM: pid, pid:fd or name; NULL: all VMs */
     const char *guest;  /* show only VMs of this name at first; NULL: all */
     pid_t pid;          /* show only VMs of this process at first; 0: all */

@@ -120,6 +120,7 @@ static int apply_fields(struct options *opts, const char *arg, struct error *err
 
 static int apply_delay(struct options *opts, const char *arg, struct error *err)
 {
+    opts->delay_given = true;
     return options_parse_delay(arg, &opts->delay_s, err);
 }
 

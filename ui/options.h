@@ -47,6 +47,7 @@ struct options {
     const char *guest;   /* --guest */
     const char *fields;  /* --fields, an extended regular expression */
     double delay_s;      /* --set-delay */
+    bool delay_given;    /* it was; else delay_s is the default */
     unsigned long iterations; /* --iterations; 0 = no limit */
     bool skip_zero;
     bool include_past;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/config.h"
 #include "ui/layout.h"
 #include "ui/theme.h"
 
@@ -137,6 +138,31 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
     d->ended = false;
     state->screen = tab;
     ui_select(state, vm);
+}
+
+void ui_apply_config(struct ui_state *state, const struct config *c)
+{
+    if (c->delay_s > 0)
+        state->delay_s = c->delay_s;
+    if (c->sort >= 0) {
+        state->vms.sort = (enum column_id)c->sort;
+        state->vms.sort_inverted = c->inverted;
+    }
+    if (c->theme >= 0)
+        state->theme = (size_t)c->theme;
+    if (c->columns.count > 0)
+        state->vms.columns = c->columns;
+    state->vms.tree = c->tree;
+}
+
+void ui_to_config(const struct ui_state *state, struct config *ret)
+{
+    ret->delay_s = state->delay_s;
+    ret->sort = (int)state->vms.sort;
+    ret->inverted = state->vms.sort_inverted;
+    ret->theme = (int)state->theme;
+    ret->columns = state->vms.columns;
+    ret->tree = state->vms.tree;
 }
 
 /* --- search --------------------------------------------------------------------------------------- */
@@ -366,6 +392,8 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model, 
         ui_say(state, "Colour scheme %s: %s", theme_table[state->theme].name,
                theme_table[state->theme].text);
         return UI_NEW_THEME;
+    case COMMAND_SAVE:
+        return UI_SAVE;
     case COMMAND_EXPORT:
         open_export_prompt(state, model);
         break;

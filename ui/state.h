@@ -38,6 +38,7 @@ enum ui_action {
     UI_NEW_THEME,  /* state->theme changed */
     UI_SCAN,       /* scan the memory of state->detail.vm */
     UI_SCAN_CANCEL,
+    UI_SAVE,       /* keep ui_to_config() */
     UI_EXPORT,     /* write the snapshot to state->export_path */
 };
 
@@ -160,6 +161,11 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
 
 /* ui_say - a message for the status line. */
 void ui_say(struct ui_state *state, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ui_apply_config - what is given in it; ui_to_config - all of it, the rest of @ret stays. */
+struct config;
+void ui_apply_config(struct ui_state *state, const struct config *config);
+void ui_to_config(const struct ui_state *state, struct config *ret);
 
 /* ui_delay_clamp - nearest delay that is allowed */
 double ui_delay_clamp(double seconds);

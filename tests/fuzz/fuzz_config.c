@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Any configuration file: parsed without a fault, and what comes out is fit to be used.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/config.h"
+#include "ui/theme.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config *config = malloc(sizeof(*config));
+    char *text = malloc(size + 1);
+
+    if (!config || !text)
+        abort();
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    config_parse(text, config);
+    if (config->sort >= COLUMN_COUNT || config->theme >= (int)theme_count ||
+        config->columns.count > COLUMN_COUNT || config->delay_s < 0 || config->delay_s > 3600)
+        abort();
+    if (strlen(config->unknown) >= CONFIG_UNKNOWN_MAX || (config->problems > 0) != (config->first_problem[0] != 0))
+        abort();
+    for (size_t i = 0; i < config->columns.count; i++)
+        if (config->columns.ids[i] >= COLUMN_COUNT ||
+            config->columns.width[config->columns.ids[i]] > COLUMN_WIDTH_MAX)
+            abort();
+    free(text);
+    free(config);
+    return 0;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// The configuration file: what is read, what is told, and where it is not written.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ui/config.h"
+#include "ui/state.h"
+#include "ui/theme.h"
+
+static void every_setting_is_read(void **unused)
+{
+    struct config c;
+
+    (void)unused;
+    config_parse("; a comment\n[monitor]\ndelay = 0.5\nsort=exits\ninverted = yes\nvcpus = yes\n"
+                 "theme = contrast\n[columns]\nname = 24\npid = auto\nexits = 9\n", &c);
+    assert_int_equal(c.problems, 0);
+    assert_true(c.delay_s == 0.5);
+    assert_int_equal(c.sort, COLUMN_EXITS);
+    assert_true(c.inverted && c.tree);
+    assert_int_equal(c.theme, theme_find("contrast"));
+    assert_int_equal(c.columns.count, 3);
+    assert_int_equal(c.columns.ids[0], COLUMN_NAME);
+    assert_int_equal(c.columns.width[COLUMN_NAME], 24);
+    assert_int_equal(c.columns.width[COLUMN_PID], 0);
+}
+
+static void what_is_wrong_is_told_with_its_line(void **unused)
+{
+    static const struct {
+        const char *text, *told;
+    } cases[] = {
+        {"[monitor]\n\ndelay = 5000\n", "line 3:"},
+        {"[monitor]\ndelay = nan\n", "line 2:"},
+        {"[monitor]\ntheme = sepia\n", "line 2: there is no theme 'sepia'"},
+        {"[monitor]\nsort = \033[31m\n", "line 2: there is no column '?[31m'"},
+        {"[monitor]\nvcpus = maybe\n", "neither yes nor no"},
+        {"[columns]\nname = auto\nname = 3\n", "line 3: the column is there twice"},
+        {"[columns]\nname = 1\n", "line 2: a width is"},
+        {"[columns]\npid = auto\n", "lack the name"},
+        {"[monitor]\nnonsense\n", "line 2:"},
+        {"[monitor]\nnew_thing = 1\n", "line 2: not known here: 'new_thing'"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        config_parse(cases[i].text, &c);
+        assert_true(c.problems > 0);
+        if (!strstr(c.first_problem, cases[i].told))
+            fail_msg("'%s' lacks '%s'", c.first_problem, cases[i].told);
+    }
+}
+
+static void a_wrong_value_leaves_the_default(void **unused)
+{
+    struct config c;
+    struct ui_state state;
+
+    (void)unused;
+    config_parse("[monitor]\ndelay = -1\nsort = x\ntheme = y\n", &c);
+    ui_state_init(&state, 24, 80, 1.0);
+    ui_apply_config(&state, &c);
+    assert_true(state.delay_s == 1.0);
+    assert_int_equal(state.vms.sort, COLUMN_CPU);
+    assert_int_equal(state.theme, THEME_DEFAULT);
+    ui_state_done(&state);
+}
+
+static void the_place_is_the_xdg_one_and_never_relative(void **unused)
+{
+    char path[64];
+
+    (void)unused;
+    assert_int_equal(config_path("/x", "/home/u", path, sizeof(path)), 0);
+    assert_string_equal(path, "/x/kvmlens/config");
+    assert_int_equal(config_path("relative", "/home/u", path, sizeof(path)), 0);
+    assert_string_equal(path, "/home/u/.config/kvmlens/config");
+    assert_int_equal(config_path(NULL, NULL, path, sizeof(path)), -ENOENT);
+    assert_int_equal(config_path("", ".", path, sizeof(path)), -ENOENT);
+    assert_int_equal(config_path("/x", NULL, path, 10), -ENOENT);
+}
+
+/* --- with files ------------------------------------------------------------------------------------ */
+
+struct place {
+    char dir[64], path[160];
+};
+
+static int make_place(void **state)
+{
+    struct place *p = calloc(1, sizeof(*p));
+
+    strcpy(p->dir, "/tmp/kvmlens-config-XXXXXX");
+    if (!mkdtemp(p->dir))
+        return -1;
+    snprintf(p->path, sizeof(p->path), "%s/xdg/kvmlens/config", p->dir);
+    *state = p;
+    return 0;
+}
+
+static int remove_place(void **state)
+{
+    static const char *const names[] = {"xdg/kvmlens/config", "xdg/kvmlens/.config.new", "xdg/kvmlens",
+                                        "xdg", "elsewhere", "target"};
+    struct place *p = *state;
+    char path[200];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", p->dir, names[i]);
+        remove(path);
+    }
+    int r = rmdir(p->dir); /* anything else in there would be a stray file */
+    free(p);
+    return r;
+}
+
+static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
+{
+    struct place *p = *state;
+    struct config *c = malloc(sizeof(*c)), *again = malloc(sizeof(*again));
+    struct error err = {0};
+    struct stat st;
+
+    config_parse("[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nlater = 7\n"
+                 "[future]\na = b\n[columns]\nname = 30\nzero = auto\n", c);
+    assert_int_equal(c->problems, 2);
+    assert_int_equal(config_write(p->path, c, &err), 0);
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    for (int i = 0; i < 2; i++) { /* over an old one too */
+        assert_int_equal(config_read(p->path, again, &err), 0);
+        assert_true(again->delay_s == 2.5 && again->inverted);
+        assert_int_equal(again->sort, COLUMN_IO);
+        assert_int_equal(again->columns.count, 2);
+        assert_int_equal(again->columns.width[COLUMN_NAME], 30);
+        assert_non_null(strstr(again->unknown, "later = 7"));
+        assert_non_null(strstr(again->unknown, "[future]\na = b"));
+        assert_int_equal(config_write(p->path, again, &err), 0);
+    }
+    free(c);
+    free(again);
+}
+
+static void a_file_that_is_not_there_is_no_error(void **state)
+{
+    struct place *p = *state;
+    struct config c;
+    struct error err = {0};
+
+    assert_int_equal(config_read(p->path, &c, &err), 0);
+    assert_int_equal(c.sort, -1);
+}
+
+static void nothing_is_written_through_a_link(void **state)
+{
+    struct place *p = *state;
+    struct config c;
+    struct error err = {0};
+    char target[100], xdg[100], dir[100];
+
+    config_init(&c);
+    snprintf(target, sizeof(target), "%s/target", p->dir);
+    snprintf(xdg, sizeof(xdg), "%s/xdg", p->dir);
+    snprintf(dir, sizeof(dir), "%s/xdg/kvmlens", p->dir);
+    assert_int_equal(mkdir(xdg, 0700), 0);
+    assert_int_equal(symlink(p->dir, dir), 0); /* the directory is a link */
+    assert_true(config_write(p->path, &c, &err) < 0);
+    assert_int_equal(unlink(dir), 0);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_int_equal(symlink(target, p->path), 0); /* the file is a link */
+    assert_int_equal(config_write(p->path, &c, &err), -EPERM);
+    assert_int_equal(access(target, F_OK), -1);
+}
+
+static void another_users_files_are_neither_read_nor_written(void **state)
+{
+    struct place *p = *state;
+    struct config c;
+    struct error err = {0};
+    char xdg[100];
+
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to make another user's files\n");
+        skip();
+    }
+    config_init(&c);
+    assert_int_equal(config_write(p->path, &c, &err), 0);
+    assert_int_equal(chown(p->path, 12345, 12345), 0);
+    assert_int_equal(config_read(p->path, &c, &err), -EPERM);
+    assert_int_equal(config_write(p->path, &c, &err), -EPERM);
+    assert_int_equal(chown(p->path, 0, 0), 0);
+    snprintf(xdg, sizeof(xdg), "%s/xdg", p->dir);
+    assert_int_equal(chown(xdg, 12345, 12345), 0); /* HOME of somebody else, as sudo leaves it */
+    assert_int_equal(config_write(p->path, &c, &err), -EPERM);
+    assert_int_equal(chown(xdg, 0, 0), 0);
+}
+
+static void a_pipe_a_directory_or_a_huge_file_does_no_harm(void **state)
+{
+    struct place *p = *state;
+    struct config c;
+    struct error err = {0};
+    char dir[100];
+
+    config_init(&c);
+    assert_int_equal(config_write(p->path, &c, &err), 0);
+    assert_int_equal(truncate(p->path, CONFIG_FILE_MAX + 1), 0);
+    assert_int_equal(config_read(p->path, &c, &err), -EFBIG);
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(mkfifo(p->path, 0600), 0);
+    assert_int_equal(config_read(p->path, &c, &err), -EPERM);
+    snprintf(dir, sizeof(dir), "%s/xdg", p->dir);
+    assert_int_equal(config_read(dir, &c, &err), -EPERM);
+}
+
+int main(void)
+{
+#define WITH_FILES(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_is_read),
+        cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(a_wrong_value_leaves_the_default),
+        cmocka_unit_test(the_place_is_the_xdg_one_and_never_relative),
+        WITH_FILES(what_is_written_is_read_again_and_unknown_lines_stay),
+        WITH_FILES(a_file_that_is_not_there_is_no_error),
+        WITH_FILES(nothing_is_written_through_a_link),
+        WITH_FILES(another_users_files_are_neither_read_nor_written),
+        WITH_FILES(a_pipe_a_directory_or_a_huge_file_does_no_harm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

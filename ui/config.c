@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+#include "ui/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "ui/state.h"
+#include "ui/theme.h"
+#include "ui/whole_write.h"
+
+void config_init(struct config *config)
+{
+    *config = (struct config){.theme = -1, .sort = -1};
+}
+
+/* --- parsing ------------------------------------------------------------------------------------- */
+
+struct parser {
+    struct config *config;
+    const char *at; /* rest of the text */
+    int line;       /* that was read last: inih does not tell its handler */
+    char section[64]; /* that unknown lines were kept under last */
+};
+
+static void problem(struct parser *p, const char *what, const char *text)
+{
+    char clean[60];
+
+    text_clean(text, strlen(text), clean, sizeof(clean));
+    if (p->config->problems++ == 0)
+        snprintf(p->config->first_problem, sizeof(p->config->first_problem), "line %d: %s '%s'", p->line,
+                 what, clean);
+}
+
+static bool parse_bool(struct parser *p, const char *value, bool *ret)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        problem(p, "neither yes nor no:", value);
+        return false;
+    }
+    *ret = strcmp(value, "yes") == 0;
+    return true;
+}
+
+static void set_delay(struct parser *p, const char *value)
+{
+    char *end;
+    double seconds = strtod(value, &end);
+
+    if (end == value || *end != '\0' || !(seconds >= UI_DELAY_MIN_S && seconds <= UI_DELAY_MAX_S))
+        problem(p, "a delay is a number of seconds from 0.1 to 3600, not", value);
+    else
+        p->config->delay_s = seconds;
+}
+
+static void set_theme(struct parser *p, const char *value)
+{
+    int theme = theme_find(value);
+
+    if (theme < 0)
+        problem(p, "there is no theme", value);
+    else
+        p->config->theme = theme;
+}
+
+static void set_sort(struct parser *p, const char *value)
+{
+    int column = column_find(value);
+
+    if (column < 0)
+        problem(p, "there is no column", value);
+    else
+        p->config->sort = column;
+}
+
+static void set_inverted(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->inverted);
+}
+
+static void set_vcpus(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->tree);
+}
+
+static void keep_unknown(struct parser *p, const char *section, const char *name, const char *value)
+{
+    char *out = p->config->unknown;
+    size_t len = strlen(out), left = CONFIG_UNKNOWN_MAX - len;
+    bool same = strcmp(p->section, section) == 0;
+    int n = snprintf(out + len, left, "%s%s%s%s = %s\n", same ? "" : "[", same ? "" : section,
+                     same ? "" : "]\n", name, value);
+
+    if (n < 0 || (size_t)n >= left)
+        out[len] = '\0'; /* no room: it is lost, and told as a problem like all unknown lines */
+    else
+        snprintf(p->section, sizeof(p->section), "%s", section);
+}
+
+static void add_column(struct parser *p, const char *name, const char *value)
+{
+    struct column_choice *c = &p->config->columns;
+    int id = column_find(name);
+    char *end;
+    long width = strcmp(value, "auto") == 0 ? 0 : strtol(value, &end, 10);
+
+    if (id < 0) {
+        problem(p, "there is no column", name);
+        keep_unknown(p, "columns", name, value);
+        return;
+    }
+    for (size_t i = 0; i < c->count; i++)
+        if (c->ids[i] == (enum column_id)id) {
+            problem(p, "the column is there twice:", name);
+            return;
+        }
+    if (width != 0 && (*end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
+        problem(p, "a width is auto, or a number from 3 to 64, not", value);
+        width = 0;
+    }
+    c->ids[c->count++] = (enum column_id)id;
+    c->width[id] = (unsigned char)width;
+}
+
+static const struct {
+    const char *name;
+    void (*set)(struct parser *p, const char *value);
+} keys[] = {
+    {"delay", set_delay}, {"sort", set_sort},   {"inverted", set_inverted},
+    {"vcpus", set_vcpus}, {"theme", set_theme},
+};
+
+static int on_pair(void *arg, const char *section, const char *name, const char *value)
+{
+    struct parser *p = arg;
+
+    if (strcmp(section, "columns") == 0) {
+        add_column(p, name, value);
+        return 1;
+    }
+    for (size_t i = 0; strcmp(section, "monitor") == 0 && i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(name, keys[i].name) == 0) {
+            keys[i].set(p, value);
+            return 1;
+        }
+    problem(p, "not known here:", name);
+    keep_unknown(p, section, name, value);
+    return 1;
+}
+
+/* fgets() on the text that counts lines. */
+static char *next_line(char *out, int size, void *arg)
+{
+    struct parser *p = arg;
+    size_t len = strcspn(p->at, "\n");
+    size_t room = (size_t)size - 1;
+
+    if (*p->at == '\0')
+        return NULL;
+    p->line++;
+    if (len > room - 1) {
+        problem(p, "longer than inih reads:", "");
+        p->at += len + (p->at[len] == '\n');
+        strcpy(out, "\n");
+        return out;
+    }
+    memcpy(out, p->at, len);
+    out[len] = '\0';
+    p->at += len + (p->at[len] == '\n');
+    return out;
+}
+
+static bool has_name(const struct column_choice *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->ids[i] == COLUMN_NAME)
+            return true;
+    return false;
+}
+
+void config_parse(const char *text, struct config *ret)
+{
+    struct parser p = {.config = ret, .at = text};
+
+    config_init(ret);
+    int r = ini_parse_stream(next_line, &p, on_pair, &p);
+    if (r > 0) {
+        p.line = r;
+        problem(&p, "neither a [section] nor name = value", "");
+    }
+    if (ret->columns.count > 0 && !has_name(&ret->columns)) {
+        problem(&p, "the columns lack the name, so all are shown", "");
+        ret->columns = (struct column_choice){.count = 0};
+    }
+}
+
+/* --- the file -------------------------------------------------------------------------------------- */
+
+int config_path(const char *xdg_config_home, const char *home, char *out, size_t size)
+{
+    int n = -1;
+
+    if (xdg_config_home && xdg_config_home[0] == '/')
+        n = snprintf(out, size, "%s/kvmlens/config", xdg_config_home);
+    else if (home && home[0] == '/')
+        n = snprintf(out, size, "%s/.config/kvmlens/config", home);
+    return n > 0 && (size_t)n < size ? 0 : -ENOENT;
+}
+
+static int read_text(int fd, char *out, size_t size, size_t *ret_len)
+{
+    *ret_len = 0;
+    for (;;) {
+        ssize_t n = read(fd, out + *ret_len, size - *ret_len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return 0;
+        *ret_len += (size_t)n;
+        if (*ret_len == size)
+            return -EFBIG;
+    }
+}
+
+int config_read(const char *path, struct config *ret, struct error *err)
+{
+    /* Non-blocking: a FIFO in its place must not hold the program. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    size_t len = 0;
+    int r = 0;
+
+    config_init(ret);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_set(err, -errno, "the configuration file cannot be read: %s", strerror(errno));
+    char *text = malloc(CONFIG_FILE_MAX + 1);
+    if (!text)
+        r = error_set(err, -ENOMEM, "out of memory");
+    else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        r = error_set(err, -EPERM, "the configuration file is no regular file and was not read");
+    else if (st.st_uid != geteuid() && st.st_uid != 0)
+        r = error_set(err, -EPERM, "the configuration file belongs to another user and was not read");
+    else if ((r = read_text(fd, text, CONFIG_FILE_MAX, &len)) < 0)
+        error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
+    close(fd);
+    if (r == 0) {
+        text[len] = '\0';
+        config_parse(text, ret);
+    }
+    free(text);
+    return r;
+}
+
+static char *to_text(const struct config *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    fputs("; written by kvmlens\n[monitor]\n", out);
+    if (c->delay_s > 0)
+        fprintf(out, "delay = %g\n", c->delay_s);
+    if (c->sort >= 0)
+        fprintf(out, "sort = %s\ninverted = %s\n", column_table[c->sort].name, c->inverted ? "yes" : "no");
+    fprintf(out, "vcpus = %s\n", c->tree ? "yes" : "no");
+    if (c->theme >= 0)
+        fprintf(out, "theme = %s\n", theme_table[c->theme].name);
+    fputs("\n[columns]\n; in this order; a width, or auto\n", out);
+    for (size_t i = 0; i < c->columns.count; i++) {
+        enum column_id id = c->columns.ids[i];
+        if (c->columns.width[id])
+            fprintf(out, "%s = %d\n", column_table[id].name, c->columns.width[id]);
+        else
+            fprintf(out, "%s = auto\n", column_table[id].name);
+    }
+    if (c->unknown[0])
+        fprintf(out, "\n; not known to this version\n%s", c->unknown);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* @dir exists and is ours; made when it is missing and what it is in is ours. */
+static bool own_directory(const char *dir)
+{
+    char parent[PATH_MAX];
+    struct stat st;
+
+    if (stat(dir, &st) == 0)
+        return S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+    snprintf(parent, sizeof(parent), "%s", dir);
+    return errno == ENOENT && stat(dirname(parent), &st) == 0 && st.st_uid == geteuid() &&
+           mkdir(dir, 0700) == 0;
+}
+
+/* The directory of the file, made when it is missing; ours and no link. An fd or a negative errno. */
+static int open_directory(const char *path, struct error *err)
+{
+    char dir[PATH_MAX], parent[PATH_MAX];
+    struct stat st;
+
+    snprintf(dir, sizeof(dir), "%s", path);
+    dirname(dir);
+    snprintf(parent, sizeof(parent), "%s", dir);
+    dirname(parent);
+    if (!own_directory(parent))
+        return error_set(err, -EPERM, "not saved: the configuration directory is not there or belongs to "
+                                      "another user (sudo keeps HOME; sudo -H does not)");
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, -errno, "not saved: %s", strerror(errno));
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, -errno, "not saved: %s", strerror(errno));
+    if (fstat(fd, &st) < 0 || st.st_uid != geteuid()) {
+        close(fd);
+        return error_set(err, -EPERM, "not saved: the directory belongs to another user");
+    }
+    return fd;
+}
+
+int config_write(const char *path, const struct config *config, struct error *err)
+{
+    static const char temporary[] = ".config.new";
+    struct stat st;
+    char *text = to_text(config);
+    int r = 0;
+
+    if (!text)
+        return error_set(err, -ENOMEM, "out of memory");
+    int dir = open_directory(path, err);
+    if (dir < 0) {
+        free(text);
+        return dir;
+    }
+    if (fstatat(dir, "config", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (!S_ISREG(st.st_mode) || st.st_uid != geteuid())) {
+        r = error_set(err, -EPERM, "not saved: the file there is a link, or not ours");
+    } else {
+        unlinkat(dir, temporary, 0); /* left behind by a crash */
+        int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        r = fd < 0 ? -errno : whole_write(fd, text, strlen(text));
+        if (r == 0 && fsync(fd) < 0)
+            r = -errno;
+        if (fd >= 0 && close(fd) < 0 && r == 0)
+            r = -errno;
+        if (r == 0 && renameat(dir, temporary, dir, "config") < 0)
+            r = -errno;
+        if (r < 0) {
+            unlinkat(dir, temporary, 0);
+            error_set(err, r, "not saved: %s", strerror(-r));
+        }
+    }
+    close(dir);
+    free(text);
+    return r;
+}
