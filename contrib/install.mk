@@ -14,8 +14,9 @@ fishcompdir ?= $(datarootdir)/fish/vendor_completions.d
 units := kvmlens-textfile.service kvmlens-textfile.timer kvmlens-log.service
 built_units := $(addprefix $(BUILD)/systemd/,$(units))
 
-# Both services share their hardening; the program's place is known here only.
-$(BUILD)/systemd/%.service: contrib/systemd/%.service.in contrib/systemd/hardening.in Makefile contrib/install.mk
+# Both services share their hardening; the program's place is known here only, and may be another
+# than last time.
+$(BUILD)/systemd/%.service: contrib/systemd/%.service.in contrib/systemd/hardening.in FORCE
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -e '/^@hardening@$$/{r contrib/systemd/hardening.in' -e 'd}' -e 's|@bindir@|$(bindir)|' $< >$@
@@ -23,6 +24,9 @@ $(BUILD)/systemd/%.service: contrib/systemd/%.service.in contrib/systemd/hardeni
 $(BUILD)/systemd/%.timer: contrib/systemd/%.timer
 	$(Q)mkdir -p $(@D)
 	$(Q)cp $< $@
+
+.PHONY: FORCE
+FORCE:
 
 # What is installed, as MODE SOURCE TARGET. install, uninstall and installcheck go through this list.
 define installed

@@ -36,7 +36,7 @@ _kvmlens() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return ;;
     -p | --pid)
-        mapfile -t COMPREPLY < <(cd /proc && compgen -G "${cur}[0-9]*" 2>/dev/null)
+        mapfile -t COMPREPLY < <(cd /proc && compgen -G "${cur:-[0-9]}*" 2>/dev/null)
         return ;;
     -g | --guest | -s | --set-delay | -n | --iterations | --scan | --sample | --max-rate | --threads | --ram)
         return ;;

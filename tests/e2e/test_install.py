@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""What `make install` and `make deb` give, and what comes with the program: units, completions, manual."""
+import glob
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+
+import kvmtest
+from kvmtest import KVMLENS, ROOT, kvmlens, need, need_tool, run
+
+EXPOSURE_MAX = 30  # tenths: systemd-analyze counts from 0 to 10.0
+
+
+def make(*args, cwd=ROOT, **changes):
+    # The compiler of the user's make, not the sanitizers of this run.
+    env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", **changes}
+    return run("make", "--no-print-directory", *args, cwd=cwd, env=env, timeout=300)
+
+
+class Scratch(kvmtest.TestCase):
+    def setUp(self):
+        dir_ = tempfile.TemporaryDirectory(prefix="kvmtest-")
+        self.addCleanup(dir_.cleanup)
+        self.dir = dir_.name
+
+    def make(self, *args, **kwargs):
+        result = make(*args, **kwargs)
+        self.assertEqual(result.returncode, 0, str(result))
+        return result
+
+    def files(self, top):
+        return sorted(os.path.relpath(os.path.join(base, name), top)
+                      for base, _, names in os.walk(top) for name in names)
+
+
+class Install(Scratch):
+    seconds = 180
+
+    def test_install_check_and_uninstall(self):
+        args = [f"DESTDIR={self.dir}", "prefix=/opt/x"]
+        os.umask(0o077)  # a strict umask of root must not lock users out
+        self.addCleanup(os.umask, 0o022)
+        self.make("-j2", "install", *args)
+        self.make("installcheck", *args)
+        installed = self.files(self.dir)
+        self.assertIn("opt/x/bin/kvmlens", installed)
+        self.assertIn("opt/x/share/man/man1/kvmlens.1", installed)
+        for name in installed:
+            mode = stat.S_IMODE(os.stat(os.path.join(self.dir, name)).st_mode)
+            self.assertEqual(mode, 0o755 if "/bin/" in name else 0o644, name)
+        unit = os.path.join(self.dir, "opt/x/lib/systemd/system/kvmlens-log.service")
+        with open(unit, encoding="ascii") as f:
+            text = f.read()
+        self.assertIn("ExecStart=/opt/x/bin/kvmlens ", text)
+        self.assertNotIn("@", re.sub(r"@system-service|[ ~]@[a-z-]+", "", text))
+        os.remove(os.path.join(self.dir, "opt/x/share/man/man1/kvmlens.1"))
+        self.assertNotEqual(make("installcheck", *args).returncode, 0)
+        self.make("uninstall", *args)
+        self.assertEqual(self.files(self.dir), [])
+
+    def test_program_is_hardened(self):
+        need_tool("readelf")
+        self.make("-j2", "all")
+        elf = run("readelf", "-Wlhd", os.path.join(ROOT, "kvmlens")).out
+        self.assertRegex(elf, r"Type:\s+DYN")
+        self.assertIn("GNU_RELRO", elf)
+        self.assertRegex(elf, r"FLAGS_1.*NOW")
+        self.assertNotRegex(elf, r"GNU_STACK.*RWE")
+        self.assertNotRegex(elf, r"R(UN)?PATH")
+
+
+class Package(Scratch):
+    seconds = 400
+
+    def copy_of_tree(self, name):
+        top = os.path.join(self.dir, name)
+        for path in run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).out.splitlines():
+            if os.path.isfile(os.path.join(ROOT, path)):
+                os.makedirs(os.path.dirname(os.path.join(top, path)), exist_ok=True)
+                shutil.copy2(os.path.join(ROOT, path), os.path.join(top, path))
+        return top
+
+    def test_package_is_reproducible_clean_and_runs(self):
+        for tool in ("dpkg-deb", "dpkg-shlibdeps", "git"):
+            need_tool(tool)
+        sums = []
+        # Another folder, another time zone, another umask: the same bytes.
+        for name, zone, mask in (("one", "UTC", 0o022), ("a-longer-two", "Asia/Tokyo", 0o077)):
+            top = self.copy_of_tree(name)
+            os.umask(mask)
+            self.addCleanup(os.umask, 0o022)
+            self.make("-j2", "deb", cwd=top, SOURCE_DATE_EPOCH="1767225600", TZ=zone,
+                      CFLAGS="-O1 -g")
+            deb = glob.glob(os.path.join(top, "build/*.deb"))[0]
+            with open(deb, "rb") as f:
+                sums.append(hashlib.sha256(f.read()).hexdigest())
+        self.assertEqual(sums[0], sums[1], "two builds differ")
+        root = os.path.join(self.dir, "root")
+        self.assertEqual(run("dpkg-deb", "-x", deb, root).returncode, 0)
+        result = run(os.path.join(root, "usr/bin/kvmlens"), "--version")
+        self.assertEqual((result.returncode, result.out.split()[0]), (0, "kvmlens"), str(result))
+        if shutil.which("lintian"):
+            lint = run("lintian", "-EvIL", "+pedantic", deb, timeout=120)
+            self.assertEqual([line for line in lint.out.splitlines() if line[:2] in ("E:", "W:", "I:", "P:")], [])
+        else:
+            print("skipped: lintian is not installed", flush=True)
+
+
+class Units(Scratch):
+    def setUp(self):
+        super().setUp()
+        need_tool("systemd-analyze")
+        self.make("-j2", "install", f"DESTDIR={self.dir}", "prefix=/usr")
+        self.units = os.path.join(self.dir, "usr/lib/systemd/system")
+
+    def test_exposure_is_low(self):
+        for name in ("kvmlens-textfile.service", "kvmlens-log.service"):
+            result = run("systemd-analyze", "security", "--offline=yes", "--no-pager",
+                         f"--threshold={EXPOSURE_MAX}", os.path.join(self.units, name))
+            self.assertEqual(result.returncode, 0, str(result))
+            self.assertRegex(result.out, r"Overall exposure level")
+
+    def test_units_are_valid(self):
+        for unit in sorted(os.listdir(self.units)):
+            with open(os.path.join(self.units, unit), encoding="ascii") as f:
+                text = f.read().replace("/usr/bin/kvmlens", KVMLENS)
+            with open(os.path.join(self.dir, unit), "w", encoding="ascii") as f:
+                f.write(text)
+        for unit in sorted(os.listdir(self.units)):
+            result = run("systemd-analyze", "verify", "--man=no", os.path.join(self.dir, unit))
+            self.assertNotIn(unit, result.err, str(result))
+
+    def test_commands_of_the_units_work(self):
+        for name in ("kvmlens-textfile.service", "kvmlens-log.service"):
+            with open(os.path.join(self.units, name), encoding="ascii") as f:
+                command = re.search(r"^ExecStart=\S+ (.*)$", f.read(), re.MULTILINE).group(1).split()
+            args = [os.path.join(self.dir, os.path.basename(a)) if a.startswith("/") else a
+                    for a in command]
+            if "--log-to-file" in args:
+                args += ["--iterations", "1", "--set-delay", "0.1"]
+            self.assert_status(kvmlens(*args), 0, 3)
+
+    def test_system_call_filter_lets_all_through_that_kvmlens_needs(self):
+        need_tool("strace")
+        need(not kvmtest.sanitized(), "a sanitizer makes system calls of its own")
+        self.own_vm("--vcpus", "2")
+        listing = run("systemd-analyze", "syscall-filter", "--no-pager").out
+        sets, current = {}, None
+        for line in listing.splitlines():
+            if line.startswith("@"):
+                current = sets.setdefault(line.strip(), [])
+            elif line.startswith("    ") and current is not None and "#" not in line:
+                current.append(line.strip())
+
+        def expand(word):
+            if not word.startswith("@"):
+                return {word}
+            return set().union(*[expand(w) for w in sets.get(word, [])])
+        with open(os.path.join(self.units, "kvmlens-textfile.service"), encoding="ascii") as f:
+            filters = re.findall(r"^SystemCallFilter=(~?)(.*)$", f.read(), re.MULTILINE)
+        allowed = expand("@default")
+        for tilde, words in filters:
+            calls = set().union(*[expand(w) for w in words.split()])
+            allowed = allowed - calls if tilde else allowed | calls
+        self.assertTrue({"read", "pidfd_getfd", "process_vm_readv"} <= allowed)
+        self.assertFalse({"ptrace", "process_vm_writev", "mount", "kill"} & allowed)
+        used = set()
+        for args in (["-1", "--estimate", "--format", "prometheus", "-o", self.dir + "/x"],
+                     ["-lcz", "-n", "2", "-s", "0.1", "-L", self.dir + "/y"]):
+            trace = os.path.join(self.dir, "trace")
+            run("strace", "-f", "-qq", "-o", trace, KVMLENS, *args)
+            with open(trace, encoding="utf-8", errors="replace") as f:
+                used |= set(re.findall(r"^\d+ +(\w+)\(", f.read(), re.MULTILINE))
+        self.assertIn("pidfd_getfd", used)
+        # Lowering its own priority is asked for politely, and done without.
+        self.assertEqual(used - allowed - {"sched_setscheduler", "ioprio_set", "setpriority"}, set())
+
+
+class Completions(Scratch):
+    def complete(self, *words):
+        script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kvmlens; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        result = run("bash", "-c", script, "bash", f"{ROOT}/contrib/completions/kvmlens.bash", *words)
+        self.assertEqual((result.returncode, result.err), (0, ""), str(result))
+        return result.out.split()
+
+    def test_bash_completes(self):
+        self.assertEqual(self.complete("kvmlens", "--format", "j"), ["json"])
+        self.assertEqual(self.complete("kvmlens", "--format", "=", "p"), ["prometheus"])
+        self.assertEqual(self.complete("kvmlens", "--source", "statsfd,d"), ["statsfd,debugfs"])
+        self.assertEqual(self.complete("kvmlens", "--log-"), ["--log-to-file"])
+        self.assertIn(str(os.getpid()), self.complete("kvmlens", "-p", str(os.getpid())))
+        offered = self.complete("kvmlens", "--")
+        listed = set(re.findall(r"--[a-z][a-z-]+", kvmlens("--help").out))
+        self.assertEqual(set(offered), listed & set(offered))
+        self.assertGreater(len(offered), 20)
+
+    def test_zsh_and_fish_read_theirs(self):
+        for shell, name in (("zsh", "_kvmlens"), ("fish", "kvmlens.fish"), ("bash", "kvmlens.bash")):
+            if not shutil.which(shell):
+                print(f"skipped: {shell} is not installed", flush=True)
+                continue
+            result = run(shell, "-n", f"{ROOT}/contrib/completions/{name}")
+            self.assertEqual((result.returncode, result.err), (0, ""), str(result))
+
+    def test_fish_completes(self):
+        need_tool("fish")
+        result = run("fish", "-c", f"source {ROOT}/contrib/completions/kvmlens.fish; complete -C 'kvmlens --format '",
+                     env={**kvmtest.environment(), "HOME": self.dir})
+        self.assertEqual([line.split("\t")[0] for line in result.out.splitlines()],
+                         ["csv", "json", "openmetrics", "prometheus", "text"], str(result))
+
+
+class Manual(kvmtest.TestCase):
+    def test_page_is_clean_and_renders(self):
+        need_tool("mandoc")
+        page = os.path.join(ROOT, "man/kvmlens.1")
+        lint = run("mandoc", "-T", "lint", page)
+        # Whether other manuals are installed is no matter of this page.
+        bad = [line for line in lint.out.splitlines() if "referenced manual not found" not in line]
+        self.assertEqual(bad, [])
+        text = re.sub(".\b", "", run("mandoc", "-T", "ascii", page).out)
+        self.assertIn("\nEXIT STATUS\n", text)
