@@ -526,6 +526,10 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
             p->looks += YOUNG_LOOKS;
         d->denied += p->denied;
     }
+    /* The first process of a pid namespace is always there: where it is not, hidepid hides others too. */
+    struct stat st;
+    if (d->root->live && rootfs_stat(d->root, "proc/1", &st) == -ENOENT)
+        d->denied++;
     find_details(d);
     show(d);
     return 0;

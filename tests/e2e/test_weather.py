@@ -47,10 +47,15 @@ class Host(kvmtest.TestCase):
         need_tool("setpriv")
         need(run(*NOBODY, "test", "-x", KVMLENS).returncode == 0,
              "the program is in a directory that nobody may not enter")
-        self.own_vm()
-        for mode in (["-1", "-s", "0.1"], ["--list"], ["-1", "-s", "0.1", "--format", "json"]):
-            result = self.assert_status(kvmlens(*mode, prefix=NOBODY), 3)
-            self.assertRegex(result.err, "(?i)root|permission|privilege|CAP_")
+        # A pid namespace of its own: /proc of the machine may be mounted with any hidepid.
+        for hidepid in ("0", "1", "2"):
+            own = ["unshare", "-p", "-f", "-m", "--mount-proc", "sh", "-c",
+                   f'mount -o remount,hidepid={hidepid} /proc || exit 99; "$@"', "sh"]
+            need(run(*own, "true").returncode == 0, "no process namespace can be made here")
+            for mode in (["-1", "-s", "0.1"], ["--list"], ["-1", "-s", "0.1", "--format", "json"]):
+                with self.subTest(hidepid=hidepid, mode=mode):
+                    result = self.assert_status(kvmlens(*mode, prefix=own + NOBODY), 3)
+                    self.assertRegex(result.err, "(?i)root|permission|privilege|CAP_")
 
     def test_proc_that_hides_processes_is_told(self):
         need_root()
