@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: MIT
+"""Zero-page scans of whole VMs, against what QEMU itself counts when it migrates them."""
+import contextlib
+import glob
+import json
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+
+import kvmtest
+from kvmtest import (KVMLENS, Background, kvmlens, need, need_qemu, need_root, qemu_binaries,
+                     wait_for)
+
+MIB = 1 << 20
+PAGE = 4096
+# On this host part of the guest's code is emulated; a migration sends a few pages twice.
+MIGRATION_SLACK = 5
+POOL = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+
+def scan(*args, expect=0, **kwargs):
+    result = kvmlens("--format", "json", "--scan", *[str(a) for a in args], **kwargs)
+    if result.returncode != expect:
+        raise AssertionError(str(result))
+    return json.loads(result.out)
+
+
+def zero_pages(report):
+    pages = report["pages"]
+    return pages["untouched"] + pages["zero_mapped"] + pages["zero_content"]
+
+
+def status(pid):
+    """Memory lines of /proc/PID/status in KiB."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+        found = re.findall(r"^(VmRSS|RssAnon|RssShmem|VmPTE):\s+(\d+) kB", f.read(), re.M)
+    return {name: int(value) for name, value in found}
+
+
+def traces(pid):
+    """What a scan could leave behind in a VMM: resident memory, page tables, blocks of its memfds, the pool
+    of huge pages."""
+    found = {"status": status(pid), "blocks": {}}
+    for path in glob.glob(f"/proc/{pid}/fd/*"):
+        with contextlib.suppress(OSError):
+            if "memory-backend" in os.readlink(path):
+                found["blocks"][path] = os.stat(path).st_blocks
+    with contextlib.suppress(OSError), open(POOL.replace("nr_", "free_"), encoding="ascii") as f:
+        found["free_huge"] = int(f.read())
+    return found
+
+
+def ram_blocks(vm):
+    """QEMU's RAM blocks as {name: (bytes in use, bytes mapped)}."""
+    text = vm.qmp("human-monitor-command", command_line="info ramblock")
+    rows = re.findall(r"^\s*(\S+)\s+\S+ \S+\s+0x[0-9a-f]+\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", text, re.M)
+    return {name: (int(used, 16), int(total, 16)) for name, used, total in rows}
+
+
+@contextlib.contextmanager
+def huge_pages(count):
+    """A pool of 2 MiB pages for the time of a test."""
+    need_root()
+    with open(POOL, encoding="ascii") as f:
+        before = f.read()
+    try:
+        with open(POOL, "w", encoding="ascii") as f:
+            f.write(str(count))
+        with open(POOL, encoding="ascii") as f:
+            need(int(f.read()) >= count, f"no {count} free huge pages")
+        yield
+    finally:
+        with open(POOL, "w", encoding="ascii") as f:
+            f.write(before)
+
+
+def mixed_pages(count, seed):
+    """Pages of zeros, pages with one byte that is not, and random pages; and how many are not zero."""
+    rng = random.Random(seed)
+    pages, nonzero = [], 0
+    for _ in range(count):
+        kind = rng.randrange(3)
+        page = bytearray(PAGE)
+        if kind == 1:
+            page[rng.randrange(PAGE)] = rng.randrange(1, 256)
+        elif kind == 2:
+            page = rng.randbytes(PAGE)
+        nonzero += kind != 0
+        pages.append(bytes(page))
+    return b"".join(pages), nonzero
+
+
+class AgainstMigration(kvmtest.TestCase):
+    def quiet_qemu(self, binary, extra=(), **kwargs):
+        """A VM whose firmware has run and that stands still now."""
+        # no network card: its firmware is a package of its own
+        vm = self.qemu(binary, devices=True, extra=(*extra, "-nic", "none"), **kwargs)
+        before = {}
+
+        def settled():
+            nonlocal before
+            now = status(vm.pid)
+            same, before = now == before, now
+            return same
+        wait_for(settled, "firmware that is done", 20, 0.5)
+        vm.qmp("stop")
+        return vm
+
+    def check_against_migration(self, vm):
+        report = scan(vm.pid)
+        blocks = ram_blocks(vm)
+        self.assertEqual(report["pages"]["total"] * PAGE, sum(total for _, total in blocks.values()))
+        self.assertEqual(sum(n for k, n in report["pages"].items() if k != "total"),
+                         report["pages"]["total"])
+        ram = vm.migrate()
+        self.assertEqual(ram["total"], sum(used for used, _ in blocks.values()))
+        print(f"    nonzero {report['pages']['nonzero']}, migrated normal {ram['normal']}; "
+              f"zero {zero_pages(report)}, duplicate {ram['duplicate']}; wire {report['wire']['bytes']},"
+              f" transferred {ram['transferred']}; {report['cost']['elapsed_s'] * 1e3:.1f} ms")
+        self.assertLessEqual(abs(report["pages"]["nonzero"] - ram["normal"]), MIGRATION_SLACK)
+        self.assertLess(abs(report["wire"]["bytes"] - ram["transferred"]),
+                        ram["transferred"] // 100 + 65536)
+        return report
+
+    def test_bios_only_16g_is_exact_in_milliseconds_and_agrees_with_migration(self):
+        need_qemu()
+        for version, binary in sorted(qemu_binaries().items()):
+            with self.subTest(qemu=version):
+                vm = self.quiet_qemu(binary, ram="16G")
+                times = [scan(vm.pid)["cost"]["elapsed_s"] for _ in range(10)]
+                print(f"    QEMU {version[0]}.{version[1]}: {min(times) * 1e3:.1f} ms at best of 10")
+                self.assertLessEqual(min(times), 0.020)
+                before = traces(vm.pid)
+                self.check_against_migration_of_empty(vm, before)
+
+    def check_against_migration_of_empty(self, vm, before):
+        scan(vm.pid)
+        scan(vm.pid, "--sample", "1000", "--threads", "2")
+        self.assertEqual(traces(vm.pid), before)
+        report = self.check_against_migration(vm)
+        self.assertGreater(report["zero_ratio"], 0.9999)
+        self.assertLess(report["zero_ratio"], 1)
+
+    def check_mix(self, binary, seed, **kwargs):
+        """Pages of our choice at 64 MiB; all of them, and no other, are counted as what they are."""
+        count = 64 * MIB // PAGE
+        content, nonzero = mixed_pages(count, seed)
+        with tempfile.NamedTemporaryFile() as blob:
+            blob.write(content)
+            blob.flush()
+            loader = f"loader,file={blob.name},addr={64 * MIB:#x},force-raw=on"
+            vm = self.quiet_qemu(binary, ram="256M", extra=("-device", loader), **kwargs)
+        before = traces(vm.pid)
+        start = scan(vm.pid)["regions"][0]["start"] + 64 * MIB
+        report = scan(vm.pid, "--ram", f"{start:x}-{start + 64 * MIB:x}", "--threads", "2")
+        self.assertEqual(report["pages"]["total"], count)
+        self.assertEqual(report["pages"]["nonzero"], nonzero)
+        self.assertEqual(zero_pages(report), count - nonzero)
+        self.assertEqual(report["pages"]["unreadable"] + report["pages"]["swapped"], 0)
+        estimate = scan(vm.pid, "--sample", "16384")
+        self.assertEqual(traces(vm.pid), before)
+        full = self.check_against_migration(vm)
+        self.assertLessEqual(estimate["estimate"]["ci95_low"] - 0.01, full["zero_ratio"])
+        self.assertGreaterEqual(estimate["estimate"]["ci95_high"] + 0.01, full["zero_ratio"])
+        return full
+
+    def test_loaded_pages_are_counted_in_private_memory_with_huge_pages(self):
+        report = self.check_mix(need_qemu(), 1)
+        self.assertEqual(report["regions"][0]["backing"], "anonymous")
+
+    def test_loaded_pages_are_counted_in_private_memory_without_huge_pages(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as wrapper:
+            wrapper.write(f"#!{sys.executable}\nimport ctypes, os, sys\n"
+                          "ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE\n"
+                          f"os.execv({need_qemu()!r}, [{need_qemu()!r}, *sys.argv[1:]])\n")
+        self.addCleanup(os.unlink, wrapper.name)
+        os.chmod(wrapper.name, 0o755)
+        report = self.check_mix(wrapper.name, 2)
+        self.assertEqual(report["regions"][0]["backing"], "anonymous")
+
+    def test_loaded_pages_are_counted_in_a_shared_memfd(self):
+        report = self.check_mix(need_qemu(), 3, backend="memory-backend-memfd,share=on")
+        self.assertEqual(report["regions"][0]["backing"], "shmem")
+
+    def test_loaded_pages_are_counted_in_a_private_memfd(self):
+        self.check_mix(need_qemu(), 4, backend="memory-backend-memfd,share=off")
+
+    def test_loaded_pages_are_counted_in_hugetlbfs(self):
+        binary = need_qemu()
+        with huge_pages(140):
+            report = self.check_mix(binary, 5,
+                                    backend="memory-backend-memfd,share=on,hugetlb=on,hugetlbsize=2M")
+            self.assertEqual(report["regions"][0]["backing"], "hugetlbfs")
+            self.doCleanups()  # the VM ends before its pool of huge pages goes
+
+
+class OwnVm(kvmtest.TestCase):
+    def expect(self, vm):
+        return vm.vms[0]["pages"]
+
+    def test_vm_of_our_own_is_counted_right_under_every_backing(self):
+        for backing in ("anon", "thp", "memfd"):
+            with self.subTest(backing=backing):
+                vm = self.own_vm("--backing", backing, "--ram", "64M", "--fill", "mix:4M:20M",
+                                 "--fill", "read:32M:4M", "--fill", "onebyte:40M:1M:4095:2")
+                before = traces(vm.pid)
+                report = scan(vm.pid)
+                self.assertEqual(report["pages"]["nonzero"], self.expect(vm)["nonzero"])
+                self.assertEqual(report["pages"]["total"], self.expect(vm)["total"])
+                self.assertEqual(traces(vm.pid), before)
+
+    def test_text_report_names_classes_wire_size_cost_and_regions(self):
+        vm = self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M")
+        result = self.assert_status(kvmlens("--scan", str(vm.pid)), 0)
+        for text in ("untouched", "zero content", "not zero", "On the wire", "x 4104", "x 9", "Cost",
+                     "Regions", "dontfork"):
+            self.assertIn(text, result.out)
+        self.assertIn("\u2588", result.out)
+        result = self.assert_status(kvmlens("--scan", str(vm.pid), "--no-unicode"), 0)
+        self.assertTrue(result.out.isascii())
+        self.assertEqual(result.err, "")
+
+    def test_userfaultfd_memory_is_left_alone_and_said_so(self):
+        need_root()
+        vm = self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M", "--uffd", "16M:32M")
+        report = scan(vm.pid, expect=3, timeout=10)
+        self.assertEqual(report["pages"]["unreadable"], 32 * MIB // PAGE)
+        self.assertIn("userfaultfd", " ".join(report["warnings"]))
+        self.assertIn("userfaultfd", [r.get("skip") for r in report["regions"]])
+        scan(vm.pid, "--force", expect=3, timeout=10)
+
+    def test_interrupted_scan_prints_what_it_has(self):
+        vm = self.own_vm("--ram", "256M", "--fill", "nonzero:4M:200M")
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            run = Background(KVMLENS, "--scan", str(vm.pid), "--max-rate", "20", "--format", "json")
+            try:
+                before = self.cpu_ticks(run.pid)
+                wait_for(lambda: self.cpu_ticks(run.pid) > before + 2 or run.process.poll() is not None,
+                         "some reading", 20)
+                run.process.send_signal(signum)
+                self.assertEqual(run.wait(2), 0, run.err())
+                report = json.loads(run.out())
+            finally:
+                run.close()
+            self.assertEqual(report["state"], "cancelled")
+            self.assertTrue(report["partial"])
+            self.assertIsNone(report["zero_ratio"])
+            self.assertIsNone(report["wire"])
+            self.assertGreater(report["pages"]["unread"], 0)
+
+    @staticmethod
+    def cpu_ticks(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            return 0
+        return int(fields[11]) + int(fields[12])
+
+    def test_vm_that_ends_during_a_scan_is_a_failure_with_its_cause(self):
+        vm = self.own_vm("--ram", "256M", "--fill", "nonzero:4M:200M")
+        run = Background(KVMLENS, "--scan", str(vm.pid), "--max-rate", "20", "--format", "json")
+        try:
+            wait_for(lambda: self.cpu_ticks(run.pid) > 2, "some reading", 20)
+            vm.kill()
+            self.assertEqual(run.wait(5), 1)
+            self.assertIn("ended", run.err())
+            self.assertEqual(json.loads(run.out())["state"], "failed")
+        finally:
+            run.close()
+
+    def test_vms_of_one_process_are_counted_together_and_said_so(self):
+        vm = self.own_vm("--vms", "2", "--ram", "32M")
+        report = scan(vm.pid)
+        self.assertIn("2 VMs", " ".join(report["warnings"]))
+        self.assertEqual(report["pages"]["total"], 64 * MIB // PAGE)
+
+    def test_name_of_two_vms_lists_them(self):
+        binary = need_qemu()
+        pids = [self.qemu(binary, name="guest=twin").pid for _ in range(2)]
+        result = self.assert_status(kvmlens("--scan", "twin"), 2)
+        for pid in pids:
+            self.assertIn(str(pid), result.err)
+        self.assertEqual(result.out, "")
+
+    def test_refusals_have_a_cause(self):
+        vm = self.own_vm("--ram", "32M")
+        for args, code, text in ((["--scan", "no-such-vm"], 1, "no-such-vm"),
+                                 (["--scan", str(vm.pid), "--accel", "mmx"], 2, "avx2"),
+                                 (["--scan", str(vm.pid), "--ram", "10-20"], 2, "--ram"),
+                                 (["--scan", str(vm.pid), "--threads", "0"], 2, "--threads"),
+                                 (["--scan", str(vm.pid), "--sample", "x"], 2, "--sample"),
+                                 (["--scan", str(vm.pid), "--format", "csv"], 2, "csv")):
+            result = self.assert_status(kvmlens(*args), code)
+            self.assertIn(text, result.err)
+
+    def test_two_scans_at_once_agree(self):
+        vm = self.own_vm("--ram", "128M", "--fill", "mix:4M:100M")
+        runs = [Background(KVMLENS, "--scan", str(vm.pid), "--format", "json", "--threads", "2")
+                for _ in range(2)]
+        try:
+            self.assertEqual([r.wait(20) for r in runs], [0, 0])
+            reports = [json.loads(r.out()) for r in runs]
+        finally:
+            for r in runs:
+                r.close()
+        self.assertEqual(reports[0]["pages"], reports[1]["pages"])
+        self.assertEqual(reports[0]["pages"]["nonzero"], self.expect(vm)["nonzero"])
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        vm = self.own_vm("--ram", "32M")
+        with open("/dev/full", "w", encoding="ascii") as full:
+            self.assertEqual(kvmlens("--scan", str(vm.pid), stdout=full).returncode, 1)
