@@ -9,6 +9,7 @@
 
 #include "core/kvm_dirs.h"
 #include "core/proc_fds.h"
+#include "core/process_list.h"
 #include "core/ram.h"
 #include "core/vcpu_threads.h"
 #include "core/vm_build.h"
@@ -20,22 +21,10 @@
 #define RAM_LOOKUPS_PER_TICK 64
 #define BUSY_FDS 4096         /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
 
-/* What is remembered of a process from tick to tick. */
-struct process {
-    pid_t pid;
-    ino_t inode;           /* of /proc/PID: another one means another process */
-    uint64_t fd_count;     /* st_size of /proc/PID/fd at the last look; 0 = this kernel does not tell */
-    unsigned looks;
-    bool no_fds;           /* a kernel thread: never has descriptors */
-    bool denied;
-    size_t vm_count;
-};
-
 struct discover {
     const struct rootfs *root;
     const struct host *host;
-    struct process *processes; /* ascending pid */
-    size_t process_count;
+    struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result;           /* of kvm_dirs_read */
     struct vm **vms;           /* ascending (pid, fd) */
@@ -69,7 +58,7 @@ void discover_free(struct discover *d, discover_forget_fn *forget, void *user)
     }
     free(d->vms);
     free(d->shown);
-    free(d->processes);
+    process_list_done(&d->processes);
     kvm_dirs_done(&d->dirs);
     free(d);
 }
@@ -251,6 +240,11 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
     p->vm_count = 0;
     if (result == -ENOMEM)
         return result;
+    /* Out of descriptors says nothing about the VMs: they stay as they were, until the next look. */
+    if (result == -EMFILE || result == -ENFILE) {
+        p->looks = 0;
+        return 0;
+    }
     if (result < 0 || fds.vm_count == 0) {
         for (size_t i = first_of(d, p->pid); i < d->vm_count && d->vms[i]->id.pid == p->pid;)
             remove_vm(d, i, forget, user);
@@ -299,15 +293,6 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
 
 /* --- one tick ---------------------------------------------------------------------------------- */
 
-static uint64_t fd_count_of(const struct discover *d, pid_t pid)
-{
-    char path[64];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "proc/%d/fd", (int)pid);
-    return rootfs_stat(d->root, path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
-}
-
 static bool vms_as_before(const struct discover *d, const struct process *p)
 {
     for (size_t i = first_of(d, p->pid); i < d->vm_count && d->vms[i]->id.pid == p->pid; i++)
@@ -346,109 +331,29 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
     if (p->looks == 0 || turn || !d->root->live)
         return true;
     if (p->vm_count > 0) {
-        count = fd_count_of(d, p->pid);
+        count = process_list_fd_count(d->root, p->pid);
         bool changed = count == 0 || count != p->fd_count;
         p->fd_count = count;
         return changed || (has_dir && has_new_dir(d, p->pid)) || !vms_as_before(d, p);
     }
-    if (has_dir || p->looks < YOUNG_LOOKS)
-        return true;
     /* Where debugfs tells of new VMs nothing else needs to be watched. */
-    if (told)
-        return false;
-    count = fd_count_of(d, p->pid);
+    if (has_dir || told)
+        return has_dir;
+    if (p->looks < YOUNG_LOOKS)
+        return true;
+    count = process_list_fd_count(d->root, p->pid);
     bool changed = count != p->fd_count && count < BUSY_FDS;
     p->fd_count = count;
     return changed;
 }
 
-/* Kernel threads are many and never have descriptors. PF_KTHREAD of include/linux/sched.h, field 9 of stat. */
-static bool is_kernel_thread(const struct discover *d, pid_t pid)
-{
-    char path[64], buf[512];
-    unsigned flags;
-
-    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
-    if (rootfs_read(d->root, path, buf, sizeof(buf)) <= 0)
-        return false;
-    const char *rest = strrchr(buf, ')');
-    return rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-           (flags & 0x00200000u) != 0;
-}
-
-static int compare_process(const void *a, const void *b)
-{
-    const struct process *x = a, *y = b;
-    return (x->pid > y->pid) - (x->pid < y->pid);
-}
-
-/* All processes of now, with what was remembered of those that are the same as before. */
-static int list_processes(struct discover *d, struct process **ret, size_t *ret_count)
-{
-    struct process *list = NULL;
-    size_t count = 0, cap = 0, old = 0;
-    int result = 0;
-    DIR *dir = rootfs_opendir(d->root, "proc", &result);
-
-    if (dir == NULL)
-        return result;
-    struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        size_t digits = strspn(entry->d_name, "0123456789");
-        if (digits == 0 || digits > 9 || entry->d_name[digits] != '\0')
-            continue;
-        if (count == cap) {
-            cap = cap ? cap * 2 : 256;
-            struct process *grown = realloc(list, cap * sizeof(*grown));
-            if (grown == NULL) {
-                closedir(dir);
-                free(list);
-                return -ENOMEM;
-            }
-            list = grown;
-        }
-        list[count++] = (struct process){.pid = atoi(entry->d_name), .inode = entry->d_ino};
-    }
-    closedir(dir);
-    if (count > 0)
-        qsort(list, count, sizeof(*list), compare_process);
-    for (size_t i = 0; i < count; i++) {
-        while (old < d->process_count && d->processes[old].pid < list[i].pid)
-            old++;
-        if (old < d->process_count && d->processes[old].pid == list[i].pid &&
-            d->processes[old].inode == list[i].inode) {
-            list[i] = d->processes[old];
-        } else {
-            list[i].no_fds = d->root->live && is_kernel_thread(d, list[i].pid);
-            /* What ran before we came is not young. */
-            list[i].fd_count = list[i].no_fds ? 0 : fd_count_of(d, list[i].pid);
-        }
-    }
-    *ret = list;
-    *ret_count = count;
-    return 0;
-}
-
-static bool process_lives(const void *user, pid_t pid)
-{
-    const struct discover *d = user;
-    const struct process key = {.pid = pid};
-
-    return d->process_count > 0 && bsearch(&key, d->processes, d->process_count, sizeof(key),
-                                           compare_process) != NULL;
-}
-
 static void forget_dead(struct discover *d, discover_forget_fn *forget, void *user)
 {
-    size_t k = 0;
-
     for (size_t i = 0; i < d->vm_count;) {
-        while (k < d->process_count && d->processes[k].pid < d->vms[i]->id.pid)
-            k++;
-        if (k == d->process_count || d->processes[k].pid != d->vms[i]->id.pid)
-            remove_vm(d, i, forget, user);
-        else
+        if (process_list_has(&d->processes, d->vms[i]->id.pid))
             i++;
+        else
+            remove_vm(d, i, forget, user);
     }
 }
 
@@ -491,45 +396,49 @@ static void show(struct discover *d)
             d->shown[d->list.count++] = d->vms[i];
 }
 
-int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
+static bool process_lives(const void *user, pid_t pid)
 {
-    struct process *processes = NULL;
-    size_t count = 0, dir = 0;
+    return process_list_has(user, pid);
+}
+
+static void list_dirs(struct discover *d)
+{
     struct kvm_dirs dirs = {0};
-    bool first = d->tick == 0;
 
     d->dirs_result = d->host->debugfs[0] == '\0'
                          ? -ENOENT
                          : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &dirs);
     kvm_dirs_done(&d->dirs);
     d->dirs = dirs;
-    int result = list_processes(d, &processes, &count);
+}
+
+int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
+{
+    bool first = d->tick == 0;
+    size_t dir = 0;
+
+    list_dirs(d);
+    int result = process_list_update(d->root, &d->processes);
     if (result < 0)
         return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
-    free(d->processes);
-    d->processes = processes;
-    d->process_count = count;
-    /* Every pid namespace has a process 1, and it is rarely our own. */
-    d->proc_hides = d->root->live && (count == 0 || processes[0].pid != 1);
-    kvm_dirs_orphan(&d->dirs, process_lives, d);
+    /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others are. */
+    d->proc_hides = d->root->live && !process_list_has(&d->processes, 1);
+    kvm_dirs_orphan(&d->dirs, process_lives, &d->processes);
     d->tick++;
     d->denied = 0;
     forget_dead(d, forget, user);
-    for (size_t i = 0; i < count; i++) {
-        struct process *p = &processes[i];
+    for (size_t i = 0; i < d->processes.count; i++) {
+        struct process *p = &d->processes.processes[i];
         while (dir < d->dirs.count && d->dirs.dirs[dir].pid < p->pid)
             dir++;
         bool has_dir = dir < d->dirs.count && d->dirs.dirs[dir].pid == p->pid;
         if (must_look(d, p, has_dir) && (result = look(d, p, forget, user)) < 0)
             return error_set(err, result, "out of memory while looking for VMs");
+        /* What ran before we came is not young. */
         if (first)
             p->looks += YOUNG_LOOKS;
         d->denied += p->denied;
     }
-    /* The first process of a pid namespace is always there: where it is not, hidepid hides others too. */
-    struct stat st;
-    if (d->root->live && rootfs_stat(d->root, "proc/1", &st) == -ENOENT)
-        d->denied++;
     find_details(d);
     show(d);
     return 0;

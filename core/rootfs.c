@@ -49,25 +49,23 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* Fills @buf from @fd; the count, -EFBIG when there was more than @size, or -errno. */
+/*
+ * Fills @buf from @fd; the count, -EFBIG when there was more than @size, or -errno.
+ *
+ * The small files of /proc, /sys and debugfs give all they have in one read: asking once more for the end would
+ * double the reads of a tick.
+ */
 static ssize_t read_full(int fd, char *buf, size_t size)
 {
-    size_t len = 0;
+    char probe;
+    ssize_t n;
 
-    for (;;) {
-        char probe;
-        bool full = len == size;
-        ssize_t n = read(fd, full ? &probe : buf + len, full ? 1 : size - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return (ssize_t)len;
-        if (full)
-            return -EFBIG;
-        len += (size_t)n;
-    }
+    do
+        n = read(fd, buf, size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == size && read(fd, &probe, 1) == 1 ? -EFBIG : n;
 }
 
 static ssize_t read_and_close(int fd, char *buf, size_t size)

@@ -39,7 +39,7 @@ void rootfs_close(struct rootfs *root);
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);
 
 /*
- * rootfs_read - the whole of a small file, by open, read, close.
+ * rootfs_read - the whole of a small file (up to one page, or @size when that is less), by open, read, close.
  *
  * @buf gets at most @size - 1 bytes and always a NUL behind them. Returns the length, or a negative
  * errno; -EFBIG when the file did not fit (what fitted is in @buf).

@@ -125,7 +125,7 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
 {
     for (size_t i = 0; i < sample->vm_count; i++) {
         struct sample_vm *vm = &sample->vms[i];
-        bool holes = vm->vm->debugfs_cause == CAUSE_GONE;
+        bool holes = false;
         for (size_t k = 0; k < vm->vcpu_count && !holes; k++)
             holes = vm->vcpus[k].gauges[VCPU_CPU_NS].cause == CAUSE_GONE;
         for (size_t f = 0; f < sample->field_count && !holes; f++) {

@@ -225,20 +225,26 @@ static struct reading read_number(const struct source *s, int dirfd, const char 
     return reading_ok(is_signed ? (uint64_t)signed_value : value, SOURCE_DEBUGFS);
 }
 
-static void explain_vm(const struct source *s, struct sample_vm *sv)
+static void explain_vm(const struct source *s, struct sample_vm *sv, enum reading_cause cause)
 {
-    enum reading_cause cause = sv->vm->debugfs_cause;
-    bool denied = cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION;
+    bool denied = cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
+    struct reading missing = reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
 
     for (size_t f = 0; f < s->env.fields->count; f++)
         if (sv->entity.readings[f].state != READING_OK)
-            sv->entity.readings[f] =
-                reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
+            sv->entity.readings[f] = missing;
     for (size_t k = 0; k < sv->vcpu_count; k++)
         for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
             if (gauge_files[g].name != NULL && sv->vcpus[k].gauges[g].state != READING_OK)
-                sv->vcpus[k].gauges[g] =
-                    reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
+                sv->vcpus[k].gauges[g] = missing;
+}
+
+/* One refusal of lockdown speaks for all files that it refuses: each further try would be a line in the kernel log. */
+static void refuse_alike(struct source *s, enum reading_cause cause)
+{
+    for (size_t i = 0; i < s->file_count; i++)
+        if (s->files[i].refused == CAUSE_NONE && (s->files[i].mode & 07333) != 0)
+            s->files[i].refused = cause;
 }
 
 static void read_counters(struct source *s, int dirfd, struct sample *sample, struct sample_vm *sv)
@@ -257,6 +263,8 @@ static void read_counters(struct source *s, int dirfd, struct sample *sample, st
             *to = reading_missing(READING_DENIED, file->refused);
         else
             *to = read_number(s, dirfd, file->name, file->mode, false, &file->refused);
+        if (s->env.root->live && file->refused == lockdown_cause(s) && to->state != READING_OK)
+            refuse_alike(s, file->refused);
     }
     sv->entity.time_ns[SOURCE_DEBUGFS] = s->env.now_ns();
 }
@@ -313,8 +321,9 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
     snprintf(path, sizeof(path), "%s/%s", s->env.host->debugfs, vm->debugfs_dir);
     int dirfd = rootfs_openat(s->env.root, path, O_DIRECTORY | O_PATH);
     if (dirfd < 0) {
-        vm->debugfs_cause = dirfd == -ENOENT ? CAUSE_GONE : CAUSE_DEBUGFS_DENIED;
-        explain_vm(s, sv);
+        explain_vm(s, sv, dirfd == -ENOENT                       ? CAUSE_GONE
+                          : dirfd == -EMFILE || dirfd == -ENFILE ? CAUSE_FD_LIMIT
+                                                                 : CAUSE_DEBUGFS_DENIED);
         return;
     }
     read_counters(s, dirfd, sample, sv);
@@ -341,7 +350,7 @@ static void debugfs_read(struct source *s, struct sample *sample)
         struct sample_vm *sv = &sample->vms[i];
         take_guest_mode(guest_mode, sv);
         if (sv->vm->debugfs_dir[0] == '\0')
-            explain_vm(s, sv);
+            explain_vm(s, sv, sv->vm->debugfs_cause);
         else
             read_vm(s, sample, sv);
     }
