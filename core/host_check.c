@@ -33,7 +33,8 @@ static const char *why(ssize_t code)
     return strerror((int)-code);
 }
 
-/* The value behind "KEY:" in proc/self/status; 0 and the value in base @base, or a negative errno. */
+/* The value behind "KEY:" in proc/self/status; 0 and the value in base @base, or a negative errno.
+ */
 static int self_status(const struct rootfs *root, const char *key, int base,
                        unsigned long long *ret)
 {

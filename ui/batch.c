@@ -93,7 +93,8 @@ static enum wait_result wait_tick(struct batch *b)
             return read_signal(b->wake[WAKE_SIGNAL].fd);
         if (b->wake[WAKE_OUTPUT].revents & POLLERR)
             return WAIT_READER_GONE;
-        /* A terminal that hung up and a closed fd would wake us forever; writing tells which it is. */
+        /* A terminal that hung up and a closed fd would wake us forever; writing tells which it is.
+         */
         if (b->wake[WAKE_OUTPUT].revents != 0)
             b->wake[WAKE_OUTPUT].fd = -1;
         uint64_t expired;

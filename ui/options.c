@@ -305,7 +305,8 @@ static const struct option_row *row_of(int c)
     return NULL;
 }
 
-/* Both tables that getopt_long(3) wants. A leading ':' tells a missing argument from an unknown option. */
+/* Both tables that getopt_long(3) wants. A leading ':' tells a missing argument from an unknown
+ * option. */
 static void build_getopt(char shorts[2 * TABLE_MAX + 2], struct option longs[2 * TABLE_MAX + 1])
 {
     size_t n = 0;
@@ -376,9 +377,10 @@ static int check_formats(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
                          opts->format);
     if (format->document && opts->mode == MODE_LOG && opts->output == NULL)
-        return error_set(err, -EINVAL,
-                         "--log --format %s needs --output FILE, for each record is a whole document",
-                         opts->format);
+        return error_set(
+            err, -EINVAL,
+            "--log --format %s needs --output FILE, for each record is a whole document",
+            opts->format);
     if (!format->document && opts->mode == MODE_LOG && opts->output != NULL)
         return error_set(err, -EINVAL,
                          "--output keeps the last record only: give --log-to-file for a log");
@@ -412,7 +414,8 @@ static int check_modes(const struct options *opts, struct error *err)
                          mode_words(opts->mode), goes);
     }
     if ((opts->vm != NULL) + (opts->guest != NULL) + (opts->pid != 0) > 1)
-        return error_set(err, -EINVAL, "VM, --guest and --pid exclude each other: give one of them");
+        return error_set(err, -EINVAL,
+                         "VM, --guest and --pid exclude each other: give one of them");
     if (opts->vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
         return error_set(err, -EINVAL, "%s takes no VM: leave '%s' away", mode_words(opts->mode),
                          show(opts->vm).text);

@@ -97,7 +97,8 @@ static int open_log(struct output *out, struct error *err)
     if (!out->empty) {
         out->first_line = read_first_line(fd);
         int r = mend(out, fd, st.st_size);
-        /* A file that may be written but not read cannot be looked at; a new line is then the safe thing. */
+        /* A file that may be written but not read cannot be looked at; a new line is then the safe
+         * thing. */
         if (r == -EBADF)
             r = whole_write(fd, "\n", 1);
         if (r < 0) {

@@ -79,15 +79,20 @@ static void tell_hidden(struct partial *partial, FILE *out)
         return;
     partial->hidden_told = true;
     if (partial->hidden_processes > 0)
-        fprintf(out, "kvmlens: %zu process%s could not be looked into and may have VMs: no permission. %s\n",
-                partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es",
-                reading_cause_fix(CAUSE_NO_PERMISSION));
+        fprintf(
+            out,
+            "kvmlens: %zu process%s could not be looked into and may have VMs: no permission. %s\n",
+            partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es",
+            reading_cause_fix(CAUSE_NO_PERMISSION));
     if (partial->proc_hides)
-        fprintf(out, "kvmlens: /proc hides the processes of other users (hidepid), which may have VMs. %s\n",
-                reading_cause_fix(CAUSE_NO_PERMISSION));
+        fprintf(
+            out,
+            "kvmlens: /proc hides the processes of other users (hidepid), which may have VMs. %s\n",
+            reading_cause_fix(CAUSE_NO_PERMISSION));
     if (partial->hidden_vms > 0)
-        fprintf(out, "kvmlens: %zu VM%s of debugfs belong%s to no process that can be seen from here. "
-                     "Run in the pid namespace of the host, with a /proc that hides nothing.\n",
+        fprintf(out,
+                "kvmlens: %zu VM%s of debugfs belong%s to no process that can be seen from here. "
+                "Run in the pid namespace of the host, with a /proc that hides nothing.\n",
                 partial->hidden_vms, partial->hidden_vms == 1 ? "" : "s",
                 partial->hidden_vms == 1 ? "s" : "");
 }

@@ -35,7 +35,8 @@ void report_fresh(struct report *r)
     r->rows = 0;
 }
 
-int report_record(struct report *r, const struct snapshot *base, const struct snapshot *s, FILE *out)
+int report_record(struct report *r, const struct snapshot *base, const struct snapshot *s,
+                  FILE *out)
 {
     int result = r->format->record(r, base, s, out);
 
@@ -44,7 +45,8 @@ int report_record(struct report *r, const struct snapshot *base, const struct sn
     return result < 0 ? result : ferror(out) ? -EIO : 0;
 }
 
-bool report_idle(const struct filter *filter, const struct snapshot *s, const struct snapshot_vm *vm)
+bool report_idle(const struct filter *filter, const struct snapshot *s,
+                 const struct snapshot_vm *vm)
 {
     for (size_t i = 0; i < s->field_count; i++) {
         const struct field *field = &s->fields->fields[i];

@@ -2,9 +2,9 @@
 /*
  * CSV (RFC 4180, lines end in LF).
  *
- * Long form: one row per time, VM, vCPU and number, so that VMs and fields may come and go. A number
- * that could not be read is a row too: value empty, state and cause say why.
- * Wide form, for one VM: one row per record. Its columns are fixed by the first record of the file.
+ * Long form: one row per time, VM, vCPU and number, so that VMs and fields may come and go. A
+ * number that could not be read is a row too: value empty, state and cause say why. Wide form, for
+ * one VM: one row per record. Its columns are fixed by the first record of the file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +90,8 @@ static void put_field(const struct row *row, const struct field *field,
     if (reading->state == READING_OK && field_is_hist(field)) {
         for (int i = 0; i < field->size; i++) {
             begin_row(row, field->name, i, kind, unit, field->exponent);
-            fprintf(row->out, "%llu,", (unsigned long long)buckets[field->bucket_index + (size_t)i]);
+            fprintf(row->out, "%llu,",
+                    (unsigned long long)buckets[field->bucket_index + (size_t)i]);
             end_row(row, READING_OK, CAUSE_NONE);
         }
         return;

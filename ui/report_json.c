@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * JSON lines, schema "kvmlens/1". Values are the kernel's own raw integers; scale and unit are in "fields".
+ * JSON lines, schema "kvmlens/1". Values are the kernel's own raw integers; scale and unit are in
+ * "fields".
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static void add_field(struct counters *c, const struct field *field,
     const char *name = field->name;
 
     if (value->reading.state != READING_OK) {
-        /* Two fields may share a name where two sources differ on its kind: the one that was read counts. */
+        /* Two fields may share a name where two sources differ on its kind: the one that was read
+         * counts. */
         if (!json_object_get(c->counters, name) && !json_object_get(c->histograms, name))
             json_object_set_new(c->missing, name,
                                 json_put_missing(value->reading.state, value->reading.cause));

@@ -2,9 +2,10 @@
 /*
  * A snapshot as Prometheus and OpenMetrics expositions.
  *
- * Raw totals only: rates are the reader's business. A number that could not be read has no sample, and
- * kvmlens_vm_unreadable_counters says so with its cause. Sums over the vCPUs (kvmlens_vm_...) and
- * single vCPUs (kvmlens_vcpu_..., on request) are different families, so that summing never counts twice.
+ * Raw totals only: rates are the reader's business. A number that could not be read has no sample,
+ * and kvmlens_vm_unreadable_counters says so with its cause. Sums over the vCPUs (kvmlens_vm_...)
+ * and single vCPUs (kvmlens_vcpu_..., on request) are different families, so that summing never
+ * counts twice.
  */
 #include <string.h>
 
@@ -407,7 +408,8 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
     struct metrics_family f;
 
     put_host(r, &m, s);
-    f = metrics_family(&m, METRICS_INFO, "vm", NULL, "What the VM is, and where its numbers are from");
+    f = metrics_family(&m, METRICS_INFO, "vm", NULL,
+                       "What the VM is, and where its numbers are from");
     each(r, s, false, put_info, &f, NULL);
     f = metrics_family(&m, METRICS_GAUGE, "vm_vcpus", NULL, "Virtual CPUs");
     each(r, s, false, put_vcpu_count, &f, NULL);

@@ -2,6 +2,7 @@
 /*
  * Text for people: --once shows each VM with all its counters, --log one row per VM and interval.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,8 +123,42 @@ static void put_source(FILE *out, const char *what, uint8_t source, uint8_t caus
         fprintf(out, " (%s)", reading_cause_text(cause));
 }
 
+static int compare_names(const void *a, const void *b, void *fields)
+{
+    const struct field *f = fields;
+
+    return strcmp(f[*(const size_t *)a].name, f[*(const size_t *)b].name);
+}
+
+/* The chosen fields by name; *@ret_count of them, the caller frees. NULL when memory is out. */
+static size_t *sorted_fields(const struct report *r, const struct snapshot *s, size_t *ret_count)
+{
+    size_t *order = malloc((s->field_count + 1) * sizeof(*order));
+
+    *ret_count = 0;
+    for (size_t i = 0; i < s->field_count && order != NULL; i++)
+        if (filter_field(r->filter, &s->fields->fields[i]))
+            order[(*ret_count)++] = i;
+    if (order != NULL)
+        qsort_r(order, *ret_count, sizeof(*order), compare_names, s->fields->fields);
+    return order;
+}
+
+/* Nothing counted: the total of a counter, or a gauge's value, is 0. What is not known is not zero.
+ */
+static bool is_zero(const struct snapshot *base, const struct snapshot *s,
+                    const struct snapshot_vm *vm, size_t i)
+{
+    if (vm->values[i].reading.state != READING_OK || field_is_hist(&s->fields->fields[i]))
+        return false;
+    return s->fields->fields[i].kind == FIELD_CUMULATIVE
+               ? snapshot_total(base, s, vm, i).raw == 0
+               : vm->values[i].reading.raw == 0;
+}
+
 static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
-                   const struct snapshot *s, const struct snapshot_vm *vm)
+                   const struct snapshot *s, const struct snapshot_vm *vm, const size_t *fields,
+                   size_t count)
 {
     char ram[NUMBER_MAX], rss[NUMBER_MAX], mapped[NUMBER_MAX], cpu[NUMBER_MAX], wait[NUMBER_MAX];
 
@@ -142,23 +177,20 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     put_vcpus(out, s, vm);
     fprintf(out, "  %-*s %20s %14s\n", COUNTER_COLUMNS, "COUNTER",
             r->include_past ? "SINCE VM START" : "SINCE START", "PER SECOND");
-    for (size_t i = 0; i < s->field_count; i++) {
-        const struct snapshot_value *value = &vm->values[i];
-        bool zero = value->reading.state == READING_OK && value->reading.raw == 0 &&
-                    !field_is_hist(&s->fields->fields[i]);
-        if (value->reading.state == READING_OK && !field_is_hist(&s->fields->fields[i]) &&
-            s->fields->fields[i].kind == FIELD_CUMULATIVE)
-            zero = snapshot_total(base, s, vm, i).raw == 0;
-        if (filter_field(r->filter, &s->fields->fields[i]) && !(r->skip_zero && zero))
-            put_counter(out, base, s, vm, i);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!(r->skip_zero && is_zero(base, s, vm, fields[i])))
+            put_counter(out, base, s, vm, fields[i]);
 }
 
 static int text_once(struct report *r, const struct snapshot *base, const struct snapshot *s,
                      FILE *out)
 {
     char time[NUMBER_MAX];
+    size_t count;
+    size_t *fields = sorted_fields(r, s, &count);
 
+    if (fields == NULL)
+        return -ENOMEM;
     number_time(&s->wall, time);
     fprintf(out, "%s  %s  lockdown %s  %zu VMs %zu vCPUs  %s", s->host.name, s->host.kernel,
             host_lockdown_name(s->host.lockdown), s->vm_count, s->vcpu_count, time);
@@ -167,7 +199,8 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
     fputc('\n', out);
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(r->filter, &s->vms[i]))
-            put_vm(r, out, base, s, &s->vms[i]);
+            put_vm(r, out, base, s, &s->vms[i], fields, count);
+    free(fields);
     return 0;
 }
 

@@ -45,7 +45,8 @@ static int drop_tree(void **state)
     return r;
 }
 
-/* Makes @path below @dir with all directories on the way; a text that begins with "->" makes a link. */
+/* Makes @path below @dir with all directories on the way; a text that begins with "->" makes a
+ * link. */
 static void put(const char *dir, const char *path, const char *text)
 {
     char full[400];
@@ -181,7 +182,8 @@ int main(void)
                                         drop_tree),
         cmocka_unit_test_setup_teardown(a_healthy_host_is_ok, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
-        cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree, drop_tree),
+        cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree,
+                                        drop_tree),
         cmocka_unit_test(the_live_host_answers_every_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,8 @@ static void fill_vcpu(struct two_vms *t, int tick, int vm, int i)
     struct sample_vcpu *v = &t->vcpus[tick][vm][i];
     int moved = vm == 0 ? tick : 0;
 
-    *v = (struct sample_vcpu){.id = i, .tid = 6000 + 10 * vm + i, .entity = entity(t, tick, vm, 1 + i)};
+    *v = (struct sample_vcpu){
+        .id = i, .tid = 6000 + 10 * vm + i, .entity = entity(t, tick, vm, 1 + i)};
     for (int f = 0; f < F_COUNT; f++) {
         if (fields[f].scope != FIELD_VCPU)
             continue;

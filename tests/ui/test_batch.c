@@ -142,7 +142,8 @@ static void signal_ends_a_log_after_its_last_record(void **state)
     struct result r;
 
     (void)state;
-    run((struct fake){.signal_at = 3}, (struct options){.mode = MODE_LOG, .format = "json"}, -1, &r);
+    run((struct fake){.signal_at = 3}, (struct options){.mode = MODE_LOG, .format = "json"}, -1,
+        &r);
     assert_int_equal(r.ticks, 3);
     assert_int_equal(lines(r.out), 2);
     assert_true(r.status == STATUS_PARTIAL);
@@ -153,10 +154,12 @@ static void signal_during_the_first_interval_gives_the_snapshot_so_far(void **st
     struct result r;
 
     (void)state;
-    run((struct fake){.signal_at = 1}, (struct options){.mode = MODE_ONCE, .format = "json"}, -1, &r);
+    run((struct fake){.signal_at = 1}, (struct options){.mode = MODE_ONCE, .format = "json"}, -1,
+        &r);
     assert_int_equal(r.ticks, 2);
     assert_int_equal(lines(r.out), 1);
-    run((struct fake){.signal_at = 1}, (struct options){.mode = MODE_LOG, .format = "json"}, -1, &r);
+    run((struct fake){.signal_at = 1}, (struct options){.mode = MODE_LOG, .format = "json"}, -1,
+        &r);
     assert_int_equal(r.ticks, 1);
     assert_string_equal(r.out, "");
     assert_int_equal(r.status, STATUS_DONE);

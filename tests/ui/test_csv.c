@@ -134,7 +134,8 @@ static void long_form_read_back_equals_the_json(void **state)
         values += value != NULL;
         rows++;
     }
-    /* vm16: 5 + 8 numbers and 4 buckets instead of 1, twice 3 + 4 and 3 more buckets; db: 5 + 8, 3 + 4 */
+    /* vm16: 5 + 8 numbers and 4 buckets instead of 1, twice 3 + 4 and 3 more buckets; db: 5 + 8, 3
+     * + 4 */
     assert_int_equal(rows, 5 + 7 + 4 + 2 * (3 + 3 + 4) + 5 + 8 + 3 + 4);
     assert_true(values > 30);
     json_decref(root);
@@ -165,7 +166,8 @@ static void header_comes_once_per_file(void **state)
 
 static void wide_form_has_one_row_and_stable_columns(void **state)
 {
-    struct options o = {.guest = "vm16", .fields = "^(exits|mmu_pte_write|pages_4k|halt_wait_hist)$"};
+    struct options o = {.guest = "vm16",
+                        .fields = "^(exits|mmu_pte_write|pages_4k|halt_wait_hist)$"};
     struct filter filter;
     struct two_vms *t = two_vms_new();
     struct snapshot *s = two_vms_second(t);
@@ -201,8 +203,9 @@ static void rows_under_a_header_of_other_columns_are_refused(void **state)
     (void)state;
     for (int same = 0; same < 2; same++) {
         struct report r = {.format = &report_csv, .filter = &all, .stream = true};
-        r.header = same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
-                        : "time,pid,vm_fd,vm,vcpu,field,value";
+        r.header =
+            same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
+                 : "time,pid,vm_fd,vm,vcpu,field,value";
         FILE *mem = open_memstream(&text, &len);
         assert_non_null(mem);
         assert_int_equal(report_record(&r, NULL, s, mem), same ? 0 : -EBADMSG);

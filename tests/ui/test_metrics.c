@@ -20,9 +20,12 @@ static void bounds_are_canonical_numbers(void **state)
         double value;
         const char *text;
     } cases[] = {
-        {0, "0.0"},           {1, "1.0"},           {30, "30.0"},          {0.5, "0.5"},
-        {1e-9, "1e-09"},      {2.047e-06, "2.047e-06"}, {7 / 1e9, "7e-09"}, {0.0001, "0.0001"},
-        {0.00001, "1e-05"},   {1.073741823, "1.073741823"}, {1e6, "1e+06"}, {1048575, "1.048575e+06"},
+        {0, "0.0"},           {1, "1.0"},
+        {30, "30.0"},         {0.5, "0.5"},
+        {1e-9, "1e-09"},      {2.047e-06, "2.047e-06"},
+        {7 / 1e9, "7e-09"},   {0.0001, "0.0001"},
+        {0.00001, "1e-05"},   {1.073741823, "1.073741823"},
+        {1e6, "1e+06"},       {1048575, "1.048575e+06"},
         {999999, "999999.0"}, {123456.75, "123456.75"},
     };
     (void)state;
@@ -108,7 +111,9 @@ static void labels_are_cleaned_and_escaped(void **state)
     char *text = print(&report_prometheus, s, false);
 
     (void)state;
-    expect_line(text, "kvmlens_vm_vcpus{vm=\"=db,\\\"x\\\"?[31m??\xe6\x95\xb0??\",pid=\"5201\",vm_fd=\"12\"} 1");
+    expect_line(
+        text,
+        "kvmlens_vm_vcpus{vm=\"=db,\\\"x\\\"?[31m??\xe6\x95\xb0??\",pid=\"5201\",vm_fd=\"12\"} 1");
     free(text);
     snapshot_free(s);
     two_vms_free(t);

@@ -176,7 +176,8 @@ static void replaced_file_is_whole_and_readable(void **state)
     expect(d->file, "new\n");
     assert_int_equal(mode_of(d->file), 0644);
     char buf[32] = "";
-    assert_int_equal(read(old, buf, sizeof(buf)), 15); /* a reader that had it open still has the old one */
+    assert_int_equal(read(old, buf, sizeof(buf)),
+                     15); /* a reader that had it open still has the old one */
     close(old);
     output_close(&o);
 }

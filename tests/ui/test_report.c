@@ -88,7 +88,8 @@ static void json_has_the_values_of_the_snapshot(void **state)
     char *text = print(&r, f->first, f->second);
     json_t *root;
 
-    /* Too big for a signed 64-bit integer, so jansson itself reads it back as a real: compare the text. */
+    /* Too big for a signed 64-bit integer, so jansson itself reads it back as a real: compare the
+     * text. */
     assert_non_null(strstr(text, "\"big\":18446744073709551610"));
     assert_string_equal(text + strlen(text) - 1, "\n");
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
@@ -278,6 +279,24 @@ static void text_shows_totals_rates_and_reasons(void **state)
     }
 }
 
+static void text_lists_counters_by_name(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all};
+    char *text = print(&r, f->first, f->second), before[80] = "";
+    size_t rows = 0;
+
+    for (const char *p = strstr(text, "  COUNTER "); (p = strchr(p, '\n')) != NULL && p[1] == ' ';
+         p++, rows++) {
+        char name[80];
+        assert_int_equal(sscanf(p + 1, " %79s", name), 1);
+        assert_true(strcmp(before, name) < 0);
+        strcpy(before, name);
+    }
+    assert_int_equal(rows, F_COUNT);
+    free(text);
+}
+
 static void text_lets_no_control_byte_of_a_name_through(void **state)
 {
     struct fixture *f = *state;
@@ -302,8 +321,8 @@ static void text_numbers_equal_those_of_json(void **state)
     size_t compared = 0;
 
     assert_non_null(root);
-    json_object_foreach(json_object_get(json_array_get(json_object_get(root, "vms"), 0), "counters"),
-                        key, value)
+    json_object_foreach(
+        json_object_get(json_array_get(json_object_get(root, "vms"), 0), "counters"), key, value)
     {
         char buf[200];
         double shown = strtod(line_of(text, key, buf) + 2 + strlen(key), NULL);
@@ -348,14 +367,16 @@ static void log_repeats_its_header_on_a_terminal_only(void **state)
 static void skip_zero_leaves_out_what_stood_still_but_not_what_is_unknown(void **state)
 {
     struct fixture *f = *state;
-    struct report r = {.format = &report_text, .filter = &f->all, .stream = true, .skip_zero = true};
+    struct report r = {
+        .format = &report_text, .filter = &f->all, .stream = true, .skip_zero = true};
     char *text = print(&r, f->first, f->second);
 
     assert_non_null(strstr(text, "5164"));
     assert_null(strstr(text, "5201"));
     free(text);
     struct sample *last = two_vms_sample(f->vms, 1);
-    last->vms[1].entity.readings[F_PTE_WRITE] = reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
+    last->vms[1].entity.readings[F_PTE_WRITE] =
+        reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
     struct snapshot *s = two_vms_second(f->vms);
     text = print(&r, f->first, s);
     assert_non_null(strstr(text, "5201"));
@@ -390,12 +411,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_carries_hostile_names_as_escapes_and_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(json_name_cannot_pose_as_a_big_integer, setup, teardown),
-        cmocka_unit_test_setup_teardown(json_tells_a_reset_from_a_standing_counter, setup, teardown),
+        cmocka_unit_test_setup_teardown(json_tells_a_reset_from_a_standing_counter, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(json_describes_fields_in_the_first_record_only, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(fields_and_vms_that_were_not_chosen_are_left_out, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_shows_totals_rates_and_reasons, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_lists_counters_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_numbers_equal_those_of_json, setup, teardown),
