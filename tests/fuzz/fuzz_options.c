@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Any command line: parsing and choosing either work, or fail with a sentence that may be printed.
+ * Arguments are separated by NUL.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/filter.h"
+#include "ui/options.h"
+#include "ui/report.h"
+
+#define ARGS_MAX 16
+#define SIZE_MAX_TRIED 4096
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_error(const struct error *err)
+{
+    if (err->msg[0] == '\0')
+        abort();
+    for (const unsigned char *p = (const unsigned char *)err->msg; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            abort();
+}
+
+/*
+ * glibc's regcomp doubles its memory with each nested repetition; an expression that does it is its
+ * author's own loss, and nothing new to find.
+ */
+static bool is_costly(const char *regex)
+{
+    size_t repetitions = 0;
+
+    for (; regex != NULL && *regex != '\0'; regex++)
+        repetitions += strchr("+*?{", *regex) != NULL;
+    return repetitions > 4;
+}
+
+static void check_options(struct options *opts)
+{
+    struct error err = {0};
+    struct filter filter;
+
+    if (opts->mode == MODE_HELP || opts->mode == MODE_VERSION)
+        return;
+    if (opts->delay_s < DELAY_MIN_S || opts->delay_s > DELAY_MAX_S || opts->pid < 0 ||
+        report_format_find(opts->format) == NULL)
+        abort();
+    if (is_costly(opts->fields))
+        return;
+    if (filter_open(opts, &filter, &err) < 0)
+        check_error(&err);
+    filter_close(&filter);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char name[] = "kvmlens", *argv[ARGS_MAX + 2] = {name};
+    struct options opts;
+    struct error err = {0};
+    int argc = 1;
+
+    if (size > SIZE_MAX_TRIED)
+        return 0;
+    setlocale(LC_CTYPE, "C.UTF-8");
+    char *copy = malloc(size + 1);
+    if (copy == NULL)
+        return 0;
+    memcpy(copy, data, size);
+    copy[size] = '\0';
+    for (char *p = copy; p < copy + size && argc <= ARGS_MAX; p += strlen(p) + 1)
+        argv[argc++] = p;
+    int r = options_parse(argc, argv, &opts, &err);
+    if (r == 0)
+        check_options(&opts);
+    else if (r == -EINVAL)
+        check_error(&err);
+    else
+        abort();
+    free(copy);
+    return 0;
+}
