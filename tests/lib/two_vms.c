@@ -131,7 +131,7 @@ struct two_vms *two_vms_new(void)
     for (int vm = 0; vm < 2; vm++) {
         text_clean(raw_names[vm], strlen(raw_names[vm]), t->names[vm], sizeof(t->names[vm]));
         t->vms[vm] = (struct vm){
-            .id = {vm == 0 ? 5164 : 5201, 77, vm == 0 ? 9 : 12},
+            .id = {.pid = vm == 0 ? 5164 : 5201, .start_ticks = 77, .fd = vm == 0 ? 9 : 12},
             .creator_tid = vm == 0 ? 5164 : 5202,
             .vmm = "qemu",
             .name_raw = (char *)raw_names[vm],
