@@ -174,6 +174,17 @@ static json_t *json_host(const struct host *host)
     return object;
 }
 
+/* An empty list of VMs is no answer while some may hide from us. */
+static json_t *json_hidden(const struct snapshot *s)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "processes", json_put_u64(s->hidden_processes));
+    json_object_set_new(object, "vms", json_put_u64(s->hidden_vms));
+    json_object_set_new(object, "proc", json_boolean(s->proc_hides));
+    return object;
+}
+
 static char *json_line(const struct snapshot *s, const struct filter *filter, bool skip_idle,
                        size_t described)
 {
@@ -190,6 +201,8 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     if (s->interval_s > 0)
         json_object_set_new(self, "cpu_ratio", json_real(s->self_cpu_ratio));
     json_object_set_new(record, "self", self);
+    if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
+        json_object_set_new(record, "hidden", json_hidden(s));
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(filter, &s->vms[i]) && !(skip_idle && report_idle(filter, s, &s->vms[i])))
             json_array_append_new(vms, json_vm(s, filter, &s->vms[i]));
