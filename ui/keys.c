@@ -30,7 +30,7 @@ const struct key_binding key_table[] = {
     {VMS | TABLES, {'n'}, COMMAND_SEARCH_NEXT, NULL, "search for the same name again"},
     {VMS | TABLES, {F(4), '\\', 'f'}, COMMAND_FILTER, "Filter", "show only what matches a regular expression"},
     {VMS | TABLES, {'c'}, COMMAND_FILTER_CLEAR, NULL, "clear the filters"},
-    {VMS, {F(5), 't'}, COMMAND_TREE, "vCPUs", "show or hide the vCPUs of all VMs"},
+    {VMS, {F(5), 't', '*'}, COMMAND_TREE, "vCPUs", "show or hide the vCPUs of all VMs"},
     {VMS, {'+', '='}, COMMAND_EXPAND, NULL, "show the vCPUs of the selected VM"},
     {VMS, {'-'}, COMMAND_COLLAPSE, NULL, "hide the vCPUs of the selected VM"},
     {VMS, {F(6), '.'}, COMMAND_SORT_MENU, "Sort", "choose the column to sort by"},

@@ -135,6 +135,8 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
         d->histogram_vcpu = -1;
     }
     snprintf(d->name, sizeof(d->name), "%s", vm->name);
+    if (!ui_is_detail(state->screen))
+        d->from = state->screen;
     d->ended = false;
     state->screen = tab;
     ui_select(state, vm);
@@ -314,6 +316,8 @@ static void close_screen(struct ui_state *state)
 
     if (state->screen == SCREEN_HELP || state->screen == SCREEN_CHOOSER)
         to = state->back;
+    else if (ui_is_detail(state->screen) && state->detail.from == SCREEN_HOST)
+        to = SCREEN_HOST;
     state->screen = to;
 }
 

@@ -96,6 +96,7 @@ struct counters_state {
 struct detail_state {
     struct vm_id vm;
     char name[128];
+    enum ui_screen from; /* where it was opened: the VMs or the host counters */
     bool ended; /* it is gone; the last numbers stay on the screen */
     struct counters_state counters;
     struct scroll vcpus, regions, histograms;

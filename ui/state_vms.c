@@ -284,6 +284,17 @@ static void open_chooser(struct ui_state *state, bool sorting)
     state->chooser = (struct chooser_state){.sorting = sorting};
 }
 
+/* On to the right as long as there is something to be seen there. */
+static void scroll_right(struct ui_state *state)
+{
+    struct vms_state *vms = &state->vms;
+    struct column_plan plan;
+
+    columns_plan(&vms->columns, state->cols, vms->column_shift, &plan);
+    if (plan.more_right && vms->column_shift + 3 < (int)vms->columns.count)
+        vms->column_shift++;
+}
+
 enum ui_action vms_command(struct ui_state *state, const struct ui_model *model, enum ui_command command)
 {
     struct vms_state *vms = &state->vms;
@@ -305,7 +316,7 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     case COMMAND_COLUMNS: open_chooser(state, false); break;
     case COMMAND_SORT_MENU: open_chooser(state, true); break;
     case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;
-    case COMMAND_SCROLL_RIGHT: vms->column_shift += vms->column_shift + 3 < (int)vms->columns.count; break;
+    case COMMAND_SCROLL_RIGHT: scroll_right(state); break;
     case COMMAND_TREE:
         vms->tree = !vms->tree;
         vms->toggled.count = 0;

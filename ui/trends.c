@@ -11,8 +11,7 @@ static const struct vm_id host_id; /* all zero: no VM has pid 0 */
 
 int trends_init(struct trends *trends)
 {
-    trends->vms = history_new(TREND_COUNT);
-    trends->host = history_new(TREND_COUNT);
+    *trends = (struct trends){.vms = history_new(TREND_COUNT), .host = history_new(TREND_COUNT)};
     if (trends->vms && trends->host)
         return 0;
     trends_done(trends);

@@ -71,6 +71,23 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
                   format_percent(a, cpu), format_count(b, exits));
 }
 
+/* In the counters of a VM: what is left out, then why something is missing. */
+static void draw_detail(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+{
+    const struct snapshot_vm *vm = detail_vm(st, m);
+    const struct counters_state *cs = &st->detail.counters;
+    const char *what;
+
+    if (st->screen == SCREEN_COUNTERS && cs->pattern.set)
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it", cs->counters.count,
+                      cs->pattern.text);
+    else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
+        draw_cause(vm, r, out);
+    else if (st->screen == SCREEN_COUNTERS && cs->counters.hidden_zero > 0)
+        screen_printf(out, r, r.y, r.x, STYLE_DIM, "%zu counters that counted nothing are hidden; z shows them",
+                      cs->counters.hidden_zero);
+}
+
 void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
 {
     const struct snapshot_vm *vm = vms_selected(st, m);
@@ -80,8 +97,8 @@ void view_status(const struct ui_model *m, const struct ui_state *st, struct rec
         draw_prompt(&st->prompt, r, out);
     else if (st->message[0])
         screen_text(out, r, r.y, r.x, STYLE_NOTICE, st->message);
-    else if (ui_is_detail(st->screen) && (vm = detail_vm(st, m)) && vm_cause(vm, &what) != CAUSE_NONE)
-        draw_cause(vm, r, out);
+    else if (ui_is_detail(st->screen))
+        draw_detail(m, st, r, out);
     else if (st->screen != SCREEN_VMS || !m->now)
         return;
     else if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)

@@ -241,46 +241,68 @@ static const struct {
     int rows, cols;
 } sizes[] = {{24, 80}, {15, 60}, {50, 200}};
 
-static void draw_case(const struct screen_case *c, int rows, int cols, struct screen *out)
-{
-    struct snapshot_builder *b = snapshot_builder_new();
+/* A case after its keys, ready to be drawn at any size. */
+struct stage {
+    struct snapshot_builder *b, *later;
     struct trends trends;
+    struct scans scans;
+    struct ui_model model;
     struct ui_state state;
+    struct screen screen;
+};
 
-    c->build(b);
-    const struct snapshot *s = snapshot_builder_finish(b);
-    assert_int_equal(trends_init(&trends), 0);
+static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
+{
+    struct stage *st = calloc(1, sizeof(*st));
+
+    st->b = snapshot_builder_new();
+    c->build(st->b);
+    const struct snapshot *s = snapshot_builder_finish(st->b);
+    assert_int_equal(trends_init(&st->trends), 0);
     if (s->vm_count > 0)
-        trends_open(&trends, &s->vms[s->vm_count > 1].id);
+        trends_open(&st->trends, &s->vms[s->vm_count > 1].id);
     for (int i = 0; i < 6; i++)
-        trends_update(&trends, s);
-    struct snapshot_builder *later = snapshot_builder_new();
-    const struct snapshot *without = snapshot_builder_finish(later);
-    struct scans scans = {.count = 0};
-    struct ui_model model = {.scans = &scans, .now = s, .base = c->base ? s : NULL, .detail = s, .trends = &trends};
+        trends_update(&st->trends, s);
+    st->model = (struct ui_model){
+        .scans = &st->scans, .now = s, .base = c->base ? s : NULL, .detail = s, .trends = &st->trends};
     if (c->has_scan) {
-        scans_put(&scans, make_report(&s->vms[1].id, c->scan), s->mono_ns - 9000000000);
-        model.scan = (struct worker_progress){
+        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan), s->mono_ns - 9000000000);
+        st->model.scan = (struct worker_progress){
             .busy = c->scan == SCAN_RUNNING, .phase = SCAN_PHASE_READ, .done_bytes = 211u << 20,
             .total_bytes = 423u << 20, .bytes_per_s = 6.3e9, .eta_s = 0.034, .vm = s->vms[1].id};
     }
-    ui_state_init(&state, rows, cols, 1.0);
-    state.since_creation = !c->base;
-    assert_int_equal(ui_follow(&state, &model), 0);
+    ui_state_init(&st->state, rows, cols, 1.0);
+    st->state.since_creation = !c->base;
+    assert_int_equal(ui_follow(&st->state, &st->model), 0);
     for (const uint32_t *k = c->keys; k && *k; k++)
-        ui_update(&state, &model, (struct ui_key){.code = *k});
-
+        ui_update(&st->state, &st->model, (struct ui_key){.code = *k});
+    st->later = snapshot_builder_new();
     if (strcmp(c->name, "ended") == 0) { /* the VM goes while its drill-down is open */
-        model.now = without;
-        assert_int_equal(ui_follow(&state, &model), 0);
+        st->model.now = snapshot_builder_finish(st->later);
+        assert_int_equal(ui_follow(&st->state, &st->model), 0);
     }
-    assert_int_equal(screen_init(out, rows, cols, !c->ascii), 0);
-    view_draw(&model, &state, out);
-    ui_state_done(&state);
-    trends_done(&trends);
-    scans_done(&scans);
-    snapshot_builder_free(later);
-    snapshot_builder_free(b);
+    assert_int_equal(screen_init(&st->screen, rows, cols, !c->ascii), 0);
+    view_draw(&st->model, &st->state, &st->screen);
+    return st;
+}
+
+static void stage_resize(struct stage *st, int rows, int cols)
+{
+    assert_int_equal(screen_resize(&st->screen, rows, cols), 0);
+    ui_resize(&st->state, rows, cols);
+    assert_int_equal(ui_follow(&st->state, &st->model), 0);
+    view_draw(&st->model, &st->state, &st->screen);
+}
+
+static void stage_free(struct stage *st)
+{
+    screen_done(&st->screen);
+    ui_state_done(&st->state);
+    trends_done(&st->trends);
+    scans_done(&st->scans);
+    snapshot_builder_free(st->later);
+    snapshot_builder_free(st->b);
+    free(st);
 }
 
 static void every_screen_looks_as_recorded(void **unused)
@@ -290,16 +312,15 @@ static void every_screen_looks_as_recorded(void **unused)
     (void)unused;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-            struct screen screen;
+            struct stage *st = stage_new(&cases[c], sizes[i].rows, sizes[i].cols);
+            char *dump = screen_dump(&st->screen);
             char name[128];
 
-            draw_case(&cases[c], sizes[i].rows, sizes[i].cols, &screen);
-            char *dump = screen_dump(&screen);
             snprintf(name, sizeof(name), "%s-%dx%d.screen", cases[c].name, sizes[i].cols,
                      sizes[i].rows);
             failed += !golden_check(name, dump);
             free(dump);
-            screen_done(&screen);
+            stage_free(st);
         }
     assert_int_equal(failed, 0);
 }
@@ -309,30 +330,88 @@ static void every_size_from_1x1_is_drawn_without_a_stray_cell(void **unused)
     /* Out of bounds is what the sanitizers see; here every wide character must be whole. */
     (void)unused;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-        if (cases[c].build == build_many)
-            continue; /* as many rows as the screen has are drawn anyway */
+        struct stage *st = stage_new(&cases[c], 24, 80);
         for (int rows = 1; rows <= 100; rows += rows < 30 ? 1 : 23)
-            for (int cols = 1; cols <= 300; cols += cols < 150 ? (rows % 4 ? 13 : 1) : 47) {
-                struct screen screen;
-
-                draw_case(&cases[c], rows, cols, &screen);
+            for (int cols = 1; cols <= 300; cols += cols > 150 ? 47 : rows % 9 == 6 ? 1 : 17) {
+                stage_resize(st, rows, cols);
                 for (int y = 0; y < rows; y++)
                     for (int x = 0; x < cols; x++) {
-                        const struct cell *cell = screen_cell(&screen, y, x);
+                        const struct cell *cell = screen_cell(&st->screen, y, x);
                         if (cell->width == 2)
                             assert_true(x + 1 < cols && cell[1].width == 0);
                         else if (cell->width == 0)
                             assert_true(x > 0 && cell[-1].width == 2);
                     }
-                screen_done(&screen);
             }
+        stage_free(st);
     }
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* Keys, clicks, new snapshots and sizes in any order: every frame is drawn whole, nothing breaks. */
+static void a_long_random_walk_draws_every_frame(void **unused)
+{
+    static void (*const hosts[])(struct snapshot_builder *b) = {
+        snapshot_builder_three_vms, build_no_vm, build_many, build_hostile, build_all_denied, build_warmup};
+    enum { HOSTS = sizeof(hosts) / sizeof(hosts[0]) };
+    struct snapshot_builder *builders[HOSTS];
+    struct ui_model models[HOSTS];
+    struct scans scans = {.count = 0};
+    struct trends trends;
+    struct ui_state state;
+    struct screen screen;
+    uint32_t random = 20260101;
+    size_t host = 0;
+
+    (void)unused;
+    assert_int_equal(trends_init(&trends), 0);
+    for (size_t i = 0; i < HOSTS; i++) {
+        builders[i] = snapshot_builder_new();
+        hosts[i](builders[i]);
+        const struct snapshot *s = snapshot_builder_finish(builders[i]);
+        models[i] = (struct ui_model){.now = s, .base = s, .detail = s, .trends = &trends, .scans = &scans};
+    }
+    for (enum scan_state s = SCAN_RUNNING; s <= SCAN_REFUSED; s++)
+        if (s != SCAN_FAILED)
+            scans_put(&scans, make_report(&models[0].now->vms[s % 3].id, s), 1000000 * s);
+    ui_state_init(&state, 24, 80, 1.0);
+    assert_int_equal(screen_init(&screen, 24, 80, true), 0);
+    for (int step = 0; step < 4000; step++) {
+        const struct key_binding *b = &key_table[next_random(&random) % key_count];
+        uint32_t keys[] = {b->keys[0], b->keys[0], b->keys[0], 'a' + next_random(&random) % 26, KEYCODE_ENTER,
+                           KEYCODE_MOUSE_CLICK, KEYCODE_MOUSE_WHEEL_DOWN, KEYCODE_BACKSPACE};
+        struct ui_key key = {.code = keys[next_random(&random) % 8],
+                             .y = (int)(next_random(&random) % (unsigned)screen.rows),
+                             .x = (int)(next_random(&random) % (unsigned)screen.cols)};
+        if (next_random(&random) % 50 == 0)
+            host = next_random(&random) % HOSTS;
+        if (next_random(&random) % 40 == 0) {
+            assert_int_equal(screen_resize(&screen, 1 + (int)(next_random(&random) % 60),
+                                           1 + (int)(next_random(&random) % 220)), 0);
+            ui_resize(&state, screen.rows, screen.cols);
+        }
+        assert_int_equal(ui_follow(&state, &models[host]), 0);
+        ui_update(&state, &models[host], key);
+        view_draw(&models[host], &state, &screen);
+    }
+    screen_done(&screen);
+    ui_state_done(&state);
+    scans_done(&scans);
+    trends_done(&trends);
+    for (size_t i = 0; i < HOSTS; i++)
+        snapshot_builder_free(builders[i]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
+        cmocka_unit_test(a_long_random_walk_draws_every_frame),
         cmocka_unit_test(every_size_from_1x1_is_drawn_without_a_stray_cell),
     };
 
