@@ -24,7 +24,7 @@ struct shown {
 
 static struct shown show(const char *arg)
 {
-    struct shown s;
+    struct shown s = {.text = ""};
 
     text_clean(arg, strlen(arg), s.text, sizeof(s.text));
     return s;

@@ -143,6 +143,30 @@ class Units(Scratch):
                 args += ["--iterations", "1", "--set-delay", "0.1"]
             self.assert_status(kvmlens(*args), 0, 3)
 
+    def test_user_and_capabilities_of_the_units_are_enough(self):
+        kvmtest.need_root()
+        need_tool("setpriv")
+        with open(os.path.join(self.units, "kvmlens-log.service"), encoding="ascii") as f:
+            text = f.read()
+        bounding, ambient = (re.search(rf"^{key}=(.*)$", text, re.MULTILINE).group(1).lower()
+                             .replace("cap_", "+").replace(" ", ",")
+                             for key in ("CapabilityBoundingSet", "AmbientCapabilities"))
+        self.assertEqual(bounding, ambient)
+        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+                   f"--inh-caps=-all,{ambient}", f"--ambient-caps=-all,{ambient}",
+                   f"--bounding-set=-all,{bounding}"]
+        need(run(*as_user, KVMLENS, "--version").returncode == 0,
+             "another user cannot run the program from here")
+        pid = self.own_vm("--vcpus", "2", "--fill", "nonzero:0:1M").pid
+        root, user = (kvmtest.vm_of(kvmtest.snapshot("-p", str(pid), prefix=prefix), pid)
+                      for prefix in ((), as_user))
+        for key in ("counters", "missing", "sources", "ram_bytes", "vcpus_total"):
+            self.assertEqual(root[key], user[key], key)
+        metrics = self.assert_status(kvmlens("-1", "--estimate", "--format", "prometheus", "-p", str(pid),
+                                             prefix=as_user), 0, 3).out
+        ratio = re.search(r"^kvmlens_vm_zero_ratio\{.*\} ([0-9.e-]+)$", metrics, re.MULTILINE)
+        self.assertTrue(0.9 < float(ratio.group(1)) < 1, metrics)
+
     def test_system_call_filter_lets_all_through_that_kvmlens_needs(self):
         need_tool("strace")
         need(not kvmtest.sanitized(), "a sanitizer makes system calls of its own")
