@@ -40,9 +40,9 @@ static struct minivm *start_vm(const struct minivm_config *config)
 static uint64_t read_stat(int fd, const char *name)
 {
     struct kvm_stats_header header;
-    struct {
-        struct kvm_stats_desc desc;
-        char name[256];
+    union {
+        struct kvm_stats_desc desc; /* ends with the name, which has no bounds of its own */
+        char bytes[sizeof(struct kvm_stats_desc) + 256];
     } d;
 
     assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
