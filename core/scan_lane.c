@@ -27,13 +27,16 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
     lane->slices = calloc(SCAN_SLICES, sizeof(*lane->slices));
     lane->slice_low = SCAN_SLICES;
     /* Guest memory passes through here. It must not end in a core dump, nor on a swap device. */
-    void *buf = mmap(NULL, SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (lane->slices == NULL || buf == MAP_FAILED)
+    void *map = mmap(NULL, 2 * SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (lane->slices == NULL || map == MAP_FAILED)
         return -ENOMEM;
-    madvise(buf, SCAN_BATCH_BYTES, MADV_DONTDUMP);
-    mlock(buf, SCAN_BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
-    lane->buf = buf;
+    lane->buf_map = map;
+    lane->buf = (unsigned char *)(((uintptr_t)map + SCAN_BATCH_BYTES - 1) / SCAN_BATCH_BYTES *
+                                  SCAN_BATCH_BYTES);
+    madvise(lane->buf, SCAN_BATCH_BYTES, MADV_HUGEPAGE); /* where the host has none: small pages */
+    madvise(lane->buf, SCAN_BATCH_BYTES, MADV_DONTDUMP);
+    mlock(lane->buf, SCAN_BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
     return residency_open(job->env->root, job->request->vm.pid, true, &lane->residency, NULL);
 }
 
@@ -42,9 +45,9 @@ void scan_lane_close(struct scan_lane *lane)
     residency_close(lane->residency);
     read_child_close(lane->child);
     free(lane->slices);
-    if (lane->buf != NULL) {
+    if (lane->buf_map != NULL) {
         explicit_bzero(lane->buf, SCAN_BATCH_BYTES);
-        munmap(lane->buf, SCAN_BATCH_BYTES);
+        munmap(lane->buf_map, 2 * SCAN_BATCH_BYTES);
     }
 }
 
