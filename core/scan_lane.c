@@ -56,21 +56,42 @@ static const struct ram_region *lane_region(const struct scan_lane *lane)
     return &lane->job->report->regions[lane->chunk.region].ram;
 }
 
+/* Pages from page number @page on, at most @pages, that lie in one slice of the heat map. */
+static uint64_t pages_in_slice(struct scan_lane *lane, uint64_t page, uint64_t pages,
+                               struct scan_slice **ret)
+{
+    uint64_t total = lane->job->page_count, slices = lane->job->report->slice_count;
+    size_t slice = (size_t)(page * slices / total);
+    uint64_t next = ((slice + 1) * total + slices - 1) / slices;
+
+    lane->slice_low = slice < lane->slice_low ? slice : lane->slice_low;
+    lane->slice_high = slice > lane->slice_high ? slice : lane->slice_high;
+    *ret = &lane->slices[slice];
+    return next - page < pages ? next - page : pages;
+}
+
+static void add_pages(struct scan_lane *lane, struct scan_slice *slice, enum page_class page_class,
+                      uint64_t pages)
+{
+    lane->counts.pages[page_class] += pages;
+    slice->pages[page_class] += (uint32_t)pages;
+}
+
+static uint64_t page_number(const struct scan_lane *lane, uint64_t address)
+{
+    return lane->chunk.first_page + (address - lane->chunk.start) / SCAN_PAGE_BYTES;
+}
+
 /* Add pages of one class at @start to the counts and the heat map. */
 static void account(struct scan_lane *lane, enum page_class page_class, uint64_t start,
                     uint64_t pages)
 {
-    uint64_t total = lane->job->page_count, slices = lane->job->report->slice_count;
-    uint64_t page = lane->chunk.first_page + (start - lane->chunk.start) / SCAN_PAGE_BYTES;
+    uint64_t page = page_number(lane, start);
 
-    lane->counts.pages[page_class] += pages;
     while (pages > 0) {
-        size_t slice = (size_t)(page * slices / total);
-        uint64_t next = ((slice + 1) * total + slices - 1) / slices;
-        uint64_t n = next - page < pages ? next - page : pages;
-        lane->slices[slice].pages[page_class] += (uint32_t)n;
-        lane->slice_low = slice < lane->slice_low ? slice : lane->slice_low;
-        lane->slice_high = slice > lane->slice_high ? slice : lane->slice_high;
+        struct scan_slice *slice;
+        uint64_t n = pages_in_slice(lane, page, pages, &slice);
+        add_pages(lane, slice, page_class, n);
         page += n;
         pages -= n;
     }
@@ -119,45 +140,57 @@ static int wait_for_rate(struct scan_lane *lane, size_t bytes)
     }
 }
 
-static bool is_bad(const struct scan_lane *lane, size_t page)
+/* Bits that are set among @count from bit @first on. */
+static uint64_t count_bits(const uint64_t *map, size_t first, size_t count)
 {
-    return lane->bad_map[page / 64] >> (page % 64) & 1;
+    uint64_t sum = 0;
+
+    while (count > 0) {
+        size_t shift = first % 64, n = 64 - shift < count ? 64 - shift : count;
+        uint64_t mask = n == 64 ? ~0ull : (1ull << n) - 1;
+        sum += (uint64_t)__builtin_popcountll(map[first / 64] >> shift & mask);
+        first += n;
+        count -= n;
+    }
+    return sum;
 }
 
-static enum page_class class_of(const struct scan_lane *lane, size_t page,
-                                enum page_class zero_class)
+/* Which of the pages in the buffer are zero; those that could not be read are not. */
+static void compare(struct scan_lane *lane, size_t pages, ssize_t bad)
 {
-    if (is_bad(lane, page))
-        return PAGE_UNREADABLE;
-    return lane->zero_map[page / 64] >> (page % 64) & 1 ? zero_class : PAGE_NONZERO;
+    lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
+    for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
+        lane->zero_map[i] &= ~lane->bad_map[i];
+    lane->bytes_read += pages * SCAN_PAGE_BYTES;
+    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, pages * SCAN_PAGE_BYTES,
+                              memory_order_relaxed);
 }
 
-/* @pages of content are in the buffer; the first is page @first of them and lies at @start. */
+/* @pages of content were compared; the first is page @first of the buffer and lies at @start. */
 static void account_content(struct scan_lane *lane, uint64_t start, size_t first, size_t pages,
                             enum page_class zero_class)
 {
-    for (size_t i = 0; i < pages;) {
-        enum page_class page_class = class_of(lane, first + i, zero_class);
-        size_t begin = i++;
-        while (i < pages && class_of(lane, first + i, zero_class) == page_class)
-            i++;
-        account(lane, page_class, start + begin * SCAN_PAGE_BYTES, i - begin);
+    uint64_t page = page_number(lane, start);
+
+    while (pages > 0) {
+        struct scan_slice *slice;
+        size_t n = (size_t)pages_in_slice(lane, page, pages, &slice);
+        uint64_t zero = count_bits(lane->zero_map, first, n);
+        uint64_t bad = count_bits(lane->bad_map, first, n);
+        add_pages(lane, slice, zero_class, zero);
+        add_pages(lane, slice, PAGE_UNREADABLE, bad);
+        add_pages(lane, slice, PAGE_NONZERO, n - zero - bad);
+        page += n;
+        first += n;
+        pages -= n;
     }
 }
 
 /* A sample pass counts what it drew and nothing else: the residency pass has counted all. */
 static void count_sample(struct scan_lane *lane, size_t pages)
 {
-    for (size_t i = 0; i < pages; i++) {
-        lane->sampled += !is_bad(lane, i);
-        lane->sampled_zero += class_of(lane, i, PAGE_ZERO_CONTENT) == PAGE_ZERO_CONTENT;
-    }
-}
-
-static void note_bytes(struct scan_lane *lane, size_t bytes)
-{
-    lane->bytes_read += bytes;
-    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, bytes, memory_order_relaxed);
+    lane->sampled += pages - count_bits(lane->bad_map, 0, pages);
+    lane->sampled_zero += count_bits(lane->zero_map, 0, pages);
 }
 
 static ssize_t read_through_child(struct scan_lane *lane)
@@ -193,8 +226,7 @@ static int flush(struct scan_lane *lane)
                                        lane->segment_count, lane->buf, lane->bad_map);
     if (bad < 0)
         return (int)bad;
-    lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
-    note_bytes(lane, pages * SCAN_PAGE_BYTES);
+    compare(lane, pages, bad);
     if (lane->job->sample != NULL) {
         count_sample(lane, pages);
     } else {
@@ -247,8 +279,7 @@ static int read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
                                        lane->buf, lane->bad_map);
         if (bad < 0)
             return (int)bad;
-        lane->job->accel->fn(lane->buf, n / SCAN_PAGE_BYTES, SCAN_PAGE_BYTES, lane->zero_map);
-        note_bytes(lane, n);
+        compare(lane, n / SCAN_PAGE_BYTES, bad);
         if (lane->job->sample != NULL)
             count_sample(lane, n / SCAN_PAGE_BYTES);
         else
