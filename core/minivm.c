@@ -56,6 +56,24 @@ static const uint8_t code_busy[] = {
     0xeb, 0xda,             /*        jmp sleep */
 };
 
+/*
+ * 32-bit operands and addresses in real mode: create_vcpu lifts the limit of DS. The numbers of
+ * the first two instructions are put in by fill_ram.
+ */
+#define TOUCH_START_AT 2
+#define TOUCH_COUNT_AT 8
+static const uint8_t code_touch[] = {
+    0x66, 0xbb, 0,    0,    0,    0,    /*        mov ebx, start */
+    0x66, 0xb9, 0,    0,    0,    0,    /*        mov ecx, pages */
+    0x67, 0xc6, 0x03, 0x01,             /* page:  mov byte [ebx], 1 */
+    0x66, 0x81, 0xc3, 0x00, 0x10, 0, 0, /*        add ebx, 0x1000 */
+    0x66, 0x49,                         /*        dec ecx */
+    0x75, 0xf1,                         /*        jnz page */
+    0xe6, 0x80,                         /*        out 0x80, al */
+    0xf4,                               /* sleep: hlt */
+    0xeb, 0xfd,                         /*        jmp sleep */
+};
+
 /* The port write leaves KVM_RUN: then the vCPU thread looks at its stop flag. */
 static const uint8_t code_nmi[] = {
     0xe6, 0x80, /* out 0x80, al */
@@ -73,6 +91,7 @@ struct program {
 static const struct program programs[MINIVM_PROGRAM_COUNT] = {
     [MINIVM_HALT] = {code_halt, sizeof(code_halt)},
     [MINIVM_BUSY] = {code_busy, sizeof(code_busy)},
+    [MINIVM_TOUCH] = {code_touch, sizeof(code_touch)},
 };
 
 /* Guest-physical windows that hold RAM, filled in this order; @ram is the offset in the mapping. */
@@ -177,9 +196,19 @@ static int fill_ram(struct minivm *vm, const struct minivm_config *config, struc
     if (r < 0)
         return r;
     memcpy(vm->ram.base + CODE_ADDR, program->code, program->bytes);
+    if (config->program == MINIVM_TOUCH) {
+        const uint32_t start = (uint32_t)config->touch_start;
+        const uint32_t pages = (uint32_t)(config->touch_bytes / MINIVM_PAGE_BYTES);
+        memcpy(vm->ram.base + CODE_ADDR + TOUCH_START_AT, &start, sizeof(start));
+        memcpy(vm->ram.base + CODE_ADDR + TOUCH_COUNT_AT, &pages, sizeof(pages));
+    }
     memcpy(vm->ram.base + NMI_ADDR, code_nmi, sizeof(code_nmi));
     memcpy(vm->ram.base + 2 * sizeof(vector_nmi), vector_nmi, sizeof(vector_nmi));
     vm->info.pages = vm->ram.pages;
+    if (config->program == MINIVM_TOUCH) {
+        vm->info.pages.untouched -= config->touch_bytes / MINIVM_PAGE_BYTES;
+        vm->info.pages.nonzero += config->touch_bytes / MINIVM_PAGE_BYTES;
+    }
     return 0;
 }
 
@@ -239,6 +268,10 @@ static int create_vcpu(struct minivm *vm, unsigned index, struct error *err)
         return fail_step(err, "the registers of a vCPU");
     sregs.cs.base = 0;
     sregs.cs.selector = 0;
+    if (vm->config.program == MINIVM_TOUCH) {
+        sregs.ds.limit = UINT32_MAX;
+        sregs.ds.g = 1;
+    }
     if (ioctl(info->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(info->fd, KVM_SET_REGS, &regs) < 0)
         return fail_step(err, "the registers of a vCPU");
     if (enable_apic(info->fd) < 0)
@@ -367,11 +400,21 @@ static int start_threads(struct minivm *vm, struct error *err)
     return 0;
 }
 
+static bool touch_valid(const struct minivm_config *config)
+{
+    const uint64_t start = config->touch_start, bytes = config->touch_bytes;
+
+    return start >= slots[1].guest && start % MINIVM_PAGE_BYTES == 0 && bytes > 0 &&
+           bytes % MINIVM_PAGE_BYTES == 0 && start < slots[1].end &&
+           bytes <= slots[1].end - start && start + bytes <= config->ram_bytes;
+}
+
 static bool config_valid(const struct minivm_config *config)
 {
     return config->ram_bytes >= MINIVM_RAM_MIN && config->vcpus >= 1 &&
            config->vcpus <= MINIVM_VCPUS_MAX && (unsigned)config->program < MINIVM_PROGRAM_COUNT &&
-           (config->program != MINIVM_BUSY || (config->wake_hz >= 1 && config->wake_hz <= 1000));
+           (config->program != MINIVM_BUSY || (config->wake_hz >= 1 && config->wake_hz <= 1000)) &&
+           (config->program != MINIVM_TOUCH || touch_valid(config));
 }
 
 static int start(struct minivm *vm, int kvm, struct error *err)

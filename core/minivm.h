@@ -31,6 +31,7 @@
 enum minivm_program {
     MINIVM_HALT, /* one port write, then halted for good */
     MINIVM_BUSY, /* sleeps; each wake-up: port reads and writes, one MMIO write, 16 pages written */
+    MINIVM_TOUCH, /* writes one byte of each page of a range, one port write, then halted for good */
     MINIVM_PROGRAM_COUNT
 };
 
@@ -44,6 +45,8 @@ struct minivm_config {
     unsigned wake_hz; /* BUSY: wake-ups of each vCPU per second, 1..1000 */
     unsigned
         wave_s; /* BUSY: the rate swings between wake_hz/4 and wake_hz in this time; 0: steady */
+    uint64_t touch_start, touch_bytes; /* TOUCH: multiples of 4096 in RAM at the same address in the
+                                          guest: from 1 MiB to 3 GiB; no part of ranges */
     const struct minivm_range *ranges; /* what the RAM holds besides its first MINIVM_BOOT_BYTES */
     size_t range_count;
     uint64_t seed;

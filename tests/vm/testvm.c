@@ -12,6 +12,8 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,9 @@ static const char usage_text[] =
     "  --backing KIND    anon, thp, memfd, hugetlb (anon)\n"
     "  --stats WHICH     fds kept: none, vm, vcpu, both (both)\n"
     "  --busy HZ         guests that wake up so often; else they halt\n"
+    "  --touch START:SIZE guests that write one byte of each of these pages, then halt; above 1M\n"
+    "  --thread          made by another thread than the first, which lives as long\n"
+    "  --thread-ends     made by another thread, which ends then\n"
     "  --fill KIND:START:SIZE[:OFFSET[:STRIDE]]\n"
     "                    KIND nonzero, onebyte, zero, read or mix; may be repeated\n"
     "  --seed N          of all pseudo-random content\n"
@@ -51,6 +56,7 @@ struct setup {
     unsigned vms;
     bool fork;
     uint64_t uffd_start, uffd_bytes;
+    bool thread, thread_ends;
 };
 
 struct bed {
@@ -129,23 +135,24 @@ static void parse_fill(struct setup *s, const char *text)
                               .stride = (uint32_t)n[3]};
 }
 
-static void parse_uffd(struct setup *s, const char *text)
+static void parse_part(const char *text, uint64_t *ret_start, uint64_t *ret_bytes)
 {
     char *end;
 
-    s->uffd_start = number(text, &end);
+    *ret_start = number(text, &end);
     if (*end != ':')
         usage("range");
-    s->uffd_bytes = whole_number(end + 1);
+    *ret_bytes = whole_number(end + 1);
 }
 
 static void parse(int argc, char **argv, struct setup *s)
 {
     static const struct option options[] = {
-        {"vms", 1, NULL, 'v'},     {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
-        {"backing", 1, NULL, 'b'}, {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
-        {"fill", 1, NULL, 'f'},    {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
-        {"comm", 1, NULL, 'n'},    {"fork", 0, NULL, 'k'}, {NULL, 0, NULL, 0},
+        {"vms", 1, NULL, 'v'},         {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
+        {"backing", 1, NULL, 'b'},     {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
+        {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
+        {"comm", 1, NULL, 'n'},        {"touch", 1, NULL, 't'}, {"thread", 0, NULL, 'T'},
+        {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},  {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -184,7 +191,17 @@ static void parse(int argc, char **argv, struct setup *s)
             s->config.seed = whole_number(optarg);
             break;
         case 'u':
-            parse_uffd(s, optarg);
+            parse_part(optarg, &s->uffd_start, &s->uffd_bytes);
+            break;
+        case 't':
+            s->config.program = MINIVM_TOUCH;
+            parse_part(optarg, &s->config.touch_start, &s->config.touch_bytes);
+            break;
+        case 'T':
+            s->thread = true;
+            break;
+        case 'E':
+            s->thread = s->thread_ends = true;
             break;
         case 'k':
             s->fork = true;
@@ -229,6 +246,48 @@ static void start_all(struct bed *bed, const struct setup *s)
         }
         bed->uffds[i] = s->uffd_bytes != 0 ? register_uffd(minivm_info(bed->vms[i]), s) : -1;
     }
+}
+
+struct maker {
+    struct bed *bed;
+    const struct setup *setup;
+    sem_t done;
+};
+
+static void *maker_main(void *arg)
+{
+    struct maker *m = arg;
+    bool stays = !m->setup->thread_ends;
+
+    start_all(m->bed, m->setup);
+    sem_post(&m->done);
+    while (stays)
+        pause();
+    return NULL;
+}
+
+/* As start_all, in the thread that the options ask for. A thread that stays ends with the process.
+ */
+static void start_in_thread(struct bed *bed, const struct setup *s)
+{
+    struct maker maker = {.bed = bed, .setup = s};
+    pthread_t thread;
+
+    if (!s->thread) {
+        start_all(bed, s);
+        return;
+    }
+    sem_init(&maker.done, 0, 0);
+    if (pthread_create(&thread, NULL, maker_main, &maker) != 0) {
+        fprintf(stderr, "testvm: no thread\n");
+        exit(1);
+    }
+    while (sem_wait(&maker.done) < 0)
+        ;
+    if (s->thread_ends)
+        pthread_join(thread, NULL);
+    else
+        pthread_detach(thread);
 }
 
 static void stop_all(struct bed *bed, const struct setup *s)
@@ -291,14 +350,14 @@ int main(int argc, char **argv)
     char line[64];
 
     parse(argc, argv, &setup);
-    start_all(&bed, &setup);
+    start_in_thread(&bed, &setup);
     pid_t child = setup.fork ? fork_child() : 0;
     print_all(&bed, &setup, child);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         if (strcmp(line, "recreate\n") != 0)
             usage("command");
         stop_all(&bed, &setup);
-        start_all(&bed, &setup);
+        start_in_thread(&bed, &setup);
         print_all(&bed, &setup, child);
     }
     stop_all(&bed, &setup);
