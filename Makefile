@@ -5,6 +5,7 @@
 #   tests/lib/*.c                      helpers of the tests      tests/vm/testvm.c   VMs for the end-to-end tests
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
 #   tests/e2e/test_*.py                whole program, real VMs
+#   tests/nested/guest/test_*.py       the same inside Debian's own kernels, emulated
 #
 #   make [DEVELOPER=1] [SANITIZE=address,undefined] [V=1]
 
@@ -204,6 +205,11 @@ $(testvm): $(testvm).o $(ARCHIVES_core)
 e2e: all $(testvm)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/e2e/run.py $(E2E)
 
+# Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
+.PHONY: nested
+nested: all $(testvm)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
+
 # --- rules of the tree -------------------------------------------------------------------------
 headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
 .PHONY: check-layers check-headers check-symbols
@@ -243,6 +249,7 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)$(MAKE) --no-print-directory e2e
+	$(Q)$(MAKE) --no-print-directory nested
 
 include contrib/install.mk
 
