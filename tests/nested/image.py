@@ -5,6 +5,7 @@ Programs and Python come from this machine, each with the libraries that ldd nam
 guest needs no set-up. Everything else comes from build/cache/nested (get-kernels). Root is not needed:
 the archive is written by us, and what needs a device node is made by the guest's devtmpfs.
 """
+import ast
 import lzma
 import os
 import re
@@ -12,11 +13,8 @@ import stat
 import subprocess
 import sys
 
-# What kvm_stat, the harness and the tests import; their own imports come with them.
-PYTHON_MODULES = (
-    "argparse collections contextlib ctypes curses datetime errno fcntl functools glob importlib json "
-    "locale os re resource shutil signal socket string struct subprocess sys tempfile time traceback "
-    "unittest encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8 _strptime").split()
+# Loaded by Python's own library only when they are needed.
+LATE_MODULES = ("encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8", "_strptime")
 LIST_MODULES = """
 import importlib, os, sys
 for name in sys.argv[1:]:
@@ -102,10 +100,24 @@ def add_program(archive, source, path=None):
             archive.link(os.path.join(libc[0], os.path.basename(library)), library)
 
 
-def add_python(archive):
-    """This very Python and the modules of the list, at their own paths; /bin/python3 leads there."""
-    out = subprocess.run([sys.executable, "-c", LIST_MODULES, *PYTHON_MODULES], capture_output=True,
-                         text=True, check=True).stdout.split("\n")
+def imports(scripts):
+    """Names of the modules that the scripts import, without the scripts themselves."""
+    names = set(LATE_MODULES)
+    for script in scripts:
+        with open(script, encoding="utf-8") as f:
+            tree = ast.parse(f.read())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module)
+    return names - {os.path.basename(script)[:-3] for script in scripts}
+
+
+def add_python(archive, scripts):
+    """This very Python and what the scripts import, at their own paths; /bin/python3 leads there."""
+    out = subprocess.run([sys.executable, "-c", LIST_MODULES, *sorted(imports(scripts))],
+                         capture_output=True, text=True, check=True).stdout.split("\n")
     add_program(archive, out[0])
     archive.link("/bin/python3", out[0])
     for path in out[1:]:
@@ -161,10 +173,11 @@ def build(path, kernel, tools, programs, tests):
     for applet in busybox_applets(busybox):
         if applet != "busybox":
             archive.link(f"/bin/{applet}", "busybox")
-    archive.copy(os.path.join(tools, "kvm_stat"), "/bin/kvm_stat")
+    kvm_stat = os.path.join(tools, "kvm_stat")
+    archive.copy(kvm_stat, "/bin/kvm_stat")
     for name, source in programs.items():
         add_program(archive, source, name)
-    add_python(archive)
+    add_python(archive, [kvm_stat, *(source for source in tests.values() if source.endswith(".py"))])
     archive.tree("/usr/lib/locale/C.utf8")
     add_modules(archive, kernel, "kvm-amd")
     for name, source in tests.items():

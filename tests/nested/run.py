@@ -4,7 +4,7 @@
 
     run.py [--kernel 6.1|6.12]... [NAME]...
 
-NAME chooses tests of tests/nested/guest as those of tests/e2e/run.py. QEMU emulates a CPU with SVM, so that /dev/kvm
+NAME chooses tests of tests/nested/guest, as in tests/e2e/run.py; without any all are run. QEMU emulates a CPU with SVM, so that /dev/kvm
 is there without any on the outside, and no lockdown. The tests' lines come over a serial line; the kernel's messages
 are in build/nested/console-VERSION. Environment: KVMLENS, TESTVM (programs that go into the guest).
 """
@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.path.join(ROOT, "build/cache/nested")
 LOGS = os.path.join(ROOT, "build/nested")
 KERNELS = ("6.1", "6.12")
+APART = "test_cost"  # takes as long as all others, and one kernel tells enough: a run of its own on the first
 SECONDS = 180  # then a run hangs; it takes a third of that
 sys.path.insert(0, HERE)
 
@@ -71,6 +72,9 @@ def make_image(path, kernel, names):
         programs = {f"/bin/{name}": os.path.abspath(os.environ.get(name.upper(), default))
                     for name, default in (("kvmlens", os.path.join(ROOT, "kvmlens")),
                                           ("testvm", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))}
+        # kvm_stat asks ps for the names of guests.
+        if shutil.which("ps"):
+            programs["/bin/procps"] = shutil.which("ps")
         image.build(path, os.path.join(CACHE, kernel), os.path.join(CACHE, "tools"), programs, tests)
 
 
@@ -125,6 +129,15 @@ def run(kernel, names):
     return counts
 
 
+def runs(kernels, names):
+    """(kernel, names of tests) of each boot."""
+    if names:
+        return [(kernel, names) for kernel in kernels]
+    modules = sorted(os.path.basename(path)[:-3] for path in glob.glob(f"{HERE}/guest/test_*.py"))
+    modules.remove(APART)
+    return [(kernel, modules) for kernel in kernels] + [(kernels[0], [APART])]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kernel", action="append", choices=KERNELS)
@@ -138,13 +151,13 @@ def main():
         skip("stock kernels", why)
         total[2] += 1
     else:
-        for kernel in args.kernel or KERNELS:
+        for kernel, names in runs(args.kernel or KERNELS, args.names):
             why = fetch(kernel)
             if why:
-                skip(f"kernel {kernel}", why)
+                skip(f"{' '.join(names)} on kernel {kernel}", why)
                 total[2] += 1
             else:
-                total = [a + b for a, b in zip(total, run(kernel, args.names))]
+                total = [a + b for a, b in zip(total, run(kernel, names))]
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] else 0
 

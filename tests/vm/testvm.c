@@ -44,7 +44,8 @@ static const char usage_text[] =
     "  --uffd START:SIZE register this part of the RAM with userfaultfd; missing pages are never "
     "served\n"
     "  --fork            a child that only inherits the descriptors, until it is killed or 60 s\n"
-    "  --comm NAME       command name of the process\n";
+    "  --comm NAME       command name of the process\n"
+    "  -- WORD...        nothing; for who reads the command line of the process\n";
 
 static const char *const backing_names[] = {"anon", "thp", "memfd", "hugetlb"};
 static const char *const fill_names[] = {"none", "nonzero", "onebyte", "zero", "read", "mix"};
@@ -213,7 +214,8 @@ static void parse(int argc, char **argv, struct setup *s)
             usage("option");
         }
     }
-    if (optind != argc || s->vms < 1 || s->vms > VMS_MAX)
+    bool words_follow = strcmp(argv[optind - 1], "--") == 0;
+    if ((optind != argc && !words_follow) || s->vms < 1 || s->vms > VMS_MAX)
         usage("argument");
     s->config.ranges = s->ranges;
 }
