@@ -204,19 +204,24 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
     return 0;
 }
 
-/* Is field @i a column of the log? Histograms do not fit one. */
-static bool is_column(const struct report *r, const struct snapshot *s, size_t i)
+/*
+ * The fields that are columns of a log, in their order: those chosen, else the most telling ones.
+ * Histograms do not fit a column. @ret has room for FIELD_MAX.
+ */
+static size_t log_columns(const struct report *r, const struct snapshot *s, size_t *ret)
 {
-    const struct field *field = &s->fields->fields[i];
+    const size_t telling = r->filter->has_regex ? 0 : sizeof(log_fields) / sizeof(log_fields[0]);
+    size_t count = 0;
 
-    if (field_is_hist(field))
-        return false;
-    if (r->filter->has_regex)
-        return filter_field(r->filter, field);
-    for (size_t k = 0; k < sizeof(log_fields) / sizeof(log_fields[0]); k++)
-        if (strcmp(field->name, log_fields[k]) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; r->filter->has_regex && i < s->field_count; i++)
+        if (!field_is_hist(&s->fields->fields[i]) && filter_field(r->filter, &s->fields->fields[i]))
+            ret[count++] = i;
+    for (size_t k = 0; k < telling; k++) {
+        int i = field_table_find(s->fields, log_fields[k]);
+        if (i >= 0 && (size_t)i < s->field_count && !field_is_hist(&s->fields->fields[i]))
+            ret[count++] = (size_t)i;
+    }
+    return count;
 }
 
 static int column_width(const struct field *field)
@@ -225,16 +230,14 @@ static int column_width(const struct field *field)
     return len < 9 ? 9 : len;
 }
 
-static void put_log_header(const struct report *r, const struct snapshot *s, FILE *out)
+static void put_log_header(const struct snapshot *s, const size_t *columns, size_t count, FILE *out)
 {
     fprintf(out, "%-24s %8s %4s ", "TIME", "PID", "FD");
     put_padded(out, "NAME", NAME_COLUMNS);
     fprintf(out, " %8s %8s", "CPU%", "WAIT%");
-    for (size_t i = 0; i < s->field_count; i++) {
-        const struct field *field = &s->fields->fields[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct field *field = &s->fields->fields[columns[i]];
         char label[FIELD_NAME_MAX + 3];
-        if (!is_column(r, s, i))
-            continue;
         /* A time counter's rate is a share of the interval. */
         snprintf(label, sizeof(label), "%s%s", field->name,
                  field->kind != FIELD_CUMULATIVE ? "" : field->unit == FIELD_SECONDS ? " %" : "/s");
@@ -243,8 +246,8 @@ static void put_log_header(const struct report *r, const struct snapshot *s, FIL
     fputc('\n', out);
 }
 
-static void put_log_row(const struct report *r, const struct snapshot *s,
-                        const struct snapshot_vm *vm, FILE *out)
+static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
+                        const size_t *columns, size_t count, FILE *out)
 {
     char buf[NUMBER_MAX];
 
@@ -255,11 +258,9 @@ static void put_log_row(const struct report *r, const struct snapshot *s,
     fprintf(out, " %8s", buf);
     number_ratio(&vm->wait_ratio, buf);
     fprintf(out, " %8s", buf);
-    for (size_t i = 0; i < s->field_count; i++) {
-        const struct field *field = &s->fields->fields[i];
-        const struct snapshot_value *value = &vm->values[i];
-        if (!is_column(r, s, i))
-            continue;
+    for (size_t i = 0; i < count; i++) {
+        const struct field *field = &s->fields->fields[columns[i]];
+        const struct snapshot_value *value = &vm->values[columns[i]];
         if (value->reading.state != READING_OK)
             snprintf(buf, sizeof(buf), "%s", reading_state_text(value->reading.state));
         else if (field->kind == FIELD_CUMULATIVE)
@@ -273,21 +274,20 @@ static void put_log_row(const struct report *r, const struct snapshot *s,
 
 static int text_log(struct report *r, const struct snapshot *s, FILE *out)
 {
-    size_t columns = 0;
+    size_t columns[FIELD_MAX];
+    size_t count = log_columns(r, s, columns);
 
-    for (size_t i = 0; i < s->field_count; i++)
-        columns += is_column(r, s, i);
     for (size_t i = 0; i < s->vm_count; i++) {
         const struct snapshot_vm *vm = &s->vms[i];
         if (!filter_vm(r->filter, vm) || (r->skip_zero && report_idle(r->filter, s, vm)))
             continue;
         /* New columns need a new header: a later VM may bring fields. */
-        if (r->rows == 0 || columns != r->fields_shown ||
+        if (r->rows == 0 || count != r->fields_shown ||
             (r->terminal && r->rows % HEADER_EVERY == 0)) {
-            put_log_header(r, s, out);
-            r->fields_shown = columns;
+            put_log_header(s, columns, count, out);
+            r->fields_shown = count;
         }
-        put_log_row(r, s, vm, out);
+        put_log_row(s, vm, columns, count, out);
         r->rows++;
     }
     return 0;

@@ -337,6 +337,18 @@ static void text_numbers_equal_those_of_json(void **state)
     free(text);
 }
 
+static void log_has_the_most_telling_columns_first(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all, .stream = true};
+    char *text = print(&r, f->first, f->second);
+    const char *exits = strstr(text, "exits/s"), *wait = strstr(text, "halt_wait_ns %");
+
+    assert_true(exits != NULL && wait != NULL && exits < wait);
+    assert_null(strstr(text, "pages_4k"));
+    free(text);
+}
+
 static size_t count_lines(const char *text, const char *prefix)
 {
     size_t n = 0;
@@ -422,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_numbers_equal_those_of_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_has_the_most_telling_columns_first, setup, teardown),
         cmocka_unit_test_setup_teardown(log_repeats_its_header_on_a_terminal_only, setup, teardown),
         cmocka_unit_test_setup_teardown(
             skip_zero_leaves_out_what_stood_still_but_not_what_is_unknown, setup, teardown),
