@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is printed for machines: formats that say the same, logs that lose nothing."""
 import csv
+import datetime
 import io
 import json
 import os
@@ -189,18 +190,45 @@ class Logs(kvmtest.TestCase):
 
 
 class LogRotate(kvmtest.TestCase):
-    def test_snippet_is_accepted_by_logrotate(self):
+    def setUp(self):
         need_tool("logrotate")
-        with tempfile.TemporaryDirectory(prefix="kvmtest-") as dir_:
-            with open(os.path.join(kvmtest.ROOT, "contrib/kvmlens.logrotate"), encoding="ascii") as f:
-                # The user is made when the package is installed.
-                text = f.read().replace("su kvmlens kvmlens", "su root root")
-            path = os.path.join(dir_, "conf")
-            with open(path, "w", encoding="ascii") as f:
-                f.write(text)
-            os.chmod(path, 0o644)
-            result = run("logrotate", "-d", "-s", os.path.join(dir_, "state"), path)
-            self.assertEqual(result.returncode, 0, str(result))
-            self.assertNotIn("error:", result.err)
+        dir_ = tempfile.TemporaryDirectory(prefix="kvmtest-")
+        self.addCleanup(dir_.cleanup)
+        self.dir = dir_.name
+        with open(os.path.join(kvmtest.ROOT, "contrib/kvmlens.logrotate"), encoding="ascii") as f:
+            # The user is made when the package is installed.
+            self.text = f.read().replace("    su kvmlens kvmlens\n", "")
 
+    def logrotate(self, text, *options):
+        path = os.path.join(self.dir, "conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+        result = run("logrotate", *options, "-s", os.path.join(self.dir, "state"), path)
+        self.assertEqual(result.returncode, 0, str(result))
+        self.assertNotIn("error:", result.err)
 
+    def test_snippet_is_accepted_by_logrotate(self):
+        self.logrotate(self.text, "-d")
+
+    def test_logrotate_loses_no_record(self):
+        self.own_vm()
+        path = os.path.join(self.dir, "kvmlens.csv")
+        log = self.background(KVMLENS, "-c", "-s", "0.1", "-f", "^exits$", "-L", path)
+        # Compressing later, the last two files can be read as they are.
+        text = re.sub(r"systemctl .*", f"kill -HUP {log.pid}", self.text).replace(
+            "/var/log/kvmlens/*.csv", path)
+        self.assertIn(f"kill -HUP {log.pid}", text)
+
+        def times(name):
+            with open(name, encoding="utf-8", newline="") as f:
+                return sorted({row["time"] for row in rows_of(f.read())})
+        wait_for(lambda: os.path.exists(path) and len(times(path)) >= 3, "records")
+        self.logrotate(text, "-f")
+        wait_for(lambda: os.path.exists(path) and len(times(path)) >= 3, "records of the new file")
+        log.process.send_signal(signal.SIGTERM)
+        self.assertIn(log.wait(5), (0, 3), log.err())
+        seconds = [datetime.datetime.fromisoformat(t.rstrip("Z")) for name in (path + ".1", path)
+                   for t in times(name)]
+        steps = [(b - a).total_seconds() for a, b in zip(seconds, seconds[1:])]
+        self.assertTrue(all(0 < step < 0.5 for step in steps), steps)
