@@ -109,6 +109,9 @@ def main():
     own_mounts()
     sys.path.insert(0, HERE)
     signal.signal(signal.SIGALRM, on_alarm)
+    # A shell without job control lets its background jobs ignore these; the programs under test would as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     import kvmtest  # only now: it is found beside this file
     names = sys.argv[1:]
     loader = unittest.TestLoader()

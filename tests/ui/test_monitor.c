@@ -421,6 +421,9 @@ static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)
 
 int main(void)
 {
+    /* A shell without job control lets its background jobs ignore these; the monitor would as well. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_screen_shows_at_once_without_rates),
         cmocka_unit_test(each_ending_signal_restores_the_terminal_and_is_the_cause_of_death),
