@@ -3,10 +3,8 @@
  * Reads guest pages that are known to be in memory: through the VMM with process_vm_readv(2), or
  * from the file behind shared memory with pread(2), which fills holes with zeros and allocates
  * nothing.
- *
- * mmap of the file would be as fast or up to a third faster where pages are not zero, but a page
- * that the guest gave back meanwhile would be allocated anew by the read, and a file that
- * shrinks would end this program with SIGBUS.
+ * Comparing in place, through a mapping of the file, is for a process that may die of it:
+ * core/read_child.h.
  */
 #ifndef KVMLENS_CORE_PAGE_READER_H
 #define KVMLENS_CORE_PAGE_READER_H

@@ -24,6 +24,9 @@
  * comparing from the end backwards (no effect).
  */
 #define SCAN_BATCH_PAGES 512
+#define SCAN_MAPPED_PAGES 4096 /* compared in place at a time: 16 MiB, some milliseconds */
+#define SCAN_MAPPED_MIN_PAGES 64 /* fewer are read: a mapping costs more than it saves */
+#define SCAN_MAPPER_FAILURES_MAX 8
 #define SCAN_BATCH_SEGMENTS 256
 #define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
 
@@ -78,8 +81,13 @@ struct scan_lane {
     struct iovec segments[SCAN_BATCH_SEGMENTS];
     size_t segment_count;
     size_t pages;                 /* in segments */
-    uint64_t zero_map[SCAN_BATCH_PAGES / 64];
-    uint64_t bad_map[SCAN_BATCH_PAGES / 64];
+    uint64_t zero_map[SCAN_MAPPED_PAGES / 64];
+    uint64_t bad_map[SCAN_MAPPED_PAGES / 64];
+    /* compares the file of region @mapper_region in place; NULL: none made yet */
+    struct read_child *mapper;
+    size_t mapper_region;
+    unsigned mapper_failures;     /* SCAN_MAPPER_FAILURES_MAX: not tried any more */
+    double mapper_cpu_s;
     struct page_counts counts;    /* of the chunk's region, since the last merge */
     struct scan_slice *slices;    /* [SCAN_SLICES] since the last merge; only low..high are not 0 */
     size_t slice_low, slice_high;

@@ -44,6 +44,7 @@ void scan_lane_close(struct scan_lane *lane)
 {
     residency_close(lane->residency);
     read_child_close(lane->child);
+    read_child_close(lane->mapper);
     free(lane->slices);
     if (lane->buf_map != NULL) {
         explicit_bzero(lane->buf, SCAN_BATCH_BYTES);
@@ -155,15 +156,19 @@ static uint64_t count_bits(const uint64_t *map, size_t first, size_t count)
     return sum;
 }
 
+static void note_bytes(struct scan_lane *lane, size_t bytes)
+{
+    lane->bytes_read += bytes;
+    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, bytes, memory_order_relaxed);
+}
+
 /* Which of the pages in the buffer are zero; those that could not be read are not. */
 static void compare(struct scan_lane *lane, size_t pages, ssize_t bad)
 {
     lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
     for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
         lane->zero_map[i] &= ~lane->bad_map[i];
-    lane->bytes_read += pages * SCAN_PAGE_BYTES;
-    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, pages * SCAN_PAGE_BYTES,
-                              memory_order_relaxed);
+    note_bytes(lane, pages * SCAN_PAGE_BYTES);
 }
 
 /* @pages of content were compared; the first is page @first of the buffer and lies at @start. */
@@ -263,29 +268,88 @@ static int gather(struct scan_lane *lane, uint64_t start, uint64_t bytes)
     return 0;
 }
 
-/* Read pages from the file behind the region. @zero_class: what pages of zeros are. */
+/* The child that compares the file of this region in place; NULL: not here, not any more. */
+static struct read_child *mapper(struct scan_lane *lane)
+{
+    const struct scan_job *job = lane->job;
+
+    if (lane_region(lane)->backing != RAM_SHMEM || job->sample != NULL ||
+        job->request->max_rate_bytes != 0 || /* 16 MiB at a time are no steady rate */
+        lane->mapper_failures >= SCAN_MAPPER_FAILURES_MAX)
+        return NULL;
+    if (lane->mapper != NULL && lane->mapper_region != lane->chunk.region) {
+        read_child_close(lane->mapper);
+        lane->mapper = NULL;
+    }
+    if (lane->mapper == NULL &&
+        read_child_open_file(job->file_fds[lane->chunk.region], job->accel,
+                             SCAN_MAPPED_PAGES * (size_t)SCAN_PAGE_BYTES, &lane->mapper) < 0)
+        lane->mapper_failures = SCAN_MAPPER_FAILURES_MAX;
+    lane->mapper_region = lane->chunk.region;
+    return lane->mapper;
+}
+
+/* Bytes that were compared in place; 0: to be read instead; -ECANCELED. */
+static ssize_t compare_in_place(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
+{
+    const uint64_t most = SCAN_MAPPED_PAGES * (uint64_t)SCAN_PAGE_BYTES;
+    struct read_child *child = bytes >= SCAN_MAPPED_MIN_PAGES * (uint64_t)SCAN_PAGE_BYTES
+                                   ? mapper(lane) : NULL;
+    double cpu_s = 0;
+
+    if (child == NULL)
+        return 0;
+    size_t n = (size_t)(bytes < most ? bytes : most);
+    ssize_t zero = read_child_compare(child, offset, n, lane->polite ? POLITE_NICE : 0,
+                                      lane->zero_map, &cpu_s, &lane->job->env->progress->cancel);
+    lane->mapper_cpu_s += cpu_s;
+    if (zero == -ECANCELED)
+        return zero;
+    if (zero < 0) {
+        lane->mapper_failures += zero == -EIO ? 1 : SCAN_MAPPER_FAILURES_MAX;
+        return 0;
+    }
+    memset(lane->bad_map, 0, sizeof(lane->bad_map));
+    note_bytes(lane, n);
+    return (ssize_t)n;
+}
+
+/* The bytes that are in the buffer now, from the file behind the region. */
+static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
+{
+    size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
+    int code = wait_for_rate(lane, n);
+
+    if (code < 0)
+        return code;
+    ssize_t bad = page_reader_file(lane->job->file_fds[lane->chunk.region], offset, n, lane->buf,
+                                   lane->bad_map);
+    if (bad < 0)
+        return bad;
+    compare(lane, n / SCAN_PAGE_BYTES, bad);
+    return (ssize_t)n;
+}
+
+/* Look at pages of the file behind the region. @zero_class: what pages of zeros are. */
 static int read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
                      enum page_class zero_class)
 {
     const struct ram_region *region = lane_region(lane);
-    int fd = lane->job->file_fds[lane->chunk.region];
 
     while (bytes > 0) {
-        size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
-        int code = scan_job_stops(lane->job) ? -ECANCELED : wait_for_rate(lane, n);
-        if (code < 0)
-            return code;
-        ssize_t bad = page_reader_file(fd, region->file_offset + (start - region->start), n,
-                                       lane->buf, lane->bad_map);
-        if (bad < 0)
-            return (int)bad;
-        compare(lane, n / SCAN_PAGE_BYTES, bad);
+        uint64_t offset = region->file_offset + (start - region->start);
+        ssize_t n = scan_job_stops(lane->job) ? -ECANCELED : compare_in_place(lane, offset, bytes);
+        if (n == 0)
+            n = read_batch(lane, offset, bytes);
+        if (n < 0)
+            return (int)n;
+        size_t pages = (size_t)n / SCAN_PAGE_BYTES;
         if (lane->job->sample != NULL)
-            count_sample(lane, n / SCAN_PAGE_BYTES);
+            count_sample(lane, pages);
         else
-            account_content(lane, start, 0, n / SCAN_PAGE_BYTES, zero_class);
-        start += n;
-        bytes -= n;
+            account_content(lane, start, 0, pages, zero_class);
+        start += (uint64_t)n;
+        bytes -= (uint64_t)n;
         maybe_merge(lane);
     }
     return 0;
@@ -440,6 +504,6 @@ int scan_lane_run(struct scan_lane *lane)
     if (n == 0 && scan_job_stops(lane->job))
         n = -ECANCELED;
     if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
-        lane->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
+        lane->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9 + lane->mapper_cpu_s;
     return n;
 }

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "accel/cpu.h"
 #include "core/page_reader.h"
 #include "core/read_child.h"
 #include "core/residency.h"
@@ -381,6 +383,50 @@ static void read_that_never_ends_is_given_up(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* A hole, or the end of a file that has shrunk, ends the child and nothing else, and fills no hole. */
+static void comparing_in_place_touches_no_hole(void **state)
+{
+    const struct zeropage_impl *impl = zeropage_pick(cpu_detect());
+    const size_t bytes = 64 * PAGE;
+    int fd = memfd_create("compare", MFD_CLOEXEC);
+    unsigned char page[PAGE];
+    struct read_child *child;
+    struct stat before, after;
+    uint64_t map[1];
+    double cpu_s;
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, 4 * (off_t)bytes), 0);
+    for (size_t i = 0; i < 64; i++) {
+        memset(page, 0, sizeof(page));
+        page[i * 60] = i % 3 == 0;
+        assert_int_equal(pwrite(fd, page, PAGE, (off_t)(i * PAGE)), PAGE);
+        assert_int_equal(pwrite(fd, page, PAGE, (off_t)(i * PAGE + 3 * bytes)), PAGE);
+    }
+    assert_int_equal(read_child_open_file(fd, impl, bytes, &child), 0);
+    ssize_t zero = read_child_compare(child, 0, bytes, 0, map, &cpu_s, NULL);
+    if (zero == -EOPNOTSUPP) {
+        print_message("  skipped: no userfaultfd here, so holes cannot be guarded\n");
+        read_child_close(child);
+        close(fd);
+        return;
+    }
+    assert_int_equal(zero, 42);
+    for (size_t i = 0; i < 64; i++)
+        assert_int_equal(map[0] >> i & 1, i % 3 != 0);
+    assert_int_equal(fstat(fd, &before), 0);
+    assert_int_equal(read_child_compare(child, bytes, bytes, 0, map, &cpu_s, NULL), -EIO);
+    assert_int_equal(read_child_compare(child, bytes / 2, bytes, 0, map, &cpu_s, NULL), -EIO);
+    assert_int_equal(fstat(fd, &after), 0);
+    assert_int_equal(before.st_blocks, after.st_blocks);
+    assert_int_equal(read_child_compare(child, 3 * bytes, bytes, 0, map, &cpu_s, NULL), 42);
+    assert_int_equal(ftruncate(fd, 3 * (off_t)bytes), 0);
+    assert_int_equal(read_child_compare(child, 3 * bytes, bytes, 0, map, &cpu_s, NULL), -EIO);
+    assert_int_equal(read_child_compare(child, 0, bytes, 5, map, &cpu_s, NULL), 42);
+    read_child_close(child);
+    close(fd);
+}
+
 /* A thread of ours that the kernel holds for good: stop gives up on it, and exit does not wait. */
 static void *stuck_reader(void *arg)
 {
@@ -591,6 +637,7 @@ int main(void)
         cmocka_unit_test(userfaultfd_memory_is_not_read),
         cmocka_unit_test(userfaultfd_memory_that_is_present_is_read_when_forced),
         cmocka_unit_test(read_that_never_ends_is_given_up),
+        cmocka_unit_test(comparing_in_place_touches_no_hole),
         cmocka_unit_test(program_with_a_stuck_read_ends_at_once),
         cmocka_unit_test(missing_rights_are_refused_with_their_cause),
         cmocka_unit_test(sparse_guest_of_2_tib_needs_little_time_and_memory),
