@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/snapshot.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -334,6 +335,20 @@ struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct
                                           const char *field)
 {
     return value_of(s, vcpu->values, field);
+}
+
+struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
+{
+    const struct reading *ratio = &vcpu->gauges[VCPU_TSC_SCALING_RATIO];
+    const struct reading *bits = &vcpu->gauges[VCPU_TSC_SCALING_FRAC_BITS];
+
+    if (ratio->state != READING_OK)
+        return no_rate((enum reading_state)ratio->state, (enum reading_cause)ratio->cause);
+    if (bits->state != READING_OK)
+        return no_rate((enum reading_state)bits->state, (enum reading_cause)bits->cause);
+    if (bits->raw > 63)
+        return no_rate(READING_ABSENT, CAUSE_READ_ERROR);
+    return (struct rate){.value = ldexp((double)ratio->raw, -(int)bits->raw), .state = READING_OK};
 }
 
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id)

@@ -98,6 +98,12 @@ struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct
                                           const char *field);
 
 /*
+ * snapshot_tsc_scaling - ticks of the guest's TSC per tick of the host's: VCPU_TSC_SCALING_RATIO / 2^FRAC_BITS, not per second.
+ * Missing with the state and cause of what is missing of the two; hosts without TSC scaling have neither.
+ */
+struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
+
+/*
  * snapshot_total - a field's total since an earlier moment.
  * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was created.
  * A VM that @base does not have began after it: its total is its raw value. So is that of a

@@ -149,6 +149,8 @@ static void put_vm(struct row *row, const struct snapshot *s)
     for (size_t v = 0; v < vm->vcpu_count; v++) {
         row->vcpu = &vm->vcpus[v];
         put_reading(row, "tsc_offset", "cycles", true, &row->vcpu->gauges[VCPU_TSC_OFFSET]);
+        struct rate scaling = snapshot_tsc_scaling(row->vcpu);
+        put_ratio(row, "tsc_scaling_ratio", &scaling);
         put_ratio(row, "cpu_ratio", &row->vcpu->cpu_ratio);
         put_ratio(row, "wait_ratio", &row->vcpu->wait_ratio);
         for (size_t i = 0; i < s->field_count; i++)

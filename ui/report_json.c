@@ -85,8 +85,6 @@ static json_t *json_vcpu(const struct snapshot *s, const struct filter *filter,
 {
     static const char *const gauges[VCPU_GAUGE_COUNT] = {
         [VCPU_TSC_OFFSET] = "tsc_offset",
-        [VCPU_TSC_SCALING_RATIO] = "tsc_scaling_ratio",
-        [VCPU_TSC_SCALING_FRAC_BITS] = "tsc_scaling_ratio_frac_bits",
         [VCPU_GUEST_MODE] = "guest_mode",
         [VCPU_LAPIC_TIMER_ADVANCE_NS] = "lapic_timer_advance_ns",
     };
@@ -104,12 +102,17 @@ static json_t *json_vcpu(const struct snapshot *s, const struct filter *filter,
         else
             json_object_set_new(object, gauges[i], json_put_u64(g->raw));
     }
+    struct rate scaling = snapshot_tsc_scaling(vcpu);
+    json_put_rate(object, "tsc_scaling_ratio", &scaling);
     json_put_rate(object, "cpu_ratio", &vcpu->cpu_ratio);
     json_put_rate(object, "wait_ratio", &vcpu->wait_ratio);
     set_counters(object, s, filter, vcpu->values, vcpu->buckets, true);
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
         if (gauges[i] != NULL)
             name_missing(object, gauges[i], &vcpu->gauges[i]);
+    if (scaling.state != READING_OK)
+        json_object_set_new(json_object_get(object, "missing"), "tsc_scaling_ratio",
+                            json_put_missing(scaling.state, scaling.cause));
     return object;
 }
 

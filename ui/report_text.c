@@ -89,14 +89,34 @@ static void put_counter(FILE *out, const struct snapshot *base, const struct sna
     fprintf(out, " %14s\n", field->kind == FIELD_CUMULATIVE ? rate : field_kind_name(field->kind));
 }
 
+/* Most hosts have no TSC scaling: then there is no column either. */
+static bool have_tsc_scaling(const struct snapshot_vm *vm)
+{
+    for (size_t i = 0; i < vm->vcpu_count; i++)
+        if (snapshot_tsc_scaling(&vm->vcpus[i]).state == READING_OK)
+            return true;
+    return false;
+}
+
+static void put_tsc_scaling(FILE *out, const struct snapshot_vcpu *vcpu)
+{
+    struct rate scaling = snapshot_tsc_scaling(vcpu);
+
+    if (scaling.state == READING_OK)
+        fprintf(out, " %11.6f", scaling.value);
+    else
+        fprintf(out, " %11s", reading_state_text((enum reading_state)scaling.state));
+}
+
 static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm)
 {
     int exits = field_table_find(s->fields, "exits");
+    bool scaling = have_tsc_scaling(vm);
 
     if (vm->vcpu_count == 0)
         return;
-    fprintf(out, "  %-6s %8s %8s %8s %14s %22s\n", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
-            "tsc-offset");
+    fprintf(out, "  %-6s %8s %8s %8s %14s %22s%s\n", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
+            "tsc-offset", scaling ? " tsc-scaling" : "");
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         const struct snapshot_vcpu *vcpu = &vm->vcpus[i];
         const struct reading *tsc = &vcpu->gauges[VCPU_TSC_OFFSET];
@@ -112,7 +132,10 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
             snprintf(offset, sizeof(offset), "%lld", (long long)(int64_t)tsc->raw);
         else
             snprintf(offset, sizeof(offset), "%s", reading_state_text(tsc->state));
-        fprintf(out, "  %-6d %8s %8s %8s %14s %22s\n", vcpu->id, tid, cpu, wait, rate, offset);
+        fprintf(out, "  %-6d %8s %8s %8s %14s %22s", vcpu->id, tid, cpu, wait, rate, offset);
+        if (scaling)
+            put_tsc_scaling(out, vcpu);
+        fputc('\n', out);
     }
 }
 

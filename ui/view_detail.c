@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Of one VM: the row of tabs, the vCPUs, the histograms.
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -147,10 +146,10 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     draw_text(r, y, &x, V_STATE, style, state ? state : screen_glyph(out, GLYPH_NOTHING), out);
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
     draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(vm, vcpu, VCPU_TSC_OFFSET), r, y, &x, V_TSC, style, out);
-    snprintf(text, sizeof(text), "%.6f", (double)g[VCPU_TSC_SCALING_RATIO].raw /
-             ldexp(1, g[VCPU_TSC_SCALING_FRAC_BITS].state == READING_OK
-                          ? (int)(g[VCPU_TSC_SCALING_FRAC_BITS].raw & 63) : 48));
-    draw_gauge(&g[VCPU_TSC_SCALING_RATIO], text, differs(vm, vcpu, VCPU_TSC_SCALING_RATIO), r, y, &x,
+    struct rate scaling = snapshot_tsc_scaling(vcpu);
+    struct reading scaling_state = {.state = scaling.state, .cause = scaling.cause};
+    snprintf(text, sizeof(text), "%.6f", scaling.value);
+    draw_gauge(&scaling_state, text, differs(vm, vcpu, VCPU_TSC_SCALING_RATIO), r, y, &x,
                V_SCALE, style, out);
     draw_gauge(&g[VCPU_LAPIC_TIMER_ADVANCE_NS],
                format_seconds(span, (double)g[VCPU_LAPIC_TIMER_ADVANCE_NS].raw / 1e9), false, r, y, &x,

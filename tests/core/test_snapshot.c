@@ -151,6 +151,37 @@ static void a_counter_that_fell_is_a_reset_and_no_huge_rate(void **state)
     sample_free(b);
 }
 
+static void tsc_scaling_is_the_ratio_over_two_to_the_fraction_bits(void **state)
+{
+    const struct reading absent = reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+    const struct reading denied = reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
+    const struct {
+        struct reading ratio, bits;
+        double value;
+        int state, cause;
+    } cases[] = {
+        {reading_ok(5ull << 46, SOURCE_DEBUGFS), reading_ok(48, SOURCE_DEBUGFS), 1.25, READING_OK, 0},
+        {reading_ok(3ull << 31, SOURCE_DEBUGFS), reading_ok(32, SOURCE_DEBUGFS), 1.5, READING_OK, 0},
+        {reading_ok(1ull << 63, SOURCE_DEBUGFS), reading_ok(63, SOURCE_DEBUGFS), 1, READING_OK, 0},
+        {reading_ok(7, SOURCE_DEBUGFS), reading_ok(0, SOURCE_DEBUGFS), 7, READING_OK, 0},
+        {reading_ok(7, SOURCE_DEBUGFS), reading_ok(64, SOURCE_DEBUGFS), 0, READING_ABSENT, CAUSE_READ_ERROR},
+        {reading_ok(7, SOURCE_DEBUGFS), absent, 0, READING_ABSENT, CAUSE_NOT_IN_KERNEL},
+        {denied, absent, 0, READING_DENIED, CAUSE_NO_PERMISSION},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct snapshot_vcpu vcpu = {0};
+        vcpu.gauges[VCPU_TSC_SCALING_RATIO] = cases[i].ratio;
+        vcpu.gauges[VCPU_TSC_SCALING_FRAC_BITS] = cases[i].bits;
+        struct rate scaling = snapshot_tsc_scaling(&vcpu);
+        assert_int_equal(scaling.state, cases[i].state);
+        assert_int_equal(scaling.cause, cases[i].cause);
+        if (scaling.state == READING_OK)
+            assert_true(scaling.value == cases[i].value);
+    }
+}
+
 static void a_change_of_source_gives_no_rate(void **state)
 {
     struct world *w = *state;
@@ -299,6 +330,7 @@ int main(void)
         TEST(the_first_tick_has_no_rates_and_no_zeros),
         TEST(rates_use_the_times_next_to_the_reads),
         TEST(a_counter_that_fell_is_a_reset_and_no_huge_rate),
+        TEST(tsc_scaling_is_the_ratio_over_two_to_the_fraction_bits),
         TEST(a_change_of_source_gives_no_rate),
         TEST(a_reused_pid_is_another_vm),
         TEST(a_vcpu_whose_thread_changed_has_no_cpu_share_yet),

@@ -134,9 +134,9 @@ static void long_form_read_back_equals_the_json(void **state)
         values += value != NULL;
         rows++;
     }
-    /* vm16: 5 + 8 numbers and 4 buckets instead of 1, twice 3 + 4 and 3 more buckets; db: 5 + 8, 3
+    /* vm16: 5 + 8 numbers and 4 buckets instead of 1, twice 4 + 4 and 3 more buckets; db: 5 + 8, 4
      * + 4 */
-    assert_int_equal(rows, 5 + 7 + 4 + 2 * (3 + 3 + 4) + 5 + 8 + 3 + 4);
+    assert_int_equal(rows, 5 + 7 + 4 + 2 * (4 + 3 + 4) + 5 + 8 + 4 + 4);
     assert_true(values > 30);
     json_decref(root);
     free(json);
