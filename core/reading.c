@@ -39,7 +39,7 @@ static const struct {
     [CAUSE_DEBUGFS_DENIED] = {"debugfs may not be read",
                               "Run as root, or with CAP_DAC_READ_SEARCH."},
     [CAUSE_NO_VM_DIR] = {"the VM has no debugfs directory",
-                         "The kernel log tells when a directory of that name was still in use as "
+                         "Kernels before 4.7 have none. The kernel log tells when a directory of that name was still in use as "
                          "the VM started (\"duplicate directory\")."},
     [CAUSE_NO_STATS_FD] = {"the VMM keeps no binary stats fd",
                            "QEMU keeps one per vCPU since 8.1; debugfs has the rest."},

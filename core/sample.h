@@ -41,7 +41,7 @@ struct sample_entity {
     uint64_t time_ns[SOURCE_COUNT]; /* monotonic, next to the read, per source; 0 = not read */
     struct reading *readings;       /* [field_count] */
     uint64_t *buckets;              /* [bucket_count]; field f has its size places at bucket_index */
-    uint8_t cause; /* enum reading_cause: why its stats fd gave nothing, also where no field is known yet */
+    uint8_t cause; /* enum reading_cause: why the sources gave nothing, also where no field is known yet */
 };
 
 struct sample_vcpu {

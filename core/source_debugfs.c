@@ -230,6 +230,8 @@ static void explain_vm(const struct source *s, struct sample_vm *sv, enum readin
     bool denied = cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
     struct reading missing = reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
 
+    /* Every VM should have a directory here, few VMMs keep stats fds: this is the better reason. */
+    sv->entity.cause = (uint8_t)cause;
     for (size_t f = 0; f < s->env.fields->count; f++)
         if (sv->entity.readings[f].state != READING_OK)
             sv->entity.readings[f] = missing;
