@@ -26,7 +26,11 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
     *lane = (struct scan_lane){.job = job};
     lane->slices = calloc(SCAN_SLICES, sizeof(*lane->slices));
     lane->slice_low = SCAN_SLICES;
-    /* Guest memory passes through here. It must not end in a core dump, nor on a swap device. */
+    /*
+     * Guest memory passes through here: not into a core dump, nor to a swap device.
+     * PR_SET_DUMPABLE is left alone: it would take /proc/self from an unprivileged user, and who
+     * may trace us may trace the VMM.
+     */
     void *map = mmap(NULL, 2 * SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (lane->slices == NULL || map == MAP_FAILED)
