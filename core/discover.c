@@ -121,17 +121,23 @@ static void remove_vm(struct discover *d, size_t i, discover_forget_fn *forget, 
     vm_twins_lost(d->vms, d->vm_count);
 }
 
+static int grow(struct vm ***list, size_t cap)
+{
+    struct vm **grown = realloc(*list, cap * sizeof(struct vm *));
+
+    if (grown == NULL)
+        return -ENOMEM;
+    *list = grown;
+    return 0;
+}
+
 static int insert_vm(struct discover *d, struct vm *take_vm)
 {
     size_t at = 0;
 
     if (d->vm_count == d->vm_cap) {
         size_t cap = d->vm_cap ? d->vm_cap * 2 : 32;
-        struct vm **grown = realloc(d->vms, cap * sizeof(struct vm *));
-        d->vms = grown != NULL ? grown : d->vms;
-        struct vm **shown = realloc(d->shown, cap * sizeof(struct vm *));
-        d->shown = shown != NULL ? shown : d->shown;
-        if (grown == NULL || shown == NULL) {
+        if (grow(&d->vms, cap) < 0 || grow(&d->shown, cap) < 0) {
             vm_free(take_vm);
             return -ENOMEM;
         }

@@ -256,7 +256,7 @@ int config_read(const char *path, struct config *ret, struct error *err)
     else if ((r = read_text(fd, text, CONFIG_FILE_MAX, &len)) < 0)
         error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
     close(fd);
-    if (r == 0) {
+    if (r == 0 && text) {
         text[len] = '\0';
         config_parse(text, ret);
     }

@@ -42,7 +42,7 @@ int options_scan_sample(struct options *opts, const char *arg, struct error *err
 
 int options_scan_max_rate(struct options *opts, const char *arg, struct error *err)
 {
-    uint64_t megabytes;
+    uint64_t megabytes = 0;
     int n = parse_number("--max-rate", arg, MAX_RATE_MB, &megabytes, err);
 
     if (n == 0)
@@ -52,7 +52,7 @@ int options_scan_max_rate(struct options *opts, const char *arg, struct error *e
 
 int options_scan_threads(struct options *opts, const char *arg, struct error *err)
 {
-    uint64_t threads;
+    uint64_t threads = 0;
     int n = parse_number("--threads", arg, SCAN_THREADS_MAX, &threads, err);
 
     if (n == 0)

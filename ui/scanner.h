@@ -28,11 +28,11 @@ int scanner_init(struct scanner *scanner, const struct rootfs *root);
 void scanner_done(struct scanner *scanner);
 
 /*
- * scanner_request - scan that VM of @s: an estimate first, then all present pages.
+ * scanner_request - scan that VM of @snapshot: an estimate first, then all present pages.
  * One that has to wait for another is started after it; only the newest waits.
  * 0; 1 when it waits; or a negative errno with a sentence.
  */
-int scanner_request(struct scanner *scanner, const struct snapshot *s, const struct vm_id *vm,
+int scanner_request(struct scanner *s, const struct snapshot *snapshot, const struct vm_id *id,
                     struct error *err);
 
 /* scanner_cancel - end the scan of that VM, or take it from the waiting place. */

@@ -232,6 +232,8 @@ static void sort_step(struct vms_state *vms, size_t step)
 {
     size_t at = 0;
 
+    if (vms->columns.count == 0)
+        return;
     for (size_t i = 0; i < vms->columns.count; i++)
         if (vms->columns.ids[i] == vms->sort)
             at = i + step;

@@ -259,13 +259,15 @@ struct maker {
 static void *maker_main(void *arg)
 {
     struct maker *m = arg;
-    bool stays = !m->setup->thread_ends;
 
     start_all(m->bed, m->setup);
     sem_post(&m->done);
-    while (stays)
+    /* Only the end of the process ends a thread that stays. */
+    for (;;) {
+        if (m->setup->thread_ends)
+            return NULL;
         pause();
-    return NULL;
+    }
 }
 
 /* As start_all, in the thread that the options ask for. A thread that stays ends with the process.
