@@ -171,7 +171,8 @@ static void finish(struct read_child *child)
     child->pid = 0;
 }
 
-static int open_child(pid_t pid, int file_fd, size_t bytes, struct read_child **ret)
+static int open_child(pid_t pid, int file_fd, const struct zeropage_impl *impl, size_t bytes,
+                      struct read_child **ret)
 {
     struct read_child *child = calloc(1, sizeof(*child));
 
@@ -181,6 +182,7 @@ static int open_child(pid_t pid, int file_fd, size_t bytes, struct read_child **
     size_t words = (bytes / PAGE_READER_BYTES + 63) / 64;
     child->target = pid;
     child->file_fd = file_fd;
+    child->impl = impl;
     child->bytes = bytes;
     child->data_offset = (sizeof(struct read_request) + words * sizeof(uint64_t) + 4095) & ~4095ul;
     child->size = child->data_offset + (file_fd < 0 ? bytes : 0);
@@ -199,17 +201,13 @@ static int open_child(pid_t pid, int file_fd, size_t bytes, struct read_child **
 
 int read_child_open(pid_t pid, size_t bytes, struct read_child **ret)
 {
-    return open_child(pid, -1, bytes, ret);
+    return open_child(pid, -1, NULL, bytes, ret);
 }
 
 int read_child_open_file(int fd, const struct zeropage_impl *impl, size_t bytes,
                          struct read_child **ret)
 {
-    int n = open_child(0, fd, bytes, ret);
-
-    if (n == 0)
-        (*ret)->impl = impl;
-    return n;
+    return open_child(0, fd, impl, bytes, ret);
 }
 
 void read_child_close(struct read_child *child)

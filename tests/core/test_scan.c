@@ -134,7 +134,7 @@ static void check_counts(const struct scan_report *report, const struct minivm_p
 
 static void every_page_of_every_kind_of_memory_is_counted_right(void **state)
 {
-    long pool = guest_hugepages(POOL_PAGES);
+    bool pool = guest_hugepages(POOL_PAGES);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(backings); i++) {
@@ -160,8 +160,8 @@ static void every_page_of_every_kind_of_memory_is_counted_right(void **state)
             scan_report_free(report);
         }
     }
-    if (pool >= 0)
-        guest_hugepages(pool);
+    if (pool)
+        guest_hugepages(-POOL_PAGES);
 }
 
 static void every_implementation_counts_the_same(void **state)
@@ -212,7 +212,7 @@ static struct traces traces_of(const struct guest *guest)
 
 static void scan_leaves_no_trace_in_its_target(void **state)
 {
-    long pool = guest_hugepages(POOL_PAGES);
+    bool pool = guest_hugepages(POOL_PAGES);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(backings); i++) {
@@ -234,8 +234,8 @@ static void scan_leaves_no_trace_in_its_target(void **state)
         }
         guest_stop(&guest);
     }
-    if (pool >= 0)
-        guest_hugepages(pool);
+    if (pool)
+        guest_hugepages(-POOL_PAGES);
 }
 
 /* Pages that the VMM's page table has lost, but the memfd has not: a peer wrote them. */
@@ -248,7 +248,7 @@ static void unmap_shared(struct guest_info *info, const void *arg)
 
 static void pages_in_no_page_table_are_found_in_the_file(void **state)
 {
-    long pool = guest_hugepages(POOL_PAGES);
+    bool pool = guest_hugepages(POOL_PAGES);
 
     (void)state;
     for (size_t i = 2; i < 4; i++) {
@@ -270,8 +270,8 @@ static void pages_in_no_page_table_are_found_in_the_file(void **state)
         assert_memory_equal(&before, &after, sizeof(before));
         guest_stop(&guest);
     }
-    if (pool >= 0)
-        guest_hugepages(pool);
+    if (pool)
+        guest_hugepages(-POOL_PAGES);
 }
 
 static void estimate_interval_covers_the_truth(void **state)

@@ -111,16 +111,16 @@ static bool write_long(const char *path, long value)
     return fclose(out) == 0;
 }
 
-long guest_hugepages(long count)
+bool guest_hugepages(long count)
 {
     long before = read_long(POOL "nr_hugepages");
 
-    if (before < 0 || !write_long(POOL "nr_hugepages", count))
-        return -1;
-    if (read_long(POOL "nr_hugepages") >= count)
-        return before;
-    write_long(POOL "nr_hugepages", before);
-    return -1;
+    if (before < 0 || !write_long(POOL "nr_hugepages", before + count))
+        return false;
+    long added = read_long(POOL "nr_hugepages") - before;
+    if (added < count)
+        write_long(POOL "nr_hugepages", read_long(POOL "nr_hugepages") - added);
+    return added >= count;
 }
 
 long guest_hugepages_free(void)

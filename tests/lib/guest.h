@@ -48,10 +48,10 @@ guest_fn guest_ram;
 long guest_status(pid_t pid, const char *key);
 
 /*
- * guest_hugepages - set the pool of 2 MiB pages. Returns what it was before, or -1 when it cannot be
- * set or @count pages could not be had (the pool is then as before).
+ * guest_hugepages - add @count 2 MiB pages to the pool, or take them away when negative: others
+ * may use it meanwhile. False when it cannot be changed so; the pool is then as before.
  */
-long guest_hugepages(long count);
+bool guest_hugepages(long count);
 long guest_hugepages_free(void);
 
 #endif
