@@ -5,6 +5,7 @@
  *   scan.c         phases, threads, the report that grows
  *   scan_lane.c    one scanning thread: residency, reading, counting
  *   scan_report.c  reports: make, copy, finish, free; the statistics
+ *   scan_sample.c  which pages an estimate reads
  *   scan_inspect.c what else the process tells: confidential guest, passed-through devices
  */
 #ifndef KVMLENS_CORE_SCAN_INTERNAL_H
@@ -124,6 +125,9 @@ void scan_report_estimate(struct scan_report *report); /* from sampled and the r
 void scan_report_finish(struct scan_report *report); /* what follows from the counts */
 void scan_report_warn(struct scan_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* scan_sample.c: @n different numbers below @population (>= n), ascending; repeatable from @seed. */
+void scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population, uint64_t seed);
 
 /* scan_inspect.c */
 struct scan_inspection {
