@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Entries lie in ascending order of identity, so that a snapshot, which has the same order, finds each by one step.
+// Entries lie in ascending order of identity, so that a snapshot, which has the same order, finds
+// each by one step.
 #include "core/history.h"
 
 #include <errno.h>

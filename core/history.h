@@ -21,10 +21,10 @@ struct history *history_new(size_t series);
 void history_free(struct history *history); /* NULL ok */
 
 /*
- * One tick: history_begin, then history_add once per VM, then history_end, which forgets the VMs that were not
- * added. @values: [series]; NAN = missing in this tick, a gap.
- * history_add returns 0, -ENOSPC when HISTORY_VMS_MAX are known, or -ENOMEM; the VM then has no history.
- * Adding in ascending order of (pid, fd), as in a snapshot, costs least.
+ * One tick: history_begin, then history_add once per VM, then history_end, which forgets the VMs
+ * that were not added. @values: [series]; NAN = missing in this tick, a gap. history_add returns 0,
+ * -ENOSPC when HISTORY_VMS_MAX are known, or -ENOMEM; the VM then has no history. Adding in
+ * ascending order of (pid, fd), as in a snapshot, costs least.
  */
 void history_begin(struct history *history);
 int history_add(struct history *history, const struct vm_id *id, const float *values);

@@ -125,68 +125,110 @@ GETTER(get_zero)
 
 GETTER(get_source)
 {
-    /* [VM-level source][vCPU-level source]; '!' when a better one was refused, the status line says why. */
-    static const char *const texts[SOURCE_COUNT][SOURCE_COUNT][2] = {
-        [SOURCE_NONE] = {[SOURCE_NONE] = {"none", "none!"}, [SOURCE_STATSFD] = {"fd", "fd!"},
-                         [SOURCE_DEBUGFS] = {"dbg", "dbg!"}, [SOURCE_PROC] = {"proc", "proc!"}},
-        [SOURCE_STATSFD] = {[SOURCE_NONE] = {"fd", "fd!"}, [SOURCE_STATSFD] = {"fd", "fd!"},
-                            [SOURCE_DEBUGFS] = {"fd+dbg", "fd+dbg!"}, [SOURCE_PROC] = {"fd", "fd!"}},
-        [SOURCE_DEBUGFS] = {[SOURCE_NONE] = {"dbg", "dbg!"}, [SOURCE_STATSFD] = {"fd+dbg", "fd+dbg!"},
-                            [SOURCE_DEBUGFS] = {"dbg", "dbg!"}, [SOURCE_PROC] = {"dbg", "dbg!"}},
-        [SOURCE_PROC] = {[SOURCE_NONE] = {"proc", "proc!"}, [SOURCE_STATSFD] = {"fd", "fd!"},
-                         [SOURCE_DEBUGFS] = {"dbg", "dbg!"}, [SOURCE_PROC] = {"proc", "proc!"}},
+    /* [VM-level source][vCPU-level source] */
+    static const char *const texts[SOURCE_COUNT][SOURCE_COUNT] = {
+        [SOURCE_NONE] = {"none", "fd", "dbg", "proc"},
+        [SOURCE_STATSFD] = {"fd", "fd", "fd+dbg", "fd"},
+        [SOURCE_DEBUGFS] = {"dbg", "fd+dbg", "dbg", "dbg"},
+        [SOURCE_PROC] = {"proc", "fd", "dbg", "proc"},
     };
+    /* When a better one was refused, so that numbers are missing; the status line says why. */
+    static const char *const refused[SOURCE_COUNT][SOURCE_COUNT] = {
+        [SOURCE_NONE] = {"none!", "fd!", "dbg!", "proc!"},
+        [SOURCE_STATSFD] = {"fd!", "fd!", "fd+dbg!", "fd!"},
+        [SOURCE_DEBUGFS] = {"dbg!", "fd+dbg!", "dbg!", "dbg!"},
+        [SOURCE_PROC] = {"proc!", "fd!", "dbg!", "proc!"},
+    };
+    bool missing = vm->vm_cause || vm->vcpu_cause;
+
     UNUSED(column, fields);
     if (vcpu)
         return nothing;
-    return value_text(texts[vm->vm_source][vm->vcpu_source][vm->vm_cause || vm->vcpu_cause]);
+    return value_text((missing ? refused : texts)[vm->vm_source][vm->vcpu_source]);
 }
 
-#define RATE_COLUMN ALIGN_RIGHT, COLUMN_COUNT_PER_S
-
+/* clang-format off */
 const struct column column_table[COLUMN_COUNT] = {
-    [COLUMN_PID] = {"pid", "PID", "-", "process of the VM; in vCPU rows the thread", 7, 7, ALIGN_RIGHT,
-                    COLUMN_INTEGER, 90, false, false, {NULL}, get_pid},
-    [COLUMN_FD] = {"fd", "FD", "-", "descriptor of the VM in its process", 4, 4, ALIGN_RIGHT,
-                   COLUMN_INTEGER, 5, true, false, {NULL}, get_fd},
-    [COLUMN_NAME] = {"name", "NAME", "-", "name the VMM was given, or its command name", 12, 32,
-                     ALIGN_LEFT, COLUMN_TEXT, 100, false, false, {NULL}, get_name},
-    [COLUMN_VMM] = {"vmm", "VMM", "-", "kind of VMM", 6, 16, ALIGN_LEFT, COLUMN_TEXT, 35, false, false,
-                    {NULL}, get_vmm},
-    [COLUMN_VCPUS] = {"vcpus", "vCPU", "-", "virtual CPUs", 4, 4, ALIGN_RIGHT, COLUMN_INTEGER, 60, false,
-                      true, {NULL}, get_vcpus},
-    [COLUMN_CPU] = {"cpu", "CPU%", "% of one CPU", "utime + stime of the process, /proc/PID/stat; of vCPUs: "
-                    "their threads' schedstat", 6, 6, ALIGN_RIGHT, COLUMN_PERCENT, 95, false, true,
-                    {NULL}, get_cpu},
-    [COLUMN_WAIT] = {"wait", "WAIT%", "% of one CPU", "time vCPU threads were ready but had no CPU, schedstat", 6,
-                     6, ALIGN_RIGHT, COLUMN_PERCENT, 70, false, true, {NULL}, get_wait},
-    [COLUMN_EXITS] = {"exits", "EXITS/s", "per second", "KVM counter exits", 7, 7, RATE_COLUMN, 85, false,
-                      true, {"exits", NULL}, get_field},
-    [COLUMN_TREND] = {"trend", "TREND", "-", "EXITS/s of the last refreshes", 8, 24, ALIGN_LEFT,
-                      COLUMN_GRAPH, 53, false, true, {"exits", NULL}, get_field},
-    [COLUMN_IO] = {"io", "IO/s", "per second", "KVM counter io_exits", 6, 6, RATE_COLUMN, 48, false,
-                   true, {"io_exits", NULL}, get_field},
-    [COLUMN_MMIO] = {"mmio", "MMIO/s", "per second", "KVM counter mmio_exits; arm64: mmio_exit_user", 6, 6,
-                     RATE_COLUMN, 46, false, true, {"mmio_exits", "mmio_exit_user", NULL}, get_field},
-    [COLUMN_HALT] = {"halt", "HALT/s", "per second", "KVM counter halt_exits; arm64: wfi_exit_stat", 6, 6,
-                     RATE_COLUMN, 44, false, true, {"halt_exits", "wfi_exit_stat", NULL}, get_field},
-    [COLUMN_IRQ] = {"irq", "IRQ/s", "per second", "KVM counter irq_injections", 6, 6, RATE_COLUMN, 42, false,
-                    true, {"irq_injections", NULL}, get_field},
-    [COLUMN_PF_FIXED] = {"pf_fixed", "PF_FIX/s", "per second", "KVM counter pf_fixed", 8, 8, RATE_COLUMN,
-                         40, false, true, {"pf_fixed", NULL}, get_field},
-    [COLUMN_RAM] = {"ram", "RAM", "bytes", "guest RAM mapped by the VMM", 6, 6, ALIGN_RIGHT, COLUMN_BYTES,
-                    65, false, true, {NULL}, get_ram},
-    [COLUMN_RSS] = {"rss", "RSS", "bytes", "resident memory of the process, /proc/PID/statm", 6, 6,
-                    ALIGN_RIGHT, COLUMN_BYTES, 51, false, true, {NULL}, get_rss},
-    [COLUMN_MAPPED] = {"mapped", "MAPPED", "bytes", "what KVM has mapped for the guest: pages_4k, "
-                       "pages_2m, pages_1g", 6, 6, ALIGN_RIGHT, COLUMN_BYTES, 38, false, true,
-                       {NULL}, get_mapped},
-    [COLUMN_ZERO] = {"zero", "ZERO%", "% of guest RAM", "zero pages found by the last scan (m); ~ when estimated", 6,
-                     6, ALIGN_RIGHT, COLUMN_ZERO_SHARE, 54, false, true, {NULL}, get_zero},
-    [COLUMN_SOURCE] = {"source", "SRC", "-", "where the counters come from: fd (binary stats), dbg (debugfs); "
-                       "! when some are missing", 7, 7, ALIGN_LEFT, COLUMN_TEXT, 55, false, false,
-                       {NULL}, get_source},
+    [COLUMN_PID] = {.name = "pid", .title = "PID", .unit = "-",
+        .origin = "process of the VM; in vCPU rows the thread",
+        .width = 7, .width_max = 7, .keep = 90, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
+        .get = get_pid},
+    [COLUMN_FD] = {.name = "fd", .title = "FD", .unit = "-",
+        .origin = "descriptor of the VM in its process",
+        .width = 4, .width_max = 4, .keep = 5, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
+        .hidden = true, .get = get_fd},
+    [COLUMN_NAME] = {.name = "name", .title = "NAME", .unit = "-",
+        .origin = "name the VMM was given, or its command name",
+        .width = 12, .width_max = 32, .keep = 100, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
+        .get = get_name},
+    [COLUMN_VMM] = {.name = "vmm", .title = "VMM", .unit = "-",
+        .origin = "kind of VMM",
+        .width = 6, .width_max = 16, .keep = 35, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
+        .get = get_vmm},
+    [COLUMN_VCPUS] = {.name = "vcpus", .title = "vCPU", .unit = "-",
+        .origin = "virtual CPUs",
+        .width = 4, .width_max = 4, .keep = 60, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
+        .descending = true, .get = get_vcpus},
+    [COLUMN_CPU] = {.name = "cpu", .title = "CPU%", .unit = "% of one CPU",
+        .origin = "utime + stime of the process, /proc/PID/stat; of vCPUs: their threads' "
+                  "schedstat",
+        .width = 6, .width_max = 6, .keep = 95, .align = ALIGN_RIGHT, .kind = COLUMN_PERCENT,
+        .descending = true, .get = get_cpu},
+    [COLUMN_WAIT] = {.name = "wait", .title = "WAIT%", .unit = "% of one CPU",
+        .origin = "time vCPU threads were ready but had no CPU, schedstat",
+        .width = 6, .width_max = 6, .keep = 70, .align = ALIGN_RIGHT, .kind = COLUMN_PERCENT,
+        .descending = true, .get = get_wait},
+    [COLUMN_EXITS] = {.name = "exits", .title = "EXITS/s", .unit = "per second",
+        .origin = "KVM counter exits",
+        .width = 7, .width_max = 7, .keep = 85, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"exits"}, .get = get_field},
+    [COLUMN_TREND] = {.name = "trend", .title = "TREND", .unit = "-",
+        .origin = "EXITS/s of the last refreshes",
+        .width = 8, .width_max = 24, .keep = 53, .align = ALIGN_LEFT, .kind = COLUMN_GRAPH,
+        .descending = true, .fields = {"exits"}, .get = get_field},
+    [COLUMN_IO] = {.name = "io", .title = "IO/s", .unit = "per second",
+        .origin = "KVM counter io_exits",
+        .width = 6, .width_max = 6, .keep = 48, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"io_exits"}, .get = get_field},
+    [COLUMN_MMIO] = {.name = "mmio", .title = "MMIO/s", .unit = "per second",
+        .origin = "KVM counter mmio_exits; arm64: mmio_exit_user",
+        .width = 6, .width_max = 6, .keep = 46, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"mmio_exits", "mmio_exit_user"}, .get = get_field},
+    [COLUMN_HALT] = {.name = "halt", .title = "HALT/s", .unit = "per second",
+        .origin = "KVM counter halt_exits; arm64: wfi_exit_stat",
+        .width = 6, .width_max = 6, .keep = 44, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"halt_exits", "wfi_exit_stat"}, .get = get_field},
+    [COLUMN_IRQ] = {.name = "irq", .title = "IRQ/s", .unit = "per second",
+        .origin = "KVM counter irq_injections",
+        .width = 6, .width_max = 6, .keep = 42, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"irq_injections"}, .get = get_field},
+    [COLUMN_PF_FIXED] = {.name = "pf_fixed", .title = "PF_FIX/s", .unit = "per second",
+        .origin = "KVM counter pf_fixed",
+        .width = 8, .width_max = 8, .keep = 40, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
+        .descending = true, .fields = {"pf_fixed"}, .get = get_field},
+    [COLUMN_RAM] = {.name = "ram", .title = "RAM", .unit = "bytes",
+        .origin = "guest RAM mapped by the VMM",
+        .width = 6, .width_max = 6, .keep = 65, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
+        .descending = true, .get = get_ram},
+    [COLUMN_RSS] = {.name = "rss", .title = "RSS", .unit = "bytes",
+        .origin = "resident memory of the process, /proc/PID/statm",
+        .width = 6, .width_max = 6, .keep = 51, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
+        .descending = true, .get = get_rss},
+    [COLUMN_MAPPED] = {.name = "mapped", .title = "MAPPED", .unit = "bytes",
+        .origin = "what KVM has mapped for the guest: pages_4k, pages_2m, pages_1g",
+        .width = 6, .width_max = 6, .keep = 38, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
+        .descending = true, .get = get_mapped},
+    [COLUMN_ZERO] = {.name = "zero", .title = "ZERO%", .unit = "% of guest RAM",
+        .origin = "zero pages found by the last scan (m); ~ when estimated",
+        .width = 6, .width_max = 6, .keep = 54, .align = ALIGN_RIGHT, .kind = COLUMN_ZERO_SHARE,
+        .descending = true, .get = get_zero},
+    [COLUMN_SOURCE] = {.name = "source", .title = "SRC", .unit = "-",
+        .origin = "where the counters come from: fd (binary stats), dbg (debugfs); ! when "
+                  "some are missing",
+        .width = 7, .width_max = 7, .keep = 55, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
+        .get = get_source},
 };
+/* clang-format on */
 
 int column_find(const char *name)
 {

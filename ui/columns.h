@@ -45,7 +45,7 @@ enum column_kind {
     COLUMN_GRAPH    /* drawn from the history; sorts by what it shows */
 };
 
-/* Where the fields of a snapshot are that columns show: resolved once per frame, not once per row. */
+/* Where the fields are that columns show: resolved once per frame, not once per row. */
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
     const struct scans *scans; /* NULL: none */
@@ -73,7 +73,8 @@ struct column {
     bool descending;    /* natural order of sorting */
     const char *fields[3]; /* of counters: names to look for, in this order; NULL ends */
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
-                               const struct snapshot_vcpu *vcpu, const struct column_fields *fields);
+                               const struct snapshot_vcpu *vcpu,
+                               const struct column_fields *fields);
 };
 
 extern const struct column column_table[COLUMN_COUNT];
@@ -89,7 +90,8 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
 
 /*
  * column_draw - one value in @width columns, with the texts of missing ones.
- * @style STYLE_NORMAL lets the column choose (zeros dim, long waits warn); any other is used as it is.
+ * @style STYLE_NORMAL lets the column choose (zeros dim, long waits warn); any other is used as it
+ * is.
  */
 void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
                  struct rect clip, int y, int x, int width, enum style style);

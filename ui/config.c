@@ -22,7 +22,7 @@ void config_init(struct config *config)
     *config = (struct config){.theme = -1, .sort = -1};
 }
 
-/* --- parsing ------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 struct parser {
     struct config *config;
@@ -37,8 +37,8 @@ static void problem(struct parser *p, const char *what, const char *text)
 
     text_clean(text, strlen(text), clean, sizeof(clean));
     if (p->config->problems++ == 0)
-        snprintf(p->config->first_problem, sizeof(p->config->first_problem), "line %d: %s '%s'", p->line,
-                 what, clean);
+        snprintf(p->config->first_problem, sizeof(p->config->first_problem), "line %d: %s '%s'",
+                 p->line, what, clean);
 }
 
 static bool parse_bool(struct parser *p, const char *value, bool *ret)
@@ -203,7 +203,8 @@ void config_parse(const char *text, struct config *ret)
     }
 }
 
-/* --- the file -------------------------------------------------------------------------------------- */
+/* --- the file
+ * -------------------------------------------------------------------------------------- */
 
 int config_path(const char *xdg_config_home, const char *home, char *out, size_t size)
 {
@@ -233,33 +234,45 @@ static int read_text(int fd, char *out, size_t size, size_t *ret_len)
     }
 }
 
+static int check_owner(int fd, struct error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return error_set(err, -EPERM,
+                         "the configuration file is no regular file and was not read");
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return error_set(err, -EPERM,
+                         "the configuration file belongs to another user and was not read");
+    return 0;
+}
+
 int config_read(const char *path, struct config *ret, struct error *err)
 {
     /* Non-blocking: a FIFO in its place must not hold the program. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
     size_t len = 0;
-    int r = 0;
 
     config_init(ret);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR
                    ? 0
-                   : error_set(err, -errno, "the configuration file cannot be read: %s", strerror(errno));
-    char *text = malloc(CONFIG_FILE_MAX + 1);
-    if (!text)
+                   : error_set(err, -errno, "the configuration file cannot be read: %s",
+                               strerror(errno));
+    int r = check_owner(fd, err);
+    char *text = r == 0 ? malloc(CONFIG_FILE_MAX + 1) : NULL;
+    if (r == 0 && !text)
         r = error_set(err, -ENOMEM, "out of memory");
-    else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        r = error_set(err, -EPERM, "the configuration file is no regular file and was not read");
-    else if (st.st_uid != geteuid() && st.st_uid != 0)
-        r = error_set(err, -EPERM, "the configuration file belongs to another user and was not read");
-    else if ((r = read_text(fd, text, CONFIG_FILE_MAX, &len)) < 0)
-        error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
-    close(fd);
-    if (r == 0 && text) {
-        text[len] = '\0';
-        config_parse(text, ret);
+    if (text) {
+        r = read_text(fd, text, CONFIG_FILE_MAX, &len);
+        if (r < 0) {
+            error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
+        } else {
+            text[len] = '\0';
+            config_parse(text, ret);
+        }
     }
+    close(fd);
     free(text);
     return r;
 }
@@ -276,7 +289,8 @@ static char *to_text(const struct config *c)
     if (c->delay_s > 0)
         fprintf(out, "delay = %g\n", c->delay_s);
     if (c->sort >= 0)
-        fprintf(out, "sort = %s\ninverted = %s\n", column_table[c->sort].name, c->inverted ? "yes" : "no");
+        fprintf(out, "sort = %s\ninverted = %s\n", column_table[c->sort].name,
+                c->inverted ? "yes" : "no");
     fprintf(out, "vcpus = %s\n", c->tree ? "yes" : "no");
     if (c->theme >= 0)
         fprintf(out, "theme = %s\n", theme_table[c->theme].name);
@@ -310,7 +324,7 @@ static bool own_directory(const char *dir)
            mkdir(dir, 0700) == 0;
 }
 
-/* The directory of the file, made when it is missing; ours and no link. An fd or a negative errno. */
+/* The directory of the file, made when it is missing; ours and no link. An fd or -errno. */
 static int open_directory(const char *path, struct error *err)
 {
     char dir[PATH_MAX], parent[PATH_MAX];
@@ -321,8 +335,9 @@ static int open_directory(const char *path, struct error *err)
     snprintf(parent, sizeof(parent), "%s", dir);
     dirname(parent);
     if (!own_directory(parent))
-        return error_set(err, -EPERM, "not saved: the configuration directory is not there or belongs to "
-                                      "another user (sudo keeps HOME; sudo -H does not)");
+        return error_set(err, -EPERM,
+                         "not saved: the configuration directory is not there or belongs to "
+                         "another user (sudo keeps HOME; sudo -H does not)");
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return error_set(err, -errno, "not saved: %s", strerror(errno));
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

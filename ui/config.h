@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Config: what a person likes the monitor to be, kept in a file. Read at start, written on request only.
+ * Config: what a person likes the monitor to be, kept in a file. Read at start, written on request
+ * only.
  *
  *     [monitor]                      [columns]
  *     delay = 1                      ; in the order of the lines; a width, or auto
@@ -9,8 +10,8 @@
  *     vcpus = no
  *     theme = default
  *
- * What is wrong in the file is told with its line and otherwise left out of account. Lines that are not
- * understood are kept when the file is written again: a newer version may know them.
+ * What is wrong in the file is told with its line and otherwise left out of account. Lines that are
+ * not understood are kept when the file is written again: a newer version may know them.
  */
 #ifndef KVMLENS_UI_CONFIG_H
 #define KVMLENS_UI_CONFIG_H
@@ -42,24 +43,25 @@ void config_init(struct config *config);
 void config_parse(const char *text, struct config *ret);
 
 /*
- * config_path - where the file is: $XDG_CONFIG_HOME/kvmlens/config, or ~/.config/kvmlens/config. Values of
- * the environment as they are; NULL: not set. A relative path in them counts for nothing.
+ * config_path - where the file is: $XDG_CONFIG_HOME/kvmlens/config, or ~/.config/kvmlens/config.
+ * Values of the environment as they are; NULL: not set. A relative path in them counts for nothing.
  * 0 or -ENOENT when there is no such place.
  */
 int config_path(const char *xdg_config_home, const char *home, char *out, size_t size);
 
 /*
- * config_read - read and parse. A file that is not there is no error: @ret is as config_init makes it.
- * Only a regular file that belongs to us or to root is read: -EPERM, -EFBIG, other errno with a sentence.
+ * config_read - read and parse. A file that is not there is no error: @ret is as config_init makes
+ * it. Only a regular file that belongs to us or to root is read: -EPERM, -EFBIG, other errno with a
+ * sentence.
  */
 int config_read(const char *path, struct config *ret, struct error *err);
 
 /*
  * config_write - replace the file, making its directory when that is missing (mode 0700).
  *
- * Never through a symbolic link, never a file or into a directory that belongs to somebody else: under sudo
- * HOME may be another user's. Temporary file, fsync, rename: the old file or the new one is there, always.
- * Returns 0, or -EPERM or another negative errno with a sentence.
+ * Never through a symbolic link, never a file or into a directory that belongs to somebody else:
+ * under sudo HOME may be another user's. Temporary file, fsync, rename: the old file or the new one
+ * is there, always. Returns 0, or -EPERM or another negative errno with a sentence.
  */
 int config_write(const char *path, const struct config *config, struct error *err);
 

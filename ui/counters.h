@@ -46,8 +46,8 @@ struct counters_query {
 /*
  * counters_collect - fill @ret, reusing its memory. 0 or -ENOMEM.
  *
- * Histograms have no row. Gauges and peaks have no rate and, as sums over VMs mean nothing, no row when
- * vm is NULL; only numbers without a unit have a share.
+ * Histograms have no row. Gauges and peaks have no rate and, as sums over VMs mean nothing, no row
+ * when vm is NULL; only numbers without a unit have a share.
  */
 int counters_collect(const struct counters_query *query, struct counters *ret);
 void counters_done(struct counters *counters);

@@ -24,13 +24,15 @@ char *format_bytes(char out[FORMAT_MAX], double bytes);
 /* format_percent - of a ratio, one decimal and no sign: "3.1", "612.0"; "<0.1". */
 char *format_percent(char out[FORMAT_MAX], double ratio);
 
-/* format_share - of a ratio in percent, with as many digits as it takes not to read as 0 or 100: "99.994", "0.00002". */
+/* format_share - of a ratio in percent, with as many digits as it takes not to read as 0 or 100:
+ * "99.994", "0.00002". */
 char *format_share(char out[FORMAT_MAX], double ratio);
 
 /* format_exact - all digits, grouped by commas: "4,198,361". */
 char *format_exact(char out[FORMAT_MAX], uint64_t value);
 
-/* format_seconds - a time span in at most 6 columns: "12ns", "812us", "3.1ms", "9.0s", "2m05s", "3h12m", "4d02h". */
+/* format_seconds - a time span in at most 6 columns: "12ns", "812us", "3.1ms", "9.0s", "2m05s",
+ * "3h12m", "4d02h". */
 char *format_seconds(char out[FORMAT_MAX], double seconds);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys: one constant table feeds the dispatcher, the help screen, the function bar and the man page.
+ * Keys: one constant table feeds the dispatcher, the help screen, the function bar and the man
+ * page.
  */
 #ifndef KVMLENS_UI_KEYS_H
 #define KVMLENS_UI_KEYS_H
@@ -143,7 +144,8 @@ const char *keys_screen_title(enum ui_screen screen);
 
 /*
  * keys_dump - the table as text for documentation and its test: one line per binding,
- * "SCREENS<tab>KEYS<tab>HELP", SCREENS being "all" or the titles joined by ", ". The caller frees it; NULL = no memory.
+ * "SCREENS<tab>KEYS<tab>HELP", SCREENS being "all" or the titles joined by ", ". The caller frees
+ * it; NULL = no memory.
  */
 char *keys_dump(void);
 

@@ -12,7 +12,8 @@
 #define LAYOUT_ROWS_MIN 6
 #define LAYOUT_COLS_MIN 30
 
-/* Tables of counters explain the selected one at the bottom of the body, when that has so many rows. */
+/* Tables of counters explain the selected one at the bottom of the body, when that has so many
+ * rows. */
 #define LAYOUT_EXPLAIN_FROM 10
 #define LAYOUT_EXPLAIN_ROWS 3
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loop: keys, ticks and signals in, frames out. Everything it decides lies in state, views and core.
+// The loop: keys, ticks and signals in, frames out. Everything it decides lies in state, views and
+// core.
 #include "ui/monitor.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@
 #include "ui/trends.h"
 #include "ui/view.h"
 
-#define FIRST_DELAY_S 0.25   /* rates need a second sample: do not let a person wait a whole delay for it */
+#define FIRST_DELAY_S                                                                              \
+    0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
 #define DEAD_READS_MAX 64    /* wake-ups without a key after which the terminal counts as gone */
 
 static const int our_signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -61,7 +63,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* --- ticks -------------------------------------------------------------------------------------- */
+/* --- ticks ------------------------------------------------------------------------------------ */
 
 static void arm(struct monitor *m, uint64_t due_ns)
 {
@@ -72,7 +74,8 @@ static void arm(struct monitor *m, uint64_t due_ns)
     timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-/* The next tick: one delay after this one was due, but never so soon that sampling leaves no time for keys. */
+/* The next tick: one delay after this one was due, but never so soon that sampling leaves no time
+ * for keys. */
 static void arm_next(struct monitor *m, uint64_t began_ns, double delay_s)
 {
     uint64_t end = now_ns(), took = end - began_ns;
@@ -161,7 +164,7 @@ static int tick(struct monitor *m, double delay_s, struct error *err)
     return 0;
 }
 
-/* --- screen ------------------------------------------------------------------------------------- */
+/* --- screen ----------------------------------------------------------------------------------- */
 
 static void draw(struct monitor *m)
 {
@@ -185,7 +188,8 @@ static void resize(struct monitor *m)
     term_forget(m->term);
 }
 
-/* --- keys and signals ----------------------------------------------------------------------------- */
+/* --- keys and signals
+ * ----------------------------------------------------------------------------- */
 
 static void export_snapshot(struct monitor *m)
 {
@@ -310,7 +314,8 @@ static void signals(struct monitor *m)
         } else if (info.ssi_signo == SIGTSTP) {
             suspend(m);
         } else if (info.ssi_signo == SIGCONT) {
-            term_resume(m->term); /* somebody stopped us with SIGSTOP and used the terminal meanwhile */
+            term_resume(
+                m->term); /* somebody stopped us with SIGSTOP and used the terminal meanwhile */
             resize(m);
         } else {
             m->end_signal = (int)info.ssi_signo;
@@ -353,7 +358,8 @@ static int loop(struct monitor *m, struct error *err)
     return r;
 }
 
-/* --- start and end -------------------------------------------------------------------------------- */
+/* --- start and end
+ * -------------------------------------------------------------------------------- */
 
 static int select_vm(struct monitor *m, const char *wanted, struct error *err)
 {
@@ -406,8 +412,9 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
         return error_set(err, -EINVAL, "the name of the guest is too long");
     if (c->pid && pattern_set_literal(&m->state.vms.filter, pid) < 0)
         return error_set(err, -ENOMEM, "out of memory");
-    if (c->fields && (pattern_set(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
-                      pattern_set(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
+    if (c->fields &&
+        (pattern_set(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
+         pattern_set(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
         return error_set(err, -EINVAL, "--fields: %s", why);
     return 0;
 }
@@ -489,7 +496,8 @@ static void finish(struct monitor *m)
 
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err)
 {
-    struct monitor m = {.sampler = sampler, .signal_fd = -1, .timer_fd = -1, .scanner = {.wake_fd = -1}};
+    struct monitor m = {
+        .sampler = sampler, .signal_fd = -1, .timer_fd = -1, .scanner = {.wake_fd = -1}};
     int r = prepare(&m, config, err);
 
     if (r == 0)

@@ -29,11 +29,11 @@ struct monitor_config {
 /*
  * monitor_run - until the user quits.
  *
- * Needs the locale to be set (LC_CTYPE). Main thread. SIGINT, SIGTERM, SIGHUP and SIGQUIT restore the terminal and then have
- * the effect they had before: by default the process ends by that signal; where the caller handles
- * or ignores it, monitor_run returns -EINTR.
- * Returns 0, or a negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too
- * simple), -EINVAL (config), -ENOENT (no such VM), -EIO (the terminal went away), or what sampling gave.
+ * Needs the locale to be set (LC_CTYPE). Main thread. SIGINT, SIGTERM, SIGHUP and SIGQUIT restore
+ * the terminal and then have the effect they had before: by default the process ends by that
+ * signal; where the caller handles or ignores it, monitor_run returns -EINTR. Returns 0, or a
+ * negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too simple), -EINVAL
+ * (config), -ENOENT (no such VM), -EIO (the terminal went away), or what sampling gave.
  */
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err);
 

@@ -29,7 +29,8 @@ void pattern_clear(struct pattern *pattern); /* also frees; zeroed memory ok */
 /* pattern_match - anywhere in @text; a pattern that is not set matches everything. */
 bool pattern_match(const struct pattern *pattern, const char *text);
 
-/* pattern_contains - plain search: does @text contain @part, ASCII case ignored? "" is in everything. */
+/* pattern_contains - plain search: does @text contain @part, ASCII case ignored? "" is in
+ * everything. */
 bool pattern_contains(const char *text, const char *part);
 
 #endif

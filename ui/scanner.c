@@ -23,7 +23,8 @@ void scanner_done(struct scanner *s)
     scans_done(&s->scans);
 }
 
-static struct scan_request make_request(const struct snapshot *snapshot, const struct snapshot_vm *vm)
+static struct scan_request make_request(const struct snapshot *snapshot,
+                                        const struct snapshot_vm *vm)
 {
     struct scan_request request = {
         .vm = vm->id,
@@ -38,28 +39,28 @@ static struct scan_request make_request(const struct snapshot *snapshot, const s
     return request;
 }
 
-int scanner_request(struct scanner *s, const struct snapshot *snapshot, const struct vm_id *id,
-                    struct error *err)
+int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
+                    const struct vm_id *vm, struct error *err)
 {
-    const struct snapshot_vm *vm = snapshot ? snapshot_find(snapshot, id) : NULL;
+    const struct snapshot_vm *found = snapshot ? snapshot_find(snapshot, vm) : NULL;
 
-    if (!vm)
+    if (!found)
         return error_set(err, -ESRCH, "the VM has ended");
-    if (!s->root)
+    if (!scanner->root)
         return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
-    if (!s->worker) {
-        int r = worker_start(s->root, s->wake_fd, &s->worker, err);
+    if (!scanner->worker) {
+        int r = worker_start(scanner->root, scanner->wake_fd, &scanner->worker, err);
         if (r < 0)
             return r;
     }
-    struct scan_request request = make_request(snapshot, vm);
-    struct worker_progress p = worker_progress(s->worker);
-    if (p.busy && vm_id_equal(&p.vm, id))
+    struct scan_request request = make_request(snapshot, found);
+    struct worker_progress p = worker_progress(scanner->worker);
+    if (p.busy && vm_id_equal(&p.vm, vm))
         return 0; /* under way already */
-    int r = worker_submit(s->worker, &request);
+    int r = worker_submit(scanner->worker, &request);
     if (r == -EBUSY) {
-        s->waiting = request;
-        s->is_waiting = true;
+        scanner->waiting = request;
+        scanner->is_waiting = true;
         return 1;
     }
     return r < 0 ? error_set(err, r, "the scan could not be started") : 0;

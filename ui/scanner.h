@@ -21,7 +21,8 @@ struct scanner {
     bool is_waiting;
 };
 
-/* scanner_init - 0 or a negative errno. @root NULL: scanner_request refuses. Ends with scanner_done. */
+/* scanner_init - 0 or a negative errno. @root NULL: scanner_request refuses. Ends with
+ * scanner_done. */
 int scanner_init(struct scanner *scanner, const struct rootfs *root);
 
 /* scanner_done - cancels what runs; at most half a second. */
@@ -32,13 +33,14 @@ void scanner_done(struct scanner *scanner);
  * One that has to wait for another is started after it; only the newest waits.
  * 0; 1 when it waits; or a negative errno with a sentence.
  */
-int scanner_request(struct scanner *s, const struct snapshot *snapshot, const struct vm_id *id,
-                    struct error *err);
+int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
+                    const struct vm_id *vm, struct error *err);
 
 /* scanner_cancel - end the scan of that VM, or take it from the waiting place. */
 void scanner_cancel(struct scanner *scanner, const struct vm_id *vm);
 
-/* scanner_wake - @wake_fd became readable: take reports, start what waits. true: something new is there. */
+/* scanner_wake - @wake_fd became readable: take reports, start what waits. true: something new is
+ * there. */
 bool scanner_wake(struct scanner *scanner, uint64_t now_ns);
 
 struct worker_progress scanner_progress(const struct scanner *scanner); /* zero when nothing runs */

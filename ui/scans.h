@@ -18,7 +18,8 @@
 struct scans_entry {
     struct vm_id vm;
     struct scan_report *last;    /* how the last scan ended, whatever way; NULL: none ended yet */
-    struct scan_report *running; /* newest of the scan under way; NULL: none, or nothing known yet */
+    struct scan_report
+        *running; /* newest of the scan under way; NULL: none, or nothing known yet */
     uint64_t last_ns;            /* monotonic: when @last came */
     double zero_ratio;           /* best known; negative: nothing */
     bool zero_exact;

@@ -188,7 +188,8 @@ static int draw(struct screen *screen, struct rect clip, int y, int x, enum styl
     return used;
 }
 
-int screen_text(struct screen *screen, struct rect clip, int y, int x, enum style style, const char *text)
+int screen_text(struct screen *screen, struct rect clip, int y, int x, enum style style,
+                const char *text)
 {
     return draw(screen, clip, y, x, style, text, SIDE_MAX);
 }
@@ -205,8 +206,8 @@ int screen_printf(struct screen *screen, struct rect clip, int y, int x, enum st
     return screen_text(screen, clip, y, x, style, text);
 }
 
-void screen_field(struct screen *screen, struct rect clip, int y, int x, int width, enum align align,
-                  enum style style, const char *text)
+void screen_field(struct screen *screen, struct rect clip, int y, int x, int width,
+                  enum align align, enum style style, const char *text)
 {
     if (width <= 0)
         return;
@@ -269,8 +270,8 @@ const char *screen_glyph(const struct screen *screen, enum glyph glyph)
     return screen->unicode ? glyphs[glyph].unicode : glyphs[glyph].ascii;
 }
 
-void screen_spark(struct screen *screen, struct rect clip, int y, int x, int width, enum style style,
-                  const float *values, size_t count, float top)
+void screen_spark(struct screen *screen, struct rect clip, int y, int x, int width,
+                  enum style style, const float *values, size_t count, float top)
 {
     static const char ascii[8] = {'_', '_', '.', '.', '-', '-', '=', '#'};
 

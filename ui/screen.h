@@ -97,8 +97,10 @@ const struct cell *screen_cell(const struct screen *screen, int y, int x); /* in
 /* rect_clip - the part of @r that lies in @within; never a negative size. */
 struct rect rect_clip(struct rect r, struct rect within);
 
-/* screen_text - draw from (y, x) to the right; returns the columns the whole text takes or would take. */
-int screen_text(struct screen *screen, struct rect clip, int y, int x, enum style style, const char *text);
+/* screen_text - draw from (y, x) to the right; returns the columns the whole text takes or would
+ * take. */
+int screen_text(struct screen *screen, struct rect clip, int y, int x, enum style style,
+                const char *text);
 int screen_printf(struct screen *screen, struct rect clip, int y, int x, enum style style,
                   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
@@ -108,12 +110,12 @@ enum align { ALIGN_LEFT, ALIGN_RIGHT };
  * screen_field - text in exactly @width columns: padded with blanks, or cut with an ellipsis.
  * Every one of the columns gets @style.
  */
-void screen_field(struct screen *screen, struct rect clip, int y, int x, int width, enum align align,
-                  enum style style, const char *text);
+void screen_field(struct screen *screen, struct rect clip, int y, int x, int width,
+                  enum align align, enum style style, const char *text);
 
 /*
- * screen_paragraph - words wrapped at the width of @r, from its first row on; what does not fit is left out.
- * Returns the rows the text takes.
+ * screen_paragraph - words wrapped at the width of @r, from its first row on; what does not fit is
+ * left out. Returns the rows the text takes.
  */
 int screen_paragraph(struct screen *screen, struct rect r, enum style style, const char *text);
 
@@ -130,16 +132,17 @@ const char *screen_glyph(const struct screen *screen, enum glyph glyph); /* one 
  * @values oldest first, [count]; NAN leaves a gap. Scaled from 0 to @top, or to the largest value
  * shown when @top is 0. A value above 0 always shows at least the lowest block.
  */
-void screen_spark(struct screen *screen, struct rect clip, int y, int x, int width, enum style style,
-                  const float *values, size_t count, float top);
+void screen_spark(struct screen *screen, struct rect clip, int y, int x, int width,
+                  enum style style, const float *values, size_t count, float top);
 
 /* screen_bar - @ratio (0..1, clamped) of @width columns, in eighths where the glyphs allow. */
 void screen_bar(struct screen *screen, struct rect clip, int y, int x, int width, enum style style,
                 double ratio);
 
 /*
- * screen_dump - the grid as text: "ROWSxCOLS", the character plane, a line "--", the plane of the styles (one
- * letter each, screen_style_letters); each row ends with '|'. The caller frees it; NULL = no memory.
+ * screen_dump - the grid as text: "ROWSxCOLS", the character plane, a line "--", the plane of the
+ * styles (one letter each, screen_style_letters); each row ends with '|'. The caller frees it; NULL
+ * = no memory.
  */
 char *screen_dump(const struct screen *screen);
 

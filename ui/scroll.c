@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* Where a command leads from @at; SIZE_MAX is cut to the last row by the caller. false: no such command. */
+/* Where a command leads from @at; SIZE_MAX is cut to the last row by the caller. false: no such
+ * command. */
 static bool step(enum ui_command command, size_t at, size_t page, size_t *ret)
 {
     switch (command) {

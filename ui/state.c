@@ -167,7 +167,8 @@ void ui_to_config(const struct ui_state *state, struct config *ret)
     ret->tree = state->vms.tree;
 }
 
-/* --- search --------------------------------------------------------------------------------------- */
+/* --- search
+ * --------------------------------------------------------------------------------------- */
 
 static size_t search_count(struct ui_state *state)
 {
@@ -184,7 +185,8 @@ static bool search_matches(struct ui_state *state, const struct ui_model *model,
 
     if (cs)
         return pattern_contains(
-            counters_row_name(cs, state->screen == SCREEN_HOST ? model->now : model->detail, row), text);
+            counters_row_name(cs, state->screen == SCREEN_HOST ? model->now : model->detail, row),
+            text);
     const struct vms_row *r = &state->vms.rows[row];
     const struct snapshot_vm *vm = &model->now->vms[r->vm];
     snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
@@ -210,7 +212,8 @@ bool ui_search(struct ui_state *state, const struct ui_model *model, const char 
     return false;
 }
 
-/* --- prompts -------------------------------------------------------------------------------------- */
+/* --- prompts
+ * -------------------------------------------------------------------------------------- */
 
 static enum ui_action delay_set(struct ui_state *state, double seconds)
 {
@@ -275,7 +278,8 @@ enum ui_action ui_prompt_accept(struct ui_state *state, const struct ui_model *m
     return UI_NOTHING;
 }
 
-static enum ui_action update_prompt(struct ui_state *state, const struct ui_model *model, uint32_t key)
+static enum ui_action update_prompt(struct ui_state *state, const struct ui_model *model,
+                                    uint32_t key)
 {
     enum prompt_kind kind = state->prompt.kind;
 
@@ -308,7 +312,8 @@ static void open_export_prompt(struct ui_state *state, const struct ui_model *mo
     prompt_open(&state->prompt, PROMPT_EXPORT, name);
 }
 
-/* --- commands ------------------------------------------------------------------------------------- */
+/* --- commands
+ * ------------------------------------------------------------------------------------- */
 
 static void close_screen(struct ui_state *state)
 {
@@ -338,7 +343,8 @@ static enum ui_action by_screen(struct ui_state *state, const struct ui_model *m
     return UI_NOTHING;
 }
 
-enum ui_action ui_command(struct ui_state *state, const struct ui_model *model, enum ui_command command)
+enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
+                          enum ui_command command)
 {
     switch (command) {
     case COMMAND_NONE:
@@ -371,7 +377,8 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model, 
         break;
     case COMMAND_SEARCH_NEXT:
         if (!ui_search(state, model, state->search, true))
-            ui_say(state, *state->search ? "'%.60s' is not in this list" : "Nothing to search for: use F3",
+            ui_say(state,
+                   *state->search ? "'%.60s' is not in this list" : "Nothing to search for: use F3",
                    state->search);
         break;
     case COMMAND_FILTER:

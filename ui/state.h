@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State: all that the keys change. ui_update() turns a key into a new state and, where the outside is
- * concerned, an action. No terminal, no clock, no I/O.
+ * State: all that the keys change. ui_update() turns a key into a new state and, where the outside
+ * is concerned, an action. No terminal, no clock, no I/O.
  */
 #ifndef KVMLENS_UI_STATE_H
 #define KVMLENS_UI_STATE_H
@@ -63,7 +63,7 @@ struct vms_state {
     struct vm_id selected;
     int selected_vcpu;       /* id, -1 = the VM itself */
     char selected_name[128]; /* to find a successor when it ended */
-    bool stick_to_first;     /* nobody chose yet, or Home was pressed: the first row, whichever it is */
+    bool stick_to_first; /* nobody chose yet, or Home was pressed: the first row, whichever it is */
     bool follow;             /* when the selected VM ends, wait for one of the same name */
     enum column_id sort;
     bool sort_inverted;
@@ -123,7 +123,7 @@ struct ui_state {
     char export_path[UI_PROMPT_MAX];
     double delay_s;
     bool frozen;
-    bool since_creation; /* totals since each VM was created, not since the start or the last reset */
+    bool since_creation; /* totals since each VM was created, not since start or reset */
     size_t theme;        /* index into theme_table */
     long utc_offset_s;   /* of the clock in the header; set from outside */
 };
@@ -135,8 +135,8 @@ void ui_state_done(struct ui_state *state);
 void ui_resize(struct ui_state *state, int rows, int cols);
 
 /*
- * ui_follow - a new snapshot (or a new size) is there: rows, selections and scroll positions follow it.
- * 0 or -ENOMEM, the rows then being empty.
+ * ui_follow - a new snapshot (or a new size) is there: rows, selections and scroll positions follow
+ * it. 0 or -ENOMEM, the rows then being empty.
  */
 int ui_follow(struct ui_state *state, const struct ui_model *model);
 
@@ -144,13 +144,14 @@ int ui_follow(struct ui_state *state, const struct ui_model *model);
 enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, struct ui_key key);
 
 /* ui_command - what a key stands for; ui_update finds it in the key table. */
-enum ui_action ui_command(struct ui_state *state, const struct ui_model *model, enum ui_command command);
+enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
+                          enum ui_command command);
 
 /* ui_prompt_accept - Enter in a prompt: @kind was asked, state->prompt.text is the answer. */
 enum ui_action ui_prompt_accept(struct ui_state *state, const struct ui_model *model,
                                 enum prompt_kind kind);
 
-/* ui_search - select the next row that contains @text, from the selected one or the one after it. */
+/* ui_search - select the next row that contains @text, from the selected one or after it. */
 bool ui_search(struct ui_state *state, const struct ui_model *model, const char *text, bool after);
 
 /* ui_mouse - a click or a turn of the wheel. */
@@ -177,16 +178,19 @@ const struct snapshot *ui_base(const struct ui_state *state, const struct ui_mod
 /* ui_is_detail - is it one of the tabs of a VM? */
 bool ui_is_detail(enum ui_screen screen);
 
-/* --- VMs screen: ui/state_vms.c ------------------------------------------------------------------ */
+/* --- VMs screen: ui/state_vms.c --------------------------------------------------------------- */
 
 size_t vms_page(const struct ui_state *state); /* rows visible at a time, at least 1 */
 const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct ui_model *model);
-enum ui_action vms_command(struct ui_state *state, const struct ui_model *model, enum ui_command command);
+enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
+                           enum ui_command command);
 int vms_follow(struct ui_state *state, const struct ui_model *model);
 void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t row);
-void vms_sort_by(struct vms_state *vms, enum column_id id); /* the same again turns the order round */
+void vms_sort_by(struct vms_state *vms,
+                 enum column_id id); /* the same again turns the order round */
 
-/* --- drill-down and host counters: ui/state_detail.c ----------------------------------------------- */
+/* --- drill-down and host counters: ui/state_detail.c
+ * ----------------------------------------------- */
 
 /* detail_vm - the VM whose drill-down is open, in model->detail; NULL when it never was there. */
 const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct ui_model *model);
@@ -195,7 +199,8 @@ const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct u
 struct counters_state *counters_of(struct ui_state *state);
 size_t counters_page(const struct ui_state *state);
 /* counters_row_name - name of the counter or guest of a row */
-const char *counters_row_name(const struct counters_state *cs, const struct snapshot *s, size_t row);
+const char *counters_row_name(const struct counters_state *cs, const struct snapshot *s,
+                              size_t row);
 void counters_select_row(struct counters_state *cs, size_t row);
 
 /* histogram_lines - lines of the histogram tab: what its view draws and its keys scroll over. */
@@ -203,13 +208,14 @@ struct histogram_line {
     const struct field *field;
     int bucket; /* -1: the title */
 };
-size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets, struct histogram_line *ret,
-                       size_t cap);
+size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets,
+                       struct histogram_line *ret, size_t cap);
 /* histogram_buckets - of the vCPU chosen, or of the VM. */
 const uint64_t *histogram_buckets(const struct ui_state *state, const struct snapshot_vm *vm);
 #define HISTOGRAM_LINES_MAX 512
 
-/* ui_memory_entered - the memory of a VM came on the screen: UI_SCAN unless it was scanned or is being scanned. */
+/* ui_memory_entered - the memory of a VM came on the screen: UI_SCAN unless it was scanned or is
+ * being scanned. */
 enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_model *model);
 
 enum ui_action detail_command(struct ui_state *state, const struct ui_model *model,
@@ -219,7 +225,8 @@ enum ui_action ui_host_command(struct ui_state *state, const struct ui_model *mo
 int detail_follow(struct ui_state *state, const struct ui_model *model);
 int ui_host_follow(struct ui_state *state, const struct ui_model *model);
 
-/* --- column chooser: ui/state_chooser.c ------------------------------------------------------------- */
+/* --- column chooser: ui/state_chooser.c
+ * ------------------------------------------------------------- */
 
 /* chooser_row - the column of a row: the chosen ones in their order, then the others. */
 enum column_id chooser_row(const struct column_choice *choice, size_t row, bool *ret_chosen);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The column chooser: which columns the VMs screen shows, in which order and width; also the sort menu.
+// The column chooser: which columns the VMs screen shows, in which order and width; also the sort
+// menu.
 #include <string.h>
 
 #include "ui/state.h"

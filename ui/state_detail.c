@@ -18,11 +18,11 @@ struct counters_state *counters_of(struct ui_state *state)
     return state->screen == SCREEN_HOST ? &state->host : NULL;
 }
 
-/* --- tables of counters ------------------------------------------------------------------------ */
+/* --- tables of counters ----------------------------------------------------------------------- */
 
 size_t counters_page(const struct ui_state *state)
 {
-    /* A row of column titles at the top, the explanation at the bottom where there is room for it. */
+    /* Column titles at the top, the explanation at the bottom where there is room for it. */
     int rows = layout_make(state->rows, state->cols).body.rows;
     int table = rows - 1 - (rows >= LAYOUT_EXPLAIN_FROM ? LAYOUT_EXPLAIN_ROWS : 0);
 
@@ -68,7 +68,8 @@ static struct counters_query query_of(const struct ui_state *state, const struct
     };
 }
 
-static bool counters_command(struct ui_state *state, struct counters_state *cs, enum ui_command command)
+static bool counters_command(struct ui_state *state, struct counters_state *cs,
+                             enum ui_command command)
 {
     if (command == COMMAND_FIRST) {
         cs->selected = -1;
@@ -90,7 +91,7 @@ static bool counters_command(struct ui_state *state, struct counters_state *cs, 
     }
 }
 
-/* --- drill-down ---------------------------------------------------------------------------------- */
+/* --- drill-down ------------------------------------------------------------------------------- */
 
 /* When the VM ended and somebody follows it, its successor of the same name takes its place. */
 static void find_successor(struct ui_state *state, const struct ui_model *model)
@@ -107,8 +108,8 @@ static void find_successor(struct ui_state *state, const struct ui_model *model)
         }
 }
 
-size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets, struct histogram_line *ret,
-                       size_t cap)
+size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets,
+                       struct histogram_line *ret, size_t cap)
 {
     size_t n = 0;
 
@@ -158,7 +159,8 @@ int detail_follow(struct ui_state *state, const struct ui_model *model)
 
 static void step_tab(struct ui_state *state, int by)
 {
-    static const enum ui_screen tabs[] = {SCREEN_COUNTERS, SCREEN_VCPUS, SCREEN_MEMORY, SCREEN_HISTOGRAMS};
+    static const enum ui_screen tabs[] = {SCREEN_COUNTERS, SCREEN_VCPUS, SCREEN_MEMORY,
+                                          SCREEN_HISTOGRAMS};
     enum { COUNT = sizeof(tabs) / sizeof(tabs[0]) };
 
     for (int i = 0; i < COUNT; i++)
@@ -181,7 +183,8 @@ static void scroll_histograms(struct ui_state *state, const struct ui_model *mod
         int count = (int)vm->vcpu_count + 1, by = command == COMMAND_SCROLL_LEFT ? count - 1 : 1;
         d->histogram_vcpu = (d->histogram_vcpu + 1 + by) % count - 1;
     }
-    size_t n = histogram_lines(model->detail, histogram_buckets(state, vm), lines, HISTOGRAM_LINES_MAX);
+    size_t n =
+        histogram_lines(model->detail, histogram_buckets(state, vm), lines, HISTOGRAM_LINES_MAX);
     scroll_text(&d->histograms, command, n, vms_page(state));
 }
 
@@ -225,8 +228,10 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
         return ui_memory_entered(state, model);
     case COMMAND_FOLLOW:
         state->vms.follow = !state->vms.follow;
-        ui_say(state, state->vms.follow ? "Following %s: when it ends, the next of its name is taken"
-                                        : "No longer following %s", state->detail.name);
+        ui_say(state,
+               state->vms.follow ? "Following %s: when it ends, the next of its name is taken"
+                                 : "No longer following %s",
+               state->detail.name);
         return UI_NOTHING;
     default: break;
     }
@@ -241,7 +246,8 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
     return UI_NOTHING;
 }
 
-/* --- host counters -------------------------------------------------------------------------------- */
+/* --- host counters
+ * -------------------------------------------------------------------------------- */
 
 int ui_host_follow(struct ui_state *state, const struct ui_model *model)
 {
@@ -277,7 +283,8 @@ static void choose(struct ui_state *state, const struct ui_model *model)
         ui_open(state, &model->now->vms[index], SCREEN_COUNTERS);
         return;
     }
-    /* The name holds letters, digits, '_', '.' and '-' only: '.' is the one that matches more than itself. */
+    /* The name holds letters, digits, '_', '.' and '-' only: '.' is the one that matches more than
+     * itself. */
     snprintf(regex, sizeof(regex), "^%s$", model->now->fields->fields[index].name);
     pattern_set(&cs->pattern, regex, NULL, 0);
     set_by_guest(cs, true);

@@ -11,7 +11,8 @@ static bool inside(struct rect r, struct ui_key key)
     return key.y >= r.y && key.y < r.y + r.rows && key.x >= r.x && key.x < r.x + r.cols;
 }
 
-static enum ui_action click_bar(struct ui_state *state, const struct ui_model *model, struct rect r, int x)
+static enum ui_action click_bar(struct ui_state *state, const struct ui_model *model, struct rect r,
+                                int x)
 {
     struct bar_item items[BAR_ITEMS_MAX];
     size_t n = bar_plan(state->screen, r.cols, items);
@@ -32,7 +33,8 @@ static void click_title(struct ui_state *state, struct rect r, int x)
             vms_sort_by(&state->vms, plan.slots[i].id);
 }
 
-static enum ui_action click_tab(struct ui_state *state, const struct ui_model *model, struct rect r, int x)
+static enum ui_action click_tab(struct ui_state *state, const struct ui_model *model, struct rect r,
+                                int x)
 {
     struct tab_item tabs[TABS_COUNT];
 
@@ -64,7 +66,8 @@ static enum ui_action click_row(struct ui_state *state, const struct ui_model *m
         state->chooser.scroll.row = state->chooser.scroll.top + line;
         return chooser_command(state, COMMAND_CHOOSE);
     } else if (state->screen == SCREEN_VCPUS && line > 0) {
-        state->detail.vcpus.row = state->detail.vcpus.top + line - 1; /* put in range by ui_follow */
+        state->detail.vcpus.row =
+            state->detail.vcpus.top + line - 1; /* put in range by ui_follow */
     }
     return UI_NOTHING;
 }

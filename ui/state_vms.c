@@ -16,7 +16,7 @@ size_t vms_page(const struct ui_state *state)
     return rows > 1 ? (size_t)rows : 1;
 }
 
-/* --- sorting ----------------------------------------------------------------------------------- */
+/* --- sorting ---------------------------------------------------------------------------------- */
 
 struct sort_key {
     double number;
@@ -86,7 +86,7 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_
     return keys;
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static bool is_expanded(const struct vms_state *vms, const struct snapshot_vm *vm)
 {
@@ -125,7 +125,7 @@ static void select_row(struct vms_state *vms, const struct snapshot *s, size_t r
     snprintf(vms->selected_name, sizeof(vms->selected_name), "%s", vm->name);
 }
 
-/* The selected VM is not in the list. A follower waits for its name; else its neighbour is taken. */
+/* The selected VM is gone. A follower waits for its name; else the neighbour is taken. */
 static void replace_selection(struct vms_state *vms, const struct snapshot *s)
 {
     if (vms->follow) {
@@ -220,7 +220,7 @@ void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t
     select_row(vms, model->now, row < vms->row_count ? row : vms->row_count - 1);
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 void vms_sort_by(struct vms_state *vms, enum column_id id)
 {
@@ -297,7 +297,8 @@ static void scroll_right(struct ui_state *state)
         vms->column_shift++;
 }
 
-enum ui_action vms_command(struct ui_state *state, const struct ui_model *model, enum ui_command command)
+enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
+                           enum ui_command command)
 {
     struct vms_state *vms = &state->vms;
 

@@ -23,11 +23,11 @@ struct term {
     short pairs[STYLE_COUNT];
 };
 
-/* --- restoring on a fatal signal ---------------------------------------------------------------- */
+/* --- restoring on a fatal signal -------------------------------------------------------------- */
 
 /*
- * What the handler of a fatal signal needs. A handler gets no argument of its own, so this is the one
- * thing of the program that is neither constant nor handed from function to function.
+ * What the handler of a fatal signal needs. A handler gets no argument of its own, so this is the
+ * one thing of the program that is neither constant nor handed from function to function.
  */
 static struct {
     volatile sig_atomic_t armed;
@@ -49,7 +49,8 @@ static void on_fatal(int sig)
         (void)n;
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &emergency.termios);
     }
-    /* SA_RESETHAND has brought the default action back: core dump and exit status are the true ones. */
+    /* SA_RESETHAND has brought the default action back: core dump and exit status are the true
+     * ones. */
     raise(sig);
 }
 
@@ -106,7 +107,7 @@ static void emergency_disarm(void)
     emergency.stack = NULL;
 }
 
-/* --- opening and closing ------------------------------------------------------------------------ */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 void term_set_theme(struct term *term, const struct theme *theme)
 {
@@ -184,8 +185,9 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
             delscreen(t->curses);
         }
         free(t);
-        return error_set(err, -ENOTSUP, "the terminal type in TERM is unknown here, or cannot place "
-                                        "its cursor; try TERM=xterm or TERM=linux, or use --batch");
+        return error_set(err, -ENOTSUP,
+                         "the terminal type in TERM is unknown here, or cannot place "
+                         "its cursor; try TERM=xterm or TERM=linux, or use --batch");
     }
     set_term(t->curses);
     set_escdelay(ESCAPE_WAIT_MS);
@@ -252,7 +254,7 @@ void term_size(struct term *t, int *ret_rows, int *ret_cols)
     *ret_cols = COLS;
 }
 
-/* --- drawing ------------------------------------------------------------------------------------ */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 void term_forget(struct term *t)
 {
@@ -299,7 +301,7 @@ void term_draw(struct term *t, const struct screen *screen)
     refresh();
 }
 
-/* --- keys --------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static const struct {
     wint_t curses;
@@ -349,6 +351,7 @@ struct ui_key term_key(struct term *t)
         if (key.code != KEYCODE_NONE)
             return key;
     }
-    /* A key we have no use for, such as KEY_RESIZE: asked again, so that it does not end the reading. */
+    /* A key we have no use for, such as KEY_RESIZE: asked again, so that it does not end the
+     * reading. */
     return term_key(t);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal: shows a grid of cells, reads keys, and is left as it was found. The only user of curses.
+ * The terminal: shows a grid of cells, reads keys, and is left as it was found. The only user of
+ * curses.
  *
- * One terminal at a time; main thread. Whatever ends the program, the terminal is restored: term_close
- * on the orderly ways, a signal handler on SIGSEGV and its like.
+ * One terminal at a time; main thread. Whatever ends the program, the terminal is restored:
+ * term_close on the orderly ways, a signal handler on SIGSEGV and its like.
  */
 #ifndef KVMLENS_UI_TERM_CURSES_H
 #define KVMLENS_UI_TERM_CURSES_H
@@ -24,7 +25,8 @@ struct term_config {
 
 /*
  * term_open - take standard input and output, which must be terminals.
- * 0, or -ENOTSUP with a sentence when the kind of terminal is unknown or cannot place its cursor, or -ENOMEM.
+ * 0, or -ENOTSUP with a sentence when the kind of terminal is unknown or cannot place its cursor,
+ * or -ENOMEM.
  */
 int term_open(const struct term_config *config, struct term **ret, struct error *err);
 void term_close(struct term *term); /* restores the terminal; NULL ok */
@@ -41,7 +43,7 @@ void term_draw(struct term *term, const struct screen *screen);
 /* term_forget - the next term_draw sends everything. */
 void term_forget(struct term *term);
 
-/* term_key - the next key that was pressed, without waiting; code KEYCODE_NONE when there is none. */
+/* term_key - the next key that was pressed, without waiting; KEYCODE_NONE: there is none. */
 struct ui_key term_key(struct term *term);
 
 /* term_suspend, term_resume - give the terminal back for a while. */

@@ -43,7 +43,8 @@ extern const struct theme theme_table[];
 extern const size_t theme_count;
 
 #define THEME_DEFAULT 0
-#define THEME_MONOCHROME 1 /* attributes only: chosen for NO_COLOR, --no-color and terminals without colours */
+#define THEME_MONOCHROME                                                                           \
+    1 /* attributes only: chosen for NO_COLOR, --no-color and terminals without colours */
 
 /* theme_find - index of that name, or -ENOENT. */
 int theme_find(const char *name);

@@ -28,8 +28,8 @@ void trends_done(struct trends *trends); /* zeroed memory ok */
 void trends_update(struct trends *trends, const struct snapshot *s);
 
 /*
- * trends_open - keep the counters of this VM too, from now on: rates of counters, values of gauges. Opening
- * the same one again keeps what there is. Without memory there are no graphs.
+ * trends_open - keep the counters of this VM too, from now on: rates of counters, values of gauges.
+ * Opening the same one again keeps what there is. Without memory there are no graphs.
  */
 void trends_open(struct trends *trends, const struct vm_id *id);
 

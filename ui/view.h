@@ -32,14 +32,16 @@ void view_host(const struct ui_model *model, const struct ui_state *state, struc
                struct rect body, struct screen *out);
 void view_chooser(const struct ui_state *state, struct rect titles, struct rect body,
                   struct screen *out);
-void view_help(const struct ui_state *state, struct rect titles, struct rect body, struct screen *out);
+void view_help(const struct ui_state *state, struct rect titles, struct rect body,
+               struct screen *out);
 void view_status(const struct ui_model *model, const struct ui_state *state, struct rect r,
                  struct screen *out);
 void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
 
 /* Where things can be clicked at: the geometry of what the functions above draw. */
 
-/* bar_plan - bindings of the function bar that find room in @cols, with their columns; returns how many. */
+/* bar_plan - bindings of the function bar that find room in @cols, with their columns; returns how
+ * many. */
 struct bar_item {
     const struct key_binding *binding;
     int x, width;

@@ -40,7 +40,8 @@ static void draw_cause(const struct snapshot_vm *vm, struct rect r, struct scree
     x += name_width;
     x += screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,
                        reading_cause_text(cause));
-    screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL, reading_cause_fix(cause));
+    screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL,
+                 reading_cause_fix(cause));
 }
 
 /* What the filters and tags leave out, so that nobody takes a part for the whole. */
@@ -67,28 +68,31 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
         exits += v.state == READING_OK ? v.number : 0;
         cpu += vm->cpu_ratio.state == READING_OK ? vm->cpu_ratio.value : 0;
     }
-    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%%, %s exits/s", vms->tagged.count,
-                  format_percent(a, cpu), format_count(b, exits));
+    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%%, %s exits/s",
+                  vms->tagged.count, format_percent(a, cpu), format_count(b, exits));
 }
 
 /* In the counters of a VM: what is left out, then why something is missing. */
-static void draw_detail(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+static void draw_detail(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                        struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
     const struct counters_state *cs = &st->detail.counters;
     const char *what;
 
     if (st->screen == SCREEN_COUNTERS && cs->pattern.set)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it", cs->counters.count,
-                      cs->pattern.text);
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it",
+                      cs->counters.count, cs->pattern.text);
     else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
         draw_cause(vm, r, out);
     else if (st->screen == SCREEN_COUNTERS && cs->counters.hidden_zero > 0)
-        screen_printf(out, r, r.y, r.x, STYLE_DIM, "%zu counters that counted nothing are hidden; z shows them",
+        screen_printf(out, r, r.y, r.x, STYLE_DIM,
+                      "%zu counters that counted nothing are hidden; z shows them",
                       cs->counters.hidden_zero);
 }
 
-void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                 struct screen *out)
 {
     const struct snapshot_vm *vm = vms_selected(st, m);
     const char *what;
@@ -104,8 +108,8 @@ void view_status(const struct ui_model *m, const struct ui_state *st, struct rec
     else if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)
         draw_selection(m, st, r, out);
     else if (!vm && st->vms.follow)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "Waiting for a VM called %s. F stops following",
-                      st->vms.selected_name);
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
+                      "Waiting for a VM called %s. F stops following", st->vms.selected_name);
     else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
         draw_cause(vm, r, out);
 }

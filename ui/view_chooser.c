@@ -7,8 +7,11 @@ void view_chooser(const struct ui_state *st, struct rect titles, struct rect r, 
 {
     const struct chooser_state *c = &st->chooser;
 
-    screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE,
-                 c->sorting ? "Sort by" : "Columns of the VMs screen: Enter shows or hides, F7 F8 move, Left Right size");
+    screen_field(
+        out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE,
+        c->sorting
+            ? "Sort by"
+            : "Columns of the VMs screen: Enter shows or hides, F7 F8 move, Left Right size");
     for (int i = 0; i < r.rows && c->scroll.top + (size_t)i < COLUMN_COUNT; i++) {
         size_t row = c->scroll.top + (size_t)i;
         bool chosen, selected = row == c->scroll.row;
@@ -20,7 +23,10 @@ void view_chooser(const struct ui_state *st, struct rect titles, struct rect r, 
 
         if (selected)
             screen_fill(out, (struct rect){y, r.x, 1, r.cols}, STYLE_SELECTED);
-        screen_text(out, r, y, x, style, c->sorting ? id == st->vms.sort ? "(*)" : "( )" : chosen ? "[x]" : "[ ]");
+        screen_text(out, r, y, x, style,
+                    c->sorting ? id == st->vms.sort ? "(*)" : "( )"
+                    : chosen   ? "[x]"
+                               : "[ ]");
         screen_field(out, r, y, x + 4, 9, ALIGN_LEFT, style, column->title);
         screen_printf(out, r, y, x + 14, style, "%2d", width);
         screen_printf(out, r, y, x + 18, style, "%s (%s)", column->origin, column->unit);

@@ -74,18 +74,19 @@ static void draw_titles(const struct counters_state *cs, const struct plan *p, s
         bool down = (cs->order != COUNTERS_BY_NAME) != cs->inverted;
         char title[32];
         const char *text = c == C_NAME && cs->by_guest ? "GUEST" : table[c].title;
-        const char *mark = !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
+        const char *mark =
+            !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
         bool right = table[c].align == ALIGN_RIGHT;
-        snprintf(title, sizeof(title), "%s%s%s", right ? mark : text, is_sorted && !right ? " " : "",
-                 right ? text : mark);
+        snprintf(title, sizeof(title), "%s%s%s", right ? mark : text,
+                 is_sorted && !right ? " " : "", right ? text : mark);
         screen_field(out, r, r.y, r.x + p->x[c], p->width[c], table[c].align,
                      is_sorted ? STYLE_SORTED : STYLE_TITLE, title);
     }
 }
 
 /* A number that may be missing: its text or what stands for it. */
-static void draw_value(const struct rate *value, const char *text, const struct plan *p, int c, struct rect r,
-                       int y, enum style style, struct screen *out)
+static void draw_value(const struct rate *value, const char *text, const struct plan *p, int c,
+                       struct rect r, int y, enum style style, struct screen *out)
 {
     if (value->state == READING_ABSENT)
         text = screen_glyph(out, GLYPH_NOTHING);
@@ -98,9 +99,9 @@ static void draw_value(const struct rate *value, const char *text, const struct 
     screen_field(out, r, y, r.x + p->x[c], p->width[c], table[c].align, style, text);
 }
 
-static void draw_row(const struct ui_model *m, const struct counters_state *cs, const struct snapshot *s,
-                     const struct snapshot_vm *vm, const struct plan *p, size_t index, struct rect r,
-                     int y, enum style style, struct screen *out)
+static void draw_row(const struct ui_model *m, const struct counters_state *cs,
+                     const struct snapshot *s, const struct snapshot_vm *vm, const struct plan *p,
+                     size_t index, struct rect r, int y, enum style style, struct screen *out)
 {
     const struct counter_row *row = &cs->counters.rows[index];
     const struct field *f = cs->by_guest ? NULL : &s->fields->fields[row->index];
@@ -121,7 +122,8 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs, 
     if (!vm || !f)
         return;
     float values[HISTORY_LENGTH];
-    size_t want = (size_t)p->width[C_TREND] < HISTORY_LENGTH ? (size_t)p->width[C_TREND] : HISTORY_LENGTH;
+    size_t want =
+        (size_t)p->width[C_TREND] < HISTORY_LENGTH ? (size_t)p->width[C_TREND] : HISTORY_LENGTH;
     size_t n = trends_counter(m->trends, &vm->id, row->index, values, want);
     screen_spark(out, r, y, r.x + p->x[C_TREND], p->width[C_TREND],
                  style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
@@ -133,8 +135,8 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs, 
 }
 
 /* What the selected counter means, and why it is missing if it is. */
-static void draw_explanation(const struct counters_state *cs, const struct snapshot *s, struct rect r,
-                             struct screen *out)
+static void draw_explanation(const struct counters_state *cs, const struct snapshot *s,
+                             struct rect r, struct screen *out)
 {
     if (cs->counters.count == 0 || cs->by_guest)
         return;
@@ -162,7 +164,8 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
     draw_titles(cs, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
     if (r.rows >= LAYOUT_EXPLAIN_FROM) {
         rows.rows -= LAYOUT_EXPLAIN_ROWS;
-        draw_explanation(cs, s, (struct rect){rows.y + rows.rows, r.x, LAYOUT_EXPLAIN_ROWS, r.cols}, out);
+        draw_explanation(cs, s, (struct rect){rows.y + rows.rows, r.x, LAYOUT_EXPLAIN_ROWS, r.cols},
+                         out);
     }
     if (cs->counters.count == 0)
         screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE,
@@ -174,7 +177,8 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
         bool selected = index == cs->scroll.row;
         if (selected)
             screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
-        draw_row(m, cs, s, vm, &p, index, rows, rows.y + i, selected ? STYLE_SELECTED : STYLE_NORMAL, out);
+        draw_row(m, cs, s, vm, &p, index, rows, rows.y + i,
+                 selected ? STYLE_SELECTED : STYLE_NORMAL, out);
     }
 }
 
@@ -187,8 +191,8 @@ void view_counters(const struct ui_model *m, const struct ui_state *st, struct r
         draw_table(m, &st->detail.counters, m->detail, vm, r, out);
 }
 
-void view_host(const struct ui_model *m, const struct ui_state *st, struct rect titles, struct rect r,
-               struct screen *out)
+void view_host(const struct ui_model *m, const struct ui_state *st, struct rect titles,
+               struct rect r, struct screen *out)
 {
     const struct counters_state *cs = &st->host;
     char text[640], sum[FORMAT_MAX], rate[FORMAT_MAX];
@@ -196,9 +200,10 @@ void view_host(const struct ui_model *m, const struct ui_state *st, struct rect 
     if (!m->now)
         return;
     snprintf(text, sizeof(text), "Host counters: %s%s%s%s%s   total %s, %s/s   %s%s",
-             cs->by_guest ? "by guest" : "all VMs", cs->guests.set ? ", guests " : "", cs->guests.text,
-             cs->pattern.set ? ", counters " : "", cs->pattern.text,
-             format_exact(sum, (uint64_t)cs->counters.total_sum), format_count(rate, cs->counters.rate_sum),
+             cs->by_guest ? "by guest" : "all VMs", cs->guests.set ? ", guests " : "",
+             cs->guests.text, cs->pattern.set ? ", counters " : "", cs->pattern.text,
+             format_exact(sum, (uint64_t)cs->counters.total_sum),
+             format_count(rate, cs->counters.rate_sum),
              st->since_creation ? "since creation" : "since start or reset",
              cs->counters.hidden_zero ? ", zeros hidden" : "");
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);

@@ -8,7 +8,7 @@
 #include "ui/format.h"
 #include "ui/view.h"
 
-/* --- tabs ---------------------------------------------------------------------------------------- */
+/* --- tabs ------------------------------------------------------------------------------------- */
 
 void tab_plan(int cols, struct tab_item ret[TABS_COUNT])
 {
@@ -27,7 +27,8 @@ void tab_plan(int cols, struct tab_item ret[TABS_COUNT])
     }
 }
 
-void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r,
+               struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
     struct tab_item tabs[TABS_COUNT];
@@ -37,9 +38,10 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
     if (vm)
-        snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name, (int)vm->id.pid,
-                 vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
-                 vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw) : "");
+        snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name,
+                 (int)vm->id.pid, vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
+                 vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw)
+                                                   : "");
     else
         snprintf(text, sizeof(text), "%s%s", st->detail.name, state);
     if (width > 0)
@@ -53,7 +55,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     }
 }
 
-/* --- vCPUs --------------------------------------------------------------------------------------- */
+/* --- vCPUs ------------------------------------------------------------------------------------ */
 
 enum { V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC, V_COUNT };
 
@@ -75,7 +77,8 @@ static bool same_reading(const struct reading *a, const struct reading *b)
 }
 
 /* Does this gauge of the vCPU differ from the one most vCPUs have? Compared with the first. */
-static bool differs(const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu, enum vcpu_gauge g)
+static bool differs(const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu,
+                    enum vcpu_gauge g)
 {
     return !same_reading(&vm->vcpus[0].gauges[g], &vcpu->gauges[g]);
 }
@@ -100,8 +103,8 @@ static void draw_text(struct rect r, int y, int *x, int c, enum style style, con
     *x += vcpu_table[c].width + 1;
 }
 
-static void draw_gauge(const struct reading *g, const char *text, bool differs_from_others, struct rect r,
-                       int y, int *x, int c, enum style style, struct screen *out)
+static void draw_gauge(const struct reading *g, const char *text, bool differs_from_others,
+                       struct rect r, int y, int *x, int c, enum style style, struct screen *out)
 {
     char marked[64];
 
@@ -121,8 +124,8 @@ static void draw_gauge(const struct reading *g, const char *text, bool differs_f
 }
 
 static void draw_vcpu(const struct snapshot *s, const struct column_fields *fields,
-                      const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu, struct rect r, int y,
-                      enum style style, struct screen *out)
+                      const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu, struct rect r,
+                      int y, enum style style, struct screen *out)
 {
     static const struct {
         enum column_id column;
@@ -145,15 +148,16 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     }
     draw_text(r, y, &x, V_STATE, style, state ? state : screen_glyph(out, GLYPH_NOTHING), out);
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
-    draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(vm, vcpu, VCPU_TSC_OFFSET), r, y, &x, V_TSC, style, out);
+    draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(vm, vcpu, VCPU_TSC_OFFSET), r, y, &x, V_TSC,
+               style, out);
     struct rate scaling = snapshot_tsc_scaling(vcpu);
     struct reading scaling_state = {.state = scaling.state, .cause = scaling.cause};
     snprintf(text, sizeof(text), "%.6f", scaling.value);
-    draw_gauge(&scaling_state, text, differs(vm, vcpu, VCPU_TSC_SCALING_RATIO), r, y, &x,
-               V_SCALE, style, out);
+    draw_gauge(&scaling_state, text, differs(vm, vcpu, VCPU_TSC_SCALING_RATIO), r, y, &x, V_SCALE,
+               style, out);
     draw_gauge(&g[VCPU_LAPIC_TIMER_ADVANCE_NS],
-               format_seconds(span, (double)g[VCPU_LAPIC_TIMER_ADVANCE_NS].raw / 1e9), false, r, y, &x,
-               V_LAPIC, style, out);
+               format_seconds(span, (double)g[VCPU_LAPIC_TIMER_ADVANCE_NS].raw / 1e9), false, r, y,
+               &x, V_LAPIC, style, out);
 }
 
 /* One line about the whole: whether the clocks of the vCPUs agree. */
@@ -167,17 +171,20 @@ static void draw_tsc_summary(const struct snapshot_vm *vm, struct rect r, struct
     }
     if (different > 0)
         screen_printf(out, r, r.y, r.x, STYLE_WARNING,
-                      "%zu of %zu vCPUs have another tsc-offset than vCPU %d: the guest's clocks may disagree.",
+                      "%zu of %zu vCPUs have another tsc-offset than vCPU %d: the guest's clocks "
+                      "may disagree.",
                       different, vm->vcpu_count, vm->vcpus[0].id);
     else if (known == vm->vcpu_count && known > 1)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "All %zu vCPUs have the same tsc-offset.", known);
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "All %zu vCPUs have the same tsc-offset.",
+                      known);
     else if (known < vm->vcpu_count)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "The tsc-offset is known of %zu of %zu vCPUs%s%s.",
-                      known, vm->vcpu_count, vm->vcpu_cause ? ": " : "",
-                      reading_cause_text(vm->vcpu_cause));
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
+                      "The tsc-offset is known of %zu of %zu vCPUs%s%s.", known, vm->vcpu_count,
+                      vm->vcpu_cause ? ": " : "", reading_cause_text(vm->vcpu_cause));
 }
 
-void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
     const struct scroll *scroll = &st->detail.vcpus;
@@ -206,7 +213,8 @@ void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect
         draw_tsc_summary(vm, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
 }
 
-/* --- histograms ----------------------------------------------------------------------------------- */
+/* --- histograms
+ * ----------------------------------------------------------------------------------- */
 
 static void range_text(const struct field *f, size_t bucket, char *out, size_t size)
 {
@@ -231,8 +239,9 @@ static void draw_histogram_title(const struct field *f, uint64_t sum, const stru
     if (reading->state == READING_OK)
         x += screen_printf(out, r, y, x, STYLE_NORMAL, "  %s times", format_exact(count, sum));
     else
-        x += screen_printf(out, r, y, x, STYLE_MISSING, "  %s%s%s", reading_state_text(reading->state),
-                           reading->cause ? ": " : "", reading_cause_text(reading->cause));
+        x += screen_printf(out, r, y, x, STYLE_MISSING, "  %s%s%s",
+                           reading_state_text(reading->state), reading->cause ? ": " : "",
+                           reading_cause_text(reading->cause));
     if (known && known->text)
         screen_field(out, r, y, x + 2, r.x + r.cols - x - 2, ALIGN_LEFT, STYLE_DIM, known->text);
 }
@@ -249,8 +258,8 @@ static void draw_bucket(const struct field *f, const uint64_t *buckets, int buck
 
     range_text(f, (size_t)bucket, text, sizeof(text));
     screen_field(out, r, y, r.x, RANGE_COLS, ALIGN_RIGHT, STYLE_LABEL, text);
-    screen_field(out, r, y, r.x + RANGE_COLS + 1, COUNT_COLS, ALIGN_RIGHT, n ? STYLE_NORMAL : STYLE_DIM,
-                 format_exact(buf, n));
+    screen_field(out, r, y, r.x + RANGE_COLS + 1, COUNT_COLS, ALIGN_RIGHT,
+                 n ? STYLE_NORMAL : STYLE_DIM, format_exact(buf, n));
     screen_field(out, r, y, r.x + RANGE_COLS + COUNT_COLS + 2, 6, ALIGN_RIGHT, STYLE_DIM,
                  format_percent(buf, sum ? (double)n / (double)sum : 0));
     screen_bar(out, r, y, x, r.x + r.cols - x - 1, STYLE_GRAPH,
@@ -286,12 +295,14 @@ void view_histograms(const struct ui_model *m, const struct ui_state *st, struct
 
     screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
     if (vcpu < 0)
-        screen_text(out, r, r.y, r.x, STYLE_TITLE, "All vCPUs together, since creation. Left and Right: one vCPU");
+        screen_text(out, r, r.y, r.x, STYLE_TITLE,
+                    "All vCPUs together, since creation. Left and Right: one vCPU");
     else
-        screen_printf(out, r, r.y, r.x, STYLE_TITLE, "vCPU %d, since creation. Left and Right: another one",
-                      vm->vcpus[vcpu].id);
+        screen_printf(out, r, r.y, r.x, STYLE_TITLE,
+                      "vCPU %d, since creation. Left and Right: another one", vm->vcpus[vcpu].id);
     if (count == 0)
-        screen_text(out, body, body.y, body.x + 2, STYLE_NOTICE, "This kernel counts no histograms.");
+        screen_text(out, body, body.y, body.x + 2, STYLE_NOTICE,
+                    "This kernel counts no histograms.");
     for (size_t i = 0; i < page && top + i < count; i++) {
         const struct histogram_line *line = &lines[top + i];
         uint64_t sum, largest;
@@ -301,6 +312,7 @@ void view_histograms(const struct ui_model *m, const struct ui_state *st, struct
                                  &values[line->field - m->detail->fields->fields].reading, body,
                                  body.y + (int)i, out);
         else
-            draw_bucket(line->field, buckets, line->bucket, sum, largest, body, body.y + (int)i, out);
+            draw_bucket(line->field, buckets, line->bucket, sum, largest, body, body.y + (int)i,
+                        out);
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The lines at the top: the host, totals, our own cost, the clock. Where room is scarce the least important goes.
+// The lines at the top: the host, totals, our own cost, the clock. Where room is scarce the least
+// important goes.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct segments {
     size_t count;
 };
 
-static struct segment *add(struct segments *all, int line, int keep, const char *label, enum style style)
+static struct segment *add(struct segments *all, int line, int keep, const char *label,
+                           enum style style)
 {
     struct segment *s = &all->list[all->count++];
 
@@ -90,8 +92,8 @@ static void collect_zero(struct segments *all, const struct ui_model *m, int lin
         scanned++;
     }
     if (bytes > 0)
-        SET(add(all, line, 52, "zero ", STYLE_NORMAL), "%.1f%% (%zu of %zu VMs)", floor(zero / bytes * 1000) / 10,
-            scanned, m->now->vm_count);
+        SET(add(all, line, 52, "zero ", STYLE_NORMAL), "%.1f%% (%zu of %zu VMs)",
+            floor(zero / bytes * 1000) / 10, scanned, m->now->vm_count);
 }
 
 static void collect_totals(struct segments *all, const struct ui_model *m, int line)
@@ -157,8 +159,8 @@ static void fit(struct segments *all, int line, int cols)
     }
 }
 
-static void draw_segment(const struct ui_model *m, const struct segment *s, struct rect r, int y, int x,
-                         struct screen *out)
+static void draw_segment(const struct ui_model *m, const struct segment *s, struct rect r, int y,
+                         int x, struct screen *out)
 {
     x += screen_text(out, r, y, x, STYLE_LABEL, s->label);
     x += screen_text(out, r, y, x, s->style, s->value);
@@ -169,7 +171,8 @@ static void draw_segment(const struct ui_model *m, const struct segment *s, stru
     }
 }
 
-void view_header(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+void view_header(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                 struct screen *out)
 {
     struct segments all = {.count = 0};
 

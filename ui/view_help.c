@@ -32,7 +32,8 @@ static size_t collect(struct line *lines, size_t cap)
             n--; /* nothing in it */
         else
             lines[heading] = (struct line){
-                .heading = group == SCREEN_COUNT ? "Everywhere" : keys_screen_title((enum ui_screen)group)};
+                .heading = group == SCREEN_COUNT ? "Everywhere"
+                                                 : keys_screen_title((enum ui_screen)group)};
         if (n + 2 > cap)
             break;
     }

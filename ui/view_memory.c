@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory of one VM: three answers to how much of it is zero, a map of it, what a migration would send.
+// The memory of one VM: three answers to how much of it is zero, a map of it, what a migration
+// would send.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,9 @@ static void label(struct pen *p, const char *text)
 static void draw_mapped(struct pen *p, const struct snapshot_vm *vm)
 {
     char mapped[FORMAT_MAX], ram[FORMAT_MAX], share[FORMAT_MAX];
-    double ratio = vm->ram_bytes.state == READING_OK ? ept_zero_ratio(vm->mapped_bytes, vm->ram_bytes.raw) : -1;
+    double ratio = vm->ram_bytes.state == READING_OK
+                       ? ept_zero_ratio(vm->mapped_bytes, vm->ram_bytes.raw)
+                       : -1;
 
     label(p, "KVM maps");
     if (vm->mapped_bytes.state != READING_OK) {
@@ -95,7 +98,8 @@ static void draw_estimate(struct pen *p, const struct scan_report *r)
     if (e->valid)
         SAY(p, STYLE_NORMAL, "%s %% zero   (95 %%: %s to %s; %s of %s resident pages)",
             format_share(zero, e->zero_ratio), format_share(low, e->ci95_low),
-            format_share(high, e->ci95_high), format_exact(n, e->sampled), format_exact(of, e->population));
+            format_share(high, e->ci95_high), format_exact(n, e->sampled),
+            format_exact(of, e->population));
     else if (r->state == SCAN_RUNNING)
         SAY(p, STYLE_MISSING, "...");
     else
@@ -115,15 +119,19 @@ static void draw_running(struct pen *p, const struct worker_progress *w)
     }
     int width = p->r.cols >= 100 ? 24 : 12;
     x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, "[");
-    screen_bar(p->out, rect_clip((struct rect){p->y, x, 1, width}, p->r), p->y, x, width, STYLE_GRAPH, ratio);
+    screen_bar(p->out, rect_clip((struct rect){p->y, x, 1, width}, p->r), p->y, x, width,
+               STYLE_GRAPH, ratio);
     x += width;
     x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, "]");
     x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " %d %%  %s of %s", (int)(ratio * 100),
-                       format_bytes(done, (double)w->done_bytes), format_bytes(total, (double)w->total_bytes));
+                       format_bytes(done, (double)w->done_bytes),
+                       format_bytes(total, (double)w->total_bytes));
     if (w->bytes_per_s > 0)
-        x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %.1f GB/s", w->bytes_per_s / 1e9);
+        x +=
+            screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %.1f GB/s", w->bytes_per_s / 1e9);
     if (w->eta_s >= 0)
-        screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %s left", format_seconds(eta, w->eta_s));
+        screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %s left",
+                      format_seconds(eta, w->eta_s));
 }
 
 static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
@@ -135,11 +143,14 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
     format_seconds(time, r->cost.elapsed_s);
     format_seconds(age, age_s);
     if (r->zero_known)
-        SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago", format_share(zero, r->zero_ratio),
-            read, time, r->cost.accel ? r->cost.accel : "?", age);
+        SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago",
+            format_share(zero, r->zero_ratio), read, time, r->cost.accel ? r->cost.accel : "?",
+            age);
     else
         SAY(p, STYLE_NOTICE, "%s: between %s and %s %% zero   %s read   %s ago",
-            r->state == SCAN_CANCELLED ? "cancelled" : r->partial ? "incomplete" : "not all could be read",
+            r->state == SCAN_CANCELLED ? "cancelled"
+            : r->partial               ? "incomplete"
+                                       : "not all could be read",
             format_share(low, r->zero_low), format_share(high, r->zero_high), read, age);
 }
 
@@ -153,7 +164,8 @@ static void draw_legend(struct pen *p, const struct scan_report *r)
         char count[FORMAT_MAX], bytes[FORMAT_MAX];
         if (pages == 0 && !(classes[i].always && wide))
             continue;
-        x += screen_text(p->out, p->r, p->y, x, STYLE_GRAPH, screen_glyph(p->out, classes[i].glyph));
+        x +=
+            screen_text(p->out, p->r, p->y, x, STYLE_GRAPH, screen_glyph(p->out, classes[i].glyph));
         x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " %s %s", classes[i].label,
                            wide ? format_exact(count, pages)
                                 : format_bytes(count, (double)pages * SCAN_PAGE_BYTES));
@@ -166,7 +178,8 @@ static void draw_legend(struct pen *p, const struct scan_report *r)
 }
 
 /* Slices of one cell of the map, added up. */
-static void sum_slices(const struct scan_report *r, size_t from, size_t to, uint64_t ret[PAGE_CLASS_COUNT])
+static void sum_slices(const struct scan_report *r, size_t from, size_t to,
+                       uint64_t ret[PAGE_CLASS_COUNT])
 {
     memset(ret, 0, PAGE_CLASS_COUNT * sizeof(ret[0]));
     for (size_t s = from; s < to && s < r->slice_count; s++)
@@ -174,7 +187,8 @@ static void sum_slices(const struct scan_report *r, size_t from, size_t to, uint
             ret[c] += r->slices[s].pages[c];
 }
 
-/* The glyph says what is in it, the style how much of that: half and more, a twentieth and more, less. */
+/* The glyph says what is in it, the style how much of that: half and more, a twentieth and more,
+ * less. */
 static void draw_cell(struct pen *p, int y, int x, const uint64_t pages[PAGE_CLASS_COUNT])
 {
     uint64_t total = 0;
@@ -185,7 +199,9 @@ static void draw_cell(struct pen *p, int y, int x, const uint64_t pages[PAGE_CLA
         uint64_t n = pages[classes[i].page_class];
         if (n == 0)
             continue;
-        enum style style = n * 2 >= total ? STYLE_GRAPH_HIGH : n * 20 >= total ? STYLE_GRAPH_ALT : STYLE_GRAPH;
+        enum style style = n * 2 >= total    ? STYLE_GRAPH_HIGH
+                           : n * 20 >= total ? STYLE_GRAPH_ALT
+                                             : STYLE_GRAPH;
         if (classes[i].page_class == PAGE_UNTOUCHED || classes[i].page_class == PAGE_ZERO_MAPPED)
             style = STYLE_DIM;
         screen_text(p->out, p->r, y, x, style, screen_glyph(p->out, classes[i].glyph));
@@ -205,13 +221,15 @@ static void draw_map(struct pen *p, const struct scan_report *r, int rows)
     }
     for (size_t i = 0; i < cells; i++) {
         uint64_t pages[PAGE_CLASS_COUNT];
-        int y = p->y + (int)(i / (size_t)width), x = p->r.x + MAP_LABEL_COLS + (int)(i % (size_t)width);
+        int y = p->y + (int)(i / (size_t)width),
+            x = p->r.x + MAP_LABEL_COLS + (int)(i % (size_t)width);
         size_t from = i * r->slice_count / cells, to = (i + 1) * r->slice_count / cells;
         char at[FORMAT_MAX];
 
         if (i % (size_t)width == 0)
             screen_field(p->out, p->r, y, p->r.x, MAP_LABEL_COLS - 1, ALIGN_RIGHT, STYLE_LABEL,
-                         format_bytes(at, (double)r->pages_total * SCAN_PAGE_BYTES * (double)i / (double)cells));
+                         format_bytes(at, (double)r->pages_total * SCAN_PAGE_BYTES * (double)i /
+                                              (double)cells));
         sum_slices(r, from, to > from ? to : from + 1, pages);
         draw_cell(p, y, x, pages);
     }
@@ -226,9 +244,9 @@ static void draw_wire(struct pen *p, const struct scan_report *r)
     label(p, "On the wire");
     if (w->valid)
         screen_printf(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_STRONG,
-                      "%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s", format_bytes(bytes, (double)w->bytes),
-                      format_exact(normal, w->normal_pages), SCAN_WIRE_PAGE_BYTES,
-                      format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
+                      "%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
+                      format_bytes(bytes, (double)w->bytes), format_exact(normal, w->normal_pages),
+                      SCAN_WIRE_PAGE_BYTES, format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
                       format_seconds(time, (double)w->bytes * 8 / LINE_BITS_PER_S));
     else
         screen_text(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_MISSING,
@@ -244,8 +262,9 @@ static void draw_regions(struct pen *p, const struct scan_report *r, size_t top)
         if (i == top)
             label(p, "Regions");
         SAY(p, region->ram.skip ? STYLE_NOTICE : STYLE_NORMAL, "%012" PRIx64 " %6s %s  %s%s%s  %s",
-            region->ram.start, format_bytes(size, (double)region->ram.bytes), ram_backing_name(region->ram.backing),
-            region->ram.rule, region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
+            region->ram.start, format_bytes(size, (double)region->ram.bytes),
+            ram_backing_name(region->ram.backing), region->ram.rule,
+            region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
             region->ram.name);
     }
 }
@@ -253,7 +272,8 @@ static void draw_regions(struct pen *p, const struct scan_report *r, size_t top)
 static void draw_warnings(struct pen *p, const struct scan_report *r)
 {
     for (size_t i = 0; i < r->warning_count && i < 2; i++)
-        screen_field(p->out, p->r, p->y++, p->r.x, p->r.cols, ALIGN_LEFT, STYLE_NOTICE, r->warnings[i]);
+        screen_field(p->out, p->r, p->y++, p->r.x, p->r.cols, ALIGN_LEFT, STYLE_NOTICE,
+                     r->warnings[i]);
 }
 
 static void draw_report(struct pen *p, const struct scan_report *r, size_t top)
@@ -284,7 +304,8 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
     if (!m->scans)
         snprintf(text, sizeof(text), "The memory of a VM can be scanned on the live system only.");
     else if (m->scan_waiting)
-        snprintf(text, sizeof(text), "Waiting for the scan of process %d to end.", (int)m->scan.vm.pid);
+        snprintf(text, sizeof(text), "Waiting for the scan of process %d to end.",
+                 (int)m->scan.vm.pid);
     else if (running)
         snprintf(text, sizeof(text), "Looking at the VM: %s ...", scan_phase_name(m->scan.phase));
     else
@@ -292,7 +313,8 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
     screen_paragraph(p->out, (struct rect){p->y, p->r.x, 2, p->r.cols}, STYLE_NOTICE, text);
 }
 
-void view_memory(const struct ui_model *m, const struct ui_state *st, struct rect r, struct screen *out)
+void view_memory(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                 struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
     const struct scans_entry *e = scans_find(m->scans, &st->detail.vm);
@@ -306,12 +328,14 @@ void view_memory(const struct ui_model *m, const struct ui_state *st, struct rec
         draw_nothing_yet(&p, m, running);
         return;
     }
-    if (report->state == SCAN_REFUSED || (report->state == SCAN_FAILED && !report->residency_done)) {
+    if (report->state == SCAN_REFUSED ||
+        (report->state == SCAN_FAILED && !report->residency_done)) {
         char text[400];
         snprintf(text, sizeof(text), "%s: %s",
                  report->state == SCAN_REFUSED ? "This memory is not scanned" : "The scan failed",
                  report->error.msg);
-        screen_paragraph(out, (struct rect){p.y, r.x, r.y + r.rows - p.y, r.cols}, STYLE_WARNING, text);
+        screen_paragraph(out, (struct rect){p.y, r.x, r.y + r.rows - p.y, r.cols}, STYLE_WARNING,
+                         text);
         return;
     }
     draw_resident(&p, report);

@@ -35,7 +35,8 @@ static void draw_titles(const struct vms_state *vms, const struct column_plan *p
     if (plan->more_left)
         screen_text(out, r, r.y, r.x, STYLE_SORTED, screen_glyph(out, GLYPH_MORE_LEFT));
     if (plan->more_right)
-        screen_text(out, r, r.y, r.x + r.cols - 1, STYLE_TITLE, screen_glyph(out, GLYPH_MORE_RIGHT));
+        screen_text(out, r, r.y, r.x + r.cols - 1, STYLE_TITLE,
+                    screen_glyph(out, GLYPH_MORE_RIGHT));
 }
 
 static void draw_name(const struct ui_state *st, const struct snapshot_vm *vm, struct rect r, int y,
@@ -54,7 +55,8 @@ static void draw_name(const struct ui_state *st, const struct snapshot_vm *vm, s
         x += screen_text(out, r, y, x, style, " ");
         width -= 2;
     }
-    screen_field(out, r, y, x, width, ALIGN_LEFT, style == STYLE_NORMAL ? STYLE_STRONG : style, vm->name);
+    screen_field(out, r, y, x, width, ALIGN_LEFT, style == STYLE_NORMAL ? STYLE_STRONG : style,
+                 vm->name);
 }
 
 static void draw_graph(const struct ui_model *m, const struct snapshot_vm *vm, struct rect r, int y,
@@ -86,7 +88,8 @@ static void draw_vm(const struct ui_model *m, const struct ui_state *st,
     }
 }
 
-/* The first run of columns that say nothing about a vCPU, right of the counters, holds its tsc-offset. */
+/* The first run of columns that say nothing about a vCPU, right of the counters, holds its
+ * tsc-offset. */
 static void draw_tsc_offset(const struct column_plan *plan, const struct column_fields *fields,
                             const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu,
                             struct rect r, int y, enum style style, struct screen *out)
@@ -144,9 +147,11 @@ static void draw_empty(const struct ui_model *m, struct rect r, struct screen *o
         const char *text;
     } hints[] = {
         {!m->now->host.kvm_module, "The kvm module is not loaded: modprobe kvm_intel, or kvm_amd."},
-        {!m->now->host.debugfs_mounted, "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug"},
-        {m->now->host.kvm_module, "VMs of other users show only to root. VMs of other PID namespaces show only "
-                                  "on the host."},
+        {!m->now->host.debugfs_mounted,
+         "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug"},
+        {m->now->host.kvm_module,
+         "VMs of other users show only to root. VMs of other PID namespaces show only "
+         "on the host."},
     };
     int y = r.y + (r.rows > 6 ? 2 : 0);
 
@@ -161,8 +166,8 @@ static void draw_empty(const struct ui_model *m, struct rect r, struct screen *o
                                   STYLE_NOTICE, hints[i].text);
 }
 
-void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect titles, struct rect r,
-              struct screen *out)
+void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect titles,
+              struct rect r, struct screen *out)
 {
     const struct vms_state *vms = &st->vms;
     struct column_fields fields;
@@ -178,7 +183,8 @@ void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect t
     }
     column_fields_resolve(m->now, m->scans, &fields);
     if (vms->row_count == 0)
-        screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE, "No VM matches the filter. c clears it.");
+        screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE,
+                    "No VM matches the filter. c clears it.");
     for (int i = 0; i < r.rows && vms->scroll.top + (size_t)i < vms->row_count; i++) {
         size_t row = vms->scroll.top + (size_t)i;
         const struct snapshot_vm *vm = &m->now->vms[vms->rows[row].vm];

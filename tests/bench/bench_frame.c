@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CPU time of a frame of the monitor: 1000 VMs with 4 vCPUs each, from a new snapshot to the finished grid.
+// CPU time of a frame of the monitor: 1000 VMs with 4 vCPUs each, from a new snapshot to the
+// finished grid.
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void run(const char *what, const struct snapshot *s, const uint32_t *keys, int rows, int cols)
+static void run(const char *what, const struct snapshot *s, const uint32_t *keys, int rows,
+                int cols)
 {
     double follow[FRAMES], draw[FRAMES];
     struct trends trends;
@@ -51,9 +53,10 @@ static void run(const char *what, const struct snapshot *s, const uint32_t *keys
     }
     qsort(follow, FRAMES, sizeof(double), by_value);
     qsort(draw, FRAMES, sizeof(double), by_value);
-    printf("%-28s %3dx%-3d  rows+graphs %6.3f ms  draw %6.3f ms  (median of %d; 99 %%: %.3f, %.3f)\n",
-           what, cols, rows, follow[FRAMES / 2], draw[FRAMES / 2], FRAMES, follow[FRAMES * 99 / 100],
-           draw[FRAMES * 99 / 100]);
+    printf(
+        "%-28s %3dx%-3d  rows+graphs %6.3f ms  draw %6.3f ms  (median of %d; 99 %%: %.3f, %.3f)\n",
+        what, cols, rows, follow[FRAMES / 2], draw[FRAMES / 2], FRAMES, follow[FRAMES * 99 / 100],
+        draw[FRAMES * 99 / 100]);
     ui_state_done(&state);
     trends_done(&trends);
     screen_done(&screen);

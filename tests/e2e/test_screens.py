@@ -9,7 +9,7 @@ import kvmtest
 from kvmtest import KVMLENS, is_gone, kvmlens, need_kvm, wait_for
 
 # Names of keys in the help that tmux calls otherwise.
-TMUX_NAMES = {"Esc": "Escape", "PgUp": "PageUp", "PgDn": "PageDown", "Shift-Tab": "BTab", "Space": "Space"}
+TMUX_NAMES = {"Esc": "Escape", "PgUp": "PageUp", "PgDn": "PageDown", "Shift-Tab": "BTab"}
 
 
 def tmux_key(name):
@@ -59,7 +59,8 @@ class Screens(kvmtest.TestCase):
         t = self.monitor("--demo")
         t.wait_text("demo-busy")
         pid = t.child_pid()
-        for way in ((), ("Enter",), ("Enter", "2"), ("m",), ("Enter", "4"), ("b",), ("b", "b"), ("F2",), ("h",)):
+        for way in ((), ("Enter",), ("Enter", "2"), ("m",), ("Enter", "4"), ("b",), ("b", "b"),
+                    ("F2",), ("h",)):
             for key in keys:
                 if key in ("q", "Q", "F10"):
                     continue
@@ -78,7 +79,8 @@ class Screens(kvmtest.TestCase):
         t = self.monitor()
         self.select(t, "short-lived")
         t.send("Enter")
-        t.wait(lambda s: re.search(r"short-lived \(\d+.*\[1 Counters\]", s) and "exits" in s, "its counters")
+        t.wait(lambda s: re.search(r"short-lived \(\d+.*\[1 Counters\]", s) and "exits" in s,
+               "its counters")
         vm.kill()
         t.wait_text("ENDED")
         self.assertIn("exits", t.screen())  # the last numbers stay
@@ -109,7 +111,8 @@ class Screens(kvmtest.TestCase):
         t = self.monitor("-i")
         self.select(t, "idle-guest")
         t.send("Enter")
-        screen = t.wait(lambda s: s if "exits" in s and "[1 Counters]" in s else None, "its counters")
+        screen = t.wait(lambda s: s if "exits" in s and "[1 Counters]" in s else None,
+                        "its counters")
         shown = dict(re.findall(r"(?m)^([a-z0-9_]+) +([0-9,]+) ", screen))
         record = json.loads(kvmlens("-1", "-p", str(vm.pid), "--format", "json").out)
         counters = record["vms"][0]["counters"]
@@ -124,7 +127,8 @@ class Screens(kvmtest.TestCase):
         t = self.monitor(columns=130, lines=35)
         self.select(t, "known-pages")
         t.send("m")
-        screen = t.wait(lambda s: s if re.search(r"Exact +\d.*% zero .* ago", s) else None, "an exact result", 30)
+        screen = t.wait(lambda s: s if re.search(r"Exact +\d.*% zero .* ago", s) else None,
+                        "an exact result", 30)
         record = json.loads(kvmlens("--scan", str(vm.pid), "--format", "json").out)
         pages = record["pages"]
         self.assertIn("nonzero {:,}".format(pages["nonzero"]), screen)
@@ -134,7 +138,8 @@ class Screens(kvmtest.TestCase):
         self.assertRegex(screen, r"On the wire +\d")
         t.send("Escape")
         share = int(record["zero_ratio"] * 1000) / 10
-        t.wait(lambda s: any("known-pages" in line and f" {share:.1f} " in line for line in s.splitlines()),
+        t.wait(lambda s: any("known-pages" in line and f" {share:.1f} " in line
+                             for line in s.splitlines()),
                f"ZERO% {share} in the list")
         self.quit(t)
 
@@ -176,8 +181,8 @@ class Screens(kvmtest.TestCase):
             t.send("R", tab)
             wait_for(lambda title=title: title in t.screen(), title, 10, 0.001)
             took.append(time.monotonic() - start)
-        print("key to screen during a scan, two runs of tmux included: median %.0f ms, worst %.0f ms" %
-              (sorted(took)[5] * 1e3, max(took) * 1e3))
+        print("key to screen during a scan, two runs of tmux included: "
+              "median %.0f ms, worst %.0f ms" % (sorted(took)[5] * 1e3, max(took) * 1e3))
         self.assertLess(sorted(took)[5], 0.5)
         self.quit(t)
 
@@ -200,7 +205,8 @@ class Screens(kvmtest.TestCase):
         t.send("f")
         t.send("-l", "^halt_exits$")
         t.send("Enter")
-        t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +[0-9,]+ ", s), "one counter")
+        t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +[0-9,]+ ", s),
+               "one counter")
         t.send("Enter")
         t.wait(lambda s: re.search(r"(?m)^busy-guest +[0-9,]+", s), "its guests")
         t.send("Home", "Enter")
@@ -210,10 +216,8 @@ class Screens(kvmtest.TestCase):
     def test_saved_columns_come_back(self):
         need_kvm()
         self.own_vm("--comm", "some-guest")
-        home = self.enterContext(kvmtest.tempfile.TemporaryDirectory()) if hasattr(self, "enterContext") else None
-        if home is None:
-            home = kvmtest.tempfile.mkdtemp()
-            self.addCleanup(kvmtest.shutil.rmtree, home)
+        home = kvmtest.tempfile.mkdtemp()
+        self.addCleanup(kvmtest.shutil.rmtree, home)
         t = self.tmux(KVMLENS, "-s", "0.2", columns=200, env={"HOME": home})
         t.wait_text("VMM")
         t.send("F2")

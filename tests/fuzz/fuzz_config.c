@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (config->sort >= COLUMN_COUNT || config->theme >= (int)theme_count ||
         config->columns.count > COLUMN_COUNT || config->delay_s < 0 || config->delay_s > 3600)
         abort();
-    if (strlen(config->unknown) >= CONFIG_UNKNOWN_MAX || (config->problems > 0) != (config->first_problem[0] != 0))
+    if (strlen(config->unknown) >= CONFIG_UNKNOWN_MAX ||
+        (config->problems > 0) != (config->first_problem[0] != 0))
         abort();
     for (size_t i = 0; i < config->columns.count; i++)
         if (config->columns.ids[i] >= COLUMN_COUNT ||

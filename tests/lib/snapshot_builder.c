@@ -158,7 +158,8 @@ void snapshot_builder_missing(struct snapshot_builder *b, size_t vm, int vcpu, i
     v->rate = (struct rate){.state = (uint8_t)state, .cause = (uint8_t)cause};
 }
 
-void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, int field, uint64_t raw)
+void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, int field,
+                             uint64_t raw)
 {
     struct snapshot_value *v = value_of(b, vm, vcpu, field);
 
@@ -166,7 +167,7 @@ void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, in
     v->rate = (struct rate){.state = READING_WARMUP};
 }
 
-/* --- one allocation ---------------------------------------------------------------------------- */
+/* --- one allocation --------------------------------------------------------------------------- */
 
 /* Hands out parts of a block, or only counts when there is none yet. */
 struct arena {
@@ -261,7 +262,7 @@ void snapshot_builder_free(struct snapshot_builder *b)
     free(b);
 }
 
-/* --- ready-made hosts -------------------------------------------------------------------------- */
+/* --- ready-made hosts ------------------------------------------------------------------------- */
 
 enum { EXITS, IO, MMIO, HALT, IRQ, PF, WAIT_NS, GUEST_MODE, PAGES, HIST };
 

@@ -18,7 +18,8 @@
 
 struct snapshot_builder;
 
-/* An interval of 1 s, 2026-01-01 12:30:05 UTC, host "web-07" with kernel 6.18.44, 2 CPUs, kvm and debugfs there. */
+/* An interval of 1 s, 2026-01-01 12:30:05 UTC, host "web-07" with kernel 6.18.44, 2 CPUs, kvm and
+ * debugfs there. */
 struct snapshot_builder *snapshot_builder_new(void);
 
 /* Frees the builder, its field table and the snapshot that snapshot_builder_finish gave. */
@@ -27,15 +28,18 @@ void snapshot_builder_free(struct snapshot_builder *b);
 /* Everything else of the snapshot may be set in place, before finish. */
 struct snapshot *snapshot_builder_snapshot(struct snapshot_builder *b);
 
-/* snapshot_builder_field - index of a new field. @size: buckets of a histogram, else 1. Before the first VM. */
+/* snapshot_builder_field - index of a new field. @size: buckets of a histogram, else 1. Before the
+ * first VM. */
 int snapshot_builder_field(struct snapshot_builder *b, const char *name, enum field_scope scope,
                            enum field_kind kind, enum field_unit unit, uint16_t size);
 
-/* The fields most tests want: exits, io_exits, mmio_exits, halt_exits, irq_injections, pf_fixed, halt_wait_ns (seconds,
- * 10^-9), guest_mode (instant, boolean), pages_4k (VM, instant), halt_wait_hist (log histogram, 8 buckets). */
+/* The fields most tests want: exits, io_exits, mmio_exits, halt_exits, irq_injections, pf_fixed,
+ * halt_wait_ns (seconds, 10^-9), guest_mode (instant, boolean), pages_4k (VM, instant),
+ * halt_wait_hist (log histogram, 8 buckets). */
 void snapshot_builder_fields_x86(struct snapshot_builder *b);
 
-/* snapshot_builder_vm - index of a new VM with vCPUs 0 .. vcpus-1, tids pid+1+i. Add in ascending (pid, fd). */
+/* snapshot_builder_vm - index of a new VM with vCPUs 0 .. vcpus-1, tids pid+1+i. Add in ascending
+ * (pid, fd). */
 size_t snapshot_builder_vm(struct snapshot_builder *b, int pid, int fd, const char *name,
                            const char *vmm, size_t vcpus);
 
@@ -51,11 +55,13 @@ void snapshot_builder_missing(struct snapshot_builder *b, size_t vm, int vcpu, i
                               enum reading_state state, enum reading_cause cause);
 
 /* A number that is there, but no rate yet. */
-void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, int field, uint64_t raw);
+void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, int field,
+                             uint64_t raw);
 
 /*
- * snapshot_builder_finish - the snapshot, in one allocation as a real one; its field table belongs to the builder.
- * Valid until snapshot_builder_free. To hand it on to a caller that frees it, use snapshot_builder_take.
+ * snapshot_builder_finish - the snapshot, in one allocation as a real one; its field table belongs
+ * to the builder. Valid until snapshot_builder_free. To hand it on to a caller that frees it, use
+ * snapshot_builder_take.
  */
 const struct snapshot *snapshot_builder_finish(struct snapshot_builder *b);
 struct snapshot *snapshot_builder_take(struct snapshot_builder *b);

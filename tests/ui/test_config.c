@@ -93,7 +93,8 @@ static void the_place_is_the_xdg_one_and_never_relative(void **unused)
     assert_int_equal(config_path("/x", NULL, path, 10), -ENOENT);
 }
 
-/* --- with files ------------------------------------------------------------------------------------ */
+/* --- with files
+ * ------------------------------------------------------------------------------------ */
 
 struct place {
     char dir[64], path[160];
@@ -113,8 +114,9 @@ static int make_place(void **state)
 
 static int remove_place(void **state)
 {
-    static const char *const names[] = {"xdg/kvmlens/config", "xdg/kvmlens/.config.new", "xdg/kvmlens",
-                                        "xdg", "elsewhere", "target"};
+    static const char *const names[] = {"xdg/kvmlens/config", "xdg/kvmlens/.config.new",
+                                        "xdg/kvmlens",        "xdg",
+                                        "elsewhere",          "target"};
     struct place *p = *state;
     char path[200];
 
@@ -134,8 +136,10 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
     struct error err = {0};
     struct stat st;
 
-    config_parse("[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nlater = 7\n"
-                 "[future]\na = b\n[columns]\nname = 30\nzero = auto\n", c);
+    config_parse(
+        "[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nlater = 7\n"
+        "[future]\na = b\n[columns]\nname = 30\nzero = auto\n",
+        c);
     assert_int_equal(c->problems, 2);
     assert_int_equal(config_write(p->path, c, &err), 0);
     assert_int_equal(stat(p->path, &st), 0);

@@ -75,7 +75,8 @@ static void shares_sum_to_one_and_times_have_none(void **state)
     struct fixture *f = *state;
     double sum = 0;
 
-    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[1]}, &f->c), 0);
+    assert_int_equal(
+        counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[1]}, &f->c), 0);
     for (size_t i = 0; i < f->c.count; i++)
         if (!isnan(f->c.rows[i].share))
             sum += f->c.rows[i].share;
@@ -88,7 +89,8 @@ static void a_counter_that_is_denied_everywhere_says_so(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[2]}, &f->c), 0);
+    assert_int_equal(
+        counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[2]}, &f->c), 0);
     const struct counter_row *exits = row(f, "exits");
     assert_int_equal(exits->total.state, READING_DENIED);
     assert_int_equal(exits->total.cause, CAUSE_LOCKDOWN);
@@ -105,8 +107,10 @@ static void totals_count_from_the_base(void **state)
     for (int vcpu = -1; vcpu < 2; vcpu++)
         snapshot_builder_set(later, 0, vcpu, 0, 60 * 3600 * 2 + 77, 7, SOURCE_STATSFD);
     const struct snapshot *now = snapshot_builder_finish(later);
-    assert_int_equal(counters_collect(&(struct counters_query){.s = now, .base = f->s, .hide_zero = true},
-                                      &f->c), 0);
+    assert_int_equal(
+        counters_collect(&(struct counters_query){.s = now, .base = f->s, .hide_zero = true},
+                         &f->c),
+        0);
     assert_int_equal(f->c.count, 1);
     assert_true(f->c.rows[0].total.value == 77);
     assert_true(f->c.hidden_zero > 3);
@@ -158,7 +162,8 @@ static void guests_are_chosen_by_name_or_pid(void **state)
 
 static void a_literal_pattern_matches_only_itself(void **unused)
 {
-    static const char *const texts[] = {"a.b", "x[1]", "(c)", "^$", "a+b*c?", "{2}", "a|b", "back\\slash"};
+    static const char *const texts[] = {"a.b",    "x[1]", "(c)", "^$",
+                                        "a+b*c?", "{2}",  "a|b", "back\\slash"};
 
     (void)unused;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

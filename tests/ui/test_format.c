@@ -57,7 +57,8 @@ static void bytes_step_by_1024(void **unused)
 static void percents_have_one_decimal_and_never_hide_a_little(void **unused)
 {
     static const struct format_case cases[] = {
-        {0, "0.0"}, {0.0001, "<0.1"}, {0.031, "3.1"}, {6.12, "612.0"}, {1, "100.0"}, {640, "64000"}, {1010, "101k"},
+        {0, "0.0"},   {0.0001, "<0.1"}, {0.031, "3.1"}, {6.12, "612.0"},
+        {1, "100.0"}, {640, "64000"},   {1010, "101k"},
     };
 
     (void)unused;

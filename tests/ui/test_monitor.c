@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The monitor on a pseudo terminal: what it draws first, how it ends, what it leaves behind. The sampler is
-// replaced by one that hands out made-up snapshots.
+// The monitor on a pseudo terminal: what it draws first, how it ends, what it leaves behind. The
+// sampler is replaced by one that hands out made-up snapshots.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@
 #define DEADLINE_MS 10000
 #define OUTPUT_MAX (1 << 20)
 
-/* --- the sampler ------------------------------------------------------------------------------- */
+/* --- the sampler ------------------------------------------------------------------------------ */
 
 struct sampler {
     struct snapshot_builder *b;
@@ -53,7 +53,7 @@ int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *e
     return 0;
 }
 
-/* --- the terminal ------------------------------------------------------------------------------ */
+/* --- the terminal ----------------------------------------------------------------------------- */
 
 struct session {
     int master;
@@ -82,8 +82,8 @@ static _Noreturn void run_monitor(const struct monitor_config *config)
 }
 
 /*
- * As a shell does it: the monitor in a process group of its own in the foreground. When it stops, this tells in what
- * state the terminal is, and continues it at once.
+ * As a shell does it: the monitor in a process group of its own in the foreground. When it stops,
+ * this tells in what state the terminal is, and continues it at once.
  */
 static _Noreturn void run_under_shell(const struct monitor_config *config)
 {
@@ -142,7 +142,8 @@ static long now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Read until @text stands in what came after @from; its end, or 0 when the deadline passes or the other side is gone. */
+/* Read until @text stands in what came after @from; its end, or 0 when the deadline passes or the
+ * other side is gone. */
 static size_t wait_for(struct session *s, size_t from, const char *text)
 {
     long end = now_ms() + DEADLINE_MS;
@@ -228,7 +229,7 @@ static void session_done(struct session *s)
 
 static const struct monitor_config plain = {.delay_s = 0.2};
 
-/* --- tests ------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void the_first_screen_shows_at_once_without_rates(void **unused)
 {

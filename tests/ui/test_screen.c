@@ -35,12 +35,18 @@ static void fields_are_padded_and_cut_by_display_columns(void **unused)
         enum align align;
         const char *want; /* in a row of 10 columns */
     } cases[] = {
-        {"abc", 5, ALIGN_LEFT, "abc       "},      {"abc", 5, ALIGN_RIGHT, "  abc     "},
-        {"abcdef", 5, ALIGN_LEFT, "abcd…     "},   {"abcde", 5, ALIGN_RIGHT, "abcde     "},
-        {"数据库", 6, ALIGN_LEFT, "数据库    "},     {"数据库", 5, ALIGN_LEFT, "数据…     "},
-        {"数据库", 4, ALIGN_RIGHT, "数…       "},    {"e\xcc\x81t", 3, ALIGN_RIGHT, " e\xcc\x81t       "},
-        {"abc", 0, ALIGN_LEFT, "          "},      {"abc", 1, ALIGN_LEFT, "…         "},
-        {"", 3, ALIGN_LEFT, "          "},         {"a\033b\x7f", 6, ALIGN_LEFT, "a?b?      "},
+        {"abc", 5, ALIGN_LEFT, "abc       "},
+        {"abc", 5, ALIGN_RIGHT, "  abc     "},
+        {"abcdef", 5, ALIGN_LEFT, "abcd…     "},
+        {"abcde", 5, ALIGN_RIGHT, "abcde     "},
+        {"数据库", 6, ALIGN_LEFT, "数据库    "},
+        {"数据库", 5, ALIGN_LEFT, "数据…     "},
+        {"数据库", 4, ALIGN_RIGHT, "数…       "},
+        {"e\xcc\x81t", 3, ALIGN_RIGHT, " e\xcc\x81t       "},
+        {"abc", 0, ALIGN_LEFT, "          "},
+        {"abc", 1, ALIGN_LEFT, "…         "},
+        {"", 3, ALIGN_LEFT, "          "},
+        {"a\033b\x7f", 6, ALIGN_LEFT, "a?b?      "},
     };
 
     (void)unused;
@@ -153,7 +159,8 @@ static void every_style_has_a_letter_of_its_own_and_a_look_in_monochrome(void **
     for (int a = 0; a < STYLE_COUNT; a++) {
         assert_in_range(screen_style_letter((enum style)a), '!', '~');
         for (int b = 0; b < a; b++)
-            assert_int_not_equal(screen_style_letter((enum style)a), screen_style_letter((enum style)b));
+            assert_int_not_equal(screen_style_letter((enum style)a),
+                                 screen_style_letter((enum style)b));
         assert_int_equal(theme_table[THEME_MONOCHROME].looks[a].fg, COLOUR_NONE);
         assert_int_equal(theme_table[THEME_MONOCHROME].looks[a].bg, COLOUR_NONE);
     }

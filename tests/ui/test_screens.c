@@ -118,7 +118,8 @@ static void build_hostile(struct snapshot_builder *b)
 
 #define KEYS(...) ((const uint32_t[]){__VA_ARGS__, 0})
 
-/* 1 GiB: 600 MiB untouched in the middle, zeros around it, data at both ends; a second region is not read. */
+/* 1 GiB: 600 MiB untouched in the middle, zeros around it, data at both ends; a second region is
+ * not read. */
 static struct scan_report *make_report(const struct vm_id *vm, enum scan_state state)
 {
     const uint64_t total = 262144;
@@ -132,15 +133,21 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
     r->warnings = calloc(SCAN_WARNINGS_MAX, sizeof(*r->warnings));
     if (state == SCAN_REFUSED) {
         r->error.code = -EPERM;
-        strcpy(r->error.msg, "the memory of process 5201 may not be read (no permission); run as root or with "
-                             "CAP_SYS_PTRACE");
+        strcpy(r->error.msg,
+               "the memory of process 5201 may not be read (no permission); run as root or with "
+               "CAP_SYS_PTRACE");
         return r;
     }
     r->regions = calloc(2, sizeof(*r->regions));
     r->region_count = 2;
-    r->regions[0].ram = (struct ram_region){.start = 0x7f7d37e00000, .bytes = 1020u << 20, .rule = "QEMU RAM block (dc)"};
-    r->regions[1].ram = (struct ram_region){.start = 0x7f7d36c00000, .bytes = 4u << 20, .backing = RAM_SHMEM,
-                                            .shared = true, .rule = "named", .skip = RAM_SKIP_UFFD,
+    r->regions[0].ram = (struct ram_region){
+        .start = 0x7f7d37e00000, .bytes = 1020u << 20, .rule = "QEMU RAM block (dc)"};
+    r->regions[1].ram = (struct ram_region){.start = 0x7f7d36c00000,
+                                            .bytes = 4u << 20,
+                                            .backing = RAM_SHMEM,
+                                            .shared = true,
+                                            .rule = "named",
+                                            .skip = RAM_SKIP_UFFD,
                                             .name = "/memfd:ram"};
     r->pages_total = total;
     r->residency_done = true;
@@ -159,8 +166,13 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
         for (int k = 0; k < PAGE_CLASS_COUNT; k++)
             r->counts.pages[k] += pages[k];
     }
-    r->estimate = (struct scan_estimate){.valid = true, .sampled = 16384, .sampled_zero = 12000, .population = 108544,
-                                         .zero_ratio = 0.8889, .ci95_low = 0.8862, .ci95_high = 0.8915};
+    r->estimate = (struct scan_estimate){.valid = true,
+                                         .sampled = 16384,
+                                         .sampled_zero = 12000,
+                                         .population = 108544,
+                                         .zero_ratio = 0.8889,
+                                         .ci95_low = 0.8862,
+                                         .ci95_high = 0.8915};
     r->cost = (struct scan_cost){.elapsed_s = 0.0673, .cpu_s = 0.06, .residency_s = 0.0006,
                                  .bytes_read = 423u << 20, .accel = "avx2", .threads = 1};
     r->partial = state != SCAN_DONE;
@@ -172,7 +184,8 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
         r->wire = (struct scan_wire){.valid = true, .zero_pages = 262128, .normal_pages = 16,
                                      .bytes = 262128 * 9 + 16 * 4104};
     }
-    strcpy(r->warnings[0], "4.0M are registered with userfaultfd and were not read; --force reads them");
+    strcpy(r->warnings[0],
+           "4.0M are registered with userfaultfd and were not read; --force reads them");
     r->warning_count = 1;
     return r;
 }
@@ -183,9 +196,12 @@ static const struct screen_case cases[] = {
     {.name = "one-vm", .build = build_one_vm, .keys = NULL},
     {.name = "three-vms", .build = snapshot_builder_three_vms, .keys = KEYS('N')},
     {.name = "three-vms-tree", .build = snapshot_builder_three_vms, .keys = KEYS('N', 't', 'j')},
-    {.name = "three-vms-expanded", .build = snapshot_builder_three_vms, .keys = KEYS('N', '+', 'j')},
-    {.name = "three-vms-scrolled", .build = snapshot_builder_three_vms, .keys = KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT)},
-    {.name = "three-vms-ascii", .build = snapshot_builder_three_vms, .keys = KEYS('N', 't', 'j'), .ascii = true},
+    {.name = "three-vms-expanded", .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', '+', 'j')},
+    {.name = "three-vms-scrolled", .build = snapshot_builder_three_vms,
+     .keys = KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT)},
+    {.name = "three-vms-ascii", .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', 't', 'j'), .ascii = true},
     {.name = "many-end", .build = build_many, .keys = KEYS('E', KEYCODE_END)},
     {.name = "warmup", .build = build_warmup, .keys = NULL},
     {.name = "all-denied", .build = build_all_denied, .keys = NULL},
@@ -195,41 +211,63 @@ static const struct screen_case cases[] = {
     {.name = "delay-prompt", .build = build_one_vm, .keys = KEYS('d', '2', '.', '5')},
     {.name = "delay-refused", .build = build_one_vm, .keys = KEYS('s', 'x', KEYCODE_ENTER)},
     {.name = "counters", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER)},
-    {.name = "counters-all", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'z', 'j', 'j')},
-    {.name = "counters-by-name", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'o', 'o', 'G')},
-    {.name = "counters-filter", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', 'e', 'x', 'i', 't', 's', KEYCODE_ENTER)},
-    {.name = "counters-filter-typing", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', '(', 'x')},
-    {.name = "counters-bad-filter", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, 'f', '(', KEYCODE_ENTER)},
-    {.name = "counters-reset", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER), .base = true},
-    {.name = "counters-denied", .build = build_all_denied, .keys = KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o')},
+    {.name = "counters-all", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'z', 'j', 'j')},
+    {.name = "counters-by-name", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'o', 'o', 'G')},
+    {.name = "counters-filter", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'f', 'e', 'x', 'i', 't', 's', KEYCODE_ENTER)},
+    {.name = "counters-filter-typing", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'f', '(', 'x')},
+    {.name = "counters-bad-filter", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'f', '(', KEYCODE_ENTER)},
+    {.name = "counters-reset", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER), .base = true},
+    {.name = "counters-denied", .build = build_all_denied,
+     .keys = KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o')},
     {.name = "counters-warmup", .build = build_warmup, .keys = KEYS('N', KEYCODE_ENTER)},
     {.name = "vcpus", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '2', 'j')},
     {.name = "vcpus-differ", .build = build_tsc_differs, .keys = KEYS(KEYCODE_ENTER, '2')},
-    {.name = "vcpus-denied", .build = snapshot_builder_three_vms, .keys = KEYS('N', 'G', KEYCODE_ENTER, '2')},
-    {.name = "memory-not-scanned", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '3')},
-    {.name = "memory-running", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_RUNNING, .has_scan = true},
-    {.name = "memory-done", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true},
-    {.name = "memory-done-ascii", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .ascii = true, .scan = SCAN_DONE, .has_scan = true},
-    {.name = "memory-cancelled", .build = snapshot_builder_three_vms, .keys = KEYS('m', 'j'), .scan = SCAN_CANCELLED, .has_scan = true},
-    {.name = "memory-refused", .build = snapshot_builder_three_vms, .keys = KEYS('m'), .scan = SCAN_REFUSED, .has_scan = true},
-    {.name = "scanned", .build = snapshot_builder_three_vms, .keys = NULL, .scan = SCAN_DONE, .has_scan = true},
-    {.name = "scanning", .build = snapshot_builder_three_vms, .keys = KEYS('N'), .scan = SCAN_RUNNING, .has_scan = true},
+    {.name = "vcpus-denied", .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, '2')},
+    {.name = "memory-not-scanned", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, '3')},
+    {.name = "memory-running", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'), .scan = SCAN_RUNNING, .has_scan = true},
+    {.name = "memory-done", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true},
+    {.name = "memory-done-ascii", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'), .ascii = true, .scan = SCAN_DONE, .has_scan = true},
+    {.name = "memory-cancelled", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m', 'j'), .scan = SCAN_CANCELLED, .has_scan = true},
+    {.name = "memory-refused", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'), .scan = SCAN_REFUSED, .has_scan = true},
+    {.name = "scanned", .build = snapshot_builder_three_vms,
+     .keys = NULL, .scan = SCAN_DONE, .has_scan = true},
+    {.name = "scanning", .build = snapshot_builder_three_vms,
+     .keys = KEYS('N'), .scan = SCAN_RUNNING, .has_scan = true},
     {.name = "histograms", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '4')},
-    {.name = "histograms-vcpu", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '4', KEYCODE_RIGHT, KEYCODE_RIGHT)},
-    {.name = "histograms-missing", .build = snapshot_builder_three_vms, .keys = KEYS('N', 'G', KEYCODE_ENTER, '4')},
+    {.name = "histograms-vcpu", .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, '4', KEYCODE_RIGHT, KEYCODE_RIGHT)},
+    {.name = "histograms-missing", .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, '4')},
     {.name = "ended", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER)},
     {.name = "host", .build = snapshot_builder_three_vms, .keys = KEYS('b')},
     {.name = "host-many", .build = build_many, .keys = KEYS('b', 'j')},
     {.name = "host-by-guest", .build = build_many, .keys = KEYS('b', 'b')},
-    {.name = "host-guests-of-counter", .build = snapshot_builder_three_vms, .keys = KEYS('b', KEYCODE_ENTER)},
-    {.name = "host-one-guest", .build = snapshot_builder_three_vms, .keys = KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER)},
+    {.name = "host-guests-of-counter", .build = snapshot_builder_three_vms,
+     .keys = KEYS('b', KEYCODE_ENTER)},
+    {.name = "host-one-guest", .build = snapshot_builder_three_vms,
+     .keys = KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER)},
     {.name = "host-no-vm", .build = build_no_vm, .keys = KEYS('b')},
     {.name = "columns", .build = build_one_vm, .keys = KEYS('S', 'j', ' ', KEYCODE_F(8), '+', '+')},
     {.name = "sort-menu", .build = build_one_vm, .keys = KEYS('.', 'j')},
-    {.name = "columns-applied", .build = snapshot_builder_three_vms, .keys = KEYS('S', ' ', 'j', '+', '+', '+', KEYCODE_F(7), KEYCODE_ESCAPE)},
+    {.name = "columns-applied", .build = snapshot_builder_three_vms,
+     .keys = KEYS('S', ' ', 'j', '+', '+', '+', KEYCODE_F(7), KEYCODE_ESCAPE)},
     {.name = "search", .build = build_many, .keys = KEYS('/', '0', '9', '9')},
     {.name = "search-failed", .build = build_many, .keys = KEYS('/', 'x', 'y', KEYCODE_ENTER)},
-    {.name = "filter", .build = build_many, .keys = KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER)},
+    {.name = "filter", .build = build_many,
+     .keys = KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER)},
     {.name = "filter-nothing", .build = build_many, .keys = KEYS('f', 'z', KEYCODE_ENTER)},
     {.name = "tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ')},
     {.name = "only-tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ', 'T')},
@@ -263,8 +301,11 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
         trends_open(&st->trends, &s->vms[s->vm_count > 1].id);
     for (int i = 0; i < 6; i++)
         trends_update(&st->trends, s);
-    st->model = (struct ui_model){
-        .scans = &st->scans, .now = s, .base = c->base ? s : NULL, .detail = s, .trends = &st->trends};
+    st->model = (struct ui_model){.scans = &st->scans,
+                                  .now = s,
+                                  .base = c->base ? s : NULL,
+                                  .detail = s,
+                                  .trends = &st->trends};
     if (c->has_scan) {
         scans_put(&st->scans, make_report(&s->vms[1].id, c->scan), s->mono_ns - 9000000000);
         st->model.scan = (struct worker_progress){
@@ -353,11 +394,12 @@ static uint32_t next_random(uint32_t *state)
     return *state >> 8;
 }
 
-/* Keys, clicks, new snapshots and sizes in any order: every frame is drawn whole, nothing breaks. */
+/* Keys, clicks, new snapshots and sizes in any order: every frame is drawn, nothing breaks. */
 static void a_long_random_walk_draws_every_frame(void **unused)
 {
-    static void (*const hosts[])(struct snapshot_builder *b) = {
-        snapshot_builder_three_vms, build_no_vm, build_many, build_hostile, build_all_denied, build_warmup};
+    static void (*const hosts[])(struct snapshot_builder * b) = {
+        snapshot_builder_three_vms, build_no_vm, build_many, build_hostile,
+        build_all_denied,           build_warmup};
     enum { HOSTS = sizeof(hosts) / sizeof(hosts[0]) };
     struct snapshot_builder *builders[HOSTS];
     struct ui_model models[HOSTS];
@@ -374,7 +416,8 @@ static void a_long_random_walk_draws_every_frame(void **unused)
         builders[i] = snapshot_builder_new();
         hosts[i](builders[i]);
         const struct snapshot *s = snapshot_builder_finish(builders[i]);
-        models[i] = (struct ui_model){.now = s, .base = s, .detail = s, .trends = &trends, .scans = &scans};
+        models[i] =
+            (struct ui_model){.now = s, .base = s, .detail = s, .trends = &trends, .scans = &scans};
     }
     for (enum scan_state s = SCAN_RUNNING; s <= SCAN_REFUSED; s++)
         if (s != SCAN_FAILED)
@@ -383,8 +426,14 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     assert_int_equal(screen_init(&screen, 24, 80, true), 0);
     for (int step = 0; step < 4000; step++) {
         const struct key_binding *b = &key_table[next_random(&random) % key_count];
-        uint32_t keys[] = {b->keys[0], b->keys[0], b->keys[0], 'a' + next_random(&random) % 26, KEYCODE_ENTER,
-                           KEYCODE_MOUSE_CLICK, KEYCODE_MOUSE_WHEEL_DOWN, KEYCODE_BACKSPACE};
+        uint32_t keys[] = {b->keys[0],
+                           b->keys[0],
+                           b->keys[0],
+                           'a' + next_random(&random) % 26,
+                           KEYCODE_ENTER,
+                           KEYCODE_MOUSE_CLICK,
+                           KEYCODE_MOUSE_WHEEL_DOWN,
+                           KEYCODE_BACKSPACE};
         struct ui_key key = {.code = keys[next_random(&random) % 8],
                              .y = (int)(next_random(&random) % (unsigned)screen.rows),
                              .x = (int)(next_random(&random) % (unsigned)screen.cols)};

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Results of scans: which figure stands for a VM, and for how long.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/snapshot_builder.h"
+#include "ui/scans.h"
+
+static struct scan_report *report(int pid, enum scan_state state, double exact, double estimate)
+{
+    struct scan_report *r = calloc(1, sizeof(*r));
+
+    r->vm = (struct vm_id){.pid = pid, .start_ticks = 1000 + (uint64_t)pid, .fd = 9};
+    r->state = state;
+    r->zero_known = exact >= 0;
+    r->zero_ratio = exact;
+    r->estimate.valid = estimate >= 0;
+    r->estimate.zero_ratio = estimate;
+    return r;
+}
+
+static const struct scans_entry *entry(const struct scans *scans, int pid)
+{
+    const struct vm_id id = {.pid = pid, .start_ticks = 1000 + (uint64_t)pid, .fd = 9};
+
+    return scans_find(scans, &id);
+}
+
+static void an_estimate_stands_until_the_exact_figure_comes(void **unused)
+{
+    struct scans scans = {.count = 0};
+
+    (void)unused;
+    assert_null(entry(&scans, 7));
+    scans_put(&scans, report(7, SCAN_RUNNING, -1, -1), 1);
+    assert_true(entry(&scans, 7)->zero_ratio < 0);
+    scans_put(&scans, report(7, SCAN_RUNNING, -1, 0.9), 2);
+    assert_true(entry(&scans, 7)->zero_ratio == 0.9 && !entry(&scans, 7)->zero_exact);
+    assert_non_null(entry(&scans, 7)->running);
+    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 3);
+    assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
+    assert_null(entry(&scans, 7)->running);
+    assert_int_equal(entry(&scans, 7)->last_ns, 3);
+    scans_done(&scans);
+}
+
+static void an_exact_figure_stands_while_it_is_scanned_again(void **unused)
+{
+    struct scans scans = {.count = 0};
+
+    (void)unused;
+    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 1);
+    scans_put(&scans, report(7, SCAN_RUNNING, -1, 0.5), 2);
+    assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
+    scans_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5), 3); /* older than the estimate now */
+    assert_true(entry(&scans, 7)->zero_ratio == 0.5 && !entry(&scans, 7)->zero_exact);
+    scans_put(&scans, report(7, SCAN_REFUSED, -1, -1), 4);
+    assert_true(entry(&scans, 7)->zero_ratio == 0.5);
+    scans_done(&scans);
+}
+
+static void results_go_with_their_vm(void **unused)
+{
+    struct snapshot_builder *b = snapshot_builder_new();
+    struct scans scans = {.count = 0};
+    const struct vm_id open = {.pid = 9, .start_ticks = 1009, .fd = 9};
+
+    (void)unused;
+    snapshot_builder_fields_x86(b);
+    snapshot_builder_vm(b, 7, 9, "stays", "qemu", 1);
+    for (int pid = 7; pid <= 9; pid++)
+        scans_put(&scans, report(pid, SCAN_DONE, 0.5, -1), 1);
+    scans_forget_ended(&scans, snapshot_builder_finish(b), &open);
+    assert_non_null(entry(&scans, 7));
+    assert_null(entry(&scans, 8));
+    assert_non_null(entry(&scans, 9)); /* its drill-down is open */
+    scans_done(&scans);
+    snapshot_builder_free(b);
+}
+
+static void the_oldest_result_makes_room(void **unused)
+{
+    struct scans *scans = calloc(1, sizeof(*scans));
+
+    (void)unused;
+    for (int i = 0; i <= SCANS_MAX; i++)
+        scans_put(scans, report(100 + i, SCAN_DONE, 0.5, -1), (uint64_t)i + 1);
+    assert_int_equal(scans->count, SCANS_MAX);
+    assert_null(entry(scans, 100));
+    assert_non_null(entry(scans, 101));
+    assert_non_null(entry(scans, 100 + SCANS_MAX));
+    scans_done(scans);
+    free(scans);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_estimate_stands_until_the_exact_figure_comes),
+        cmocka_unit_test(an_exact_figure_stands_while_it_is_scanned_again),
+        cmocka_unit_test(results_go_with_their_vm),
+        cmocka_unit_test(the_oldest_result_makes_room),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
