@@ -109,6 +109,8 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
         SET(add(all, line, 55, "lockdown ", STYLE_NOTICE), "%s",
             s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
+    if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
+        SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
     if (s->interval_s > 0)
         SET(add(all, line, 30, "self ", STYLE_DIM), "%s%% %s",
             format_percent(share, s->self_cpu_ratio),

@@ -137,33 +137,47 @@ static void draw_vcpu(const struct column_fields *fields, const struct column_pl
     draw_tsc_offset(plan, fields, vm, vcpu, r, y, style, out);
 }
 
-/* Nothing in the table: say why, and what helps. */
-static void draw_empty(const struct ui_model *m, struct rect r, struct screen *out)
+/* One paragraph of the empty screen; returns the row below it. */
+static int draw_hint(struct rect r, int y, enum style style, const char *text, struct screen *out)
 {
-    const struct snapshot *s = m->now;
-    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
-    struct {
-        bool when;
-        const char *text;
-    } hints[] = {
-        {!m->now->host.kvm_module, "The kvm module is not loaded: modprobe kvm_intel, or kvm_amd."},
-        {!m->now->host.debugfs_mounted,
-         "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug"},
-        {m->now->host.kvm_module,
-         "VMs of other users show only to root. VMs of other PID namespaces show only "
-         "on the host."},
-    };
-    int y = r.y + (r.rows > 6 ? 2 : 0);
+    return y + screen_paragraph(out, (struct rect){y, r.x + 2, r.y + r.rows - y, r.cols - 4}, style,
+                                text);
+}
 
-    /* Not to see any is no proof that none runs. */
-    screen_text(out, r, y, r.x + 2, STYLE_STRONG,
-                hidden ? "No virtual machine can be seen; some may be hidden from you."
-                       : "No virtual machine is running here.");
-    y += 2;
-    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-        if (hints[i].when)
-            y += screen_paragraph(out, (struct rect){y, r.x + 2, r.y + r.rows - y, r.cols - 4},
-                                  STYLE_NOTICE, hints[i].text);
+/* Nothing in the table: say why, and what helps. */
+static void draw_empty(const struct snapshot *s, struct rect r, struct screen *out)
+{
+    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
+    int y = r.y + (r.rows > 6 ? 2 : 0);
+    char text[400];
+
+    y = draw_hint(r, y, STYLE_STRONG,
+                  hidden ? "No virtual machine can be seen; some may be hidden from you."
+                         : "No virtual machine is running here.",
+                  out) +
+        1;
+    if (s->hidden_processes > 0) {
+        snprintf(text, sizeof(text),
+                 "%zu processes could not be looked into and may have VMs: no permission. %s",
+                 s->hidden_processes, reading_cause_fix(CAUSE_NO_PERMISSION));
+        y = draw_hint(r, y, STYLE_WARNING, text, out);
+    }
+    if (s->hidden_vms > 0) {
+        snprintf(text, sizeof(text),
+                 "%zu VMs are named by debugfs but belong to no process that shows.",
+                 s->hidden_vms);
+        y = draw_hint(r, y, STYLE_WARNING, text, out);
+    }
+    if (s->proc_hides)
+        y = draw_hint(r, y, STYLE_WARNING,
+                      "/proc leaves out the processes of other users (hidepid): run as root.", out);
+    if (!s->host.kvm_module)
+        y = draw_hint(r, y, STYLE_NOTICE,
+                      "The kvm module is not loaded: modprobe kvm_intel, or kvm_amd.", out);
+    if (!s->host.debugfs_mounted)
+        y = draw_hint(r, y, STYLE_NOTICE,
+                      "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug", out);
+    draw_hint(r, y, STYLE_NORMAL, "VMs of other PID namespaces show only on the host.", out);
 }
 
 void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect titles,
@@ -178,7 +192,7 @@ void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect t
     if (!m->now)
         return;
     if (m->now->vm_count == 0) {
-        draw_empty(m, r, out);
+        draw_empty(m->now, r, out);
         return;
     }
     column_fields_resolve(m->now, m->scans, &fields);
