@@ -331,27 +331,30 @@ static struct ui_key mouse_key(void)
     return (struct ui_key){.code = code, .y = event.y, .x = event.x};
 }
 
-struct ui_key term_key(struct term *t)
+static struct ui_key special_key(wint_t c)
 {
-    wint_t c;
-    int kind = get_wch(&c);
-
-    (void)t;
-    if (kind == ERR)
-        return (struct ui_key){.code = KEYCODE_NONE};
-    if (kind == OK)
-        return (struct ui_key){.code = c == '\n' ? KEYCODE_ENTER : c};
+    if (c == KEY_MOUSE)
+        return mouse_key();
     for (size_t i = 0; i < sizeof(key_codes) / sizeof(key_codes[0]); i++)
         if (key_codes[i].curses == c)
             return (struct ui_key){.code = key_codes[i].code};
     if (c > KEY_F0 && c <= KEY_F(24))
         return (struct ui_key){.code = KEYCODE_F(c - KEY_F0)};
-    if (c == KEY_MOUSE) {
-        struct ui_key key = mouse_key();
+    return (struct ui_key){.code = KEYCODE_NONE};
+}
+
+struct ui_key term_key(struct term *t)
+{
+    wint_t c;
+
+    (void)t;
+    for (int kind; (kind = get_wch(&c)) != ERR;) {
+        if (kind == OK)
+            return (struct ui_key){.code = c == '\n' ? KEYCODE_ENTER : c};
+        struct ui_key key = special_key(c);
         if (key.code != KEYCODE_NONE)
             return key;
+        /* One we have no use for, such as KEY_RESIZE, does not end the reading. */
     }
-    /* A key we have no use for, such as KEY_RESIZE: asked again, so that it does not end the
-     * reading. */
-    return term_key(t);
+    return (struct ui_key){.code = KEYCODE_NONE};
 }
