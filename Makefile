@@ -138,16 +138,25 @@ check-sse2: $(unit_tests)
 ARM64_CC ?= aarch64-linux-gnu-gcc
 ARM64_ROOT ?= $(CURDIR)/build/cache/arm64
 ARM64_LIBS = $(ARM64_ROOT)/usr/lib/aarch64-linux-gnu:$(ARM64_ROOT)/lib/aarch64-linux-gnu
+ARM64_BUILD = build/$(notdir $(ARM64_CC))
+ARM64_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(ARM64_LIBS)
+# Whole-program tests on saved and generated hosts: they need no KVM.
+ARM64_E2E := test_arm64 test_old_kernels SavedHosts
 check-arm64:
 	$(Q)for tool in $(ARM64_CC) qemu-aarch64; do command -v $$tool >/dev/null || \
 	    { echo "SKIP $@: no $$tool (gcc-aarch64-linux-gnu, qemu-user)"; exit 0; }; done; \
 	  if [ ! -e $(ARM64_ROOT)/usr/include/cmocka.h ]; then \
 	    echo "SKIP $@: no arm64 libraries in $(ARM64_ROOT) (.ci/arm64-packages unpacks them)"; exit 0; fi; \
 	  echo "SKIP $(EMULATED_SKIP): they need KVM or system calls that qemu-user lacks"; \
-	  $(MAKE) --no-print-directory unit CC=$(ARM64_CC) PKG_CONFIG=false UNIT_SKIP='$(EMULATED_SKIP)' \
+	  $(MAKE) --no-print-directory $(ARM64_BUILD)/kvmlens unit CC=$(ARM64_CC) PKG_CONFIG=false UNIT_SKIP='$(EMULATED_SKIP)' \
 	    CPPFLAGS='-isystem $(ARM64_ROOT)/usr/include -isystem $(ARM64_ROOT)/usr/include/aarch64-linux-gnu' \
 	    LDFLAGS='$(foreach d,$(subst :, ,$(ARM64_LIBS)),-L$(d) -Wl$(comma)-rpath-link$(comma)$(d))' \
-	    RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(ARM64_LIBS)'
+	    RUNNER='$(ARM64_RUNNER)' && \
+	  printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(ARM64_RUNNER)' $(CURDIR)/$(ARM64_BUILD)/kvmlens >$(ARM64_BUILD)/kvmlens-emulated && \
+	  chmod +x $(ARM64_BUILD)/kvmlens-emulated && $(ARM64_BUILD)/kvmlens-emulated --version && \
+	  if $(ARM64_BUILD)/kvmlens-emulated --sysroot tests/roots/no-debugfs --list 2>&1 | grep -q 'not implemented'; then \
+	    echo "SKIP $(ARM64_E2E) on arm64: this qemu-user lacks openat2"; exit 0; fi; \
+	  KVMLENS=$(ARM64_BUILD)/kvmlens-emulated TESTVM=/bin/true $(PYTHON) tests/e2e/run.py $(ARM64_E2E)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
