@@ -61,7 +61,8 @@ debian_raw_apt() {
     "$program" -q -o Dir::Etc::SourceList="$debian_cache/apt/sources.list" \
         -o Dir::Etc::SourceParts="$debian_cache/apt/parts" \
         -o Dir::State::Lists="$debian_cache/apt/lists" -o Dir::Cache="$debian_cache/apt" \
-        -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 -o Acquire::Languages=none "$@"
+        -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 -o Acquire::Languages=none \
+        -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
 }
 
 debian_lists() {

@@ -48,14 +48,16 @@ def fetch(name):
         return None
     os.makedirs(LOGS, exist_ok=True)
     log = os.path.join(LOGS, "get-kernels.log")
-    with open(log, "ab") as f:
+    with open(log, "wb") as f:
         done = subprocess.run([os.path.join(HERE, "get-kernels"), name], stdin=subprocess.DEVNULL,
                               stdout=f, stderr=f, check=False)
     if done.returncode == 0:
         return None
     with open(log, encoding="utf-8", errors="replace") as f:
         lines = [line.strip() for line in f if line.strip()]
-    return f"its packages cannot be had: {lines[-1] if lines else 'no reason given'}"
+    # apt's own first complaint tells more than its last.
+    reasons = [line for line in lines if line.startswith("E: ")] + lines[-1:] + ["no reason given"]
+    return f"its packages cannot be had: {reasons[0]}"
 
 
 def make_image(path, kernel, names):
