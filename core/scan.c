@@ -13,6 +13,7 @@
 #include "accel/cpu.h"
 #include "core/page_reader.h"
 #include "core/scan_internal.h"
+#include "core/vm_build.h"
 
 #define CHUNK_MIN (64ull << 20)
 #define CHUNKS_AIM 4096             /* so that the table of chunks stays small for any size */
@@ -465,6 +466,26 @@ static int check_request(const struct scan_job *job, struct error *err)
     return 0;
 }
 
+/*
+ * Requests wait their turn, and a frozen screen may be old: is the process still the one that was
+ * chosen? Under a reused pid lies memory that is no guest's.
+ */
+static int check_process(const struct scan_job *job, struct error *err)
+{
+    const struct vm_id *vm = &job->request->vm;
+    uint64_t start;
+
+    if (vm->start_ticks == 0)
+        return 0; /* chosen by its pid only */
+    int n = vm_process_start(job->env->root, vm->pid, &start);
+    if (n == 0 && start == vm->start_ticks)
+        return 0;
+    if (n == 0)
+        return error_set(err, -ESRCH, "the VM has ended: another process has the number %d now",
+                         (int)vm->pid);
+    return error_set(err, -ESRCH, "process %d has ended", (int)vm->pid);
+}
+
 static int run_job(struct scan_job *job)
 {
     struct error *err = &job->report->error;
@@ -477,10 +498,13 @@ static int run_job(struct scan_job *job)
         n = find_regions(job, err);
     if (n == 0)
         n = prepare_chunks(job, err);
+    if (n == 0) /* after the files were opened: what they are of is certain now */
+        n = check_process(job, err);
     if (n < 0)
         return n;
     publish(job);
-    return job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
+    n = job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
+    return n == 0 ? check_process(job, err) : n; /* lanes read by the pid */
 }
 
 static void job_done(struct scan_job *job)

@@ -12,23 +12,54 @@
 
 #define CMDLINE_MAX (256u << 10) /* QEMU's run to some 10 KiB; the name stands near the front */
 
-int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret)
+/*
+ * Field 22 of "pid (comm) S ppid ...", in clock ticks since boot. comm may hold blanks and
+ * parentheses, the last ')' ends it. False: not in that form.
+ */
+static bool parse_start(const char *stat, uint64_t *ret)
 {
-    char path[64], stat[1024], comm[64] = "";
+    const char *close = strrchr(stat, ')');
     unsigned long long start;
-    char *cmdline = NULL;
-    size_t len = 0;
 
-    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
-    ssize_t n = rootfs_read(root, path, stat, sizeof(stat));
-    if (n <= 0)
-        return n < 0 ? (int)n : -ESRCH;
-    /* "pid (comm) S ppid ...": comm may hold blanks and parentheses, the last ')' ends it. */
-    const char *open = strchr(stat, '('), *close = strrchr(stat, ')');
-    if (open == NULL || close == NULL || close < open ||
+    if (close == NULL ||
         sscanf(close + 1,
                " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
                &start) != 1)
+        return false;
+    *ret = start;
+    return true;
+}
+
+static int read_stat(const struct rootfs *root, pid_t pid, char *stat, size_t size,
+                     uint64_t *ret_start)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
+    ssize_t n = rootfs_read(root, path, stat, size);
+    if (n <= 0)
+        return n < 0 ? (int)n : -ESRCH;
+    return parse_start(stat, ret_start) ? 0 : -EBADMSG;
+}
+
+int vm_process_start(const struct rootfs *root, pid_t pid, uint64_t *ret)
+{
+    char stat[1024];
+    return read_stat(root, pid, stat, sizeof(stat), ret);
+}
+
+int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret)
+{
+    char path[64], stat[1024], comm[64] = "";
+    uint64_t start;
+    char *cmdline = NULL;
+    size_t len = 0;
+
+    int n = read_stat(root, pid, stat, sizeof(stat), &start);
+    if (n < 0)
+        return n;
+    const char *open = strchr(stat, '('), *close = strrchr(stat, ')');
+    if (open == NULL || close < open)
         return -EBADMSG;
     size_t comm_len = (size_t)(close - open - 1);
     if (comm_len >= sizeof(comm))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes struct vm from what /proc and debugfs tell of one process. Used by discover only; main thread.
+ * Makes struct vm from what /proc and debugfs tell of one process. Used by discover, on the main thread; only
+ * vm_process_start may be called on any.
  */
 #ifndef KVMLENS_CORE_VM_BUILD_H
 #define KVMLENS_CORE_VM_BUILD_H
@@ -20,6 +21,9 @@ struct vm_process {
 
 /* vm_process_read - 0, or a negative errno when the process is gone. */
 int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret);
+
+/* vm_process_start - field 22 of /proc/PID/stat, to tell reused pids apart. 0, -ENOENT/-ESRCH gone, -EBADMSG. */
+int vm_process_start(const struct rootfs *root, pid_t pid, uint64_t *ret);
 
 /* vm_build - a VM without vCPUs and directory. 0 or -ENOMEM; vm_free ends it. */
 int vm_build(const struct vm_process *process, int fd, struct vm **ret);

@@ -31,6 +31,7 @@
 #include "core/read_child.h"
 #include "core/residency.h"
 #include "core/scan.h"
+#include "core/vm_build.h"
 #include "core/worker.h"
 #include "tests/lib/guest.h"
 
@@ -134,6 +135,36 @@ static void process_that_is_gone_is_refused(void **state)
     assert_non_null(strstr(report->error.msg, "has ended"));
     assert_int_equal(report->pages_total, 0);
     scan_report_free(report);
+}
+
+/* Between the choice and the reading the VM ended, and its number went to another process. */
+static void process_that_has_taken_the_number_of_a_vm_is_not_read(void **state)
+{
+    struct rootfs root;
+    struct guest guest;
+    struct scan_report *report;
+    uint64_t start;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &big));
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(vm_process_start(&root, guest.pid, &start), 0);
+    rootfs_close(&root);
+    struct scan_request request = request_for(&guest);
+    request.vm.start_ticks = start - 1;
+    for (int mode = SCAN_EXACT; mode <= SCAN_ESTIMATE; mode++) {
+        request.mode = (enum scan_mode)mode;
+        assert_int_equal(scan(&request, &report), -ESRCH);
+        assert_int_equal(report->state, SCAN_REFUSED);
+        assert_int_equal(report->cost.bytes_read, 0);
+        assert_non_null(strstr(report->error.msg, "another process"));
+        scan_report_free(report);
+    }
+    request.vm.start_ticks = start;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_true(report->cost.bytes_read > 0);
+    scan_report_free(report);
+    guest_stop(&guest);
 }
 
 /* A guest whose memory is given back and touched again all the time, as a balloon does. */
@@ -631,6 +662,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(target_that_ends_leaves_a_partial_report),
         cmocka_unit_test(process_that_is_gone_is_refused),
+        cmocka_unit_test(process_that_has_taken_the_number_of_a_vm_is_not_read),
         cmocka_unit_test(ballooning_during_a_scan_is_survived),
         cmocka_unit_test(memory_unplugged_during_a_scan_is_said_so),
         cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
