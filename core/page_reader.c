@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define PAGE PAGE_READER_BYTES
@@ -100,10 +101,21 @@ ssize_t page_reader_file(int fd, uint64_t offset, size_t bytes, void *buf, uint6
     return bad;
 }
 
+static bool is_inode_of(const struct stat *st, const struct ram_region *region)
+{
+    return S_ISREG(st->st_mode) && st->st_ino == region->inode;
+}
+
+/* Inode numbers repeat from file system to file system: a disk image may have that of the RAM. */
+static bool is_on_device_of(const struct stat *st, const struct ram_region *region)
+{
+    return major(st->st_dev) == region->dev_major && minor(st->st_dev) == region->dev_minor;
+}
+
 static bool is_file_of(int fd, const struct ram_region *region)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == region->inode;
+    return fstat(fd, &st) == 0 && is_inode_of(&st, region);
 }
 
 static int open_checked(const struct rootfs *root, const char *path,
@@ -135,7 +147,8 @@ static int open_through_fds(const struct rootfs *root, pid_t pid, const struct r
             continue;
         snprintf(path, sizeof(path), "proc/%d/fd/%.20s", (int)pid, entry->d_name);
         /* stat first: opening a pipe or a device would have effects */
-        if (rootfs_stat(root, path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != region->inode)
+        if (rootfs_stat(root, path, &st) < 0 || !is_inode_of(&st, region) ||
+            !is_on_device_of(&st, region))
             continue;
         result = open_checked(root, path, region);
         if (result >= 0)

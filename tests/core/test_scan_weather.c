@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -317,6 +318,28 @@ static void pages_without_access_are_unreadable_and_the_rest_is_read(void **stat
     assert_int_equal(bad[0], 4);
     guest_stop(&guest);
     assert_int_equal(page_reader_vm(0x7ffffff0, many, 3, buf, bad), -ESRCH);
+}
+
+/* Two file systems number their files alike: the memfd and, say, the disk image of the guest. */
+static void file_of_another_file_system_is_not_taken_for_ram(void **state)
+{
+    struct rootfs root;
+    struct stat st;
+    int memfd = memfd_create("ram", MFD_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(fstat(memfd, &st), 0);
+    /* no such mapping, so the descriptors are looked through */
+    struct ram_region region = {.map_start = PAGE, .map_end = 2 * PAGE, .inode = st.st_ino,
+                                .dev_major = major(st.st_dev), .dev_minor = minor(st.st_dev)};
+    int fd = page_reader_open_file(&root, getpid(), &region);
+    assert_true(fd >= 0);
+    close(fd);
+    region.dev_minor++;
+    assert_int_equal(page_reader_open_file(&root, getpid(), &region), -ENOENT);
+    close(memfd);
+    rootfs_close(&root);
 }
 
 /* --- userfaultfd ----------------------------------------------------------------------------- */
@@ -666,6 +689,7 @@ int main(void)
         cmocka_unit_test(ballooning_during_a_scan_is_survived),
         cmocka_unit_test(memory_unplugged_during_a_scan_is_said_so),
         cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
+        cmocka_unit_test(file_of_another_file_system_is_not_taken_for_ram),
         cmocka_unit_test(userfaultfd_memory_is_not_read),
         cmocka_unit_test(userfaultfd_memory_that_is_present_is_read_when_forced),
         cmocka_unit_test(read_that_never_ends_is_given_up),
