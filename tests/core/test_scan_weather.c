@@ -92,6 +92,16 @@ static struct scan_report *wait_report(struct worker *worker, double timeout_s)
     return report;
 }
 
+/* A scan that has stopped on its own would be waited for without end: then the test fails. */
+static void wait_for_reading(struct worker *worker, uint64_t bytes)
+{
+    double end = now_s() + 20;
+
+    while (worker_progress(worker).done_bytes < bytes && now_s() < end)
+        nap_ms(1);
+    assert_true(worker_progress(worker).done_bytes >= bytes);
+}
+
 static const struct minivm_range all_nonzero = {.start = 0, .bytes = 256 * MIB,
                                                 .fill = MINIVM_FILL_NONZERO};
 static const struct guest_ram_config big = {.backing = MINIVM_ANON, .bytes = 256 * MIB,
@@ -110,8 +120,7 @@ static void target_that_ends_leaves_a_partial_report(void **state)
     struct scan_request request = request_for(&guest);
     request.max_rate_bytes = 64 * MIB;
     assert_int_equal(worker_submit(worker, &request), 0);
-    while (worker_progress(worker).done_bytes < 4 * MIB)
-        nap_ms(1);
+    wait_for_reading(worker, 4 * MIB);
     guest_stop(&guest);
     struct scan_report *report = wait_report(worker, 5);
     assert_non_null(report);
@@ -260,8 +269,7 @@ static void memory_unplugged_during_a_scan_is_said_so(void **state)
     struct scan_request request = request_for(&guest);
     request.max_rate_bytes = 512 * MIB;
     assert_int_equal(worker_submit(worker, &request), 0);
-    while (worker_progress(worker).done_bytes < 4 * MIB)
-        nap_ms(1);
+    wait_for_reading(worker, 4 * MIB);
     guest.info->extra[0] = 1;
     struct scan_report *report = wait_report(worker, 10);
     assert_non_null(report);

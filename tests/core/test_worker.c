@@ -31,6 +31,17 @@ static double now_s(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* Until @bytes were read in the reading phase. A scan that has stopped on its own fails the test. */
+static void wait_for_reading(struct worker *worker, uint64_t bytes)
+{
+    for (double end = now_s() + 20; now_s() < end; usleep(500)) {
+        struct worker_progress p = worker_progress(worker);
+        if (p.phase == SCAN_PHASE_READ && p.done_bytes >= bytes)
+            return;
+    }
+    fail_msg("no %llu bytes read within 20 s", (unsigned long long)bytes);
+}
+
 static int setup(void **state)
 {
     static const struct minivm_range ranges[] = {
@@ -106,9 +117,11 @@ static void second_job_is_refused_until_the_first_is_taken(void **state)
 
     assert_int_equal(worker_submit(f->worker, &request), 0);
     assert_int_equal(worker_submit(f->worker, &request), -EBUSY);
-    while (worker_progress(f->worker).phase != SCAN_PHASE_READ ||
-           worker_progress(f->worker).eta_s >= 0)
+    double end = now_s() + 20;
+    while ((worker_progress(f->worker).phase != SCAN_PHASE_READ ||
+            worker_progress(f->worker).eta_s >= 0) && now_s() < end)
         usleep(1000);
+    assert_true(now_s() < end);
     assert_int_equal(worker_submit(f->worker, &request), -EBUSY);
     scan_report_free(wait_for_report(f));
     assert_int_equal(worker_submit(f->worker, &request), 0);
@@ -127,9 +140,7 @@ static void cancel_ends_a_scan_within_50_ms(void **state)
         request.max_rate_bytes = i < 4 ? 20 * MIB : 200 * MIB;
         request.estimate_first = i % 2 == 1;
         assert_int_equal(worker_submit(f->worker, &request), 0);
-        while (worker_progress(f->worker).done_bytes < 2 * MIB ||
-               worker_progress(f->worker).phase != SCAN_PHASE_READ)
-            usleep(500);
+        wait_for_reading(f->worker, 2 * MIB);
         double begin = now_s();
         worker_cancel(f->worker);
         struct scan_report *report = wait_for_report(f);
@@ -174,7 +185,9 @@ static void progress_and_intermediate_reports_grow(void **state)
     request.sample_pages = 100;
     request.threads = 2;
     assert_int_equal(worker_submit(f->worker, &request), 0);
+    double end = now_s() + 60;
     while ((report = worker_take(f->worker)) == NULL) {
+        assert_true(now_s() < end);
         struct worker_progress p = worker_progress(f->worker);
         struct scan_report *peek = worker_peek(f->worker);
         if (p.phase == SCAN_PHASE_READ) {
@@ -251,8 +264,7 @@ static void stop_in_the_middle_of_a_scan_is_quick(void **state)
     request.max_rate_bytes = 1 * MIB;
     request.threads = 2;
     assert_int_equal(worker_submit(worker, &request), 0);
-    while (worker_progress(worker).done_bytes == 0)
-        usleep(500);
+    wait_for_reading(worker, 1);
     double begin = now_s();
     assert_true(worker_stop(worker));
     assert_true(now_s() - begin < 0.5);
