@@ -394,7 +394,7 @@ static void warn_of_counts(struct scan_report *report)
         scan_report_warn(report, "%llu pages are swapped out or on disk: not read, counted as not "
                          "zero", (unsigned long long)pages[PAGE_SWAPPED]);
     if (pages[PAGE_UNREADABLE] > 0)
-        scan_report_warn(report, "%llu pages could not be read: counted as not zero",
+        scan_report_warn(report, "%llu pages could not be read: any of them may be zero",
                          (unsigned long long)pages[PAGE_UNREADABLE]);
 }
 

@@ -97,11 +97,13 @@ struct scan_estimate {
     uint64_t sampled_zero;        /* of them all zero */
     uint64_t population;          /* present pages they were drawn from */
     double zero_ratio;            /* of all RAM, like scan_report.zero_ratio */
-    double ci95_low, ci95_high;   /* Wilson interval, scaled by the exact residency counts */
+    /* Wilson interval, scaled by the exact residency counts; of swapped and unreadable pages none
+     * is zero, all are */
+    double ci95_low, ci95_high;
 };
 
 struct scan_wire {
-    bool valid;                   /* false while partial */
+    bool valid;                   /* false while partial, or when pages are unreadable */
     /* swapped and unreadable pages count as normal. Estimates in SCAN_ESTIMATE */
     uint64_t zero_pages, normal_pages;
     uint64_t bytes;
@@ -129,7 +131,7 @@ struct scan_report {
     uint64_t pages_total;
     struct page_counts counts;    /* sum: pages_total once residency is done */
     bool residency_done;
-    bool zero_known;              /* exact and complete: zero_ratio is valid */
+    bool zero_known;              /* exact, complete, nothing unreadable: zero_ratio is valid */
     double zero_ratio;            /* untouched + zero_mapped + zero_content of all pages, 0..1 */
     /* bounds from what is known: unread, swapped, unreadable all nonzero, all zero */
     double zero_low, zero_high;

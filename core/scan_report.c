@@ -155,9 +155,12 @@ void scan_report_estimate(struct scan_report *report)
     const uint64_t *pages = report->counts.pages;
     double zero_pages = (double)(pages[PAGE_UNTOUCHED] + pages[PAGE_ZERO_MAPPED]);
     double total = (double)report->pages_total, present = (double)e->population;
+    /* no sample says anything of these: the interval holds whatever they are */
+    double unknown = (double)(pages[PAGE_SWAPPED] + pages[PAGE_UNREADABLE]);
     double low, high;
 
-    e->valid = total > 0 && (e->sampled > 0 || e->population == 0);
+    /* With nothing read but something unreadable, zero_low and zero_high say all there is to say. */
+    e->valid = total > 0 && (e->sampled > 0 || (e->population == 0 && !(unknown > 0)));
     if (!e->valid)
         return;
     if (e->population == 0) { /* nothing to draw from: the residency counts are the answer */
@@ -168,7 +171,7 @@ void scan_report_estimate(struct scan_report *report)
     scan_wilson(e->sampled_zero, e->sampled, e->population, &low, &high);
     e->zero_ratio = (zero_pages + ratio * present) / total;
     e->ci95_low = (zero_pages + low * present) / total;
-    e->ci95_high = (zero_pages + high * present) / total;
+    e->ci95_high = (zero_pages + high * present + unknown) / total;
 }
 
 void scan_report_finish(struct scan_report *report)
@@ -187,7 +190,9 @@ void scan_report_finish(struct scan_report *report)
     report->zero_ratio = (double)zero / (double)total;
     report->zero_low = report->zero_ratio;
     report->zero_high = (double)(total - pages[PAGE_NONZERO]) / (double)total;
-    report->zero_known = report->state == SCAN_DONE && report->mode == SCAN_EXACT;
+    /* What could not be read may be all zero or not at all: a ratio would be made up. */
+    report->zero_known = report->state == SCAN_DONE && report->mode == SCAN_EXACT &&
+                         pages[PAGE_UNREADABLE] == 0;
     report->partial = report->state != SCAN_DONE;
     struct scan_wire *wire = &report->wire;
     wire->valid = report->zero_known || (report->mode == SCAN_ESTIMATE && report->estimate.valid);

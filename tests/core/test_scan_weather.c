@@ -397,6 +397,39 @@ static void userfaultfd_memory_is_not_read(void **state)
     guest_stop(&guest);
 }
 
+/* Nothing is known of it: neither that no page is zero, nor an interval around that. */
+static void unreadable_memory_is_not_said_to_be_without_zero_pages(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start_uffd(&guest))
+        return;
+    struct scan_request request = request_for(&guest);
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->state, SCAN_DONE);
+    assert_false(report->zero_known || report->wire.valid || report->partial);
+    assert_true(report->zero_low == 0 && report->zero_high == 1);
+    scan_report_free(report);
+    request.mode = SCAN_ESTIMATE;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_false(report->estimate.valid || report->wire.valid);
+    assert_true(report->zero_low == 0 && report->zero_high == 1);
+    scan_report_free(report);
+
+    /* half is read: what is known of it is that half of all is not zero */
+    request.force = true;
+    request.mode = SCAN_EXACT;
+    request.estimate_first = true;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_false(report->zero_known);
+    assert_true(report->zero_low == 0 && report->zero_high == 0.5);
+    assert_true(report->estimate.ci95_low == 0 && report->estimate.ci95_high == 0.5);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
 static void userfaultfd_memory_that_is_present_is_read_when_forced(void **state)
 {
     struct guest guest;
@@ -699,6 +732,7 @@ int main(void)
         cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
         cmocka_unit_test(file_of_another_file_system_is_not_taken_for_ram),
         cmocka_unit_test(userfaultfd_memory_is_not_read),
+        cmocka_unit_test(unreadable_memory_is_not_said_to_be_without_zero_pages),
         cmocka_unit_test(userfaultfd_memory_that_is_present_is_read_when_forced),
         cmocka_unit_test(read_that_never_ends_is_given_up),
         cmocka_unit_test(comparing_in_place_touches_no_hole),
