@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,18 +159,30 @@ static void complain(const struct error *err)
     }
 }
 
-/* What was printed has to arrive: a full disk is a failure, a reader that left is not. */
-static int finish_output(int status)
+/* The write that failed knew, but it may have been one in the middle of many. */
+static bool reader_has_left(void)
+{
+    struct pollfd out = {STDOUT_FILENO, 0, 0};
+
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
+/*
+ * What was printed has to arrive: a full disk is a failure, a reader that left is not.
+ * @code: why an earlier write failed, where that is known; else EIO.
+ */
+static int finish_output(int status, int code)
 {
     bool failed = ferror(stdout) != 0;
 
     errno = 0;
     if (fflush(stdout) == 0 && !failed)
         return status;
-    if (errno == EPIPE)
+    if (errno != 0)
+        code = errno;
+    if (code == EPIPE || reader_has_left())
         return status;
-    fprintf(stderr, "kvmlens: cannot write to standard output: %s\n",
-            strerror(errno != 0 ? errno : EIO));
+    fprintf(stderr, "kvmlens: cannot write to standard output: %s\n", strerror(code));
     return STATUS_FAILED;
 }
 
@@ -221,7 +234,7 @@ int main(int argc, char **argv)
     }
     if (opts.mode == MODE_HELP || opts.mode == MODE_VERSION) {
         (opts.mode == MODE_HELP ? options_usage : options_version)(stdout);
-        return finish_output(STATUS_DONE);
+        return finish_output(STATUS_DONE, EIO);
     }
     if (filter_open(&opts, &filter, &err) < 0) {
         complain(&err);
@@ -239,7 +252,11 @@ int main(int argc, char **argv)
     int status = result >= 0 ? result
                  : result == -ENOTUNIQ || result == -EINVAL || result == -ENOENT ? STATUS_USAGE
                                                                                : STATUS_FAILED;
+    /* Without a sentence: it is standard output that has the error. */
+    bool unwritten = result < 0 && err.msg[0] == '\0';
+    if (unwritten && (result == -EPIPE || reader_has_left()))
+        status = STATUS_DONE;
     if (err.msg[0] != '\0' && status != STATUS_DONE && status != STATUS_PARTIAL)
         complain(&err);
-    return finish_output(status);
+    return finish_output(status, unwritten ? -result : EIO);
 }

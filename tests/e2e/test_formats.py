@@ -188,6 +188,27 @@ class Logs(kvmtest.TestCase):
         self.assertEqual(result.out.count("\n"), 1)
         self.assertIn(result.returncode, (0, 3))
 
+    def test_reader_that_left_is_no_error_of_any_mode(self):
+        pid = str(self.own_vm().pid)
+        for args in (["--list"], ["--doctor"], ["-f", "help"], ["--help"], ["--version"], ["--scan", pid],
+                     ["-1", "-s", "0.1", "-p", pid], ["-1", "--format", "prometheus", "-p", pid]):
+            with self.subTest(args=args):
+                reader, writer = os.pipe()
+                os.close(reader)
+                result = run(KVMLENS, *args, stdout=writer)
+                os.close(writer)
+                self.assertIn(result.returncode, (0, 3), str(result))
+                self.assertNotIn("standard output", result.err)
+
+    def test_full_disk_is_told_by_every_mode(self):
+        pid = str(self.own_vm().pid)
+        for args in (["--list"], ["--doctor"], ["-f", "help"], ["--help"], ["--scan", pid],
+                     ["-1", "-s", "0.1", "-p", pid]):
+            with self.subTest(args=args), open("/dev/full", "w", encoding="ascii") as full:
+                result = run(KVMLENS, *args, stdout=full)
+                self.assertEqual(result.returncode, 1, str(result))
+                self.assertIn("standard output: No space left on device", result.err)
+
 
 class LogRotate(kvmtest.TestCase):
     def setUp(self):
