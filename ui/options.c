@@ -390,6 +390,11 @@ static int check_formats(const struct options *opts, struct error *err)
     if (opts->estimate && !format->document)
         return error_set(err, -EINVAL, "--estimate goes with --format prometheus or openmetrics; "
                                        "--scan VM --sample N prints one VM's");
+    /* A collector takes a series that is gone for a VM that is gone. */
+    if (opts->skip_zero && format->document)
+        return error_set(err, -EINVAL, "--skip-zero-records goes with --format text, csv or json");
+    if (opts->skip_zero && opts->mode == MODE_ONCE && format != &report_text)
+        return error_set(err, -EINVAL, "--skip-zero-records with --once goes with --format text");
     if ((opts->wide || opts->csv_safe) && !csv)
         return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
     if (opts->wide && opts->guest == NULL && opts->vm == NULL && opts->pid == 0)
