@@ -197,8 +197,8 @@ static int run_log(struct batch *b, struct error *err)
             continue;
         }
         int r = at_once ? print_and_note(b, b->first, err) : tick_and_print(b, err);
-        if (r < 0)
-            return r;
+        if (r < 0 && r != -EINTR)
+            return r; /* a signal that ended a write is for wait_tick to read */
         at_once = false;
         printed++;
     }
@@ -278,7 +278,9 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     sigaction(SIGPIPE, &ignore, &before);
     r = open_wakes(&b, err);
     if (r == 0) {
+        env->out->stop_fd = b.wake[WAKE_SIGNAL].fd;
         r = run(&b, err);
+        env->out->stop_fd = -1;
         /* A signal that ended the run has done its work; it must not kill us when unblocked. */
         drain(b.wake[WAKE_SIGNAL].fd);
         close(b.wake[WAKE_SIGNAL].fd);

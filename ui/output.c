@@ -25,7 +25,7 @@ static int fail(struct error *err, const char *verb, const char *path, int code)
 
 void output_fd(struct output *out, int fd)
 {
-    *out = (struct output){.kind = OUTPUT_FD, .fd = fd, .empty = true};
+    *out = (struct output){.kind = OUTPUT_FD, .fd = fd, .stop_fd = -1, .empty = true};
 }
 
 static char *read_first_line(int fd)
@@ -91,6 +91,14 @@ static int open_log(struct output *out, struct error *err)
         return fail(err, "open", out->path, -errno);
     if (fstat(fd, &st) < 0)
         st = (struct stat){0};
+    if (S_ISFIFO(st.st_mode)) {
+        /* Who may read a FIFO too never learns that nobody else does. The first time, wait for a
+         * reader. */
+        close(fd);
+        fd = open(out->path, O_WRONLY | O_CLOEXEC | (out->fd >= 0 ? O_NONBLOCK : 0));
+        if (fd < 0)
+            return fail(err, "open", out->path, -errno);
+    }
     free(out->first_line);
     out->first_line = NULL;
     out->empty = !S_ISREG(st.st_mode) || st.st_size == 0;
@@ -112,7 +120,8 @@ static int open_log(struct output *out, struct error *err)
 
 int output_append(struct output *out, const char *path, const char *magic, struct error *err)
 {
-    *out = (struct output){.kind = OUTPUT_APPEND, .path = path, .magic = magic, .fd = -1};
+    *out = (struct output){.kind = OUTPUT_APPEND, .path = path, .magic = magic, .fd = -1,
+                            .stop_fd = -1};
     int fd = open_log(out, err);
     if (fd < 0)
         return fd;
@@ -124,7 +133,8 @@ int output_replace(struct output *out, const char *path, struct error *err)
 {
     struct stat st;
 
-    *out = (struct output){.kind = OUTPUT_REPLACE, .path = path, .fd = -1, .empty = true};
+    *out = (struct output){.kind = OUTPUT_REPLACE, .path = path, .fd = -1, .stop_fd = -1,
+                            .empty = true};
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         char shown[160];
         text_clean(path, strlen(path), shown, sizeof(shown));
@@ -198,7 +208,7 @@ int output_write(struct output *out, const char *text, size_t len, struct error 
 {
     if (out->kind == OUTPUT_REPLACE)
         return replace(out, text, len, err);
-    int r = whole_write(out->fd, text, len);
+    int r = whole_write_until(out->fd, text, len, out->stop_fd);
     if (r == 0)
         out->empty = false;
     else if (r != -EPIPE && out->kind == OUTPUT_FD)

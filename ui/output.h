@@ -23,6 +23,7 @@ struct output {
     const char *path;   /* borrowed */
     const char *magic;  /* borrowed: how a log of ours begins; NULL = not known */
     int fd;             /* OUTPUT_FD, OUTPUT_APPEND */
+    int stop_fd;        /* readable: do not wait for a reader that stands still; -1 = wait for ever */
     bool empty;         /* nothing is in the file yet */
     char *first_line;   /* of a log that was not empty, without its LF; else NULL */
 };
@@ -48,7 +49,7 @@ int output_reopen(struct output *out, struct error *err);
 
 /*
  * output_write - one whole record. 0; -EPIPE without a sentence when nobody reads any more; else a
- * negative errno with a sentence that names the file.
+ * negative errno with a sentence that names the file. -EINTR: ended by out->stop_fd.
  */
 int output_write(struct output *out, const char *text, size_t len, struct error *err);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -18,18 +19,37 @@ static off_t start_of(int fd)
     return fcntl(fd, F_GETFL) & O_APPEND ? st.st_size : lseek(fd, 0, SEEK_CUR);
 }
 
+/* Waits until @fd takes something. False: it does not, and @stop_fd says to end. */
+static bool takes_more(int fd, int stop_fd)
+{
+    struct pollfd p[] = {{fd, POLLOUT, 0}, {stop_fd, POLLIN, 0}};
+
+    while (poll(p, 2, -1) < 0)
+        continue; /* EINTR: a stopped and continued process */
+    return p[0].revents != 0;
+}
+
 int whole_write(int fd, const char *text, size_t len)
 {
+    return whole_write_until(fd, text, len, -1);
+}
+
+int whole_write_until(int fd, const char *text, size_t len, int stop_fd)
+{
     off_t start = start_of(fd);
+    /* A pipe that is ready takes this much without waiting. */
+    size_t most = start < 0 && stop_fd >= 0 ? PIPE_BUF : len;
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = write(fd, text + done, len - done);
+        if (start < 0 && stop_fd >= 0 && !takes_more(fd, stop_fd))
+            return -EINTR;
+        ssize_t n = write(fd, text + done, len - done < most ? len - done : most);
         if (n >= 0) {
             done += (size_t)n;
         } else if (errno == EAGAIN) {
-            struct pollfd p = {fd, POLLOUT, 0};
-            poll(&p, 1, -1);
+            if (!takes_more(fd, stop_fd))
+                return -EINTR;
         } else if (errno != EINTR) {
             int code = -errno;
             if (done > 0 && start >= 0 && ftruncate(fd, start) == 0)

@@ -249,6 +249,26 @@ static void signals_are_as_before_when_it_returns(void **state)
     assert_int_equal(sigismember(&mask_before, SIGTERM), sigismember(&mask_after, SIGTERM));
 }
 
+static void signal_ends_a_log_whose_reader_stands_still(void **state)
+{
+    static const char dots[4096];
+    struct result r;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    while (write(ends[1], dots, sizeof(dots)) > 0)
+        continue;
+    fcntl(ends[1], F_SETFL, 0);
+    alarm(20); /* ends the test where the signal ends nothing */
+    run((struct fake){.signal_at = 2}, (struct options){.mode = MODE_LOG}, ends[1], &r);
+    alarm(0);
+    assert_int_equal(r.status, STATUS_DONE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void part_of_a_record_is_cut_off_again(void **state)
 {
     char path[] = "/tmp/kvmlens-test-XXXXXX", buf[64] = "";
@@ -313,6 +333,7 @@ int main(void)
         cmocka_unit_test(closed_output_is_an_error_that_says_so),
         cmocka_unit_test(reader_that_closed_the_pipe_ends_it_quietly_and_at_once),
         cmocka_unit_test(signals_are_as_before_when_it_returns),
+        cmocka_unit_test(signal_ends_a_log_whose_reader_stands_still),
         cmocka_unit_test(part_of_a_record_is_cut_off_again),
         cmocka_unit_test(closed_standard_descriptors_are_filled_but_of_no_use),
     };

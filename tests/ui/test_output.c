@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -182,6 +183,25 @@ static void replaced_file_is_whole_and_readable(void **state)
     output_close(&o);
 }
 
+static void fifo_without_a_reader_is_not_written(void **state)
+{
+    struct dir *d = *state;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    struct output o;
+
+    assert_int_equal(mkfifo(d->file, 0600), 0);
+    int reader = open(d->file, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    assert_int_equal(output_write(&o, "1\n", 2, NULL), 0);
+    close(reader);
+    sigaction(SIGPIPE, &ignore, &before);
+    assert_int_equal(output_write(&o, "2\n", 2, NULL), -EPIPE);
+    sigaction(SIGPIPE, &before, NULL);
+    assert_int_equal(output_reopen(&o, NULL), -ENXIO);
+    output_close(&o);
+}
+
 static void device_is_not_replaced(void **state)
 {
     struct output o;
@@ -223,6 +243,7 @@ int main(void)
                                         drop_dir),
         cmocka_unit_test_setup_teardown(failed_reopening_keeps_the_old_file, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(replaced_file_is_whole_and_readable, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(fifo_without_a_reader_is_not_written, make_dir, drop_dir),
         cmocka_unit_test(device_is_not_replaced),
         cmocka_unit_test(errors_name_the_file),
     };
