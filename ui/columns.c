@@ -170,7 +170,7 @@ const struct column column_table[COLUMN_COUNT] = {
         .width = 4, .width_max = 4, .keep = 60, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
         .descending = true, .get = get_vcpus},
     [COLUMN_CPU] = {.name = "cpu", .title = "CPU%", .unit = "% of one CPU",
-        .origin = "utime + stime of the process, /proc/PID/stat; of vCPUs: their threads' "
+        .origin = "CPU clock of the process; of vCPUs: their threads' "
                   "schedstat",
         .width = 6, .width_max = 6, .keep = 95, .align = ALIGN_RIGHT, .kind = COLUMN_PERCENT,
         .descending = true, .get = get_cpu},
@@ -211,7 +211,7 @@ const struct column column_table[COLUMN_COUNT] = {
         .width = 6, .width_max = 6, .keep = 65, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
         .descending = true, .get = get_ram},
     [COLUMN_RSS] = {.name = "rss", .title = "RSS", .unit = "bytes",
-        .origin = "resident memory of the process, /proc/PID/statm",
+        .origin = "resident memory of the process, VmRSS of /proc/PID/status",
         .width = 6, .width_max = 6, .keep = 51, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
         .descending = true, .get = get_rss},
     [COLUMN_MAPPED] = {.name = "mapped", .title = "MAPPED", .unit = "bytes",
