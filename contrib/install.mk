@@ -64,7 +64,8 @@ installcheck:
 dist: dist_name = kvmlens-$(VERSION)
 dist:
 	$(Q)mkdir -p build
-	$(Q)git archive --format=tar --prefix=$(dist_name)/ HEAD | gzip -9n >build/$(dist_name).tar.gz
+	$(Q)git archive --format=tar --prefix=$(dist_name)/ -o build/$(dist_name).tar HEAD
+	$(Q)gzip -9nf build/$(dist_name).tar
 	$(call say,DIST,build/$(dist_name).tar.gz)
 
 deb:

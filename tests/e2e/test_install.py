@@ -108,6 +108,13 @@ class Package(Scratch):
         else:
             print("skipped: lintian is not installed", flush=True)
 
+    def test_archive_of_nothing_is_no_success(self):
+        need_tool("git")
+        top = self.copy_of_tree("no-repository")
+        result = make("dist", cwd=top, GIT_CEILING_DIRECTORIES=self.dir)
+        self.assertNotEqual(result.returncode, 0, str(result))
+        self.assertEqual(glob.glob(os.path.join(top, "build/*.gz")), [])
+
 
 class Units(Scratch):
     def setUp(self):
