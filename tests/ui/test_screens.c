@@ -368,26 +368,51 @@ static void every_screen_looks_as_recorded(void **unused)
     assert_int_equal(failed, 0);
 }
 
-static void every_size_from_1x1_is_drawn_without_a_stray_cell(void **unused)
+/* Out of bounds is what the sanitizers see; here every wide character must be whole. */
+static void check_cells(const struct screen *screen, int rows, int cols)
 {
-    /* Out of bounds is what the sanitizers see; here every wide character must be whole. */
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++) {
+            const struct cell *cell = screen_cell(screen, y, x);
+            if (cell->width == 2)
+                assert_true(x + 1 < cols && cell[1].width == 0);
+            else if (cell->width == 0)
+                assert_true(x > 0 && cell[-1].width == 2);
+        }
+}
+
+static void every_screen_is_drawn_whole_at_many_sizes(void **unused)
+{
     (void)unused;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
         struct stage *st = stage_new(&cases[c], 24, 80);
         for (int rows = 1; rows <= 100; rows += rows < 30 ? 1 : 23)
             for (int cols = 1; cols <= 300; cols += cols > 150 ? 47 : rows % 9 == 6 ? 1 : 17) {
                 stage_resize(st, rows, cols);
-                for (int y = 0; y < rows; y++)
-                    for (int x = 0; x < cols; x++) {
-                        const struct cell *cell = screen_cell(&st->screen, y, x);
-                        if (cell->width == 2)
-                            assert_true(x + 1 < cols && cell[1].width == 0);
-                        else if (cell->width == 0)
-                            assert_true(x > 0 && cell[-1].width == 2);
-                    }
+                check_cells(&st->screen, rows, cols);
             }
         stage_free(st);
     }
+}
+
+/* The screens take turns, so that neighbours in size are drawn by different ones. */
+static void every_size_from_1x1_to_300x100_is_drawn_whole(void **unused)
+{
+    enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+    struct stage *stages[CASES];
+    size_t turn = 0;
+
+    (void)unused;
+    for (size_t c = 0; c < CASES; c++)
+        stages[c] = stage_new(&cases[c], 24, 80);
+    for (int rows = 1; rows <= 100; rows++)
+        for (int cols = 1; cols <= 300; cols++, turn++) {
+            struct stage *st = stages[turn % CASES];
+            stage_resize(st, rows, cols);
+            check_cells(&st->screen, rows, cols);
+        }
+    for (size_t c = 0; c < CASES; c++)
+        stage_free(stages[c]);
 }
 
 static uint32_t next_random(uint32_t *state)
@@ -463,7 +488,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
         cmocka_unit_test(a_long_random_walk_draws_every_frame),
-        cmocka_unit_test(every_size_from_1x1_is_drawn_without_a_stray_cell),
+        cmocka_unit_test(every_screen_is_drawn_whole_at_many_sizes),
+        cmocka_unit_test(every_size_from_1x1_to_300x100_is_drawn_whole),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {
