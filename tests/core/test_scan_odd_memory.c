@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Scans of memory that is laid out otherwise than a VMM does as a rule.
+ */
+#include "core/scan.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/guest.h"
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447 /* Linux 5.14 */
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+#define MIB (1ull << 20)
+#define PAGE 4096ull
+
+static struct scan_request request_for(const struct guest *guest)
+{
+    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "qemu", .seed = 1};
+}
+
+static int scan(const struct scan_request *request, struct scan_report **ret)
+{
+    struct rootfs root;
+    struct scan_progress progress = {.cancel = false};
+    struct scan_env env = {.root = &root, .progress = &progress};
+
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    int n = scan_execute(&env, request, ret);
+    rootfs_close(&root);
+    assert_non_null(*ret);
+    return n;
+}
+
+static bool warns(const struct scan_report *report, const char *text)
+{
+    for (size_t i = 0; i < report->warning_count; i++)
+        if (strstr(report->warnings[i], text) != NULL)
+            return true;
+    return false;
+}
+
+/* Readable by its flags, present in the page table, and still the kernel refuses to copy it. */
+static void secret_guest(struct guest_info *info, const void *arg)
+{
+    int fd = (int)syscall(SYS_memfd_secret, 0);
+    char *ram = MAP_FAILED;
+
+    (void)arg;
+    if (fd >= 0 && ftruncate(fd, 1 * MIB) == 0)
+        ram = mmap(NULL, 1 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ram == MAP_FAILED) {
+        info->error = errno;
+        return;
+    }
+    for (uint64_t at = 0; at < 1 * MIB; at += PAGE)
+        ram[at] = 1;
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = 1 * MIB;
+}
+
+/* What lies in the buffer for them is not their content, and must not be taken for it. */
+static void pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!guest_start(&guest, secret_guest, NULL)) {
+        print_message("  skipped: no secret memory here: %s\n", strerror(guest.info->error));
+        return;
+    }
+    struct scan_request request = request_for(&guest);
+    request.ram_count = 1;
+    request.ram[0] = (struct ram_range){guest.info->ram_start,
+                                        guest.info->ram_start + guest.info->ram_bytes};
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 256);
+    assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 0);
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 0);
+    scan_report_free(report);
+    request.mode = SCAN_ESTIMATE;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->estimate.sampled, 0);
+    assert_false(report->estimate.valid);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
+/* Guard markers are to the kernel's tables what swapped pages are; unlike those they need no swap. */
+static void guarded_guest(struct guest_info *info, const void *arg)
+{
+    guest_ram(info, arg);
+    if (info->error == 0 &&
+        madvise((void *)(uintptr_t)(info->ram_start + 1 * MIB), 10 * PAGE, MADV_GUARD_INSTALL) < 0)
+        info->error = errno;
+}
+
+static void swapped_pages_are_a_class_of_their_own_and_not_read(void **state)
+{
+    static const struct minivm_range fill = {.start = 0, .bytes = 4 * MIB,
+                                             .fill = MINIVM_FILL_NONZERO};
+    struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 16 * MIB, .ranges = &fill,
+                                      .range_count = 1};
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!guest_start(&guest, guarded_guest, &config)) {
+        print_message("  skipped: no guard pages before Linux 6.13: %s\n",
+                      strerror(guest.info->error));
+        return;
+    }
+    struct scan_request request = request_for(&guest);
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_SWAPPED], 10);
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 4 * MIB / PAGE - 10);
+    assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 12 * MIB / PAGE);
+    assert_int_equal(report->cost.bytes_read, 4 * MIB - 10 * PAGE);
+    assert_true(warns(report, "10 pages are swapped out"));
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
+/* The VMM maps the middle of a memfd only, and part of that it has never touched. */
+enum { FILE_PAGES = 4096, VIEW_FIRST = 513, VIEW_PAGES = 2048, SET_FIRST = 1000, SET_PAGES = 300 };
+
+static void partial_view_guest(struct guest_info *info, const void *arg)
+{
+    static unsigned char page[PAGE];
+    int fd = memfd_create("part", MFD_CLOEXEC);
+
+    (void)arg;
+    if (fd < 0 || ftruncate(fd, FILE_PAGES * (off_t)PAGE) < 0)
+        info->error = errno;
+    /* before and behind the view are holes */
+    for (off_t i = VIEW_FIRST; info->error == 0 && i < VIEW_FIRST + VIEW_PAGES; i++) {
+        page[77] = i >= SET_FIRST && i < SET_FIRST + SET_PAGES;
+        if (pwrite(fd, page, PAGE, i * (off_t)PAGE) != (ssize_t)PAGE)
+            info->error = EIO;
+    }
+    char *ram = mmap(NULL, VIEW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                     VIEW_FIRST * (off_t)PAGE);
+    if (ram == MAP_FAILED) {
+        info->error = errno;
+        return;
+    }
+    for (uint64_t i = VIEW_PAGES / 2; i < VIEW_PAGES; i++)
+        (void)*(volatile char *)(ram + i * PAGE);
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = VIEW_PAGES * PAGE;
+}
+
+static void memory_that_maps_the_middle_of_a_file_is_read_there(void **state)
+{
+    struct guest guest;
+
+    (void)state;
+    assert_true(guest_start(&guest, partial_view_guest, NULL));
+    for (int from = 0; from < 2; from++) { /* --ram may name a part of a mapping again */
+        struct scan_report *report;
+        struct scan_request request = request_for(&guest);
+        uint64_t skip = from == 0 ? 0 : SET_FIRST - VIEW_FIRST + 100;
+        request.ram_count = 1;
+        request.ram[0] = (struct ram_range){guest.info->ram_start + skip * PAGE,
+                                            guest.info->ram_start + guest.info->ram_bytes};
+        assert_int_equal(scan(&request, &report), 0);
+        uint64_t set = from == 0 ? SET_PAGES : SET_PAGES - 100;
+        assert_int_equal(report->counts.pages[PAGE_NONZERO], set);
+        assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], VIEW_PAGES - skip - set);
+        scan_report_free(report);
+    }
+    guest_stop(&guest);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not),
+        cmocka_unit_test(swapped_pages_are_a_class_of_their_own_and_not_read),
+        cmocka_unit_test(memory_that_maps_the_middle_of_a_file_is_read_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
