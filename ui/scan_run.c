@@ -66,7 +66,7 @@ static void put_progress(struct worker *worker)
 
 /* Until the report is there. A second signal, or a scan that the kernel holds, ends without one. */
 static struct scan_report *wait_for_report(struct worker *worker, const struct scan_waits *waits,
-                                           bool progress)
+                                           bool progress, struct error *err)
 {
     bool shown = false, asked = false;
     struct scan_report *report, *newest = NULL;
@@ -106,6 +106,10 @@ static struct scan_report *wait_for_report(struct worker *worker, const struct s
     if (shown)
         fputs(ERASE_LINE, stderr);
     scan_report_free(newest);
+    if (report == NULL && asked)
+        error_set(err, -EINTR, "interrupted before anything was found");
+    else if (report == NULL)
+        error_set(err, -ENOMEM, "out of memory");
     return report;
 }
 
@@ -162,9 +166,10 @@ int scan_run(const struct rootfs *root, const struct scan_subject *subject,
         n = worker_submit(worker, request);
     free(request);
     if (n == 0) {
-        report = wait_for_report(worker, &waits, options->progress);
+        report = wait_for_report(worker, &waits, options->progress, err);
         n = report != NULL ? finish(report, subject, options, out, err)
-                           : error_set(err, -ENOMEM, "out of memory");
+            : err != NULL  ? err->code
+                           : -EINTR;
     }
     /* The eventfd must outlive the thread: one that is stuck in the kernel keeps it. */
     if (worker_stop(worker))

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 
 import kvmtest
 from kvmtest import (KVMLENS, Background, kvmlens, need, need_qemu, need_root, qemu_binaries,
@@ -259,6 +260,19 @@ class OwnVm(kvmtest.TestCase):
             self.assertIsNone(report["zero_ratio"])
             self.assertIsNone(report["wire"])
             self.assertGreater(report["pages"]["unread"], 0)
+
+    def test_two_signals_before_the_first_figure_are_not_called_lack_of_memory(self):
+        vm = self.own_vm("--ram", "512M", "--fill", "nonzero:4M:500M")  # some ms to find its regions
+        for delay in (0.002, 0.005, 0.010, 0.015):
+            run = Background(KVMLENS, "--scan", str(vm.pid), "--max-rate", "10")
+            try:
+                time.sleep(delay)
+                run.process.send_signal(signal.SIGINT)
+                run.process.send_signal(signal.SIGTERM)
+                run.wait(5)
+                self.assertNotIn("out of memory", run.err())
+            finally:
+                run.close()
 
     @staticmethod
     def cpu_ticks(pid):
