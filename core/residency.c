@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PAGE 4096ull
@@ -368,13 +370,20 @@ static int add_mapped(void *arg, const struct residency_run *run)
     return 0;
 }
 
+/* libvirt's memory_backing_dir, for one, may be a tmpfs with any name. */
+static bool is_in_memory(int file_fd)
+{
+    struct statfs fs;
+    return file_fd >= 0 && fstatfs(file_fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 int residency_set_region(struct residency *r, const struct ram_region *region, int file_fd)
 {
     struct stat st;
 
     r->region = region;
     r->file_fd = file_fd;
-    r->file_on_disk = region->backing == RAM_FILE;
+    r->file_on_disk = region->backing == RAM_FILE && !is_in_memory(file_fd);
     r->hugetlb_hidden = false;
     if (file_fd < 0 || region->backing != RAM_HUGETLB || fstat(file_fd, &st) < 0)
         return 0;

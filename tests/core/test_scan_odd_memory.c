@@ -5,11 +5,15 @@
 #include "core/scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -185,11 +189,67 @@ static void memory_that_maps_the_middle_of_a_file_is_read_there(void **state)
     guest_stop(&guest);
 }
 
+/* A tmpfs whose path is not known for one, written by a peer of the VMM only. */
+static void tmpfs_guest(struct guest_info *info, const void *arg)
+{
+    char dir[] = "/tmp/kvmlens-tmpfs-XXXXXX", path[64], page[PAGE] = {1};
+    int fd = -1;
+
+    (void)arg;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mkdtemp(dir) == NULL) {
+        info->error = errno;
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/ram", dir);
+    if (mount("tmpfs", dir, "tmpfs", 0, NULL) == 0) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        umount2(dir, MNT_DETACH);
+    }
+    rmdir(dir);
+    bool ok = fd >= 0 && ftruncate(fd, 4 * MIB) == 0;
+    for (off_t i = 100; ok && i < 300; i++) {
+        page[0] = i % 2 == 0;
+        ok = pwrite(fd, page, PAGE, i * (off_t)PAGE) == (ssize_t)PAGE;
+    }
+    char *ram = ok ? mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (ram == MAP_FAILED) {
+        info->error = errno != 0 ? errno : EIO;
+        return;
+    }
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = 4 * MIB;
+}
+
+static void file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!guest_start(&guest, tmpfs_guest, NULL)) {
+        print_message("  skipped: no tmpfs can be mounted here: %s\n", strerror(guest.info->error));
+        return;
+    }
+    struct scan_request request = request_for(&guest);
+    request.ram_count = 1;
+    request.ram[0] = (struct ram_range){guest.info->ram_start,
+                                        guest.info->ram_start + guest.info->ram_bytes};
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_SWAPPED], 0);
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 100);
+    assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 100);
+    assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 4 * MIB / PAGE - 200);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not),
         cmocka_unit_test(swapped_pages_are_a_class_of_their_own_and_not_read),
+        cmocka_unit_test(file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped),
         cmocka_unit_test(memory_that_maps_the_middle_of_a_file_is_read_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
