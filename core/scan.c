@@ -27,6 +27,13 @@ uint64_t scan_now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+static double thread_cpu_s(void)
+{
+    struct timespec ts;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) == 0
+               ? (double)ts.tv_sec + (double)ts.tv_nsec / 1e9 : 0;
+}
+
 bool scan_job_stops(const struct scan_job *job)
 {
     return atomic_load_explicit(&job->env->progress->cancel, memory_order_relaxed) ||
@@ -537,6 +544,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     job.report->cost.accel = job.accel->name;
     job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
     job.last_publish_ns = job.begin_ns;
+    double cpu_begin_s = thread_cpu_s();
     pthread_mutex_init(&job.mutex, NULL);
     int n = run_job(&job);
     if (n == 0 && atomic_load(&env->progress->cancel))
@@ -546,6 +554,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     report->state = end_state(&job, n);
     if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
         warn_of_changes(&job);
+    report->cost.cpu_s += thread_cpu_s() - cpu_begin_s; /* finding regions is half of an estimate */
     if (n < 0 && n != -ECANCELED)
         explain(&job, n);
     scan_report_finish(report);

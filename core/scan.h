@@ -110,7 +110,7 @@ struct scan_wire {
 };
 
 struct scan_cost {
-    double elapsed_s, cpu_s;      /* cpu: all scanning threads */
+    double elapsed_s, cpu_s;      /* cpu: all threads of the scan, finding regions included */
     double residency_s;           /* part of elapsed: finding regions and residency */
     uint64_t bytes_read;
     const char *accel;            /* static text */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -341,6 +342,32 @@ static void estimate_of_fewer_pages_than_asked_is_exact(void **state)
     guest_stop(&guest);
 }
 
+/* For regions the kernel walks all page tables of the target: that is work of the scan. */
+static void cpu_time_of_finding_regions_is_in_the_cost(void **state)
+{
+    static const struct minivm_range all = {.start = 0, .bytes = 256 * MIB,
+                                            .fill = MINIVM_FILL_NONZERO};
+    struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 256 * MIB, .ranges = &all,
+                                      .range_count = 1};
+    struct guest guest;
+    struct scan_report *report;
+    struct timespec a, b;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &config));
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_ESTIMATE;
+    request.sample_pages = 1;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    assert_int_equal(scan(&request, &report), 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    double all_s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+    print_message("  %.2f ms of CPU time, %.2f in the cost\n", all_s * 1e3, report->cost.cpu_s * 1e3);
+    assert_true(report->cost.cpu_s <= all_s && report->cost.cpu_s > 0.7 * all_s);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
 static void empty_guest_is_all_zero_and_read_not_at_all(void **state)
 {
     struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 64 * MIB};
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(pages_in_no_page_table_are_found_in_the_file),
         cmocka_unit_test(estimate_interval_covers_the_truth),
         cmocka_unit_test(estimate_of_fewer_pages_than_asked_is_exact),
+        cmocka_unit_test(cpu_time_of_finding_regions_is_in_the_cost),
         cmocka_unit_test(empty_guest_is_all_zero_and_read_not_at_all),
         cmocka_unit_test(wilson_interval_is_that_of_the_textbook),
     };
