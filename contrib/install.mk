@@ -48,7 +48,8 @@ each_installed = printf '%s\n' "$$KVMLENS_INSTALLED" | while read -r mode source
 
 .PHONY: install uninstall installcheck dist deb
 install: $(BUILD)/kvmlens $(built_units)
-	$(Q)$(call each_installed,$(INSTALL) -D -m $$mode $$source "$(DESTDIR)$$target")
+	$(Q)$(call each_installed,if [ $$mode = 755 ]; then $(INSTALL_PROGRAM) -D -m $$mode $$source "$(DESTDIR)$$target"; \
+	  else $(INSTALL_DATA) -D $$source "$(DESTDIR)$$target"; fi)
 
 # Leaves directories, which others may use.
 uninstall:

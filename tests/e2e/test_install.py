@@ -61,6 +61,13 @@ class Install(Scratch):
         self.make("uninstall", *args)
         self.assertEqual(self.files(self.dir), [])
 
+    def test_install_programs_of_the_user_are_used(self):
+        self.make("-j2", "install", f"DESTDIR={self.dir}", "prefix=/usr", "INSTALL_PROGRAM=install -s",
+                  "INSTALL_DATA=install -m 604")
+        self.assertEqual(stat.S_IMODE(os.stat(f"{self.dir}/usr/share/man/man1/kvmlens.1").st_mode), 0o604)
+        need_tool("readelf")
+        self.assertNotIn(".symtab", run("readelf", "-WS", f"{self.dir}/usr/bin/kvmlens").out)
+
     def test_program_is_hardened(self):
         need_tool("readelf")
         self.make("-j2", "all")
