@@ -229,6 +229,19 @@ static void names_that_are_formulas_are_marked_on_request(void **state)
         assert_non_null(strstr(text, ",vm16,"));
         free(text);
     }
+    /* Each sign that begins one, and no other. */
+    for (const char *sign = "=+-@_"; *sign != '\0'; sign++) {
+        struct report r = {.csv_safe = true};
+        const char name[] = {*sign, 's', 'u', 'm', '\0'};
+        char expected[16];
+        const char *before = s->vms[0].name;
+        s->vms[0].name = name;
+        snprintf(expected, sizeof(expected), ",%s%csum,", *sign == '_' ? "" : "'", *sign);
+        char *text = print(&r, s);
+        assert_non_null(strstr(text, expected));
+        s->vms[0].name = before;
+        free(text);
+    }
     snapshot_free(s);
     two_vms_free(t);
 }

@@ -90,6 +90,17 @@ static void values_reach_their_places(void **state)
     assert_int_equal(parse("vm16 --no-color --no-unicode --no-mouse --demo", buf, &o, &err), 0);
     assert_string_equal(o.vm, "vm16");
     assert_true(o.no_color && o.no_unicode && o.no_mouse && o.demo);
+    assert_int_equal(parse("-lc --wide vm16 -L log", buf, &o, &err), 0);
+    assert_true(o.wide && !o.csv_safe && !o.skip_zero);
+    assert_string_equal(o.log_file, "log");
+    assert_int_equal(parse("-1c --csv-safe", buf, &o, &err), 0);
+    assert_true(o.csv_safe && !o.wide);
+    assert_string_equal(o.format, "csv");
+    assert_int_equal(parse("-1 --format prometheus --per-vcpu -o out", buf, &o, &err), 0);
+    assert_true(o.per_vcpu && !o.estimate);
+    assert_string_equal(o.output, "out");
+    assert_int_equal(parse("-1 --format openmetrics --estimate", buf, &o, &err), 0);
+    assert_true(o.estimate && !o.per_vcpu);
     assert_int_equal(parse("-1 -- -odd-name", buf, &o, &err), 0);
     assert_string_equal(o.vm, "-odd-name");
 }

@@ -183,6 +183,18 @@ static void replaced_file_is_whole_and_readable(void **state)
     output_close(&o);
 }
 
+/* drop_dir fails when a temporary file was left. */
+static void failed_replacing_leaves_nothing_behind(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+
+    assert_int_equal(output_replace(&o, d->file, NULL), 0);
+    assert_int_equal(mkdir(d->file, 0700), 0);
+    assert_int_equal(output_write(&o, "x\n", 2, NULL), -EISDIR);
+    assert_int_equal(rmdir(d->file), 0);
+}
+
 static void fifo_without_a_reader_is_not_written(void **state)
 {
     struct dir *d = *state;
@@ -243,6 +255,7 @@ int main(void)
                                         drop_dir),
         cmocka_unit_test_setup_teardown(failed_reopening_keeps_the_old_file, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(replaced_file_is_whole_and_readable, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(failed_replacing_leaves_nothing_behind, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(fifo_without_a_reader_is_not_written, make_dir, drop_dir),
         cmocka_unit_test(device_is_not_replaced),
         cmocka_unit_test(errors_name_the_file),
