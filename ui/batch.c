@@ -117,7 +117,7 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
     int r = b->opts->estimate
                 ? estimates_refresh(&b->estimates, b->env->root, s, &b->filter, s->mono_ns)
                 : 0;
-    if (b->env->out->empty)
+    if (output_is_fresh(b->env->out))
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
     if (r == 0)

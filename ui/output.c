@@ -204,6 +204,14 @@ static int replace(struct output *out, const char *text, size_t len, struct erro
     return r;
 }
 
+bool output_is_fresh(const struct output *out)
+{
+    struct stat st;
+
+    return out->empty || (out->kind == OUTPUT_APPEND && fstat(out->fd, &st) == 0 &&
+                          S_ISREG(st.st_mode) && st.st_size == 0);
+}
+
 int output_write(struct output *out, const char *text, size_t len, struct error *err)
 {
     if (out->kind == OUTPUT_REPLACE)

@@ -48,6 +48,12 @@ void output_close(struct output *out); /* never closes the caller's fd */
 int output_reopen(struct output *out, struct error *err);
 
 /*
+ * output_is_fresh - is the next record the first of its file? Also of a log that somebody truncated,
+ * as logrotate's copytruncate does.
+ */
+bool output_is_fresh(const struct output *out);
+
+/*
  * output_write - one whole record. 0; -EPIPE without a sentence when nobody reads any more; else a
  * negative errno with a sentence that names the file. -EINTR: ended by out->stop_fd.
  */

@@ -143,6 +143,15 @@ class Logs(kvmtest.TestCase):
         self.assertEqual(sum(line.startswith("time,") for line in self.lines(self.path)), 1)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode) & 0o027, 0)
 
+    def test_log_that_was_truncated_has_its_header_again(self):
+        log = self.background(KVMLENS, "-c", "-s", "0.1", "-L", self.path)
+        wait_for(lambda: len(self.lines(self.path)) > 1, "a record")
+        os.truncate(self.path, 0)
+        wait_for(lambda: len(self.lines(self.path)) > 1, "a record after that")
+        log.process.send_signal(signal.SIGTERM)
+        self.assertIn(log.wait(5), (0, 3), log.err())
+        self.assertTrue(self.read(self.path).startswith("time,pid,"))
+
     def test_csv_of_other_columns_is_not_mixed_in(self):
         args = ["-cl", "-n", "1", "-s", "0.1", "-L", self.path, "--wide", "-p", "1"]
         with open(self.path, "w", encoding="ascii") as f:

@@ -183,6 +183,24 @@ static void replaced_file_is_whole_and_readable(void **state)
     output_close(&o);
 }
 
+static void truncated_log_begins_anew(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+
+    spill(d->file, "{\"schema\":1}\n");
+    assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    assert_false(output_is_fresh(&o));
+    assert_int_equal(truncate(d->file, 0), 0);
+    assert_true(output_is_fresh(&o));
+    assert_int_equal(output_write(&o, "1\n", 2, NULL), 0);
+    assert_false(output_is_fresh(&o));
+    output_close(&o);
+    expect(d->file, "1\n");
+    output_fd(&o, 1);
+    assert_true(output_is_fresh(&o));
+}
+
 /* drop_dir fails when a temporary file was left. */
 static void failed_replacing_leaves_nothing_behind(void **state)
 {
@@ -255,6 +273,7 @@ int main(void)
                                         drop_dir),
         cmocka_unit_test_setup_teardown(failed_reopening_keeps_the_old_file, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(replaced_file_is_whole_and_readable, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(truncated_log_begins_anew, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(failed_replacing_leaves_nothing_behind, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(fifo_without_a_reader_is_not_written, make_dir, drop_dir),
         cmocka_unit_test(device_is_not_replaced),
