@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -28,7 +29,7 @@
 
 #define FIRST_DELAY_S                                                                              \
     0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
-#define DEAD_READS_MAX 64    /* wake-ups without a key after which the terminal counts as gone */
+#define DEAD_READS_MAX 64    /* wake-ups without a byte after which the terminal counts as gone */
 
 static const int our_signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
@@ -270,9 +271,17 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
     return 0;
 }
 
+/* Bytes that make no key, as of Insert or of another character set, are still somebody typing. */
+static bool bytes_wait(void)
+{
+    int count = 0;
+
+    return ioctl(STDIN_FILENO, FIONREAD, &count) == 0 && count > 0;
+}
+
 static int keys(struct monitor *m, struct error *err)
 {
-    int got = 0;
+    int got = bytes_wait();
 
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE; got++) {
         struct ui_model model = model_of(m);

@@ -373,6 +373,29 @@ static void the_snapshot_goes_to_a_new_file_only(void **unused)
     session_done(&s);
 }
 
+static void keys_that_nobody_uses_do_not_end_the_monitor(void **unused)
+{
+    static const char *const odd[] = {"\033[2~" /* Insert */, "\033[<2;5;5M" /* right button */,
+                                      "\377" /* no UTF-8 */};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    must_see(&s, 0, "db-primary");
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        for (int n = 0; n < 100; n++) {
+            send(&s, odd[i]);
+            read_for(&s, 3); /* each in a wake-up of its own */
+        }
+    read_for(&s, 100);
+    size_t at = s.len;
+    send(&s, "h");
+    must_see(&s, at, "hide the vCPUs of the selected VM"); /* the help */
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
 static void a_terminal_that_cannot_draw_is_refused_with_a_hint(void **unused)
 {
     static const char *const kinds[] = {"dumb", "", "no-such-terminal"};
@@ -432,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_new_size_is_drawn_in_full),
         cmocka_unit_test(only_what_changed_is_sent),
         cmocka_unit_test(the_snapshot_goes_to_a_new_file_only),
+        cmocka_unit_test(keys_that_nobody_uses_do_not_end_the_monitor),
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
