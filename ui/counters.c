@@ -124,7 +124,10 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
         const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
         struct counter_row *row = &c->rows[c->count++];
         *row = (struct counter_row){
-            .index = (uint32_t)v, .id = vm->id.pid, .share = NAN};
+            .index = (uint32_t)v,
+            .id = (int64_t)vm->id.pid << 32 | (uint32_t)vm->id.fd, /* a process may have several */
+            .share = NAN,
+        };
         for (size_t i = 0; i < n; i++)
             if (has_share(&q->s->fields->fields[fields[i]]))
                 add_field(row, q, then, vm, fields[i]);

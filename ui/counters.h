@@ -15,7 +15,8 @@
 
 struct counter_row {
     uint32_t index;      /* of the field; by guest: of the VM */
-    int id;              /* stays the same from snapshot to snapshot: index of the field, or pid */
+    int64_t id;          /* stays the same from snapshot to snapshot: index of the field, or pid
+                          * and fd of the VM; not negative */
     struct rate total;   /* raw units; of gauges and peaks the value itself */
     struct rate rate;    /* raw units per second; cumulative only */
     double share;        /* of all shown, 0..1; NAN: has none */

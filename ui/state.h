@@ -88,7 +88,7 @@ struct counters_state {
     bool by_guest;
     struct pattern pattern; /* of counters */
     struct pattern guests;
-    int selected; /* id of a counter_row; -1: the first row, whichever it is */
+    int64_t selected; /* id of a counter_row; -1: the first row, whichever it is */
     struct scroll scroll;
     struct counters counters; /* made by counters_follow */
 };

@@ -349,11 +349,36 @@ static void the_selected_counter_stays_selected_when_the_order_changes(void **st
 
     press(f, KEYCODE_ENTER);
     press(f, 'j');
-    int id = cs->selected;
+    int64_t id = cs->selected;
     press(f, 'o');
     press(f, 'I');
     assert_int_equal(cs->selected, id);
     assert_int_equal(cs->counters.rows[cs->scroll.row].id, id);
+}
+
+static void guests_of_one_process_are_selected_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    struct counters_state *cs = &f->state.host;
+    struct snapshot_builder *b = snapshot_builder_new();
+
+    snapshot_builder_fields_x86(b);
+    for (int fd = 5; fd < 8; fd++)
+        snapshot_builder_vm(b, 21987, fd, "libkrun", "other", 1);
+    f->model.now = snapshot_builder_finish(b);
+    press(f, 'b');
+    press(f, 'b');
+    for (size_t row = 0; row < 3; row++) {
+        assert_int_equal(cs->scroll.row, row);
+        press(f, row == 0 ? KEYCODE_DOWN : 'j');
+    }
+    press(f, 'k');
+    assert_int_equal(cs->scroll.row, 1);
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.detail.vm.fd, f->model.now->vms[cs->counters.rows[1].index].id.fd);
+    ui_state_done(&f->state); /* before the snapshot it was made from */
+    ui_state_init(&f->state, 24, 80, 1.0);
+    snapshot_builder_free(b);
 }
 
 static void chosen_columns_keep_their_order_and_width(void **state)
@@ -487,6 +512,7 @@ int main(void)
         TEST(the_open_vm_is_the_selected_one_and_its_end_is_shown),
         TEST(enter_leads_from_a_host_counter_to_its_guests_to_a_guest),
         TEST(the_selected_counter_stays_selected_when_the_order_changes),
+        TEST(guests_of_one_process_are_selected_one_by_one),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
         TEST(a_click_anywhere_on_any_screen_does_no_harm),
