@@ -149,6 +149,25 @@ static void drop_zeros(struct counters *c)
     c->count = kept;
 }
 
+/* Of a sum, when one more row is part of it: one number is enough. */
+static enum reading_state sum_state(enum reading_state sum, enum reading_state row)
+{
+    return row == READING_OK || sum == READING_ABSENT ? row : sum;
+}
+
+/* Before zeros are left out: they are part of the sums too. */
+static void set_sum_states(const struct counters_query *q, struct counters *c)
+{
+    c->total_sum_state = c->rate_sum_state = READING_ABSENT;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct counter_row *r = &c->rows[i];
+        if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
+            continue;
+        c->total_sum_state = sum_state(c->total_sum_state, r->total.state);
+        c->rate_sum_state = sum_state(c->rate_sum_state, r->rate.state);
+    }
+}
+
 static void set_shares(const struct counters_query *q, struct counters *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -205,6 +224,7 @@ int counters_collect(const struct counters_query *q, struct counters *c)
     int r = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
     if (r < 0)
         return r;
+    set_sum_states(q, c);
     if (q->hide_zero)
         drop_zeros(c);
     set_shares(q, c);

@@ -31,6 +31,7 @@ struct counters {
     size_t hidden_zero; /* rows left out because nothing was counted */
     double rate_sum;    /* of the rows that have a share */
     double total_sum;
+    enum reading_state rate_sum_state, total_sum_state; /* not OK: no row had one, so no sum */
 };
 
 struct counters_query {

@@ -146,6 +146,9 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     const struct rate *missing = row->total.state != READING_OK ? &row->total : NULL;
     char text[700];
 
+    /* Without a VM nothing is missing for a reason. */
+    if (missing && missing->cause == CAUSE_NONE)
+        missing = NULL;
     snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s", f->name, field_scope_name(f->scope),
              known && known->text ? known->text : "No explanation of this counter is known.",
              missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
@@ -191,6 +194,14 @@ void view_counters(const struct ui_model *m, const struct ui_state *st, struct r
         draw_table(m, &st->detail.counters, m->detail, vm, r, out);
 }
 
+/* The text of a sum, or what stands for it where nothing could be added up. */
+static const char *sum_text(enum reading_state state, const char *text, struct screen *out)
+{
+    if (state == READING_ABSENT)
+        return screen_glyph(out, GLYPH_NOTHING);
+    return state == READING_OK ? text : reading_state_text(state);
+}
+
 void view_host(const struct ui_model *m, const struct ui_state *st, struct rect titles,
                struct rect r, struct screen *out)
 {
@@ -199,11 +210,13 @@ void view_host(const struct ui_model *m, const struct ui_state *st, struct rect 
 
     if (!m->now)
         return;
-    snprintf(text, sizeof(text), "Host counters: %s%s%s%s%s   total %s, %s/s   %s%s",
+    snprintf(text, sizeof(text), "Host counters: %s%s%s%s%s   total %s, %s%s   %s%s",
              cs->by_guest ? "by guest" : "all VMs", cs->guests.set ? ", guests " : "",
              cs->guests.text, cs->pattern.set ? ", counters " : "", cs->pattern.text,
-             format_exact(sum, (uint64_t)cs->counters.total_sum),
-             format_count(rate, cs->counters.rate_sum),
+             sum_text(cs->counters.total_sum_state,
+                      format_exact(sum, (uint64_t)cs->counters.total_sum), out),
+             sum_text(cs->counters.rate_sum_state, format_count(rate, cs->counters.rate_sum), out),
+             cs->counters.rate_sum_state == READING_OK ? "/s" : "",
              st->since_creation ? "since creation" : "since start or reset",
              cs->counters.hidden_zero ? ", zeros hidden" : "");
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);

@@ -98,6 +98,21 @@ static void a_counter_that_is_denied_everywhere_says_so(void **state)
     assert_true(isnan(exits->share));
 }
 
+static void a_sum_of_nothing_is_no_zero(void **state)
+{
+    struct fixture *f = *state;
+    const struct snapshot nobody = {.fields = f->s->fields, .field_count = f->s->field_count};
+    struct counters_query q = {.s = &nobody, .hide_zero = true};
+
+    assert_int_equal(counters_collect(&q, &f->c), 0);
+    assert_int_equal(f->c.total_sum_state, READING_ABSENT);
+    assert_int_equal(f->c.rate_sum_state, READING_ABSENT);
+    q = (struct counters_query){.s = f->s, .base = f->s, .hide_zero = true};
+    assert_int_equal(counters_collect(&q, &f->c), 0); /* all zero since then, and so left out */
+    assert_int_equal(f->c.total_sum_state, READING_OK);
+    assert_int_equal(f->c.rate_sum_state, READING_OK);
+}
+
 static void totals_count_from_the_base(void **state)
 {
     struct fixture *f = *state;
@@ -198,6 +213,7 @@ int main(void)
         TEST(gauges_and_histograms_have_no_host_total),
         TEST(shares_sum_to_one_and_times_have_none),
         TEST(a_counter_that_is_denied_everywhere_says_so),
+        TEST(a_sum_of_nothing_is_no_zero),
         TEST(totals_count_from_the_base),
         TEST(rows_are_ordered_as_asked),
         TEST(guests_are_chosen_by_name_or_pid),
