@@ -257,8 +257,14 @@ static void tag(struct ui_state *state, const struct ui_model *model)
 
     if (vm && !vm_set_toggle(&state->vms.tagged, &vm->id))
         ui_say(state, "No more than %d VMs can be tagged", UI_VM_SET_MAX);
-    if (vm && !state->vms.only_tagged)
-        vms_select_row(state, model, state->vms.scroll.row + 1);
+    if (!vm || state->vms.only_tagged)
+        return;
+    /* On to the next VM: its vCPU rows would take the tag off again. */
+    size_t next = state->vms.scroll.row + 1;
+    while (next < state->vms.row_count && state->vms.rows[next].vcpu >= 0)
+        next++;
+    if (next < state->vms.row_count)
+        vms_select_row(state, model, next);
 }
 
 static void toggle_only_tagged(struct ui_state *state)
@@ -284,6 +290,12 @@ static void open_chooser(struct ui_state *state, bool sorting)
     state->back = SCREEN_VMS;
     state->screen = SCREEN_CHOOSER;
     state->chooser = (struct chooser_state){.sorting = sorting};
+    for (size_t row = 0; sorting && row < COLUMN_COUNT; row++) {
+        bool chosen;
+        if (chooser_row(&state->vms.columns, row, &chosen) == state->vms.sort)
+            state->chooser.scroll.row = row;
+    }
+    scroll_fit(&state->chooser.scroll, COLUMN_COUNT, vms_page(state));
 }
 
 /* On to the right as long as there is something to be seen there. */

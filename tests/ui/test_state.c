@@ -356,6 +356,31 @@ static void the_selected_counter_stays_selected_when_the_order_changes(void **st
     assert_int_equal(cs->counters.rows[cs->scroll.row].id, id);
 }
 
+static void tags_go_on_to_the_next_vm_past_the_vcpus(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'N');
+    press(f, KEYCODE_F(5));
+    press(f, ' ');
+    press(f, ' ');
+    assert_int_equal(f->state.vms.tagged.count, 2);
+    press(f, ' '); /* the last one: the cursor has nowhere to go */
+    assert_int_equal(f->state.vms.tagged.count, 3);
+    assert_string_equal(selected(f), f->s->vms[2].name);
+}
+
+static void the_sort_menu_opens_on_the_column_sorted_by(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'M');
+    press(f, KEYCODE_F(6));
+    press(f, KEYCODE_ENTER); /* the same again: the other way round */
+    assert_int_equal(f->state.vms.sort, COLUMN_RSS);
+    assert_true(f->state.vms.sort_inverted);
+}
+
 static void guests_of_one_process_are_selected_one_by_one(void **state)
 {
     struct fixture *f = *state;
@@ -512,6 +537,8 @@ int main(void)
         TEST(the_open_vm_is_the_selected_one_and_its_end_is_shown),
         TEST(enter_leads_from_a_host_counter_to_its_guests_to_a_guest),
         TEST(the_selected_counter_stays_selected_when_the_order_changes),
+        TEST(tags_go_on_to_the_next_vm_past_the_vcpus),
+        TEST(the_sort_menu_opens_on_the_column_sorted_by),
         TEST(guests_of_one_process_are_selected_one_by_one),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
