@@ -85,7 +85,9 @@ def boot(binary, kernel, initrd, console):
     argv = [binary, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1G", "-nodefaults",
             "-display", "none", "-no-reboot", "-serial", f"file:{console}", "-serial", "stdio",
             "-kernel", os.path.join(CACHE, kernel, "vmlinuz"), "-initrd", initrd,
-            "-append", "console=ttyS0 quiet panic=-1 tsc=reliable"]
+            # On a busy host the kernel measures the TSC wrongly, and the clock runs several times too fast; the
+            # watchdog would call it unstable, and KVM would move the offsets of its guests.
+            "-append", "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=acpi_pm"]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace")
     timer = threading.Timer(SECONDS, process.kill)
