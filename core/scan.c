@@ -554,7 +554,8 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     report->state = end_state(&job, n);
     if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
         warn_of_changes(&job);
-    report->cost.cpu_s += thread_cpu_s() - cpu_begin_s; /* finding regions is half of an estimate */
+    report->cost.regions_cpu_s = thread_cpu_s() - cpu_begin_s; /* half of what an estimate takes */
+    report->cost.cpu_s += report->cost.regions_cpu_s;
     if (n < 0 && n != -ECANCELED)
         explain(&job, n);
     scan_report_finish(report);

@@ -111,6 +111,7 @@ struct scan_wire {
 
 struct scan_cost {
     double elapsed_s, cpu_s;      /* cpu: all threads of the scan, finding regions included */
+    double regions_cpu_s;         /* part of cpu_s: finding regions, and looking at them again */
     double residency_s;           /* part of elapsed: finding regions and residency */
     uint64_t bytes_read;
     const char *accel;            /* static text */
