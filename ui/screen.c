@@ -19,8 +19,8 @@ static const struct {
 } glyphs[GLYPH_COUNT] = {
     [GLYPH_ELLIPSIS] = {"…", "~"},    [GLYPH_BRANCH] = {"├", "|"},
     [GLYPH_BRANCH_LAST] = {"└", "`"}, [GLYPH_CLOSED] = {"▸", "+"},
-    [GLYPH_OPEN] = {"▾", "-"},        [GLYPH_SORT_DOWN] = {"▾", "v"},
-    [GLYPH_SORT_UP] = {"▴", "^"},     [GLYPH_MORE_LEFT] = {"◂", "<"},
+    [GLYPH_OPEN] = {"▾", "-"},        [GLYPH_SORT_DOWN] = {"▾", "-"},
+    [GLYPH_SORT_UP] = {"▴", "+"},     [GLYPH_MORE_LEFT] = {"◂", "<"},
     [GLYPH_MORE_RIGHT] = {"▸", ">"},  [GLYPH_NOTHING] = {"—", "-"},
     [GLYPH_TAG] = {"•", "*"},         [GLYPH_BAR] = {"█", "#"},
     [GLYPH_BAR_REST] = {"░", "."},    [GLYPH_SHADE_0] = {"░", "."},
