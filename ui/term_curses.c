@@ -211,12 +211,20 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
     return 0;
 }
 
+/* Where there is no second screen the shell goes on in the last line: not in the middle of ours. */
+static void leave_screen(void)
+{
+    mvhline(LINES - 1, 0, ' ', COLS);
+    refresh();
+    endwin();
+}
+
 void term_close(struct term *t)
 {
     if (!t)
         return;
     mousemask(0, NULL);
-    endwin();
+    leave_screen();
     emergency_disarm();
     delscreen(t->curses);
     screen_done(&t->shown);
@@ -231,7 +239,7 @@ bool term_has_colours(const struct term *t)
 void term_suspend(struct term *t)
 {
     (void)t;
-    endwin();
+    leave_screen();
     emergency.armed = 0;
 }
 

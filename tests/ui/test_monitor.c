@@ -396,6 +396,23 @@ static void keys_that_nobody_uses_do_not_end_the_monitor(void **unused)
     session_done(&s);
 }
 
+static void without_a_second_screen_the_shell_gets_an_empty_line(void **unused)
+{
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "linux", &plain, JOB_PLAIN); /* has no alternate screen */
+    size_t at = must_see(&s, 0, "F10");
+    read_for(&s, 300);
+    at = s.len;
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    s.output[s.len] = '\0';
+    /* Erased to the end of line or screen: the function keys are gone. */
+    assert_true(strstr(s.output + at, "\033[K") || strstr(s.output + at, "\033[J"));
+    session_done(&s);
+}
+
 static void a_terminal_that_cannot_draw_is_refused_with_a_hint(void **unused)
 {
     static const char *const kinds[] = {"dumb", "", "no-such-terminal"};
@@ -456,6 +473,7 @@ int main(void)
         cmocka_unit_test(only_what_changed_is_sent),
         cmocka_unit_test(the_snapshot_goes_to_a_new_file_only),
         cmocka_unit_test(keys_that_nobody_uses_do_not_end_the_monitor),
+        cmocka_unit_test(without_a_second_screen_the_shell_gets_an_empty_line),
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
