@@ -132,10 +132,16 @@ class Fleet(kvmtest.TestCase):
         self.assertEqual([r[0]["pid"] for r in ranked], [str(empty), str(full)])
         self.assertGreater(ranked[0][1], 0.95)
         self.assertLess(ranked[1][1], 0.35)
+        sent = {r[0]["pid"]: r[1] for r in self.query(f"kvmlens_vm_migration_bytes{{{both}}}")}
+        self.assertLess(sent[str(empty)], sent[str(full)])
+        self.assertGreater(sent[str(full)], 48 << 20)
         candidates = wait_for(lambda: {r[0]["pid"]: r[1] for r in self.query(
-            f"kvmlens:migration_candidates:top10{{{both}}}")}, "the recording rule", 20, 0.2)
-        self.assertLess(candidates[str(empty)], candidates[str(full)])
-        self.assertGreater(candidates[str(full)], 48 << 20)
+            "kvmlens:migration_candidates:top10")}, "the recording rule", 20, 0.2)
+        # Other VMs of this host may be cheaper than ours.
+        if len(self.query("kvmlens_vm_migration_bytes")) <= 10:
+            self.assertLessEqual({str(empty), str(full)}, set(candidates))
+        else:
+            self.assertEqual(len(candidates), 10)
         ages = self.query(f"kvmlens_vm_scan_age_seconds{{{both}}}")
         self.assertTrue(all(age >= 0 for _, age in ages) and len(ages) == 2)
         log.process.send_signal(signal.SIGTERM)
