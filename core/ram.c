@@ -201,19 +201,41 @@ static enum ram_skip skip_of(const struct maps_entry *e)
     return (e->flags & MAPS_UFFD) ? RAM_SKIP_UFFD : RAM_SKIP_NONE;
 }
 
+/* Does @outer show all of the file that @inner shows? */
+static bool covers(const struct ram_region *outer, const struct ram_region *inner)
+{
+    return outer->shared && inner->shared && inner->inode != 0 && outer->inode == inner->inode &&
+           outer->dev_major == inner->dev_major && outer->dev_minor == inner->dev_minor &&
+           outer->file_offset <= inner->file_offset &&
+           inner->file_offset + inner->bytes <= outer->file_offset + outer->bytes;
+}
+
 /* Is this part of a file in already, through another mapping of it? */
 static bool is_alias(const struct ram_map *map, const struct ram_region *r)
 {
-    if (!r->shared || r->inode == 0)
-        return false;
     for (size_t i = 0; i < map->count; i++) {
-        const struct ram_region *o = &map->regions[i];
-        if (o->shared && o->inode == r->inode && o->dev_major == r->dev_major &&
-            o->dev_minor == r->dev_minor && o->file_offset <= r->file_offset &&
-            r->file_offset + r->bytes <= o->file_offset + o->bytes)
+        if (covers(&map->regions[i], r))
             return true;
     }
     return false;
+}
+
+/* Smaller views may lie at lower addresses, and so be in before the mapping of the whole. */
+static void drop_aliases_of(struct ram_map *map, const struct ram_region *whole)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < map->count; i++) {
+        const struct ram_region *r = &map->regions[i];
+        if (!covers(whole, r)) {
+            map->regions[kept++] = *r;
+            continue;
+        }
+        map->alias_count++;
+        map->bytes -= r->bytes;
+        map->uffd_count -= r->skip == RAM_SKIP_UFFD;
+    }
+    map->count = kept;
 }
 
 static int add_region(struct ram_map *map, const struct ram_region *region)
@@ -222,6 +244,7 @@ static int add_region(struct ram_map *map, const struct ram_region *region)
         map->alias_count++;
         return 0;
     }
+    drop_aliases_of(map, region);
     if (map->count == RAM_REGIONS_MAX) {
         map->too_many = true;
         return 0;

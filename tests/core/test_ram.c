@@ -72,6 +72,12 @@ static const struct select_case select_cases[] = {
          FILE_OF("30000000-40000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
                  "sh") ANON("7f00000000-8f00000000", "rd wr"),
      "crosvm", 1, 256 * MIB, 0x10000000, RAM_SHMEM, RAM_SKIP_NONE, "crosvm", 0, 1, 0},
+    {"views of a file below the mapping of all of it count once",
+     FILE_OF("10000000-18000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4", "sh")
+         FILE_OF("20000000-28000000", "rw-s", "08000000", "5", "/memfd:crosvm_guest (deleted)", "4",
+                 "sh") FILE_OF("30000000-40000000", "rw-s", "00000000", "5",
+                               "/memfd:crosvm_guest (deleted)", "4", "sh"),
+     "crosvm", 1, 256 * MIB, 0x30000000, RAM_SHMEM, RAM_SKIP_NONE, "crosvm", 0, 2, 0},
     {"two parts of one file are two regions",
      FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:ch_ram (deleted)", "4", "sh")
          FILE_OF("30000000-40000000", "rw-s", "10000000", "5", "/memfd:ch_ram (deleted)", "4", "sh"),
