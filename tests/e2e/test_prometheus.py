@@ -135,8 +135,8 @@ class Fleet(kvmtest.TestCase):
         sent = {r[0]["pid"]: r[1] for r in self.query(f"kvmlens_vm_migration_bytes{{{both}}}")}
         self.assertLess(sent[str(empty)], sent[str(full)])
         self.assertGreater(sent[str(full)], 48 << 20)
-        candidates = wait_for(lambda: {r[0]["pid"]: r[1] for r in self.query(
-            "kvmlens:migration_candidates:top10")}, "the recording rule", 20, 0.2)
+        candidates = wait_for(lambda: [r[0]["pid"] for r in self.query(
+            "kvmlens:migration_candidates:top10")], "the recording rule", 20, 0.2)
         # Other VMs of this host may be cheaper than ours.
         if len(self.query("kvmlens_vm_migration_bytes")) <= 10:
             self.assertLessEqual({str(empty), str(full)}, set(candidates))
