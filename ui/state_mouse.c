@@ -33,6 +33,17 @@ static void click_title(struct ui_state *state, struct rect r, int x)
             vms_sort_by(&state->vms, plan.slots[i].id);
 }
 
+/* The titles of a table of counters; the same again turns the order round. */
+static void click_order(struct counters_state *cs, bool detail, struct rect r, int x)
+{
+    enum counters_order order = counters_order_at(r.cols, detail, x);
+
+    if (order == COUNTERS_ORDER_COUNT)
+        return;
+    cs->inverted = cs->order == order && !cs->inverted;
+    cs->order = order;
+}
+
 static enum ui_action click_tab(struct ui_state *state, const struct ui_model *model, struct rect r,
                                 int x)
 {
@@ -57,7 +68,8 @@ static enum ui_action click_row(struct ui_state *state, const struct ui_model *m
         if (row == state->vms.scroll.row)
             return vms_command(state, model, COMMAND_OPEN);
         vms_select_row(state, model, row);
-    } else if (cs && line > 0 && cs->scroll.top + line - 1 < cs->counters.count) {
+    } else if (cs && line > 0 && line <= counters_page(state) && /* below: the explanation */
+               cs->scroll.top + line - 1 < cs->counters.count) {
         size_t row = cs->scroll.top + line - 1;
         if (row == cs->scroll.row && cs->selected >= 0 && state->screen == SCREEN_HOST)
             return ui_host_command(state, model, COMMAND_CHOOSE);
@@ -91,6 +103,8 @@ enum ui_action ui_mouse(struct ui_state *state, const struct ui_model *model, st
         click_title(state, l.titles, key.x - l.titles.x);
     else if (inside(l.titles, key) && ui_is_detail(state->screen))
         return click_tab(state, model, l.titles, key.x - l.titles.x);
+    else if (key.y == l.body.y && counters_of(state) && inside(l.body, key))
+        click_order(counters_of(state), ui_is_detail(state->screen), l.body, key.x - l.body.x);
     else if (inside(l.body, key))
         return click_row(state, model, (size_t)(key.y - l.body.y));
     return UI_NOTHING;

@@ -62,6 +62,22 @@ static void make_plan(int cols, bool detail, struct plan *p)
     }
 }
 
+enum counters_order counters_order_at(int cols, bool detail, int x)
+{
+    struct plan p;
+
+    make_plan(cols, detail, &p);
+    for (int c = 0; c < C_COUNT; c++) {
+        if (x < p.x[c] || x >= p.x[c] + p.width[c])
+            continue;
+        return c == C_NAME                    ? COUNTERS_BY_NAME
+               : c == C_TOTAL || c == C_SHARE ? COUNTERS_BY_TOTAL
+               : c == C_RATE                  ? COUNTERS_BY_RATE
+                                              : COUNTERS_ORDER_COUNT;
+    }
+    return COUNTERS_ORDER_COUNT;
+}
+
 static void draw_titles(const struct counters_state *cs, const struct plan *p, struct rect r,
                         struct screen *out)
 {

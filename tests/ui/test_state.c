@@ -467,6 +467,46 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     assert_int_equal(click(f, 23, items[n - 1].x), UI_QUIT);
 }
 
+static void a_click_on_the_titles_of_counters_sorts_them(void **state)
+{
+    struct fixture *f = *state;
+    struct counters_state *cs = &f->state.detail.counters;
+
+    press(f, KEYCODE_ENTER);
+    click(f, 3, 5); /* COUNTER at 80x24: two lines of header, tabs */
+    assert_int_equal(cs->order, COUNTERS_BY_NAME);
+    assert_false(cs->inverted);
+    click(f, 3, 5);
+    assert_true(cs->inverted);
+    click(f, 3, 28); /* TOTAL */
+    assert_int_equal(cs->order, COUNTERS_BY_TOTAL);
+    click(f, 3, 70); /* KIND sorts nothing */
+    assert_int_equal(cs->order, COUNTERS_BY_TOTAL);
+    press(f, KEYCODE_ESCAPE);
+    press(f, 'b');
+    click(f, 3, 58); /* RATE/s */
+    assert_int_equal(f->state.host.order, COUNTERS_BY_RATE);
+    assert_true(f->state.host.inverted);
+}
+
+static void a_click_on_the_explanation_selects_no_hidden_counter(void **state)
+{
+    struct fixture *f = *state;
+    struct counters_state *cs = &f->state.detail.counters;
+
+    press(f, KEYCODE_ENTER);
+    press(f, 'z');
+    ui_resize(&f->state, 15, 80);
+    press(f, KEYCODE_DOWN);
+    size_t page = counters_page(&f->state);
+    assert_true(cs->counters.count > page);
+    size_t row = cs->scroll.row, top = cs->scroll.top;
+    for (int y = 4 + (int)page; y < 13; y++)
+        click(f, y, 5);
+    assert_int_equal(cs->scroll.row, row);
+    assert_int_equal(cs->scroll.top, top);
+}
+
 static void a_click_anywhere_on_any_screen_does_no_harm(void **state)
 {
     struct fixture *f = *state;
@@ -539,6 +579,8 @@ int main(void)
         TEST(the_selected_counter_stays_selected_when_the_order_changes),
         TEST(tags_go_on_to_the_next_vm_past_the_vcpus),
         TEST(the_sort_menu_opens_on_the_column_sorted_by),
+        TEST(a_click_on_the_titles_of_counters_sorts_them),
+        TEST(a_click_on_the_explanation_selects_no_hidden_counter),
         TEST(guests_of_one_process_are_selected_one_by_one),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
