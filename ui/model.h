@@ -19,6 +19,7 @@ struct ui_model {
     const struct snapshot *detail;
     const struct scans *scans;   /* NULL: this host cannot be scanned (a saved tree) */
     struct worker_progress scan; /* of the scan under way; not busy: none */
+    uint64_t mono_ns;            /* the time, CLOCK_MONOTONIC; 0: that of @now */
     bool scan_waiting;           /* a scan of the open VM waits for that one */
 };
 

@@ -338,14 +338,16 @@ void view_memory(const struct ui_model *m, const struct ui_state *st, struct rec
                          text);
         return;
     }
+    /* Not the newest snapshot's where there is a clock: frozen, or between slow refreshes, that is
+     * older than the scan. */
+    uint64_t now_ns = m->mono_ns ? m->mono_ns : m->now ? m->now->mono_ns : 0;
     draw_resident(&p, report);
     draw_estimate(&p, report);
     label(&p, "Exact");
     if (running)
         draw_running(&p, &m->scan);
     else
-        draw_exact(&p, report, m->now && m->now->mono_ns > e->last_ns
-                                   ? (double)(m->now->mono_ns - e->last_ns) / 1e9 : 0);
+        draw_exact(&p, report, now_ns > e->last_ns ? (double)(now_ns - e->last_ns) / 1e9 : 0);
     p.y++;
     if (report->state == SCAN_FAILED)
         screen_field(out, r, p.y++, r.x, r.cols, ALIGN_LEFT, STYLE_WARNING, report->error.msg);

@@ -368,6 +368,22 @@ static void every_screen_looks_as_recorded(void **unused)
     assert_int_equal(failed, 0);
 }
 
+/* Frozen, or with a long delay, the newest snapshot is older than the scan. */
+static void a_result_ages_while_the_numbers_are_frozen(void **unused)
+{
+    const struct screen_case c = {.name = "aged", .build = snapshot_builder_three_vms,
+                                  .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true};
+    struct stage *st = stage_new(&c, 24, 80);
+
+    (void)unused;
+    st->model.mono_ns = st->model.now->mono_ns + 33000000000u;
+    view_draw(&st->model, &st->state, &st->screen);
+    char *dump = screen_dump(&st->screen);
+    assert_non_null(strstr(dump, " 42s ago")); /* it was made 9 s before the snapshot */
+    free(dump);
+    stage_free(st);
+}
+
 /* Out of bounds is what the sanitizers see; here every wide character must be whole. */
 static void check_cells(const struct screen *screen, int rows, int cols)
 {
@@ -487,6 +503,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
+        cmocka_unit_test(a_result_ages_while_the_numbers_are_frozen),
         cmocka_unit_test(a_long_random_walk_draws_every_frame),
         cmocka_unit_test(every_screen_is_drawn_whole_at_many_sizes),
         cmocka_unit_test(every_size_from_1x1_to_300x100_is_drawn_whole),
