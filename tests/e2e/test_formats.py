@@ -20,11 +20,23 @@ def rows_of(text):
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
+def settled(pid):
+    """The VM once its counters stand still: a guest halts some time after its VMM says ready."""
+    seen = []
+
+    def is_still():
+        seen.append(vm_of(snapshot("-p", str(pid)), pid))
+        return len(seen) > 1 and seen[-1]["counters"] == seen[-2]["counters"]
+
+    wait_for(is_still, "the guest to halt")
+    return seen[-1]
+
+
 class Formats(kvmtest.TestCase):
     def test_csv_text_and_metrics_equal_the_json_of_a_halted_vm(self):
         pid = self.own_vm("--vcpus", "2").pid  # its guests halt: counters stand still
         at = ["-1", "-s", "0.1", "-p", str(pid), "-i"]
-        vm = vm_of(snapshot("-p", str(pid)), pid)
+        vm = settled(pid)
         self.assertTrue(vm["counters"])
 
         rows = rows_of(self.assert_status(kvmlens(*at, "-c"), 0, 3).out)
