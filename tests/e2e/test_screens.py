@@ -213,6 +213,23 @@ class Screens(kvmtest.TestCase):
         t.wait_text("[1 Counters]")
         self.quit(t)
 
+    def test_reset_starts_the_totals_again(self):
+        self.own_vm("--comm", "busy-guest", "--busy", "500")
+        t = self.monitor()
+        self.select(t, "busy-guest")
+        t.send("Enter")
+
+        def total(screen):
+            found = re.search(r"(?m)^halt_exits +([0-9,]+) ", screen)
+            return int(found.group(1).replace(",", "")) if found else None
+
+        before = t.wait(lambda s: (total(s) or 0) > 1000 and total(s), "a total to take back", 20)
+        t.send("r")
+        t.wait(lambda s: total(s) is not None and total(s) < before // 2, "less than that")
+        t.send("i")
+        t.wait(lambda s: (total(s) or 0) >= before, "all since the VM was made")
+        self.quit(t)
+
     def test_saved_columns_come_back(self):
         need_kvm()
         self.own_vm("--comm", "some-guest")
