@@ -36,7 +36,7 @@ static void click_title(struct ui_state *state, struct rect r, int x)
 /* The titles of a table of counters; the same again turns the order round. */
 static void click_order(struct counters_state *cs, bool detail, struct rect r, int x)
 {
-    enum counters_order order = counters_order_at(r.cols, detail, x);
+    enum counters_order order = view_counters_order_at(r.cols, detail, x);
 
     if (order == COUNTERS_ORDER_COUNT)
         return;

@@ -49,9 +49,9 @@ struct bar_item {
 #define BAR_ITEMS_MAX 32
 size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
 
-/* counters_order_at - the order that a click on column @x of the titles of a table of counters asks
- * for; COUNTERS_ORDER_COUNT: none. @detail: the table of one VM. */
-enum counters_order counters_order_at(int cols, bool detail, int x);
+/* view_counters_order_at - the order that a click on column @x of the titles of a table of
+ * counters asks for; COUNTERS_ORDER_COUNT: none. @detail: the table of one VM. */
+enum counters_order view_counters_order_at(int cols, bool detail, int x);
 
 /* tab_plan - columns of the tabs in a row of @cols columns, right-aligned. */
 #define TABS_COUNT 4

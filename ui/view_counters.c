@@ -62,7 +62,7 @@ static void make_plan(int cols, bool detail, struct plan *p)
     }
 }
 
-enum counters_order counters_order_at(int cols, bool detail, int x)
+enum counters_order view_counters_order_at(int cols, bool detail, int x)
 {
     struct plan p;
 
