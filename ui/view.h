@@ -38,6 +38,9 @@ void view_status(const struct ui_model *model, const struct ui_state *state, str
                  struct screen *out);
 void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
 
+/* view_sum - one more number of a sum, which is missing as long as all of its numbers are. */
+void view_sum(struct rate *sum, struct rate number);
+
 /* Where things can be clicked at: the geometry of what the functions above draw. */
 
 /* bar_plan - bindings of the function bar that find room in @cols, with their columns; returns how

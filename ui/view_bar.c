@@ -44,12 +44,21 @@ static void draw_cause(const struct snapshot_vm *vm, struct rect r, struct scree
                  reading_cause_fix(cause));
 }
 
+/* The CPU time is that of the process: of its tagged VMs the first counts. */
+static bool process_tagged_before(const struct vm_set *tagged, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (tagged->ids[i].pid == tagged->ids[index].pid)
+            return true;
+    return false;
+}
+
 /* What the filters and tags leave out, so that nobody takes a part for the whole. */
 static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
                            struct screen *out)
 {
     const struct vms_state *vms = &st->vms;
-    double exits = 0, cpu = 0;
+    struct rate exits = {.state = READING_ABSENT}, cpu = exits;
     char a[FORMAT_MAX], b[FORMAT_MAX];
     struct column_fields fields;
     int x = r.x;
@@ -65,11 +74,18 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
         if (!vm)
             continue;
         struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
-        exits += v.state == READING_OK ? v.number : 0;
-        cpu += vm->cpu_ratio.state == READING_OK ? vm->cpu_ratio.value : 0;
+        view_sum(&exits, (struct rate){.value = v.number, .state = (uint8_t)v.state});
+        if (!process_tagged_before(&vms->tagged, i))
+            view_sum(&cpu, vm->cpu_ratio);
     }
-    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%%, %s exits/s",
-                  vms->tagged.count, format_percent(a, cpu), format_count(b, exits));
+    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s, exits %s%s",
+                  vms->tagged.count,
+                  cpu.state == READING_OK ? format_percent(a, cpu.value)
+                                          : reading_state_text(cpu.state),
+                  cpu.state == READING_OK ? "%" : "",
+                  exits.state == READING_OK ? format_count(b, exits.value)
+                                            : reading_state_text(exits.state),
+                  exits.state == READING_OK ? "/s" : "");
 }
 
 /* In the counters of a VM: what is left out, then why something is missing. */

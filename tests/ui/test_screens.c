@@ -384,6 +384,32 @@ static void a_result_ages_while_the_numbers_are_frozen(void **unused)
     stage_free(st);
 }
 
+/* Three VMs in one process that used half a CPU, a fourth whose exits are denied. */
+static void build_one_process(struct snapshot_builder *b)
+{
+    int exits = snapshot_builder_field(b, "exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+
+    for (int fd = 5; fd < 9; fd++) {
+        size_t vm = snapshot_builder_vm(b, fd < 8 ? 700 : 800, fd, "many", "other", 1);
+        snapshot_builder_get(b, vm)->cpu_ratio = (struct rate){.value = 0.5, .state = READING_OK};
+        snapshot_builder_missing(b, vm, -1, exits, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
+    }
+}
+
+static void a_process_with_many_vms_uses_its_cpu_once(void **unused)
+{
+    const struct screen_case c = {.name = "one-process", .build = build_one_process,
+                                         .keys = KEYS('N', KEYCODE_HOME, ' ', ' ', ' ')};
+    struct stage *st = stage_new(&c, 24, 80);
+    char *dump = screen_dump(&st->screen);
+
+    (void)unused;
+    assert_non_null(strstr(dump, "CPU 100.0%")); /* all of the host */
+    assert_non_null(strstr(dump, "3 tagged: CPU 50.0%, exits denied"));
+    free(dump);
+    stage_free(st);
+}
+
 /* Out of bounds is what the sanitizers see; here every wide character must be whole. */
 static void check_cells(const struct screen *screen, int rows, int cols)
 {
@@ -504,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
         cmocka_unit_test(a_result_ages_while_the_numbers_are_frozen),
+        cmocka_unit_test(a_process_with_many_vms_uses_its_cpu_once),
         cmocka_unit_test(a_long_random_walk_draws_every_frame),
         cmocka_unit_test(every_screen_is_drawn_whole_at_many_sizes),
         cmocka_unit_test(every_size_from_1x1_to_300x100_is_drawn_whole),
