@@ -226,6 +226,7 @@ headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
 .PHONY: check-layers check-headers check-symbols
 check-layers:
 	$(Q)tests/checks/layers
+	$(Q)tests/checks/lines
 
 # The screens in README.md are golden screens.
 .PHONY: check-readme

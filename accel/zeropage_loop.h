@@ -13,7 +13,8 @@
  * - Loads in the order of addresses. The compiler turns a tree of ORs into loads that jump about
  *   within the block, and the hardware's stream detection suffers: 512-byte blocks of 64-byte
  *   vectors took 224 all zero, 144 with the loads in order. Hence ZEROPAGE_IN_ORDER.
- * - 512-byte blocks: 256 are as good in memory; in L1 the larger block hides the end of its chain of
+ * - 512-byte blocks: 256 are as good in memory; in L1 the larger block hides the end of its chain
+ * of
  *   ORs and the test. 128 loses 10 % there.
  * - No software prefetch. 512, 1024, 2048, 4096 bytes ahead into L1 in a stream of zero pages: 186,
  *   202, 185, 179 against 154 without; into L2 it is even, and costs 10 % when the data is in L1.
@@ -23,7 +24,8 @@
  *   20 %.
  * - No look-ahead. Testing the first lines of 8 or 64 pages before scanning any lets misses overlap
  *   but breaks the streams: 281 and 204 against 154 all zero. Keeping the next candidate one ahead
- *   and fetching its first lines gains 10 % on pages that are zero by the toss of a coin, 2 % on the
+ *   and fetching its first lines gains 10 % on pages that are zero by the toss of a coin, 2 % on
+ *     the
  *   mix of a real VM (whose runs are long), and loses 10 to 25 % all zero.
  * - Four streams within a page (a quarter each): 397. One stream it is.
  * - No non-temporal hint: PREFETCHNTA 1, 2 and 8 KiB ahead took 145, 139 and 134 against 130 all

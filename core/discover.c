@@ -15,11 +15,13 @@
 #include "core/vm_build.h"
 #include "core/vm_twins.h"
 
-#define LOOK_AGAIN_TICKS 32   /* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
+/* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
+#define LOOK_AGAIN_TICKS 32
 #define YOUNG_LOOKS 4         /* looks in a row at a process that appeared while we watch */
 #define RAM_AGAIN_TICKS 64    /* memory can be plugged in */
 #define RAM_LOOKUPS_PER_TICK 64
-#define BUSY_FDS 4096         /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
+/* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
+#define BUSY_FDS 4096
 
 struct discover {
     const struct rootfs *root;
@@ -109,7 +111,7 @@ bool discover_is_alive(const struct discover *d, const struct vm *vm)
     return rootfs_stat(d->root, path, &st) == 0;
 }
 
-/* --- the list ---------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static void remove_vm(struct discover *d, size_t i, discover_forget_fn *forget, void *user)
 {
@@ -168,9 +170,12 @@ static size_t first_of(const struct discover *d, pid_t pid)
     return low;
 }
 
-/* --- one process ------------------------------------------------------------------------------- */
+/* --- one process ------------------------------------------------------------------------------ */
 
-/* The debugfs directory of a VM; one whose creator thread is gone is recognised by its fd, if only one can be meant. */
+/*
+ * The debugfs directory of a VM; one whose creator thread is gone is recognised by its fd, if only
+ * one can be meant.
+ */
 static const struct kvm_dir *dir_of(const struct discover *d, pid_t pid, int fd)
 {
     const struct kvm_dir *found = kvm_dirs_find(&d->dirs, pid, fd), *orphan = NULL;
@@ -205,8 +210,9 @@ static enum reading_cause dir_cause(const struct discover *d)
 }
 
 /*
- * The VM fds of a process: from its links, or, where these are hidden, from the names of its debugfs directories. @fds is
- * filled in the second case as well, so that the caller sees one shape.
+ * The VM fds of a process: from its links, or, where these are hidden, from the names of its
+ * debugfs directories. @fds is filled in the second case as well, so that the caller sees one
+ * shape.
  */
 static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
                      enum reading_cause *ret_cause)
@@ -246,7 +252,8 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
     p->vm_count = 0;
     if (result == -ENOMEM)
         return result;
-    /* Out of descriptors says nothing about the VMs: they stay as they were, until the next look. */
+    /* Out of descriptors says nothing about the VMs: they stay as they were, until the next
+     * look. */
     if (result == -EMFILE || result == -ENFILE) {
         p->looks = 0;
         return 0;
@@ -297,7 +304,7 @@ static int look(struct discover *d, struct process *p, discover_forget_fn *forge
     return result == -ENOMEM ? result : 0;
 }
 
-/* --- one tick ---------------------------------------------------------------------------------- */
+/* --- one tick --------------------------------------------------------------------------------- */
 
 static bool vms_as_before(const struct discover *d, const struct process *p)
 {
@@ -316,7 +323,8 @@ static bool has_new_dir(const struct discover *d, pid_t pid)
         if (dir->pid != pid)
             continue;
         bool known = false;
-        for (size_t k = first_of(d, pid); k < d->vm_count && d->vms[k]->id.pid == pid && !known; k++)
+        for (size_t k = first_of(d, pid); k < d->vm_count && d->vms[k]->id.pid == pid && !known;
+             k++)
             known = d->vms[k]->debugfs_inode == dir->inode;
         if (!known)
             return true;
@@ -372,8 +380,9 @@ static bool is_alone(const struct discover *d, size_t i)
 }
 
 /*
- * What gets known late or costs more than a look: threads, since vcpuN/pid is 0 until the vCPU has run and VMMs
- * name theirs some time after the start; the size of the RAM, a few VMs per tick, so that no tick gets long.
+ * What gets known late or costs more than a look: threads, since vcpuN/pid is 0 until the vCPU has
+ * run and VMMs name theirs some time after the start; the size of the RAM, a few VMs per tick, so
+ * that no tick gets long.
  */
 static void find_details(struct discover *d)
 {
@@ -427,7 +436,8 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
     int result = process_list_update(d->root, &d->processes);
     if (result < 0)
         return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
-    /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others are. */
+    /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others
+     * are. */
     d->proc_hides = d->root->live && !process_list_has(&d->processes, 1);
     kvm_dirs_orphan(&d->dirs, process_lives, &d->processes);
     d->tick++;

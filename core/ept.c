@@ -22,7 +22,8 @@ struct reading ept_mapped_bytes(struct reading pages_4k, struct reading pages_2m
         if (pages->state == READING_ABSENT && levels[i].may_be_missing)
             continue;
         if (pages->state != READING_OK)
-            return reading_missing((enum reading_state)pages->state, (enum reading_cause)pages->cause);
+            return reading_missing((enum reading_state)pages->state,
+                                   (enum reading_cause)pages->cause);
         /* Read without a lock: a sum taken amid changes may be below 0, and nothing is that
          * large. */
         if (pages->raw > (UINT64_MAX - bytes) / levels[i].page_bytes)

@@ -44,10 +44,12 @@ void field_table_done(struct field_table *table)
 
 static bool is_name(const char *s)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     size_t len = strnlen(s, FIELD_NAME_MAX);
 
-    return len > 0 && len < FIELD_NAME_MAX && strspn(s, allowed) == len && s[0] != '.' && s[0] != '-';
+    return len > 0 && len < FIELD_NAME_MAX && strspn(s, allowed) == len && s[0] != '.' &&
+           s[0] != '-';
 }
 
 static bool is_same(const struct field *a, const struct field *b)

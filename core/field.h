@@ -3,8 +3,9 @@
  * Fields: what a counter is called and what kind of number it is.
  *
  * Names, kinds and units differ per architecture and kernel version, so none is tabulated: binary
- * stats descriptors bring their own, and debugfs files get theirs from a descriptor of the same name, else from
- * core/field_known.c, else from the file's mode. A field's index never changes once it is given out.
+ * stats descriptors bring their own, and debugfs files get theirs from a descriptor of the same
+ * name, else from core/field_known.c, else from the file's mode. A field's index never changes once
+ * it is given out.
  *
  * Source: Documentation/virt/kvm/api.rst, KVM_GET_STATS_FD; include/uapi/linux/kvm.h.
  */
@@ -62,9 +63,9 @@ struct field_table {
 void field_table_done(struct field_table *table);
 
 /*
- * field_table_add - the index of the field that equals @field (all but bucket_index); added when new.
- * Returns the index, -EINVAL for a name or shape out of bounds, -ENOSPC when FIELD_MAX are there,
- * -ENOMEM.
+ * field_table_add - the index of the field that equals @field (all but bucket_index); added when
+ * new. Returns the index, -EINVAL for a name or shape out of bounds, -ENOSPC when FIELD_MAX are
+ * there, -ENOMEM.
  */
 int field_table_add(struct field_table *table, const struct field *field);
 
@@ -73,7 +74,10 @@ int field_table_find(const struct field_table *table, const char *name);
 
 bool field_is_hist(const struct field *field);
 
-/* field_kind_name, ... - stable lower-case words for JSON and lists: "cumulative", "seconds", "vcpu" */
+/*
+ * field_kind_name, ... - stable lower-case words for JSON and lists: "cumulative", "seconds",
+ * "vcpu"
+ */
 const char *field_kind_name(enum field_kind kind);
 const char *field_unit_name(enum field_unit unit);
 const char *field_scope_name(enum field_scope scope);

@@ -65,8 +65,8 @@ static int count_cpus(const char *list)
 }
 
 /*
- * Where debugfs is: by the type field of mountinfo, since the first field of a mount line is free text that
- * an unprivileged FUSE mount can set, and confirmed with statfs.
+ * Where debugfs is: by the type field of mountinfo, since the first field of a mount line is free
+ * text that an unprivileged FUSE mount can set, and confirmed with statfs.
  */
 static void find_debugfs(const struct rootfs *root, struct host *ret)
 {
@@ -91,7 +91,8 @@ static void find_debugfs(const struct rootfs *root, struct host *ret)
         }
     }
     free(mounts);
-    /* /proc/self of another mount namespace or a saved tree without mountinfo: the usual place counts. */
+    /* /proc/self of another mount namespace or a saved tree without mountinfo: the usual place
+     * counts. */
     if (!ret->debugfs_mounted && rootfs_is_fstype(root, usual, DEBUGFS_MAGIC_NUMBER)) {
         char kvm[64];
         struct stat st;

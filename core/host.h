@@ -10,12 +10,18 @@
 
 #include "core/rootfs.h"
 
-enum host_lockdown { LOCKDOWN_UNKNOWN, LOCKDOWN_NONE, LOCKDOWN_INTEGRITY, LOCKDOWN_CONFIDENTIALITY };
+enum host_lockdown {
+    LOCKDOWN_UNKNOWN,
+    LOCKDOWN_NONE,
+    LOCKDOWN_INTEGRITY,
+    LOCKDOWN_CONFIDENTIALITY
+};
 
 struct host {
     char name[65];       /* node name, cleaned */
     char kernel[65];     /* release, cleaned */
-    enum host_lockdown lockdown; /* /sys/kernel/security/lockdown; UNKNOWN when securityfs is not mounted */
+    /* /sys/kernel/security/lockdown; UNKNOWN when securityfs is not mounted */
+    enum host_lockdown lockdown;
     int cpus;            /* online; 0 = not known */
     uint64_t mem_bytes;  /* 0 = not known */
     bool kvm_module;     /* /sys/module/kvm exists */
@@ -26,6 +32,7 @@ struct host {
 /* host_read - never fails: what cannot be read stays unknown. */
 void host_read(const struct rootfs *root, struct host *ret);
 
-const char *host_lockdown_name(enum host_lockdown lockdown); /* "none", "integrity", ...; "unknown" */
+/* "none", "integrity", ...; "unknown" */
+const char *host_lockdown_name(enum host_lockdown lockdown);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Checks of the host: what stands between a user and the numbers, each with its cause and remedy.
  *
- * Reads below the root only and changes nothing. Facts about this process (capabilities, limits) come
- * from proc/self of the root, so a saved tree answers for the process that saved it.
+ * Reads below the root only and changes nothing. Facts about this process (capabilities, limits)
+ * come from proc/self of the root, so a saved tree answers for the process that saved it.
  */
 #ifndef KVMLENS_CORE_HOST_CHECK_H
 #define KVMLENS_CORE_HOST_CHECK_H

@@ -48,14 +48,16 @@ static int compare_name(const void *a, const void *b)
 }
 
 /* Takes over the processes that are known. Both lists are in order of (tid, fd). */
-static void carry_over(struct kvm_dir *dirs, size_t count, const struct kvm_dir *old, size_t old_count)
+static void carry_over(struct kvm_dir *dirs, size_t count, const struct kvm_dir *old,
+                       size_t old_count)
 {
     size_t k = 0;
 
     for (size_t i = 0; i < count; i++) {
         while (k < old_count && compare_name(&old[k], &dirs[i]) < 0)
             k++;
-        if (k < old_count && compare_name(&old[k], &dirs[i]) == 0 && old[k].inode == dirs[i].inode) {
+        if (k < old_count && compare_name(&old[k], &dirs[i]) == 0 &&
+            old[k].inode == dirs[i].inode) {
             dirs[i].pid = old[k].pid;
             dirs[i].seen_before = true;
         }

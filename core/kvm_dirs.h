@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-VM directories of debugfs: TID-FD, TID the thread that created the VM (kvm_create_vm_debugfs in virt/kvm/kvm_main.c).
- * Listing them works under lockdown as well. Main thread.
+ * The per-VM directories of debugfs: TID-FD, TID the thread that created the VM
+ * (kvm_create_vm_debugfs in virt/kvm/kvm_main.c). Listing them works under lockdown as well. Main
+ * thread.
  */
 #ifndef KVMLENS_CORE_KVM_DIRS_H
 #define KVMLENS_CORE_KVM_DIRS_H
@@ -37,8 +38,8 @@ int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_
                   struct kvm_dirs *ret);
 
 /*
- * kvm_dirs_orphan - directories of processes that ended belong to nobody from now on: the VM may live on in a child that
- * inherited it. @lives: asked for each process, with @user.
+ * kvm_dirs_orphan - directories of processes that ended belong to nobody from now on: the VM may
+ * live on in a child that inherited it. @lives: asked for each process, with @user.
  */
 void kvm_dirs_orphan(struct kvm_dirs *dirs, bool (*lives)(const void *user, pid_t pid),
                      const void *user);

@@ -31,7 +31,8 @@
 enum minivm_program {
     MINIVM_HALT, /* one port write, then halted for good */
     MINIVM_BUSY, /* sleeps; each wake-up: port reads and writes, one MMIO write, 16 pages written */
-    MINIVM_TOUCH, /* writes one byte of each page of a range, one port write, then halted for good */
+    /* writes one byte of each page of a range, one port write, then halted for good */
+    MINIVM_TOUCH,
     MINIVM_PROGRAM_COUNT
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers in small kernel files. Strict: digits, an optional sign where allowed, white space around, nothing else.
- * Pure, any thread, independent of the locale.
+ * Numbers in small kernel files. Strict: digits, an optional sign where allowed, white space
+ * around, nothing else. Pure, any thread, independent of the locale.
  */
 #ifndef KVMLENS_CORE_PARSE_NUMBER_H
 #define KVMLENS_CORE_PARSE_NUMBER_H

@@ -70,8 +70,8 @@ static bool decode_flags(uint32_t flags, struct field *ret)
     return true;
 }
 
-ssize_t parse_stats_descs(const void *buf, const struct stats_header *header, enum field_scope scope,
-                          struct stats_desc *ret, size_t *ret_data_bytes)
+ssize_t parse_stats_descs(const void *buf, const struct stats_header *header,
+                          enum field_scope scope, struct stats_desc *ret, size_t *ret_data_bytes)
 {
     size_t stride = STATS_DESC_SIZE + (size_t)header->name_size;
     size_t count = 0, reach = 0;

@@ -4,7 +4,8 @@
  *
  *   offset         size                  content
  *   0              u32 flags             0 today
- *   4              u32 name_size         bytes of the id string and of each descriptor's name, NUL included
+ *   4              u32 name_size         bytes of the id string and of each descriptor's name, NUL
+ *     included
  *   8              u32 num_desc
  *   12             u32 id_offset         char[name_size]: "kvm-TID" or "kvm-TID/vcpu-ID"
  *   16             u32 desc_offset       num_desc times (16 + name_size) bytes
@@ -17,12 +18,13 @@
  *   12 u32 bucket_size
  *   16 char name[name_size]
  *
- * Native byte order. Everything but the data is constant while the fd lives. The bytes come from another process and
- * are trusted in nothing: every size has a bound, a descriptor of unknown type, unit or base is skipped (the kernel
- * may grow new ones), one that contradicts itself makes the whole file invalid.
+ * Native byte order. Everything but the data is constant while the fd lives. The bytes come from
+ * another process and are trusted in nothing: every size has a bound, a descriptor of unknown type,
+ * unit or base is skipped (the kernel may grow new ones), one that contradicts itself makes the
+ * whole file invalid.
  *
- * Source: Documentation/virt/kvm/api.rst 4.133; tools/testing/selftests/kvm/kvm_binary_stats_test.c for the
- * invariants. Pure functions, any thread.
+ * Source: Documentation/virt/kvm/api.rst 4.133; tools/testing/selftests/kvm/kvm_binary_stats_test.c
+ * for the invariants. Pure functions, any thread.
  */
 #ifndef KVMLENS_CORE_PARSE_STATS_H
 #define KVMLENS_CORE_PARSE_STATS_H
@@ -55,7 +57,8 @@ int parse_stats_header(const void *buf, size_t size, struct stats_header *ret);
 int parse_stats_id(const char *id, size_t name_size, pid_t *ret_tid, int *ret_vcpu);
 
 struct stats_desc {
-    struct field field;   /* scope is the caller's; name cleaned of nothing: it is checked by field_table_add */
+    /* scope is the caller's; name cleaned of nothing: it is checked by field_table_add */
+    struct field field;
     uint32_t data_offset; /* bytes from header.data_offset, a multiple of 8 */
 };
 
@@ -66,7 +69,7 @@ struct stats_desc {
  * @ret: room for @header.num_desc entries. *@ret_data_bytes: how far the data reaches.
  * Returns how many were written, or -EBADMSG.
  */
-ssize_t parse_stats_descs(const void *buf, const struct stats_header *header, enum field_scope scope,
-                          struct stats_desc *ret, size_t *ret_data_bytes);
+ssize_t parse_stats_descs(const void *buf, const struct stats_header *header,
+                          enum field_scope scope, struct stats_desc *ret, size_t *ret_data_bytes);
 
 #endif

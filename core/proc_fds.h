@@ -2,8 +2,9 @@
 /*
  * The KVM descriptors of a process, from the links in /proc/PID/fd. Main thread.
  *
- * Link texts (virt/kvm/kvm_main.c): anon_inode:kvm-vm, anon_inode:kvm-vcpu:ID, anon_inode:kvm-vm-stats,
- * anon_inode:kvm-vcpu-stats:ID. They cannot be forged: a path begins with a slash.
+ * Link texts (virt/kvm/kvm_main.c): anon_inode:kvm-vm, anon_inode:kvm-vcpu:ID,
+ * anon_inode:kvm-vm-stats, anon_inode:kvm-vcpu-stats:ID. They cannot be forged: a path begins with
+ * a slash.
  */
 #ifndef KVMLENS_CORE_PROC_FDS_H
 #define KVMLENS_CORE_PROC_FDS_H
@@ -33,7 +34,10 @@ struct proc_fds {
 /* proc_fds_parse - kind of a link text; @ret_vcpu is set for the vCPU kinds. Pure. */
 enum proc_fd_kind proc_fds_parse(const char *link, int *ret_vcpu);
 
-/* proc_fds_read - 0, -EACCES/-EPERM (not ours to look into), -ENOENT/-ESRCH (process gone), -ENOMEM. */
+/*
+ * proc_fds_read - 0, -EACCES/-EPERM (not ours to look into), -ENOENT/-ESRCH (process gone),
+ * -ENOMEM.
+ */
 int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret);
 void proc_fds_done(struct proc_fds *fds);
 

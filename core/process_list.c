@@ -103,5 +103,6 @@ bool process_list_has(const struct process_list *list, pid_t pid)
 {
     const struct process key = {.pid = pid};
 
-    return list->count > 0 && bsearch(&key, list->processes, list->count, sizeof(key), compare_pid) != NULL;
+    return list->count > 0 &&
+           bsearch(&key, list->processes, list->count, sizeof(key), compare_pid) != NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processes of the host, with what is remembered of each from tick to tick. Used by discover only; main thread.
+ * The processes of the host, with what is remembered of each from tick to tick. Used by discover
+ * only; main thread.
  */
 #ifndef KVMLENS_CORE_PROCESS_LIST_H
 #define KVMLENS_CORE_PROCESS_LIST_H
@@ -28,8 +29,8 @@ struct process_list {
 };
 
 /*
- * process_list_update - all processes of now; those that are the same as before keep what is remembered.
- * 0, -ENOMEM, or what opening /proc said; @list is unchanged then.
+ * process_list_update - all processes of now; those that are the same as before keep what is
+ * remembered. 0, -ENOMEM, or what opening /proc said; @list is unchanged then.
  */
 int process_list_update(const struct rootfs *root, struct process_list *list);
 void process_list_done(struct process_list *list);

@@ -12,7 +12,8 @@ static const struct {
 };
 
 #define LOCKDOWN_FIX                                                                               \
-    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable; lockdown itself ends " \
+    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable; lockdown itself "     \
+    "ends "                                                                                        \
     "only by booting without it."
 
 static const char *const sources[SOURCE_COUNT] = {
@@ -39,7 +40,8 @@ static const struct {
     [CAUSE_DEBUGFS_DENIED] = {"debugfs may not be read",
                               "Run as root, or with CAP_DAC_READ_SEARCH."},
     [CAUSE_NO_VM_DIR] = {"the VM has no debugfs directory",
-                         "Kernels before 4.7 have none. The kernel log tells when a directory of that name was still in use as "
+                         "Kernels before 4.7 have none. The kernel log tells when a directory of "
+                         "that name was still in use as "
                          "the VM started (\"duplicate directory\")."},
     [CAUSE_NO_STATS_FD] = {"the VMM keeps no binary stats fd",
                            "QEMU keeps one per vCPU since 8.1; debugfs has the rest."},
@@ -50,7 +52,8 @@ static const struct {
     [CAUSE_BAD_STATS] = {"invalid binary stats", "The VMM's stats fd does not hold what the kernel "
                                                  "documents; nothing of it was used."},
     [CAUSE_NOT_IN_KERNEL] = {"not in this kernel", ""},
-    [CAUSE_NOT_COUNTED] = {"not counted on this host", "A host that is itself a guest may not see it."},
+    [CAUSE_NOT_COUNTED] = {"not counted on this host",
+                           "A host that is itself a guest may not see it."},
     [CAUSE_SOURCE_OFF] = {"excluded by --source", "Leave --source away to use all sources."},
     [CAUSE_NO_THREAD_ID] = {"vCPU thread not known",
                             "It is known from debugfs, or where the VMM names its vCPU threads "

@@ -25,7 +25,8 @@ enum reading_source { SOURCE_NONE, SOURCE_STATSFD, SOURCE_DEBUGFS, SOURCE_PROC, 
 /* Why a number is missing. The texts are in reading.c, one table. */
 enum reading_cause {
     CAUSE_NONE,
-    CAUSE_LOCKDOWN,          /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */
+    /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */
+    CAUSE_LOCKDOWN,
     CAUSE_LOCKDOWN_INTEGRITY,
     CAUSE_LOCKDOWN_CONFIDENTIALITY,
     CAUSE_NO_PERMISSION,     /* not root, no capability */
@@ -38,7 +39,8 @@ enum reading_cause {
     CAUSE_FD_LIMIT,          /* our own table of open files is full */
     CAUSE_BAD_STATS,         /* the stats fd holds no valid binary stats */
     CAUSE_NOT_IN_KERNEL,     /* this kernel does not have the counter */
-    CAUSE_NOT_COUNTED,       /* the kernel has the number, but on this host it stays 0 whatever happens */
+    /* the kernel has the number, but on this host it stays 0 whatever happens */
+    CAUSE_NOT_COUNTED,
     CAUSE_SOURCE_OFF,        /* the source that has it was excluded with --source */
     CAUSE_NO_THREAD_ID,      /* the vCPU's thread is not known */
     CAUSE_AMBIGUOUS,         /* several VMs in one process: not known which vCPU belongs to which */

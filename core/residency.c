@@ -336,7 +336,9 @@ static int refine_absent(struct residency *r, struct emitter *em, uint64_t start
     return n;
 }
 
-/* PAGEMAP_SCAN of an address space that is gone finds nothing and no fault; pagemap is at its end. */
+/*
+ * PAGEMAP_SCAN of an address space that is gone finds nothing and no fault; pagemap is at its end.
+ */
 static bool is_gone(const struct residency *r, uint64_t address)
 {
     uint64_t entry;

@@ -52,8 +52,8 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 /*
  * Fills @buf from @fd; the count, -EFBIG when there was more than @size, or -errno.
  *
- * The small files of /proc, /sys and debugfs give all they have in one read: asking once more for the end would
- * double the reads of a tick.
+ * The small files of /proc, /sys and debugfs give all they have in one read: asking once more for
+ * the end would double the reads of a tick.
  */
 static ssize_t read_full(int fd, char *buf, size_t size)
 {

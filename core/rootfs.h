@@ -2,9 +2,10 @@
 /*
  * The only way into /proc and /sys.
  *
- * A rootfs is either the live system or a saved tree (`--sysroot DIR`) that stands for it. All paths
- * are relative to it, without a leading slash ("proc/1/stat"). In a saved tree nothing leads out of
- * the tree (openat2 RESOLVE_IN_ROOT), and two things that a file system cannot hold have a place:
+ * A rootfs is either the live system or a saved tree (`--sysroot DIR`) that stands for it. All
+ * paths are relative to it, without a leading slash ("proc/1/stat"). In a saved tree nothing leads
+ * out of the tree (openat2 RESOLVE_IN_ROOT), and two things that a file system cannot hold have a
+ * place:
  *
  *   bytes behind a binary stats fd   proc/PID/fd-data/N    (beside the link proc/PID/fd/N)
  *   CPU time of a process            proc/PID/stat, fields utime and stime
@@ -39,14 +40,18 @@ void rootfs_close(struct rootfs *root);
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);
 
 /*
- * rootfs_read - the whole of a small file (up to one page, or @size when that is less), by open, read, close.
+ * rootfs_read - the whole of a small file (up to one page, or @size when that is less), by open,
+ * read, close.
  *
  * @buf gets at most @size - 1 bytes and always a NUL behind them. Returns the length, or a negative
  * errno; -EFBIG when the file did not fit (what fitted is in @buf).
  */
 ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size_t size);
 
-/* rootfs_read_in - the same, @name below an open directory: saves the walk when many files are read. */
+/*
+ * rootfs_read_in - the same, @name below an open directory: saves the walk when many files are
+ * read.
+ */
 ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size);
 
 /*

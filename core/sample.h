@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sample: the raw numbers of one tick. Filled by the sources, turned into a snapshot, kept until the next.
+ * Sample: the raw numbers of one tick. Filled by the sources, turned into a snapshot, kept until
+ * the next.
  *
- * Field readings are indexed by the field table; a field that was not there yet when the sample was taken
- * (index >= field_count) is absent.
+ * Field readings are indexed by the field table; a field that was not there yet when the sample was
+ * taken (index >= field_count) is absent.
  */
 #ifndef KVMLENS_CORE_SAMPLE_H
 #define KVMLENS_CORE_SAMPLE_H
@@ -40,8 +41,10 @@ enum vcpu_gauge {
 struct sample_entity {
     uint64_t time_ns[SOURCE_COUNT]; /* monotonic, next to the read, per source; 0 = not read */
     struct reading *readings;       /* [field_count] */
-    uint64_t *buckets;              /* [bucket_count]; field f has its size places at bucket_index */
-    uint8_t cause; /* enum reading_cause: why the sources gave nothing, also where no field is known yet */
+    /* [bucket_count]; field f has its size places at bucket_index */
+    uint64_t *buckets;
+    /* enum reading_cause: why the sources gave nothing, also where no field is known yet */
+    uint8_t cause;
 };
 
 struct sample_vcpu {
@@ -65,7 +68,8 @@ struct sample {
     struct timespec wall;  /* CLOCK_REALTIME at the start */
     uint64_t start_ns;     /* CLOCK_MONOTONIC at the start */
     uint64_t duration_ns;  /* start to end */
-    uint64_t cost_ns[SOURCE_COUNT]; /* CPU time of this thread per source; SOURCE_NONE: discovery and the rest */
+    /* CPU time of this thread per source; SOURCE_NONE: discovery and the rest */
+    uint64_t cost_ns[SOURCE_COUNT];
     size_t field_count, bucket_count; /* of the field table when the sample was laid out */
     struct sample_vm *vms;
     size_t vm_count;
@@ -76,15 +80,15 @@ struct sample {
 };
 
 /*
- * sample_new - laid out for these VMs and the fields known now; every reading is ABSENT without a cause.
- * 0 or -ENOMEM. Ends with sample_free (NULL ok).
+ * sample_new - laid out for these VMs and the fields known now; every reading is ABSENT without a
+ * cause. 0 or -ENOMEM. Ends with sample_free (NULL ok).
  */
 int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret);
 void sample_free(struct sample *sample);
 
 /*
- * sample_add_vcpu_sums - vCPU-scoped fields of each VM that has none yet: the sum over its vCPUs, when every
- * one of them has an OK reading from one source. Histograms bucket by bucket.
+ * sample_add_vcpu_sums - vCPU-scoped fields of each VM that has none yet: the sum over its vCPUs,
+ * when every one of them has an OK reading from one source. Histograms bucket by bucket.
  */
 void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
 

@@ -140,7 +140,8 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
 
 static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
 {
-    uint64_t start = monotonic_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), cost[SOURCE_COUNT] = {0};
+    uint64_t start = monotonic_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+             cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
     int result = discover_tick(s->discover, forget_vm, s, err);

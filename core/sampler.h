@@ -14,25 +14,30 @@
 #include "core/snapshot.h"
 
 #define SOURCE_BIT(source) (1u << (source))
-#define SOURCES_ALL (SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC))
+#define SOURCES_ALL                                                                                \
+    (SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC))
 
 struct sampler;
 
 struct sampler_config {
     const struct rootfs *root; /* borrowed, outlives the sampler */
-    unsigned sources;          /* SOURCE_BIT mask; which may be used. Discovery uses /proc and debugfs always */
+    /* SOURCE_BIT mask; which may be used. Discovery uses /proc and debugfs always */
+    unsigned sources;
 };
 
-/* sampler_open - 0, or -ENOMEM, or -EACCES/-ENOENT with a sentence when /proc itself cannot be read. */
+/*
+ * sampler_open - 0, or -ENOMEM, or -EACCES/-ENOENT with a sentence when /proc itself cannot be
+ * read.
+ */
 int sampler_open(const struct sampler_config *config, struct sampler **ret, struct error *err);
 void sampler_close(struct sampler *sampler); /* NULL ok; snapshots must be freed before */
 
 /*
  * sampler_tick - sample now.
  *
- * *@ret belongs to the caller (snapshot_free) and borrows the sampler's field table. A VM that dies meanwhile
- * is left out; a number that cannot be read says why. Returns 0, -ENOMEM, or a negative errno with a
- * sentence in @err when the host can no longer be read at all.
+ * *@ret belongs to the caller (snapshot_free) and borrows the sampler's field table. A VM that dies
+ * meanwhile is left out; a number that cannot be read says why. Returns 0, -ENOMEM, or a negative
+ * errno with a sentence in @err when the host can no longer be read at all.
  */
 int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err);
 

@@ -160,8 +160,8 @@ struct scan_progress {
 struct scan_env {
     const struct rootfs *root;
     struct scan_progress *progress;   /* never NULL */
-    /* Called on the scanning thread with an intermediate report that the callee owns now; at most ten times a second
-     * and at the end of a phase. NULL: nobody wants them. */
+    /* Called on the scanning thread with an intermediate report that the callee owns now; at
+     * most ten times a second and at the end of a phase. NULL: nobody wants them. */
     void (*publish)(void *arg, struct scan_report *report);
     void *publish_arg;
 };
@@ -174,7 +174,8 @@ struct scan_env {
  * Returns 0 done, -ECANCELED, or the negative errno in the report's error. Blocks at most as
  * long as one read of the VMM's memory takes, beyond a cancel.
  */
-int scan_execute(const struct scan_env *env, const struct scan_request *request, struct scan_report **ret);
+int scan_execute(const struct scan_env *env, const struct scan_request *request,
+                 struct scan_report **ret);
 
 void scan_report_free(struct scan_report *report); /* NULL ok */
 

@@ -126,7 +126,9 @@ void scan_report_finish(struct scan_report *report); /* what follows from the co
 void scan_report_warn(struct scan_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* scan_sample.c: @n different numbers below @population (>= n), ascending; repeatable from @seed. */
+/*
+ * scan_sample.c: @n different numbers below @population (>= n), ascending; repeatable from @seed.
+ */
 void scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population, uint64_t seed);
 
 /* scan_inspect.c */

@@ -159,7 +159,8 @@ void scan_report_estimate(struct scan_report *report)
     double unknown = (double)(pages[PAGE_SWAPPED] + pages[PAGE_UNREADABLE]);
     double low, high;
 
-    /* With nothing read but something unreadable, zero_low and zero_high say all there is to say. */
+    /* With nothing read but something unreadable, zero_low and zero_high say all there is to
+     * say. */
     e->valid = total > 0 && (e->sampled > 0 || (e->population == 0 && !(unknown > 0)));
     if (!e->valid)
         return;

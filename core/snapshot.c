@@ -7,7 +7,7 @@
 
 #include "core/ept.h"
 
-/* --- memory: one block, cut into the arrays in order of alignment -------------------------------- */
+/* --- memory: one block, cut into the arrays in order of alignment ----------------------------- */
 
 struct sizes {
     size_t vms, vcpus, values, buckets, text;
@@ -74,21 +74,24 @@ static const char *put_text(struct cursor *at, const char *s)
     return to;
 }
 
-/* --- rates ------------------------------------------------------------------------------------- */
+/* --- rates ------------------------------------------------------------------------------------ */
 
 static struct rate no_rate(enum reading_state state, enum reading_cause cause)
 {
     return (struct rate){.state = (uint8_t)state, .cause = (uint8_t)cause};
 }
 
-/* Growth per second between two readings of one cumulative number; @prev NULL when there is none. */
+/*
+ * Growth per second between two readings of one cumulative number; @prev NULL when there is none.
+ */
 static struct rate growth(const struct reading *prev, uint64_t prev_ns, const struct reading *cur,
                           uint64_t cur_ns)
 {
     if (cur->state != READING_OK)
         return no_rate((enum reading_state)cur->state, (enum reading_cause)cur->cause);
     /* Another source counts from another start or sums at another moment. */
-    if (prev == NULL || prev->state != READING_OK || prev->source != cur->source || cur_ns <= prev_ns)
+    if (prev == NULL || prev->state != READING_OK || prev->source != cur->source ||
+        cur_ns <= prev_ns)
         return no_rate(READING_WARMUP, CAUSE_NONE);
     if (cur->raw < prev->raw)
         return no_rate(READING_RESET, CAUSE_NONE);
@@ -141,7 +144,7 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
                                   &now->gauges[VCPU_WAIT_NS], now_ns);
 }
 
-/* --- a VM --------------------------------------------------------------------------------------- */
+/* --- a VM ------------------------------------------------------------------------------------- */
 
 static struct rate sum_of_waits(const struct snapshot_vm *vm)
 {
@@ -158,7 +161,8 @@ static struct rate sum_of_waits(const struct snapshot_vm *vm)
 }
 
 /*
- * The source that most fields of a scope came from, and the cause that most of its missing ones name.
+ * The source that most fields of a scope came from, and the cause that most of its missing ones
+ * name.
  */
 static void summarise(const struct snapshot_value *values, size_t count,
                       const struct field_table *fields, enum field_scope scope, uint8_t *ret_source,
@@ -307,7 +311,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     return s;
 }
 
-/* --- questions ----------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static struct snapshot_value value_of(const struct snapshot *s, const struct snapshot_value *values,
                                       const char *field)
@@ -315,7 +319,8 @@ static struct snapshot_value value_of(const struct snapshot *s, const struct sna
     struct snapshot_value best = {.reading = reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL),
                                   .rate = no_rate(READING_ABSENT, CAUSE_NOT_IN_KERNEL)};
 
-    /* One name may stand for two fields when two kernels' schemas meet (a guess and the real one). */
+    /* One name may stand for two fields when two kernels' schemas meet (a guess and the real
+     * one). */
     for (size_t f = 0; f < s->field_count; f++)
         if (strcmp(s->fields->fields[f].name, field) == 0) {
             best = values[f];
@@ -331,8 +336,8 @@ struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct s
     return value_of(s, vm->values, field);
 }
 
-struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct snapshot_vcpu *vcpu,
-                                          const char *field)
+struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
+                                          const struct snapshot_vcpu *vcpu, const char *field)
 {
     return value_of(s, vcpu->values, field);
 }
@@ -367,7 +372,8 @@ const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct v
 }
 
 struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
-                                    const struct snapshot *s, const struct snapshot_vm *vm, size_t field)
+                                    const struct snapshot *s, const struct snapshot_vm *vm,
+                                    size_t field)
 {
     struct reading now = vm->values[field].reading;
 

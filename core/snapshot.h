@@ -54,9 +54,13 @@ struct snapshot_vm {
     struct rate cpu_ratio;          /* whole process, 1.0 = one CPU */
     struct rate wait_ratio;         /* sum over the vCPU threads */
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
-    struct reading mapped_bytes;    /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host counts none */
-    uint8_t vm_source, vcpu_source; /* enum reading_source that most VM-level, vCPU-level fields came from */
-    uint8_t vm_cause, vcpu_cause;   /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
+    /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host
+     * counts none */
+    struct reading mapped_bytes;
+    /* enum reading_source that most VM-level, vCPU-level fields came from */
+    uint8_t vm_source, vcpu_source;
+    /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
+    uint8_t vm_cause, vcpu_cause;
     bool vcpus_by_fd_order;
 };
 
@@ -80,9 +84,9 @@ struct snapshot {
 /*
  * snapshot_derive - pure: no I/O, no clock.
  *
- * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A cumulative
- * value that went down is READING_RESET for one interval. A change of source is WARMUP. Rates use the
- * times next to the reads.
+ * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A
+ * cumulative value that went down is READING_RESET for one interval. A change of source is WARMUP.
+ * Rates use the times next to the reads.
  * @self_cpu_ns: CPU time of this program between the samples.
  * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
  */
@@ -94,27 +98,32 @@ void snapshot_free(struct snapshot *snapshot);
 /* snapshot_vm_value, ... - readings of fields by name; ABSENT for a name that is not there. */
 struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct snapshot_vm *vm,
                                         const char *field);
-struct snapshot_value snapshot_vcpu_value(const struct snapshot *s, const struct snapshot_vcpu *vcpu,
-                                          const char *field);
+struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
+                                          const struct snapshot_vcpu *vcpu, const char *field);
 
 /*
- * snapshot_tsc_scaling - ticks of the guest's TSC per tick of the host's: VCPU_TSC_SCALING_RATIO / 2^FRAC_BITS, not per second.
- * Missing with the state and cause of what is missing of the two; hosts without TSC scaling have neither.
+ * snapshot_tsc_scaling - ticks of the guest's TSC per tick of the host's: VCPU_TSC_SCALING_RATIO /
+ * 2^FRAC_BITS, not per second. Missing with the state and cause of what is missing of the two;
+ * hosts without TSC scaling have neither.
  */
 struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
 
 /*
  * snapshot_total - a field's total since an earlier moment.
- * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was created.
- * A VM that @base does not have began after it: its total is its raw value. So is that of a
- * counter that was cleared since. Gauges and peaks have no total but their value.
+ * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
+ * created. A VM that @base does not have began after it: its total is its raw value. So is that of
+ * a counter that was cleared since. Gauges and peaks have no total but their value.
  */
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
                               const struct snapshot_vm *vm, size_t field);
 
-/* snapshot_total_since - the same with the VM of the earlier snapshot found already; NULL: it was not there. */
+/*
+ * snapshot_total_since - the same with the VM of the earlier snapshot found already; NULL: it was
+ * not there.
+ */
 struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
-                                    const struct snapshot *s, const struct snapshot_vm *vm, size_t field);
+                                    const struct snapshot *s, const struct snapshot_vm *vm,
+                                    size_t field);
 
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);

@@ -2,9 +2,10 @@
 /*
  * A source of counters: one kernel interface behind a table of functions.
  *
- * Each tick: prepare (may learn fields), then the sample is laid out, then read. The best source reads first; the
- * others fill in what it left. Absence is data: a source that can give nothing says why in the readings. Between two
- * ticks a source holds no descriptor of a KVM object. Main thread only.
+ * Each tick: prepare (may learn fields), then the sample is laid out, then read. The best source
+ * reads first; the others fill in what it left. Absence is data: a source that can give nothing
+ * says why in the readings. Between two ticks a source holds no descriptor of a KVM object. Main
+ * thread only.
  */
 #ifndef KVMLENS_CORE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_H

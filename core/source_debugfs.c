@@ -2,14 +2,17 @@
 /*
  * Source: /sys/kernel/debug/kvm/TID-FD/, one file per counter, and its vcpuN directories.
  *
- * The files are one-shot (no seek, the second read gives nothing) and each open one pins its VM: open, read, close. An open that lockdown denies
- * writes a line to the kernel log, so a refusal is remembered per name and, where the lockdown mode is known, foreseen from the file's
- * mode. Read only what a better source left open.
+ * The files are one-shot (no seek, the second read gives nothing) and each open one pins its VM:
+ * open, read, close. An open that lockdown denies writes a line to the kernel log, so a refusal is
+ * remembered per name and, where the lockdown mode is known, foreseen from the file's mode. Read
+ * only what a better source left open.
  *
- * Never read: mmu_rmaps_stat (takes mmu_lock for write and walks every rmap), files of the kvm directory itself (each walks all VMs
- * under the global kvm_lock). A *_hist file shows just its first bucket.
+ * Never read: mmu_rmaps_stat (takes mmu_lock for write and walks every rmap), files of the kvm
+ * directory itself (each walks all VMs under the global kvm_lock). A *_hist file shows just its
+ * first bucket.
  *
- * Kernel: virt/kvm/kvm_main.c (kvm_create_vm_debugfs), arch/x86/kvm/debugfs.c, fs/debugfs/file.c (lockdown).
+ * Kernel: virt/kvm/kvm_main.c (kvm_create_vm_debugfs), arch/x86/kvm/debugfs.c, fs/debugfs/file.c
+ * (lockdown).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +108,7 @@ static bool is_locked(const struct source *s, mode_t mode)
     return s->env.root->live && s->env.host->lockdown >= LOCKDOWN_INTEGRITY && (mode & 07333) != 0;
 }
 
-/* --- which files there are ---------------------------------------------------------------------- */
+/* --- which files there are -------------------------------------------------------------------- */
 
 static int list_files(struct source *s, const char *dir_name)
 {
@@ -127,7 +130,8 @@ static int list_files(struct source *s, const char *dir_name)
         size_t len = strlen(entry->d_name);
         struct stat st;
         if (len >= FIELD_NAME_MAX || strcmp(entry->d_name, "mmu_rmaps_stat") == 0 ||
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
             continue;
         struct file *f = &files[count++];
         memcpy(f->name, entry->d_name, len + 1);
@@ -145,8 +149,8 @@ static int list_files(struct source *s, const char *dir_name)
 }
 
 /*
- * What kind of number a file holds: a binary stats descriptor of that name knows best, then our table, then the
- * mode, which is 0444 for what only shows a state (kvm_stats_debugfs_mode).
+ * What kind of number a file holds: a binary stats descriptor of that name knows best, then our
+ * table, then the mode, which is 0444 for what only shows a state (kvm_stats_debugfs_mode).
  */
 static int map_file(struct source *s, struct file *file)
 {
@@ -195,7 +199,7 @@ static int debugfs_prepare(struct source *s, const struct vm_list *vms)
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /*
  * One number below an open directory. A refusal is remembered in *@refused. A saved tree cannot
@@ -227,7 +231,8 @@ static struct reading read_number(const struct source *s, int dirfd, const char 
 
 static void explain_vm(const struct source *s, struct sample_vm *sv, enum reading_cause cause)
 {
-    bool denied = cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
+    bool denied =
+        cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
     struct reading missing = reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
 
     /* Every VM should have a directory here, few VMMs keep stats fds: this is the better reason. */
@@ -241,7 +246,10 @@ static void explain_vm(const struct source *s, struct sample_vm *sv, enum readin
                 sv->vcpus[k].gauges[g] = missing;
 }
 
-/* One refusal of lockdown speaks for all files that it refuses: each further try would be a line in the kernel log. */
+/*
+ * One refusal of lockdown speaks for all files that it refuses: each further try would be a line in
+ * the kernel log.
+ */
 static void refuse_alike(struct source *s, enum reading_cause cause)
 {
     for (size_t i = 0; i < s->file_count; i++)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Source: /proc, for what a VM costs the host: CPU time of the process, CPU and run-queue time of each vCPU thread, resident memory,
- * page tables.
+ * Source: /proc, for what a VM costs the host: CPU time of the process, CPU and run-queue time of
+ * each vCPU thread, resident memory, page tables.
  *
- * Kernel: proc_pid_schedstat in fs/proc/base.c ("CPU_NS WAIT_NS SLICES"), task_mem in fs/proc/task_mmu.c.
+ * Kernel: proc_pid_schedstat in fs/proc/base.c ("CPU_NS WAIT_NS SLICES"), task_mem in
+ * fs/proc/task_mmu.c.
  */
 #include <errno.h>
 #include <fcntl.h>

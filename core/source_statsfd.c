@@ -2,12 +2,14 @@
 /*
  * Source: binary stats fds that VMMs keep open (QEMU since 8.1: one per vCPU).
  *
- * Each tick copies a descriptor out of the VMM (pidfd_getfd), makes sure that it still is the same stats file, reads its data, closes
- * it. A copy that stayed open would keep a dead VM alive, and its debugfs directory, so that a successor with the same thread and fd number
- * would get none. The schema is read once per file and shared by all that have the same bytes: all VMs of one kernel.
+ * Each tick copies a descriptor out of the VMM (pidfd_getfd), makes sure that it still is the same
+ * stats file, reads its data, closes it. A copy that stayed open would keep a dead VM alive, and
+ * its debugfs directory, so that a successor with the same thread and fd number would get none. The
+ * schema is read once per file and shared by all that have the same bytes: all VMs of one kernel.
  *
- * Reading is a plain copy out of live memory (virt/kvm/binary_stats.c): no lock, no interrupt to the vCPU, and so no atomic
- * picture across counters. Only pread is used: lseek is a no-op on these files.
+ * Reading is a plain copy out of live memory (virt/kvm/binary_stats.c): no lock, no interrupt to
+ * the vCPU, and so no atomic picture across counters. Only pread is used: lseek is a no-op on these
+ * files.
  */
 #include <errno.h>
 #include <limits.h>
@@ -62,7 +64,8 @@ struct source {
     struct schema *schemas;
     char *buffer; /* room for the largest file; its data is 8-byte aligned like the file's */
     size_t buffer_size;
-    int keep_below; /* pidfds with higher numbers are closed each tick: others need descriptors too */
+    /* pidfds with higher numbers are closed each tick: others need descriptors too */
+    int keep_below;
 };
 
 static int statsfd_open(const struct source_env *env, struct source **ret)
@@ -212,7 +215,10 @@ fail:
     return result;
 }
 
-/* Is the copy @fd what its link in the VMM said? The VMM may have closed and reused the number meanwhile. */
+/*
+ * Is the copy @fd what its link in the VMM said? The VMM may have closed and reused the number
+ * meanwhile.
+ */
 static bool is_stats_file(const struct source *s, int fd, int vcpu)
 {
     char path[40], link[64];
@@ -249,7 +255,8 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
         result = parse_stats_id(file->id, header.name_size, &tid, &id);
     if (result != 0)
         return result;
-    /* The thread of a vCPU's id made the vCPU, that of a VM's id the VM, as its debugfs directory says. */
+    /* The thread of a vCPU's id made the vCPU, that of a VM's id the VM, as its debugfs
+     * directory says. */
     if (id != vcpu || (vcpu < 0 && vm->creator_tid != 0 && tid != vm->creator_tid))
         return -EBADMSG;
 
@@ -293,8 +300,9 @@ static bool must_learn(const struct file *file, int number)
 }
 
 /*
- * Opened once per VM: a new one each tick would cost more than all reads of the VM (pidfs makes an inode). It cannot come
- * to mean another process. See keep_below for hosts with more VMs than descriptors.
+ * Opened once per VM: a new one each tick would cost more than all reads of the VM (pidfs makes an
+ * inode). It cannot come to mean another process. See keep_below for hosts with more VMs than
+ * descriptors.
  */
 static int need_pidfd(const struct source *s, const struct vm *vm, struct vm_files *files)
 {
@@ -333,7 +341,8 @@ static int statsfd_prepare(struct source *s, const struct vm_list *vms)
     for (size_t i = 0; i < vms->count; i++) {
         struct vm *vm = vms->vms[i];
         struct vm_files *files = vm->source_data[SOURCE_STATSFD];
-        if (files != NULL && (files->version != vm->vcpus_version || files->vm.fd != vm->stats_fd)) {
+        if (files != NULL &&
+            (files->version != vm->vcpus_version || files->vm.fd != vm->stats_fd)) {
             statsfd_forget(s, vm);
             files = NULL;
         }
@@ -378,8 +387,9 @@ static void fill(const struct source *s, const struct schema *schema, struct sam
 }
 
 /*
- * Our copy must be the very file that was learnt: same inode, asked first, since another file's read may hang; then same header, id and
- * descriptors. One read of everything costs less than one per part: 4 KiB on x86.
+ * Our copy must be the very file that was learnt: same inode, asked first, since another file's
+ * read may hang; then same header, id and descriptors. One read of everything costs less than one
+ * per part: 4 KiB on x86.
  */
 static int read_file(const struct source *s, int fd, const struct file *file)
 {
@@ -404,7 +414,8 @@ static int read_file(const struct source *s, int fd, const struct file *file)
 static void explain(const struct source *s, struct sample *sample, struct sample_entity *to,
                     enum field_scope scope, enum reading_cause cause)
 {
-    bool refused = cause == CAUSE_NO_PTRACE || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
+    bool refused =
+        cause == CAUSE_NO_PTRACE || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
 
     to->cause = (uint8_t)cause;
     for (size_t f = 0; f < sample->field_count; f++)

@@ -13,10 +13,9 @@
 #include <stdint.h>
 
 /*
- * text_decode - one code point of strict UTF-8 (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF).
- * @len bytes at @s, at least 1. Returns the bytes used (1..4) and the code point in @ret; a byte that
- * starts no valid sequence is consumed alone and gives U+FFFD.
+ * text_decode - one code point of strict UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing
+ * above U+10FFFF). @len bytes at @s, at least 1. Returns the bytes used (1..4) and the code point
+ * in @ret; a byte that starts no valid sequence is consumed alone and gives U+FFFD.
  */
 size_t text_decode(const char *s, size_t len, uint32_t *ret);
 

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Name = prefix, number, suffix. comm is cut at 15 bytes, which none of these reaches below 1000 vCPUs. */
+/*
+ * Name = prefix, number, suffix. comm is cut at 15 bytes, which none of these reaches below 1000
+ * vCPUs.
+ */
 static const struct {
     const char *prefix, *suffix;
 } patterns[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which thread of a VMM runs which vCPU: from vcpuN/pid of debugfs where the kernel has it, else from the names
- * that VMMs give their vCPU threads. Main thread.
+ * Which thread of a VMM runs which vCPU: from vcpuN/pid of debugfs where the kernel has it, else
+ * from the names that VMMs give their vCPU threads. Main thread.
  */
 #ifndef KVMLENS_CORE_VCPU_THREADS_H
 #define KVMLENS_CORE_VCPU_THREADS_H
@@ -14,8 +14,8 @@ int vcpu_threads_parse(const char *comm);
 
 /*
  * vcpu_threads_find - fill in the tid of every vCPU that has none.
- * @debugfs: the kvm directory, "" when there is none. @by_name: whether thread names may be used; false
- * with several VMs in the process, whose names do not tell them apart. Unknown ones stay 0.
+ * @debugfs: the kvm directory, "" when there is none. @by_name: whether thread names may be used;
+ * false with several VMs in the process, whose names do not tell them apart. Unknown ones stay 0.
  */
 void vcpu_threads_find(const struct rootfs *root, const char *debugfs, bool by_name, struct vm *vm);
 

@@ -128,7 +128,7 @@ void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cau
     vm->creator_tid = dir->tid;
 }
 
-/* --- vCPUs -------------------------------------------------------------------------------------- */
+/* --- vCPUs ------------------------------------------------------------------------------------ */
 
 static int compare_vcpu(const void *a, const void *b)
 {
@@ -194,7 +194,8 @@ static size_t collect(const struct proc_fds *fds, struct fd_range r, enum proc_f
     return count;
 }
 
-static bool same_ids(const struct vm_vcpu *a, size_t a_count, const struct vm_vcpu *b, size_t b_count)
+static bool same_ids(const struct vm_vcpu *a, size_t a_count, const struct vm_vcpu *b,
+                     size_t b_count)
 {
     for (size_t i = 0; a_count == b_count && i < a_count; i++)
         if (a[i].id != b[i].id)
@@ -235,7 +236,8 @@ static bool order_is_complete(const struct proc_fds *fds, struct vm_vcpu *a, str
     return true;
 }
 
-static int vm_stats_fd(const struct proc_fds *fds, const struct vm *vm, enum reading_cause *ret_cause)
+static int vm_stats_fd(const struct proc_fds *fds, const struct vm *vm,
+                       enum reading_cause *ret_cause)
 {
     int found = -1;
     size_t total = 0, own = 0;
@@ -290,7 +292,8 @@ int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const str
     if (several && dir_count > 0 && !same_ids(by_dir, dir_count, by_fd, fd_count))
         trusted = false;
 
-    /* The directory knows all vCPUs of this VM; else the descriptors; else what the stats fds say. */
+    /* The directory knows all vCPUs of this VM; else the descriptors; else what the stats fds
+     * say. */
     const struct vm_vcpu *ids = dir_count > 0 ? by_dir : by_fd;
     size_t count = dir_count > 0 ? dir_count : several && !trusted ? 0 : fd_count;
     if (count == 0 && trusted && stats_count > 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes struct vm from what /proc and debugfs tell of one process. Used by discover, on the main thread; only
- * vm_process_start may be called on any.
+ * Makes struct vm from what /proc and debugfs tell of one process. Used by discover, on the main
+ * thread; only vm_process_start may be called on any.
  */
 #ifndef KVMLENS_CORE_VM_BUILD_H
 #define KVMLENS_CORE_VM_BUILD_H
@@ -22,13 +22,19 @@ struct vm_process {
 /* vm_process_read - 0, or a negative errno when the process is gone. */
 int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret);
 
-/* vm_process_start - field 22 of /proc/PID/stat, to tell reused pids apart. 0, -ENOENT/-ESRCH gone, -EBADMSG. */
+/*
+ * vm_process_start - field 22 of /proc/PID/stat, to tell reused pids apart. 0, -ENOENT/-ESRCH gone,
+ * -EBADMSG.
+ */
 int vm_process_start(const struct rootfs *root, pid_t pid, uint64_t *ret);
 
 /* vm_build - a VM without vCPUs and directory. 0 or -ENOMEM; vm_free ends it. */
 int vm_build(const struct vm_process *process, int fd, struct vm **ret);
 
-/* vm_build_set_name - a process may change its name while its VMs run. 0 or -ENOMEM: then the old name stays. */
+/*
+ * vm_build_set_name - a process may change its name while its VMs run. 0 or -ENOMEM: then the old
+ * name stays.
+ */
 int vm_build_set_name(const struct vm_process *process, struct vm *vm);
 
 /* vm_build_set_dir - @dir NULL: it has none, for the reason @cause. */
@@ -37,10 +43,10 @@ void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cau
 /*
  * vm_build_set_vcpus - vCPUs and stats fds.
  *
- * @fds: all KVM descriptors of the process. With one VM all are its own. With several nothing in /proc says which vCPU
- * belongs to which VM: descriptors between two VM fds are taken for the first one's, but only when that
- * agrees with debugfs (where there is one) and is complete for all VMs of the process; else the stats fds stay unused
- * and the cause is CAUSE_AMBIGUOUS. 0 or -ENOMEM.
+ * @fds: all KVM descriptors of the process. With one VM all are its own. With several nothing in
+ * /proc says which vCPU belongs to which VM: descriptors between two VM fds are taken for the first
+ * one's, but only when that agrees with debugfs (where there is one) and is complete for all VMs of
+ * the process; else the stats fds stay unused and the cause is CAUSE_AMBIGUOUS. 0 or -ENOMEM.
  */
 int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct proc_fds *fds,
                        struct vm *vm);

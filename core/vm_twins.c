@@ -23,7 +23,8 @@ static void compare_with_all(const struct rootfs *root, struct vm *vm, struct vm
     }
 }
 
-void vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms, size_t count)
+void vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms,
+                   size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct vm *vm = vms[i];

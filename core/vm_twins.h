@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VM whose descriptors are open in more than one process is one VM. fork() does that, and VMMs that run each device
- * in a process of its own. Used by discover only; main thread.
+ * A VM whose descriptors are open in more than one process is one VM. fork() does that, and VMMs
+ * that run each device in a process of its own. Used by discover only; main thread.
  */
 #ifndef KVMLENS_CORE_VM_TWINS_H
 #define KVMLENS_CORE_VM_TWINS_H
@@ -12,15 +12,19 @@
 #include "core/vm.h"
 
 /*
- * vm_twins_mark - sets is_copy of all but one of the VMs of several processes that are one open file.
+ * vm_twins_mark - sets is_copy of all but one of the VMs of several processes that are one open
+ * file.
  *
- * The one that debugfs names stays, else that of the oldest process, which made it. Compares only VMs that are
- * new or lost a twin (twin_checked), and where @debugfs_tells only those without a directory: kcmp(2) once per pair.
- * Where kcmp is refused each one stays.
+ * The one that debugfs names stays, else that of the oldest process, which made it. Compares only
+ * VMs that are new or lost a twin (twin_checked), and where @debugfs_tells only those without a
+ * directory: kcmp(2) once per pair. Where kcmp is refused each one stays.
  */
-void vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms, size_t count);
+void vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms,
+                   size_t count);
 
-/* vm_twins_lost - a VM ended: a copy may be the only one left. To be called before vm_twins_mark. */
+/*
+ * vm_twins_lost - a VM ended: a copy may be the only one left. To be called before vm_twins_mark.
+ */
 void vm_twins_lost(struct vm *const *vms, size_t count);
 
 #endif

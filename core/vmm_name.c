@@ -77,7 +77,9 @@ static void copy(char *ret, size_t size, const char *from, size_t len)
     ret[len] = '\0';
 }
 
-/* One item of QEMU's comma list from @at; its text with ",," made "," in @item. Returns the rest. */
+/*
+ * One item of QEMU's comma list from @at; its text with ",," made "," in @item. Returns the rest.
+ */
 static const char *qemu_item(const char *at, const char *end, char *item, size_t size)
 {
     size_t used = 0;
@@ -187,10 +189,12 @@ const char *vmm_name(const char *comm, const char *cmdline, size_t len, char *re
         }
         vmm = find_vmm(program, program_len);
     }
-    /* A wrapper may have changed the first argument; the kernel's name of the program is the second hint. */
+    /* A wrapper may have changed the first argument; the kernel's name of the program is the
+     * second hint. */
     if (vmm == NULL)
         vmm = find_vmm(comm, strlen(comm));
-    for (size_t i = 0; vmm != NULL && i < 4 && vmm->namings[i].option != NULL && ret[0] == '\0'; i++)
+    for (size_t i = 0; vmm != NULL && i < 4 && vmm->namings[i].option != NULL && ret[0] == '\0';
+         i++)
         find_name(&vmm->namings[i], (struct args){cmdline, cmdline + len}, ret, size);
     if (ret[0] == '\0')
         copy(ret, size, comm, strlen(comm));

@@ -31,8 +31,8 @@ struct batch_env {
  * Blocks those signals and ignores SIGPIPE while it runs; both are as before when it returns.
  * @out: only its descriptor is used, after a flush.
  *
- * Returns an exit status (ui/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the sentence;
- * for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
+ * Returns an exit status (ui/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the
+ * sentence; for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
  */
 int batch_run(struct sampler *sampler, const struct rootfs *root, const struct options *opts,
               FILE *out, FILE *diag, struct error *err);

@@ -29,7 +29,10 @@ static int parse_int(const char *s, const char *end)
     return (int)value;
 }
 
-/* "123" and "123:9" are numbers, everything else is a name; --guest takes names that look like numbers. */
+/*
+ * "123" and "123:9" are numbers, everything else is a name; --guest takes names that look like
+ * numbers.
+ */
 static void parse_vm(const char *arg, struct filter *f)
 {
     const char *end = arg + strlen(arg);

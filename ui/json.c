@@ -87,7 +87,10 @@ json_t *json_put_identity(const struct snapshot_vm *vm)
     return object;
 }
 
-/* Big integers lose mark and quotes; DEL, which jansson passes, becomes an escape. In place but for DEL. */
+/*
+ * Big integers lose mark and quotes; DEL, which jansson passes, becomes an escape. In place but for
+ * DEL.
+ */
 static char *finish_text(const char *text)
 {
     size_t len = strlen(text), deletes = 0;

@@ -18,7 +18,9 @@
  */
 json_t *json_put_u64(uint64_t value);
 
-/* json_put_text - any NUL-terminated bytes; what is no valid UTF-8 becomes U+FFFD. NULL: no memory. */
+/*
+ * json_put_text - any NUL-terminated bytes; what is no valid UTF-8 becomes U+FFFD. NULL: no memory.
+ */
 json_t *json_put_text(const char *bytes);
 
 /* json_put_missing - "state: cause", or "state". */
@@ -28,7 +30,10 @@ json_t *json_put_missing(uint8_t state, uint8_t cause);
 void json_put_reading(json_t *object, const char *key, const struct reading *reading);
 void json_put_rate(json_t *object, const char *key, const struct rate *rate);
 
-/* json_put_identity - a new object with what names a VM: pid tid vm_fd name vmm vcpus_total ram_bytes. */
+/*
+ * json_put_identity - a new object with what names a VM: pid tid vm_fd name vmm vcpus_total
+ * ram_bytes.
+ */
 json_t *json_put_identity(const struct snapshot_vm *vm);
 
 /* json_put_dump - one line without newline; the caller frees it with free(). NULL: no memory. */

@@ -11,12 +11,16 @@
 #include "core/snapshot.h"
 #include "ui/filter.h"
 
-/* What one source gives of one VM. Counts are numbers (fields of the VM plus those of its vCPUs). */
+/*
+ * What one source gives of one VM. Counts are numbers (fields of the VM plus those of its vCPUs).
+ */
 struct list_source {
     enum reading_source source;
     size_t readable;          /* numbers read from it */
-    size_t refused;           /* numbers it has, but that could not be read; debugfs and proc only */
-    enum reading_cause cause; /* why it gives nothing or not all; CAUSE_NONE = all is well, or not needed */
+    /* numbers it has, but that could not be read; debugfs and proc only */
+    size_t refused;
+    /* why it gives nothing or not all; CAUSE_NONE = all is well, or not needed */
+    enum reading_cause cause;
 };
 
 /* list_source - how @source serves @vm, judged by a snapshot. Pure. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Composition root: options, the tree to read, the sampler, then one mode. The only place that prints errors and
- * decides the exit status.
+ * Composition root: options, the tree to read, the sampler, then one mode. The only place that
+ * prints errors and decides the exit status.
  */
 #include <errno.h>
 #include <langinfo.h>
@@ -73,7 +73,8 @@ static int run_list(const struct run *run, struct error *err)
     struct snapshot *s;
     int result = sampler_tick(run->sampler, &s, err);
 
-    /* Only a VM of debugfs that is there twice without a process counts as hidden: the first may be just ending. */
+    /* Only a VM of debugfs that is there twice without a process counts as hidden: the first may
+     * be just ending. */
     if (result == 0) {
         snapshot_free(s);
         result = sampler_tick(run->sampler, &s, err);
@@ -105,7 +106,9 @@ static int run_fields(const struct run *run, struct error *err)
     return result;
 }
 
-/* The VM must be found before it is scanned; what is borrowed from the snapshot outlives the scan. */
+/*
+ * The VM must be found before it is scanned; what is borrowed from the snapshot outlives the scan.
+ */
 static int run_scan(const struct run *run, struct error *err)
 {
     struct scan_options options = run->opts->scan;
@@ -146,7 +149,9 @@ static int (*const modes[MODE_COUNT])(const struct run *run, struct error *err) 
     [MODE_SCAN] = run_scan,
 };
 
-/* Errors quote what the user typed or what a VMM is called: nothing of it may steer the terminal. */
+/*
+ * Errors quote what the user typed or what a VMM is called: nothing of it may steer the terminal.
+ */
 static void complain(const struct error *err)
 {
     char line[sizeof(err->msg) * 2];

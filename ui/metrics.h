@@ -28,7 +28,10 @@ struct metrics {
     bool out_of_memory;
 };
 
-/* A family: its metadata are written before its first sample, so one without samples leaves no trace. */
+/*
+ * A family: its metadata are written before its first sample, so one without samples leaves no
+ * trace.
+ */
 struct metrics_family {
     struct metrics *metrics;
     enum metrics_type type;
@@ -66,8 +69,8 @@ void metrics_scaled(struct metrics_family *f, const struct metrics_label *labels
 /*
  * metrics_histogram - cumulative buckets, count and sum.
  *
- * KVM's buckets are half open, [a, b), and le is inclusive: the bound written is b - 1 in raw units,
- * the largest value the bucket can hold.
+ * KVM's buckets are half open, [a, b), and le is inclusive: the bound written is b - 1 in raw
+ * units, the largest value the bucket can hold.
  * @sum: in the unit of the field, or NULL when not known: then the classic format says NaN, and
  * OpenMetrics, where count and sum come together or not at all, neither.
  */

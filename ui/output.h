@@ -23,18 +23,18 @@ struct output {
     const char *path;   /* borrowed */
     const char *magic;  /* borrowed: how a log of ours begins; NULL = not known */
     int fd;             /* OUTPUT_FD, OUTPUT_APPEND */
-    int stop_fd;        /* readable: do not wait for a reader that stands still; -1 = wait for ever */
+    /* readable: do not wait for a reader that stands still; -1 = wait for ever */
+    int stop_fd;
     bool empty;         /* nothing is in the file yet */
     char *first_line;   /* of a log that was not empty, without its LF; else NULL */
 };
 
 /*
- * output_fd - records go to @fd, which stays the caller's.
- * output_append - opens @path. When it is a regular file that begins with @magic, its end is looked at: half
- * a record, left by a power cut or SIGKILL, is cut off; in any other file the next record
- * begins on a new line. Device files and pipes are written as they are.
- * output_replace - checks that @path is no device, pipe or directory; opens nothing.
- * 0 or a negative errno with a sentence that names the file.
+ * output_fd - records go to @fd, which stays the caller's. output_append - opens @path. When it is
+ * a regular file that begins with @magic, its end is looked at: half a record, left by a power cut
+ * or SIGKILL, is cut off; in any other file the next record begins on a new line. Device files and
+ * pipes are written as they are. output_replace - checks that @path is no device, pipe or
+ * directory; opens nothing. 0 or a negative errno with a sentence that names the file.
  */
 void output_fd(struct output *out, int fd);
 int output_append(struct output *out, const char *path, const char *magic, struct error *err);
@@ -48,8 +48,8 @@ void output_close(struct output *out); /* never closes the caller's fd */
 int output_reopen(struct output *out, struct error *err);
 
 /*
- * output_is_fresh - is the next record the first of its file? Also of a log that somebody truncated,
- * as logrotate's copytruncate does.
+ * output_is_fresh - is the next record the first of its file? Also of a log that somebody
+ * truncated, as logrotate's copytruncate does.
  */
 bool output_is_fresh(const struct output *out);
 

@@ -33,7 +33,8 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
 /* A VM of which nothing is known, not even which counters it has. */
 static bool count_bare(const struct snapshot_vm *vm, struct partial *partial)
 {
-    /* Any VM has its VM-level counters in debugfs, so what is wrong there says more than that a VMM keeps no stats fds. */
+    /* Any VM has its VM-level counters in debugfs, so what is wrong there says more than that a
+     * VMM keeps no stats fds. */
     uint8_t cause = vm->vm_cause != CAUSE_NONE ? vm->vm_cause : vm->vcpu_cause;
 
     if (vm->vm_source != SOURCE_NONE || vm->vcpu_source != SOURCE_NONE || cause == CAUSE_NONE ||

@@ -2,7 +2,8 @@
 /*
  * What could not be read, and why: the reasons behind exit status 3.
  *
- * A number that this kernel does not have, or that the user excluded, is not a failure. A process that may hide VMs is one.
+ * A number that this kernel does not have, or that the user excluded, is not a failure. A process
+ * that may hide VMs is one.
  */
 #ifndef KVMLENS_UI_PARTIAL_H
 #define KVMLENS_UI_PARTIAL_H

@@ -26,7 +26,8 @@ struct report {
     bool skip_zero;
     bool terminal;                /* repeat the column header */
     bool per_vcpu;                /* metrics: each vCPU too */
-    const struct estimates *estimates; /* metrics: zero pages, borrowed; NULL = none were asked for */
+    /* metrics: zero pages, borrowed; NULL = none were asked for */
+    const struct estimates *estimates;
     bool wide;                    /* CSV: one row per record */
     bool csv_safe;                /* CSV: names that a spreadsheet would run get a ' */
     bool fresh;                   /* the next record begins its file: headers */
@@ -75,7 +76,8 @@ int report_record(struct report *report, const struct snapshot *base, const stru
  * report_idle - did every chosen counter of the VM stand still (rate 0)? A counter that could not
  * be read is not idle: it is not known.
  */
-bool report_idle(const struct filter *filter, const struct snapshot *s, const struct snapshot_vm *vm);
+bool report_idle(const struct filter *filter, const struct snapshot *s,
+                 const struct snapshot_vm *vm);
 
 /*
  * report_json_record - one object of schema kvmlens/1, without newline, NUL-terminated, ASCII only.

@@ -6,8 +6,8 @@
 #define KVMLENS_UI_STDIO_GUARD_H
 
 /*
- * stdio_guard - fill closed descriptors 0, 1 and 2 with /dev/null opened the wrong way round, so that
- * using them fails as it would have, and no file opened later is taken for standard output.
+ * stdio_guard - fill closed descriptors 0, 1 and 2 with /dev/null opened the wrong way round, so
+ * that using them fails as it would have, and no file opened later is taken for standard output.
  * First thing in main(). Returns 0 or a negative errno.
  */
 int stdio_guard(void);

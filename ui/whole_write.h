@@ -16,8 +16,8 @@
 int whole_write(int fd, const char *text, size_t len);
 
 /*
- * whole_write_until - the same, but gives up with -EINTR when @fd takes nothing, as a pipe whose reader
- * stands still, and @stop_fd is readable: a signal that is blocked could not end that wait.
+ * whole_write_until - the same, but gives up with -EINTR when @fd takes nothing, as a pipe whose
+ * reader stands still, and @stop_fd is readable: a signal that is blocked could not end that wait.
  * @stop_fd: a signalfd; below 0: none.
  */
 int whole_write_until(int fd, const char *text, size_t len, int stop_fd);

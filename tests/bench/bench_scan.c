@@ -384,7 +384,8 @@ static void bench_guests(struct bench *b, uint64_t bytes)
 static void print_cost(const char *what, const struct scan_report *report)
 {
     printf("  %-10s %8.2f ms (%.2f ms regions and residency), %.2f ms CPU, %.1f MiB read, "
-           "%llu pages not zero\n", what, report->cost.elapsed_s * 1e3, report->cost.residency_s * 1e3,
+           "%llu pages not zero\n",
+           what, report->cost.elapsed_s * 1e3, report->cost.residency_s * 1e3,
            report->cost.cpu_s * 1e3, (double)report->cost.bytes_read / (double)MIB,
            (unsigned long long)report->counts.pages[PAGE_NONZERO]);
 }

@@ -89,8 +89,8 @@ static void names_of_vm_directories(void **state)
     assert_true(kvm_dirs_parse("1234567-19", &tid, &fd));
     assert_int_equal(tid, 1234567);
     assert_int_equal(fd, 19);
-    static const char *const wrong[] = {"exits", "vcpu0", "12", "12-", "-9", "12-9x", "12-9-1", "a-1",
-                                        "1234567890-1", "12 -9", "", "12--9"};
+    static const char *const wrong[] = {"exits",  "vcpu0", "12",           "12-",   "-9", "12-9x",
+                                        "12-9-1", "a-1",   "1234567890-1", "12 -9", "",   "12--9"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_false(kvm_dirs_parse(wrong[i], &tid, &fd));
 }
@@ -175,9 +175,10 @@ static void every_known_counter_is_found_and_explained(void **state)
 {
     (void)state;
     /* bsearch finds an entry only if the table is in order. */
-    static const char *const names[] = {"blocking", "exits", "pf_fixed", "pages_4k", "halt_wait_hist",
-                                        "max_mmu_rmap_size", "wfi_exit_stat", "tlb_flush",
-                                        "insn_emulation_fail", "mmu_unsync", "remote_tlb_flush"};
+    static const char *const names[] = {"blocking",      "exits",           "pf_fixed",
+                                        "pages_4k",      "halt_wait_hist",  "max_mmu_rmap_size",
+                                        "wfi_exit_stat", "tlb_flush",       "insn_emulation_fail",
+                                        "mmu_unsync",    "remote_tlb_flush"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const struct field_known *k = field_known(names[i]);
         assert_non_null(k);

@@ -19,8 +19,8 @@ static void all_columns_of_a_maps_line_are_read(void **state)
     struct maps_entry e;
 
     (void)state;
-    assert_int_equal(first("7f0000000000-7f0000200000 rw-s 00100000 fe:1a 42   /memfd:a b (deleted)\n",
-                           &e), 1);
+    assert_int_equal(
+        first("7f0000000000-7f0000200000 rw-s 00100000 fe:1a 42   /memfd:a b (deleted)\n", &e), 1);
     assert_int_equal(e.start, 0x7f0000000000);
     assert_int_equal(e.end, 0x7f0000200000);
     assert_int_equal(e.flags, MAPS_READ | MAPS_WRITE | MAPS_SHARED);
@@ -36,13 +36,14 @@ static void all_columns_of_a_maps_line_are_read(void **state)
 
 static void smaps_attributes_belong_to_the_mapping_before(void **state)
 {
-    static const char text[] = "1000-2000 ---p 00000000 00:00 0\n"
-                               "KernelPageSize:        4 kB\n"
-                               "ProtectionKey:         0\n"
-                               "VmFlags: mr mw me dc um uw ui \n"
-                               "200000-400000 rw-p 00000000 00:0f 7                 /anon_hugepage (deleted)\n"
-                               "KernelPageSize:     2048 kB\n"
-                               "VmFlags: rd wr ht io pf mm lo dcx d\n";
+    static const char text[] =
+        "1000-2000 ---p 00000000 00:00 0\n"
+        "KernelPageSize:        4 kB\n"
+        "ProtectionKey:         0\n"
+        "VmFlags: mr mw me dc um uw ui \n"
+        "200000-400000 rw-p 00000000 00:0f 7                 /anon_hugepage (deleted)\n"
+        "KernelPageSize:     2048 kB\n"
+        "VmFlags: rd wr ht io pf mm lo dcx d\n";
     struct maps_cursor cursor = parse_maps_begin(text, strlen(text));
     struct maps_entry e;
 
@@ -62,11 +63,24 @@ static void smaps_attributes_belong_to_the_mapping_before(void **state)
 static void broken_lines_are_bad_messages(void **state)
 {
     static const char *const cases[] = {
-        "\n", " ", "x", "1000", "1000-", "1000-2000", "1000-2000 rw-p", "2000-1000 rw-p 0 00:00 0\n",
-        "1000-1000 rw-p 0 00:00 0\n", "1000-2000 rw-p0 00:00 0\n", "1000-2000 rw-p 0 0000 0\n",
-        "1000-2000 rw-p 0 00:00 x\n", "1000-2000 rw-p 0 00:00 0x\n", "VmFlags: dc\n",
-        "11111111111111111-2 rw-p 0 00:00 0\n", "1000-2000 rw-p 0 100000000:00 0\n",
-        "1000-2000 rw-p 0 00:00 0\nno attribute\n", "1000-2000 rw-p 0 00:00 0\nNoColon\n",
+        "\n",
+        " ",
+        "x",
+        "1000",
+        "1000-",
+        "1000-2000",
+        "1000-2000 rw-p",
+        "2000-1000 rw-p 0 00:00 0\n",
+        "1000-1000 rw-p 0 00:00 0\n",
+        "1000-2000 rw-p0 00:00 0\n",
+        "1000-2000 rw-p 0 0000 0\n",
+        "1000-2000 rw-p 0 00:00 x\n",
+        "1000-2000 rw-p 0 00:00 0x\n",
+        "VmFlags: dc\n",
+        "11111111111111111-2 rw-p 0 00:00 0\n",
+        "1000-2000 rw-p 0 100000000:00 0\n",
+        "1000-2000 rw-p 0 00:00 0\nno attribute\n",
+        "1000-2000 rw-p 0 00:00 0\nNoColon\n",
         "1000-2000 rw-p 0 00:00 0\n\n",
     };
     struct maps_entry e;
@@ -87,7 +101,8 @@ static void empty_text_is_the_end(void **state)
 
 static void text_may_end_without_a_newline_anywhere(void **state)
 {
-    static const char text[] = "7f00-8f00 rw-p 00000000 00:00 0   [heap]\nKernelPageSize:  4 kB\nVmFlags: dc";
+    static const char text[] =
+        "7f00-8f00 rw-p 00000000 00:00 0   [heap]\nKernelPageSize:  4 kB\nVmFlags: dc";
     (void)state;
     for (size_t len = 0; len <= strlen(text); len++) {
         struct maps_cursor cursor = parse_maps_begin(text, len);

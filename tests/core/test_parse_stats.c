@@ -30,7 +30,8 @@ static void make(char *blob, size_t *ret_size, struct stats_header *ret_header)
     assert_int_equal(parse_stats_header(blob, *ret_size, ret_header), 0);
 }
 
-static ssize_t parse(const char *blob, const struct stats_header *h, struct stats_desc *out, size_t *bytes)
+static ssize_t parse(const char *blob, const struct stats_header *h, struct stats_desc *out,
+                     size_t *bytes)
 {
     return parse_stats_descs(blob + h->desc_offset, h, FIELD_VCPU, out, bytes);
 }
@@ -83,7 +84,8 @@ static void absurd_headers_are_refused(void **state)
         {8, 0}, {8, 4000000000u}, {8, UINT32_MAX}, {8, 257},         /* num_desc */
         {12, 0}, {12, 23}, {12, UINT32_MAX},                         /* id_offset */
         {16, 0}, {16, UINT32_MAX - 7},                               /* desc_offset */
-        {20, 0}, {20, 81}, {20, UINT32_MAX - 7}, {20, 72}, {20, 80}, /* data_offset; inside descriptors */
+        /* data_offset; inside descriptors */
+        {20, 0}, {20, 81}, {20, UINT32_MAX - 7}, {20, 72}, {20, 80},
     };
     static char blob[STATS_BLOB_MAX];
     struct stats_header h;
@@ -125,7 +127,8 @@ static void a_contradicting_descriptor_makes_the_file_invalid(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         make(blob, &size, &h);
-        memcpy(blob + h.desc_offset + cases[i].item * 64 + cases[i].at, cases[i].bytes, cases[i].size);
+        memcpy(blob + h.desc_offset + cases[i].item * 64 + cases[i].at, cases[i].bytes,
+               cases[i].size);
         assert_int_equal(parse(blob, &h, d, &bytes), -EBADMSG);
     }
 }
@@ -154,9 +157,19 @@ static void ids_tell_thread_and_vcpu(void **state)
     char id[48];
     pid_t tid;
     int vcpu;
-    static const char *const bad[] = {"", "kvm-", "kvm-x", "kvm-12/vcpu-", "kvm-12/vcpu-1x", "kvm-12 ",
-                                      "xen-1", "kvm-12/vcpu", "kvm-1/vcpu-9999999999",
-                                      "kvm--77/vcpu-1", "kvm-7/vcpu--1", "kvm- 7", "kvm-+7"};
+    static const char *const bad[] = {"",
+                                      "kvm-",
+                                      "kvm-x",
+                                      "kvm-12/vcpu-",
+                                      "kvm-12/vcpu-1x",
+                                      "kvm-12 ",
+                                      "xen-1",
+                                      "kvm-12/vcpu",
+                                      "kvm-1/vcpu-9999999999",
+                                      "kvm--77/vcpu-1",
+                                      "kvm-7/vcpu--1",
+                                      "kvm- 7",
+                                      "kvm-+7"};
 
     snprintf(id, sizeof(id), "%s", "kvm-4194304");
     assert_int_equal(parse_stats_id(id, sizeof(id), &tid, &vcpu), 0);
@@ -174,7 +187,10 @@ static void ids_tell_thread_and_vcpu(void **state)
     assert_int_equal(parse_stats_id(id, sizeof(id), &tid, &vcpu), -EBADMSG);
 }
 
-/* Whatever the bytes, what comes out stays inside the bounds that the reader sizes its buffers with. */
+/*
+ * Whatever the bytes, what comes out stays inside the bounds that the reader sizes its buffers
+ * with.
+ */
 static void random_damage_never_leaves_the_bounds(void **state)
 {
     (void)state;

@@ -51,7 +51,8 @@ static const struct select_case select_cases[] = {
                        "/memfd:memory-backend-memfd (deleted)", "4", "rd wr sh dc")
          FILE_OF("7f4000000000-7f4100000000", "rw-s", "00000000", "6",
                  "/memfd:displaysurface (deleted)", "4", "rd wr sh"),
-     "qemu", 3, GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_SHMEM, RAM_SKIP_NONE, "dontfork", 0, 0, 0},
+     "qemu", 3, GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_SHMEM, RAM_SKIP_NONE, "dontfork", 0, 0,
+     0},
     {"qemu: hugetlbfs",
      QEMU_BASE FILE_OF("7f3000000000-7f3040000000", "rw-s", "00000000", "5",
                        "/dev/hugepages/qemu_back_mem.x (deleted)", "2048", "rd wr sh ht dc"),
@@ -62,29 +63,32 @@ static const struct select_case select_cases[] = {
                        "anon_inode:[vfio-device]", "4", "rd wr sh io pf dc"),
      "qemu", 2, 16 * MIB + 4096, 0x7f2a8ec00000, RAM_ANON, RAM_SKIP_NONE, "dontfork", 1, 0, 0},
     {"qemu: userfaultfd range is in, but not to be read",
-     QEMU_BASE ANON("7f3000000000-7f3040000000", "rd wr dc um"), "qemu", 3,
-     GIB + 16 * MIB + 4096, 0x7f3000000000, RAM_ANON, RAM_SKIP_UFFD, "dontfork", 0, 0, 1},
+     QEMU_BASE ANON("7f3000000000-7f3040000000", "rd wr dc um"), "qemu", 3, GIB + 16 * MIB + 4096,
+     0x7f3000000000, RAM_ANON, RAM_SKIP_UFFD, "dontfork", 0, 0, 1},
     {"qemu: PROT_NONE block is in, but not to be read",
      QEMU_BASE NONE("7f3000000000-7f3040000000", "dc"), "qemu", 3, GIB + 16 * MIB + 4096,
      0x7f3000000000, RAM_ANON, RAM_SKIP_NO_ACCESS, "dontfork", 0, 0, 0},
     {"the same file mapped twice counts once",
-     FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4", "sh")
-         FILE_OF("30000000-40000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
-                 "sh") ANON("7f00000000-8f00000000", "rd wr"),
+     FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
+             "sh") FILE_OF("30000000-40000000", "rw-s", "00000000", "5",
+                           "/memfd:crosvm_guest (deleted)", "4", "sh")
+         ANON("7f00000000-8f00000000", "rd wr"),
      "crosvm", 1, 256 * MIB, 0x10000000, RAM_SHMEM, RAM_SKIP_NONE, "crosvm", 0, 1, 0},
     {"views of a file below the mapping of all of it count once",
-     FILE_OF("10000000-18000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4", "sh")
-         FILE_OF("20000000-28000000", "rw-s", "08000000", "5", "/memfd:crosvm_guest (deleted)", "4",
-                 "sh") FILE_OF("30000000-40000000", "rw-s", "00000000", "5",
-                               "/memfd:crosvm_guest (deleted)", "4", "sh"),
+     FILE_OF("10000000-18000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
+             "sh") FILE_OF("20000000-28000000", "rw-s", "08000000", "5",
+                           "/memfd:crosvm_guest (deleted)", "4", "sh")
+         FILE_OF("30000000-40000000", "rw-s", "00000000", "5", "/memfd:crosvm_guest (deleted)", "4",
+                 "sh"),
      "crosvm", 1, 256 * MIB, 0x30000000, RAM_SHMEM, RAM_SKIP_NONE, "crosvm", 0, 2, 0},
     {"two parts of one file are two regions",
      FILE_OF("10000000-20000000", "rw-s", "00000000", "5", "/memfd:ch_ram (deleted)", "4", "sh")
-         FILE_OF("30000000-40000000", "rw-s", "10000000", "5", "/memfd:ch_ram (deleted)", "4", "sh"),
+         FILE_OF("30000000-40000000", "rw-s", "10000000", "5", "/memfd:ch_ram (deleted)", "4",
+                 "sh"),
      "cloud-hypervisor", 2, 512 * MIB, 0x10000000, RAM_SHMEM, RAM_SKIP_NONE, "cloud", 0, 0, 0},
     {"unknown VMM: largest shared memory",
-     ANON("10000000-11000000", "rd wr") FILE_OF("30000000-40000000", "rw-s", "00000000", "5",
-                                               "/dev/shm/x", "4", "rd wr sh"),
+     ANON("10000000-11000000", "rd wr")
+         FILE_OF("30000000-40000000", "rw-s", "00000000", "5", "/dev/shm/x", "4", "rd wr sh"),
      "other", 1, 256 * MIB, 0x30000000, RAM_SHMEM, RAM_SKIP_NONE, "shared", 0, 0, 0},
     {"unknown VMM: anonymous mappings of like size, not the heap",
      "10000000-f0000000 rw-p 00000000 00:00 0    [heap]\nVmFlags: rd wr\n" ANON(
@@ -120,7 +124,8 @@ static void the_right_mappings_are_guest_ram(void **state)
 
 static void no_mapping_that_fits_is_no_data(void **state)
 {
-    static const char text[] = "10000000-f0000000 r-xp 00000000 00:01 9    /bin/x\nVmFlags: rd ex\n";
+    static const char text[] =
+        "10000000-f0000000 r-xp 00000000 00:01 9    /bin/x\nVmFlags: rd ex\n";
     struct ram_map map;
     struct error err = {0};
 
@@ -162,7 +167,8 @@ static void given_ranges_must_not_overlap(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(ram_select(qemu_anon, strlen(qemu_anon), "qemu", given, 2, &map, &err), -EINVAL);
+    assert_int_equal(ram_select(qemu_anon, strlen(qemu_anon), "qemu", given, 2, &map, &err),
+                     -EINVAL);
     assert_non_null(strstr(err.msg, "overlap"));
 }
 
@@ -190,8 +196,9 @@ static void ranges_are_parsed_strictly(void **state)
 #define G16 BLOCK("7f2000000000-7f2400000000", "7f2400000000-7f2400001000")
 #define G1A BLOCK("7f2000000000-7f2040000000", "7f2040000000-7f2040001000")
 #define G1B BLOCK("7f2100000000-7f2140000000", "7f2140000000-7f2140001000")
-#define MEMFD4 "7f1fffff3000-7f20ffff3000 rw-s 00000000 00:01 99  /memfd:memory-backend-memfd (deleted)\n" \
-               "7f20ffff3000-7f20ffff4000 ---p 00000000 00:00 0 \n"
+#define MEMFD4                                                                                     \
+    "7f1fffff3000-7f20ffff3000 rw-s 00000000 00:01 99  /memfd:memory-backend-memfd (deleted)\n"    \
+    "7f20ffff3000-7f20ffff4000 ---p 00000000 00:00 0 \n"
 
 #define ARGS(text) (text), sizeof(text)
 
@@ -202,18 +209,46 @@ struct quick_case {
 };
 
 static const struct quick_case quick_cases[] = {
-    {"-m 16G", G16 VIDEO STACK, ARGS("qemu\0-m\0" "16G\0-smp\0" "2"), 16 * GIB},
-    {"-m in MiB, without a suffix", G16 VIDEO STACK, ARGS("qemu\0-m\0" "16384"), 16 * GIB},
+    {"-m 16G", G16 VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "16G\0-smp\0"
+          "2"),
+     16 * GIB},
+    {"-m in MiB, without a suffix", G16 VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "16384"),
+     16 * GIB},
     {"-m with options", G16 VIDEO STACK, ARGS("qemu\0-m\0size=16g,slots=2,maxmem=32G"), 16 * GIB},
     {"no command line: the largest block", G16 VIDEO STACK, NULL, 0, 16 * GIB},
-    {"no -m: the largest block", G16 VIDEO STACK, ARGS("qemu\0-smp\0" "2"), 16 * GIB},
-    {"two NUMA nodes", G1A G1B VIDEO STACK, ARGS("qemu\0-m\0" "2G"), 2 * GIB},
-    {"one plugged in", G1A G1B VIDEO STACK, ARGS("qemu\0-m\0" "1G"), 2 * GIB},
-    {"-m of an odd size, rounded up by the backend", G1A VIDEO STACK, ARGS("qemu\0-m\0" "1047555k"),
+    {"no -m: the largest block", G16 VIDEO STACK,
+     ARGS("qemu\0-smp\0"
+          "2"),
+     16 * GIB},
+    {"two NUMA nodes", G1A G1B VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "2G"),
+     2 * GIB},
+    {"one plugged in", G1A G1B VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "1G"),
+     2 * GIB},
+    {"-m of an odd size, rounded up by the backend", G1A VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "1047555k"),
      1047555 * 1024ull},
-    {"small guest, larger video memory", VIDEO STACK, ARGS("qemu\0-m\0" "8"), 8 * MIB},
-    {"memfd that does not begin at a huge page", MEMFD4 VIDEO STACK, ARGS("qemu\0-m\0" "4G"), 4 * GIB},
-    {"the last -m wins", G16 VIDEO, ARGS("qemu\0-m\0" "1G\0-m\0" "16G"), 16 * GIB},
+    {"small guest, larger video memory", VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "8"),
+     8 * MIB},
+    {"memfd that does not begin at a huge page", MEMFD4 VIDEO STACK,
+     ARGS("qemu\0-m\0"
+          "4G"),
+     4 * GIB},
+    {"the last -m wins", G16 VIDEO,
+     ARGS("qemu\0-m\0"
+          "1G\0-m\0"
+          "16G"),
+     16 * GIB},
     {"-m without a value is not read past the end", G16 VIDEO, ARGS("qemu\0-m"), 16 * GIB},
     {"nonsense after -m", G16 VIDEO, ARGS("qemu\0-m\0huge"), 16 * GIB},
 };
@@ -224,8 +259,9 @@ static void quick_figure_is_main_memory_without_video_and_firmware(void **state)
     for (size_t i = 0; i < ARRAY_LEN(quick_cases); i++) {
         const struct quick_case *c = &quick_cases[i];
         print_message("  %s\n", c->name);
-        assert_int_equal(ram_quick_select(c->maps, strlen(c->maps), c->cmdline, c->cmdline_len, "qemu"),
-                         c->bytes);
+        assert_int_equal(
+            ram_quick_select(c->maps, strlen(c->maps), c->cmdline, c->cmdline_len, "qemu"),
+            c->bytes);
     }
 }
 

@@ -108,8 +108,9 @@ static void debugfs_vm(struct bench *b, int tid, int fd, int vcpus)
     char path[128];
     static const struct {
         const char *file, *text;
-    } files[] = {{"exits", "1000\n"}, {"pages_4k", "42\n"}, {"halt_wait_hist", "1\n"},
-                 {"new_counter", "5\n"}, {"remote_tlb_flush", ""}, {"mmu_rmaps_stat", "never read"}};
+    } files[] = {{"exits", "1000\n"},       {"pages_4k", "42\n"},
+                 {"halt_wait_hist", "1\n"}, {"new_counter", "5\n"},
+                 {"remote_tlb_flush", ""},  {"mmu_rmaps_stat", "never read"}};
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         snprintf(path, sizeof(path), KVM "%d-%d/%s", tid, fd, files[i].file);
@@ -372,7 +373,8 @@ static void vm_level_stats_fds_are_read_where_a_vmm_keeps_them(void **state)
 static void a_stats_fd_that_is_another_file_gives_no_number(void **state)
 {
     struct bench *b = *state;
-    static const char *const contents[] = {"", "short", "these are not binary statistics at all, but long enough"};
+    static const char *const contents[] = {
+        "", "short", "these are not binary statistics at all, but long enough"};
     for (size_t i = 0; i < 3; i++) {
         qemu(b, 500, "qemu-system-x86_64", 1, true);
         tree_text(&b->tree, "proc/500/fd-data/11", contents[i]);
@@ -445,7 +447,8 @@ static void debugfs_alone_serves_as_well(void **state)
 static void damaged_proc_files_hide_a_vm_but_end_nothing(void **state)
 {
     struct bench *b = *state;
-    static const char *const stats[] = {"", "garbage", "500 (", "500 (q", "500 (q) S", "500 ) ( S 1 2"};
+    static const char *const stats[] = {"",       "garbage",   "500 (",
+                                        "500 (q", "500 (q) S", "500 ) ( S 1 2"};
     qemu(b, 501, "qemu-system-x86_64|-name|whole", 1, true);
     for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++) {
         qemu(b, 500, "qemu-system-x86_64", 1, true);

@@ -362,7 +362,8 @@ static void cpu_time_of_finding_regions_is_in_the_cost(void **state)
     assert_int_equal(scan(&request, &report), 0);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     double all_s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
-    print_message("  %.2f ms of CPU time, %.2f in the cost\n", all_s * 1e3, report->cost.cpu_s * 1e3);
+    print_message("  %.2f ms of CPU time, %.2f in the cost\n", all_s * 1e3,
+                  report->cost.cpu_s * 1e3);
     assert_true(report->cost.cpu_s <= all_s && report->cost.cpu_s > 0.7 * all_s);
     scan_report_free(report);
     guest_stop(&guest);

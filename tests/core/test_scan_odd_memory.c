@@ -103,7 +103,9 @@ static void pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not(v
     guest_stop(&guest);
 }
 
-/* Guard markers are to the kernel's tables what swapped pages are; unlike those they need no swap. */
+/*
+ * Guard markers are to the kernel's tables what swapped pages are; unlike those they need no swap.
+ */
 static void guarded_guest(struct guest_info *info, const void *arg)
 {
     guest_ram(info, arg);

@@ -478,7 +478,9 @@ static void read_that_never_ends_is_given_up(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
-/* A hole, or the end of a file that has shrunk, ends the child and nothing else, and fills no hole. */
+/*
+ * A hole, or the end of a file that has shrunk, ends the child and nothing else, and fills no hole.
+ */
 static void comparing_in_place_touches_no_hole(void **state)
 {
     const struct zeropage_impl *impl = zeropage_pick(cpu_detect());
@@ -603,8 +605,9 @@ static int scan_as_nobody(const struct guest *guest)
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d", (int)guest->pid);
     if (access(path, F_OK) < 0) {
-        print_message("  part skipped: /proc is mounted with hidepid=2, which shows no other user's "
-                      "process\n");
+        print_message(
+            "  part skipped: /proc is mounted with hidepid=2, which shows no other user's "
+            "process\n");
         return 0;
     }
     return expect_refused(guest, "CAP_SYS_PTRACE");

@@ -160,11 +160,14 @@ static void tsc_scaling_is_the_ratio_over_two_to_the_fraction_bits(void **state)
         double value;
         int state, cause;
     } cases[] = {
-        {reading_ok(5ull << 46, SOURCE_DEBUGFS), reading_ok(48, SOURCE_DEBUGFS), 1.25, READING_OK, 0},
-        {reading_ok(3ull << 31, SOURCE_DEBUGFS), reading_ok(32, SOURCE_DEBUGFS), 1.5, READING_OK, 0},
+        {reading_ok(5ull << 46, SOURCE_DEBUGFS), reading_ok(48, SOURCE_DEBUGFS), 1.25, READING_OK,
+         0},
+        {reading_ok(3ull << 31, SOURCE_DEBUGFS), reading_ok(32, SOURCE_DEBUGFS), 1.5, READING_OK,
+         0},
         {reading_ok(1ull << 63, SOURCE_DEBUGFS), reading_ok(63, SOURCE_DEBUGFS), 1, READING_OK, 0},
         {reading_ok(7, SOURCE_DEBUGFS), reading_ok(0, SOURCE_DEBUGFS), 7, READING_OK, 0},
-        {reading_ok(7, SOURCE_DEBUGFS), reading_ok(64, SOURCE_DEBUGFS), 0, READING_ABSENT, CAUSE_READ_ERROR},
+        {reading_ok(7, SOURCE_DEBUGFS), reading_ok(64, SOURCE_DEBUGFS), 0, READING_ABSENT,
+         CAUSE_READ_ERROR},
         {reading_ok(7, SOURCE_DEBUGFS), absent, 0, READING_ABSENT, CAUSE_NOT_IN_KERNEL},
         {denied, absent, 0, READING_DENIED, CAUSE_NO_PERMISSION},
     };
@@ -192,7 +195,8 @@ static void a_change_of_source_gives_no_rate(void **state)
     b->vms[0].vcpus[0].entity.time_ns[SOURCE_DEBUGFS] = 1000000100;
     struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
 
-    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_WARMUP);
+    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state,
+                     READING_WARMUP);
     snapshot_free(n);
     sample_free(a);
     sample_free(b);
@@ -208,7 +212,8 @@ static void a_reused_pid_is_another_vm(void **state)
     set_vcpu(b, 0, 1000000100, 20, 0);
     struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
 
-    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_WARMUP);
+    assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state,
+                     READING_WARMUP);
     snapshot_free(n);
     sample_free(a);
     sample_free(b);

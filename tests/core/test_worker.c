@@ -31,7 +31,9 @@ static double now_s(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* Until @bytes were read in the reading phase. A scan that has stopped on its own fails the test. */
+/*
+ * Until @bytes were read in the reading phase. A scan that has stopped on its own fails the test.
+ */
 static void wait_for_reading(struct worker *worker, uint64_t bytes)
 {
     for (double end = now_s() + 20; now_s() < end; usleep(500)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Any name of a VM in JSON: one line of ASCII that a JSON parser takes, the same name for the same bytes,
- * and never a number in disguise.
+ * Any name of a VM in JSON: one line of ASCII that a JSON parser takes, the same name for the same
+ * bytes, and never a number in disguise.
  */
 #include <stdint.h>
 #include <stdlib.h>

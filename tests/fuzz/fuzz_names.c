@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A command line that anybody may give to a process: the name found in it, cleaned, holds nothing that
- * steers a terminal, and cleaning it again changes nothing.
+ * A command line that anybody may give to a process: the name found in it, cleaned, holds nothing
+ * that steers a terminal, and cleaning it again changes nothing.
  */
 #include <locale.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A binary stats file as another process might forge it: whatever the bytes, what the parser hands out
- * stays inside the bounds that the reader sizes its buffers with.
+ * A binary stats file as another process might forge it: whatever the bytes, what the parser hands
+ * out stays inside the bounds that the reader sizes its buffers with.
  */
 #include <stdint.h>
 #include <stdlib.h>

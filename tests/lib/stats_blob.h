@@ -20,6 +20,7 @@ struct stats_blob_item {
 };
 
 /* stats_blob_make - whole file into @out[STATS_BLOB_MAX]; its length. */
-size_t stats_blob_make(const char *id, const struct stats_blob_item *items, size_t count, char *out);
+size_t stats_blob_make(const char *id, const struct stats_blob_item *items, size_t count,
+                       char *out);
 
 #endif

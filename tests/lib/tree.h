@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small /proc and /sys tree in a temporary directory, for tests of what reads them through a rootfs.
+ * A small /proc and /sys tree in a temporary directory, for tests of what reads them through a
+ * rootfs.
  */
 #ifndef KVMLENS_TESTS_LIB_TREE_H
 #define KVMLENS_TESTS_LIB_TREE_H

@@ -462,7 +462,8 @@ static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)
 
 int main(void)
 {
-    /* A shell without job control lets its background jobs ignore these; the monitor would as well. */
+    /* A shell without job control lets its background jobs ignore these; the monitor would as
+     * well. */
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     const struct CMUnitTest tests[] = {

@@ -340,7 +340,8 @@ static void print_all(const struct bed *bed, const struct setup *s, pid_t child)
 
     for (unsigned i = 0; i < s->vms; i++)
         json_array_append_new(vms, describe(minivm_info(bed->vms[i])));
-    json_t *all = json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "child", (int)child, "vms", vms);
+    json_t *all =
+        json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "child", (int)child, "vms", vms);
     if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF ||
         fflush(stdout) != 0)
         exit(1);
