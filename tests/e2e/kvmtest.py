@@ -514,6 +514,11 @@ class Tmux:
         """A flag of the terminal as tmux names it: alternate_on, cursor_flag, mouse_any_flag, ..."""
         return self._tmux("display-message", "-p", f"#{{{flag}}}").strip() == "1"
 
+    def line_modes(self):
+        """Words of stty -a for the terminal's line: "icanon" or "-icanon", "echo" or "-echo", ..."""
+        tty = self._tmux("display-message", "-p", "#{pane_tty}").strip()
+        return run("stty", "-F", tty, "-a").out.replace(";", " ").split()
+
     def close(self):
         run("tmux", "-S", self.socket, "kill-server", env=environment())
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -2,6 +2,7 @@
 """The interactive monitor in a real terminal."""
 import os
 import re
+import resource
 import signal
 
 import kvmtest
@@ -23,6 +24,8 @@ class Monitor(kvmtest.TestCase):
         self.assertFalse(terminal.mode("alternate_on"))
         self.assertTrue(terminal.mode("cursor_flag"))
         self.assertFalse(terminal.mode("mouse_any_flag"))
+        for mode in ("icanon", "echo", "isig", "icrnl", "opost", "onlcr"):
+            self.assertIn(mode, terminal.line_modes())
 
     def test_both_vms_are_there_and_the_busy_one_moves(self):
         t = self.demo(columns=140, lines=30)
@@ -42,12 +45,40 @@ class Monitor(kvmtest.TestCase):
             t.close()
 
     def test_signals_restore_the_terminal(self):
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV):
             t = self.demo()
-            os.kill(t.child_pid(), signum)
-            t.wait_exit()
+            self.assertIn("-icanon", t.line_modes())
+            pid = t.child_pid()
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            os.kill(pid, signum)
+            self.assertEqual(t.wait_exit(), 128 + signum)  # as a shell tells the end by a signal
             self.assert_restored(t)
             t.close()
+
+    def test_stopped_and_continued_by_a_shell(self):
+        need_kvm()
+        kvmtest.become_subreaper()
+        self.own_vm("--comm", "still-there")
+        t = self.tmux("bash", "--norc", "-i", columns=120)
+        t.send("-l", f"{KVMLENS} -s 0.2")
+        t.send("Enter")
+        t.wait_text("still-there")
+        t.send("C-z")
+        t.wait_text("Stopped")
+        self.assertFalse(t.mode("alternate_on"))
+        self.assertFalse(t.mode("mouse_any_flag"))
+        t.send("-l", "stty -a")
+        t.send("Enter")
+        t.wait(lambda s: " icanon" in s and " echo " in s, "a sane line")
+        t.send("-l", "fg")
+        t.send("Enter")
+        t.wait_text("F10 Quit")
+        self.assertTrue(t.mode("alternate_on"))
+        t.send("q")
+        t.wait(lambda s: "F10 Quit" not in s, "the shell again")
+        t.send("-l", "exit 7")
+        t.send("Enter")
+        self.assertEqual(t.wait_exit(), 7)
 
     def test_vcpu_rows_open_and_close(self):
         t = self.demo(columns=120, lines=30)
