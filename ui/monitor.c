@@ -207,8 +207,12 @@ static void scan(struct monitor *m)
 {
     struct error err = {0};
 
-    if (scanner_request(&m->scanner, m->now, &m->state.detail.vm, &err) < 0)
+    int r = scanner_request(&m->scanner, m->now, &m->state.detail.vm, &err);
+
+    if (r < 0)
         ui_say(&m->state, "No scan: %s", err.msg);
+    else if (r > 0)
+        ui_say(&m->state, "The scan begins when that of another VM has ended; x takes it back");
 }
 
 static void save(struct monitor *m)

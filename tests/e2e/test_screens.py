@@ -158,6 +158,25 @@ class Screens(kvmtest.TestCase):
         t.wait(lambda s: re.search(r"Exact +\d.*% zero .* ago", s), "an exact result", 60)
         self.quit(t)
 
+    def test_a_scan_that_waits_for_another_says_so(self):
+        self.big_vm()
+        self.own_vm("--comm", "next-in-line", "--ram", "16M")
+        t = self.monitor()
+        self.select(t, "next-in-line")
+        t.send("m")
+        t.wait(lambda s: re.search(r"Exact +\d.*% zero .* ago", s), "an exact result")
+        for _ in range(5):  # on a busy machine the keys may come after the big scan
+            t.send("Escape")
+            self.select(t, "big-guest")
+            t.send("m", "R", "Escape", "/")
+            t.send("-l", "next-in-line")
+            t.send("Enter", "m", "R")
+            kvmtest.time.sleep(0.2)
+            if "The scan begins when" in t.screen():
+                break
+        t.wait_text("The scan begins when", 3)
+        self.quit(t)
+
     def test_resize_during_a_scan(self):
         self.big_vm()
         t = self.monitor()
