@@ -45,12 +45,13 @@ static bool is_json(const struct options *opts)
 static int run_monitor(const struct run *run, struct error *err)
 {
     char path[PATH_MAX];
+    const char *no_color = getenv("NO_COLOR"); /* set, and not to nothing: whatever it says */
     bool has_path = config_path(getenv("XDG_CONFIG_HOME"), getenv("HOME"), path, sizeof(path)) == 0;
     const struct monitor_config config = {
         .root = run->opts->sysroot ? NULL : run->root, /* a saved tree has no memory to scan */
         .config_path = has_path ? path : NULL,
         .delay_s = run->opts->delay_given ? run->opts->delay_s : 0,
-        .no_colour = run->opts->no_color,
+        .no_colour = run->opts->no_color || (no_color && *no_color),
         .no_unicode = run->opts->no_unicode,
         .no_mouse = run->opts->no_mouse,
         .vm = run->opts->vm,

@@ -55,6 +55,14 @@ class Monitor(kvmtest.TestCase):
             self.assert_restored(t)
             t.close()
 
+    def test_no_color_means_no_colours(self):
+        coloured = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+        for env, options, expected in (({}, (), True), ({"NO_COLOR": ""}, (), True),
+                                       ({"NO_COLOR": "1"}, (), False), ({}, ("--no-color",), False)):
+            t = self.demo(*options, env=env)
+            self.assertEqual(bool(coloured.search(t.screen(escapes=True))), expected, (env, options))
+            t.close()
+
     def test_stopped_and_continued_by_a_shell(self):
         need_kvm()
         kvmtest.become_subreaper()
