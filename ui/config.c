@@ -375,6 +375,12 @@ int config_write(const char *path, const struct config *config, struct error *er
             r = -errno;
         if (fd >= 0 && close(fd) < 0 && r == 0)
             r = -errno;
+        /* What the old file had and nobody understood is not lost. */
+        if (r == 0) {
+            unlinkat(dir, "config.old", 0);
+            if (linkat(dir, "config", dir, "config.old", 0) < 0 && errno != ENOENT)
+                r = -errno;
+        }
         if (r == 0 && renameat(dir, temporary, dir, "config") < 0)
             r = -errno;
         if (r < 0) {

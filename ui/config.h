@@ -61,7 +61,8 @@ int config_read(const char *path, struct config *ret, struct error *err);
  *
  * Never through a symbolic link, never a file or into a directory that belongs to somebody else:
  * under sudo HOME may be another user's. Temporary file, fsync, rename: the old file or the new one
- * is there, always. Returns 0, or -EPERM or another negative errno with a sentence.
+ * is there, always; the old one stays beside it as config.old. Returns 0, or -EPERM or another
+ * negative errno with a sentence.
  */
 int config_write(const char *path, const struct config *config, struct error *err);
 

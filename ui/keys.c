@@ -92,7 +92,7 @@ const struct key_binding key_table[] = {
     {LIVE, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
     {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
     {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
-    {LIVE, {'W'}, COMMAND_EXPORT, NULL, "write what is shown to a JSON file"},
+    {LIVE, {'W'}, COMMAND_EXPORT, NULL, "write the newest snapshot to a JSON file"},
     {LIVE | CHOOSER, {F(12), 'w'}, COMMAND_SAVE, NULL,
      "save columns, order, delay and colours as the default"},
     {LIVE, {'C'}, COMMAND_THEME, NULL, "next colour scheme"},

@@ -115,6 +115,7 @@ static int make_place(void **state)
 static int remove_place(void **state)
 {
     static const char *const names[] = {"xdg/kvmlens/config", "xdg/kvmlens/.config.new",
+                                        "xdg/kvmlens/config.old",
                                         "xdg/kvmlens",        "xdg",
                                         "elsewhere",          "target"};
     struct place *p = *state;
@@ -156,6 +157,33 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
     }
     free(c);
     free(again);
+}
+
+static void what_was_there_before_stays_beside_the_new_file(void **state)
+{
+    static const char broken[] = "[monitor]\ndelay = soon\nthis is no line at all\n";
+    struct place *p = *state;
+    struct config c;
+    struct error err = {0};
+    char old[200], text[200] = "";
+
+    config_init(&c);
+    assert_int_equal(config_write(p->path, &c, &err), 0);
+    FILE *f = fopen(p->path, "w");
+    assert_non_null(f);
+    fputs(broken, f);
+    fclose(f);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(config_write(p->path, &c, &err), 0);
+        if (i == 0) {
+            snprintf(old, sizeof(old), "%s.old", p->path);
+            f = fopen(old, "r");
+            assert_non_null(f);
+            assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+            fclose(f);
+            assert_string_equal(text, broken);
+        }
+    }
 }
 
 static void a_file_that_is_not_there_is_no_error(void **state)
@@ -239,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_wrong_value_leaves_the_default),
         cmocka_unit_test(the_place_is_the_xdg_one_and_never_relative),
         WITH_FILES(what_is_written_is_read_again_and_unknown_lines_stay),
+        WITH_FILES(what_was_there_before_stays_beside_the_new_file),
         WITH_FILES(a_file_that_is_not_there_is_no_error),
         WITH_FILES(nothing_is_written_through_a_link),
         WITH_FILES(another_users_files_are_neither_read_nor_written),
