@@ -60,17 +60,37 @@ static struct rate cpu_total(const struct snapshot *s)
     return sum;
 }
 
-static void rate_text(struct segment *s, struct rate r, char *(*format)(char *, double),
+/* A sum that some VM's number is missing from is more than what is shown: ">38.2k/s". */
+static void rate_text(struct segment *s, struct rate r, bool whole, char *(*format)(char *, double),
                       const char *unit)
 {
     char buf[FORMAT_MAX];
 
     if (r.state == READING_OK) {
-        SET(s, "%s%s", format(buf, r.value), unit);
+        SET(s, "%s%s%s", whole ? "" : ">", format(buf, r.value), unit);
         return;
     }
     SET(s, "%s", reading_state_text(r.state));
     s->style = STYLE_MISSING;
+}
+
+static bool knows_all_exits(const struct snapshot *s)
+{
+    struct column_fields fields;
+
+    column_fields_resolve(s, NULL, &fields);
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL).state != READING_OK)
+            return false;
+    return true;
+}
+
+static bool knows_all_cpu(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (s->vms[i].cpu_ratio.state != READING_OK)
+            return false;
+    return true;
 }
 
 static void collect_host(struct segments *all, const struct snapshot *s)
@@ -108,8 +128,9 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
     struct segment *exits = add(all, line, 70, "exits ", STYLE_NORMAL);
 
     exits->spark = true;
-    rate_text(exits, trends_host_exits(s), format_count, "/s");
-    rate_text(add(all, line, 50, "CPU ", STYLE_NORMAL), cpu_total(s), format_percent, "%");
+    rate_text(exits, trends_host_exits(s), knows_all_exits(s), format_count, "/s");
+    rate_text(add(all, line, 50, "CPU ", STYLE_NORMAL), cpu_total(s), knows_all_cpu(s),
+              format_percent, "%");
     collect_zero(all, m, line);
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
         SET(add(all, line, 55, "lockdown ", STYLE_NOTICE), "%s",
