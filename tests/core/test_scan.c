@@ -133,10 +133,22 @@ static void check_counts(const struct scan_report *report, const struct minivm_p
     check_sums(report);
 }
 
+/* In a fixture, so that a test that fails gives the huge pages back as well. */
+static int pool_setup(void **state)
+{
+    *state = guest_hugepages(POOL_PAGES) ? state : NULL;
+    return 0;
+}
+
+static int pool_teardown(void **state)
+{
+    if (*state != NULL)
+        guest_hugepages(-POOL_PAGES);
+    return 0;
+}
+
 static void every_page_of_every_kind_of_memory_is_counted_right(void **state)
 {
-    bool pool = guest_hugepages(POOL_PAGES);
-
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(backings); i++) {
         for (uint64_t seed = 1; seed <= 3; seed++) {
@@ -161,8 +173,6 @@ static void every_page_of_every_kind_of_memory_is_counted_right(void **state)
             scan_report_free(report);
         }
     }
-    if (pool)
-        guest_hugepages(-POOL_PAGES);
 }
 
 static void every_implementation_counts_the_same(void **state)
@@ -228,8 +238,6 @@ static void check_free_hugepages(const struct guest *guest)
 
 static void scan_leaves_no_trace_in_its_target(void **state)
 {
-    bool pool = guest_hugepages(POOL_PAGES);
-
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(backings); i++) {
         struct guest guest;
@@ -251,8 +259,6 @@ static void scan_leaves_no_trace_in_its_target(void **state)
         check_free_hugepages(&guest);
         guest_stop(&guest);
     }
-    if (pool)
-        guest_hugepages(-POOL_PAGES);
 }
 
 /* Pages that the VMM's page table has lost, but the memfd has not: a peer wrote them. */
@@ -265,8 +271,6 @@ static void unmap_shared(struct guest_info *info, const void *arg)
 
 static void pages_in_no_page_table_are_found_in_the_file(void **state)
 {
-    bool pool = guest_hugepages(POOL_PAGES);
-
     (void)state;
     for (size_t i = 2; i < 4; i++) {
         struct guest_ram_config config = {.backing = backings[i].backing, .bytes = 64 * MIB,
@@ -287,8 +291,6 @@ static void pages_in_no_page_table_are_found_in_the_file(void **state)
         assert_memory_equal(&before, &after, sizeof(before));
         guest_stop(&guest);
     }
-    if (pool)
-        guest_hugepages(-POOL_PAGES);
 }
 
 static void estimate_interval_covers_the_truth(void **state)
@@ -412,13 +414,15 @@ static void wilson_interval_is_that_of_the_textbook(void **state)
     assert_true(low > 0.2366 && high < 0.7634);
 }
 
+#define WITH_POOL(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_page_of_every_kind_of_memory_is_counted_right),
+        WITH_POOL(every_page_of_every_kind_of_memory_is_counted_right),
         cmocka_unit_test(every_implementation_counts_the_same),
-        cmocka_unit_test(scan_leaves_no_trace_in_its_target),
-        cmocka_unit_test(pages_in_no_page_table_are_found_in_the_file),
+        WITH_POOL(scan_leaves_no_trace_in_its_target),
+        WITH_POOL(pages_in_no_page_table_are_found_in_the_file),
         cmocka_unit_test(estimate_interval_covers_the_truth),
         cmocka_unit_test(estimate_of_fewer_pages_than_asked_is_exact),
         cmocka_unit_test(cpu_time_of_finding_regions_is_in_the_cost),
