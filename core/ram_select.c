@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+/* Rules in, regions out: the pure half of core/ram.h. */
+#include "core/ram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/parse_maps.h"
+#include "core/text.h"
+
+#define MIB (1ull << 20)
+#define RAM_ALIGN 4096
+#define LIKE_SIZE_BYTES (128 * MIB) /* a mapping this large beside the largest is RAM too */
+#define LIKE_SIZE_PART 8            /* or one that has this part of it */
+
+/* Names of memory that a VMM makes for its guest. From the sources of each. */
+struct ram_name {
+    const char *prefix;
+    const char *rule;
+};
+static const struct ram_name ram_names[] = {
+    {"/memfd:memory-backend-memfd", "memfd of QEMU's name for guest RAM"},
+    {"/memfd:ch_ram", "memfd of cloud-hypervisor's name for guest RAM"},
+    {"/memfd:crosvm_guest", "memfd of crosvm's name for guest RAM"},
+    {"/memfd:guest_mem", "memfd of Firecracker's name for guest RAM"},
+    {"/memfd:kvmtool", "memfd of kvmtool's name for guest RAM"},
+};
+
+static const char rule_given[] = "given with --ram";
+static const char rule_dontfork[] = "QEMU RAM block (dontfork)";
+static const char rule_dontfork_other[] = "marked dontfork, as VMMs mark guest RAM";
+static const char rule_shared[] = "largest shared memory";
+static const char rule_anon[] = "largest private anonymous memory";
+
+/* What the first pass over the mappings found. */
+struct ram_survey {
+    uint64_t dontfork_bytes, shared_bytes, anon_bytes; /* of the largest of each kind */
+    bool has_named;
+    bool is_qemu;
+};
+
+static bool is_device(const struct maps_entry *e)
+{
+    if (e->flags & (MAPS_IO | MAPS_PFNMAP))
+        return true;
+    if (e->flags & MAPS_HAS_VMFLAGS)
+        return false;
+    /* maps has no flags: go by the name */
+    return parse_maps_name_begins(e, "anon_inode:") ||
+           (parse_maps_name_begins(e, "/dev/") && !parse_maps_name_begins(e, "/dev/shm/") &&
+            !parse_maps_name_begins(e, "/dev/zero") &&
+            !parse_maps_name_begins(e, "/dev/hugepages"));
+}
+
+static enum ram_backing backing_of(const struct maps_entry *e)
+{
+    if ((e->flags & MAPS_HUGETLB) || e->page_bytes > RAM_ALIGN ||
+        parse_maps_name_begins(e, "/anon_hugepage") || parse_maps_name_begins(e, "/dev/hugepages"))
+        return RAM_HUGETLB;
+    if (parse_maps_name_begins(e, "/memfd:") || parse_maps_name_begins(e, "/dev/shm/") ||
+        parse_maps_name_begins(e, "/SYSV") || parse_maps_name_begins(e, "/dev/zero") ||
+        parse_maps_name_begins(e, "[anon_shmem:"))
+        return RAM_SHMEM;
+    return e->inode == 0 ? RAM_ANON : RAM_FILE;
+}
+
+/* Could this be guest RAM at all? Heap, stacks, code and device memory could not. */
+static bool is_candidate(const struct maps_entry *e)
+{
+    if ((e->flags & (MAPS_READ | MAPS_WRITE)) != (MAPS_READ | MAPS_WRITE) || is_device(e))
+        return false;
+    return e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon:") ||
+           parse_maps_name_begins(e, "[anon_shmem:");
+}
+
+static const char *named_rule(const struct maps_entry *e)
+{
+    for (size_t i = 0; i < sizeof(ram_names) / sizeof(ram_names[0]); i++) {
+        if (parse_maps_name_begins(e, ram_names[i].prefix))
+            return ram_names[i].rule;
+    }
+    return NULL;
+}
+
+static bool is_shared_memory(const struct maps_entry *e)
+{
+    enum ram_backing backing = backing_of(e);
+    return (backing == RAM_SHMEM && (e->flags & MAPS_SHARED)) || backing == RAM_HUGETLB ||
+           (backing == RAM_FILE && (e->flags & MAPS_SHARED));
+}
+
+static void keep_max(uint64_t *max, uint64_t value)
+{
+    if (value > *max)
+        *max = value;
+}
+
+static int survey(const char *text, size_t len, const char *vmm, struct ram_survey *ret)
+{
+    struct maps_cursor cursor = parse_maps_begin(text, len);
+    struct maps_entry e;
+    int n;
+
+    *ret = (struct ram_survey){.is_qemu = strcmp(vmm, "qemu") == 0};
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
+        uint64_t bytes = e.end - e.start;
+        if ((e.flags & MAPS_DONTFORK) && !is_device(&e))
+            keep_max(&ret->dontfork_bytes, bytes);
+        if (!is_candidate(&e))
+            continue;
+        ret->has_named |= named_rule(&e) != NULL;
+        if (is_shared_memory(&e))
+            keep_max(&ret->shared_bytes, bytes);
+        else
+            keep_max(&ret->anon_bytes, bytes);
+    }
+    return n;
+}
+
+static bool is_like_size(uint64_t bytes, uint64_t largest)
+{
+    return bytes >= largest / LIKE_SIZE_PART || bytes >= LIKE_SIZE_BYTES;
+}
+
+/*
+ * Each rule: does it apply to this process, and does this mapping belong? NULL text = no.
+ * PROT_NONE blocks stay in under dontfork: QEMU reserves memory of virtio-mem devices so.
+ */
+typedef bool rule_applies_fn(const struct ram_survey *s);
+typedef const char *rule_takes_fn(const struct ram_survey *s, const struct maps_entry *e);
+
+static bool dontfork_applies(const struct ram_survey *s)
+{
+    uint64_t largest = s->anon_bytes > s->shared_bytes ? s->anon_bytes : s->shared_bytes;
+    /* Other programs mark small buffers (RDMA): theirs must be the bulk of the memory. */
+    return s->dontfork_bytes > 0 && (s->is_qemu || s->dontfork_bytes >= largest / 2);
+}
+
+static const char *dontfork_takes(const struct ram_survey *s, const struct maps_entry *e)
+{
+    if (!(e->flags & MAPS_DONTFORK))
+        return NULL;
+    return s->is_qemu ? rule_dontfork : rule_dontfork_other;
+}
+
+static bool named_applies(const struct ram_survey *s)
+{
+    return s->has_named;
+}
+
+static const char *named_takes(const struct ram_survey *s, const struct maps_entry *e)
+{
+    (void)s;
+    return is_candidate(e) ? named_rule(e) : NULL;
+}
+
+static bool shared_applies(const struct ram_survey *s)
+{
+    return s->shared_bytes > 0 && s->shared_bytes >= s->anon_bytes;
+}
+
+static const char *shared_takes(const struct ram_survey *s, const struct maps_entry *e)
+{
+    if (!is_candidate(e) || !is_shared_memory(e))
+        return NULL;
+    return is_like_size(e->end - e->start, s->shared_bytes) ? rule_shared : NULL;
+}
+
+static bool anon_applies(const struct ram_survey *s)
+{
+    return s->anon_bytes > 0;
+}
+
+static const char *anon_takes(const struct ram_survey *s, const struct maps_entry *e)
+{
+    if (!is_candidate(e) || is_shared_memory(e))
+        return NULL;
+    return is_like_size(e->end - e->start, s->anon_bytes) ? rule_anon : NULL;
+}
+
+struct ram_rule {
+    rule_applies_fn *applies;
+    rule_takes_fn *takes;
+};
+static const struct ram_rule ram_rules[] = {
+    {dontfork_applies, dontfork_takes},
+    {named_applies, named_takes},
+    {shared_applies, shared_takes},
+    {anon_applies, anon_takes},
+};
+
+static enum ram_skip skip_of(const struct maps_entry *e)
+{
+    if (is_device(e))
+        return RAM_SKIP_DEVICE;
+    if (!(e->flags & MAPS_READ))
+        return RAM_SKIP_NO_ACCESS;
+    return (e->flags & MAPS_UFFD) ? RAM_SKIP_UFFD : RAM_SKIP_NONE;
+}
+
+/* Does @outer show all of the file that @inner shows? */
+static bool covers(const struct ram_region *outer, const struct ram_region *inner)
+{
+    return outer->shared && inner->shared && inner->inode != 0 && outer->inode == inner->inode &&
+           outer->dev_major == inner->dev_major && outer->dev_minor == inner->dev_minor &&
+           outer->file_offset <= inner->file_offset &&
+           inner->file_offset + inner->bytes <= outer->file_offset + outer->bytes;
+}
+
+/* Is this part of a file in already, through another mapping of it? */
+static bool is_alias(const struct ram_map *map, const struct ram_region *r)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (covers(&map->regions[i], r))
+            return true;
+    }
+    return false;
+}
+
+/* Smaller views may lie at lower addresses, and so be in before the mapping of the whole. */
+static void drop_aliases_of(struct ram_map *map, const struct ram_region *whole)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < map->count; i++) {
+        const struct ram_region *r = &map->regions[i];
+        if (!covers(whole, r)) {
+            map->regions[kept++] = *r;
+            continue;
+        }
+        map->alias_count++;
+        map->bytes -= r->bytes;
+        map->uffd_count -= r->skip == RAM_SKIP_UFFD;
+    }
+    map->count = kept;
+}
+
+static int add_region(struct ram_map *map, const struct ram_region *region)
+{
+    if (is_alias(map, region)) {
+        map->alias_count++;
+        return 0;
+    }
+    drop_aliases_of(map, region);
+    if (map->count == RAM_REGIONS_MAX) {
+        map->too_many = true;
+        return 0;
+    }
+    if ((map->count & (map->count - 1)) == 0) { /* full at every power of two */
+        size_t cap = map->count == 0 ? 1 : map->count * 2;
+        struct ram_region *grown = realloc(map->regions, cap * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        map->regions = grown;
+    }
+    map->regions[map->count++] = *region;
+    map->bytes += region->bytes;
+    map->uffd_count += region->skip == RAM_SKIP_UFFD;
+    return 0;
+}
+
+/* The part [@start, @end) of a mapping becomes a region. */
+static int add_part(struct ram_map *map, const struct maps_entry *e, uint64_t start, uint64_t end,
+                    const char *rule)
+{
+    struct ram_region region = {
+        .start = start,
+        .bytes = end - start,
+        .map_start = e->start,
+        .map_end = e->end,
+        .file_offset = e->offset + (start - e->start),
+        .inode = e->inode,
+        .dev_major = e->dev_major,
+        .dev_minor = e->dev_minor,
+        .rss_bytes = e->rss_bytes < end - start ? e->rss_bytes : end - start,
+        .page_bytes = e->page_bytes != 0 ? e->page_bytes : RAM_ALIGN,
+        .backing = backing_of(e),
+        .shared = (e->flags & MAPS_SHARED) != 0,
+        .skip = skip_of(e),
+        .rule = rule,
+    };
+    text_clean(e->name, e->name_len, region.name, sizeof(region.name));
+    return add_region(map, &region);
+}
+
+static int add_unmapped(struct ram_map *map, uint64_t start, uint64_t end)
+{
+    struct ram_region region = {.start = start, .bytes = end - start, .page_bytes = RAM_ALIGN,
+                                .skip = RAM_SKIP_UNMAPPED, .rule = rule_given};
+    return start < end ? add_region(map, &region) : 0;
+}
+
+/* One --ram range: the parts of all mappings inside, and the gaps between them. */
+static int select_range(const char *text, size_t len, struct ram_range range, struct ram_map *map)
+{
+    struct maps_cursor cursor = parse_maps_begin(text, len);
+    struct maps_entry e;
+    uint64_t at = range.start;
+    int n;
+
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
+        uint64_t start = e.start > at ? e.start : at;
+        uint64_t end = e.end < range.end ? e.end : range.end;
+        if (start >= end)
+            continue;
+        n = add_unmapped(map, at, start);
+        if (n == 0)
+            n = add_part(map, &e, start, end, rule_given);
+        if (n < 0)
+            return n;
+        at = end;
+    }
+    return n < 0 ? n : add_unmapped(map, at, range.end);
+}
+
+static int select_given(const char *text, size_t len, const struct ram_range *given, size_t count,
+                        struct ram_map *map, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (given[i].start < given[j].end && given[j].start < given[i].end)
+                return error_set(err, -EINVAL, "the ranges given with --ram overlap");
+        }
+        int n = select_range(text, len, given[i], map);
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+static int select_by_rule(const char *text, size_t len, const struct ram_survey *s,
+                          const struct ram_rule *rule, struct ram_map *map)
+{
+    struct maps_cursor cursor = parse_maps_begin(text, len);
+    struct maps_entry e;
+    int n;
+
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
+        const char *taken = rule->takes(s, &e);
+        if (taken == NULL)
+            continue;
+        if (is_device(&e)) {
+            map->device_count++;
+            continue;
+        }
+        n = add_part(map, &e, e.start, e.end, taken);
+        if (n < 0)
+            return n;
+    }
+    return n;
+}
+
+static int larger_first(const void *left, const void *right)
+{
+    const struct ram_region *a = left, *b = right;
+
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static int select_found(const char *text, size_t len, const char *vmm, struct ram_map *map)
+{
+    struct ram_survey s;
+    int n = survey(text, len, vmm, &s);
+
+    for (size_t i = 0; n == 0 && i < sizeof(ram_rules) / sizeof(ram_rules[0]); i++) {
+        if (map->count == 0 && ram_rules[i].applies(&s))
+            n = select_by_rule(text, len, &s, &ram_rules[i], map);
+    }
+    return n;
+}
+
+int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,
+               size_t given_count, struct ram_map *ret, struct error *err)
+{
+    int n;
+
+    *ret = (struct ram_map){0};
+    if (given_count > 0)
+        n = select_given(text, len, given, given_count, ret, err);
+    else
+        n = select_found(text, len, vmm, ret);
+    if (n == 0 && ret->count == 0)
+        n = error_set(err, -ENODATA, "no mapping of this process looks like guest RAM; "
+                                     "--ram START-END names one");
+    else if (n == -EBADMSG)
+        error_set(err, n, "the list of mappings is not in the form that Linux gives it");
+    else if (n == -ENOMEM)
+        error_set(err, n, "out of memory");
+    if (n < 0) {
+        ram_map_done(ret);
+        return n;
+    }
+    qsort(ret->regions, ret->count, sizeof(*ret->regions), larger_first);
+    return 0;
+}
