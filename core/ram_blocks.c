@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "core/ram_blocks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/parse_maps.h"
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define BLOCK_ALIGN (2 * MIB) /* of anonymous blocks: so that they can have huge pages */
+#define GUARD_MAX 65536       /* one host page, 4 KiB on x86; a stack's may have grown onto it */
+#define ARENA_ALIGN (64 * MIB) /* a heap of malloc ends in inaccessible memory too, but here */
+/* smaller blocks beside the main memory are video memory and firmware */
+#define HOTPLUG_MIN (128 * MIB)
+
+static bool is_guard(const struct maps_entry *e)
+{
+    return (e->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == 0 && e->inode == 0 &&
+           e->end - e->start <= GUARD_MAX;
+}
+
+/* Memory of a file that is no program's or library's: their data is private and rarely aligned. */
+static bool may_be_file_block(const struct maps_entry *e)
+{
+    return (e->flags & MAPS_SHARED) != 0 || e->start % BLOCK_ALIGN == 0 ||
+           parse_maps_name_begins(e, "/memfd:") || parse_maps_name_begins(e, "/dev/shm/") ||
+           parse_maps_name_begins(e, "/dev/hugepages");
+}
+
+static bool may_be_block(const struct maps_entry *e)
+{
+    unsigned access = e->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC);
+    bool read_only = access == MAPS_READ && (e->flags & MAPS_SHARED) != 0; /* NVDIMM */
+
+    if (access != (MAPS_READ | MAPS_WRITE) && !read_only)
+        return false;
+    if (e->inode != 0)
+        return may_be_file_block(e);
+    return e->start % BLOCK_ALIGN == 0 &&
+           (e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon"));
+}
+
+static int add_block(struct ram_blocks *blocks, const struct maps_entry *e)
+{
+    if (blocks->count == RAM_BLOCKS_MAX)
+        return 0;
+    if ((blocks->count & (blocks->count - 1)) == 0) { /* full at every power of two */
+        size_t cap = blocks->count == 0 ? 1 : blocks->count * 2;
+        struct ram_block *grown = realloc(blocks->at, cap * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        blocks->at = grown;
+    }
+    blocks->at[blocks->count++] = (struct ram_block){e->start, e->end, e->inode == 0};
+    return 0;
+}
+
+int ram_blocks_find(const char *maps, size_t len, struct ram_blocks *ret)
+{
+    struct maps_cursor cursor = parse_maps_begin(maps, len);
+    struct maps_entry e, before = {.end = 0};
+    int n;
+
+    *ret = (struct ram_blocks){0};
+    while ((n = parse_maps_next(&cursor, &e)) > 0) {
+        bool is_end = before.end == e.start && is_guard(&e) && may_be_block(&before);
+        bool is_arena = before.start % ARENA_ALIGN == 0 && e.end % ARENA_ALIGN == 0;
+        if (is_end && !is_arena && (n = add_block(ret, &before)) < 0)
+            return n;
+        before = e;
+    }
+    return n;
+}
+
+void ram_blocks_done(struct ram_blocks *blocks)
+{
+    free(blocks->at);
+    *blocks = (struct ram_blocks){0};
+}
+
+bool ram_blocks_has(const struct ram_blocks *blocks, uint64_t start)
+{
+    size_t low = 0, high = blocks->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (blocks->at[middle].start < start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < blocks->count && blocks->at[low].start == start;
+}
+
+/* "16G", "1.5g", "512" (MiB), as QEMU reads sizes. 0 = no size. */
+static uint64_t parse_size(const char *text)
+{
+    static const char suffixes[] = "bkmgtpe";
+    char *end;
+    double value = strtod(text, &end);
+    double unit = (double)MIB;
+
+    if (end == text || !(value > 0))
+        return 0;
+    if (*end != '\0' && *end != ',') {
+        const char *at = strchr(suffixes, *end | 0x20);
+        if (at == NULL || (end[1] != '\0' && end[1] != ','))
+            return 0;
+        unit = (double)(1ull << (10 * (at - suffixes)));
+    }
+    value *= unit;
+    return value < 9e18 ? (uint64_t)value : 0;
+}
+
+/* The value of "size=" in a list of options, or its first, nameless one. */
+static uint64_t parse_memory_option(const char *value)
+{
+    const char *size = strstr(value, "size=");
+
+    if (size != NULL && (size == value || size[-1] == ','))
+        return parse_size(size + strlen("size="));
+    return parse_size(value);
+}
+
+uint64_t ram_blocks_configured(const char *cmdline, size_t len)
+{
+    uint64_t bytes = 0; /* the last -m wins */
+    const char *end = cmdline + len;
+
+    for (const char *arg = cmdline; cmdline != NULL && arg < end;) {
+        const char *stop = memchr(arg, '\0', (size_t)(end - arg));
+        if (stop == NULL || stop + 1 >= end)
+            break;
+        const char *next = stop + 1;
+        if (memchr(next, '\0', (size_t)(end - next)) == NULL)
+            break;
+        if (strcmp(arg, "-m") == 0 || strcmp(arg, "--m") == 0)
+            bytes = parse_memory_option(next);
+        arg = next;
+    }
+    return bytes;
+}
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static uint64_t size_of(const struct ram_block *b)
+{
+    return b->end - b->start;
+}
+
+static int larger_first(const void *left, const void *right)
+{
+    uint64_t a = size_of(left), b = size_of(right);
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+uint64_t ram_blocks_main(const struct ram_blocks *blocks, uint64_t configured, uint64_t *ret_other)
+{
+    uint64_t main_bytes = 0;
+    struct ram_block *sorted = malloc(blocks->count * sizeof(*sorted) + 1);
+
+    *ret_other = 0;
+    if (sorted == NULL)
+        return 0;
+    if (blocks->count > 0)
+        memcpy(sorted, blocks->at, blocks->count * sizeof(*sorted));
+    qsort(sorted, blocks->count, sizeof(*sorted), larger_first);
+    for (size_t i = 0; i < blocks->count; i++) {
+        const struct ram_block *b = &sorted[i];
+        uint64_t left = configured > main_bytes ? configured - main_bytes : 0;
+        bool fits = left > 0 && size_of(b) <= round_up(left, b->anon ? 2 * MIB : GIB);
+        bool is_main = configured == 0 ? i == 0 : fits;
+        if (is_main)
+            main_bytes += size_of(b);
+        else if (size_of(b) >= HOTPLUG_MIN)
+            *ret_other += size_of(b);
+    }
+    free(sorted);
+    return main_bytes;
+}
