@@ -2,7 +2,6 @@
 #include "core/scan.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +10,9 @@
 #include <unistd.h>
 
 #include "accel/cpu.h"
-#include "core/page_reader.h"
 #include "core/scan_internal.h"
 #include "core/vm_build.h"
 
-#define CHUNK_MIN (64ull << 20)
-#define CHUNKS_AIM 4096             /* so that the table of chunks stays small for any size */
 #define PUBLISH_NS 100000000ull
 
 uint64_t scan_now_ns(void)
@@ -44,31 +40,6 @@ static void set_phase(struct scan_job *job, enum scan_phase phase)
 {
     job->report->phase = phase;
     atomic_store_explicit(&job->env->progress->phase, (int)phase, memory_order_relaxed);
-}
-
-bool scan_job_take_chunk(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index)
-{
-    size_t index = atomic_fetch_add_explicit(&job->next_chunk, 1, memory_order_relaxed);
-    size_t low = 0, high = job->report->region_count;
-
-    if (index >= job->chunk_count || scan_job_stops(job))
-        return false;
-    while (high - low > 1) { /* the last region whose first chunk is not behind index */
-        size_t middle = (low + high) / 2;
-        if (job->region_first_chunk[middle] <= index)
-            low = middle;
-        else
-            high = middle;
-    }
-    const struct ram_region *region = &job->report->regions[low].ram;
-    uint64_t offset = (index - job->region_first_chunk[low]) * job->chunk_bytes;
-    uint64_t left = region->bytes - offset;
-    ret->region = low;
-    ret->start = region->start + offset;
-    ret->end = ret->start + (left < job->chunk_bytes ? left : job->chunk_bytes);
-    ret->first_page = job->region_first_page[low] + offset / SCAN_PAGE_BYTES;
-    *ret_index = index;
-    return true;
 }
 
 static uint64_t slice_sum(const struct scan_slice *slice)
@@ -216,82 +187,6 @@ static int refuse_confidential(struct scan_job *job, struct error *err)
                      "read from outside does not tell which pages are zero", seen.confidential);
 }
 
-static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
-                            const struct scan_request *request)
-{
-    if (request->process_vms > 1)
-        scan_report_warn(report, "this process holds %zu VMs: the figures are those of all of them",
-                         request->process_vms);
-    if (map->too_many)
-        scan_report_warn(report, "more than %d RAM mappings: the rest is left out",
-                         RAM_REGIONS_MAX);
-    if (map->device_count > 0)
-        scan_report_warn(report, "%zu mappings of device memory (VFIO) are no RAM and left out",
-                         map->device_count);
-    if (map->alias_count > 0)
-        scan_report_warn(report, "%zu mappings show memory that is counted already: left out",
-                         map->alias_count);
-    const char *what = request->force
-                           ? "present pages are read all the same, as asked for"
-                           : "not read, for a read might wait for ever; --force reads";
-    if (map->uffd_count > 0)
-        scan_report_warn(report, "%zu RAM mappings are registered with userfaultfd (postcopy, or a "
-                         "snapshot being loaded): %s", map->uffd_count, what);
-}
-
-static int find_regions(struct scan_job *job, struct error *err)
-{
-    const struct scan_request *request = job->request;
-    struct ram_map map;
-
-    int n = ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
-                     request->ram_count, &map, err);
-    if (n < 0)
-        return n;
-    warn_of_regions(job->report, &map, request);
-    n = scan_report_set_regions(job->report, &map);
-    ram_map_done(&map);
-    return n < 0 ? error_set(err, n, "out of memory") : 0;
-}
-
-/* Cut the regions into chunks, and open the files behind them. */
-static int prepare_chunks(struct scan_job *job, struct error *err)
-{
-    struct scan_report *report = job->report;
-    size_t count = report->region_count, no_file = 0;
-
-    job->page_count = report->pages_total;
-    job->chunk_bytes = CHUNK_MIN;
-    while (job->chunk_bytes < RESIDENCY_CHUNK_MAX &&
-           job->page_count * SCAN_PAGE_BYTES / job->chunk_bytes > CHUNKS_AIM)
-        job->chunk_bytes *= 2;
-    job->region_first_page = calloc(count, sizeof(*job->region_first_page));
-    job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
-    job->file_fds = malloc(count * sizeof(*job->file_fds));
-    for (size_t i = 0; job->file_fds != NULL && i < count; i++)
-        job->file_fds[i] = -1;
-    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->file_fds == NULL)
-        return error_set(err, -ENOMEM, "out of memory");
-    uint64_t page = 0, total_bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct ram_region *region = &report->regions[i].ram;
-        job->region_first_page[i] = page;
-        job->region_first_chunk[i] = job->chunk_count;
-        page += region->bytes / SCAN_PAGE_BYTES;
-        job->chunk_count += (size_t)((region->bytes + job->chunk_bytes - 1) / job->chunk_bytes);
-        total_bytes += region->rss_bytes;
-        job->file_fds[i] = page_reader_open_file(job->env->root, job->request->vm.pid, region);
-        no_file += job->file_fds[i] < 0 && region->inode != 0 && region->shared &&
-                   region->skip != RAM_SKIP_DEVICE;
-    }
-    job->region_first_chunk[count] = job->chunk_count;
-    atomic_store(&job->env->progress->total_bytes, total_bytes);
-    if (no_file > 0)
-        scan_report_warn(report, "the file behind %zu shared mappings cannot be opened: pages that "
-                         "only other processes have mapped count as untouched", no_file);
-    return 0;
-}
-
 /* --- the sample ------------------------------------------------------------------------------ */
 
 static uint64_t make_seed(const struct scan_request *request)
@@ -405,26 +300,6 @@ static void warn_of_counts(struct scan_report *report)
                          (unsigned long long)pages[PAGE_UNREADABLE]);
 }
 
-/* Are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew. */
-static void warn_of_changes(struct scan_job *job)
-{
-    struct scan_report *report = job->report;
-    struct ram_map map;
-    bool same = true;
-
-    if (ram_find(job->env->root, job->request->vm.pid, job->request->vmm, job->request->ram,
-                 job->request->ram_count, &map, NULL) < 0)
-        return;
-    same = map.count == report->region_count;
-    for (size_t i = 0; same && i < map.count; i++) {
-        const struct ram_region *a = &map.regions[i], *b = &report->regions[i].ram;
-        same = a->start == b->start && a->bytes == b->bytes && a->inode == b->inode;
-    }
-    ram_map_done(&map);
-    if (!same)
-        scan_report_warn(report, "the RAM mappings changed during the scan: scan again");
-}
-
 struct failure {
     int code;
     const char *text;
@@ -502,9 +377,9 @@ static int run_job(struct scan_job *job)
     if (n == 0)
         n = refuse_confidential(job, err);
     if (n == 0)
-        n = find_regions(job, err);
+        n = scan_regions_find(job, err);
     if (n == 0)
-        n = prepare_chunks(job, err);
+        n = scan_chunks_prepare(job, err);
     if (n == 0) /* after the files were opened: what they are of is certain now */
         n = check_process(job, err);
     if (n < 0)
@@ -553,7 +428,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     stamp(&job, report);
     report->state = end_state(&job, n);
     if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
-        warn_of_changes(&job);
+        scan_regions_warn_of_changes(&job);
     report->cost.regions_cpu_s = thread_cpu_s() - cpu_begin_s; /* half of what an estimate takes */
     report->cost.cpu_s += report->cost.regions_cpu_s;
     if (n < 0 && n != -ECANCELED)

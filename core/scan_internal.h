@@ -3,6 +3,8 @@
  * Shared by the files of the scan module; nobody else includes it.
  *
  *   scan.c         phases, threads, the report that grows
+ *   scan_regions.c which mappings are scanned, and what is to be said of them
+ *   scan_chunks.c  pieces of regions that threads take
  *   scan_lane.c    one scanning thread: residency, reading, counting
  *   scan_report.c  reports: make, copy, finish, free; the statistics
  *   scan_sample.c  which pages an estimate reads
@@ -113,9 +115,19 @@ int scan_lane_run(struct scan_lane *lane);
 
 /* scan.c, called by lanes */
 bool scan_job_stops(const struct scan_job *job);
-bool scan_job_take_chunk(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
 void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
 uint64_t scan_now_ns(void);
+
+/* scan_regions.c */
+int scan_regions_find(struct scan_job *job, struct error *err); /* into job->report, with warnings */
+/* are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew */
+void scan_regions_warn_of_changes(struct scan_job *job);
+
+/* scan_chunks.c */
+/* cut the regions into chunks and open the files behind them; 0 or -ENOMEM */
+int scan_chunks_prepare(struct scan_job *job, struct error *err);
+/* the next one; false: there is none, or the job stops */
+bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
 
 /* scan_report.c */
 struct scan_report *scan_report_new(const struct scan_request *request);

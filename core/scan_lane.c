@@ -493,7 +493,7 @@ int scan_lane_run(struct scan_lane *lane)
     size_t index, region = SIZE_MAX;
     int n = 0;
 
-    while (n == 0 && scan_job_take_chunk(lane->job, &lane->chunk, &index)) {
+    while (n == 0 && scan_chunks_take(lane->job, &lane->chunk, &index)) {
         if (lane->chunk.region != region) {
             region = lane->chunk.region;
             n = residency_set_region(lane->residency, lane_region(lane),

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/page_reader.h"
+#include "core/scan_internal.h"
+
+#define CHUNK_MIN (64ull << 20)
+#define CHUNKS_AIM 4096             /* so that the table of chunks stays small for any size */
+
+/* Cut the regions into chunks, and open the files behind them. */
+int scan_chunks_prepare(struct scan_job *job, struct error *err)
+{
+    struct scan_report *report = job->report;
+    size_t count = report->region_count, no_file = 0;
+
+    job->page_count = report->pages_total;
+    job->chunk_bytes = CHUNK_MIN;
+    while (job->chunk_bytes < RESIDENCY_CHUNK_MAX &&
+           job->page_count * SCAN_PAGE_BYTES / job->chunk_bytes > CHUNKS_AIM)
+        job->chunk_bytes *= 2;
+    job->region_first_page = calloc(count, sizeof(*job->region_first_page));
+    job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
+    job->file_fds = malloc(count * sizeof(*job->file_fds));
+    for (size_t i = 0; job->file_fds != NULL && i < count; i++)
+        job->file_fds[i] = -1;
+    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->file_fds == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    uint64_t page = 0, total_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ram_region *region = &report->regions[i].ram;
+        job->region_first_page[i] = page;
+        job->region_first_chunk[i] = job->chunk_count;
+        page += region->bytes / SCAN_PAGE_BYTES;
+        job->chunk_count += (size_t)((region->bytes + job->chunk_bytes - 1) / job->chunk_bytes);
+        total_bytes += region->rss_bytes;
+        job->file_fds[i] = page_reader_open_file(job->env->root, job->request->vm.pid, region);
+        no_file += job->file_fds[i] < 0 && region->inode != 0 && region->shared &&
+                   region->skip != RAM_SKIP_DEVICE;
+    }
+    job->region_first_chunk[count] = job->chunk_count;
+    atomic_store(&job->env->progress->total_bytes, total_bytes);
+    if (no_file > 0)
+        scan_report_warn(report, "the file behind %zu shared mappings cannot be opened: pages that "
+                         "only other processes have mapped count as untouched", no_file);
+    return 0;
+}
+
+bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index)
+{
+    size_t index = atomic_fetch_add_explicit(&job->next_chunk, 1, memory_order_relaxed);
+    size_t low = 0, high = job->report->region_count;
+
+    if (index >= job->chunk_count || scan_job_stops(job))
+        return false;
+    while (high - low > 1) { /* the last region whose first chunk is not behind index */
+        size_t middle = (low + high) / 2;
+        if (job->region_first_chunk[middle] <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    const struct ram_region *region = &job->report->regions[low].ram;
+    uint64_t offset = (index - job->region_first_chunk[low]) * job->chunk_bytes;
+    uint64_t left = region->bytes - offset;
+    ret->region = low;
+    ret->start = region->start + offset;
+    ret->end = ret->start + (left < job->chunk_bytes ? left : job->chunk_bytes);
+    ret->first_page = job->region_first_page[low] + offset / SCAN_PAGE_BYTES;
+    *ret_index = index;
+    return true;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "core/scan_internal.h"
+
+static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
+                            const struct scan_request *request)
+{
+    if (request->process_vms > 1)
+        scan_report_warn(report, "this process holds %zu VMs: the figures are those of all of them",
+                         request->process_vms);
+    if (map->too_many)
+        scan_report_warn(report, "more than %d RAM mappings: the rest is left out",
+                         RAM_REGIONS_MAX);
+    if (map->device_count > 0)
+        scan_report_warn(report, "%zu mappings of device memory (VFIO) are no RAM and left out",
+                         map->device_count);
+    if (map->alias_count > 0)
+        scan_report_warn(report, "%zu mappings show memory that is counted already: left out",
+                         map->alias_count);
+    const char *what = request->force
+                           ? "present pages are read all the same, as asked for"
+                           : "not read, for a read might wait for ever; --force reads";
+    if (map->uffd_count > 0)
+        scan_report_warn(report, "%zu RAM mappings are registered with userfaultfd (postcopy, or a "
+                         "snapshot being loaded): %s", map->uffd_count, what);
+}
+
+int scan_regions_find(struct scan_job *job, struct error *err)
+{
+    const struct scan_request *request = job->request;
+    struct ram_map map;
+
+    int n = ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
+                     request->ram_count, &map, err);
+    if (n < 0)
+        return n;
+    warn_of_regions(job->report, &map, request);
+    n = scan_report_set_regions(job->report, &map);
+    ram_map_done(&map);
+    return n < 0 ? error_set(err, n, "out of memory") : 0;
+}
+
+void scan_regions_warn_of_changes(struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+    struct ram_map map;
+    bool same = true;
+
+    if (ram_find(job->env->root, job->request->vm.pid, job->request->vmm, job->request->ram,
+                 job->request->ram_count, &map, NULL) < 0)
+        return;
+    same = map.count == report->region_count;
+    for (size_t i = 0; same && i < map.count; i++) {
+        const struct ram_region *a = &map.regions[i], *b = &report->regions[i].ram;
+        same = a->start == b->start && a->bytes == b->bytes && a->inode == b->inode;
+    }
+    ram_map_done(&map);
+    if (!same)
+        scan_report_warn(report, "the RAM mappings changed during the scan: scan again");
+}
