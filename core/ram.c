@@ -5,19 +5,76 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #define MIB (1ull << 20)
 #define RAM_ALIGN 4096
 /* vm.max_map_count is 65530 by default, a mapping takes about 700 bytes */
 #define SMAPS_MAX (256 * MIB)
+#define MAPS_MAX (32 * MIB)
+#define CMDLINE_MAX (1 * MIB)
+
+/* maps has no page sizes: ask the file system of the file. False: it cannot be asked. */
+static bool learn_page_size(const struct rootfs *root, pid_t pid, struct ram_region *region)
+{
+    char path[96];
+    struct statfs fs;
+
+    snprintf(path, sizeof(path), "proc/%d/map_files/%llx-%llx", (int)pid,
+             (unsigned long long)region->map_start, (unsigned long long)region->map_end);
+    int fd = rootfs_openat(root, path, 0);
+    if (fd < 0)
+        return false;
+    bool known = fstatfs(fd, &fs) == 0;
+    close(fd);
+    if (known && fs.f_type == HUGETLBFS_MAGIC) {
+        region->backing = RAM_HUGETLB;
+        region->page_bytes = (uint64_t)fs.f_bsize;
+    }
+    return known;
+}
+
+static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
+                        const struct ram_range *given, size_t given_count, struct ram_map *ret)
+{
+    char path[64];
+    char *maps = NULL, *cmdline = NULL;
+    size_t len = 0, cmdline_len = 0;
+
+    *ret = (struct ram_map){0};
+    snprintf(path, sizeof(path), "proc/%d/maps", (int)pid);
+    int n = rootfs_read_all(root, path, MAPS_MAX, &maps, &len);
+    if (n < 0)
+        return n;
+    snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
+    if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
+        cmdline_len = 0;
+    n = ram_select_maps(maps, len, cmdline, cmdline_len, vmm, given, given_count, ret);
+    for (size_t i = 0; n == 0 && i < ret->count; i++) {
+        struct ram_region *region = &ret->regions[i];
+        if (region->inode != 0 && region->skip == RAM_SKIP_NONE &&
+            !learn_page_size(root, pid, region))
+            n = -EACCES;
+    }
+    if (n < 0)
+        ram_map_done(ret);
+    free(maps);
+    free(cmdline);
+    return n;
+}
 
 int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, struct ram_map *ret, struct error *err)
+             size_t given_count, enum ram_source source, struct ram_map *ret, struct error *err)
 {
     char path[64];
     char *text = NULL;
     size_t len = 0;
 
+    /* What goes wrong here is told by smaps, with a sentence. */
+    if (source == RAM_FROM_MAPS && find_in_maps(root, pid, vmm, given, given_count, ret) == 0)
+        return 0;
     *ret = (struct ram_map){0};
     snprintf(path, sizeof(path), "proc/%d/smaps", (int)pid);
     int n = rootfs_read_all(root, path, SMAPS_MAX, &text, &len);
@@ -37,6 +94,18 @@ int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct
     n = ram_select(text, len, vmm, given, given_count, ret, err);
     free(text);
     return n;
+}
+
+uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid)
+{
+    char path[64], text[128];
+    unsigned long long size, resident;
+
+    snprintf(path, sizeof(path), "proc/%d/statm", (int)pid);
+    if (rootfs_read(root, path, text, sizeof(text)) < 0 ||
+        sscanf(text, "%llu %llu", &size, &resident) != 2)
+        return 0;
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void ram_map_done(struct ram_map *map)

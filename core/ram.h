@@ -7,7 +7,8 @@
  *
  *   given      the user said so (--ram START-END)
  *   dontfork   QEMU calls madvise(MADV_DONTFORK) on every RAM block and on nothing else: VmFlags
- * "dc"
+ *              "dc"
+ *   block      the same blocks by their guard pages, where smaps is not read (core/ram_blocks.h)
  *   named      memfd, hugetlbfs or shared memory whose name is known to be a VMM's guest RAM
  *   shared     the largest shared memfd, hugetlbfs or shm mapping, and others of the same file
  *   anonymous  the largest private anonymous read-write mapping, and others of like size
@@ -57,7 +58,7 @@ struct ram_region {
     uint64_t file_offset;    /* of @start in its file */
     uint64_t inode;          /* 0: anonymous */
     uint32_t dev_major, dev_minor;
-    uint64_t rss_bytes;      /* resident when smaps was read; at most bytes */
+    uint64_t rss_bytes;      /* resident when smaps was read; at most bytes. 0 from maps */
     uint64_t page_bytes;     /* 4096, or the size of a huge page of hugetlbfs */
     enum ram_backing backing;
     bool shared;
@@ -76,23 +77,49 @@ struct ram_map {
     bool too_many;        /* RAM_REGIONS_MAX reached: the rest is not in */
 };
 
+/* Where ram_find learns of mappings. */
+enum ram_source {
+    /*
+     * All that there is to know. But the kernel walks the page tables for it, a mapping at a time
+     * with the VMM's mmap lock held: 10 to 20 ms per GiB of 4 KiB pages, and whoever changes a
+     * mapping waits that long.
+     */
+    RAM_FROM_SMAPS,
+    /*
+     * No walk and no time. Flags are not in it, so for when no userfaultfd is about, and where
+     * the rules are certain without flags: --ram, QEMU's blocks when they add up to what -m
+     * says, memfds of a known name. Else ram_find turns to smaps all the same.
+     */
+    RAM_FROM_MAPS,
+};
+
 /*
- * ram_find - the guest RAM of a process, through /proc/PID/smaps.
+ * ram_find - the guest RAM of a process. Once per scan, on a worker thread, never per tick.
  *
- * The kernel walks the page tables for smaps, holding the VMM's mmap lock for reading:
- * milliseconds per GiB of 4 KiB pages. So once per scan, on a worker thread, never per tick.
  * @vmm: "qemu", ..., as struct vm has it. @given, @given_count: --ram ranges; 0 = find them.
  * Returns 0 (no region found is -ENODATA), -ENOENT/-ESRCH process gone, -EACCES/-EPERM, -EFBIG,
  * -ENOMEM, with a sentence in @err. *@ret ends with ram_map_done.
  */
 int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, struct ram_map *ret, struct error *err);
+             size_t given_count, enum ram_source source, struct ram_map *ret, struct error *err);
 void ram_map_done(struct ram_map *map);
+
+/* ram_resident_bytes - all resident memory of a process, its shared memory included, hugetlbfs
+ * not; 0 = not known. */
+uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid);
 
 /* ram_select - the pure part of ram_find: @text is smaps (or maps, then rule dontfork cannot
  * fit). */
 int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,
                size_t given_count, struct ram_map *ret, struct error *err);
+
+/*
+ * ram_select_maps - the same from maps and the command line (arguments, a NUL after each; may be
+ * NULL), where that is certain; -ENODATA where it is not.
+ */
+int ram_select_maps(const char *maps, size_t len, const char *cmdline, size_t cmdline_len,
+                    const char *vmm, const struct ram_range *given, size_t given_count,
+                    struct ram_map *ret);
 
 /*
  * ram_quick_bytes - how much RAM the guest has, from /proc/PID/maps and cmdline only: no walk of

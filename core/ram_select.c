@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/parse_maps.h"
+#include "core/ram_blocks.h"
 #include "core/text.h"
 
 #define MIB (1ull << 20)
@@ -29,6 +30,7 @@ static const struct ram_name ram_names[] = {
 
 static const char rule_given[] = "given with --ram";
 static const char rule_dontfork[] = "QEMU RAM block (dontfork)";
+static const char rule_block[] = "QEMU RAM block (guard page)";
 static const char rule_dontfork_other[] = "marked dontfork, as VMMs mark guest RAM";
 static const char rule_shared[] = "largest shared memory";
 static const char rule_anon[] = "largest private anonymous memory";
@@ -38,6 +40,7 @@ struct ram_survey {
     uint64_t dontfork_bytes, shared_bytes, anon_bytes; /* of the largest of each kind */
     bool has_named;
     bool is_qemu;
+    const struct ram_blocks *blocks; /* of QEMU, when the text is maps; else NULL */
 };
 
 static bool is_device(const struct maps_entry *e)
@@ -96,13 +99,14 @@ static void keep_max(uint64_t *max, uint64_t value)
         *max = value;
 }
 
-static int survey(const char *text, size_t len, const char *vmm, struct ram_survey *ret)
+static int survey(const char *text, size_t len, const char *vmm, const struct ram_blocks *blocks,
+                  struct ram_survey *ret)
 {
     struct maps_cursor cursor = parse_maps_begin(text, len);
     struct maps_entry e;
     int n;
 
-    *ret = (struct ram_survey){.is_qemu = strcmp(vmm, "qemu") == 0};
+    *ret = (struct ram_survey){.is_qemu = strcmp(vmm, "qemu") == 0, .blocks = blocks};
     while ((n = parse_maps_next(&cursor, &e)) > 0) {
         uint64_t bytes = e.end - e.start;
         if ((e.flags & MAPS_DONTFORK) && !is_device(&e))
@@ -142,6 +146,20 @@ static const char *dontfork_takes(const struct ram_survey *s, const struct maps_
     if (!(e->flags & MAPS_DONTFORK))
         return NULL;
     return s->is_qemu ? rule_dontfork : rule_dontfork_other;
+}
+
+static bool block_applies(const struct ram_survey *s)
+{
+    return s->blocks != NULL;
+}
+
+static const char *block_takes(const struct ram_survey *s, const struct maps_entry *e)
+{
+    /* BARs are RAM blocks as well, without a guard: to be counted as device memory */
+    bool is_bar = parse_maps_name_begins(e, "/dev/vfio/") ||
+                  parse_maps_name_begins(e, "anon_inode:[vfio-device]");
+
+    return is_bar || ram_blocks_has(s->blocks, e->start) ? rule_block : NULL;
 }
 
 static bool named_applies(const struct ram_survey *s)
@@ -185,6 +203,7 @@ struct ram_rule {
 };
 static const struct ram_rule ram_rules[] = {
     {dontfork_applies, dontfork_takes},
+    {block_applies, block_takes},
     {named_applies, named_takes},
     {shared_applies, shared_takes},
     {anon_applies, anon_takes},
@@ -360,10 +379,11 @@ static int larger_first(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-static int select_found(const char *text, size_t len, const char *vmm, struct ram_map *map)
+static int select_found(const char *text, size_t len, const char *vmm,
+                        const struct ram_blocks *blocks, struct ram_map *map)
 {
     struct ram_survey s;
-    int n = survey(text, len, vmm, &s);
+    int n = survey(text, len, vmm, blocks, &s);
 
     for (size_t i = 0; n == 0 && i < sizeof(ram_rules) / sizeof(ram_rules[0]); i++) {
         if (map->count == 0 && ram_rules[i].applies(&s))
@@ -372,8 +392,9 @@ static int select_found(const char *text, size_t len, const char *vmm, struct ra
     return n;
 }
 
-int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,
-               size_t given_count, struct ram_map *ret, struct error *err)
+static int select_regions(const char *text, size_t len, const char *vmm,
+                          const struct ram_range *given, size_t given_count,
+                          const struct ram_blocks *blocks, struct ram_map *ret, struct error *err)
 {
     int n;
 
@@ -381,7 +402,7 @@ int ram_select(const char *text, size_t len, const char *vmm, const struct ram_r
     if (given_count > 0)
         n = select_given(text, len, given, given_count, ret, err);
     else
-        n = select_found(text, len, vmm, ret);
+        n = select_found(text, len, vmm, blocks, ret);
     if (n == 0 && ret->count == 0)
         n = error_set(err, -ENODATA, "no mapping of this process looks like guest RAM; "
                                      "--ram START-END names one");
@@ -395,4 +416,47 @@ int ram_select(const char *text, size_t len, const char *vmm, const struct ram_r
     }
     qsort(ret->regions, ret->count, sizeof(*ret->regions), larger_first);
     return 0;
+}
+
+int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,
+               size_t given_count, struct ram_map *ret, struct error *err)
+{
+    return select_regions(text, len, vmm, given, given_count, NULL, ret, err);
+}
+
+/* Was all of the main memory found, so that what was found can be trusted? */
+static bool is_complete(const struct ram_blocks *blocks, const char *cmdline, size_t len)
+{
+    uint64_t configured = ram_blocks_configured(cmdline, len), other;
+
+    return configured != 0 && ram_blocks_main(blocks, configured, &other) >= configured;
+}
+
+static bool has_named(const char *maps, size_t len, const char *vmm)
+{
+    struct ram_survey s;
+    return survey(maps, len, vmm, NULL, &s) == 0 && s.has_named;
+}
+
+int ram_select_maps(const char *maps, size_t len, const char *cmdline, size_t cmdline_len,
+                    const char *vmm, const struct ram_range *given, size_t given_count,
+                    struct ram_map *ret)
+{
+    struct ram_blocks blocks = {0};
+    bool is_qemu = strcmp(vmm, "qemu") == 0, is_certain;
+    int n = 0;
+
+    *ret = (struct ram_map){0};
+    if (given_count > 0) {
+        is_certain = true;
+    } else if (is_qemu) {
+        n = ram_blocks_find(maps, len, &blocks);
+        is_certain = n == 0 && is_complete(&blocks, cmdline, cmdline_len);
+    } else {
+        is_certain = has_named(maps, len, vmm);
+    }
+    if (is_certain)
+        n = select_regions(maps, len, vmm, given, given_count, is_qemu ? &blocks : NULL, ret, NULL);
+    ram_blocks_done(&blocks);
+    return n < 0 || is_certain ? n : -ENODATA;
 }

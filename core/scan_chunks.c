@@ -39,6 +39,8 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err)
                    region->skip != RAM_SKIP_DEVICE;
     }
     job->region_first_chunk[count] = job->chunk_count;
+    if (total_bytes == 0) /* maps does not tell: at most so much, until the residency is known */
+        total_bytes = ram_resident_bytes(job->env->root, job->request->vm.pid);
     atomic_store(&job->env->progress->total_bytes, total_bytes);
     if (no_file > 0)
         scan_report_warn(report, "the file behind %zu shared mappings cannot be opened: pages that "

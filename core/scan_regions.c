@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+
 #include "core/scan_internal.h"
+#include "core/uffd_holders.h"
+
+/*
+ * A VMM with less in memory than this is asked for smaps: some milliseconds. Of a larger one smaps
+ * would hold the mmap lock for too long, and could not be cancelled meanwhile.
+ */
+#define LARGE_BYTES (256ull << 20)
 
 static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
                             const struct scan_request *request)
@@ -24,13 +33,27 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
                          "snapshot being loaded): %s", map->uffd_count, what);
 }
 
+static int find(const struct scan_job *job, struct ram_map *ret, struct error *err)
+{
+    const struct scan_request *request = job->request;
+
+    return ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
+                    request->ram_count, job->ram_source, ret, err);
+}
+
 int scan_regions_find(struct scan_job *job, struct error *err)
 {
     const struct scan_request *request = job->request;
+    const struct rootfs *root = job->env->root;
     struct ram_map map;
+    int any = 1;
 
-    int n = ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
-                     request->ram_count, &map, err);
+    if (ram_resident_bytes(root, request->vm.pid) >= LARGE_BYTES)
+        any = uffd_holders_any(root, &job->env->progress->cancel);
+    if (any == -ECANCELED)
+        return any;
+    job->ram_source = any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS;
+    int n = find(job, &map, err);
     if (n < 0)
         return n;
     warn_of_regions(job->report, &map, request);
@@ -45,8 +68,7 @@ void scan_regions_warn_of_changes(struct scan_job *job)
     struct ram_map map;
     bool same = true;
 
-    if (ram_find(job->env->root, job->request->vm.pid, job->request->vmm, job->request->ram,
-                 job->request->ram_count, &map, NULL) < 0)
+    if (find(job, &map, NULL) < 0)
         return;
     same = map.count == report->region_count;
     for (size_t i = 0; same && i < map.count; i++) {
