@@ -6,9 +6,8 @@
 #include "core/scan_internal.h"
 
 #define CHUNK_MIN (64ull << 20)
-#define CHUNKS_AIM 4096             /* so that the table of chunks stays small for any size */
+#define CHUNKS_AIM 4096 /* so that the table of chunks stays small for any size */
 
-/* Cut the regions into chunks, and open the files behind them. */
 int scan_chunks_prepare(struct scan_job *job, struct error *err)
 {
     struct scan_report *report = job->report;

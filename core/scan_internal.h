@@ -5,7 +5,8 @@
  *   scan.c         phases, threads, the report that grows
  *   scan_regions.c which mappings are scanned, and what is to be said of them
  *   scan_chunks.c  pieces of regions that threads take
- *   scan_lane.c    one scanning thread: residency, reading, counting
+ *   scan_lane.c    one scanning thread: residency and reading
+ *   scan_count.c   pages into counts and heat map
  *   scan_report.c  reports: make, copy, finish, free; the statistics
  *   scan_sample.c  which pages an estimate reads
  *   scan_inspect.c what else the process tells: confidential guest, passed-through devices
@@ -129,6 +130,16 @@ void scan_regions_warn_of_changes(struct scan_job *job);
 int scan_chunks_prepare(struct scan_job *job, struct error *err);
 /* the next one; false: there is none, or the job stops */
 bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
+
+/* scan_count.c */
+/* add pages of one class at address @start to the counts and the heat map */
+void scan_count_run(struct scan_lane *lane, enum page_class page_class, uint64_t start,
+                    uint64_t pages);
+/* @pages were compared; the first is page @first of the lane's bitmaps and lies at @start */
+void scan_count_content(struct scan_lane *lane, uint64_t start, size_t first, size_t pages,
+                        enum page_class zero_class);
+/* a sample pass counts what it drew and nothing else: the residency pass has counted all */
+void scan_count_sample(struct scan_lane *lane, size_t pages);
 
 /* scan_report.c */
 struct scan_report *scan_report_new(const struct scan_request *request);

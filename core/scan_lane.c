@@ -61,47 +61,6 @@ static const struct ram_region *lane_region(const struct scan_lane *lane)
     return &lane->job->report->regions[lane->chunk.region].ram;
 }
 
-/* Pages from page number @page on, at most @pages, that lie in one slice of the heat map. */
-static uint64_t pages_in_slice(struct scan_lane *lane, uint64_t page, uint64_t pages,
-                               struct scan_slice **ret)
-{
-    uint64_t total = lane->job->page_count, slices = lane->job->report->slice_count;
-    size_t slice = (size_t)(page * slices / total);
-    uint64_t next = ((slice + 1) * total + slices - 1) / slices;
-
-    lane->slice_low = slice < lane->slice_low ? slice : lane->slice_low;
-    lane->slice_high = slice > lane->slice_high ? slice : lane->slice_high;
-    *ret = &lane->slices[slice];
-    return next - page < pages ? next - page : pages;
-}
-
-static void add_pages(struct scan_lane *lane, struct scan_slice *slice, enum page_class page_class,
-                      uint64_t pages)
-{
-    lane->counts.pages[page_class] += pages;
-    slice->pages[page_class] += (uint32_t)pages;
-}
-
-static uint64_t page_number(const struct scan_lane *lane, uint64_t address)
-{
-    return lane->chunk.first_page + (address - lane->chunk.start) / SCAN_PAGE_BYTES;
-}
-
-/* Add pages of one class at @start to the counts and the heat map. */
-static void account(struct scan_lane *lane, enum page_class page_class, uint64_t start,
-                    uint64_t pages)
-{
-    uint64_t page = page_number(lane, start);
-
-    while (pages > 0) {
-        struct scan_slice *slice;
-        uint64_t n = pages_in_slice(lane, page, pages, &slice);
-        add_pages(lane, slice, page_class, n);
-        page += n;
-        pages -= n;
-    }
-}
-
 static void maybe_merge(struct scan_lane *lane)
 {
     uint64_t now = scan_now_ns();
@@ -145,21 +104,6 @@ static int wait_for_rate(struct scan_lane *lane, size_t bytes)
     }
 }
 
-/* Bits that are set among @count from bit @first on. */
-static uint64_t count_bits(const uint64_t *map, size_t first, size_t count)
-{
-    uint64_t sum = 0;
-
-    while (count > 0) {
-        size_t shift = first % 64, n = 64 - shift < count ? 64 - shift : count;
-        uint64_t mask = n == 64 ? ~0ull : (1ull << n) - 1;
-        sum += (uint64_t)__builtin_popcountll(map[first / 64] >> shift & mask);
-        first += n;
-        count -= n;
-    }
-    return sum;
-}
-
 static void note_bytes(struct scan_lane *lane, size_t bytes)
 {
     lane->bytes_read += bytes;
@@ -173,33 +117,6 @@ static void compare(struct scan_lane *lane, size_t pages, ssize_t bad)
     for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
         lane->zero_map[i] &= ~lane->bad_map[i];
     note_bytes(lane, pages * SCAN_PAGE_BYTES);
-}
-
-/* @pages of content were compared; the first is page @first of the buffer and lies at @start. */
-static void account_content(struct scan_lane *lane, uint64_t start, size_t first, size_t pages,
-                            enum page_class zero_class)
-{
-    uint64_t page = page_number(lane, start);
-
-    while (pages > 0) {
-        struct scan_slice *slice;
-        size_t n = (size_t)pages_in_slice(lane, page, pages, &slice);
-        uint64_t zero = count_bits(lane->zero_map, first, n);
-        uint64_t bad = count_bits(lane->bad_map, first, n);
-        add_pages(lane, slice, zero_class, zero);
-        add_pages(lane, slice, PAGE_UNREADABLE, bad);
-        add_pages(lane, slice, PAGE_NONZERO, n - zero - bad);
-        page += n;
-        first += n;
-        pages -= n;
-    }
-}
-
-/* A sample pass counts what it drew and nothing else: the residency pass has counted all. */
-static void count_sample(struct scan_lane *lane, size_t pages)
-{
-    lane->sampled += pages - count_bits(lane->bad_map, 0, pages);
-    lane->sampled_zero += count_bits(lane->zero_map, 0, pages);
 }
 
 static ssize_t read_through_child(struct scan_lane *lane)
@@ -237,11 +154,11 @@ static int flush(struct scan_lane *lane)
         return (int)bad;
     compare(lane, pages, bad);
     if (lane->job->sample != NULL) {
-        count_sample(lane, pages);
+        scan_count_sample(lane, pages);
     } else {
         for (size_t i = 0; i < lane->segment_count; i++) {
             const struct iovec *s = &lane->segments[i];
-            account_content(lane, (uintptr_t)s->iov_base, first, s->iov_len / SCAN_PAGE_BYTES,
+            scan_count_content(lane, (uintptr_t)s->iov_base, first, s->iov_len / SCAN_PAGE_BYTES,
                             PAGE_ZERO_CONTENT);
             first += s->iov_len / SCAN_PAGE_BYTES;
         }
@@ -349,9 +266,9 @@ static int read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
             return (int)n;
         size_t pages = (size_t)n / SCAN_PAGE_BYTES;
         if (lane->job->sample != NULL)
-            count_sample(lane, pages);
+            scan_count_sample(lane, pages);
         else
-            account_content(lane, start, 0, pages, zero_class);
+            scan_count_content(lane, start, 0, pages, zero_class);
         start += (uint64_t)n;
         bytes -= (uint64_t)n;
         maybe_merge(lane);
@@ -421,14 +338,14 @@ static int on_run(void *arg, const struct residency_run *run)
         return -ECANCELED;
     if (!is_readable(lane) || (!action->from_vm && !action->from_file)) {
         if (!sampling)
-            account(lane, class_unread(lane, run->kind), run->start, pages);
+            scan_count_run(lane, class_unread(lane, run->kind), run->start, pages);
         return 0;
     }
     if (sampling)
         return read_sample(lane, run, action->from_file);
     if (!lane->job->reading) {
         lane->present += pages;
-        account(lane, PAGE_UNREAD, run->start, pages);
+        scan_count_run(lane, PAGE_UNREAD, run->start, pages);
         return 0;
     }
     return action->from_file ? read_file(lane, run->start, run->bytes, action->zero_class)
@@ -474,7 +391,7 @@ static int run_chunk(struct scan_lane *lane, size_t index)
 
     if (region->skip == RAM_SKIP_DEVICE || region->skip == RAM_SKIP_UNMAPPED) {
         if (lane->job->sample == NULL)
-            account(lane, PAGE_UNREADABLE, lane->chunk.start,
+            scan_count_run(lane, PAGE_UNREADABLE, lane->chunk.start,
                     (lane->chunk.end - lane->chunk.start) / SCAN_PAGE_BYTES);
         return 0;
     }
