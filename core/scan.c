@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "accel/cpu.h"
 #include "core/scan_internal.h"
@@ -205,8 +204,8 @@ static int prepare_sample(struct scan_job *job)
     uint64_t want = job->request->sample_pages;
 
     for (size_t i = 0; i < job->chunk_count; i++) {
-        job->chunk_first[i] = population;
-        population += job->chunk_present[i];
+        job->seen[i].first = population;
+        population += job->seen[i].present;
     }
     job->report->estimate.population = population;
     want = want == 0 ? SCAN_SAMPLE_DEFAULT : want > SCAN_SAMPLE_MAX ? SCAN_SAMPLE_MAX : want;
@@ -225,9 +224,8 @@ static int prepare_sample(struct scan_job *job)
 
 static int run_estimate(struct scan_job *job)
 {
-    job->chunk_present = calloc(job->chunk_count, sizeof(*job->chunk_present));
-    job->chunk_first = calloc(job->chunk_count, sizeof(*job->chunk_first));
-    if (job->chunk_present == NULL || job->chunk_first == NULL)
+    job->seen = calloc(job->chunk_count, sizeof(*job->seen));
+    if (job->seen == NULL)
         return -ENOMEM;
     set_phase(job, SCAN_PHASE_RESIDENCY);
     int n = run_pass(job);
@@ -391,16 +389,8 @@ static int run_job(struct scan_job *job)
 
 static void job_done(struct scan_job *job)
 {
-    for (size_t i = 0; job->file_fds != NULL && i < job->report->region_count; i++) {
-        if (job->file_fds[i] >= 0)
-            close(job->file_fds[i]);
-    }
-    free(job->region_first_page);
-    free(job->region_first_chunk);
-    free(job->file_fds);
+    scan_chunks_done(job);
     free(job->sample);
-    free(job->chunk_present);
-    free(job->chunk_first);
     free(job->base);
     pthread_mutex_destroy(&job->mutex);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/page_reader.h"
 #include "core/scan_internal.h"
@@ -70,4 +72,33 @@ bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_
     ret->first_page = job->region_first_page[low] + offset / SCAN_PAGE_BYTES;
     *ret_index = index;
     return true;
+}
+
+void scan_chunks_note_seen(struct scan_lane *lane, size_t index)
+{
+    struct scan_seen *seen = &lane->job->seen[index];
+
+    seen->present = lane->present;
+    seen->time_ns = scan_now_ns();
+    if (lane->run_count == 0 || lane->run_count > SCAN_SEEN_RUNS)
+        return;
+    seen->runs = malloc(lane->run_count * sizeof(*seen->runs));
+    if (seen->runs == NULL)
+        return;
+    memcpy(seen->runs, lane->runs, lane->run_count * sizeof(*seen->runs));
+    seen->run_count = lane->run_count;
+}
+
+void scan_chunks_done(struct scan_job *job)
+{
+    for (size_t i = 0; job->file_fds != NULL && i < job->report->region_count; i++) {
+        if (job->file_fds[i] >= 0)
+            close(job->file_fds[i]);
+    }
+    for (size_t i = 0; job->seen != NULL && i < job->chunk_count; i++)
+        free(job->seen[i].runs);
+    free(job->region_first_page);
+    free(job->region_first_chunk);
+    free(job->file_fds);
+    free(job->seen);
 }

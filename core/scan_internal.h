@@ -42,6 +42,20 @@ struct scan_chunk {
 };
 
 /*
+ * What the residency pass saw in a chunk, so that the sample pass need not look again. Only while
+ * it is fresh: a page that has gone since would be mapped anew by the read.
+ */
+struct scan_seen {
+    uint64_t present;             /* pages that can be read */
+    uint64_t first;               /* ordinal of the first of them, counted over all chunks */
+    uint64_t time_ns;
+    struct residency_run *runs;   /* of them; NULL: none, or too many to keep */
+    size_t run_count;
+};
+#define SCAN_SEEN_RUNS 256
+#define SCAN_SEEN_FRESH_NS 50000000ull
+
+/*
  * A scan under way. @mutex guards report, fresh, last_publish_ns, code and error; the rest is
  * constant while threads run, or atomic.
  */
@@ -59,8 +73,7 @@ struct scan_job {
     bool reading;                 /* pass reads content; else residency only */
     uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
     uint64_t sample_count;
-    uint64_t *chunk_present;      /* [chunk_count] present pages, filled by the residency pass */
-    uint64_t *chunk_first;        /* [chunk_count] ordinal of the first, for the sample pass */
+    struct scan_seen *seen;       /* [chunk_count] filled by the residency pass */
     atomic_size_t next_chunk;
     atomic_bool stop;             /* a thread failed: all end */
     atomic_uint_fast64_t rate_next_ns; /* when the next byte may be read, under --max-rate */
@@ -97,6 +110,9 @@ struct scan_lane {
     struct scan_slice *slices;    /* [SCAN_SLICES] since the last merge; only low..high are not 0 */
     size_t slice_low, slice_high;
     uint64_t present;             /* pages of the chunk that a reading pass reads */
+    /* that they lie in; SIZE_MAX: too many */
+    struct residency_run runs[SCAN_SEEN_RUNS];
+    size_t run_count;
     uint64_t sample_at;           /* next of job->sample */
     uint64_t sample_end;          /* of the chunk's ordinals */
     uint64_t ordinal;             /* of the next present page of the chunk, in a sample pass */
@@ -130,6 +146,10 @@ void scan_regions_warn_of_changes(struct scan_job *job);
 int scan_chunks_prepare(struct scan_job *job, struct error *err);
 /* the next one; false: there is none, or the job stops */
 bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
+
+/* note what the lane saw in its chunk; without memory it is looked at again later */
+void scan_chunks_note_seen(struct scan_lane *lane, size_t index);
+void scan_chunks_done(struct scan_job *job);
 
 /* scan_count.c */
 /* add pages of one class at address @start to the counts and the heat map */

@@ -327,6 +327,15 @@ static enum page_class class_unread(const struct scan_lane *lane, enum residency
     return page_class == PAGE_UNREAD ? PAGE_UNREADABLE : page_class;
 }
 
+static void note_run(struct scan_lane *lane, const struct residency_run *run)
+{
+    lane->present += run->bytes / SCAN_PAGE_BYTES;
+    if (lane->run_count < SCAN_SEEN_RUNS)
+        lane->runs[lane->run_count++] = *run;
+    else
+        lane->run_count = SIZE_MAX;
+}
+
 static int on_run(void *arg, const struct residency_run *run)
 {
     struct scan_lane *lane = arg;
@@ -344,7 +353,7 @@ static int on_run(void *arg, const struct residency_run *run)
     if (sampling)
         return read_sample(lane, run, action->from_file);
     if (!lane->job->reading) {
-        lane->present += pages;
+        note_run(lane, run);
         scan_count_run(lane, PAGE_UNREAD, run->start, pages);
         return 0;
     }
@@ -356,7 +365,7 @@ static int on_run(void *arg, const struct residency_run *run)
 static bool seek_sample(struct scan_lane *lane, size_t index)
 {
     const struct scan_job *job = lane->job;
-    uint64_t first = job->chunk_first[index], low = 0, high = job->sample_count;
+    uint64_t first = job->seen[index].first, low = 0, high = job->sample_count;
 
     while (low < high) {
         uint64_t middle = (low + high) / 2;
@@ -367,7 +376,7 @@ static bool seek_sample(struct scan_lane *lane, size_t index)
     }
     lane->sample_at = low;
     lane->ordinal = first;
-    lane->sample_end = first + job->chunk_present[index]; /* pages that came since are not in it */
+    lane->sample_end = first + job->seen[index].present; /* pages that came since are not in it */
     return low < job->sample_count && job->sample[low] < lane->sample_end;
 }
 
@@ -385,6 +394,21 @@ static int walk_chunk(struct scan_lane *lane)
     return n < 0 ? n : flush(lane);
 }
 
+/* Walk a chunk again, or rather what was seen in it, when that is fresh. */
+static int sample_chunk(struct scan_lane *lane, size_t index)
+{
+    const struct scan_seen *seen = &lane->job->seen[index];
+    int n = 0;
+
+    if (!seek_sample(lane, index))
+        return 0;
+    if (seen->runs == NULL || scan_now_ns() - seen->time_ns > SCAN_SEEN_FRESH_NS)
+        return walk_chunk(lane);
+    for (size_t i = 0; i < seen->run_count && n == 0; i++)
+        n = on_run(lane, &seen->runs[i]);
+    return n < 0 ? n : flush(lane);
+}
+
 static int run_chunk(struct scan_lane *lane, size_t index)
 {
     const struct ram_region *region = lane_region(lane);
@@ -395,12 +419,13 @@ static int run_chunk(struct scan_lane *lane, size_t index)
                     (lane->chunk.end - lane->chunk.start) / SCAN_PAGE_BYTES);
         return 0;
     }
-    if (lane->job->sample != NULL && !seek_sample(lane, index))
-        return 0;
+    if (lane->job->sample != NULL)
+        return sample_chunk(lane, index);
     lane->present = 0;
+    lane->run_count = 0;
     int n = walk_chunk(lane);
-    if (!lane->job->reading && lane->job->sample == NULL)
-        lane->job->chunk_present[index] = lane->present;
+    if (n == 0 && !lane->job->reading)
+        scan_chunks_note_seen(lane, index);
     return n;
 }
 
