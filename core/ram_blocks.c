@@ -21,12 +21,27 @@ static bool is_guard(const struct maps_entry *e)
            e->end - e->start <= GUARD_MAX;
 }
 
-/* Memory of a file that is no program's or library's: their data is private and rarely aligned. */
+static bool begins_with_one_of(const struct maps_entry *e, const char *const *names)
+{
+    while (*names != NULL && !parse_maps_name_begins(e, *names))
+        names++;
+    return *names != NULL;
+}
+
+/*
+ * Is this a file that may be a memory backend? Not a display's surface, which is a memfd too, not a
+ * device, and not the data of a library, which is private and rarely aligned.
+ */
 static bool may_be_file_block(const struct maps_entry *e)
 {
-    return (e->flags & MAPS_SHARED) != 0 || e->start % BLOCK_ALIGN == 0 ||
-           parse_maps_name_begins(e, "/memfd:") || parse_maps_name_begins(e, "/dev/shm/") ||
-           parse_maps_name_begins(e, "/dev/hugepages");
+    static const char *const memory[] = {"/memfd:memory-backend", "/dev/shm/", "/dev/hugepages",
+                                         "/dev/zero", NULL};
+    static const char *const other[] = {"/memfd:", "/dev/", "anon_inode:", NULL};
+
+    if (begins_with_one_of(e, memory))
+        return true;
+    return !begins_with_one_of(e, other) &&
+           ((e->flags & MAPS_SHARED) != 0 || e->start % BLOCK_ALIGN == 0);
 }
 
 static bool may_be_block(const struct maps_entry *e)

@@ -288,6 +288,83 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
     rootfs_close(&root);
 }
 
+/* --- regions from maps ------------------------------------------------------------------------ */
+
+#define LIBRARY_DATA "7f2b40001000-7f2b40003000 rw-p 00107000 fe:00 33  /usr/lib/libx.so\n" \
+                     "7f2b40003000-7f2b40004000 ---p 00000000 00:00 0 \n"
+/* a heap of malloc that is all but full */
+#define FULL_ARENA BLOCK("7f2b44000000-7f2b47fff000", "7f2b47fff000-7f2b48000000")
+#define VCPU_RUN "7f2b50000000-7f2b50003000 rw-s 00000000 00:0f 7  anon_inode:kvm-vcpu:0\n"
+#define BAR "7f2b60000000-7f2b61000000 rw-s 00000000 00:0f 8  anon_inode:[vfio-device]\n"
+#define SURFACE "7f2b68000000-7f2b680f0000 rw-s 00000000 00:01 6  /memfd:displaysurface (deleted)\n" \
+                "7f2b680f0000-7f2b680f1000 ---p 00000000 00:00 0 \n"
+#define NVDIMM "7f2b70000000-7f2b78000000 r--s 00000000 fe:00 9  /var/lib/dimm\n" \
+               "7f2b78000000-7f2b78001000 ---p 00000000 00:00 0 \n"
+
+struct maps_case {
+    const char *name, *maps, *vmm, *cmdline;
+    size_t cmdline_len;
+    int result;
+    size_t count;
+    uint64_t bytes;
+    const char *rule; /* part of it */
+    size_t device;
+};
+
+static const struct maps_case maps_cases[] = {
+    {"qemu: blocks with guard pages that add up to -m", G16 VIDEO STACK VCPU_RUN, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 2, 16 * GIB + 16 * MIB, "guard page", 0},
+    {"qemu: data of libraries and heaps of malloc are no blocks",
+     G16 VIDEO LIBRARY_DATA FULL_ARENA, "qemu", ARGS("qemu\0-m\0" "16G"), 0, 2,
+     16 * GIB + 16 * MIB, "guard page", 0},
+    {"qemu: a memfd, and memory that may only be read", MEMFD4 NVDIMM, "qemu",
+     ARGS("qemu\0-m\0" "4G"), 0, 2, 4 * GIB + 128 * MIB, "guard page", 0},
+    {"qemu: a display's surface before the guard of a stack is no block", G16 SURFACE, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB, "guard page", 0},
+    {"qemu: BARs are device memory", G16 BAR, "qemu", ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB,
+     "guard page", 1},
+    {"qemu: -m is rounded up", G1A, "qemu", ARGS("qemu\0-m\0" "1023"), 0, 1, GIB, "guard page", 0},
+    {"qemu: a block is missing", G1A VIDEO, "qemu", ARGS("qemu\0-m\0" "2G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: no -m", G1A VIDEO, "qemu", ARGS("qemu\0-smp\0" "2"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: no command line", G1A VIDEO, "qemu", NULL, 0, -ENODATA, 0, 0, NULL, 0},
+    {"memfd of a known name", "10000000-20000000 rw-s 00000000 00:01 5    /memfd:ch_ram (deleted)\n",
+     "cloud-hypervisor", NULL, 0, 0, 1, 256 * MIB, "cloud-hypervisor", 0},
+    {"largest anonymous memory may be marked otherwise: uncertain", G1A, "other", NULL, 0, -ENODATA,
+     0, 0, NULL, 0},
+    {"not maps at all", "nonsense\n", "qemu", ARGS("qemu\0-m\0" "1G"), -EBADMSG, 0, 0, NULL, 0},
+};
+
+static void regions_come_from_maps_only_where_that_is_certain(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(maps_cases); i++) {
+        const struct maps_case *c = &maps_cases[i];
+        struct ram_map map;
+        print_message("  %s\n", c->name);
+        assert_int_equal(ram_select_maps(c->maps, strlen(c->maps), c->cmdline, c->cmdline_len,
+                                         c->vmm, NULL, 0, &map), c->result);
+        assert_int_equal(map.count, c->count);
+        assert_int_equal(map.bytes, c->bytes);
+        assert_int_equal(map.device_count, c->device);
+        if (c->rule != NULL)
+            assert_non_null(strstr(map.regions[0].rule, c->rule));
+        ram_map_done(&map);
+    }
+}
+
+static void given_range_is_certain_in_maps(void **state)
+{
+    const struct ram_range range = {0x7f2000001000, 0x7f2000003000};
+    struct ram_map map;
+
+    (void)state;
+    assert_int_equal(ram_select_maps(G1A, strlen(G1A), NULL, 0, "other", &range, 1, &map), 0);
+    assert_int_equal(map.count, 1);
+    assert_int_equal(map.regions[0].start, range.start);
+    assert_int_equal(map.regions[0].bytes, 8192);
+    ram_map_done(&map);
+}
+
 static void process_that_is_gone_is_said_so(void **state)
 {
     struct rootfs root;
@@ -313,6 +390,8 @@ int main(void)
         cmocka_unit_test(quick_figure_is_main_memory_without_video_and_firmware),
         cmocka_unit_test(quick_figure_of_other_vmms_follows_the_rules),
         cmocka_unit_test(several_vms_in_one_process_have_no_quick_figure),
+        cmocka_unit_test(regions_come_from_maps_only_where_that_is_certain),
+        cmocka_unit_test(given_range_is_certain_in_maps),
         cmocka_unit_test(process_that_is_gone_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Zero-page scans of whole VMs, against what QEMU itself counts when it migrates them."""
 import contextlib
+import ctypes
 import glob
 import json
 import os
@@ -79,6 +80,18 @@ def huge_pages(count):
         yield
     finally:
         grow(-added)
+
+
+@contextlib.contextmanager
+def userfaultfd():
+    """Held by this process for a while."""
+    number = {"x86_64": 323, "aarch64": 282}[os.uname().machine]
+    fd = ctypes.CDLL(None, use_errno=True).syscall(number, os.O_CLOEXEC)
+    need(fd >= 0, "userfaultfd(2) is not allowed here")
+    try:
+        yield
+    finally:
+        os.close(fd)
 
 
 def mixed_pages(count, seed):
@@ -205,6 +218,72 @@ class AgainstMigration(kvmtest.TestCase):
                                     backend="memory-backend-memfd,share=on,hugetlb=on,hugetlbsize=2M")
             self.assertEqual(report["regions"][0]["backing"], "hugetlbfs")
             self.doCleanups()  # the VM ends before its pool of huge pages goes
+
+
+class RegionsOfLargeVms(kvmtest.TestCase):
+    """Without a userfaultfd on the host a large VM's regions come from maps, else from smaps."""
+
+    def memory(self, kind, size="300M", **options):
+        more = "".join(f",{key.replace('_', '-')}={value}" for key, value in options.items())
+        return ("-object", f"{kind},id=more,size={size},prealloc=on{more}")
+
+    def machines(self):
+        yield "plain", dict(devices=True)
+        yield "nothing but RAM", dict(extra=("-machine", "microvm"))
+        yield "memfd", dict(backend="memory-backend-memfd,share=on")
+        yield "private memfd", dict(backend="memory-backend-memfd,share=off")
+        yield "DIMM plugged in", dict(extra=("-m", "300M,slots=2,maxmem=2G", *self.memory("memory-backend-ram"),
+                                             "-device", "pc-dimm,memdev=more"))
+        yield "virtio-mem", dict(backend="memory-backend-ram,prealloc=on", extra=("-m", "300M,maxmem=2G",
+                                        "-object", "memory-backend-ram,id=more,size=512M",
+                                        "-device", "virtio-mem-pci,memdev=more,requested-size=128M"))
+        yield "20 threads with stacks", dict(extra=[w for k in range(20)
+                                                    for w in ("-object", f"iothread,id=io{k}")])
+        yield "NUMA nodes", dict(extra=("-m", "600M", *self.memory("memory-backend-ram"),
+                                        "-object", "memory-backend-ram,id=a,size=300M,prealloc=on",
+                                        "-numa", "node,memdev=a", "-numa", "node,memdev=more"))
+
+    def setUp(self):
+        super().setUp()
+        need_root()
+        held = [link for link in glob.glob("/proc/[0-9]*/fd/*") if self.is_uffd(link)]
+        need(not held, f"somebody else holds a userfaultfd: {held[:1]}")
+
+    @staticmethod
+    def is_uffd(link):
+        try:
+            return os.readlink(link) == "anon_inode:[userfaultfd]"
+        except OSError:
+            return False
+
+    @staticmethod
+    def regions(report):
+        return sorted((r["start"], r["bytes"], r["backing"], r.get("skip")) for r in report["regions"])
+
+    def test_maps_and_smaps_tell_the_same_regions(self):
+        need_qemu()
+        for (version, binary) in sorted(qemu_binaries().items()):
+            for what, options in self.machines():
+                extra = (*options.pop("extra", ()), "-nic", "none")
+                if what != "virtio-mem":  # has its own mind about it
+                    extra += ("-mem-prealloc",)
+                with self.subTest(qemu=version, machine=what):
+                    vm = self.qemu(binary, ram="300M", extra=extra, **options)
+                    vm.qmp("stop")
+                    by_maps = scan(vm.pid, "--sample", "100")
+                    with userfaultfd():
+                        by_smaps = scan(vm.pid, "--sample", "100")
+                    self.assertEqual({r["rule"] for r in by_maps["regions"]},
+                                     {"QEMU RAM block (guard page)"})
+                    self.assertEqual({r["rule"] for r in by_smaps["regions"]},
+                                     {"QEMU RAM block (dontfork)"})
+                    self.assertEqual(self.regions(by_maps), self.regions(by_smaps))
+                    self.assertEqual(by_maps["pages"], by_smaps["pages"])
+                    vm.close()
+
+    def test_vm_with_little_memory_is_told_by_smaps(self):
+        vm = self.qemu(need_qemu(), ram="16G")
+        self.assertEqual({r["rule"] for r in scan(vm.pid)["regions"]}, {"QEMU RAM block (dontfork)"})
 
 
 class OwnVm(kvmtest.TestCase):
