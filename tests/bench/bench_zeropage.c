@@ -18,8 +18,8 @@
 #endif
 
 #include "accel/cpu.h"
-#include "tests/bench/vm_mix.h"
 #include "tests/lib/check_zeropage.h"
+#include "tests/lib/vm_mix.h"
 #include "tests/lib/zeropage_peers.h"
 
 #define PAGE         ((size_t)4096)
@@ -73,47 +73,19 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* A length from the measured runs: a bucket by its share of runs, then the mean of that bucket. */
-static size_t draw_run(const struct mix_run *runs, size_t n, uint64_t *random)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < n; i++)
-        total += runs[i].runs;
-    uint64_t at = check_random(random) % total;
-    size_t i = 0;
-    while (at >= runs[i].runs)
-        at -= runs[i++].runs;
-    return (runs[i].pages + runs[i].runs / 2) / runs[i].runs;
-}
-
-static size_t draw_offset(uint64_t *random)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < COUNT(data_offsets); i++)
-        total += data_offsets[i].pages;
-    uint64_t at = check_random(random) % total;
-    size_t i = 0;
-    while (at >= data_offsets[i].pages)
-        at -= data_offsets[i++].pages;
-    size_t from = i == 0 ? 0 : data_offsets[i - 1].below;
-    return from + check_random(random) % (data_offsets[i].below - from);
-}
-
 /*
  * Fills @npages with pages like those of the VM; returns how many stay zero. A small buffer takes
  * every so many-th page of a large one: its first pages would be short runs only, nine tenths of
  * them zero, because most runs are short while most pages are in a few long ones.
  */
-static size_t fill_like_vm(unsigned char *buf, size_t npages, uint64_t *random)
+static size_t fill_like_vm(unsigned char *buf, size_t npages, uint64_t seed)
 {
-    size_t left = 0, zero_pages = 0, stride = MAX_PAGES / npages;
-    bool zero = check_random(random) & 1;
+    struct vm_mix mix = {.random = seed};
+    size_t zero_pages = 0, stride = MAX_PAGES / npages;
 
-    for (size_t i = 0; i < npages * stride; i++, left--) {
-        for (; left == 0; zero = !zero)
-            left = zero ? draw_run(data_runs, COUNT(data_runs), random)
-                        : draw_run(zero_runs, COUNT(zero_runs), random);
-        size_t offset = zero ? 0 : draw_offset(random);
+    for (size_t i = 0; i < npages * stride; i++) {
+        size_t offset;
+        bool zero = vm_mix_next(&mix, &offset);
         if (i % stride != 0)
             continue;
         zero_pages += zero;
@@ -130,7 +102,7 @@ static size_t fill(unsigned char *buf, size_t npages, enum content content, uint
 
     memset(buf, 0, npages * PAGE);
     if (content == MIX_VM)
-        return fill_like_vm(buf, npages, &random);
+        return fill_like_vm(buf, npages, seed);
     for (size_t i = 0; i < npages; i++) {
         unsigned char *page = buf + i * PAGE;
         bool zero = false;

@@ -3,7 +3,7 @@
 """Measure how zero and non-zero pages lie in the RAM of a real VM, for bench_zeropage.c.
 
 Give it the file that backs the guest's RAM; holes (pages the guest never touched) are left out, as
-a scan leaves them out. Prints the C tables of tests/bench/vm_mix.h. The VM is started like this, and
+a scan leaves them out. Prints the C tables of tests/lib/vm_mix.c. The VM is started like this, and
 measured when it has done some work and is at rest:
 
   qemu-system-x86_64 -accel kvm -m 1G -machine q35,memory-backend=m \\
