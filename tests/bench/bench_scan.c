@@ -2,15 +2,15 @@
 /*
  * How fast a scan is, beside what the machine can do at best. Prints figures, decides nothing.
  *
- *   bench_scan [GIB [WORD]]  guests of our own, fully populated, of GIB (default 1) each; only
- * those whose
- *                            kind of memory begins with WORD
- *   bench_scan --vm PID VMM  a running VM: scan, estimate, and reading all of it (which
- * populates its page
- *                            tables, as a migration does: not for a VM that matters)
+ *   bench_scan [GIB [WORD]]   guests of our own, fully populated, of GIB (default 4) each; only
+ *                             those whose kind of memory begins with WORD
+ *   bench_scan --tried [WORD] what else was tried to read faster, on guests of 1 GiB
+ *   bench_scan --vm PID VMM   a running VM: scan, estimate, and reading all of it (which populates
+ *                             its page tables, as a migration does: not for a VM that matters)
  *
  * Rows of one table are measured in turns, best of ROUNDS. On a busy machine CPU time is the fairer
  * figure: elapsed time has the others' share in it. A scan's CPU time is that of its threads.
+ * The share is that of the first row that says "limit", by CPU time; the median of all rounds.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,10 +25,11 @@
 #include "accel/cpu.h"
 #include "core/scan.h"
 #include "tests/lib/guest.h"
+#include "tests/lib/vm_mix.h"
 
 #define MIB (1ull << 20)
 #define PAGE 4096ull
-#define ROUNDS 3
+#define ROUNDS 5
 #define BUF_MAX (16 * MIB)
 #define BATCH (2 * MIB) /* as a scan */
 
@@ -43,6 +44,7 @@ struct bench {
     uint64_t map[BUF_MAX / PAGE / 64];
     uint64_t zero;         /* found by the last row that looked */
     const char *only;
+    bool tried;            /* all rows */
     double cpu_s;          /* of the last row; negative = of the whole call */
 };
 
@@ -215,12 +217,16 @@ static double mapped_populated(struct bench *b, size_t step)
     return mapped(b, step, MAP_POPULATE);
 }
 
-static struct scan_report *run_scan(struct bench *b, enum scan_mode mode, unsigned threads)
+/* A guest of ours has no command line that says how much RAM it has: @by_maps names the RAM. */
+static struct scan_report *run_scan(struct bench *b, enum scan_mode mode, unsigned threads,
+                                    bool by_maps)
 {
     struct scan_progress progress = {.cancel = false};
     struct scan_env env = {.root = b->root, .progress = &progress};
     struct scan_request request = {.vm = {.pid = b->pid}, .vmm = b->vmm, .mode = mode,
-                                   .threads = threads, .accel = b->impl};
+                                   .threads = threads, .accel = b->impl,
+                                   .ram = {{b->start, b->start + b->bytes}},
+                                   .ram_count = by_maps};
     struct scan_report *report = NULL;
 
     if (scan_execute(&env, &request, &report) < 0)
@@ -231,7 +237,7 @@ static struct scan_report *run_scan(struct bench *b, enum scan_mode mode, unsign
 /* The reading part of a scan: what is left when regions are known. */
 static double scan_reading(struct bench *b, size_t threads)
 {
-    struct scan_report *report = run_scan(b, SCAN_EXACT, (unsigned)threads);
+    struct scan_report *report = run_scan(b, SCAN_EXACT, (unsigned)threads, true);
     double seconds = report->cost.elapsed_s - report->cost.residency_s;
     b->cpu_s = report->cost.cpu_s - report->cost.regions_cpu_s;
     b->zero = report->counts.pages[PAGE_ZERO_CONTENT];
@@ -239,63 +245,108 @@ static double scan_reading(struct bench *b, size_t threads)
     return seconds;
 }
 
-static double scan_whole(struct bench *b, size_t threads)
+static double scan_whole(struct bench *b, unsigned threads, bool by_maps)
 {
     double begin = now_s();
-    struct scan_report *report = run_scan(b, SCAN_EXACT, (unsigned)threads);
+    struct scan_report *report = run_scan(b, SCAN_EXACT, threads, by_maps);
     double seconds = now_s() - begin;
     b->zero = report->counts.pages[PAGE_ZERO_CONTENT];
     scan_report_free(report);
     return seconds;
 }
 
-static double estimate(struct bench *b, size_t threads)
+static double scan_by_maps(struct bench *b, size_t threads)
+{
+    return scan_whole(b, (unsigned)threads, true);
+}
+
+static double scan_by_smaps(struct bench *b, size_t threads)
+{
+    return scan_whole(b, (unsigned)threads, false);
+}
+
+static double estimate(struct bench *b, unsigned threads, bool by_maps)
 {
     double begin = now_s();
-    struct scan_report *report = run_scan(b, SCAN_ESTIMATE, (unsigned)threads);
+    struct scan_report *report = run_scan(b, SCAN_ESTIMATE, threads, by_maps);
     double seconds = now_s() - begin;
     scan_report_free(report);
     return seconds;
 }
 
+static double estimate_by_maps(struct bench *b, size_t threads)
+{
+    return estimate(b, (unsigned)threads, true);
+}
+
+static double estimate_by_smaps(struct bench *b, size_t threads)
+{
+    return estimate(b, (unsigned)threads, false);
+}
+
+enum row_when {
+    ALWAYS, PRIVATE, SHARED, /* by the kind of memory */
+    TRIED, TRIED_SHARED      /* with --tried */
+};
+
 struct row {
     const char *name;
     row_fn *fn;
     size_t arg;
-    bool needs_file, is_time;
+    enum row_when when;
+    bool is_time;
 };
 
+/* The first row that applies is the limit. */
 static const struct row rows[] = {
-    {"process_vm_readv, nothing else, 2 MiB", bare_readv, 2 * MIB, false, false},
-    {"scan, reading, 1 thread", scan_reading, 1, false, false},
-    {"scan, reading, 2 threads", scan_reading, 2, false, false},
-    {"scan, whole, 1 thread", scan_whole, 1, false, false},
-    {"scan, whole, 2 threads", scan_whole, 2, false, false},
-    {"estimate, 16384 pages, 1 thread", estimate, 1, false, true},
-    {"estimate, 16384 pages, 2 threads", estimate, 2, false, true},
-    {"readv + compare, 256 KiB", checked_readv, 256 << 10, false, false},
-    {"readv + compare, 1 MiB", checked_readv, MIB, false, false},
-    {"readv + compare, 2 MiB", checked_readv, 2 * MIB, false, false},
-    {"readv + compare, 16 MiB", checked_readv, 16 * MIB, false, false},
-    {"  in segments of 4 KiB", readv_in_segments, PAGE, false, false},
-    {"  in segments of 64 KiB", readv_in_segments, 16 * PAGE, false, false},
-    {"  two stages, 64 bytes of each page first", two_stage, 64, false, false},
-    {"  prefetch of the buffer, 64 KiB ahead", checked_with_prefetch, 64 << 10, false, false},
-    {"pread, nothing else, 2 MiB", bare_pread, 2 * MIB, true, false},
-    {"pread + compare, 2 MiB", checked_pread, 2 * MIB, true, false},
-    {"mmap + compare, all at once", mapped_lazily, 0, true, false},
-    {"mmap + compare, all at once, populated", mapped_populated, 0, true, false},
-    {"mmap + compare, 16 MiB at a time", mapped_lazily, 16 * MIB, true, false},
+    {"limit: process_vm_readv alone, 2 MiB", bare_readv, 2 * MIB, PRIVATE, false},
+    {"limit: mmap + compare, all at once", mapped_lazily, 0, SHARED, false},
+    {"scan, reading, 1 thread", scan_reading, 1, ALWAYS, false},
+    {"scan, reading, 2 threads", scan_reading, 2, ALWAYS, false},
+    {"scan, whole, regions from maps", scan_by_maps, 1, ALWAYS, false},
+    {"scan, whole, regions from smaps", scan_by_smaps, 1, ALWAYS, false},
+    {"estimate, 16384 pages, from maps", estimate_by_maps, 1, ALWAYS, true},
+    {"estimate, 16384 pages, from smaps", estimate_by_smaps, 1, ALWAYS, true},
+    {"readv + compare, 2 MiB, no scan around it", checked_readv, 2 * MIB, PRIVATE, false},
+    {"readv + compare, 256 KiB", checked_readv, 256 << 10, TRIED, false},
+    {"readv + compare, 1 MiB", checked_readv, MIB, TRIED, false},
+    {"readv + compare, 16 MiB", checked_readv, 16 * MIB, TRIED, false},
+    {"  in segments of 4 KiB", readv_in_segments, PAGE, TRIED, false},
+    {"  in segments of 64 KiB", readv_in_segments, 16 * PAGE, TRIED, false},
+    {"  two stages, 64 bytes of each page first", two_stage, 64, TRIED, false},
+    {"  prefetch of the buffer, 64 KiB ahead", checked_with_prefetch, 64 << 10, TRIED, false},
+    {"mmap + compare, all at once, populated", mapped_populated, 0, SHARED, false},
+    {"mmap + compare, 16 MiB at a time", mapped_lazily, 16 * MIB, TRIED_SHARED, false},
+    {"pread, nothing else, 2 MiB", bare_pread, 2 * MIB, TRIED_SHARED, false},
+    {"pread + compare, 2 MiB", checked_pread, 2 * MIB, TRIED_SHARED, false},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-struct best {
-    double wall_s, cpu_s;
+static bool applies(const struct bench *b, const struct row *row)
+{
+    switch (row->when) {
+    case PRIVATE:
+        return b->fd < 0;
+    case SHARED:
+        return b->fd >= 0;
+    case TRIED:
+        return b->tried;
+    case TRIED_SHARED:
+        return b->tried && b->fd >= 0;
+    case ALWAYS:
+        break;
+    }
+    return true;
+}
+
+struct figures {
+    double wall_s, cpu_s;  /* best */
+    double shares[ROUNDS]; /* CPU time of the limit in that round, of this row's */
     uint64_t zero;
 };
 
-static void measure_row(struct bench *b, const struct row *row, uint64_t zero_pages,
-                        struct best *best)
+static void measure_row(struct bench *b, const struct row *row, uint64_t zero_pages, int round,
+                        double *limit_s, struct figures *f)
 {
     double cpu = cpu_now_s();
 
@@ -303,35 +354,51 @@ static void measure_row(struct bench *b, const struct row *row, uint64_t zero_pa
     b->zero = zero_pages;
     double wall = row->fn(b, row->arg);
     cpu = b->cpu_s >= 0 ? b->cpu_s : cpu_now_s() - cpu;
-    if (best->wall_s == 0 || wall < best->wall_s)
-        best->wall_s = wall;
-    if (best->cpu_s == 0 || cpu < best->cpu_s)
-        best->cpu_s = cpu;
-    best->zero = b->zero;
+    if (*limit_s == 0)
+        *limit_s = cpu;
+    if (f->wall_s == 0 || wall < f->wall_s)
+        f->wall_s = wall;
+    if (f->cpu_s == 0 || cpu < f->cpu_s)
+        f->cpu_s = cpu;
+    f->shares[round] = *limit_s / cpu;
+    f->zero = b->zero;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_row(const struct bench *b, const struct row *row, struct figures *f)
+{
+    printf("  %-42s", row->name);
+    if (row->is_time) {
+        printf(" %7.1f ms elapsed, %7.1f ms CPU", f->wall_s * 1e3, f->cpu_s * 1e3);
+        return;
+    }
+    qsort(f->shares, ROUNDS, sizeof(f->shares[0]), by_value);
+    printf(" %7.2f GB/s elapsed, %7.2f GB/s CPU, %5.1f %%", (double)b->bytes / f->wall_s / 1e9,
+           (double)b->bytes / f->cpu_s / 1e9, 100 * f->shares[ROUNDS / 2]);
 }
 
 static void measure(struct bench *b, uint64_t nonzero_pages)
 {
-    struct best best[ROWS] = {{0}};
+    struct figures figures[ROWS] = {{0}};
     uint64_t zero_pages = b->bytes / PAGE - nonzero_pages;
 
     for (int round = 0; round < ROUNDS; round++) {
+        double limit_s = 0;
         for (size_t i = 0; i < ROWS; i++) {
-            if (!rows[i].needs_file || b->fd >= 0)
-                measure_row(b, &rows[i], zero_pages, &best[i]);
+            if (applies(b, &rows[i]))
+                measure_row(b, &rows[i], zero_pages, round, &limit_s, &figures[i]);
         }
     }
     for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].needs_file && b->fd < 0)
+        if (!applies(b, &rows[i]))
             continue;
-        printf("  %-42s", rows[i].name);
-        if (rows[i].is_time)
-            printf(" %7.1f ms elapsed, %7.1f ms CPU", best[i].wall_s * 1e3, best[i].cpu_s * 1e3);
-        else
-            printf(" %7.2f GB/s elapsed, %7.2f GB/s CPU %6.1f %%",
-                   (double)b->bytes / best[i].wall_s / 1e9, (double)b->bytes / best[i].cpu_s / 1e9,
-                   100 * best[0].cpu_s / best[i].cpu_s);
-        puts(best[i].zero == zero_pages ? "" : "  WRONG COUNT");
+        print_row(b, &rows[i], &figures[i]);
+        puts(figures[i].zero == zero_pages ? "" : "  WRONG COUNT");
     }
 }
 
@@ -366,19 +433,48 @@ static void bench_guest(struct bench *b, const char *what, enum minivm_backing b
     guest_stop(&guest);
 }
 
+/* Ranges that fill a guest like a real VM; free them. */
+static struct minivm_range *ranges_like_vm(uint64_t bytes, size_t *ret_count)
+{
+    struct minivm_range *ranges = malloc(bytes / PAGE * sizeof(*ranges));
+    struct vm_mix mix = {.random = 7};
+    size_t count = 0, offset;
+
+    for (uint64_t at = 0; ranges != NULL && at < bytes; at += PAGE) {
+        enum minivm_fill fill = vm_mix_next(&mix, &offset) ? MINIVM_FILL_ZERO
+                                : offset < 8               ? MINIVM_FILL_NONZERO
+                                                           : MINIVM_FILL_ONE_BYTE;
+        struct minivm_range *last = count > 0 ? &ranges[count - 1] : NULL;
+        if (last != NULL && last->fill == fill && fill != MINIVM_FILL_ONE_BYTE)
+            last->bytes += PAGE;
+        else
+            ranges[count++] = (struct minivm_range){.start = at, .bytes = PAGE, .fill = fill,
+                                                    .offset = (uint32_t)offset};
+    }
+    *ret_count = ranges != NULL ? count : 0;
+    return ranges;
+}
+
 static void bench_guests(struct bench *b, uint64_t bytes)
 {
     const struct minivm_range nonzero = {.start = 0, .bytes = bytes, .fill = MINIVM_FILL_NONZERO};
     const struct minivm_range mix = {.start = 0, .bytes = bytes, .fill = MINIVM_FILL_MIX};
     const struct minivm_range zero = {.start = 0, .bytes = bytes, .fill = MINIVM_FILL_ZERO};
-    static const char mixed[] = "a third zero, a third one byte, a third random";
+    static const char small[] = "private, 4 KiB pages", huge[] = "private, huge pages";
+    static const char like_vm[] = "mix of a real VM", third[] = "a third zero, a third one byte";
+    size_t count;
+    struct minivm_range *real = ranges_like_vm(bytes, &count);
 
-    bench_guest(b, "private, 4 KiB pages", MINIVM_ANON, mixed, &mix, 1, bytes);
-    bench_guest(b, "private, 4 KiB pages", MINIVM_ANON, "no page zero", &nonzero, 1, bytes);
-    bench_guest(b, "private, 4 KiB pages", MINIVM_ANON, "all pages zero", &zero, 1, bytes);
-    bench_guest(b, "private, huge pages", MINIVM_ANON_THP, mixed, &mix, 1, bytes);
-    bench_guest(b, "memfd", MINIVM_MEMFD, mixed, &mix, 1, bytes);
+    bench_guest(b, small, MINIVM_ANON, like_vm, real, count, bytes);
+    bench_guest(b, small, MINIVM_ANON, third, &mix, 1, bytes);
+    bench_guest(b, small, MINIVM_ANON, "no page zero", &nonzero, 1, bytes);
+    bench_guest(b, small, MINIVM_ANON, "all pages zero", &zero, 1, bytes);
+    bench_guest(b, huge, MINIVM_ANON_THP, like_vm, real, count, bytes);
+    bench_guest(b, huge, MINIVM_ANON_THP, third, &mix, 1, bytes);
+    bench_guest(b, "memfd", MINIVM_MEMFD, like_vm, real, count, bytes);
+    bench_guest(b, "memfd", MINIVM_MEMFD, third, &mix, 1, bytes);
     bench_guest(b, "memfd", MINIVM_MEMFD, "no page zero", &nonzero, 1, bytes);
+    free(real);
 }
 
 static void print_cost(const char *what, const struct scan_report *report)
@@ -401,7 +497,7 @@ static int bench_vm(struct bench *b)
         return 1;
     }
     for (int round = 0; round < 5 * ROUNDS; round++) {
-        struct scan_report *report = run_scan(b, SCAN_EXACT, 1);
+        struct scan_report *report = run_scan(b, SCAN_EXACT, 1, false);
         if (best == NULL || report->cost.elapsed_s < best->cost.elapsed_s) {
             scan_report_free(best);
             best = report;
@@ -410,7 +506,7 @@ static int bench_vm(struct bench *b)
         }
     }
     print_cost("scan", best);
-    struct scan_report *sample = run_scan(b, SCAN_ESTIMATE, 1);
+    struct scan_report *sample = run_scan(b, SCAN_ESTIMATE, 1, false);
     print_cost("estimate", sample);
     scan_report_free(sample);
     /* The second time the page tables are there already. */
@@ -457,13 +553,15 @@ int main(int argc, char **argv)
         b.vmm = argv[3];
         return bench_vm(&b);
     }
-    uint64_t gib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    b.tried = argc > 1 && strcmp(argv[1], "--tried") == 0;
+    uint64_t gib = b.tried ? 1 : argc > 1 ? strtoull(argv[1], NULL, 10) : 4;
     b.only = argc > 2 ? argv[2] : "";
     if (gib < 1 || gib > 64) {
-        fprintf(stderr, "usage: bench_scan [GIB [WORD]] | --vm PID VMM\n");
+        fprintf(stderr, "usage: bench_scan [GIB [WORD]] | --tried [WORD] | --vm PID VMM\n");
         return 2;
     }
-    printf("%s; percent: CPU time of the first row; best of %d\n", b.impl->name, ROUNDS);
+    printf("%s; guests of %llu GiB; best of %d; share of the limit by CPU time, median\n",
+           b.impl->name, (unsigned long long)gib, ROUNDS);
     bench_guests(&b, gib << 30);
     rootfs_close(&root);
     return 0;
