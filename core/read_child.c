@@ -29,7 +29,8 @@
 #define FILE_FD 4
 #define COMPARE_TIMEOUT_MS 10000
 #define TICK_MS 10       /* how often cancel is looked at */
-#define REAP_TICKS 20    /* of TICK_MS: how long a killed process is waited for */
+#define REAP_FIRST_NS 50000L  /* a killed process is waited for so long, then twice as long, ... */
+#define REAP_STEPS 12         /* 0.2 s in all */
 
 /* Lies in memory that both processes share. */
 struct read_request {
@@ -51,12 +52,6 @@ struct read_child {
     pid_t pid;           /* of the reading process; 0 = none */
     int sock;            /* one byte each way per read */
 };
-
-static void nap(void)
-{
-    struct timespec ts = {.tv_nsec = TICK_MS * 1000000L};
-    nanosleep(&ts, NULL);
-}
 
 /*
  * A hole that is touched through a mapping would be filled with memory. With userfaultfd and its
@@ -167,8 +162,10 @@ static void finish(struct read_child *child)
         return;
     close(child->sock);
     kill(child->pid, SIGKILL);
-    for (int i = 0; i < REAP_TICKS && waitpid(child->pid, NULL, WNOHANG) == 0; i++)
-        nap();
+    for (int i = 0; i < REAP_STEPS && waitpid(child->pid, NULL, WNOHANG) == 0; i++) {
+        struct timespec ts = {.tv_nsec = REAP_FIRST_NS << i};
+        nanosleep(&ts, NULL);
+    }
     child->pid = 0;
 }
 
