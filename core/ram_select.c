@@ -13,6 +13,7 @@
 #define MIB (1ull << 20)
 #define RAM_ALIGN 4096
 #define LIKE_SIZE_BYTES (128 * MIB) /* a mapping this large beside the largest is RAM too */
+#define RAM_GIVEN_MAX (1ull << 52) /* KVM's guests have 52 bits of physical address at most */
 #define LIKE_SIZE_PART 8            /* or one that has this part of it */
 
 /* Names of memory that a VMM makes for its guest. From the sources of each. */
@@ -336,11 +337,17 @@ static int select_range(const char *text, size_t len, struct ram_range range, st
 static int select_given(const char *text, size_t len, const struct ram_range *given, size_t count,
                         struct ram_map *map, struct error *err)
 {
+    uint64_t bytes = 0;
+
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (given[i].start < given[j].end && given[j].start < given[i].end)
                 return error_set(err, -EINVAL, "the ranges given with --ram overlap");
         }
+        bytes += given[i].end - given[i].start; /* they do not overlap: no overflow */
+        if (bytes > RAM_GIVEN_MAX)
+            return error_set(err, -EINVAL, "the ranges given with --ram are larger than any guest: "
+                                           "more than 4 PiB");
         int n = select_range(text, len, given[i], map);
         if (n < 0)
             return n;

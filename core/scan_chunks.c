@@ -10,6 +10,13 @@
 #define CHUNK_MIN (64ull << 20)
 #define CHUNKS_AIM 4096 /* so that the table of chunks stays small for any size */
 
+/* What is not looked at at all is one chunk, whatever its size. */
+static uint64_t chunk_bytes(const struct scan_job *job, const struct ram_region *region)
+{
+    bool is_walked = region->skip != RAM_SKIP_DEVICE && region->skip != RAM_SKIP_UNMAPPED;
+    return is_walked ? job->chunk_bytes : region->bytes;
+}
+
 int scan_chunks_prepare(struct scan_job *job, struct error *err)
 {
     struct scan_report *report = job->report;
@@ -33,7 +40,8 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err)
         job->region_first_page[i] = page;
         job->region_first_chunk[i] = job->chunk_count;
         page += region->bytes / SCAN_PAGE_BYTES;
-        job->chunk_count += (size_t)((region->bytes + job->chunk_bytes - 1) / job->chunk_bytes);
+        uint64_t size = chunk_bytes(job, region);
+        job->chunk_count += (size_t)((region->bytes + size - 1) / size);
         total_bytes += region->rss_bytes;
         job->file_fds[i] = page_reader_open_file(job->env->root, job->request->vm.pid, region);
         no_file += job->file_fds[i] < 0 && region->inode != 0 && region->shared &&
@@ -64,11 +72,12 @@ bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_
             high = middle;
     }
     const struct ram_region *region = &job->report->regions[low].ram;
-    uint64_t offset = (index - job->region_first_chunk[low]) * job->chunk_bytes;
+    uint64_t size = chunk_bytes(job, region);
+    uint64_t offset = (index - job->region_first_chunk[low]) * size;
     uint64_t left = region->bytes - offset;
     ret->region = low;
     ret->start = region->start + offset;
-    ret->end = ret->start + (left < job->chunk_bytes ? left : job->chunk_bytes);
+    ret->end = ret->start + (left < size ? left : size);
     ret->first_page = job->region_first_page[low] + offset / SCAN_PAGE_BYTES;
     *ret_index = index;
     return true;

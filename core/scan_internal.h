@@ -137,7 +137,8 @@ void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
 uint64_t scan_now_ns(void);
 
 /* scan_regions.c */
-int scan_regions_find(struct scan_job *job, struct error *err); /* into job->report, with warnings */
+/* into job->report, with warnings */
+int scan_regions_find(struct scan_job *job, struct error *err);
 /* are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew */
 void scan_regions_warn_of_changes(struct scan_job *job);
 

@@ -172,6 +172,22 @@ static void given_ranges_must_not_overlap(void **state)
     assert_non_null(strstr(err.msg, "overlap"));
 }
 
+static void given_ranges_larger_than_any_guest_are_refused(void **state)
+{
+    static const struct ram_range most = {0, 1ull << 52}, more = {0, (1ull << 52) + 4096};
+    static const struct ram_range all[] = {{0, 1ull << 63}, {1ull << 63, UINT64_MAX - 4095}};
+    struct ram_map map;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ram_select("", 0, "qemu", &more, 1, &map, &err), -EINVAL);
+    assert_non_null(strstr(err.msg, "4 PiB"));
+    assert_int_equal(ram_select("", 0, "qemu", all, 2, &map, &err), -EINVAL);
+    assert_int_equal(ram_select("", 0, "qemu", &most, 1, &map, &err), 0);
+    assert_int_equal(map.bytes, 1ull << 52);
+    ram_map_done(&map);
+}
+
 static void ranges_are_parsed_strictly(void **state)
 {
     static const char *const bad[] = {"", "-", "1000", "1000-", "-1000", "1000-1000", "2000-1000",
@@ -296,8 +312,9 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
 #define FULL_ARENA BLOCK("7f2b44000000-7f2b47fff000", "7f2b47fff000-7f2b48000000")
 #define VCPU_RUN "7f2b50000000-7f2b50003000 rw-s 00000000 00:0f 7  anon_inode:kvm-vcpu:0\n"
 #define BAR "7f2b60000000-7f2b61000000 rw-s 00000000 00:0f 8  anon_inode:[vfio-device]\n"
-#define SURFACE "7f2b68000000-7f2b680f0000 rw-s 00000000 00:01 6  /memfd:displaysurface (deleted)\n" \
-                "7f2b680f0000-7f2b680f1000 ---p 00000000 00:00 0 \n"
+#define SURFACE \
+    "7f2b68000000-7f2b680f0000 rw-s 00000000 00:01 6  /memfd:displaysurface (deleted)\n" \
+    "7f2b680f0000-7f2b680f1000 ---p 00000000 00:00 0 \n"
 #define NVDIMM "7f2b70000000-7f2b78000000 r--s 00000000 fe:00 9  /var/lib/dimm\n" \
                "7f2b78000000-7f2b78001000 ---p 00000000 00:00 0 \n"
 
@@ -324,10 +341,12 @@ static const struct maps_case maps_cases[] = {
     {"qemu: BARs are device memory", G16 BAR, "qemu", ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB,
      "guard page", 1},
     {"qemu: -m is rounded up", G1A, "qemu", ARGS("qemu\0-m\0" "1023"), 0, 1, GIB, "guard page", 0},
-    {"qemu: a block is missing", G1A VIDEO, "qemu", ARGS("qemu\0-m\0" "2G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: a block is missing", G1A VIDEO, "qemu", ARGS("qemu\0-m\0" "2G"), -ENODATA, 0, 0, NULL,
+     0},
     {"qemu: no -m", G1A VIDEO, "qemu", ARGS("qemu\0-smp\0" "2"), -ENODATA, 0, 0, NULL, 0},
     {"qemu: no command line", G1A VIDEO, "qemu", NULL, 0, -ENODATA, 0, 0, NULL, 0},
-    {"memfd of a known name", "10000000-20000000 rw-s 00000000 00:01 5    /memfd:ch_ram (deleted)\n",
+    {"memfd of a known name",
+     "10000000-20000000 rw-s 00000000 00:01 5    /memfd:ch_ram (deleted)\n",
      "cloud-hypervisor", NULL, 0, 0, 1, 256 * MIB, "cloud-hypervisor", 0},
     {"largest anonymous memory may be marked otherwise: uncertain", G1A, "other", NULL, 0, -ENODATA,
      0, 0, NULL, 0},
@@ -373,7 +392,8 @@ static void process_that_is_gone_is_said_so(void **state)
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, RAM_FROM_MAPS, &map, &err), -ESRCH);
+    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, RAM_FROM_MAPS, &map, &err),
+                     -ESRCH);
     assert_non_null(strstr(err.msg, "has ended"));
     assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1), 0);
     rootfs_close(&root);
@@ -386,6 +406,7 @@ int main(void)
         cmocka_unit_test(no_mapping_that_fits_is_no_data),
         cmocka_unit_test(given_range_is_cut_to_mappings_and_gaps),
         cmocka_unit_test(given_ranges_must_not_overlap),
+        cmocka_unit_test(given_ranges_larger_than_any_guest_are_refused),
         cmocka_unit_test(ranges_are_parsed_strictly),
         cmocka_unit_test(quick_figure_is_main_memory_without_video_and_firmware),
         cmocka_unit_test(quick_figure_of_other_vmms_follows_the_rules),
