@@ -70,10 +70,14 @@ const struct vm_list *discover_vms(const struct discover *d)
     return &d->list;
 }
 
-/* Whatever VM a process has, debugfs names it. */
+/*
+ * Whatever VM a process has, debugfs names it. That it names none is an answer too, but not of an
+ * old kernel.
+ */
 static bool debugfs_tells(const struct discover *d)
 {
-    return d->host->debugfs[0] != '\0' && d->dirs_result == 0;
+    return d->host->debugfs[0] != '\0' && d->dirs_result == 0 &&
+           (d->dirs.count > 0 || !host_kernel_may_lack_vm_dirs(d->host));
 }
 
 size_t discover_hidden_processes(const struct discover *d)

@@ -21,6 +21,20 @@ const char *host_lockdown_name(enum host_lockdown lockdown)
     return lockdown_names[lockdown];
 }
 
+bool host_kernel_before(const struct host *host, unsigned major, unsigned minor)
+{
+    unsigned first, second;
+
+    if (sscanf(host->kernel, "%3u.%3u", &first, &second) != 2)
+        return false;
+    return first != major ? first < major : second < minor;
+}
+
+bool host_kernel_may_lack_vm_dirs(const struct host *host)
+{
+    return host_kernel_before(host, 4, 7);
+}
+
 static void read_word(const struct rootfs *root, const char *path, char *out, size_t size)
 {
     char buf[256];

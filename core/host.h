@@ -32,6 +32,17 @@ struct host {
 /* host_read - never fails: what cannot be read stays unknown. */
 void host_read(const struct rootfs *root, struct host *ret);
 
+/*
+ * host_kernel_before - is the release older than @major.@minor? False where it is not known. Pure.
+ */
+bool host_kernel_before(const struct host *host, unsigned major, unsigned minor);
+
+/*
+ * host_kernel_may_lack_vm_dirs - of before Linux 4.7 (kvm_create_vm_debugfs): debugfs then has the
+ * totals of all VMs together, unless the distributor ported the directories of single VMs back.
+ */
+bool host_kernel_may_lack_vm_dirs(const struct host *host);
+
 /* "none", "integrity", ...; "unknown" */
 const char *host_lockdown_name(enum host_lockdown lockdown);
 

@@ -43,6 +43,8 @@ static const struct {
                          "Kernels before 4.7 have none. The kernel log tells when a directory of "
                          "that name was still in use as "
                          "the VM started (\"duplicate directory\")."},
+    [CAUSE_HOST_TOTALS] = {"this kernel has only totals of all VMs",
+                           "Linux 4.7 and later count each VM."},
     [CAUSE_NO_STATS_FD] = {"the VMM keeps no binary stats fd",
                            "QEMU keeps one per vCPU since 8.1; debugfs has the rest."},
     [CAUSE_HIST_ONLY_STATSFD] = {"debugfs has no whole histograms",

@@ -14,7 +14,9 @@ enum reading_state {
     READING_ABSENT, /* this host has no such number; the state of zeroed memory */
     READING_OK,
     READING_WARMUP, /* a rate that needs a second sample */
-    READING_RESET,  /* a counter that fell: somebody cleared it; no rate for this interval */
+    /* a counter that fell: somebody cleared it, or a VM took its share of a total along as it
+     * ended; no rate for this interval */
+    READING_RESET,
     READING_DENIED, /* the number exists, but we may not read it; the cause says who refuses */
     READING_STALE,  /* could be read before, not in this tick */
     READING_STATE_COUNT
@@ -34,6 +36,7 @@ enum reading_cause {
     CAUSE_DEBUGFS_UNMOUNTED, /* no debugfs in the mount table */
     CAUSE_DEBUGFS_DENIED,    /* mounted, but its directory may not be opened */
     CAUSE_NO_VM_DIR,         /* debugfs has no directory for this VM */
+    CAUSE_HOST_TOTALS,       /* the kernel counts all VMs together, none apart */
     CAUSE_NO_STATS_FD,       /* the VMM keeps no binary stats fd for it */
     CAUSE_HIST_ONLY_STATSFD, /* debugfs shows only the first bucket of a histogram */
     CAUSE_FD_LIMIT,          /* our own table of open files is full */

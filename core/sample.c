@@ -10,7 +10,7 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
 
     for (size_t i = 0; i < vms->count; i++)
         vcpus += vms->vms[i]->vcpu_count;
-    size_t entities = vms->count + vcpus;
+    size_t entities = 1 + vms->count + vcpus;
     /* Descending alignment, so that no part needs padding: all sizes are multiples of 8. */
     size_t vm_bytes = vms->count * sizeof(struct sample_vm);
     size_t vcpu_bytes = vcpus * sizeof(struct sample_vcpu);
@@ -33,6 +33,10 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
     struct reading *reading = (struct reading *)(memory + vm_bytes + vcpu_bytes);
     uint64_t *bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes);
 
+    s->host.readings = reading;
+    s->host.buckets = bucket;
+    reading += fields->count;
+    bucket += fields->bucket_count;
     for (size_t i = 0; i < vms->count; i++) {
         struct vm *vm = vms->vms[i];
         struct sample_vm *sv = &s->vms[i];

@@ -73,6 +73,9 @@ struct sample {
     size_t field_count, bucket_count; /* of the field table when the sample was laid out */
     struct sample_vm *vms;
     size_t vm_count;
+    /* all VMs together, where the kernel counts none apart; no other sum goes in here */
+    struct sample_entity host;
+    bool has_host; /* were these totals read? */
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */

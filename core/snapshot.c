@@ -25,7 +25,7 @@ static struct sizes measure(const struct sample *cur)
         n.vcpus += vm->vcpu_count;
         n.text += strlen(vm->vm->name) + strlen(vm->vm->name_raw) + 2;
     }
-    n.values = (n.vms + n.vcpus) * cur->field_count;
+    n.values = (n.vms + n.vcpus + cur->has_host) * cur->field_count;
     n.buckets = (n.vms + n.vcpus) * cur->bucket_count;
     return n;
 }
@@ -267,6 +267,21 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
         out->vcpu_cause = now->vcpus[0].entity.cause;
 }
 
+/* @ended: a VM of the sample before is gone, and with it its share of all totals. */
+static void derive_host(const struct sample *prev, const struct sample *cur, bool ended,
+                        const struct field_table *fields, struct cursor *at, struct snapshot *out)
+{
+    if (!cur->has_host)
+        return;
+    out->host_values = at->value;
+    at->value += cur->field_count;
+    derive_values(prev != NULL && prev->has_host ? &prev->host : NULL,
+                  prev != NULL ? prev->field_count : 0, &cur->host, cur, fields, out->host_values);
+    for (size_t f = 0; ended && f < cur->field_count; f++)
+        if (out->host_values[f].rate.state == READING_OK)
+            out->host_values[f].rate = no_rate(READING_RESET, CAUSE_NONE);
+}
+
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
                                  const struct field_table *fields, const struct host *host,
                                  uint64_t self_cpu_ns)
@@ -274,7 +289,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     struct sizes n = measure(cur);
     struct cursor at;
     struct snapshot *s = allocate(&n, &at);
-    size_t k = 0, out = 0;
+    size_t k = 0, out = 0, matched = 0;
 
     if (s == NULL)
         return NULL;
@@ -306,8 +321,10 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
             k++;
         if (prev != NULL && k < prev->vm_count && vm_id_equal(&prev->vms[k].id, &now->id))
             before = &prev->vms[k];
+        matched += before != NULL;
         derive_vm(prev, before, cur, now, fields, &at, &s->vms[out++]);
     }
+    derive_host(prev, cur, prev != NULL && matched < prev->vm_count, fields, &at, s);
     return s;
 }
 
@@ -340,6 +357,14 @@ struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
                                           const struct snapshot_vcpu *vcpu, const char *field)
 {
     return value_of(s, vcpu->values, field);
+}
+
+struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *field)
+{
+    if (s->host_values != NULL)
+        return value_of(s, s->host_values, field);
+    return (struct snapshot_value){.reading = reading_missing(READING_ABSENT, CAUSE_NONE),
+                                   .rate = no_rate(READING_ABSENT, CAUSE_NONE)};
 }
 
 struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
@@ -392,4 +417,39 @@ struct reading snapshot_total(const struct snapshot *base, const struct snapshot
     const struct snapshot_vm *then = base != NULL ? snapshot_find(base, &vm->id) : NULL;
 
     return snapshot_total_since(base, then, s, vm, field);
+}
+
+static bool all_live_on(const struct snapshot *base, const struct snapshot *s)
+{
+    size_t k = 0;
+
+    /* Both ascend by (pid, fd), and a VM made anew is another one. */
+    for (size_t i = 0; i < base->vm_count; i++) {
+        while (k < s->vm_count && !vm_id_equal(&s->vms[k].id, &base->vms[i].id))
+            k++;
+        if (k == s->vm_count)
+            return false;
+    }
+    return true;
+}
+
+struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
+                                   size_t field)
+{
+    struct reading now = s->host_values[field].reading;
+
+    if (base == NULL || now.state != READING_OK ||
+        s->fields->fields[field].kind != FIELD_CUMULATIVE)
+        return now;
+    /* Where no VM was there nothing was counted: each that is has come since. */
+    if (base->vm_count == 0)
+        return now;
+    const struct reading *before = base->host_values != NULL && field < base->field_count
+                                       ? &base->host_values[field].reading
+                                       : NULL;
+    if (before == NULL || before->state != READING_OK || before->raw > now.raw ||
+        !all_live_on(base, s))
+        return reading_missing(READING_RESET, CAUSE_NONE);
+    now.raw -= before->raw;
+    return now;
 }

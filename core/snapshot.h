@@ -79,6 +79,12 @@ struct snapshot {
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     struct snapshot_vm *vms; /* ascending (pid, fd) */
     size_t vm_count, vcpu_count;
+    /*
+     * [field_count]: the kernel's own totals of all VMs together, where it counts none apart
+     * (before Linux 4.7); else NULL. They hold what the VMs that are there have counted, so they
+     * fall as one ends.
+     */
+    struct snapshot_value *host_values;
 };
 
 /*
@@ -86,7 +92,8 @@ struct snapshot {
  *
  * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A
  * cumulative value that went down is READING_RESET for one interval. A change of source is WARMUP.
- * Rates use the times next to the reads.
+ * Rates use the times next to the reads. A rate of the host's totals is READING_RESET as well when
+ * a VM ended in the interval: its share went with it.
  * @self_cpu_ns: CPU time of this program between the samples.
  * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
  */
@@ -100,6 +107,9 @@ struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct s
                                         const char *field);
 struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
                                           const struct snapshot_vcpu *vcpu, const char *field);
+
+/* snapshot_host_value - of host_values; ABSENT also where there are none. */
+struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *field);
 
 /*
  * snapshot_tsc_scaling - ticks of the guest's TSC per tick of the host's: VCPU_TSC_SCALING_RATIO /
@@ -124,6 +134,13 @@ struct reading snapshot_total(const struct snapshot *base, const struct snapshot
 struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
                                     const struct snapshot *s, const struct snapshot_vm *vm,
                                     size_t field);
+
+/*
+ * snapshot_host_total - the same of host_values, which @s must have. READING_RESET where the total
+ * since then is not known: a VM that @base has is gone, or a counter was cleared.
+ */
+struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
+                                   size_t field);
 
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);

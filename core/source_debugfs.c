@@ -7,9 +7,12 @@
  * remembered per name and, where the lockdown mode is known, foreseen from the file's mode. Read
  * only what a better source left open.
  *
- * Never read: mmu_rmaps_stat (takes mmu_lock for write and walks every rmap), files of the kvm
- * directory itself (each walks all VMs under the global kvm_lock). A *_hist file shows just its
- * first bucket.
+ * Never read: mmu_rmaps_stat (takes mmu_lock for write and walks every rmap). A *_hist file shows
+ * just its first bucket.
+ *
+ * Each file of the kvm directory itself is a total over all VMs, which the kernel walks under the
+ * global kvm_lock: read only on a kernel that has nothing else, one of before 4.7. It adds up
+ * 32-bit counters of the VMs that are there: a total falls as a VM ends.
  *
  * Kernel: virt/kvm/kvm_main.c (kvm_create_vm_debugfs), arch/x86/kvm/debugfs.c, fs/debugfs/file.c
  * (lockdown).
@@ -21,7 +24,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/kvm_dirs.h"
 #include "core/parse_number.h"
+#include "core/proc_fds.h"
 #include "core/source.h"
 
 #define FILES_MAX 256
@@ -61,6 +66,8 @@ struct source {
     struct source_env env;
     struct file *files;  /* of any VM directory: the kernel gives all the same */
     size_t file_count;
+    bool only_totals;     /* this tick: there are no VM directories, but VMs */
+    bool files_are_totals; /* @files are those of the kvm directory itself */
     size_t mapped_fields; /* size of the field table when the fields were looked up */
 };
 
@@ -110,6 +117,7 @@ static bool is_locked(const struct source *s, mode_t mode)
 
 /* --- which files there are -------------------------------------------------------------------- */
 
+/* Of a VM's directory, or of the kvm directory itself with "". */
 static int list_files(struct source *s, const char *dir_name)
 {
     char path[400];
@@ -144,13 +152,15 @@ static int list_files(struct source *s, const char *dir_name)
     free(s->files);
     s->files = files;
     s->file_count = count;
+    s->files_are_totals = dir_name[0] == '\0';
     s->mapped_fields = SIZE_MAX;
     return 0;
 }
 
 /*
  * What kind of number a file holds: a binary stats descriptor of that name knows best, then our
- * table, then the mode, which is 0444 for what only shows a state (kvm_stats_debugfs_mode).
+ * table, then the mode, which is 0444 for what only shows a state (kvm_stats_debugfs_mode). The
+ * kernels that have only totals give all files that mode.
  */
 static int map_file(struct source *s, struct file *file)
 {
@@ -174,7 +184,7 @@ static int map_file(struct source *s, struct file *file)
             field.unit = known->unit;
             field.exponent = known->exponent;
             field.size = known->size;
-        } else if (s->env.root->live && (file->mode & 0222) == 0) {
+        } else if (s->env.root->live && !s->files_are_totals && (file->mode & 0222) == 0) {
             field.kind = FIELD_INSTANT;
         } else if (strncmp(file->name, "max_", 4) == 0) {
             field.kind = FIELD_PEAK;
@@ -185,11 +195,38 @@ static int map_file(struct source *s, struct file *file)
     return found == -ENOMEM ? found : 0;
 }
 
+/*
+ * Does this kernel make no VM directories? One of 4.7 and later always does, and where it failed
+ * for one VM the totals are no substitute. Nor is an old release proof, since distributors have
+ * ported the directories back. A directory is there before the VM's descriptor is and goes after
+ * it: so a VM that was found before the look, and still is there after it, must have shown one.
+ */
+static bool has_only_totals(const struct source *s, const struct vm_list *vms)
+{
+    struct kvm_dirs dirs = {0};
+    bool alive = false;
+
+    if (!host_kernel_may_lack_vm_dirs(s->env.host) || s->env.host->debugfs[0] == '\0' ||
+        vms->count == 0)
+        return false;
+    int result = kvm_dirs_read(s->env.root, s->env.host->debugfs, NULL, &dirs);
+    size_t count = dirs.count;
+    kvm_dirs_done(&dirs);
+    for (size_t i = 0; result == 0 && count == 0 && i < vms->count && !alive; i++)
+        alive = proc_fds_is_vm(s->env.root, vms->vms[i]->id.pid, vms->vms[i]->id.fd);
+    return alive;
+}
+
 static int debugfs_prepare(struct source *s, const struct vm_list *vms)
 {
-    for (size_t i = 0; s->file_count == 0 && i < vms->count; i++)
-        if (vms->vms[i]->debugfs_dir[0] != '\0' && list_files(s, vms->vms[i]->debugfs_dir) < 0)
-            return -ENOMEM;
+    s->only_totals = has_only_totals(s, vms);
+    const char *dir = s->only_totals ? "" : NULL;
+    for (size_t i = 0; dir == NULL && i < vms->count; i++)
+        if (vms->vms[i]->debugfs_dir[0] != '\0')
+            dir = vms->vms[i]->debugfs_dir;
+    if (dir != NULL && (s->file_count == 0 || s->files_are_totals != s->only_totals) &&
+        list_files(s, dir) < 0)
+        return -ENOMEM;
     if (s->mapped_fields == s->env.fields->count)
         return 0;
     for (size_t i = 0; i < s->file_count; i++)
@@ -257,14 +294,15 @@ static void refuse_alike(struct source *s, enum reading_cause cause)
             s->files[i].refused = cause;
 }
 
-static void read_counters(struct source *s, int dirfd, struct sample *sample, struct sample_vm *sv)
+static void read_counters(struct source *s, int dirfd, const struct sample *sample,
+                          struct sample_entity *entity)
 {
     for (size_t i = 0; i < s->file_count; i++) {
         struct file *file = &s->files[i];
         size_t f = (size_t)file->field;
         if (file->field < 0 || f >= sample->field_count)
             continue;
-        struct reading *to = &sv->entity.readings[f];
+        struct reading *to = &entity->readings[f];
         if (to->state == READING_OK)
             continue;
         if (file->hist)
@@ -276,7 +314,7 @@ static void read_counters(struct source *s, int dirfd, struct sample *sample, st
         if (s->env.root->live && file->refused == lockdown_cause(s) && to->state != READING_OK)
             refuse_alike(s, file->refused);
     }
-    sv->entity.time_ns[SOURCE_DEBUGFS] = s->env.now_ns();
+    entity->time_ns[SOURCE_DEBUGFS] = s->env.now_ns();
 }
 
 static struct vm_gauges *gauges_of(struct vm *vm)
@@ -336,7 +374,7 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
                                                                  : CAUSE_DEBUGFS_DENIED);
         return;
     }
-    read_counters(s, dirfd, sample, sv);
+    read_counters(s, dirfd, sample, &sv->entity);
     struct vm_gauges *kept = gauges_of(vm);
     uint64_t now = sv->entity.time_ns[SOURCE_DEBUGFS];
     for (size_t k = 0; kept != NULL && k < sv->vcpu_count; k++) {
@@ -350,16 +388,32 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
     close(dirfd);
 }
 
+static void read_totals(struct source *s, struct sample *sample)
+{
+    int dirfd = rootfs_openat(s->env.root, s->env.host->debugfs, O_DIRECTORY | O_PATH);
+
+    if (dirfd < 0)
+        return; /* unloaded just now: there are no VMs any more */
+    read_counters(s, dirfd, sample, &sample->host);
+    sample->has_host = true;
+    close(dirfd);
+}
+
 static void debugfs_read(struct source *s, struct sample *sample)
 {
     int guest_mode = field_table_find(s->env.fields, "guest_mode");
 
     if (guest_mode >= (int)sample->field_count)
         guest_mode = -1;
+    bool totals = s->only_totals && s->files_are_totals && s->file_count > 0;
+    if (totals)
+        read_totals(s, sample);
     for (size_t i = 0; i < sample->vm_count; i++) {
         struct sample_vm *sv = &sample->vms[i];
         take_guest_mode(guest_mode, sv);
-        if (sv->vm->debugfs_dir[0] == '\0')
+        if (totals)
+            explain_vm(s, sv, CAUSE_HOST_TOTALS);
+        else if (sv->vm->debugfs_dir[0] == '\0')
             explain_vm(s, sv, sv->vm->debugfs_cause);
         else
             read_vm(s, sample, sv);

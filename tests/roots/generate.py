@@ -48,9 +48,9 @@ class Tree:
         os.makedirs(os.path.dirname(full), exist_ok=True)
         os.symlink(target, full)
 
-    def host(self, name="many"):
+    def host(self, name="many", kernel="6.12.0-test"):
         self.write("proc/sys/kernel/hostname", name + "\n")
-        self.write("proc/sys/kernel/osrelease", "6.12.0-test\n")
+        self.write("proc/sys/kernel/osrelease", kernel + "\n")
         self.write("proc/meminfo", "MemTotal:       1056763904 kB\n")
         self.write("proc/self/mountinfo", "")
         self.write("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
