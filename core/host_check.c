@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/kvm_dirs.h"
 #include "core/text.h"
 
 #define FDS_COMFORTABLE 1024
@@ -187,6 +188,7 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
                           struct check_result *r)
 {
     int error = 0;
+    struct kvm_dirs dirs = {0};
 
     if (!host->debugfs_mounted) {
         r->level = CHECK_PROBLEM;
@@ -199,6 +201,16 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
     if (dir != NULL) {
         closedir(dir);
         say(r->finding, "/%s can be read", host->debugfs);
+        if (host_kernel_may_lack_vm_dirs(host) &&
+            kvm_dirs_read(root, host->debugfs, NULL, &dirs) == 0 && dirs.count == 0) {
+            r->level = CHECK_PROBLEM;
+            say(r->finding, "/%s has no directory of a VM: kernels before 4.7, here %s, have none",
+                host->debugfs, host->kernel);
+            say(r->effect, "counters are totals of all VMs together; no tsc-offset");
+            say(r->fix, "boot Linux 4.7 or later; if no VM runs, look again when one does: some "
+                        "distributors' older kernels have them");
+        }
+        kvm_dirs_done(&dirs);
         return;
     }
     r->level = CHECK_PROBLEM;

@@ -145,6 +145,18 @@ static void each_obstacle_is_named_with_its_fix(void **state)
     expect(*state, &healthy, "open-files", CHECK_NOTE, "64");
 }
 
+static void an_old_kernel_without_directories_of_vms_is_named(void **state)
+{
+    struct host old = healthy;
+
+    strcpy(old.kernel, "4.4.0-210-generic");
+    put(*state, "sys/kernel/debug/kvm/exits", "1\n");
+    expect(*state, &healthy, "debugfs", CHECK_OK, "can be read");
+    expect(*state, &old, "debugfs", CHECK_PROBLEM, "before 4.7, here 4.4.0-210-generic, have none");
+    put(*state, "sys/kernel/debug/kvm/500-9/exits", "1\n");
+    expect(*state, &old, "debugfs", CHECK_OK, "can be read");
+}
+
 static void hostile_files_are_cleaned_and_bounded(void **state)
 {
     put(*state, "proc/self/mountinfo",
@@ -182,6 +194,8 @@ int main(void)
                                         drop_tree),
         cmocka_unit_test_setup_teardown(a_healthy_host_is_ok, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
+        cmocka_unit_test_setup_teardown(an_old_kernel_without_directories_of_vms_is_named,
+                                        make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree,
                                         drop_tree),
         cmocka_unit_test(the_live_host_answers_every_check),
