@@ -66,6 +66,22 @@ static void add_field(struct counter_row *row, const struct counters_query *q,
         add(&row->rate, 0, v->reading.state, v->reading.cause);
 }
 
+const struct snapshot_value *counters_totals(const struct counters_query *q)
+{
+    return q->vm || q->by_guest || (q->guests && q->guests->set) ? NULL : q->s->host_values;
+}
+
+/* Of all VMs together. */
+static void set_total(struct counter_row *row, const struct counters_query *q,
+                      const struct snapshot_value *value, size_t field)
+{
+    struct reading total = snapshot_host_total(q->base, q->s, field);
+
+    row->total = (struct rate){(double)total.raw, total.state, total.cause};
+    row->source = value->reading.source;
+    row->rate = value->rate;
+}
+
 static bool has_share(const struct field *f)
 {
     return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE;
@@ -73,7 +89,7 @@ static bool has_share(const struct field *f)
 
 static bool is_shown(const struct counters_query *q, const struct field *f)
 {
-    if (field_is_hist(f) || (!q->vm && f->kind != FIELD_CUMULATIVE))
+    if (field_is_hist(f) || (!q->vm && !counters_totals(q) && f->kind != FIELD_CUMULATIVE))
         return false;
     return !q->pattern || pattern_match(q->pattern, f->name);
 }
@@ -99,7 +115,10 @@ static int collect_fields(const struct counters_query *q, struct counters *c)
     for (size_t i = 0; i < n; i++)
         c->rows[i] = (struct counter_row){.index = fields[i], .id = fields[i], .share = NAN};
     c->count = n;
-    for (size_t v = 0; v < q->s->vm_count; v++) {
+    const struct snapshot_value *totals = counters_totals(q);
+    for (size_t i = 0; totals && i < n; i++)
+        set_total(&c->rows[i], q, &totals[fields[i]], fields[i]);
+    for (size_t v = 0; !totals && v < q->s->vm_count; v++) {
         const struct snapshot_vm *vm = &q->s->vms[v];
         if (q->vm ? vm != q->vm : !counters_guest_matches(q->guests, vm))
             continue;

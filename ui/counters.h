@@ -49,10 +49,17 @@ struct counters_query {
  * counters_collect - fill @ret, reusing its memory. 0 or -ENOMEM.
  *
  * Histograms have no row. Gauges and peaks have no rate and, as sums over VMs mean nothing, no row
- * when vm is NULL; only numbers without a unit have a share.
+ * when vm is NULL; only numbers without a unit have a share. The kernel's own totals of all VMs,
+ * see counters_totals, are shown as it gives them.
  */
 int counters_collect(const struct counters_query *query, struct counters *ret);
 void counters_done(struct counters *counters);
+
+/*
+ * counters_totals - the kernel's own totals of all VMs, where it counts none apart and neither one
+ * VM nor some guests nor a row for each is asked for; else NULL.
+ */
+const struct snapshot_value *counters_totals(const struct counters_query *query);
 
 /* counters_guest_matches - is it one of the chosen guests? Its name, or its pid as text. */
 bool counters_guest_matches(const struct pattern *guests, const struct snapshot_vm *vm);

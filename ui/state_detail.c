@@ -283,6 +283,11 @@ static void choose(struct ui_state *state, const struct ui_model *model)
         ui_open(state, &model->now->vms[index], SCREEN_COUNTERS);
         return;
     }
+    if (model->now->host_values) {
+        ui_say(state, "Not known which guests it comes from: %s",
+               reading_cause_text(CAUSE_HOST_TOTALS));
+        return;
+    }
     /* The name holds letters, digits, '_', '.' and '-' only: '.' is the one that matches more than
      * itself. */
     snprintf(regex, sizeof(regex), "^%s$", model->now->fields->fields[index].name);

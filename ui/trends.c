@@ -36,6 +36,8 @@ struct rate trends_host_exits(const struct snapshot *s)
     struct column_fields fields;
     struct rate sum = {.state = READING_ABSENT};
 
+    if (s->host_values)
+        return snapshot_host_value(s, "exits").rate;
     column_fields_resolve(s, NULL, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
         struct column_value v = column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL);

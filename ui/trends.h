@@ -42,7 +42,10 @@ size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend
                  size_t count);
 size_t trends_host(const struct trends *trends, enum trend trend, float *ret, size_t count);
 
-/* trends_host_exits - sum of the exit rates that are known; its state when none is. */
+/*
+ * trends_host_exits - sum of the exit rates that are known, or the kernel's own total; its state
+ * when none is.
+ */
 struct rate trends_host_exits(const struct snapshot *s);
 
 #endif

@@ -160,15 +160,17 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     const struct field *f = &s->fields->fields[row->index];
     const struct field_known *known = field_known(f->name);
     const struct rate *missing = row->total.state != READING_OK ? &row->total : NULL;
+    bool reset = row->total.state == READING_RESET;
     char text[700];
 
     /* Without a VM nothing is missing for a reason. */
     if (missing && missing->cause == CAUSE_NONE)
         missing = NULL;
-    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s", f->name, field_scope_name(f->scope),
+    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s", f->name, field_scope_name(f->scope),
              known && known->text ? known->text : "No explanation of this counter is known.",
              missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
-             missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "");
+             missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "",
+             reset ? " A VM ended since, and took its share along: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }
 
@@ -226,8 +228,13 @@ void view_host(const struct ui_model *m, const struct ui_state *st, struct rect 
 
     if (!m->now)
         return;
-    snprintf(text, sizeof(text), "Host counters: %s%s%s%s%s   total %s, %s%s   %s%s",
-             cs->by_guest ? "by guest" : "all VMs", cs->guests.set ? ", guests " : "",
+    bool totals = counters_totals(&(struct counters_query){
+        .s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
+    snprintf(text, sizeof(text), "%s%s%s%s%s   total %s, %s%s   %s%s",
+             cs->by_guest ? "Host counters: by guest"
+             : totals     ? "Kernel's totals of all VMs"
+                          : "Host counters: all VMs",
+             cs->guests.set ? ", guests " : "",
              cs->guests.text, cs->pattern.set ? ", counters " : "", cs->pattern.text,
              sum_text(cs->counters.total_sum_state,
                       format_exact(sum, (uint64_t)cs->counters.total_sum), out),

@@ -167,6 +167,17 @@ void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, in
     v->rate = (struct rate){.state = READING_WARMUP};
 }
 
+void snapshot_builder_host(struct snapshot_builder *b, int field, uint64_t raw, double rate)
+{
+    struct snapshot *s = &b->s;
+
+    if (s->host_values == NULL)
+        s->host_values = must(calloc(s->field_count + 1, sizeof(*s->host_values)));
+    s->host_values[field].reading = reading_ok(raw, SOURCE_DEBUGFS);
+    if (b->fields.fields[field].kind == FIELD_CUMULATIVE)
+        s->host_values[field].rate = (struct rate){.value = rate, .state = READING_OK};
+}
+
 /* --- one allocation --------------------------------------------------------------------------- */
 
 /* Hands out parts of a block, or only counts when there is none yet. */
@@ -189,6 +200,10 @@ static struct snapshot *copy_into(struct arena *a, const struct snapshot *from)
 {
     struct snapshot *s = part(a, from, sizeof(*from));
     struct snapshot_vm *vms = part(a, from->vms, from->vm_count * sizeof(*vms));
+    struct snapshot_value *host =
+        from->host_values
+            ? part(a, from->host_values, from->field_count * sizeof(*host))
+            : NULL;
 
     for (size_t i = 0; i < from->vm_count; i++) {
         const struct snapshot_vm *f = &from->vms[i];
@@ -212,8 +227,10 @@ static struct snapshot *copy_into(struct arena *a, const struct snapshot *from)
         if (a->memory)
             vms[i] = vm;
     }
-    if (s)
+    if (s) {
         s->vms = vms;
+        s->host_values = host;
+    }
     return s;
 }
 
@@ -256,6 +273,7 @@ void snapshot_builder_free(struct snapshot_builder *b)
         free((char *)vm->name_raw);
     }
     free(b->s.vms);
+    free(b->s.host_values);
     if (!b->taken)
         free(b->finished);
     field_table_done(&b->fields);

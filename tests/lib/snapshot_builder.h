@@ -59,6 +59,12 @@ void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, in
                              uint64_t raw);
 
 /*
+ * snapshot_builder_host - a total of all VMs, as a kernel that counts none apart gives it. The
+ * totals nobody sets are ABSENT; without any there are none at all. Fields first.
+ */
+void snapshot_builder_host(struct snapshot_builder *b, int field, uint64_t raw, double rate);
+
+/*
  * snapshot_builder_finish - the snapshot, in one allocation as a real one; its field table belongs
  * to the builder. Valid until snapshot_builder_free. To hand it on to a caller that frees it, use
  * snapshot_builder_take.

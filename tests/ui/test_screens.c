@@ -88,6 +88,42 @@ static void build_all_denied(struct snapshot_builder *b)
     }
 }
 
+/* Linux 4.4: totals only. */
+static void build_totals(struct snapshot_builder *b)
+{
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    static const double rates[] = {45200, 1200, 40, 2900, 2100, 310};
+
+    strcpy(s->host.kernel, "4.4.0-210-generic");
+    snapshot_builder_field(b, "exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    snapshot_builder_field(b, "io_exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    snapshot_builder_field(b, "mmio_exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    snapshot_builder_field(b, "halt_exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    snapshot_builder_field(b, "irq_injections", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    snapshot_builder_field(b, "pf_fixed", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    int fields = snapshot_builder_field(b, "largepages", FIELD_VM, FIELD_INSTANT, FIELD_NONE, 1);
+    for (size_t i = 0; i < 2; i++) {
+        snapshot_builder_vm(b, 500 + 100 * (int)i, 9, i ? "second" : "first", "qemu", 2);
+        struct snapshot_vm *vm = snapshot_builder_get(b, i);
+        vm->vm_cause = vm->vcpu_cause = CAUSE_HOST_TOTALS;
+        vm->cpu_ratio = (struct rate){.value = 0.5, .state = READING_OK};
+        for (int f = 0; f <= fields; f++)
+            snapshot_builder_missing(b, i, -1, f, READING_ABSENT, CAUSE_HOST_TOTALS);
+    }
+    for (int f = 0; f < fields; f++)
+        snapshot_builder_host(b, f, (uint64_t)(rates[f] * 3600), rates[f]);
+    snapshot_builder_host(b, fields, 1234, 0);
+}
+
+/* A VM ended in the interval: what it had counted is missing from the totals now. */
+static void build_totals_reset(struct snapshot_builder *b)
+{
+    build_totals(b);
+    struct snapshot_value *host = snapshot_builder_snapshot(b)->host_values;
+    for (int f = 0; f < 6; f++)
+        host[f].rate = (struct rate){.state = READING_RESET};
+}
+
 static void build_tsc_differs(struct snapshot_builder *b)
 {
     snapshot_builder_three_vms(b);
@@ -261,6 +297,13 @@ static const struct screen_case cases[] = {
      .keys = KEYS('b', KEYCODE_ENTER)},
     {.name = "host-one-guest", .build = snapshot_builder_three_vms,
      .keys = KEYS('b', 'p', 'v', 'm', '1', '6', KEYCODE_ENTER)},
+    {.name = "host-totals", .build = build_totals, .keys = KEYS('b', 'G')},
+    {.name = "host-totals-reset", .build = build_totals_reset, .keys = KEYS('b')},
+    {.name = "host-totals-guests", .build = build_totals, .keys = KEYS('b', KEYCODE_ENTER)},
+    {.name = "host-totals-by-guest", .build = build_totals, .keys = KEYS('b', 'b')},
+    {.name = "host-totals-one-guest", .build = build_totals,
+     .keys = KEYS('b', 'p', 'f', 'i', 'r', 's', 't', KEYCODE_ENTER)},
+    {.name = "host-totals-vm", .build = build_totals, .keys = KEYS('N', KEYCODE_ENTER, 'z')},
     {.name = "host-no-vm", .build = build_no_vm, .keys = KEYS('b')},
     {.name = "columns", .build = build_one_vm, .keys = KEYS('S', 'j', ' ', KEYCODE_F(8), '+', '+')},
     {.name = "sort-menu", .build = build_one_vm, .keys = KEYS('.', 'j')},
