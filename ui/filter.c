@@ -85,6 +85,11 @@ bool filter_vm(const struct filter *f, const struct snapshot_vm *vm)
     return f->name == NULL || strcmp(f->name, vm->name) == 0 || strcmp(f->name, vm->name_raw) == 0;
 }
 
+bool filter_all_vms(const struct filter *f)
+{
+    return f->pid == 0 && f->name == NULL;
+}
+
 bool filter_field(const struct filter *f, const struct field *field)
 {
     return !f->has_regex || regexec(&f->regex, field->name, 0, NULL, 0) == 0;

@@ -33,6 +33,9 @@ void filter_close(struct filter *filter);
 /* filter_vm - is it one of the chosen? A name matches as shown and as the VMM gave it. */
 bool filter_vm(const struct filter *filter, const struct snapshot_vm *vm);
 
+/* filter_all_vms - was no choice of VMs made? */
+bool filter_all_vms(const struct filter *filter);
+
 /* filter_field - the regular expression matches anywhere in the name; anchor it with ^ and $. */
 bool filter_field(const struct filter *filter, const struct field *field);
 

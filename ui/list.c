@@ -24,6 +24,7 @@ static bool cause_is_of(enum reading_cause cause, enum reading_source source)
         [CAUSE_DEBUGFS_UNMOUNTED] = SOURCE_DEBUGFS,
         [CAUSE_DEBUGFS_DENIED] = SOURCE_DEBUGFS,
         [CAUSE_NO_VM_DIR] = SOURCE_DEBUGFS,
+        [CAUSE_HOST_TOTALS] = SOURCE_DEBUGFS,
         [CAUSE_NO_STATS_FD] = SOURCE_STATSFD,
         [CAUSE_NO_PTRACE] = SOURCE_STATSFD,
         [CAUSE_BAD_STATS] = SOURCE_STATSFD,
@@ -130,6 +131,9 @@ static int list_text(const struct snapshot *s, const struct filter *filter, FILE
                     "VMM", "vCPUs", "RAM", "RSS");
         text_vm(s, &s->vms[i], out);
     }
+    if (shown > 0 && s->host_values != NULL)
+        fprintf(out, "note: %s, which kvmlens -1 prints. %s\n",
+                reading_cause_text(CAUSE_HOST_TOTALS), reading_cause_fix(CAUSE_HOST_TOTALS));
     if (shown == 0)
         fputs("no VMs found; kvmlens --doctor tells what hides them, if any run\n", out);
     return ferror(out) ? -EIO : 0;

@@ -22,7 +22,7 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial)
 {
     /* Who asked for one VM and got it has all of it. */
-    bool all = filter->pid == 0 && filter->name == NULL;
+    bool all = filter_all_vms(filter);
 
     partial->hidden_processes = all ? s->hidden_processes : 0;
     partial->hidden_vms = all ? s->hidden_vms : 0;
@@ -61,13 +61,30 @@ bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
     return any || count_bare(vm, partial);
 }
 
+static bool count_totals(const struct filter *filter, const struct snapshot *s,
+                         struct partial *partial)
+{
+    bool any = false;
+
+    for (size_t f = 0; f < s->field_count; f++) {
+        const struct reading *reading = &s->host_values[f].reading;
+        if (!is_failure(reading) || !filter_field(filter, &s->fields->fields[f]))
+            continue;
+        partial->causes[reading->cause].totals++;
+        any = true;
+    }
+    return any;
+}
+
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial)
 {
     bool any = false;
 
     for (int cause = 0; cause < CAUSE_COUNT; cause++)
         partial->causes[cause].fields = partial->causes[cause].vms =
-            partial->causes[cause].bare_vms = 0;
+            partial->causes[cause].bare_vms = partial->causes[cause].totals = 0;
+    if (s->host_values != NULL && filter_all_vms(filter))
+        any = count_totals(filter, s, partial);
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(filter, &s->vms[i]))
             any |= partial_count_vm(filter, s, &s->vms[i], partial);
@@ -103,18 +120,21 @@ void partial_tell(struct partial *partial, FILE *out)
 {
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         size_t fields = partial->causes[cause].fields, vms = partial->causes[cause].vms;
-        size_t bare = partial->causes[cause].bare_vms;
+        size_t bare = partial->causes[cause].bare_vms, totals = partial->causes[cause].totals;
         const char *why = reading_cause_text((enum reading_cause)cause);
         const char *fix = reading_cause_fix((enum reading_cause)cause);
-        if (fields + bare == 0 || partial->causes[cause].told)
+        if (fields + bare + totals == 0 || partial->causes[cause].told)
             continue;
         partial->causes[cause].told = true;
         if (fields > 0)
             fprintf(out, "kvmlens: %zu counter%s of %zu VM%s could not be read", fields,
                     fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s");
-        else
+        else if (bare > 0)
             fprintf(out, "kvmlens: not one counter of %zu VM%s could be read", bare,
                     bare == 1 ? "" : "s");
+        else
+            fprintf(out, "kvmlens: %zu total%s of all VMs could not be read", totals,
+                    totals == 1 ? "" : "s");
         fprintf(out, ": %s%s%s\n", why[0] != '\0' ? why : "cause not known",
                 fix[0] != '\0' ? ". " : "", fix);
     }

@@ -18,6 +18,7 @@
 struct partial {
     struct {
         size_t fields, vms;
+        size_t totals; /* of all VMs together, where the kernel counts none apart */
         size_t bare_vms; /* of which not even the names of the counters are known */
         bool told;
     } causes[CAUSE_COUNT];

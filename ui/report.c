@@ -45,15 +45,21 @@ int report_record(struct report *r, const struct snapshot *base, const struct sn
     return result < 0 ? result : ferror(out) ? -EIO : 0;
 }
 
+const struct snapshot_value *report_host_values(const struct filter *filter,
+                                                const struct snapshot *s)
+{
+    return filter_all_vms(filter) ? s->host_values : NULL;
+}
+
 bool report_idle(const struct filter *filter, const struct snapshot *s,
-                 const struct snapshot_vm *vm)
+                 const struct snapshot_value *values)
 {
     for (size_t i = 0; i < s->field_count; i++) {
         const struct field *field = &s->fields->fields[i];
-        const struct rate *rate = &vm->values[i].rate;
+        const struct rate *rate = &values[i].rate;
         if (field->kind != FIELD_CUMULATIVE || !filter_field(filter, field))
             continue;
-        if (vm->values[i].reading.state == READING_ABSENT)
+        if (values[i].reading.state == READING_ABSENT)
             continue;
         if (rate->state != READING_OK || rate->value != 0)
             return false;

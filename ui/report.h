@@ -73,11 +73,18 @@ int report_record(struct report *report, const struct snapshot *base, const stru
                   FILE *out);
 
 /*
- * report_idle - did every chosen counter of the VM stand still (rate 0)? A counter that could not
- * be read is not idle: it is not known.
+ * report_idle - did every chosen counter of these values (of a VM, of the host) stand still
+ * (rate 0)? A counter that could not be read is not idle: it is not known.
  */
 bool report_idle(const struct filter *filter, const struct snapshot *s,
-                 const struct snapshot_vm *vm);
+                 const struct snapshot_value *values);
+
+/*
+ * report_host_values - the kernel's totals of all VMs; NULL where there are none, and where only
+ * some VMs were asked for: they are no numbers of these.
+ */
+const struct snapshot_value *report_host_values(const struct filter *filter,
+                                                const struct snapshot *s);
 
 /*
  * report_json_record - one object of schema kvmlens/1, without newline, NUL-terminated, ASCII only.

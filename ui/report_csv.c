@@ -19,7 +19,7 @@ struct row {
     struct report *report;
     FILE *out;
     const char *time;
-    const struct snapshot_vm *vm;
+    const struct snapshot_vm *vm;     /* NULL: all VMs of the host */
     const struct snapshot_vcpu *vcpu; /* NULL: the VM */
 };
 
@@ -57,8 +57,12 @@ static void begin_row(const struct row *row, const char *field, int bucket, cons
 {
     FILE *out = row->out;
 
-    fprintf(out, "%s,%d,%d,", row->time, (int)row->vm->id.pid, row->vm->id.fd);
-    put_name(row->report, out, row->vm->name);
+    if (row->vm != NULL) {
+        fprintf(out, "%s,%d,%d,", row->time, (int)row->vm->id.pid, row->vm->id.fd);
+        put_name(row->report, out, row->vm->name);
+    } else {
+        fprintf(out, "%s,,,", row->time);
+    }
     fputc(',', out);
     if (row->vcpu != NULL)
         fprintf(out, "%d", row->vcpu->id);
@@ -81,13 +85,14 @@ static void put_rate(FILE *out, const struct rate *rate)
         fprintf(out, "%.10g", rate->value);
 }
 
+/* @buckets NULL: of the kernel's totals, which have no histograms. */
 static void put_field(const struct row *row, const struct field *field,
                       const struct snapshot_value *value, const uint64_t *buckets)
 {
     const char *kind = field_kind_name(field->kind), *unit = field_unit_name(field->unit);
     const struct reading *reading = &value->reading;
 
-    if (reading->state == READING_OK && field_is_hist(field)) {
+    if (reading->state == READING_OK && field_is_hist(field) && buckets != NULL) {
         for (int i = 0; i < field->size; i++) {
             begin_row(row, field->name, i, kind, unit, field->exponent);
             fprintf(row->out, "%llu,",
@@ -158,6 +163,15 @@ static void put_vm(struct row *row, const struct snapshot *s)
                 filter_field(filter, &s->fields->fields[i]))
                 put_field(row, &s->fields->fields[i], &row->vcpu->values[i], row->vcpu->buckets);
     }
+}
+
+static void put_host(struct row *row, const struct snapshot *s, const struct snapshot_value *values)
+{
+    row->vm = NULL;
+    row->vcpu = NULL;
+    for (size_t i = 0; i < s->field_count; i++)
+        if (filter_field(row->report->filter, &s->fields->fields[i]))
+            put_field(row, &s->fields->fields[i], &values[i], NULL);
 }
 
 /* --- wide --- */
@@ -255,10 +269,13 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
         put_header(r, s, out);
     else if (r->records == 0 && !header_fits(r, s))
         return -EBADMSG;
+    const struct snapshot_value *host = report_host_values(r->filter, s);
+    if (host != NULL && !(r->skip_zero && r->stream && report_idle(r->filter, s, host)))
+        put_host(&row, s, host);
     for (size_t i = 0; i < s->vm_count; i++) {
         row.vm = &s->vms[i];
         if (!filter_vm(r->filter, row.vm) ||
-            (r->skip_zero && r->stream && report_idle(r->filter, s, row.vm)))
+            (r->skip_zero && r->stream && report_idle(r->filter, s, row.vm->values)))
             continue;
         if (r->wide)
             wide_row(r, s, row.vm, time, out);

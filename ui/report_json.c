@@ -19,7 +19,7 @@ static json_t *json_buckets(const uint64_t *buckets, size_t size)
     return array;
 }
 
-/* The objects that a VM and a vCPU have in common. */
+/* The objects that a VM, a vCPU and the host have in common. */
 struct counters {
     json_t *counters, *rates, *histograms, *missing;
 };
@@ -38,7 +38,7 @@ static void add_field(struct counters *c, const struct field *field,
         return;
     }
     json_object_del(c->missing, name);
-    if (field_is_hist(field)) {
+    if (field_is_hist(field) && buckets != NULL) {
         json_object_set_new(c->histograms, name,
                             json_buckets(buckets + field->bucket_index, field->size));
         return;
@@ -55,6 +55,7 @@ static void add_field(struct counters *c, const struct field *field,
     }
 }
 
+/* @buckets NULL: it has no histograms. */
 static void set_counters(json_t *object, const struct snapshot *s, const struct filter *filter,
                          const struct snapshot_value *values, const uint64_t *buckets,
                          bool vcpu_only)
@@ -68,7 +69,9 @@ static void set_counters(json_t *object, const struct snapshot *s, const struct 
     }
     json_object_set_new(object, "counters", c.counters);
     json_object_set_new(object, "rates", c.rates);
-    json_object_set_new(object, "histograms", c.histograms);
+    if (buckets != NULL)
+        json_object_set(object, "histograms", c.histograms);
+    json_decref(c.histograms);
     json_object_set_new(object, "missing", c.missing);
 }
 
@@ -193,13 +196,17 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
 {
     char time[NUMBER_MAX];
     json_t *record = json_object(), *self = json_object(), *vms = json_array();
+    json_t *host = json_host(&s->host);
 
     number_time(&s->wall, time);
     json_object_set_new(record, "schema", json_string("kvmlens/1"));
     json_object_set_new(record, "time", json_string(time));
     json_object_set_new(record, "interval_s", s->interval_s > 0 ? json_real(s->interval_s)
                                                                 : json_null());
-    json_object_set_new(record, "host", json_host(&s->host));
+    json_object_set_new(record, "host", host);
+    const struct snapshot_value *totals = report_host_values(filter, s);
+    if (totals != NULL && !(skip_idle && report_idle(filter, s, totals)))
+        set_counters(host, s, filter, totals, NULL, false);
     json_object_set_new(self, "sample_us", json_put_u64(s->sample_ns / 1000));
     if (s->interval_s > 0)
         json_object_set_new(self, "cpu_ratio", json_real(s->self_cpu_ratio));
@@ -207,7 +214,8 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
         json_object_set_new(record, "hidden", json_hidden(s));
     for (size_t i = 0; i < s->vm_count; i++)
-        if (filter_vm(filter, &s->vms[i]) && !(skip_idle && report_idle(filter, s, &s->vms[i])))
+        if (filter_vm(filter, &s->vms[i]) &&
+            !(skip_idle && report_idle(filter, s, s->vms[i].values)))
             json_array_append_new(vms, json_vm(s, filter, &s->vms[i]));
     json_object_set_new(record, "vms", vms);
     if (described == 0 || described < s->field_count)

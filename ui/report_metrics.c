@@ -5,7 +5,8 @@
  * Raw totals only: rates are the reader's business. A number that could not be read has no sample,
  * and kvmlens_vm_unreadable_counters says so with its cause. Sums over the vCPUs (kvmlens_vm_...)
  * and single vCPUs (kvmlens_vcpu_..., on request) are different families, so that summing never
- * counts twice.
+ * counts twice. The kernel's totals of all VMs (kvmlens_host_..., where it counts none apart) are
+ * gauges: they fall as a VM ends, and a reader would take what is left for growth.
  */
 #include <string.h>
 
@@ -218,7 +219,7 @@ static int sum_of(const struct snapshot *s, const struct field *hist)
 }
 
 /* halt_wait_ns -> vm_halt_wait (seconds follows), halt_wait_hist -> vm_halt_wait_duration */
-static void stem_of(const struct field *field, bool vcpu, char *buf, size_t size)
+static void stem_of(const struct field *field, const char *entity, char *buf, size_t size)
 {
     int len = (int)strlen(field->name);
     bool seconds = field->unit == FIELD_SECONDS;
@@ -227,9 +228,12 @@ static void stem_of(const struct field *field, bool vcpu, char *buf, size_t size
         len -= 3;
     bool hist = seconds && field_is_hist(field) && len > 5 &&
                 strcmp(field->name + len - 5, "_hist") == 0;
-    snprintf(buf, size, "%s_%.*s%s", vcpu ? "vcpu" : "vm", hist ? len - 5 : len, field->name,
+    snprintf(buf, size, "%s_%.*s%s", entity, hist ? len - 5 : len, field->name,
              hist ? "_duration" : "");
 }
+
+static const char *const units[FIELD_UNIT_COUNT] = {
+    [FIELD_BYTES] = "bytes", [FIELD_SECONDS] = "seconds", [FIELD_CYCLES] = "cycles"};
 
 static void put_fields(struct report *r, struct metrics *m, const struct snapshot *s, bool vcpus)
 {
@@ -238,8 +242,6 @@ static void put_fields(struct report *r, struct metrics *m, const struct snapsho
         [FIELD_PEAK] = METRICS_GAUGE,           [FIELD_LINEAR_HIST] = METRICS_HISTOGRAM,
         [FIELD_LOG_HIST] = METRICS_HISTOGRAM,
     };
-    static const char *const units[FIELD_UNIT_COUNT] = {
-        [FIELD_BYTES] = "bytes", [FIELD_SECONDS] = "seconds", [FIELD_CYCLES] = "cycles"};
 
     for (size_t i = 0; i < s->field_count; i++) {
         const struct field *field = &s->fields->fields[i];
@@ -247,12 +249,30 @@ static void put_fields(struct report *r, struct metrics *m, const struct snapsho
         char stem[FIELD_NAME_MAX + 20], help[FIELD_NAME_MAX + 20];
         if (!filter_field(r->filter, field) || (vcpus && field->scope != FIELD_VCPU))
             continue;
-        stem_of(field, vcpus, stem, sizeof(stem));
+        stem_of(field, vcpus ? "vcpu" : "vm", stem, sizeof(stem));
         snprintf(help, sizeof(help), "KVM counter %s", field->name);
         struct field_arg arg = {r, s, i, field_is_hist(field) ? sum_of(s, field) : -1};
         struct metrics_family f = metrics_family(m, types[field->kind], stem, units[field->unit],
                                                  known != NULL ? known->text : help);
         each(r, s, vcpus, put_field, &f, &arg);
+    }
+}
+
+static void put_totals(struct report *r, struct metrics *m, const struct snapshot *s)
+{
+    const struct metrics_label none[] = {{NULL, NULL}};
+    const struct snapshot_value *values = report_host_values(r->filter, s);
+
+    for (size_t i = 0; values != NULL && i < s->field_count; i++) {
+        const struct field *field = &s->fields->fields[i];
+        char stem[FIELD_NAME_MAX + 20], help[FIELD_NAME_MAX + 80];
+        if (!filter_field(r->filter, field) || values[i].reading.state != READING_OK)
+            continue;
+        stem_of(field, "host", stem, sizeof(stem));
+        snprintf(help, sizeof(help), "KVM counter %s, sum over the VMs that run: falls as one ends",
+                 field->name);
+        struct metrics_family f = metrics_family(m, METRICS_GAUGE, stem, units[field->unit], help);
+        metrics_scaled(&f, none, field, values[i].reading.raw);
     }
 }
 
@@ -423,6 +443,7 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
         put_estimates(r, &m, s);
+    put_totals(r, &m, s);
     put_fields(r, &m, s, false);
     if (r->per_vcpu)
         put_fields(r, &m, s, true);

@@ -62,11 +62,24 @@ static void put_histogram(FILE *out, const struct snapshot *s, const struct snap
         fprintf(out, ", %zu to %zu in use", first, last);
 }
 
+/* Of a VM, or with NULL of all VMs of the host. */
+static const struct snapshot_value *value_of(const struct snapshot *s, const struct snapshot_vm *vm,
+                                             size_t i)
+{
+    return vm != NULL ? &vm->values[i] : &s->host_values[i];
+}
+
+static struct reading total_of(const struct snapshot *base, const struct snapshot *s,
+                               const struct snapshot_vm *vm, size_t i)
+{
+    return vm != NULL ? snapshot_total(base, s, vm, i) : snapshot_host_total(base, s, i);
+}
+
 static void put_counter(FILE *out, const struct snapshot *base, const struct snapshot *s,
                         const struct snapshot_vm *vm, size_t i)
 {
     const struct field *field = &s->fields->fields[i];
-    const struct snapshot_value *value = &vm->values[i];
+    const struct snapshot_value *value = value_of(s, vm, i);
     struct reading total = value->reading;
     char rate[NUMBER_MAX] = "";
 
@@ -76,13 +89,14 @@ static void put_counter(FILE *out, const struct snapshot *base, const struct sna
         fprintf(out, "%20s\n", rate);
         return;
     }
-    if (field_is_hist(field)) {
+    /* The kernel's totals have none. */
+    if (field_is_hist(field) && vm != NULL) {
         put_histogram(out, s, vm, field);
         fputc('\n', out);
         return;
     }
     if (field->kind == FIELD_CUMULATIVE) {
-        total = snapshot_total(base, s, vm, i);
+        total = total_of(base, s, vm, i);
         number_rate(field, &value->rate, rate);
     }
     put_total(out, field, &total);
@@ -172,11 +186,21 @@ static size_t *sorted_fields(const struct report *r, const struct snapshot *s, s
 static bool is_zero(const struct snapshot *base, const struct snapshot *s,
                     const struct snapshot_vm *vm, size_t i)
 {
-    if (vm->values[i].reading.state != READING_OK || field_is_hist(&s->fields->fields[i]))
+    if (value_of(s, vm, i)->reading.state != READING_OK || field_is_hist(&s->fields->fields[i]))
         return false;
-    return s->fields->fields[i].kind == FIELD_CUMULATIVE
-               ? snapshot_total(base, s, vm, i).raw == 0
-               : vm->values[i].reading.raw == 0;
+    struct reading total = total_of(base, s, vm, i);
+    return total.state == READING_OK && total.raw == 0;
+}
+
+static void put_counters(struct report *r, FILE *out, const struct snapshot *base,
+                         const struct snapshot *s, const struct snapshot_vm *vm,
+                         const size_t *fields, size_t count)
+{
+    fprintf(out, "  %-*s %20s %14s\n", COUNTER_COLUMNS, "COUNTER",
+            r->include_past ? "SINCE VM START" : "SINCE START", "PER SECOND");
+    for (size_t i = 0; i < count; i++)
+        if (!(r->skip_zero && is_zero(base, s, vm, fields[i])))
+            put_counter(out, base, s, vm, fields[i]);
 }
 
 static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
@@ -198,11 +222,9 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
     fputc('\n', out);
     put_vcpus(out, s, vm);
-    fprintf(out, "  %-*s %20s %14s\n", COUNTER_COLUMNS, "COUNTER",
-            r->include_past ? "SINCE VM START" : "SINCE START", "PER SECOND");
-    for (size_t i = 0; i < count; i++)
-        if (!(r->skip_zero && is_zero(base, s, vm, fields[i])))
-            put_counter(out, base, s, vm, fields[i]);
+    /* The line above has said why there is none. */
+    if (s->host_values == NULL)
+        put_counters(r, out, base, s, vm, fields, count);
 }
 
 static int text_once(struct report *r, const struct snapshot *base, const struct snapshot *s,
@@ -220,6 +242,10 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
     if (s->interval_s > 0)
         fprintf(out, "  interval %.3f s", s->interval_s);
     fputc('\n', out);
+    if (report_host_values(r->filter, s) != NULL) {
+        fputs("\nall VMs together  totals of the kernel, which counts no VM apart\n", out);
+        put_counters(r, out, base, s, NULL, fields, count);
+    }
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(r->filter, &s->vms[i]))
             put_vm(r, out, base, s, &s->vms[i], fields, count);
@@ -275,15 +301,20 @@ static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
     char buf[NUMBER_MAX];
 
     number_time(&s->wall, buf);
-    fprintf(out, "%-24s %8d %4d ", buf, (int)vm->id.pid, vm->id.fd);
-    put_padded(out, vm->name, NAME_COLUMNS);
-    number_ratio(&vm->cpu_ratio, buf);
-    fprintf(out, " %8s", buf);
-    number_ratio(&vm->wait_ratio, buf);
-    fprintf(out, " %8s", buf);
+    if (vm != NULL) {
+        fprintf(out, "%-24s %8d %4d ", buf, (int)vm->id.pid, vm->id.fd);
+        put_padded(out, vm->name, NAME_COLUMNS);
+        number_ratio(&vm->cpu_ratio, buf);
+        fprintf(out, " %8s", buf);
+        number_ratio(&vm->wait_ratio, buf);
+        fprintf(out, " %8s", buf);
+    } else {
+        fprintf(out, "%-24s %8s %4s %-*s %8s %8s", buf, "-", "-", NAME_COLUMNS, "(all VMs)", "-",
+                "-");
+    }
     for (size_t i = 0; i < count; i++) {
         const struct field *field = &s->fields->fields[columns[i]];
-        const struct snapshot_value *value = &vm->values[columns[i]];
+        const struct snapshot_value *value = value_of(s, vm, columns[i]);
         if (value->reading.state != READING_OK)
             snprintf(buf, sizeof(buf), "%s", reading_state_text(value->reading.state));
         else if (field->kind == FIELD_CUMULATIVE)
@@ -295,24 +326,30 @@ static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
     fputc('\n', out);
 }
 
+static void put_log_line(struct report *r, const struct snapshot *s, const struct snapshot_vm *vm,
+                         const size_t *columns, size_t count, FILE *out)
+{
+    if (r->skip_zero && report_idle(r->filter, s, value_of(s, vm, 0)))
+        return;
+    /* New columns need a new header: a later VM may bring fields. */
+    if (r->rows == 0 || count != r->fields_shown || (r->terminal && r->rows % HEADER_EVERY == 0)) {
+        put_log_header(s, columns, count, out);
+        r->fields_shown = count;
+    }
+    put_log_row(s, vm, columns, count, out);
+    r->rows++;
+}
+
 static int text_log(struct report *r, const struct snapshot *s, FILE *out)
 {
     size_t columns[FIELD_MAX];
     size_t count = log_columns(r, s, columns);
 
-    for (size_t i = 0; i < s->vm_count; i++) {
-        const struct snapshot_vm *vm = &s->vms[i];
-        if (!filter_vm(r->filter, vm) || (r->skip_zero && report_idle(r->filter, s, vm)))
-            continue;
-        /* New columns need a new header: a later VM may bring fields. */
-        if (r->rows == 0 || count != r->fields_shown ||
-            (r->terminal && r->rows % HEADER_EVERY == 0)) {
-            put_log_header(s, columns, count, out);
-            r->fields_shown = count;
-        }
-        put_log_row(s, vm, columns, count, out);
-        r->rows++;
-    }
+    if (report_host_values(r->filter, s) != NULL)
+        put_log_line(r, s, NULL, columns, count, out);
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (filter_vm(r->filter, &s->vms[i]))
+            put_log_line(r, s, &s->vms[i], columns, count, out);
     return 0;
 }
 
