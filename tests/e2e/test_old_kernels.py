@@ -2,12 +2,13 @@
 """Generated hosts with kernels of before the binary stats (5.14), and of before per-VM debugfs (4.7)."""
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
 
 import kvmtest
-from kvmtest import ROOT, kvmlens
+from kvmtest import KVMLENS, ROOT, kvmlens, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests/roots"))
 import generate  # noqa: E402  (it lies beside the saved trees)
@@ -82,17 +83,35 @@ class GlobalFilesOnly(OldHost):
     """Linux 4.4: files of all VMs together, no directories."""
 
     KERNEL = "4.4.0-210-generic"
+    TOTALS = {"exits": 12345, "pf_fixed": 815, "mmu_cache_miss": 0, "largepages": 3}
 
     def setUp(self):
         super().setUp()
         self.vm(500, "first", 2)
         self.vm(600, "second", 1)
-        for name in "exits", "pf_fixed", "mmu_cache_miss":
-            self.tree.write(f"{KVM}/{name}", "12345\n")
+        for name, value in self.TOTALS.items():
+            self.set(name, value)
+
+    def set(self, name, value):
+        """As one step, as in the kernel: a reader sees the old number or the new one."""
+        self.tree.write("new", f"{value}\n")
+        os.makedirs(os.path.join(self.tree.top, KVM), exist_ok=True)
+        os.rename(os.path.join(self.tree.top, "new"), os.path.join(self.tree.top, KVM, name))
+
+    def json(self, *options):
+        return json.loads(self.report("--format", "json", *options, status=(3,)).out)
+
+    def test_totals_are_numbers_of_the_host(self):
+        record = self.json()
+        self.assertEqual(record["host"]["counters"], self.TOTALS)
+        self.assertEqual(record["host"]["rates"], {"exits": 0.0, "pf_fixed": 0.0, "mmu_cache_miss": 0.0})
+        self.assertEqual(record["host"]["missing"], {})
+        self.assertEqual(record["fields"]["exits"]["kind"], "cumulative")
+        self.assertEqual(record["fields"]["largepages"]["kind"], "instant")
 
     def test_vms_are_found_and_their_counters_named_as_absent_not_zero(self):
         result = self.report("--format", "json", status=(3,))
-        self.assertRegex(result.err, "this kernel has only totals of all VMs.*4.7")
+        self.assertRegex(result.err, "8 counters of 2 VMs .*: this kernel has only totals of all VMs.*4.7")
         vms = {vm["name"]: vm for vm in json.loads(result.out)["vms"]}
         self.assertEqual({name: vm["vcpus_total"] for name, vm in vms.items()}, {"first": 2, "second": 1})
         for vm in vms.values():
@@ -100,13 +119,109 @@ class GlobalFilesOnly(OldHost):
             self.assertEqual(vm["rates"], {})
             self.assertIsNone(vm.get("mapped_bytes"))
             self.assertIn("absent", vm["missing"]["mapped_bytes"])
+            for name in self.TOTALS:
+                self.assertEqual(vm["missing"][name], "absent: this kernel has only totals of all VMs")
             self.assertGreater(vm["rss_bytes"], 0)
             for vcpu in vm["vcpus"]:
                 self.assertIn("absent", vcpu["missing"]["tsc_offset"])
 
+    def test_text_csv_and_metrics(self):
+        out = self.report("-i").out
+        self.assertRegex(out, r"all VMs together .*\n +COUNTER .*\n +exits +12345 +0\.0")
+        self.assertEqual(out.count("COUNTER"), 1)  # none of a VM
+        self.assertNotIn("mmu_cache_miss", self.report("-iz").out)
+        self.assertRegex(self.report().out, r"\n +exits +0 +0\.0")  # since the start
+        rows = [row.split(",") for row in self.report("--csv").out.splitlines()]
+        self.assertEqual({r[5]: (r[10], r[12]) for r in rows if r[1:5] == [""] * 4},
+                         {name: (str(value), "ok") for name, value in self.TOTALS.items()})
+        out = self.report("--format", "prometheus").out
+        for name, value in self.TOTALS.items():
+            self.assertIn(f"\n# TYPE kvmlens_host_{name} gauge\nkvmlens_host_{name} {value}\n", out)
+        out = self.report("--format", "openmetrics").out
+        self.assertIn("\nkvmlens_host_exits 12345\n", out)
+
     def test_totals_of_the_host_are_no_counters_of_a_vm(self):
-        for mode in [], ["--csv"], ["--format", "prometheus"]:
-            self.assertNotIn("12345", self.report(*mode).out)
+        for choice in ["-p", "500"], ["-g", "second"], ["500:9"], ["first"]:
+            for mode in [], ["-i"], ["--csv"], ["--format", "json"], ["--format", "prometheus"]:
+                result = self.report(*choice, *mode, status=(3,))
+                self.assertNotIn("12345", result.out)
+                self.assertIn("only totals of all VMs", result.err)
+
+    def test_fields_and_sources_are_chosen_as_ever(self):
+        self.assertEqual(self.json("-f", "^(exits|large)")["host"]["counters"],
+                         {"exits": 12345, "largepages": 3})
+        self.assertEqual(self.json("-d")["host"]["counters"], self.TOTALS)
+        for sources in "proc", "statsfd,proc":
+            result = self.report("--source", sources, "--format", "json")
+            self.assertNotIn("counters", json.loads(result.out)["host"])
+
+    def test_list_and_doctor_say_what_the_kernel_has(self):
+        out = self.run_mode("--list")
+        self.assertRegex(out, r"debugfs +no +this kernel has only totals of all VMs\n")
+        self.assertRegex(out, r"\nnote: .*kvmlens -1.*4\.7")
+        self.assertRegex(self.run_mode("--doctor"), r"problem +debugfs +.*before 4\.7, here 4\.4\.0")
+
+    def run_mode(self, *mode):
+        return self.assert_status(kvmlens("--sysroot", self.tree.top, *mode), 0, 3).out
+
+    def test_growth_is_a_rate_and_the_end_of_a_vm_a_reset(self):
+        log = self.background(KVMLENS, "--sysroot", self.tree.top, "-l", "-s", "0.2", "--format", "json")
+        seen = 0
+
+        def host_when(condition, what):
+            """The first record of those not looked at yet."""
+            def find():
+                nonlocal seen
+                for record in log.records()[seen:]:
+                    seen += 1
+                    if condition(record["host"]):
+                        return record["host"]
+                return None
+            return wait_for(find, what)
+
+        host_when(lambda h: h["rates"].get("exits") == 0, "a first rate")
+        self.set("exits", 12345 + 1000)
+        host = host_when(lambda h: h["counters"]["exits"] == 13345, "the new total")
+        self.assertGreater(host["rates"]["exits"], 100)
+        self.assertLess(host["rates"]["exits"], 10000)
+        # What the other one counted meanwhile hides the fall; both in one interval, or the VM's end first.
+        os.remove(os.path.join(self.tree.top, "proc/600/fd/9"))
+        self.set("exits", 13400)
+        host = host_when(lambda h: "rates.exits" in h["missing"], "a reset")
+        self.assertEqual(host["missing"]["rates.exits"], "reset")
+        self.assertNotIn("exits", host["rates"])
+        host_when(lambda h: h["rates"].get("exits") == 0, "rates again")
+        self.set("exits", 400)
+        host = host_when(lambda h: h["counters"]["exits"] == 400, "the fallen total")
+        self.assertEqual(host["missing"]["rates.exits"], "reset")
+
+    def test_host_view(self):
+        t = self.tmux(KVMLENS, "--sysroot", self.tree.top, "-s", "0.2", columns=100, lines=24)
+        t.wait_text("second")
+        t.send("b", "i")
+        t.wait(lambda s: re.search(r"Kernel's totals of all VMs +total 13,160.*creation", s) and
+               re.search(r"\n *exits +12,345 +93\.8 ", s), "the totals")
+        t.send("i")
+        t.wait(lambda s: re.search(r"totals of all VMs +total 0,.*start or reset", s), "totals since the start")
+        self.set("exits", 12400)
+        t.wait(lambda s: re.search(r"\n *exits +55 ", s), "the growth")
+        os.remove(os.path.join(self.tree.top, "proc/600/fd/9"))
+        t.wait(lambda s: re.search(r"\n *exits +reset ", s) and "r counts from now on" in s, "no total")
+        t.send("r")
+        t.wait(lambda s: re.search(r"totals of all VMs +total 0,", s), "totals from now on")
+        self.set("exits", 12500)
+        t.wait(lambda s: re.search(r"\n *exits +100 ", s), "the growth since the reset")
+        t.send("b")
+        t.wait(lambda s: "by guest" in s and "first" in s and "12,5" not in s, "the guests")
+        t.send("q")
+        self.assertEqual(t.wait_exit(), 0)
+
+    def test_newer_kernels_are_never_asked_for_totals(self):
+        self.tree.write("proc/sys/kernel/osrelease", "4.7.0-1-amd64\n")
+        for mode in [], ["-i"], ["--csv"], ["--format", "json"], ["--format", "prometheus"]:
+            result = self.report(*mode, status=(3,))
+            self.assertNotIn("12345", result.out)
+            self.assertIn("no debugfs directory", result.err)
 
 
 class TscScaling(OldHost):
