@@ -34,6 +34,12 @@ struct source_ops {
     void (*close)(struct source *source);                 /* NULL ok */
 };
 
+/*
+ * source_keep_below - descriptors with a number below this may be kept from tick to tick: half of
+ * what the process may have, others need some too.
+ */
+int source_keep_below(void);
+
 /* Best first. NULL ends. */
 extern const struct source_ops *const source_table[];
 

@@ -12,11 +12,9 @@
  * files.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,9 +73,7 @@ static int statsfd_open(const struct source_env *env, struct source **ret)
     if (s == NULL)
         return -ENOMEM;
     s->env = *env;
-    struct rlimit limit = {0};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    s->keep_below = limit.rlim_cur > INT_MAX ? INT_MAX : (int)(limit.rlim_cur / 2);
+    s->keep_below = source_keep_below();
     *ret = s;
     return 0;
 }
