@@ -45,7 +45,7 @@ static const struct gauge_file {
     bool is_signed;
     bool is_lively; /* read every tick */
 } gauge_files[VCPU_GAUGE_COUNT] = {
-    [VCPU_TSC_OFFSET] = {"tsc-offset", true, true},
+    [VCPU_TSC_OFFSET] = {"tsc-offset", true, false},
     [VCPU_TSC_SCALING_RATIO] = {"tsc-scaling-ratio", false, false},
     [VCPU_TSC_SCALING_FRAC_BITS] = {"tsc-scaling-ratio-frac-bits", false, false},
     [VCPU_GUEST_MODE] = {"guest_mode", false, true},
