@@ -380,10 +380,13 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
     for (size_t k = 0; kept != NULL && k < sv->vcpu_count; k++) {
         bool all = kept->vcpus[k].time_ns == 0 || now - kept->vcpus[k].time_ns >= GAUGE_AGE_NS;
         read_vcpu(s, dirfd, &sv->vcpus[k], kept->vcpus[k].gauges, all);
-        /* The second reading comes early for some, so that not all fall into one tick. */
+        /*
+         * The second reading comes early for some VMs, so that not all fall into one tick. The
+         * vCPUs of one are compared with each other, so they stay together.
+         */
+        uint64_t early = (uint64_t)vm->id.pid % 5 * (GAUGE_AGE_NS / 5) + 1;
         if (all)
-            kept->vcpus[k].time_ns =
-                kept->vcpus[k].time_ns != 0 ? now : now - k % 5 * (GAUGE_AGE_NS / 5) - 1;
+            kept->vcpus[k].time_ns = kept->vcpus[k].time_ns != 0 ? now : now - early;
     }
     close(dirfd);
 }

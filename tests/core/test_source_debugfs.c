@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/* The debugfs source with a clock of ours: how old a gauge of a vCPU may be. */
+#include "core/source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/tree.h"
+
+#define VCPUS 3
+#define SECOND 1000000000ull
+
+static uint64_t fake_now;
+
+static uint64_t now_ns(void)
+{
+    return fake_now;
+}
+
+struct bench {
+    struct tree tree;
+    struct host host;
+    struct field_table fields;
+    struct vm_vcpu vcpus[VCPUS];
+    struct vm vm;
+    struct vm *vms[1];
+    struct source *source;
+};
+
+static void write_gauge(struct bench *b, const char *name, const char *text)
+{
+    char path[400];
+
+    for (int k = 0; k < VCPUS; k++) {
+        snprintf(path, sizeof(path), "%s/%s/vcpu%d/%s", b->host.debugfs, b->vm.debugfs_dir, k,
+                 name);
+        tree_text(&b->tree, path, text);
+    }
+}
+
+static void begin(struct bench *b, pid_t pid)
+{
+    struct source_env env = {&b->tree.root, &b->host, &b->fields, now_ns};
+
+    tree_open(&b->tree);
+    strcpy(b->host.debugfs, "sys/kernel/debug/kvm");
+    b->vm.id.pid = pid;
+    snprintf(b->vm.debugfs_dir, sizeof(b->vm.debugfs_dir), "%d-9", (int)pid);
+    b->vm.vcpus = b->vcpus;
+    b->vm.vcpu_count = VCPUS;
+    for (int k = 0; k < VCPUS; k++)
+        b->vcpus[k] = (struct vm_vcpu){.id = k, .stats_fd = -1};
+    b->vms[0] = &b->vm;
+    write_gauge(b, "tsc-offset", "-100\n");
+    write_gauge(b, "guest_mode", "0\n");
+    fake_now = 1000 * SECOND;
+    assert_int_equal(source_debugfs.open(&env, &b->source), 0);
+}
+
+static void end(struct bench *b)
+{
+    source_debugfs.forget(b->source, &b->vm);
+    source_debugfs.close(b->source);
+    tree_close(&b->tree);
+}
+
+static struct sample *read_once(struct bench *b)
+{
+    struct vm_list list = {b->vms, 1};
+    struct sample *sample;
+
+    assert_int_equal(source_debugfs.prepare(b->source, &list), 0);
+    assert_int_equal(sample_new(&list, &b->fields, &sample), 0);
+    source_debugfs.read(b->source, sample);
+    return sample;
+}
+
+static int64_t gauge(const struct sample *s, int vcpu, enum vcpu_gauge which)
+{
+    const struct reading *r = &s->vms[0].vcpus[vcpu].gauges[which];
+
+    assert_int_equal(r->state, READING_OK);
+    return (int64_t)r->raw;
+}
+
+static void tsc_offsets_of_a_vm_are_read_together_and_at_most_five_seconds_old(void **state)
+{
+    (void)state;
+    for (pid_t pid = 500; pid < 505; pid++) {
+        struct bench b = {0};
+        int seen_after = -1;
+        begin(&b, pid);
+        sample_free(read_once(&b));
+        for (int second = 0; second <= 12; second++, fake_now += SECOND) {
+            if (second == 6)
+                write_gauge(&b, "tsc-offset", "-200\n");
+            struct sample *s = read_once(&b);
+            int64_t offset = gauge(s, 0, VCPU_TSC_OFFSET);
+            for (int k = 1; k < VCPUS; k++)
+                assert_true(gauge(s, k, VCPU_TSC_OFFSET) == offset);
+            if (offset == -200 && seen_after < 0)
+                seen_after = second - 6;
+            sample_free(s);
+        }
+        assert_in_range(seen_after, 0, 5);
+        end(&b);
+    }
+}
+
+static void guest_mode_is_read_at_every_tick(void **state)
+{
+    struct bench b = {0};
+
+    (void)state;
+    begin(&b, 500);
+    for (int tick = 0; tick < 4; tick++, fake_now += SECOND / 10) {
+        write_gauge(&b, "guest_mode", tick % 2 ? "1\n" : "0\n");
+        struct sample *s = read_once(&b);
+        for (int k = 0; k < VCPUS; k++)
+            assert_true(gauge(s, k, VCPU_GUEST_MODE) == tick % 2);
+        sample_free(s);
+    }
+    end(&b);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tsc_offsets_of_a_vm_are_read_together_and_at_most_five_seconds_old),
+        cmocka_unit_test(guest_mode_is_read_at_every_tick),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
