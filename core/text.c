@@ -55,6 +55,17 @@ size_t text_decode(const char *s, size_t len, uint32_t *ret)
     return need;
 }
 
+size_t text_encode(uint32_t code, char out[4])
+{
+    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+    for (size_t i = n - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(lead[n] | code);
+    return n;
+}
+
 static bool is_refused(uint32_t cp)
 {
     if ((cp & 0xFFFE) == 0xFFFE)

@@ -19,6 +19,9 @@
  */
 size_t text_decode(const char *s, size_t len, uint32_t *ret);
 
+/* text_encode - the opposite: a code point up to U+10FFFF as UTF-8. Returns the bytes, 1..4. */
+size_t text_encode(uint32_t code, char out[4]);
+
 /*
  * text_clean - make bytes fit to be shown anywhere: valid UTF-8, one line, nothing that moves a
  * cursor or reorders text. C0, DEL, C1, invalid bytes, noncharacters, bidi controls, zero-width and

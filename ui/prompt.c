@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/text.h"
 #include "ui/keys.h"
 
 static const char *const questions[PROMPT_COUNT] = {
@@ -26,20 +27,6 @@ void prompt_open(struct ui_prompt *p, enum prompt_kind kind, const char *text)
     p->len = n < 0 ? 0 : (size_t)n < sizeof(p->text) ? (size_t)n : sizeof(p->text) - 1;
 }
 
-static size_t encode(uint32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = n - 1; i > 0; i--, c >>= 6)
-        out[i] = (char)(0x80 | (c & 0x3F));
-    out[0] = (char)(lead[n] | c);
-    return n;
-}
-
 /* Characters a person types: no controls, nothing beyond Unicode. */
 static int is_text(uint32_t key)
 {
@@ -59,7 +46,7 @@ enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
         while (p->len > 0 && ((unsigned char)p->text[--p->len] & 0xC0) == 0x80)
             ; /* the whole of a UTF-8 sequence */
     } else if (is_text(key) && p->len + 5 <= sizeof(p->text)) {
-        p->len += encode(key, p->text + p->len);
+        p->len += text_encode(key, p->text + p->len);
     } else {
         return PROMPT_IGNORED;
     }

@@ -322,20 +322,6 @@ char screen_style_letter(enum style style)
     return letters[style];
 }
 
-static size_t encode(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = n - 1; i > 0; i--, c >>= 6)
-        out[i] = (char)(0x80 | (c & 0x3F));
-    out[0] = (char)(lead[n] | c);
-    return n;
-}
-
 char *screen_dump(const struct screen *screen)
 {
     size_t rows = (size_t)screen->rows, cols = (size_t)screen->cols;
@@ -349,9 +335,9 @@ char *screen_dump(const struct screen *screen)
             const struct cell *cell = screen_cell(screen, y, x);
             if (cell->width == 0)
                 continue;
-            p += encode(cell->code, p);
+            p += text_encode(cell->code, p);
             for (size_t i = 0; i < SCREEN_COMBINING && cell->combining[i]; i++)
-                p += encode(cell->combining[i], p);
+                p += text_encode(cell->combining[i], p);
         }
         p = stpcpy(p, "|\n");
     }

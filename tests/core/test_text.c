@@ -90,6 +90,20 @@ static void decoding_never_reads_past_the_end(void **state)
     }
 }
 
+static void encoding_is_the_opposite_of_decoding(void **state)
+{
+    (void)state;
+    for (uint32_t code = 1; code <= 0x10FFFF; code++) {
+        char text[4];
+        uint32_t back;
+        if (code >= 0xD800 && code < 0xE000)
+            continue; /* surrogates are no text */
+        size_t n = text_encode(code, text);
+        assert_int_equal(text_decode(text, n, &back), n);
+        assert_int_equal(back, code);
+    }
+}
+
 int main(void)
 {
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
@@ -99,6 +113,7 @@ int main(void)
         cmocka_unit_test(cleaning_twice_changes_nothing),
         cmocka_unit_test(no_character_is_cut_in_half),
         cmocka_unit_test(decoding_never_reads_past_the_end),
+        cmocka_unit_test(encoding_is_the_opposite_of_decoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
