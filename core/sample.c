@@ -103,3 +103,27 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
                 add_sum(vm, &fields->fields[f], f);
     }
 }
+
+/* Both ascend by (pid, fd), and a VM made anew is another one. */
+static bool all_live_on(const struct sample *prev, const struct sample *sample)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < prev->vm_count; i++) {
+        while (k < sample->vm_count && !vm_id_equal(&sample->vms[k].id, &prev->vms[i].id))
+            k++;
+        if (k == sample->vm_count || sample->vms[k].gone)
+            return false;
+    }
+    return true;
+}
+
+void sample_follow(const struct sample *prev, struct sample *sample)
+{
+    sample->vm_ends = prev->vm_ends + !all_live_on(prev, sample);
+    for (size_t f = 0; f < prev->field_count && prev->has_host && sample->has_host; f++) {
+        const struct reading *before = &prev->host.readings[f];
+        struct reading *now = &sample->host.readings[f];
+        now->falls = before->falls + (now->raw < before->raw);
+    }
+}

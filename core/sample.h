@@ -75,7 +75,8 @@ struct sample {
     size_t vm_count;
     /* all VMs together, where the kernel counts none apart; no other sum goes in here */
     struct sample_entity host;
-    bool has_host; /* were these totals read? */
+    bool has_host;    /* were these totals read? */
+    unsigned vm_ends; /* samples before this one, and this one, that miss a VM of the one before */
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
@@ -94,5 +95,11 @@ void sample_free(struct sample *sample);
  * when every one of them has an OK reading from one source. Histograms bucket by bucket.
  */
 void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
+
+/*
+ * sample_follow - carry on from @prev what the totals of the host lost: vm_ends, and the falls of
+ * each of them (a 32-bit counter of a vCPU began again at 0).
+ */
+void sample_follow(const struct sample *prev, struct sample *sample);
 
 #endif

@@ -195,6 +195,8 @@ int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
     int result = take_sample(s, &sample, err);
     if (result != 0)
         return result;
+    if (s->previous != NULL)
+        sample_follow(s->previous, sample);
     struct snapshot *snapshot =
         snapshot_derive(s->previous, sample, &s->fields, &s->host, cpu_ns - s->self_cpu_ns);
     if (snapshot == NULL) {

@@ -267,10 +267,12 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
         out->vcpu_cause = now->vcpus[0].entity.cause;
 }
 
-/* @ended: a VM of the sample before is gone, and with it its share of all totals. */
-static void derive_host(const struct sample *prev, const struct sample *cur, bool ended,
+static void derive_host(const struct sample *prev, const struct sample *cur,
                         const struct field_table *fields, struct cursor *at, struct snapshot *out)
 {
+    /* A VM of the sample before is gone, and with it its share of all totals. */
+    bool ended = prev != NULL && prev->vm_ends != cur->vm_ends;
+
     if (!cur->has_host)
         return;
     out->host_values = at->value;
@@ -289,7 +291,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     struct sizes n = measure(cur);
     struct cursor at;
     struct snapshot *s = allocate(&n, &at);
-    size_t k = 0, out = 0, matched = 0;
+    size_t k = 0, out = 0;
 
     if (s == NULL)
         return NULL;
@@ -306,6 +308,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->hidden_processes = cur->hidden_processes;
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
+    s->vm_ends = cur->vm_ends;
     if (prev != NULL && cur->start_ns > prev->start_ns) {
         s->interval_s = (double)(cur->start_ns - prev->start_ns) / 1e9;
         s->self_cpu_ratio = (double)self_cpu_ns / (double)(cur->start_ns - prev->start_ns);
@@ -321,10 +324,9 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
             k++;
         if (prev != NULL && k < prev->vm_count && vm_id_equal(&prev->vms[k].id, &now->id))
             before = &prev->vms[k];
-        matched += before != NULL;
         derive_vm(prev, before, cur, now, fields, &at, &s->vms[out++]);
     }
-    derive_host(prev, cur, prev != NULL && matched < prev->vm_count, fields, &at, s);
+    derive_host(prev, cur, fields, &at, s);
     return s;
 }
 
@@ -419,36 +421,23 @@ struct reading snapshot_total(const struct snapshot *base, const struct snapshot
     return snapshot_total_since(base, then, s, vm, field);
 }
 
-static bool all_live_on(const struct snapshot *base, const struct snapshot *s)
-{
-    size_t k = 0;
-
-    /* Both ascend by (pid, fd), and a VM made anew is another one. */
-    for (size_t i = 0; i < base->vm_count; i++) {
-        while (k < s->vm_count && !vm_id_equal(&s->vms[k].id, &base->vms[i].id))
-            k++;
-        if (k == s->vm_count)
-            return false;
-    }
-    return true;
-}
-
 struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
                                    size_t field)
 {
+    static const struct reading nothing = {.state = READING_OK};
+    const struct reading *before = NULL;
     struct reading now = s->host_values[field].reading;
 
     if (base == NULL || now.state != READING_OK ||
         s->fields->fields[field].kind != FIELD_CUMULATIVE)
         return now;
     /* Where no VM was there nothing was counted: each that is has come since. */
-    if (base->vm_count == 0)
-        return now;
-    const struct reading *before = base->host_values != NULL && field < base->field_count
-                                       ? &base->host_values[field].reading
-                                       : NULL;
+    if (base->vm_count == 0 && base->hidden_processes == 0 && !base->proc_hides)
+        before = &nothing;
+    else if (base->host_values != NULL && field < base->field_count)
+        before = &base->host_values[field].reading;
     if (before == NULL || before->state != READING_OK || before->raw > now.raw ||
-        !all_live_on(base, s))
+        before->falls != now.falls || base->vm_ends != s->vm_ends)
         return reading_missing(READING_RESET, CAUSE_NONE);
     now.raw -= before->raw;
     return now;

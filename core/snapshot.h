@@ -85,6 +85,7 @@ struct snapshot {
      * fall as one ends.
      */
     struct snapshot_value *host_values;
+    unsigned vm_ends; /* how often a sample missed a VM of the one before, up to this one */
 };
 
 /*
@@ -137,7 +138,7 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
 
 /*
  * snapshot_host_total - the same of host_values, which @s must have. READING_RESET where the total
- * since then is not known: a VM that @base has is gone, or a counter was cleared.
+ * since then is not known: a VM that was there has ended, or a total fell on the way.
  */
 struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
                                    size_t field);

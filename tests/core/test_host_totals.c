@@ -208,6 +208,70 @@ static void totals_since_a_moment_hold_while_its_vms_live(void **state)
     snapshot_free(base);
 }
 
+/* The share that it counted since then went with it, and the others' growth hides that. */
+static void a_vm_that_came_and_went_leaves_no_total_since_before(void **state)
+{
+    struct bench *b = *state;
+    vm(b, 500);
+    tick(b);
+    struct snapshot *base = b->now;
+    b->now = NULL;
+    vm(b, 600);
+    tree_text(&b->tree, KVM "exits", "1200\n");
+    tick(b);
+    tree_remove(&b->tree, "proc/600/fd/9");
+    tree_text(&b->tree, KVM "exits", "1300\n");
+    tick(b);
+    tree_text(&b->tree, KVM "exits", "1400\n");
+    const struct snapshot *s = tick(b);
+    size_t exits = (size_t)field_table_find(s->fields, "exits");
+    assert_int_equal(snapshot_host_value(s, "exits").rate.state, READING_OK);
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
+    assert_int_equal(snapshot_host_total(s, s, exits).raw, 0);
+    snapshot_free(base);
+}
+
+/* A vCPU's part, of 32 bits, began again at 0; later growth must not hide it. */
+static void a_total_that_fell_on_the_way_stays_unknown(void **state)
+{
+    struct bench *b = *state;
+    vm(b, 500);
+    tree_text(&b->tree, KVM "halt_exits", "5\n");
+    tick(b);
+    struct snapshot *base = b->now;
+    b->now = NULL;
+    tree_text(&b->tree, KVM "exits", "900\n");
+    tick(b);
+    tree_text(&b->tree, KVM "exits", "1500\n");
+    tree_text(&b->tree, KVM "halt_exits", "7\n");
+    tick(b);
+    const struct snapshot *s = tick(b);
+    size_t exits = (size_t)field_table_find(s->fields, "exits");
+    size_t halts = (size_t)field_table_find(s->fields, "halt_exits");
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
+    assert_int_equal(snapshot_host_total(base, s, halts).raw, 2);
+    assert_int_equal(snapshot_host_total(NULL, s, exits).raw, 1500);
+    snapshot_free(base);
+}
+
+/* Of a VM that could not be seen the total held its share already. */
+static void a_host_that_may_hide_vms_is_no_host_without_vms(void **state)
+{
+    struct bench *b = *state;
+    tick(b);
+    struct snapshot *base = b->now;
+    b->now = NULL;
+    vm(b, 500);
+    const struct snapshot *s = tick(b);
+    size_t exits = (size_t)field_table_find(s->fields, "exits");
+    base->hidden_processes = 1;
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
+    base->hidden_processes = 0;
+    base->proc_hides = true;
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
+    snapshot_free(base);
+}
+
 static void totals_of_a_host_without_vms_count_from_the_first_vm(void **state)
 {
     struct bench *b = *state;
@@ -221,6 +285,10 @@ static void totals_of_a_host_without_vms_count_from_the_first_vm(void **state)
     const struct snapshot *s = tick(b);
     size_t exits = (size_t)field_table_find(s->fields, "exits");
     assert_int_equal(snapshot_host_total(base, s, exits).raw, 1000);
+    tree_remove(&b->tree, "proc/500/fd/9");
+    vm(b, 600);
+    s = tick(b);
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
     snapshot_free(base);
 }
 
@@ -329,6 +397,9 @@ int main(void)
         TEST(a_total_that_falls_is_a_reset),
         TEST(a_total_has_no_rate_over_the_end_of_a_vm),
         TEST(totals_since_a_moment_hold_while_its_vms_live),
+        TEST(a_vm_that_came_and_went_leaves_no_total_since_before),
+        TEST(a_total_that_fell_on_the_way_stays_unknown),
+        TEST(a_host_that_may_hide_vms_is_no_host_without_vms),
         TEST(totals_of_a_host_without_vms_count_from_the_first_vm),
         TEST(totals_are_not_even_opened_where_the_kernel_may_count_each_vm),
         TEST(an_old_kernel_with_directories_is_read_like_a_new_one),
