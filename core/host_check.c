@@ -204,7 +204,7 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
         if (host_kernel_may_lack_vm_dirs(host) &&
             kvm_dirs_read(root, host->debugfs, NULL, &dirs) == 0 && dirs.count == 0) {
             r->level = CHECK_PROBLEM;
-            say(r->finding, "/%s has no directory of a VM: kernels before 4.7, here %s, have none",
+            say(r->finding, "/%s has no directory of a VM, as is usual before Linux 4.7: here %s",
                 host->debugfs, host->kernel);
             say(r->effect, "counters are totals of all VMs together; no tsc-offset");
             say(r->fix, "boot Linux 4.7 or later; if no VM runs, look again when one does: some "

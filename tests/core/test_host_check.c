@@ -152,7 +152,7 @@ static void an_old_kernel_without_directories_of_vms_is_named(void **state)
     strcpy(old.kernel, "4.4.0-210-generic");
     put(*state, "sys/kernel/debug/kvm/exits", "1\n");
     expect(*state, &healthy, "debugfs", CHECK_OK, "can be read");
-    expect(*state, &old, "debugfs", CHECK_PROBLEM, "before 4.7, here 4.4.0-210-generic, have none");
+    expect(*state, &old, "debugfs", CHECK_PROBLEM, "before Linux 4.7: here 4.4.0-210-generic");
     put(*state, "sys/kernel/debug/kvm/500-9/exits", "1\n");
     expect(*state, &old, "debugfs", CHECK_OK, "can be read");
 }

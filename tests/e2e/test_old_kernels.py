@@ -159,7 +159,7 @@ class GlobalFilesOnly(OldHost):
         out = self.run_mode("--list")
         self.assertRegex(out, r"debugfs +no +this kernel has only totals of all VMs\n")
         self.assertRegex(out, r"\nnote: .*kvmlens -1.*4\.7")
-        self.assertRegex(self.run_mode("--doctor"), r"problem +debugfs +.*before 4\.7, here 4\.4\.0")
+        self.assertRegex(self.run_mode("--doctor"), r"problem +debugfs +.*before Linux 4\.7: here 4\.4\.0")
 
     def run_mode(self, *mode):
         return self.assert_status(kvmlens("--sysroot", self.tree.top, *mode), 0, 3).out
