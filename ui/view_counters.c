@@ -170,7 +170,7 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
              known && known->text ? known->text : "No explanation of this counter is known.",
              missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
              missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "",
-             reset ? " A VM ended since, and took its share along: r counts from now on." : "");
+             reset ? " A VM ended since, or a 32-bit counter wrapped: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }
 
