@@ -121,7 +121,7 @@ static bool all_live_on(const struct sample *prev, const struct sample *sample)
 void sample_follow(const struct sample *prev, struct sample *sample)
 {
     sample->vm_ends = prev->vm_ends + !all_live_on(prev, sample);
-    for (size_t f = 0; f < prev->field_count && prev->has_host && sample->has_host; f++) {
+    for (size_t f = 0; f < prev->field_count && sample->has_host; f++) {
         const struct reading *before = &prev->host.readings[f];
         struct reading *now = &sample->host.readings[f];
         now->falls = before->falls + (now->raw < before->raw);

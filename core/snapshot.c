@@ -277,8 +277,8 @@ static void derive_host(const struct sample *prev, const struct sample *cur,
         return;
     out->host_values = at->value;
     at->value += cur->field_count;
-    derive_values(prev != NULL && prev->has_host ? &prev->host : NULL,
-                  prev != NULL ? prev->field_count : 0, &cur->host, cur, fields, out->host_values);
+    derive_values(prev != NULL ? &prev->host : NULL, prev != NULL ? prev->field_count : 0,
+                  &cur->host, cur, fields, out->host_values);
     for (size_t f = 0; ended && f < cur->field_count; f++)
         if (out->host_values[f].rate.state == READING_OK)
             out->host_values[f].rate = no_rate(READING_RESET, CAUSE_NONE);

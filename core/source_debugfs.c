@@ -206,8 +206,7 @@ static bool has_only_totals(const struct source *s, const struct vm_list *vms)
     struct kvm_dirs dirs = {0};
     bool alive = false;
 
-    if (!host_kernel_may_lack_vm_dirs(s->env.host) || s->env.host->debugfs[0] == '\0' ||
-        vms->count == 0)
+    if (!host_kernel_may_lack_vm_dirs(s->env.host) || s->env.host->debugfs[0] == '\0')
         return false;
     int result = kvm_dirs_read(s->env.root, s->env.host->debugfs, NULL, &dirs);
     size_t count = dirs.count;

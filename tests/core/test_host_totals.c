@@ -142,6 +142,13 @@ static void the_kind_of_a_total_comes_from_its_name(void **state)
     assert_int_equal(fields.fields[field_table_find(&fields, "exits")].kind, FIELD_CUMULATIVE);
     assert_int_equal(fields.fields[field_table_find(&fields, "unheard_of")].kind, FIELD_CUMULATIVE);
     assert_int_equal(fields.fields[field_table_find(&fields, "largepages")].kind, FIELD_INSTANT);
+    /* Of a VM's directory the mode does tell. */
+    tree_text(&b->tree, KVM "500-9/of_a_vm", "1\n");
+    snprintf(path, sizeof(path), "%s/" KVM "500-9/of_a_vm", b->tree.path);
+    assert_int_equal(chmod(path, 0444), 0);
+    snprintf(one.debugfs_dir, sizeof(one.debugfs_dir), "500-9");
+    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(fields.fields[field_table_find(&fields, "of_a_vm")].kind, FIELD_INSTANT);
     source_debugfs.close(source);
     field_table_done(&fields);
     b->tree.root.live = false;
@@ -250,6 +257,8 @@ static void a_total_that_fell_on_the_way_stays_unknown(void **state)
     size_t halts = (size_t)field_table_find(s->fields, "halt_exits");
     assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
     assert_int_equal(snapshot_host_total(base, s, halts).raw, 2);
+    base->host_values[halts].reading.raw = 8; /* whatever happened: no growth below zero */
+    assert_int_equal(snapshot_host_total(base, s, halts).state, READING_RESET);
     assert_int_equal(snapshot_host_total(NULL, s, exits).raw, 1500);
     snapshot_free(base);
 }
@@ -341,6 +350,36 @@ static void an_old_kernel_with_directories_is_read_like_a_new_one(void **state)
     assert_false(was_opened(b));
 }
 
+/* One listing of files stands for all VMs: it must be made anew. */
+static void directories_that_come_and_go_change_what_is_read(void **state)
+{
+    struct bench *b = *state;
+    kernel(b, "3.10.0-1160.el7.x86_64\n");
+    vm(b, 500);
+    tick(b);
+    assert_true(was_opened(b));
+    struct snapshot *base = b->now;
+    b->now = NULL;
+    tree_text(&b->tree, KVM "500-9/exits", "10\n");
+    tree_text(&b->tree, KVM "500-9/of_a_vm", "11\n");
+    const struct snapshot *s = tick(b);
+    assert_null(s->host_values);
+    assert_false(was_opened(b));
+    assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").reading.raw, 10);
+    assert_int_equal(snapshot_vm_value(s, &s->vms[0], "of_a_vm").reading.raw, 11);
+    tree_remove(&b->tree, KVM "500-9/exits");
+    tree_remove(&b->tree, KVM "500-9/of_a_vm");
+    tree_remove(&b->tree, KVM "500-9");
+    tree_text(&b->tree, KVM "exits", "900\n");
+    s = tick(b);
+    assert_int_equal(snapshot_host_value(s, "exits").reading.raw, 900);
+    assert_int_equal(snapshot_host_value(s, "exits").rate.state, READING_WARMUP);
+    assert_int_equal(snapshot_host_value(s, "of_a_vm").reading.state, READING_ABSENT);
+    size_t exits = (size_t)field_table_find(s->fields, "exits");
+    assert_int_equal(snapshot_host_total(base, s, exits).state, READING_RESET);
+    snapshot_free(base);
+}
+
 /* Its directory may have gone with it: the empty listing proves nothing. */
 static void a_vm_that_ended_meanwhile_proves_nothing(void **state)
 {
@@ -358,6 +397,15 @@ static void a_vm_that_ended_meanwhile_proves_nothing(void **state)
     vm(b, 500);
     assert_int_equal(source_debugfs.prepare(source, &vms), 0);
     assert_int_equal(fields.count, 3);
+    /* Nor does it when totals were read before. */
+    struct sample *sample;
+    tree_remove(&b->tree, "proc/500/fd/9");
+    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(sample_new(&vms, &fields, &sample), 0);
+    source_debugfs.read(source, sample);
+    assert_false(sample->has_host);
+    assert_false(was_opened(b));
+    sample_free(sample);
     source_debugfs.close(source);
     field_table_done(&fields);
 }
@@ -403,6 +451,7 @@ int main(void)
         TEST(totals_of_a_host_without_vms_count_from_the_first_vm),
         TEST(totals_are_not_even_opened_where_the_kernel_may_count_each_vm),
         TEST(an_old_kernel_with_directories_is_read_like_a_new_one),
+        TEST(directories_that_come_and_go_change_what_is_read),
         TEST(a_vm_that_ended_meanwhile_proves_nothing),
         TEST(without_debugfs_there_are_no_totals),
         TEST(a_damaged_total_is_missing_not_zero),

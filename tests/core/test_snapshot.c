@@ -219,6 +219,24 @@ static void a_reused_pid_is_another_vm(void **state)
     sample_free(b);
 }
 
+static void each_sample_that_misses_a_vm_of_the_one_before_is_counted(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = sample_at(w, 0), *b = sample_at(w, 1), *c = sample_at(w, 2);
+
+    sample_follow(a, b);
+    assert_int_equal(b->vm_ends, 0);
+    b->vms[1].gone = true; /* ended while it was read */
+    sample_follow(a, b);
+    assert_int_equal(b->vm_ends, 1);
+    c->vms[0].id.start_ticks++; /* another one of that pid */
+    sample_follow(b, c);
+    assert_int_equal(c->vm_ends, 2);
+    sample_free(a);
+    sample_free(b);
+    sample_free(c);
+}
+
 static void a_vcpu_whose_thread_changed_has_no_cpu_share_yet(void **state)
 {
     struct world *w = *state;
@@ -338,6 +356,7 @@ int main(void)
         TEST(tsc_scaling_is_the_ratio_over_two_to_the_fraction_bits),
         TEST(a_change_of_source_gives_no_rate),
         TEST(a_reused_pid_is_another_vm),
+        TEST(each_sample_that_misses_a_vm_of_the_one_before_is_counted),
         TEST(a_vcpu_whose_thread_changed_has_no_cpu_share_yet),
         TEST(a_sum_needs_every_vcpu),
         TEST(a_vm_that_died_in_the_tick_is_left_out),

@@ -183,6 +183,10 @@ static void a_log_has_a_row_of_all_vms(void **state)
     text = print(r, NULL, snapshot_builder_finish(still));
     assert_null(strstr(text, "12345"));
     free(text);
+    r.format = &report_csv;
+    text = print(r, NULL, snapshot_builder_finish(still));
+    assert_null(strstr(text, "12345"));
+    free(text);
     snapshot_builder_free(still);
 }
 
