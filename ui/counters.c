@@ -37,9 +37,19 @@ bool counters_guest_matches(const struct pattern *guests, const struct snapshot_
     return pattern_match(guests, vm->name) || pattern_match(guests, pid);
 }
 
-/* Add what is known; what is not leaves its state where nothing is known at all. */
-static void add(struct rate *sum, double value, uint8_t state, uint8_t cause)
+/* Is there a number, but nobody could tell us? One that this kernel does not count is not. */
+static bool is_lacking(uint8_t state, uint8_t cause)
 {
+    if (state != READING_ABSENT)
+        return state != READING_OK;
+    return cause != CAUSE_NONE && cause != CAUSE_NOT_IN_KERNEL && cause != CAUSE_NOT_COUNTED &&
+           cause != CAUSE_GONE;
+}
+
+/* Add what is known; what is not leaves its state where nothing is known at all. */
+static void add(struct rate *sum, double value, uint8_t state, uint8_t cause, bool *is_short)
+{
+    *is_short |= is_lacking(state, cause);
     if (state == READING_OK) {
         sum->value = (sum->state == READING_OK ? sum->value : 0) + value;
         sum->state = READING_OK;
@@ -55,15 +65,15 @@ static void add_field(struct counter_row *row, const struct counters_query *q,
     struct reading total = snapshot_total_since(q->base, then, q->s, vm, field);
     const struct snapshot_value *v = &vm->values[field];
 
-    add(&row->total, (double)total.raw, total.state, total.cause);
+    add(&row->total, (double)total.raw, total.state, total.cause, &row->total_short);
     if (total.state == READING_OK)
         row->source = total.source;
     if (q->s->fields->fields[field].kind != FIELD_CUMULATIVE)
         return;
     if (v->reading.state == READING_OK)
-        add(&row->rate, v->rate.value, v->rate.state, v->rate.cause);
+        add(&row->rate, v->rate.value, v->rate.state, v->rate.cause, &row->rate_short);
     else
-        add(&row->rate, 0, v->reading.state, v->reading.cause);
+        add(&row->rate, 0, v->reading.state, v->reading.cause, &row->rate_short);
 }
 
 const struct snapshot_value *counters_totals(const struct counters_query *q)
@@ -178,12 +188,15 @@ static enum reading_state sum_state(enum reading_state sum, enum reading_state r
 static void set_sum_states(const struct counters_query *q, struct counters *c)
 {
     c->total_sum_state = c->rate_sum_state = READING_ABSENT;
+    c->total_sum_short = c->rate_sum_short = false;
     for (size_t i = 0; i < c->count; i++) {
         const struct counter_row *r = &c->rows[i];
         if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
             continue;
         c->total_sum_state = sum_state(c->total_sum_state, r->total.state);
         c->rate_sum_state = sum_state(c->rate_sum_state, r->rate.state);
+        c->total_sum_short |= r->total_short || is_lacking(r->total.state, r->total.cause);
+        c->rate_sum_short |= r->rate_short || is_lacking(r->rate.state, r->rate.cause);
     }
 }
 

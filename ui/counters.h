@@ -19,6 +19,8 @@ struct counter_row {
                           * and fd of the VM; not negative */
     struct rate total;   /* raw units; of gauges and peaks the value itself */
     struct rate rate;    /* raw units per second; cumulative only */
+    /* sums that a number is missing from, so in truth they are more */
+    bool total_short, rate_short;
     double share;        /* of all shown, 0..1; NAN: has none */
     uint8_t source;      /* enum reading_source of the total */
 };
@@ -32,6 +34,7 @@ struct counters {
     double rate_sum;    /* of the rows that have a share */
     double total_sum;
     enum reading_state rate_sum_state, total_sum_state; /* not OK: no row had one, so no sum */
+    bool rate_sum_short, total_sum_short;
 };
 
 struct counters_query {

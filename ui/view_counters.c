@@ -100,10 +100,17 @@ static void draw_titles(const struct counters_state *cs, const struct plan *p, s
     }
 }
 
-/* A number that may be missing: its text or what stands for it. */
-static void draw_value(const struct rate *value, const char *text, const struct plan *p, int c,
-                       struct rect r, int y, enum style style, struct screen *out)
+/* A number that may be missing: its text or what stands for it; ">38.2k" when it is short. */
+static void draw_value(const struct rate *value, bool is_short, const char *text,
+                       const struct plan *p, int c, struct rect r, int y, enum style style,
+                       struct screen *out)
 {
+    char more[FORMAT_MAX + 1];
+
+    if (is_short && value->state == READING_OK) {
+        snprintf(more, sizeof(more), ">%s", text);
+        text = more;
+    }
     if (value->state == READING_ABSENT)
         text = screen_glyph(out, GLYPH_NOTHING);
     else if (value->state != READING_OK)
@@ -125,11 +132,11 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
 
     screen_field(out, r, y, r.x + p->x[C_NAME], p->width[C_NAME], ALIGN_LEFT,
                  style == STYLE_NORMAL ? STYLE_STRONG : style, counters_row_name(cs, s, index));
-    draw_value(&row->total, f ? counters_value_text(f, row->total.value, buf)
+    draw_value(&row->total, row->total_short, f ? counters_value_text(f, row->total.value, buf)
                               : format_exact(buf, (uint64_t)row->total.value),
                p, C_TOTAL, r, y, style, out);
     if (!f || f->kind == FIELD_CUMULATIVE)
-        draw_value(&row->rate, f ? counters_rate_text(f, row->rate.value, buf)
+        draw_value(&row->rate, row->rate_short, f ? counters_rate_text(f, row->rate.value, buf)
                                  : format_count(buf, row->rate.value),
                    p, C_RATE, r, y, style, out);
     if (!isnan(row->share))
@@ -150,6 +157,13 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
                      style == STYLE_NORMAL ? STYLE_DIM : style, reading_source_name(row->source));
 }
 
+static const char *short_note(const struct counter_row *row)
+{
+    bool is_short = (row->total_short && row->total.state == READING_OK) ||
+                    (row->rate_short && row->rate.state == READING_OK);
+    return is_short ? " > marks a sum that the number of a VM is missing from." : "";
+}
+
 /* What the selected counter means, and why it is missing if it is. */
 static void draw_explanation(const struct counters_state *cs, const struct snapshot *s,
                              struct rect r, struct screen *out)
@@ -166,10 +180,11 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     /* Without a VM nothing is missing for a reason. */
     if (missing && missing->cause == CAUSE_NONE)
         missing = NULL;
-    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s", f->name, field_scope_name(f->scope),
+    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s%s", f->name, field_scope_name(f->scope),
              known && known->text ? known->text : "No explanation of this counter is known.",
              missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
              missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "",
+             short_note(row),
              reset ? " A VM ended since, or a 32-bit counter wrapped: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }
@@ -230,14 +245,18 @@ void view_host(const struct ui_model *m, const struct ui_state *st, struct rect 
         return;
     bool totals = counters_totals(&(struct counters_query){
         .s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
-    snprintf(text, sizeof(text), "%s%s%s%s%s   total %s, %s%s   %s%s",
+    bool more = cs->counters.total_sum_short && cs->counters.total_sum_state == READING_OK;
+    bool more_rate = cs->counters.rate_sum_short && cs->counters.rate_sum_state == READING_OK;
+    snprintf(text, sizeof(text), "%s%s%s%s%s   total %s%s, %s%s%s   %s%s",
              cs->by_guest ? "Host counters: by guest"
              : totals     ? "Kernel's totals of all VMs"
                           : "Host counters: all VMs",
              cs->guests.set ? ", guests " : "",
              cs->guests.text, cs->pattern.set ? ", counters " : "", cs->pattern.text,
+             more ? ">" : "",
              sum_text(cs->counters.total_sum_state,
                       format_exact(sum, (uint64_t)cs->counters.total_sum), out),
+             more_rate ? ">" : "",
              sum_text(cs->counters.rate_sum_state, format_count(rate, cs->counters.rate_sum), out),
              cs->counters.rate_sum_state == READING_OK ? "/s" : "",
              st->since_creation ? "since creation" : "since start or reset",
