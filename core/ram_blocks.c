@@ -11,6 +11,7 @@
 #define GIB (1ull << 30)
 #define BLOCK_ALIGN (2 * MIB) /* of anonymous blocks: so that they can have huge pages */
 #define GUARD_MAX 65536       /* one host page, 4 KiB on x86; a stack's may have grown onto it */
+#define LIBRARY_DATA_MAX (16 * MIB)
 #define ARENA_ALIGN (64 * MIB) /* a heap of malloc ends in inaccessible memory too, but here */
 /* smaller blocks beside the main memory are video memory and firmware */
 #define HOTPLUG_MIN (128 * MIB)
@@ -29,32 +30,75 @@ static bool begins_with_one_of(const struct maps_entry *e, const char *const *na
 }
 
 /*
- * Is this a file that may be a memory backend? Not a display's surface, which is a memfd too, not a
- * device, and not the data of a library, which is private and rarely aligned.
+ * May this be memory of the guest at all? Not a display's surface, which is a memfd too, and not a
+ * device. Of what may only be read, NVDIMMs are.
  */
-static bool may_be_file_block(const struct maps_entry *e)
+static bool may_be_memory(const struct maps_entry *e)
 {
-    static const char *const memory[] = {"/memfd:memory-backend", "/dev/shm/", "/dev/hugepages",
-                                         "/dev/zero", NULL};
-    static const char *const other[] = {"/memfd:", "/dev/", "anon_inode:", NULL};
+    static const char *const memory[] = {"/dev/shm/", "/dev/hugepages", "/dev/zero", NULL};
+    static const char *const other[] = {"/memfd:displaysurface", "/dev/", "anon_inode:", NULL};
 
-    if (begins_with_one_of(e, memory))
-        return true;
-    return !begins_with_one_of(e, other) &&
-           ((e->flags & MAPS_SHARED) != 0 || e->start % BLOCK_ALIGN == 0);
-}
-
-static bool may_be_block(const struct maps_entry *e)
-{
-    unsigned access = e->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC);
-    bool read_only = access == MAPS_READ && (e->flags & MAPS_SHARED) != 0; /* NVDIMM */
-
-    if (access != (MAPS_READ | MAPS_WRITE) && !read_only)
+    if ((e->flags & (MAPS_READ | MAPS_EXEC)) != MAPS_READ)
         return false;
     if (e->inode != 0)
-        return may_be_file_block(e);
-    return e->start % BLOCK_ALIGN == 0 &&
+        return begins_with_one_of(e, memory) || !begins_with_one_of(e, other);
+    return (e->flags & MAPS_WRITE) != 0 &&
            (e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon"));
+}
+
+/* The data of a library is a private mapping of a file too, but small. */
+static bool begins_like_block(const struct maps_entry *e)
+{
+    bool is_anon = e->inode == 0 || (parse_maps_name_begins(e, "/memfd:") &&
+                                     !parse_maps_name_begins(e, "/memfd:memory-backend"));
+
+    if (is_anon) /* or the memfd that stands for such memory under aux-ram-share=on */
+        return e->start % BLOCK_ALIGN == 0;
+    if ((e->flags & MAPS_SHARED) != 0)
+        return true;
+    return (e->flags & MAPS_WRITE) != 0 &&
+           (parse_maps_name_begins(e, "/memfd:") || e->end - e->start >= LIBRARY_DATA_MAX);
+}
+
+/* Mappings in order of their addresses. */
+struct walk {
+    struct maps_entry fore, at, next; /* @next.end 0: there is none */
+    uint64_t loose_bytes;             /* adjacent memory before @at that is in no block */
+};
+
+static bool is_adjacent(const struct maps_entry *a, const struct maps_entry *b)
+{
+    return a->end == b->start && a->end != 0;
+}
+
+static bool is_block(const struct ram_blocks *blocks, const struct walk *w)
+{
+    const struct maps_entry *e = &w->at;
+    bool is_arena = e->start % ARENA_ALIGN == 0 && w->next.end % ARENA_ALIGN == 0;
+    bool follows_block = blocks->count > 0 && blocks->at[blocks->count - 1].end == w->fore.start;
+    bool is_stack = is_adjacent(&w->fore, e) && is_guard(&w->fore) && !follows_block;
+    bool goes_on = is_adjacent(&w->fore, e) && e->inode != 0 && w->fore.inode == e->inode;
+
+    return is_adjacent(e, &w->next) && is_guard(&w->next) && !is_arena && !is_stack && !goes_on &&
+           may_be_memory(e) && begins_like_block(e);
+}
+
+/*
+ * A block that the kernel holds in several parts has its guard behind the last one only. QEMU maps
+ * poisoned pages anew, which splits a block so. Memory as large as a DIMM that is in no block may
+ * be of such a one.
+ */
+static bool is_loose(struct walk *w)
+{
+    const struct maps_entry *e = &w->at;
+    bool is_end = is_adjacent(e, &w->next) && is_guard(&w->next);
+    bool may_be = may_be_memory(e) && ((e->flags & MAPS_WRITE) != 0 || is_end);
+    bool goes_on = w->loose_bytes > 0 && is_adjacent(&w->fore, e) && w->fore.inode == e->inode;
+    bool begins = e->inode != 0 || e->start % BLOCK_ALIGN == 0;
+
+    w->loose_bytes = !may_be || (!goes_on && !begins) ? 0
+                     : e->end - e->start + (goes_on ? w->loose_bytes : 0);
+    return w->loose_bytes >= HOTPLUG_MIN;
 }
 
 static int add_block(struct ram_blocks *blocks, const struct maps_entry *e)
@@ -72,21 +116,31 @@ static int add_block(struct ram_blocks *blocks, const struct maps_entry *e)
     return 0;
 }
 
+static int take_mapping(struct ram_blocks *blocks, struct walk *w)
+{
+    if (!is_block(blocks, w)) {
+        blocks->is_loose |= is_loose(w);
+        return 0;
+    }
+    w->loose_bytes = 0;
+    return add_block(blocks, &w->at);
+}
+
 int ram_blocks_find(const char *maps, size_t len, struct ram_blocks *ret)
 {
     struct maps_cursor cursor = parse_maps_begin(maps, len);
-    struct maps_entry e, before = {.end = 0};
-    int n;
+    struct walk w = {.loose_bytes = 0};
+    int n, more;
 
     *ret = (struct ram_blocks){0};
-    while ((n = parse_maps_next(&cursor, &e)) > 0) {
-        bool is_end = before.end == e.start && is_guard(&e) && may_be_block(&before);
-        bool is_arena = before.start % ARENA_ALIGN == 0 && e.end % ARENA_ALIGN == 0;
-        if (is_end && !is_arena && (n = add_block(ret, &before)) < 0)
-            return n;
-        before = e;
-    }
-    return n;
+    do {
+        w.fore = w.at;
+        w.at = w.next;
+        w.next.end = 0;
+        more = parse_maps_next(&cursor, &w.next);
+        n = w.at.end != 0 ? take_mapping(ret, &w) : 0;
+    } while (n == 0 && more > 0);
+    return n < 0 ? n : more;
 }
 
 void ram_blocks_done(struct ram_blocks *blocks)

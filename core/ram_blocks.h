@@ -4,8 +4,9 @@
  *
  * maps does not show MADV_DONTFORK, the sure sign of a block. But qemu_ram_mmap() begins every
  * anonymous block at a multiple of 2 MiB and leaves one inaccessible guard page behind every block;
- * thread stacks have theirs in front. Compared with smaps for 18 kinds of machine (NUMA nodes,
- * memfd, files, DIMMs, virtio-mem, NVDIMM, ivshmem, microvm) of QEMU 7.2 and 10: the same blocks.
+ * stacks of threads and coroutines have theirs in front. Compared with smaps for 57 kinds of
+ * machine (NUMA nodes, memfd, files, DIMMs, virtio-mem, NVDIMM, ivshmem, microvm, 1500 threads) of
+ * QEMU 7.2 and 10: the same blocks.
  *
  * Pure. Source: QEMU util/mmap-alloc.c, util/oslib-posix.c, system/physmem.c.
  */
@@ -26,6 +27,8 @@ struct ram_block {
 struct ram_blocks {
     struct ram_block *at; /* ascending address */
     size_t count;
+    /* there is memory as large as a DIMM that may be, but need not be, a block or a part of one */
+    bool is_loose;
 };
 
 /*

@@ -431,12 +431,13 @@ int ram_select(const char *text, size_t len, const char *vmm, const struct ram_r
     return select_regions(text, len, vmm, given, given_count, NULL, ret, err);
 }
 
-/* Was all of the main memory found, so that what was found can be trusted? */
+/* Was all of the memory found, so that what was found can be trusted? */
 static bool is_complete(const struct ram_blocks *blocks, const char *cmdline, size_t len)
 {
     uint64_t configured = ram_blocks_configured(cmdline, len), other;
 
-    return configured != 0 && ram_blocks_main(blocks, configured, &other) >= configured;
+    return configured != 0 && !blocks->is_loose &&
+           ram_blocks_main(blocks, configured, &other) >= configured;
 }
 
 static bool has_named(const char *maps, size_t len, const char *vmm)

@@ -318,6 +318,30 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
 #define NVDIMM "7f2b70000000-7f2b78000000 r--s 00000000 fe:00 9  /var/lib/dimm\n" \
                "7f2b78000000-7f2b78001000 ---p 00000000 00:00 0 \n"
 
+#define GUARD(range) range " ---p 00000000 00:00 0 \n"
+/* its guard lies in front, and another thread's behind, by chance at a multiple of 2 MiB */
+#define ALIGNED_STACK GUARD("7f2a001ff000-7f2a00200000") \
+    BLOCK("7f2a00200000-7f2a00a00000", "7f2a00a00000-7f2a00a01000")
+/* the block behind ends where another begins */
+#define BLOCK_BEHIND_GUARD BLOCK("7f2a00000000-7f2a001ff000", "7f2a001ff000-7f2a00200000") \
+    BLOCK("7f2a00200000-7f2a00a00000", "7f2a00a00000-7f2a00a01000")
+/* a DIMM of 1 GiB of which the second page was poisoned and is mapped anew */
+#define DIMM_IN_PARTS "7f2800000000-7f2800001000 rw-p 00000000 00:00 0 \n" \
+    "7f2800001000-7f2800002000 rw-p 00000000 00:00 0 \n" \
+    BLOCK("7f2800002000-7f2840000000", "7f2840000000-7f2840001000")
+#define FILE_DIMM_IN_PARTS "7f2800003000-7f2810003000 rw-s 00000000 fe:00 9  /var/lib/dimm\n" \
+    "7f2810003000-7f2840003000 rw-s 10000000 fe:00 9  /var/lib/dimm\n" \
+    GUARD("7f2840003000-7f2840004000")
+#define PRIVATE_DIMM "7f2800003000-7f2840003000 rw-p 00000000 fe:00 9  /var/lib/dimm\n" \
+    GUARD("7f2840003000-7f2840004000")
+#define PRIVATE_ROM_DIMM "7f2800003000-7f2840003000 r--p 00000000 fe:00 9  /var/lib/dimm\n" \
+    GUARD("7f2840003000-7f2840004000")
+#define SHARED_VIDEO "7f2800200000-7f2801200000 rw-s 00000000 00:01 9  /memfd:vga.vram (deleted)\n" \
+    GUARD("7f2801200000-7f2801201000")
+/* memory of the VMM itself: below the main memory, and of no DIMM's size */
+#define MALLOC_BELOW "7f1ff7e00000-7f1ff8000000 rw-p 00000000 00:00 0 \n" \
+    "7f1ff8001000-7f2000000000 rw-p 00000000 00:00 0 \n"
+
 struct maps_case {
     const char *name, *maps, *vmm, *cmdline;
     size_t cmdline_len;
@@ -343,6 +367,24 @@ static const struct maps_case maps_cases[] = {
     {"qemu: -m is rounded up", G1A, "qemu", ARGS("qemu\0-m\0" "1023"), 0, 1, GIB, "guard page", 0},
     {"qemu: a block is missing", G1A VIDEO, "qemu", ARGS("qemu\0-m\0" "2G"), -ENODATA, 0, 0, NULL,
      0},
+    {"qemu: a stack that is aligned as blocks are is none", G16 ALIGNED_STACK, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB, "guard page", 0},
+    {"qemu: a block that begins where another's guard ends", G16 BLOCK_BEHIND_GUARD, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 3, 16 * GIB + 10 * MIB - 4096, "guard page", 0},
+    {"qemu: a DIMM may be in parts", G16 DIMM_IN_PARTS, "qemu", ARGS("qemu\0-m\0" "16G"), -ENODATA,
+     0, 0, NULL, 0},
+    {"qemu: a DIMM in parts is not the main memory", DIMM_IN_PARTS G1B, "qemu",
+     ARGS("qemu\0-m\0" "1G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: a DIMM of a file may be in parts", G16 FILE_DIMM_IN_PARTS, "qemu",
+     ARGS("qemu\0-m\0" "16G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: a DIMM may be a private mapping of a file", G16 PRIVATE_DIMM, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 2, 17 * GIB, "guard page", 0},
+    {"qemu: what may only be read is a DIMM or a library's", G16 PRIVATE_ROM_DIMM, "qemu",
+     ARGS("qemu\0-m\0" "16G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: all blocks are memfds under aux-ram-share=on", G16 SHARED_VIDEO, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 2, 16 * GIB + 16 * MIB, "guard page", 0},
+    {"qemu: memory of its own beside the guest's", MALLOC_BELOW G16, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB, "guard page", 0},
     {"qemu: no -m", G1A VIDEO, "qemu", ARGS("qemu\0-smp\0" "2"), -ENODATA, 0, 0, NULL, 0},
     {"qemu: no command line", G1A VIDEO, "qemu", NULL, 0, -ENODATA, 0, 0, NULL, 0},
     {"memfd of a known name",

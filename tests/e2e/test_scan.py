@@ -227,18 +227,23 @@ class RegionsOfLargeVms(kvmtest.TestCase):
         more = "".join(f",{key.replace('_', '-')}={value}" for key, value in options.items())
         return ("-object", f"{kind},id=more,size={size},prealloc=on{more}")
 
-    def machines(self):
+    def machines(self, version):
         yield "plain", dict(devices=True)
+        if version >= (10, 0):
+            yield "memfds for all blocks", dict(devices=True, extra=("-machine", "aux-ram-share=on"))
         yield "nothing but RAM", dict(extra=("-machine", "microvm"))
         yield "memfd", dict(backend="memory-backend-memfd,share=on")
         yield "private memfd", dict(backend="memory-backend-memfd,share=off")
         yield "DIMM plugged in", dict(extra=("-m", "300M,slots=2,maxmem=2G", *self.memory("memory-backend-ram"),
                                              "-device", "pc-dimm,memdev=more"))
+        yield "DIMM of a file, private", dict(extra=("-m", "300M,slots=2,maxmem=2G", *self.memory(
+            "memory-backend-file", share="off", mem_path=self.file), "-device", "pc-dimm,memdev=more"))
         yield "virtio-mem", dict(backend="memory-backend-ram,prealloc=on", extra=("-m", "300M,maxmem=2G",
                                         "-object", "memory-backend-ram,id=more,size=512M",
                                         "-device", "virtio-mem-pci,memdev=more,requested-size=128M"))
-        yield "20 threads with stacks", dict(extra=[w for k in range(20)
-                                                    for w in ("-object", f"iothread,id=io{k}")])
+        # Stacks lie side by side, 8 MiB and a guard page each: one of 512 begins at 2 MiB, as blocks do.
+        yield "600 threads with stacks", dict(extra=[w for k in range(600)
+                                                     for w in ("-object", f"iothread,id=io{k}")])
         yield "NUMA nodes", dict(extra=("-m", "600M", *self.memory("memory-backend-ram"),
                                         "-object", "memory-backend-ram,id=a,size=300M,prealloc=on",
                                         "-numa", "node,memdev=a", "-numa", "node,memdev=more"))
@@ -248,6 +253,9 @@ class RegionsOfLargeVms(kvmtest.TestCase):
         need_root()
         held = [link for link in glob.glob("/proc/[0-9]*/fd/*") if self.is_uffd(link)]
         need(not held, f"somebody else holds a userfaultfd: {held[:1]}")
+        with tempfile.NamedTemporaryFile(delete=False) as f:
+            self.file = f.name
+        self.addCleanup(os.unlink, self.file)
 
     @staticmethod
     def is_uffd(link):
@@ -263,7 +271,7 @@ class RegionsOfLargeVms(kvmtest.TestCase):
     def test_maps_and_smaps_tell_the_same_regions(self):
         need_qemu()
         for (version, binary) in sorted(qemu_binaries().items()):
-            for what, options in self.machines():
+            for what, options in self.machines(version):
                 extra = (*options.pop("extra", ()), "-nic", "none")
                 if what != "virtio-mem":  # has its own mind about it
                     extra += ("-mem-prealloc",)
