@@ -21,8 +21,8 @@ static bool sees_all_processes(const struct rootfs *root)
            strcmp(link, INIT_PID_NAMESPACE) == 0 && rootfs_stat(root, "proc/1", &st) == 0;
 }
 
-/* 1 holds one, 0 none, -EACCES; a process that ends meanwhile holds none. */
-static int look(const struct rootfs *root, const char *pid)
+/* 1 holds one, 0 none, -EACCES, -ECANCELED; a process that ends meanwhile holds none. */
+static int look(const struct rootfs *root, const char *pid, const atomic_bool *cancel)
 {
     char path[64], link[64];
     int n = 0;
@@ -35,6 +35,10 @@ static int look(const struct rootfs *root, const char *pid)
     for (struct dirent *entry; n == 0 && (entry = readdir(dir)) != NULL;) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
+        if (atomic_load_explicit(cancel, memory_order_relaxed)) { /* some have a million */
+            n = -ECANCELED;
+            break;
+        }
         ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
         if (len < 0 && (errno == EACCES || errno == EPERM))
             n = -EACCES;
@@ -60,10 +64,7 @@ int uffd_holders_any(const struct rootfs *root, const atomic_bool *cancel)
     for (struct dirent *entry; n == 0 && (entry = readdir(dir)) != NULL;) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
-        if (atomic_load_explicit(cancel, memory_order_relaxed))
-            n = -ECANCELED;
-        else
-            n = look(root, entry->d_name);
+        n = look(root, entry->d_name, cancel);
         if (n == -EACCES && strcmp(entry->d_name, "1") == 0)
             n = 0;
     }
