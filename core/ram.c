@@ -15,6 +15,7 @@
 #define SMAPS_MAX (256 * MIB)
 #define MAPS_MAX (32 * MIB)
 #define CMDLINE_MAX (1 * MIB)
+#define STATUS_MAX (1 * MIB) /* a process may be in 65536 groups */
 
 /* maps has no page sizes: ask the file system of the file. False: it cannot be asked. */
 static bool learn_page_size(const struct rootfs *root, pid_t pid, struct ram_region *region)
@@ -106,6 +107,22 @@ uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid)
         sscanf(text, "%llu %llu", &size, &resident) != 2)
         return 0;
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t ram_page_table_bytes(const struct rootfs *root, pid_t pid)
+{
+    char path[64], *text;
+    size_t len;
+    unsigned long long kib = 0;
+
+    snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
+    if (rootfs_read_all(root, path, STATUS_MAX, &text, &len) < 0)
+        return 0;
+    const char *line = strstr(text, "\nVmPTE:");
+    if (line != NULL && sscanf(line, "\nVmPTE: %llu kB", &kib) != 1)
+        kib = 0;
+    free(text);
+    return kib * 1024;
 }
 
 void ram_map_done(struct ram_map *map)

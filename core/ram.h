@@ -108,6 +108,9 @@ void ram_map_done(struct ram_map *map);
  * not; 0 = not known. */
 uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid);
 
+/* ram_page_table_bytes - page tables of a process, VmPTE of /proc/PID/status; 0 = not known. */
+uint64_t ram_page_table_bytes(const struct rootfs *root, pid_t pid);
+
 /* ram_select - the pure part of ram_find: @text is smaps (or maps, then rule dontfork cannot
  * fit). */
 int ram_select(const char *text, size_t len, const char *vmm, const struct ram_range *given,

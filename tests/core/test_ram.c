@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/tree.h"
+
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -441,6 +443,20 @@ static void process_that_is_gone_is_said_so(void **state)
     rootfs_close(&root);
 }
 
+static void page_tables_are_those_of_the_process(void **state)
+{
+    struct tree tree;
+
+    (void)state;
+    tree_open(&tree);
+    tree_process(&tree, 50, "qemu", "qemu", 50);
+    assert_int_equal(ram_page_table_bytes(&tree.root, 50), 100 * 1024);
+    assert_int_equal(ram_page_table_bytes(&tree.root, 51), 0);
+    tree_text(&tree, "proc/50/status", "Name:\tVmPTE:\nState:\tZ (zombie)\n");
+    assert_int_equal(ram_page_table_bytes(&tree.root, 50), 0);
+    tree_close(&tree);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -456,6 +472,7 @@ int main(void)
         cmocka_unit_test(regions_come_from_maps_only_where_that_is_certain),
         cmocka_unit_test(given_range_is_certain_in_maps),
         cmocka_unit_test(process_that_is_gone_is_said_so),
+        cmocka_unit_test(page_tables_are_those_of_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,16 @@ def userfaultfd():
         os.close(fd)
 
 
+def qemu_without_huge_pages(test):
+    with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as wrapper:
+        wrapper.write(f"#!{sys.executable}\nimport ctypes, os, sys\n"
+                      "ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE\n"
+                      f"os.execv({need_qemu()!r}, [{need_qemu()!r}, *sys.argv[1:]])\n")
+    test.addCleanup(os.unlink, wrapper.name)
+    os.chmod(wrapper.name, 0o755)
+    return wrapper.name
+
+
 def mixed_pages(count, seed):
     """Pages of zeros, pages with one byte that is not, and random pages; and how many are not zero."""
     rng = random.Random(seed)
@@ -195,13 +205,7 @@ class AgainstMigration(kvmtest.TestCase):
         self.assertEqual(report["regions"][0]["backing"], "anonymous")
 
     def test_loaded_pages_are_counted_in_private_memory_without_huge_pages(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as wrapper:
-            wrapper.write(f"#!{sys.executable}\nimport ctypes, os, sys\n"
-                          "ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE\n"
-                          f"os.execv({need_qemu()!r}, [{need_qemu()!r}, *sys.argv[1:]])\n")
-        self.addCleanup(os.unlink, wrapper.name)
-        os.chmod(wrapper.name, 0o755)
-        report = self.check_mix(wrapper.name, 2)
+        report = self.check_mix(qemu_without_huge_pages(self), 2)
         self.assertEqual(report["regions"][0]["backing"], "anonymous")
 
     def test_loaded_pages_are_counted_in_a_shared_memfd(self):
@@ -288,6 +292,13 @@ class RegionsOfLargeVms(kvmtest.TestCase):
                     self.assertEqual(self.regions(by_maps), self.regions(by_smaps))
                     self.assertEqual(by_maps["pages"], by_smaps["pages"])
                     vm.close()
+
+    def test_vm_with_large_page_tables_and_little_memory_is_told_by_maps(self):
+        vm = self.qemu(qemu_without_huge_pages(self), ram="2G")
+        vm.migrate()  # reads all of it: 4 MiB of page tables full of the zero page
+        report = scan(vm.pid)
+        self.assertGreater(report["pages"]["zero_mapped"], 1 << 18)
+        self.assertEqual({r["rule"] for r in report["regions"]}, {"QEMU RAM block (guard page)"})
 
     def test_vm_with_little_memory_is_told_by_smaps(self):
         vm = self.qemu(need_qemu(), ram="16G")
