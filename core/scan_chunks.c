@@ -83,12 +83,12 @@ bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_
     return true;
 }
 
-void scan_chunks_note_seen(struct scan_lane *lane, size_t index)
+void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_ns)
 {
     struct scan_seen *seen = &lane->job->seen[index];
 
     seen->present = lane->present;
-    seen->time_ns = scan_now_ns();
+    seen->time_ns = begin_ns;
     if (lane->run_count == 0 || lane->run_count > SCAN_SEEN_RUNS)
         return;
     seen->runs = malloc(lane->run_count * sizeof(*seen->runs));

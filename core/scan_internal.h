@@ -48,7 +48,7 @@ struct scan_chunk {
 struct scan_seen {
     uint64_t present;             /* pages that can be read */
     uint64_t first;               /* ordinal of the first of them, counted over all chunks */
-    uint64_t time_ns;
+    uint64_t time_ns;             /* when the look began */
     struct residency_run *runs;   /* of them; NULL: none, or too many to keep */
     size_t run_count;
 };
@@ -76,7 +76,7 @@ struct scan_job {
     struct scan_seen *seen;       /* [chunk_count] filled by the residency pass */
     atomic_size_t next_chunk;
     atomic_bool stop;             /* a thread failed: all end */
-    atomic_uint_fast64_t rate_next_ns; /* when the next byte may be read, under --max-rate */
+    atomic_uint_fast64_t rate_next_ns; /* until when all that was read is paid, under --max-rate */
     uint64_t begin_ns;
 
     pthread_mutex_t mutex;
@@ -118,6 +118,7 @@ struct scan_lane {
     uint64_t ordinal;             /* of the next present page of the chunk, in a sample pass */
     uint64_t sampled, sampled_zero;
     uint64_t bytes_read;
+    uint64_t unpaid_bytes;        /* read, and not yet booked under --max-rate */
     uint64_t stuck_pages;         /* given up on under --force */
     uint64_t last_merge_ns;
     bool polite;
@@ -149,7 +150,7 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err);
 bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
 
 /* note what the lane saw in its chunk; without memory it is looked at again later */
-void scan_chunks_note_seen(struct scan_lane *lane, size_t index);
+void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_ns);
 void scan_chunks_done(struct scan_job *job);
 
 /* scan_count.c */

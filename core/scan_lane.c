@@ -19,6 +19,7 @@
 #define POLITE_AFTER_NS 50000000ull
 #define POLITE_NICE 10
 #define NAP_NS 5000000        /* while waiting for --max-rate */
+#define STEPS_PER_S 20
 #define STUCK_MS 1000         /* a forced read of userfaultfd memory is given up after this */
 
 int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
@@ -76,28 +77,32 @@ static void maybe_merge(struct scan_lane *lane)
     scan_job_merge(lane->job, lane);
 }
 
-/* One byte budget for all lanes: each books its batch at the end of the queue and waits its
- * turn. */
-static int wait_for_rate(struct scan_lane *lane, size_t bytes)
+/*
+ * One byte budget for all lanes: each books what it has read at the end of the queue and waits
+ * until that is paid for. Only here and now, while no page is known that is still to be read: it
+ * might be gone after the wait, and the read would make it anew.
+ */
+static int pay_for_rate(struct scan_lane *lane)
 {
     struct scan_job *job = lane->job;
     uint64_t rate = job->request->max_rate_bytes;
 
-    if (rate == 0)
+    if (rate == 0 || lane->unpaid_bytes == 0)
         return 0;
-    uint64_t cost = (uint64_t)((double)bytes * 1e9 / (double)rate);
-    uint64_t turn = atomic_load_explicit(&job->rate_next_ns, memory_order_relaxed), begin;
+    uint64_t cost = (uint64_t)((double)lane->unpaid_bytes * 1e9 / (double)rate);
+    uint64_t turn = atomic_load_explicit(&job->rate_next_ns, memory_order_relaxed), end;
+    lane->unpaid_bytes = 0;
     do {
         uint64_t now = scan_now_ns();
-        begin = turn > now ? turn : now;
-    } while (!atomic_compare_exchange_weak(&job->rate_next_ns, &turn, begin + cost));
+        end = (turn > now ? turn : now) + cost;
+    } while (!atomic_compare_exchange_weak(&job->rate_next_ns, &turn, end));
     for (;;) {
         uint64_t now = scan_now_ns();
-        if (now >= begin)
+        if (now >= end)
             return 0;
         if (scan_job_stops(job))
             return -ECANCELED;
-        uint64_t left = begin - now < NAP_NS ? begin - now : NAP_NS;
+        uint64_t left = end - now < NAP_NS ? end - now : NAP_NS;
         struct timespec ts = {.tv_nsec = (long)left};
         nanosleep(&ts, NULL);
         maybe_merge(lane);
@@ -107,6 +112,7 @@ static int wait_for_rate(struct scan_lane *lane, size_t bytes)
 static void note_bytes(struct scan_lane *lane, size_t bytes)
 {
     lane->bytes_read += bytes;
+    lane->unpaid_bytes += bytes;
     atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, bytes, memory_order_relaxed);
 }
 
@@ -143,9 +149,6 @@ static int flush(struct scan_lane *lane)
 
     if (pages == 0)
         return 0;
-    int n = wait_for_rate(lane, pages * SCAN_PAGE_BYTES);
-    if (n < 0)
-        return n;
     ssize_t bad = lane_region(lane)->skip == RAM_SKIP_UFFD
                       ? read_through_child(lane)
                       : page_reader_vm(lane->job->request->vm.pid, lane->segments,
@@ -239,10 +242,6 @@ static ssize_t compare_in_place(struct scan_lane *lane, uint64_t offset, uint64_
 static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
 {
     size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
-    int code = wait_for_rate(lane, n);
-
-    if (code < 0)
-        return code;
     ssize_t bad = page_reader_file(lane->job->file_fds[lane->chunk.region], offset, n, lane->buf,
                                    lane->bad_map);
     if (bad < 0)
@@ -380,18 +379,42 @@ static bool seek_sample(struct scan_lane *lane, size_t index)
     return low < job->sample_count && job->sample[low] < lane->sample_end;
 }
 
+/* How much is looked at before it is read: what --max-rate allows to read without a long wait. */
+static uint64_t step_bytes(const struct scan_job *job)
+{
+    uint64_t rate = job->request->max_rate_bytes;
+    uint64_t step = rate / STEPS_PER_S / SCAN_BATCH_BYTES * SCAN_BATCH_BYTES;
+    bool reads = job->reading || job->sample != NULL;
+
+    if (rate == 0 || !reads || step > RESIDENCY_CHUNK_MAX)
+        return RESIDENCY_CHUNK_MAX;
+    return step < SCAN_BATCH_BYTES ? SCAN_BATCH_BYTES : step;
+}
+
 static int walk_chunk(struct scan_lane *lane)
 {
+    uint64_t step = step_bytes(lane->job);
     int n = 0;
 
     for (uint64_t at = lane->chunk.start; at < lane->chunk.end && n == 0;) {
         uint64_t left = lane->chunk.end - at;
-        uint64_t len = left < RESIDENCY_CHUNK_MAX ? left : RESIDENCY_CHUNK_MAX;
+        uint64_t len = left < step ? left : step;
         n = scan_job_stops(lane->job)
                 ? -ECANCELED : residency_walk(lane->residency, at, at + len, on_run, lane);
+        if (n == 0)
+            n = flush(lane);
+        if (n == 0)
+            n = pay_for_rate(lane);
         at += len;
     }
-    return n < 0 ? n : flush(lane);
+    return n;
+}
+
+/* Many pages take long to read, and so do a few under --max-rate. */
+static bool is_fresh(const struct scan_job *job, const struct scan_seen *seen)
+{
+    return seen->runs != NULL && scan_now_ns() - seen->time_ns <= SCAN_SEEN_FRESH_NS &&
+           job->sample_count <= SCAN_SAMPLE_DEFAULT && job->request->max_rate_bytes == 0;
 }
 
 /* Walk a chunk again, or rather what was seen in it, when that is fresh. */
@@ -402,7 +425,7 @@ static int sample_chunk(struct scan_lane *lane, size_t index)
 
     if (!seek_sample(lane, index))
         return 0;
-    if (seen->runs == NULL || scan_now_ns() - seen->time_ns > SCAN_SEEN_FRESH_NS)
+    if (!is_fresh(lane->job, seen))
         return walk_chunk(lane);
     for (size_t i = 0; i < seen->run_count && n == 0; i++)
         n = on_run(lane, &seen->runs[i]);
@@ -423,9 +446,10 @@ static int run_chunk(struct scan_lane *lane, size_t index)
         return sample_chunk(lane, index);
     lane->present = 0;
     lane->run_count = 0;
+    uint64_t begin_ns = scan_now_ns();
     int n = walk_chunk(lane);
     if (n == 0 && !lane->job->reading)
-        scan_chunks_note_seen(lane, index);
+        scan_chunks_note_seen(lane, index, begin_ns);
     return n;
 }
 

@@ -283,6 +283,66 @@ static void memory_unplugged_during_a_scan_is_said_so(void **state)
     rootfs_close(&root);
 }
 
+/* Gives all of its RAM back when told to, as with an inflated balloon. */
+static void *give_back(void *arg)
+{
+    struct guest_info *info = arg;
+
+    while (*(volatile uint64_t *)&info->extra[0] == 0)
+        nap_ms(1);
+    madvise((void *)(uintptr_t)info->ram_start, info->ram_bytes, MADV_DONTNEED);
+    info->extra[1] = 1;
+    return NULL;
+}
+
+static void giving_guest(struct guest_info *info, const void *arg)
+{
+    pthread_t thread;
+
+    guest_ram(info, arg);
+    if (info->error == 0 && pthread_create(&thread, NULL, give_back, info) != 0)
+        info->error = EAGAIN;
+}
+
+/* What was found present long before its turn to be read may be gone: not to be made anew. */
+static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
+{
+    static const struct {
+        enum scan_mode mode;
+        uint64_t sample, rate;
+    } cases[] = {{SCAN_EXACT, 0, 16 * MIB}, {SCAN_ESTIMATE, 4000, 4 * MIB}};
+    struct rootfs root;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct worker *worker;
+        struct guest guest;
+        assert_true(guest_start(&guest, giving_guest, &big));
+        assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+        struct scan_request request = request_for(&guest);
+        request.max_rate_bytes = cases[i].rate;
+        request.mode = cases[i].mode;
+        request.sample_pages = cases[i].sample;
+        assert_int_equal(worker_submit(worker, &request), 0);
+        wait_for_reading(worker, 1);
+        guest.info->extra[0] = 1;
+        struct scan_report *report = wait_report(worker, 30);
+        assert_non_null(report);
+        assert_int_equal(report->state, SCAN_DONE);
+        scan_report_free(report);
+        request.max_rate_bytes = 0;
+        request.mode = SCAN_EXACT;
+        assert_int_equal(scan(&request, &report), 0);
+        assert_in_range(report->counts.pages[PAGE_ZERO_MAPPED], 0, 2 * MIB / PAGE);
+        assert_in_range(report->counts.pages[PAGE_UNTOUCHED], 254 * MIB / PAGE, 256 * MIB / PAGE);
+        scan_report_free(report);
+        assert_true(worker_stop(worker));
+        guest_stop(&guest);
+    }
+    rootfs_close(&root);
+}
+
 /* Every third page has no access: the kernel refuses foreign reads of it. */
 static void holed_guest(struct guest_info *info, const void *arg)
 {
@@ -732,6 +792,7 @@ int main(void)
         cmocka_unit_test(process_that_has_taken_the_number_of_a_vm_is_not_read),
         cmocka_unit_test(ballooning_during_a_scan_is_survived),
         cmocka_unit_test(memory_unplugged_during_a_scan_is_said_so),
+        cmocka_unit_test(memory_given_back_during_a_slow_scan_is_not_made_anew),
         cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
         cmocka_unit_test(file_of_another_file_system_is_not_taken_for_ram),
         cmocka_unit_test(userfaultfd_memory_is_not_read),
