@@ -110,8 +110,7 @@ static struct ui_model model_of(const struct monitor *m)
         .scans = m->scanner.root ? &m->scanner.scans : NULL,
         .scan = scanner_progress(&m->scanner),
         .mono_ns = now_ns(),
-        .scan_waiting = m->scanner.is_waiting &&
-                        vm_id_equal(&m->scanner.waiting.vm, &m->state.detail.vm),
+        .scan_waiting = scanner_is_waiting(&m->scanner, &m->state.detail.vm),
     };
 }
 

@@ -2,6 +2,7 @@
 #include "ui/scanner.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ void scanner_done(struct scanner *s)
         close(s->wake_fd);
     s->worker = NULL;
     s->wake_fd = -1;
-    s->is_waiting = false;
+    s->waiting_count = 0;
     scans_done(&s->scans);
 }
 
@@ -37,6 +38,37 @@ static struct scan_request make_request(const struct snapshot *snapshot,
     for (size_t i = 0; i < snapshot->vm_count; i++)
         request.process_vms += snapshot->vms[i].id.pid == vm->id.pid;
     return request;
+}
+
+/* Its place among those that wait; @waiting_count: it does not. */
+static size_t find_waiting(const struct scanner *s, const struct vm_id *vm)
+{
+    size_t i = 0;
+
+    while (i < s->waiting_count && !vm_id_equal(&s->waiting[i].vm, vm))
+        i++;
+    return i;
+}
+
+bool scanner_is_waiting(const struct scanner *s, const struct vm_id *vm)
+{
+    return find_waiting(s, vm) < s->waiting_count;
+}
+
+static void drop_waiting(struct scanner *s, size_t i)
+{
+    s->waiting_count--;
+    memmove(&s->waiting[i], &s->waiting[i + 1], (s->waiting_count - i) * sizeof(s->waiting[0]));
+}
+
+static int add_waiting(struct scanner *s, const struct scan_request *request, struct error *err)
+{
+    if (scanner_is_waiting(s, &request->vm))
+        return 1;
+    if (s->waiting_count == SCANNER_WAITING_MAX)
+        return error_set(err, -EBUSY, "%d scans are waiting already", SCANNER_WAITING_MAX);
+    s->waiting[s->waiting_count++] = *request;
+    return 1;
 }
 
 int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
@@ -58,18 +90,15 @@ int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
     if (p.busy && vm_id_equal(&p.vm, vm))
         return 0; /* under way already */
     int r = worker_submit(scanner->worker, &request);
-    if (r == -EBUSY) {
-        scanner->waiting = request;
-        scanner->is_waiting = true;
-        return 1;
-    }
+    if (r == -EBUSY)
+        return add_waiting(scanner, &request, err);
     return r < 0 ? error_set(err, r, "the scan could not be started") : 0;
 }
 
 void scanner_cancel(struct scanner *s, const struct vm_id *vm)
 {
-    if (s->is_waiting && vm_id_equal(&s->waiting.vm, vm))
-        s->is_waiting = false;
+    if (scanner_is_waiting(s, vm))
+        drop_waiting(s, find_waiting(s, vm));
     if (!s->worker)
         return;
     struct worker_progress p = worker_progress(s->worker);
@@ -93,8 +122,8 @@ bool scanner_wake(struct scanner *s, uint64_t now_ns)
         scans_put(&s->scans, report, now_ns);
         news = true;
     }
-    if (s->is_waiting && worker_submit(s->worker, &s->waiting) == 0)
-        s->is_waiting = false;
+    if (s->waiting_count > 0 && worker_submit(s->worker, &s->waiting[0]) == 0)
+        drop_waiting(s, 0);
     return news;
 }
 

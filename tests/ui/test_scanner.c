@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Scans that wait for one another.
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "ui/scanner.h"
+
+#define VMS (SCANNER_WAITING_MAX + 2)
+
+/* VMs that have ended: each scan of them is refused, and that is a report. */
+struct bed {
+    struct rootfs root;
+    struct scanner scanner;
+    struct snapshot_vm vms[VMS];
+    struct snapshot snapshot;
+};
+
+static void open_bed(struct bed *bed)
+{
+    *bed = (struct bed){.snapshot = {.vms = bed->vms, .vm_count = VMS}};
+    for (int i = 0; i < VMS; i++) {
+        bed->vms[i].id = (struct vm_id){.pid = 0x7fffff00 + i, .start_ticks = 1, .fd = 9};
+        bed->vms[i].vmm = "qemu";
+    }
+    assert_int_equal(rootfs_open(NULL, &bed->root, NULL), 0);
+    assert_int_equal(scanner_init(&bed->scanner, &bed->root), 0);
+}
+
+static void close_bed(struct bed *bed)
+{
+    scanner_done(&bed->scanner);
+    rootfs_close(&bed->root);
+}
+
+static int request(struct bed *bed, int vm, struct error *err)
+{
+    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, err);
+}
+
+/* Until the worker says no more for a while. */
+static void run_all(struct bed *bed)
+{
+    struct pollfd poller = {.fd = bed->scanner.wake_fd, .events = POLLIN};
+
+    while (poll(&poller, 1, 300) > 0)
+        scanner_wake(&bed->scanner, 1);
+}
+
+static bool was_scanned(const struct bed *bed, int vm)
+{
+    return scans_find(&bed->scanner.scans, &bed->vms[vm].id) != NULL;
+}
+
+static void all_scans_that_wait_have_their_turn(void **state)
+{
+    static struct bed bed;
+
+    (void)state;
+    open_bed(&bed);
+    assert_int_equal(request(&bed, 0, NULL), 0);
+    /* the worker has ended with it only when its report is fetched */
+    for (int vm = 1; vm < VMS - 1; vm++)
+        assert_int_equal(request(&bed, vm, NULL), 1);
+    assert_int_equal(request(&bed, 1, NULL), 1); /* waits once, not twice */
+    assert_int_equal(bed.scanner.waiting_count, SCANNER_WAITING_MAX);
+    assert_true(scanner_is_waiting(&bed.scanner, &bed.vms[VMS - 2].id));
+    run_all(&bed);
+    for (int vm = 0; vm < VMS - 1; vm++)
+        assert_true(vm_id_equal(&bed.scanner.scans.list[vm].vm, &bed.vms[vm].id)); /* in turn */
+    assert_int_equal(bed.scanner.waiting_count, 0);
+    close_bed(&bed);
+}
+
+static void scan_for_which_there_is_no_place_is_refused(void **state)
+{
+    static struct bed bed;
+    struct error err = {0};
+
+    (void)state;
+    open_bed(&bed);
+    for (int vm = 0; vm < VMS - 1; vm++)
+        assert_true(request(&bed, vm, NULL) >= 0);
+    assert_int_equal(request(&bed, VMS - 1, &err), -EBUSY);
+    assert_non_null(strstr(err.msg, "waiting already"));
+    run_all(&bed);
+    assert_true(was_scanned(&bed, VMS - 2));
+    assert_false(was_scanned(&bed, VMS - 1));
+    close_bed(&bed);
+}
+
+static void waiting_scan_that_is_taken_back_is_not_done_and_the_others_are(void **state)
+{
+    static struct bed bed;
+
+    (void)state;
+    open_bed(&bed);
+    for (int vm = 0; vm < 4; vm++)
+        assert_true(request(&bed, vm, NULL) >= 0);
+    scanner_cancel(&bed.scanner, &bed.vms[2].id);
+    assert_false(scanner_is_waiting(&bed.scanner, &bed.vms[2].id));
+    run_all(&bed);
+    assert_true(was_scanned(&bed, 1) && was_scanned(&bed, 3));
+    assert_false(was_scanned(&bed, 2));
+    close_bed(&bed);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_scans_that_wait_have_their_turn),
+        cmocka_unit_test(scan_for_which_there_is_no_place_is_refused),
+        cmocka_unit_test(waiting_scan_that_is_taken_back_is_not_done_and_the_others_are),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
