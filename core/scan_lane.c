@@ -109,20 +109,24 @@ static int pay_for_rate(struct scan_lane *lane)
     }
 }
 
-static void note_bytes(struct scan_lane *lane, size_t bytes)
+/* Of @pages that were looked at, @bad could not be read. */
+static void note_pages(struct scan_lane *lane, size_t pages, size_t bad)
 {
+    size_t bytes = (pages - bad) * SCAN_PAGE_BYTES;
+
     lane->bytes_read += bytes;
     lane->unpaid_bytes += bytes;
-    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, pages * SCAN_PAGE_BYTES,
+                              memory_order_relaxed);
 }
 
 /* Which of the pages in the buffer are zero; those that could not be read are not. */
-static void compare(struct scan_lane *lane, size_t pages, ssize_t bad)
+static void compare(struct scan_lane *lane, size_t pages, size_t bad)
 {
     lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
     for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
         lane->zero_map[i] &= ~lane->bad_map[i];
-    note_bytes(lane, pages * SCAN_PAGE_BYTES);
+    note_pages(lane, pages, bad);
 }
 
 static ssize_t read_through_child(struct scan_lane *lane)
@@ -155,7 +159,7 @@ static int flush(struct scan_lane *lane)
                                        lane->segment_count, lane->buf, lane->bad_map);
     if (bad < 0)
         return (int)bad;
-    compare(lane, pages, bad);
+    compare(lane, pages, (size_t)bad);
     if (lane->job->sample != NULL) {
         scan_count_sample(lane, pages);
     } else {
@@ -234,7 +238,7 @@ static ssize_t compare_in_place(struct scan_lane *lane, uint64_t offset, uint64_
         return 0;
     }
     memset(lane->bad_map, 0, sizeof(lane->bad_map));
-    note_bytes(lane, n);
+    note_pages(lane, n / SCAN_PAGE_BYTES, 0);
     return (ssize_t)n;
 }
 
@@ -246,7 +250,7 @@ static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t byte
                                    lane->bad_map);
     if (bad < 0)
         return bad;
-    compare(lane, n / SCAN_PAGE_BYTES, bad);
+    compare(lane, n / SCAN_PAGE_BYTES, (size_t)bad);
     return (ssize_t)n;
 }
 

@@ -94,6 +94,7 @@ static void pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not(v
     assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 256);
     assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 0);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 0);
+    assert_int_equal(report->cost.bytes_read, 0);
     scan_report_free(report);
     request.mode = SCAN_ESTIMATE;
     assert_int_equal(scan(&request, &report), 0);
