@@ -111,7 +111,8 @@ tests: $(unit_tests)
 # Tests in which threads share memory: those worth a run under the thread sanitizer.
 .PHONY: list-thread-tests
 list-thread-tests:
-	@echo $(filter %/test_worker %/test_scan %/test_minivm,$(unit_tests))
+	@echo $(filter %/test_worker %/test_scan %/test_scan_weather %/test_scan_odd_memory \
+	  %/test_minivm,$(unit_tests))
 
 # Every unit test is run even when one fails; the exit status is that of all of them.
 unit: $(unit_tests)
