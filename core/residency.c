@@ -38,13 +38,14 @@ struct pm_region {
 #define PM_PRESENT (1ull << 63)
 
 #define REGIONS 512           /* of one PAGEMAP_SCAN call: 12 KiB */
-#define ENTRIES 65536         /* of one pagemap read: 512 KiB for 256 MiB */
 #define MINCORE_PAGES 4096    /* of one mincore call */
 /*
- * One scan call ends after so many resident pages. Pages are read right after they were found
- * present: this bounds how old that finding can be, about 10 ms. 64 MiB.
+ * One scan call ends after so many resident pages, one pagemap read after so many of any kind.
+ * Pages are read right after they were found present: this bounds how old that finding can be,
+ * about 10 ms. 64 MiB.
  */
 #define SCAN_MAX_PAGES 16384
+#define ENTRIES SCAN_MAX_PAGES
 
 struct residency {
     const struct rootfs *root;

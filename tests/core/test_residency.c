@@ -25,7 +25,7 @@
 
 struct seen {
     uint64_t pages[KINDS];
-    uint64_t at, runs;
+    uint64_t at, runs, longest;
     bool gap;
 };
 
@@ -35,6 +35,7 @@ static int note(void *arg, const struct residency_run *run)
 
     seen->gap |= run->start != seen->at || run->bytes == 0 || run->bytes % PAGE != 0;
     seen->at = run->start + run->bytes;
+    seen->longest = run->bytes > seen->longest ? run->bytes : seen->longest;
     seen->pages[run->kind] += run->bytes / PAGE;
     seen->runs++;
     return 0;
@@ -154,6 +155,24 @@ static void memfd_pages_are_found_with_and_without_a_page_table(void **state)
     guest_stop(&guest);
 }
 
+/* A page that is told of long after it was looked at may be gone when it is read. */
+static void resident_pages_are_told_before_many_more_are_looked_at(void **state)
+{
+    static const struct minivm_range fill = {.bytes = 160 * MIB, .fill = MINIVM_FILL_NONZERO};
+    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 160 * MIB,
+                                                   .ranges = &fill, .range_count = 1};
+    struct guest guest;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &config));
+    for (int use_scan = 0; use_scan <= 1; use_scan++) {
+        struct seen seen = walk(&guest, use_scan, false, 160 * MIB);
+        assert_int_equal(seen.pages[RESIDENCY_MAPPED], 160 * MIB / PAGE);
+        assert_in_range(seen.longest, PAGE, 64 * MIB);
+    }
+    guest_stop(&guest);
+}
+
 static void walk_ends_with_what_the_visitor_returns(void **state)
 {
     static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 16 * MIB,
@@ -200,6 +219,7 @@ int main(void)
         cmocka_unit_test(both_methods_see_private_memory_as_it_is),
         cmocka_unit_test(both_methods_see_the_huge_zero_page),
         cmocka_unit_test(memfd_pages_are_found_with_and_without_a_page_table),
+        cmocka_unit_test(resident_pages_are_told_before_many_more_are_looked_at),
         cmocka_unit_test(walk_ends_with_what_the_visitor_returns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

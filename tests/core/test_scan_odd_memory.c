@@ -27,6 +27,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21u << 26)
+#endif
 #define MIB (1ull << 20)
 #define PAGE 4096ull
 
@@ -247,6 +250,62 @@ static void file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped(void **state)
     guest_stop(&guest);
 }
 
+/* Four huge pages of which the VMM has the first in its page table, and a peer made two more. */
+static void half_mapped_hugetlb_guest(struct guest_info *info, const void *arg)
+{
+    int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+    char *ram = MAP_FAILED;
+
+    (void)arg;
+    if (fd >= 0 && ftruncate(fd, 8 * MIB) == 0)
+        ram = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ram == MAP_FAILED) {
+        info->error = errno;
+        return;
+    }
+    ram[2 * MIB + 5 * PAGE] = 1;
+    ram[4 * MIB] = 0;
+    munmap(ram, 8 * MIB);
+    ram = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ram == MAP_FAILED) {
+        info->error = errno;
+        return;
+    }
+    ram[77] = 1;
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = 8 * MIB;
+}
+
+/* A hole reads as zeros, as does a page that somebody else has zeroed: both count as a hole. */
+static void huge_pages_in_no_page_table_are_nonzero_or_untouched(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    bool has_pool = guest_hugepages(4);
+    bool started = guest_start(&guest, half_mapped_hugetlb_guest, NULL);
+    if (started) {
+        struct scan_request request = request_for(&guest);
+        long before = guest_hugepages_free();
+        request.ram_count = 1;
+        request.ram[0] = (struct ram_range){guest.info->ram_start, guest.info->ram_start + 8 * MIB};
+        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(guest_hugepages_free(), before);
+        guest_stop(&guest);
+    }
+    if (has_pool) /* before anything fails */
+        guest_hugepages(-4);
+    if (!started) {
+        print_message("  skipped: no huge pages here: %s\n", strerror(guest.info->error));
+        return;
+    }
+    assert_int_equal(report->counts.pages[PAGE_NONZERO], 2);
+    assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 511);
+    assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 511 + 2 * 512);
+    scan_report_free(report);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -254,6 +313,7 @@ int main(void)
         cmocka_unit_test(swapped_pages_are_a_class_of_their_own_and_not_read),
         cmocka_unit_test(file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped),
         cmocka_unit_test(memory_that_maps_the_middle_of_a_file_is_read_there),
+        cmocka_unit_test(huge_pages_in_no_page_table_are_nonzero_or_untouched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
