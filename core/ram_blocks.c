@@ -118,12 +118,10 @@ static int add_block(struct ram_blocks *blocks, const struct maps_entry *e)
 
 static int take_mapping(struct ram_blocks *blocks, struct walk *w)
 {
-    if (!is_block(blocks, w)) {
-        blocks->is_loose |= is_loose(w);
-        return 0;
-    }
-    w->loose_bytes = 0;
-    return add_block(blocks, &w->at);
+    if (is_block(blocks, w))
+        return add_block(blocks, &w->at);
+    blocks->is_loose |= is_loose(w);
+    return 0;
 }
 
 int ram_blocks_find(const char *maps, size_t len, struct ram_blocks *ret)

@@ -331,13 +331,20 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
 #define DIMM_IN_PARTS "7f2800000000-7f2800001000 rw-p 00000000 00:00 0 \n" \
     "7f2800001000-7f2800002000 rw-p 00000000 00:00 0 \n" \
     BLOCK("7f2800002000-7f2840000000", "7f2840000000-7f2840001000")
-#define FILE_DIMM_IN_PARTS "7f2800003000-7f2810003000 rw-s 00000000 fe:00 9  /var/lib/dimm\n" \
-    "7f2810003000-7f2840003000 rw-s 10000000 fe:00 9  /var/lib/dimm\n" \
+/* 256 MiB, of parts that are not as large as any DIMM */
+#define DIMM_IN_SMALL_PARTS "7f2800000000-7f2806000000 rw-p 00000000 00:00 0 \n" \
+    "7f2806000000-7f2806001000 rw-p 00000000 00:00 0 \n" \
+    "7f2806001000-7f280a000000 rw-p 00000000 00:00 0 \n" \
+    BLOCK("7f280a000000-7f2810000000", "7f2810000000-7f2810001000")
+#define FILE_DIMM_IN_PARTS "7f2800003000-7f2801003000 rw-s 00000000 fe:00 9  /var/lib/dimm\n" \
+    "7f2801003000-7f2840003000 rw-s 01000000 fe:00 9  /var/lib/dimm\n" \
     GUARD("7f2840003000-7f2840004000")
 #define PRIVATE_DIMM "7f2800003000-7f2840003000 rw-p 00000000 fe:00 9  /var/lib/dimm\n" \
     GUARD("7f2840003000-7f2840004000")
 #define PRIVATE_ROM_DIMM "7f2800003000-7f2840003000 r--p 00000000 fe:00 9  /var/lib/dimm\n" \
     GUARD("7f2840003000-7f2840004000")
+#define OTHER_MEMFD "7f2800003000-7f2801203000 rw-s 00000000 00:01 9  /memfd:vhost-log (deleted)\n" \
+    GUARD("7f2801203000-7f2801204000")
 #define SHARED_VIDEO "7f2800200000-7f2801200000 rw-s 00000000 00:01 9  /memfd:vga.vram (deleted)\n" \
     GUARD("7f2801200000-7f2801201000")
 /* memory of the VMM itself: below the main memory, and of no DIMM's size */
@@ -375,6 +382,10 @@ static const struct maps_case maps_cases[] = {
      ARGS("qemu\0-m\0" "16G"), 0, 3, 16 * GIB + 10 * MIB - 4096, "guard page", 0},
     {"qemu: a DIMM may be in parts", G16 DIMM_IN_PARTS, "qemu", ARGS("qemu\0-m\0" "16G"), -ENODATA,
      0, 0, NULL, 0},
+    {"qemu: a DIMM may be in small parts", G16 DIMM_IN_SMALL_PARTS, "qemu",
+     ARGS("qemu\0-m\0" "16G"), -ENODATA, 0, 0, NULL, 0},
+    {"qemu: a memfd before the guard of a stack is no block", G16 OTHER_MEMFD, "qemu",
+     ARGS("qemu\0-m\0" "16G"), 0, 1, 16 * GIB, "guard page", 0},
     {"qemu: a DIMM in parts is not the main memory", DIMM_IN_PARTS G1B, "qemu",
      ARGS("qemu\0-m\0" "1G"), -ENODATA, 0, 0, NULL, 0},
     {"qemu: a DIMM of a file may be in parts", G16 FILE_DIMM_IN_PARTS, "qemu",

@@ -250,6 +250,35 @@ static void file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped(void **state)
     guest_stop(&guest);
 }
 
+/* Chunks are of 64 MiB: the sample is of all pages, so each must be read once, where it lies. */
+static void sample_of_all_pages_of_several_chunks_is_exact(void **state)
+{
+    static const struct minivm_range fill[] = {
+        {.start = 1 * MIB, .bytes = 2 * MIB, .fill = MINIVM_FILL_NONZERO},
+        {.start = 65 * MIB, .bytes = 3 * MIB, .fill = MINIVM_FILL_ZERO},
+        {.start = 130 * MIB, .bytes = 1 * MIB, .fill = MINIVM_FILL_NONZERO},
+        {.start = 193 * MIB, .bytes = 2 * MIB, .fill = MINIVM_FILL_ZERO},
+    };
+    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 256 * MIB,
+                                                   .ranges = fill, .range_count = 4};
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &config));
+    const struct minivm_pages *want = &guest.info->pages;
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_ESTIMATE;
+    for (request.threads = 1; request.threads <= 2; request.threads++) {
+        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(report->estimate.population, want->nonzero + want->zero_content);
+        assert_int_equal(report->estimate.sampled, report->estimate.population);
+        assert_int_equal(report->estimate.sampled_zero, want->zero_content);
+        scan_report_free(report);
+    }
+    guest_stop(&guest);
+}
+
 /* Four huge pages of which the VMM has the first in its page table, and a peer made two more. */
 static void half_mapped_hugetlb_guest(struct guest_info *info, const void *arg)
 {
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(swapped_pages_are_a_class_of_their_own_and_not_read),
         cmocka_unit_test(file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped),
         cmocka_unit_test(memory_that_maps_the_middle_of_a_file_is_read_there),
+        cmocka_unit_test(sample_of_all_pages_of_several_chunks_is_exact),
         cmocka_unit_test(huge_pages_in_no_page_table_are_nonzero_or_untouched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,6 +343,46 @@ static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
     rootfs_close(&root);
 }
 
+/* The guest gives its memory back between the two passes of an estimate. */
+static void give_back_before_the_sample(void *arg, struct scan_report *report)
+{
+    struct guest *guest = arg;
+
+    if (report->phase == SCAN_PHASE_SAMPLE && guest->info->extra[0] == 0) {
+        guest->info->extra[0] = 1;
+        for (int i = 0; i < 1000 && *(volatile uint64_t *)&guest->info->extra[1] == 0; i++)
+            nap_ms(1);
+        nap_ms(60); /* what was seen is old now */
+    }
+    scan_report_free(report);
+}
+
+static void sample_that_is_late_does_not_make_memory_anew(void **state)
+{
+    struct rootfs root;
+    struct guest guest;
+    struct scan_progress progress = {.cancel = false};
+    struct scan_env env = {.root = &root, .progress = &progress,
+                           .publish = give_back_before_the_sample, .publish_arg = &guest};
+    struct scan_report *report;
+
+    (void)state;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_true(guest_start(&guest, giving_guest, &big));
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_ESTIMATE;
+    assert_int_equal(scan_execute(&env, &request, &report), 0);
+    assert_int_equal(guest.info->extra[1], 1);
+    assert_int_equal(report->estimate.sampled, 0);
+    scan_report_free(report);
+    request.mode = SCAN_EXACT;
+    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 256 * MIB / PAGE);
+    scan_report_free(report);
+    guest_stop(&guest);
+    rootfs_close(&root);
+}
+
 /* Every third page has no access: the kernel refuses foreign reads of it. */
 static void holed_guest(struct guest_info *info, const void *arg)
 {
@@ -792,6 +832,7 @@ int main(void)
         cmocka_unit_test(process_that_has_taken_the_number_of_a_vm_is_not_read),
         cmocka_unit_test(ballooning_during_a_scan_is_survived),
         cmocka_unit_test(memory_unplugged_during_a_scan_is_said_so),
+        cmocka_unit_test(sample_that_is_late_does_not_make_memory_anew),
         cmocka_unit_test(memory_given_back_during_a_slow_scan_is_not_made_anew),
         cmocka_unit_test(pages_without_access_are_unreadable_and_the_rest_is_read),
         cmocka_unit_test(file_of_another_file_system_is_not_taken_for_ram),
