@@ -78,11 +78,11 @@ static void maybe_merge(struct scan_lane *lane)
 }
 
 /*
- * One byte budget for all lanes: each books what it has read at the end of the queue and waits
- * until that is paid for. Only here and now, while no page is known that is still to be read: it
+ * One byte budget for all lanes: each books what it has read since @begin_ns at the end of the
+ * queue and waits until that is paid for. Only here and now, while no page is known that is still to be read: it
  * might be gone after the wait, and the read would make it anew.
  */
-static int pay_for_rate(struct scan_lane *lane)
+static int pay_for_rate(struct scan_lane *lane, uint64_t begin_ns)
 {
     struct scan_job *job = lane->job;
     uint64_t rate = job->request->max_rate_bytes;
@@ -93,8 +93,7 @@ static int pay_for_rate(struct scan_lane *lane)
     uint64_t turn = atomic_load_explicit(&job->rate_next_ns, memory_order_relaxed), end;
     lane->unpaid_bytes = 0;
     do {
-        uint64_t now = scan_now_ns();
-        end = (turn > now ? turn : now) + cost;
+        end = (turn > begin_ns ? turn : begin_ns) + cost;
     } while (!atomic_compare_exchange_weak(&job->rate_next_ns, &turn, end));
     for (;;) {
         uint64_t now = scan_now_ns();
@@ -403,12 +402,13 @@ static int walk_chunk(struct scan_lane *lane)
     for (uint64_t at = lane->chunk.start; at < lane->chunk.end && n == 0;) {
         uint64_t left = lane->chunk.end - at;
         uint64_t len = left < step ? left : step;
+        uint64_t begin_ns = scan_now_ns();
         n = scan_job_stops(lane->job)
                 ? -ECANCELED : residency_walk(lane->residency, at, at + len, on_run, lane);
         if (n == 0)
             n = flush(lane);
         if (n == 0)
-            n = pay_for_rate(lane);
+            n = pay_for_rate(lane, begin_ns);
         at += len;
     }
     return n;
