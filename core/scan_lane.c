@@ -79,8 +79,8 @@ static void maybe_merge(struct scan_lane *lane)
 
 /*
  * One byte budget for all lanes: each books what it has read since @begin_ns at the end of the
- * queue and waits until that is paid for. Only here and now, while no page is known that is still to be read: it
- * might be gone after the wait, and the read would make it anew.
+ * queue and waits until that is paid for. Only here and now, while no page is known that is still
+ * to be read: it might be gone after the wait, and the read would make it anew.
  */
 static int pay_for_rate(struct scan_lane *lane, uint64_t begin_ns)
 {

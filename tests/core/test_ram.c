@@ -343,9 +343,11 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
     GUARD("7f2840003000-7f2840004000")
 #define PRIVATE_ROM_DIMM "7f2800003000-7f2840003000 r--p 00000000 fe:00 9  /var/lib/dimm\n" \
     GUARD("7f2840003000-7f2840004000")
-#define OTHER_MEMFD "7f2800003000-7f2801203000 rw-s 00000000 00:01 9  /memfd:vhost-log (deleted)\n" \
+#define OTHER_MEMFD \
+    "7f2800003000-7f2801203000 rw-s 00000000 00:01 9  /memfd:vhost-log (deleted)\n" \
     GUARD("7f2801203000-7f2801204000")
-#define SHARED_VIDEO "7f2800200000-7f2801200000 rw-s 00000000 00:01 9  /memfd:vga.vram (deleted)\n" \
+#define SHARED_VIDEO \
+    "7f2800200000-7f2801200000 rw-s 00000000 00:01 9  /memfd:vga.vram (deleted)\n" \
     GUARD("7f2801200000-7f2801201000")
 /* memory of the VMM itself: below the main memory, and of no DIMM's size */
 #define MALLOC_BELOW "7f1ff7e00000-7f1ff8000000 rw-p 00000000 00:00 0 \n" \

@@ -19,29 +19,11 @@
 
 #include "accel/cpu.h"
 #include "tests/lib/guest.h"
+#include "tests/lib/scanning.h"
 
 #define MIB (1ull << 20)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define POOL_PAGES 64
-
-static struct scan_request request_for(const struct guest *guest)
-{
-    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "qemu", .seed = 1};
-}
-
-/* The scan of a request; the report must be there. */
-static int scan(const struct scan_request *request, struct scan_report **ret)
-{
-    struct rootfs root;
-    struct scan_progress progress = {.cancel = false};
-    struct scan_env env = {.root = &root, .progress = &progress};
-
-    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    int n = scan_execute(&env, request, ret);
-    rootfs_close(&root);
-    assert_non_null(*ret);
-    return n;
-}
 
 static uint64_t pages_of(const struct scan_report *report, enum page_class page_class)
 {
@@ -156,10 +138,10 @@ static void every_page_of_every_kind_of_memory_is_counted_right(void **state)
             struct scan_report *report;
             if (!start_backing(&guest, &backings[i], 64 * MIB, seed))
                 continue;
-            struct scan_request request = request_for(&guest);
+            struct scan_request request = scanning_request(&guest);
             request.threads = (unsigned)seed;
             request.estimate_first = seed == 2;
-            assert_int_equal(scan(&request, &report), 0);
+            assert_int_equal(scanning_run(&request, &report), 0);
             print_message("  %s: %llu of %llu pages not zero\n", backings[i].name,
                           (unsigned long long)pages_of(report, PAGE_NONZERO),
                           (unsigned long long)report->pages_total);
@@ -183,12 +165,12 @@ static void every_implementation_counts_the_same(void **state)
     (void)state;
     assert_true(start_backing(&guest, &backings[0], 64 * MIB, 9));
     for (const struct zeropage_impl *impl = zeropage_impls; impl->name != NULL; impl++) {
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         struct scan_report *report;
         if ((impl->need & flags) != impl->need)
             continue;
         request.accel = impl;
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         assert_string_equal(report->cost.accel, impl->name);
         check_counts(report, &guest.info->pages, true);
         scan_report_free(report);
@@ -223,13 +205,13 @@ static struct traces traces_of(const struct guest *guest)
 /* The pool is the host's: other tests may use it, so a scan is given several chances. */
 static void check_free_hugepages(const struct guest *guest)
 {
-    struct scan_request request = request_for(guest);
+    struct scan_request request = scanning_request(guest);
     bool same = false;
 
     for (int i = 0; i < 10 && !same; i++) {
         struct scan_report *report;
         long before = guest_hugepages_free();
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         scan_report_free(report);
         same = guest_hugepages_free() == before;
     }
@@ -246,12 +228,12 @@ static void scan_leaves_no_trace_in_its_target(void **state)
         struct traces before = traces_of(&guest);
         assert_true(before.rss > 0 && before.pte > 0);
         for (int mode = 0; mode < 3; mode++) {
-            struct scan_request request = request_for(&guest);
+            struct scan_request request = scanning_request(&guest);
             struct scan_report *report;
             request.mode = mode == 1 ? SCAN_ESTIMATE : SCAN_EXACT;
             request.estimate_first = mode == 2;
             request.threads = 2;
-            assert_int_equal(scan(&request, &report), 0);
+            assert_int_equal(scanning_run(&request, &report), 0);
             scan_report_free(report);
             struct traces after = traces_of(&guest);
             assert_memory_equal(&before, &after, sizeof(before));
@@ -282,9 +264,9 @@ static void pages_in_no_page_table_are_found_in_the_file(void **state)
             print_message("  skipped: no %s memory here\n", backings[i].name);
             continue;
         }
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         struct traces before = traces_of(&guest);
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         check_counts(report, &guest.info->pages, backings[i].exact_classes);
         scan_report_free(report);
         struct traces after = traces_of(&guest);
@@ -303,12 +285,12 @@ static void estimate_interval_covers_the_truth(void **state)
     assert_true(start_backing(&guest, &backings[0], 64 * MIB, 6));
     double truth = 1 - (double)guest.info->pages.nonzero / (double)guest.info->pages.total;
     for (unsigned run = 0; run < RUNS; run++) {
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         struct scan_report *report;
         request.mode = SCAN_ESTIMATE;
         request.sample_pages = SAMPLE;
         request.seed = 1000 + run;
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         const struct scan_estimate *e = &report->estimate;
         assert_true(e->valid);
         assert_int_equal(e->sampled, SAMPLE);
@@ -331,9 +313,9 @@ static void estimate_of_fewer_pages_than_asked_is_exact(void **state)
 
     (void)state;
     assert_true(start_backing(&guest, &backings[2], 64 * MIB, 7));
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.mode = SCAN_ESTIMATE;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     const struct minivm_pages *pages = &guest.info->pages;
     double truth = 1 - (double)pages->nonzero / (double)pages->total;
     assert_int_equal(report->estimate.sampled, pages->nonzero + pages->zero_content);
@@ -357,11 +339,11 @@ static void cpu_time_of_finding_regions_is_in_the_cost(void **state)
 
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.mode = SCAN_ESTIMATE;
     request.sample_pages = 1;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     double all_s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
     print_message("  %.2f ms of CPU time, %.2f in the cost\n", all_s * 1e3,
@@ -380,9 +362,9 @@ static void empty_guest_is_all_zero_and_read_not_at_all(void **state)
         struct guest guest;
         struct scan_report *report;
         assert_true(guest_start(&guest, guest_ram, &config));
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         request.mode = (enum scan_mode)mode;
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         assert_int_equal(pages_of(report, PAGE_UNTOUCHED), report->pages_total);
         assert_int_equal(report->cost.bytes_read, 0);
         assert_int_equal(report->wire.bytes, report->pages_total * 9);

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/guest.h"
+#include "tests/lib/scanning.h"
 
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447 /* Linux 5.14 */
@@ -32,32 +33,6 @@
 #endif
 #define MIB (1ull << 20)
 #define PAGE 4096ull
-
-static struct scan_request request_for(const struct guest *guest)
-{
-    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "qemu", .seed = 1};
-}
-
-static int scan(const struct scan_request *request, struct scan_report **ret)
-{
-    struct rootfs root;
-    struct scan_progress progress = {.cancel = false};
-    struct scan_env env = {.root = &root, .progress = &progress};
-
-    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    int n = scan_execute(&env, request, ret);
-    rootfs_close(&root);
-    assert_non_null(*ret);
-    return n;
-}
-
-static bool warns(const struct scan_report *report, const char *text)
-{
-    for (size_t i = 0; i < report->warning_count; i++)
-        if (strstr(report->warnings[i], text) != NULL)
-            return true;
-    return false;
-}
 
 /* Readable by its flags, present in the page table, and still the kernel refuses to copy it. */
 static void secret_guest(struct guest_info *info, const void *arg)
@@ -89,18 +64,18 @@ static void pages_that_fail_in_a_batch_are_unreadable_and_neither_zero_nor_not(v
         print_message("  skipped: no secret memory here: %s\n", strerror(guest.info->error));
         return;
     }
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.ram_count = 1;
     request.ram[0] = (struct ram_range){guest.info->ram_start,
                                         guest.info->ram_start + guest.info->ram_bytes};
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 256);
     assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 0);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 0);
     assert_int_equal(report->cost.bytes_read, 0);
     scan_report_free(report);
     request.mode = SCAN_ESTIMATE;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->estimate.sampled, 0);
     assert_false(report->estimate.valid);
     scan_report_free(report);
@@ -133,13 +108,13 @@ static void swapped_pages_are_a_class_of_their_own_and_not_read(void **state)
                       strerror(guest.info->error));
         return;
     }
-    struct scan_request request = request_for(&guest);
-    assert_int_equal(scan(&request, &report), 0);
+    struct scan_request request = scanning_request(&guest);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_SWAPPED], 10);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 4 * MIB / PAGE - 10);
     assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 12 * MIB / PAGE);
     assert_int_equal(report->cost.bytes_read, 4 * MIB - 10 * PAGE);
-    assert_true(warns(report, "10 pages are swapped out"));
+    assert_true(scanning_warns(report, "10 pages are swapped out"));
     scan_report_free(report);
     guest_stop(&guest);
 }
@@ -181,12 +156,12 @@ static void memory_that_maps_the_middle_of_a_file_is_read_there(void **state)
     assert_true(guest_start(&guest, partial_view_guest, NULL));
     for (int from = 0; from < 2; from++) { /* --ram may name a part of a mapping again */
         struct scan_report *report;
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         uint64_t skip = from == 0 ? 0 : SET_FIRST - VIEW_FIRST + 100;
         request.ram_count = 1;
         request.ram[0] = (struct ram_range){guest.info->ram_start + skip * PAGE,
                                             guest.info->ram_start + guest.info->ram_bytes};
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         uint64_t set = from == 0 ? SET_PAGES : SET_PAGES - 100;
         assert_int_equal(report->counts.pages[PAGE_NONZERO], set);
         assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], VIEW_PAGES - skip - set);
@@ -237,11 +212,11 @@ static void file_on_a_tmpfs_anywhere_is_in_memory_and_not_swapped(void **state)
         print_message("  skipped: no tmpfs can be mounted here: %s\n", strerror(guest.info->error));
         return;
     }
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.ram_count = 1;
     request.ram[0] = (struct ram_range){guest.info->ram_start,
                                         guest.info->ram_start + guest.info->ram_bytes};
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_SWAPPED], 0);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 100);
     assert_int_equal(report->counts.pages[PAGE_ZERO_CONTENT], 100);
@@ -267,10 +242,10 @@ static void sample_of_all_pages_of_several_chunks_is_exact(void **state)
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
     const struct minivm_pages *want = &guest.info->pages;
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.mode = SCAN_ESTIMATE;
     for (request.threads = 1; request.threads <= 2; request.threads++) {
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         assert_int_equal(report->estimate.population, want->nonzero + want->zero_content);
         assert_int_equal(report->estimate.sampled, report->estimate.population);
         assert_int_equal(report->estimate.sampled_zero, want->zero_content);
@@ -315,11 +290,11 @@ static void huge_pages_in_no_page_table_are_nonzero_or_untouched(void **state)
     bool has_pool = guest_hugepages(4);
     bool started = guest_start(&guest, half_mapped_hugetlb_guest, NULL);
     if (started) {
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         long before = guest_hugepages_free();
         request.ram_count = 1;
         request.ram[0] = (struct ram_range){guest.info->ram_start, guest.info->ram_start + 8 * MIB};
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         assert_int_equal(guest_hugepages_free(), before);
         guest_stop(&guest);
     }

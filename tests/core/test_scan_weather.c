@@ -35,6 +35,7 @@
 #include "core/vm_build.h"
 #include "core/worker.h"
 #include "tests/lib/guest.h"
+#include "tests/lib/scanning.h"
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
@@ -52,32 +53,6 @@ static void nap_ms(long ms)
 {
     struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     nanosleep(&ts, NULL);
-}
-
-static struct scan_request request_for(const struct guest *guest)
-{
-    return (struct scan_request){.vm = {.pid = guest->pid}, .vmm = "qemu", .seed = 1};
-}
-
-static int scan(const struct scan_request *request, struct scan_report **ret)
-{
-    struct rootfs root;
-    struct scan_progress progress = {.cancel = false};
-    struct scan_env env = {.root = &root, .progress = &progress};
-
-    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    int n = scan_execute(&env, request, ret);
-    rootfs_close(&root);
-    assert_non_null(*ret);
-    return n;
-}
-
-static bool warns(const struct scan_report *report, const char *text)
-{
-    for (size_t i = 0; i < report->warning_count; i++)
-        if (strstr(report->warnings[i], text) != NULL)
-            return true;
-    return false;
 }
 
 static struct scan_report *wait_report(struct worker *worker, double timeout_s)
@@ -117,7 +92,7 @@ static void target_that_ends_leaves_a_partial_report(void **state)
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_true(guest_start(&guest, guest_ram, &big));
     assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.max_rate_bytes = 64 * MIB;
     assert_int_equal(worker_submit(worker, &request), 0);
     wait_for_reading(worker, 4 * MIB);
@@ -140,7 +115,7 @@ static void process_that_is_gone_is_refused(void **state)
     struct scan_request request = {.vm = {.pid = 0x7ffffff0}, .vmm = "qemu"};
 
     (void)state;
-    assert_int_equal(scan(&request, &report), -ESRCH);
+    assert_int_equal(scanning_run(&request, &report), -ESRCH);
     assert_int_equal(report->state, SCAN_REFUSED);
     assert_non_null(strstr(report->error.msg, "has ended"));
     assert_int_equal(report->pages_total, 0);
@@ -160,18 +135,18 @@ static void process_that_has_taken_the_number_of_a_vm_is_not_read(void **state)
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_int_equal(vm_process_start(&root, guest.pid, &start), 0);
     rootfs_close(&root);
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.vm.start_ticks = start - 1;
     for (int mode = SCAN_EXACT; mode <= SCAN_ESTIMATE; mode++) {
         request.mode = (enum scan_mode)mode;
-        assert_int_equal(scan(&request, &report), -ESRCH);
+        assert_int_equal(scanning_run(&request, &report), -ESRCH);
         assert_int_equal(report->state, SCAN_REFUSED);
         assert_int_equal(report->cost.bytes_read, 0);
         assert_non_null(strstr(report->error.msg, "another process"));
         scan_report_free(report);
     }
     request.vm.start_ticks = start;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_true(report->cost.bytes_read > 0);
     scan_report_free(report);
     guest_stop(&guest);
@@ -218,12 +193,12 @@ static void ballooning_during_a_scan_is_survived(void **state)
         struct guest guest;
         config.backing = kinds[i];
         assert_true(guest_start(&guest, ballooning_guest, &config));
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         request.threads = 2;
         for (int k = 0; k < 3; k++) {
             struct scan_report *report;
             request.estimate_first = k == 1;
-            assert_int_equal(scan(&request, &report), 0);
+            assert_int_equal(scanning_run(&request, &report), 0);
             uint64_t sum = 0;
             for (int c = 0; c < PAGE_CLASS_COUNT; c++)
                 sum += report->counts.pages[c];
@@ -266,7 +241,7 @@ static void memory_unplugged_during_a_scan_is_said_so(void **state)
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_true(guest_start(&guest, unplugging_guest, &big));
     assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.max_rate_bytes = 512 * MIB;
     assert_int_equal(worker_submit(worker, &request), 0);
     wait_for_reading(worker, 4 * MIB);
@@ -274,7 +249,7 @@ static void memory_unplugged_during_a_scan_is_said_so(void **state)
     struct scan_report *report = wait_report(worker, 10);
     assert_non_null(report);
     assert_int_equal(report->state, SCAN_DONE);
-    assert_true(warns(report, "changed during the scan"));
+    assert_true(scanning_warns(report, "changed during the scan"));
     /* what was gone before it was looked at has no memory: it was not read, nor made anew */
     assert_true(report->counts.pages[PAGE_UNTOUCHED] > 0);
     scan_report_free(report);
@@ -320,7 +295,7 @@ static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
         struct guest guest;
         assert_true(guest_start(&guest, giving_guest, &big));
         assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
-        struct scan_request request = request_for(&guest);
+        struct scan_request request = scanning_request(&guest);
         request.max_rate_bytes = cases[i].rate;
         request.mode = cases[i].mode;
         request.sample_pages = cases[i].sample;
@@ -333,7 +308,7 @@ static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
         scan_report_free(report);
         request.max_rate_bytes = 0;
         request.mode = SCAN_EXACT;
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         assert_in_range(report->counts.pages[PAGE_ZERO_MAPPED], 0, 2 * MIB / PAGE);
         assert_in_range(report->counts.pages[PAGE_UNTOUCHED], 254 * MIB / PAGE, 256 * MIB / PAGE);
         scan_report_free(report);
@@ -369,14 +344,14 @@ static void sample_that_is_late_does_not_make_memory_anew(void **state)
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_true(guest_start(&guest, giving_guest, &big));
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.mode = SCAN_ESTIMATE;
     assert_int_equal(scan_execute(&env, &request, &report), 0);
     assert_int_equal(guest.info->extra[1], 1);
     assert_int_equal(report->estimate.sampled, 0);
     scan_report_free(report);
     request.mode = SCAN_EXACT;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 256 * MIB / PAGE);
     scan_report_free(report);
     guest_stop(&guest);
@@ -402,14 +377,14 @@ static void pages_without_access_are_unreadable_and_the_rest_is_read(void **stat
 
     (void)state;
     assert_true(guest_start(&guest, holed_guest, &config));
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.ram_count = 1;
     request.ram[0] = (struct ram_range){guest.info->ram_start,
                                         guest.info->ram_start + guest.info->ram_bytes};
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 1000);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 4096 - 1000);
-    assert_true(warns(report, "could not be read"));
+    assert_true(scanning_warns(report, "could not be read"));
     scan_report_free(report);
 
     /* and when they turn up in the middle of a batch */
@@ -486,13 +461,13 @@ static void userfaultfd_memory_is_not_read(void **state)
     (void)state;
     if (!start_uffd(&guest))
         return;
-    struct scan_request request = request_for(&guest);
-    assert_int_equal(scan(&request, &report), 0);
+    struct scan_request request = scanning_request(&guest);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->cost.bytes_read, 0);
     assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 32 * MIB / PAGE);
     assert_int_equal(report->regions[0].ram.skip, RAM_SKIP_UFFD);
-    assert_true(warns(report, "userfaultfd"));
-    assert_true(warns(report, "--force"));
+    assert_true(scanning_warns(report, "userfaultfd"));
+    assert_true(scanning_warns(report, "--force"));
     scan_report_free(report);
     guest_stop(&guest);
 }
@@ -506,14 +481,14 @@ static void unreadable_memory_is_not_said_to_be_without_zero_pages(void **state)
     (void)state;
     if (!start_uffd(&guest))
         return;
-    struct scan_request request = request_for(&guest);
-    assert_int_equal(scan(&request, &report), 0);
+    struct scan_request request = scanning_request(&guest);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->state, SCAN_DONE);
     assert_false(report->zero_known || report->wire.valid || report->partial);
     assert_true(report->zero_low == 0 && report->zero_high == 1);
     scan_report_free(report);
     request.mode = SCAN_ESTIMATE;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_false(report->estimate.valid || report->wire.valid);
     assert_true(report->zero_low == 0 && report->zero_high == 1);
     scan_report_free(report);
@@ -522,7 +497,7 @@ static void unreadable_memory_is_not_said_to_be_without_zero_pages(void **state)
     request.force = true;
     request.mode = SCAN_EXACT;
     request.estimate_first = true;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_false(report->zero_known);
     assert_true(report->zero_low == 0 && report->zero_high == 0.5);
     assert_true(report->estimate.ci95_low == 0 && report->estimate.ci95_high == 0.5);
@@ -538,9 +513,9 @@ static void userfaultfd_memory_that_is_present_is_read_when_forced(void **state)
     (void)state;
     if (!start_uffd(&guest))
         return;
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.force = true;
-    assert_int_equal(scan(&request, &report), 0);
+    assert_int_equal(scanning_run(&request, &report), 0);
     assert_int_equal(report->counts.pages[PAGE_NONZERO], 16 * MIB / PAGE);
     assert_int_equal(report->counts.pages[PAGE_UNREADABLE], 16 * MIB / PAGE);
     scan_report_free(report);
@@ -684,7 +659,7 @@ static int expect_refused(const struct guest *guest, const char *text)
     struct rootfs root;
     struct scan_progress progress = {.cancel = false};
     struct scan_env env = {.root = &root, .progress = &progress};
-    struct scan_request request = request_for(guest);
+    struct scan_request request = scanning_request(guest);
     struct scan_report *report;
 
     if (rootfs_open(NULL, &root, NULL) < 0)
@@ -773,7 +748,7 @@ static void sparse_guest_of_2_tib_needs_little_time_and_memory(void **state)
         print_message("  skipped: no 2 TiB of address space: %s\n", strerror(guest.info->error));
         return;
     }
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.ram_count = 1;
     request.ram[0] = (struct ram_range){guest.info->ram_start, guest.info->ram_start + 2 * TIB};
     for (int mode = SCAN_EXACT; mode <= SCAN_ESTIMATE; mode++) {
@@ -781,7 +756,7 @@ static void sparse_guest_of_2_tib_needs_little_time_and_memory(void **state)
         long before = guest_status(getpid(), "VmRSS:");
         double begin = now_s();
         request.mode = (enum scan_mode)mode;
-        assert_int_equal(scan(&request, &report), 0);
+        assert_int_equal(scanning_run(&request, &report), 0);
         print_message("  2 TiB: %.1f ms\n", (now_s() - begin) * 1e3);
         assert_true(now_s() - begin < 5);
         assert_int_equal(report->pages_total, 2 * TIB / PAGE);
@@ -800,10 +775,10 @@ static void all_vms_of_a_process_are_said_to_be_counted_together(void **state)
 
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &big));
-    struct scan_request request = request_for(&guest);
+    struct scan_request request = scanning_request(&guest);
     request.process_vms = 3;
-    assert_int_equal(scan(&request, &report), 0);
-    assert_true(warns(report, "holds 3 VMs"));
+    assert_int_equal(scanning_run(&request, &report), 0);
+    assert_true(scanning_warns(report, "holds 3 VMs"));
     scan_report_free(report);
     guest_stop(&guest);
 }
