@@ -54,7 +54,7 @@ static int run_monitor(const struct run *run, struct error *err)
         .no_colour = run->opts->no_color || (no_color && *no_color),
         .no_unicode = run->opts->no_unicode,
         .no_mouse = run->opts->no_mouse,
-        .vm = run->opts->vm,
+        .vm = run->opts->vm ? run->filter : NULL,
         .guest = run->opts->guest,
         .pid = run->opts->pid,
         .fields = run->opts->fields,

@@ -374,25 +374,24 @@ static int loop(struct monitor *m, struct error *err)
 /* --- start and end
  * -------------------------------------------------------------------------------- */
 
-static int select_vm(struct monitor *m, const char *wanted, struct error *err)
+/* A process may have several VMs: then they are listed, for none of them was chosen. */
+static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
 {
-    char clean[128], *end;
-    long pid = strtol(wanted, &end, 10);
-    bool by_pid = pid > 0 && (*end == '\0' || *end == ':');
-    long fd = by_pid && *end == ':' ? strtol(end + 1, NULL, 10) : -1;
+    size_t found = 0;
+    char pid[16];
+    int r = filter_check(wanted, m->now, err);
 
-    for (size_t i = 0; i < m->now->vm_count; i++) {
-        const struct snapshot_vm *vm = &m->now->vms[i];
-        if (strcmp(vm->name_raw, wanted) == 0 ||
-            (by_pid && vm->id.pid == pid && (fd < 0 || vm->id.fd == fd))) {
-            ui_open(&m->state, vm, SCREEN_COUNTERS);
-            follow(m);
-            return 0;
-        }
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m->now->vm_count; i++)
+        found += filter_vm(wanted, &m->now->vms[i]);
+    if (found > 1) {
+        snprintf(pid, sizeof(pid), "%d", (int)wanted->pid);
+        return pattern_set_literal(&m->state.vms.filter, pid);
     }
-    text_clean(wanted, strlen(wanted), clean, sizeof(clean));
-    return error_set(err, -ENOENT, "no VM is called '%s', nor is it a pid or pid:fd of one; "
-                     "kvmlens --list shows what there is", clean);
+    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
+    follow(m);
+    return 0;
 }
 
 /* A file that is wrong is told in the status line; the monitor starts all the same. */

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/rootfs.h"
 #include "core/sampler.h"
+#include "ui/filter.h"
 
 struct monitor_config {
     const struct rootfs *root; /* live system, borrowed: memory can be scanned; NULL: it cannot */
@@ -19,7 +20,7 @@ struct monitor_config {
     bool no_unicode;    /* ASCII glyphs; a locale other than UTF-8 has them anyway */
     bool no_mouse;
     const char *config_path; /* where to read and save what a person likes; NULL: nowhere */
-    const char *vm;     /* open the drill-down of this VM: pid, pid:fd or name; NULL: all VMs */
+    const struct filter *vm; /* open the drill-down of this VM, borrowed; NULL: all VMs */
     const char *guest;  /* show only VMs of this name at first; NULL: all */
     pid_t pid;          /* show only VMs of this process at first; 0: all */
     const char *fields; /* regular expression: counters shown at first; NULL: all */
@@ -33,7 +34,7 @@ struct monitor_config {
  * the terminal and then have the effect they had before: by default the process ends by that
  * signal; where the caller handles or ignores it, monitor_run returns -EINTR. Returns 0, or a
  * negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too simple), -EINVAL
- * (config), -ENOENT (no such VM), -EIO (the terminal went away), or what sampling gave.
+ * (config), what filter_check finds wrong with the VM, -EIO (the terminal went away), or what sampling gave.
  */
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err);
 

@@ -63,9 +63,9 @@ struct session {
     struct termios before;
 };
 
-enum job { JOB_PLAIN, JOB_UNDER_SHELL };
+enum job { JOB_PLAIN, JOB_UNDER_SHELL, JOB_WITH_TWIN /* a second vm16 in the same process */ };
 
-static _Noreturn void run_monitor(const struct monitor_config *config)
+static _Noreturn void run_monitor(const struct monitor_config *config, enum job job)
 {
     struct rlimit no_core = {0, 0};
     struct error err = {0};
@@ -73,6 +73,8 @@ static _Noreturn void run_monitor(const struct monitor_config *config)
 
     setrlimit(RLIMIT_CORE, &no_core);
     snapshot_builder_three_vms(sampler.b);
+    if (job == JOB_WITH_TWIN)
+        snapshot_builder_vm(sampler.b, 5164, 30, "vm16", "qemu", 1);
     int r = monitor_run(&sampler, config, &err);
     snapshot_builder_free(sampler.b);
     if (r < 0)
@@ -95,7 +97,7 @@ static _Noreturn void run_under_shell(const struct monitor_config *config)
         setpgid(0, 0);
         tcsetpgrp(STDIN_FILENO, getpid());
         signal(SIGTTOU, SIG_DFL);
-        run_monitor(config);
+        run_monitor(config, JOB_UNDER_SHELL);
     }
     while (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)) {
         struct termios now;
@@ -127,7 +129,7 @@ static void session_start(struct session *s, const char *kind, const struct moni
         setenv("TERM", kind, 1);
         if (job == JOB_UNDER_SHELL)
             run_under_shell(config);
-        run_monitor(config);
+        run_monitor(config, job);
     }
     close(slave);
     assert_true(s->pid > 0);
@@ -448,7 +450,8 @@ static void without_a_terminal_it_names_batch_mode(void **unused)
 
 static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)
 {
-    const struct monitor_config config = {.vm = "no\033[31msuch"};
+    const struct filter unknown = {.vm_fd = -1, .name = "no\033[31msuch"};
+    const struct monitor_config config = {.vm = &unknown};
     struct session s;
 
     (void)unused;
@@ -457,6 +460,35 @@ static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
     assert_non_null(strstr(s.output, "no?[31msuch"));
     assert_null(strstr(s.output, "\033["));
+    session_done(&s);
+}
+
+static void a_name_of_several_vms_opens_none_of_them(void **unused)
+{
+    const struct filter name = {.vm_fd = -1, .name = "vm16"};
+    const struct monitor_config config = {.vm = &name};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &config, JOB_WITH_TWIN);
+    int status = session_end(&s);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_non_null(strstr(s.output, "2 VMs are named 'vm16': 5164:9, 5164:30"));
+    assert_null(strstr(s.output, "\033["));
+    session_done(&s);
+}
+
+static void a_process_with_several_vms_is_listed(void **unused)
+{
+    const struct filter process = {.pid = 5164, .vm_fd = -1};
+    const struct monitor_config config = {.vm = &process};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &config, JOB_WITH_TWIN);
+    must_see(&s, 0, "2 of 4 VMs");
+    send(&s, "q");
+    session_end(&s);
     session_done(&s);
 }
 
@@ -478,6 +510,8 @@ int main(void)
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
+        cmocka_unit_test(a_name_of_several_vms_opens_none_of_them),
+        cmocka_unit_test(a_process_with_several_vms_is_listed),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {
