@@ -228,6 +228,13 @@ void vms_sort_by(struct vms_state *vms, enum column_id id)
     vms->sort = id;
 }
 
+/* The key of a column, as of htop and top: pressed again it changes nothing. */
+static void sort_key(struct vms_state *vms, enum column_id id)
+{
+    vms->sort_inverted = false;
+    vms->sort = id;
+}
+
 static void sort_step(struct vms_state *vms, size_t step)
 {
     size_t at = 0;
@@ -341,10 +348,10 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     case COMMAND_SORT_NEXT: sort_step(vms, 1); break;
     case COMMAND_SORT_PREVIOUS: sort_step(vms, vms->columns.count - 1); break;
     case COMMAND_SORT_INVERT: vms->sort_inverted = !vms->sort_inverted; break;
-    case COMMAND_SORT_PID: vms_sort_by(vms, COLUMN_PID); break;
-    case COMMAND_SORT_CPU: vms_sort_by(vms, COLUMN_CPU); break;
-    case COMMAND_SORT_RSS: vms_sort_by(vms, COLUMN_RSS); break;
-    case COMMAND_SORT_EXITS: vms_sort_by(vms, COLUMN_EXITS); break;
+    case COMMAND_SORT_PID: sort_key(vms, COLUMN_PID); break;
+    case COMMAND_SORT_CPU: sort_key(vms, COLUMN_CPU); break;
+    case COMMAND_SORT_RSS: sort_key(vms, COLUMN_RSS); break;
+    case COMMAND_SORT_EXITS: sort_key(vms, COLUMN_EXITS); break;
     case COMMAND_TAG: tag(state, model); break;
     case COMMAND_UNTAG: vms->tagged.count = 0; break;
     case COMMAND_ONLY_TAGGED: toggle_only_tagged(state); break;

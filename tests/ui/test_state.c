@@ -71,6 +71,21 @@ static void the_selection_stays_on_its_vm_when_the_order_changes(void **state)
     assert_string_equal(selected(f), "db-primary");
 }
 
+static void a_sort_key_pressed_again_keeps_the_order(void **state)
+{
+    static const uint32_t keys[] = {'P', 'M', 'E', 'N'};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        press(f, keys[i]);
+        press(f, keys[i]);
+        assert_false(f->state.vms.sort_inverted);
+        press(f, 'I');
+        press(f, keys[i]);
+        assert_false(f->state.vms.sort_inverted);
+    }
+}
+
 static void before_a_choice_the_first_row_is_selected_whichever_it_is(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +575,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_selection_stays_on_its_vm_when_the_order_changes),
+        TEST(a_sort_key_pressed_again_keeps_the_order),
         TEST(before_a_choice_the_first_row_is_selected_whichever_it_is),
         TEST(when_the_selected_vm_ends_its_neighbour_is_selected),
         TEST(no_vm_at_all_is_no_selection_and_no_key_hurts),
