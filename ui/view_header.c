@@ -131,11 +131,11 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
 
     exits->spark = true;
     rate_text(exits, trends_host_exits(s), knows_all_exits(s), format_count, "/s");
-    rate_text(add(all, line, 50, "CPU ", STYLE_NORMAL), cpu_total(s), knows_all_cpu(s),
+    rate_text(add(all, line, 58, "CPU ", STYLE_NORMAL), cpu_total(s), knows_all_cpu(s),
               format_percent, "%");
     collect_zero(all, m, line);
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
-        SET(add(all, line, 55, "lockdown ", STYLE_NOTICE), "%s",
+        SET(add(all, line, 45, "lockdown ", STYLE_NOTICE), "%s",
             s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
     if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
         SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
