@@ -20,6 +20,7 @@ void view_chooser(const struct ui_state *st, struct rect titles, struct rect r, 
         int width = st->vms.columns.width[id] ? st->vms.columns.width[id] : column->width;
         enum style style = selected ? STYLE_SELECTED : chosen ? STYLE_NORMAL : STYLE_DIM;
         int y = r.y + i, x = r.x + 1;
+        char text[200];
 
         if (selected)
             screen_fill(out, (struct rect){y, r.x, 1, r.cols}, STYLE_SELECTED);
@@ -29,6 +30,9 @@ void view_chooser(const struct ui_state *st, struct rect titles, struct rect r, 
                                : "[ ]");
         screen_field(out, r, y, x + 4, 9, ALIGN_LEFT, style, column->title);
         screen_printf(out, r, y, x + 14, style, "%2d", width);
-        screen_printf(out, r, y, x + 18, style, "%s (%s)", column->origin, column->unit);
+        bool has_unit = column->unit[0] != '-';
+        snprintf(text, sizeof(text), "%s%s%s%s", column->origin, has_unit ? " (" : "",
+                 has_unit ? column->unit : "", has_unit ? ")" : "");
+        screen_field(out, r, y, x + 18, r.x + r.cols - x - 18, ALIGN_LEFT, style, text);
     }
 }
