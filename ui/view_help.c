@@ -65,6 +65,7 @@ void view_help(const struct ui_state *st, struct rect titles, struct rect r, str
         }
         screen_field(out, part, y, part.x + 1, KEYS_COLS, ALIGN_RIGHT, STYLE_KEY,
                      keys_binding_names(line->binding, names));
-        screen_text(out, part, y, part.x + KEYS_COLS + 3, STYLE_NORMAL, line->binding->help);
+        screen_field(out, part, y, part.x + KEYS_COLS + 3, part.cols - KEYS_COLS - 3, ALIGN_LEFT,
+                     STYLE_NORMAL, line->binding->help);
     }
 }
