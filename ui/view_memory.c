@@ -258,14 +258,16 @@ static void draw_regions(struct pen *p, const struct scan_report *r, size_t top)
 {
     for (size_t i = top; i < r->region_count && p->y < p->r.y + p->r.rows; i++, p->y++) {
         const struct scan_region *region = &r->regions[i];
-        char size[FORMAT_MAX];
+        char size[FORMAT_MAX], text[400];
         if (i == top)
             label(p, "Regions");
-        SAY(p, region->ram.skip ? STYLE_NOTICE : STYLE_NORMAL, "%012" PRIx64 " %6s %s  %s%s%s  %s",
-            region->ram.start, format_bytes(size, (double)region->ram.bytes),
-            ram_backing_name(region->ram.backing), region->ram.rule,
-            region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
-            region->ram.name);
+        snprintf(text, sizeof(text), "%012" PRIx64 " %6s %s  %s%s%s  %s", region->ram.start,
+                 format_bytes(size, (double)region->ram.bytes),
+                 ram_backing_name(region->ram.backing), region->ram.rule,
+                 region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
+                 region->ram.name);
+        screen_field(p->out, p->r, p->y, p->r.x + LABEL_COLS, p->r.cols - LABEL_COLS, ALIGN_LEFT,
+                     region->ram.skip ? STYLE_NOTICE : STYLE_NORMAL, text);
     }
 }
 
