@@ -59,13 +59,15 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
 {
     const struct vms_state *vms = &st->vms;
     struct rate exits = {.state = READING_ABSENT}, cpu = exits;
+    bool all_exits = true, all_cpu = true; /* else a sum is more than what is shown: ">125" */
     char a[FORMAT_MAX], b[FORMAT_MAX];
     struct column_fields fields;
     int x = r.x;
 
     if (vms->vm_rows < m->now->vm_count)
-        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s  ", vms->vm_rows,
-                           m->now->vm_count, vms->filter.set ? ", filter " : "", vms->filter.text);
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s  ", vms->vm_rows,
+                           m->now->vm_count, vms->filter.set ? ", filter " : "", vms->filter.text,
+                           vms->filter.set ? "; c clears it" : "");
     if (vms->tagged.count == 0)
         return;
     column_fields_resolve(m->now, m->scans, &fields);
@@ -75,14 +77,17 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
             continue;
         struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
         view_sum(&exits, (struct rate){.value = v.number, .state = (uint8_t)v.state});
+        all_exits &= v.state == READING_OK;
+        all_cpu &= vm->cpu_ratio.state == READING_OK;
         if (!process_tagged_before(&vms->tagged, i))
             view_sum(&cpu, vm->cpu_ratio);
     }
-    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s, exits %s%s",
-                  vms->tagged.count,
+    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s%s, exits %s%s%s",
+                  vms->tagged.count, cpu.state == READING_OK && !all_cpu ? ">" : "",
                   cpu.state == READING_OK ? format_percent(a, cpu.value)
                                           : reading_state_text(cpu.state),
                   cpu.state == READING_OK ? "%" : "",
+                  exits.state == READING_OK && !all_exits ? ">" : "",
                   exits.state == READING_OK ? format_count(b, exits.value)
                                             : reading_state_text(exits.state),
                   exits.state == READING_OK ? "/s" : "");
@@ -107,6 +112,14 @@ static void draw_detail(const struct ui_model *m, const struct ui_state *st, str
                       cs->counters.hidden_zero);
 }
 
+static void draw_message(const char *message, struct rect r, struct screen *out)
+{
+    int width = (int)text_width(message);
+
+    screen_field(out, r, r.y, r.x, width < r.cols ? width : r.cols, ALIGN_LEFT, STYLE_NOTICE,
+                 message);
+}
+
 void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
                  struct screen *out)
 {
@@ -116,7 +129,7 @@ void view_status(const struct ui_model *m, const struct ui_state *st, struct rec
     if (st->prompt.kind != PROMPT_NONE)
         draw_prompt(&st->prompt, r, out);
     else if (st->message[0])
-        screen_text(out, r, r.y, r.x, STYLE_NOTICE, st->message);
+        draw_message(st->message, r, out);
     else if (ui_is_detail(st->screen))
         draw_detail(m, st, r, out);
     else if (st->screen != SCREEN_VMS || !m->now)

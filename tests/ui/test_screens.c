@@ -315,6 +315,7 @@ static const struct screen_case cases[] = {
      .keys = KEYS('E', '\\', '0', '.', '7', '$', KEYCODE_ENTER)},
     {.name = "filter-nothing", .build = build_many, .keys = KEYS('f', 'z', KEYCODE_ENTER)},
     {.name = "tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ')},
+    {.name = "tagged-denied", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ', ' ')},
     {.name = "only-tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ', 'T')},
     {.name = "export-prompt", .build = build_one_vm, .keys = KEYS('W')},
     {.name = "frozen", .build = build_one_vm, .keys = KEYS('Z')},
