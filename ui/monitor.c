@@ -332,6 +332,7 @@ static void signals(struct monitor *m)
             resize(m);
         } else {
             m->end_signal = (int)info.ssi_signo;
+            term_ends_by(m->term, m->end_signal);
             m->quit = true;
         }
     }

@@ -5,6 +5,7 @@
 
 #include <curses.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define STUCK_S 2 /* a terminal that takes no output for so long may be left by a signal */
 #define ESCAPE_WAIT_MS 25 /* a lone Esc is told from a key sequence after this long */
 
 struct term {
@@ -35,6 +37,7 @@ static struct {
     char bytes[256]; /* what brings the terminal back, made beforehand */
     size_t len;
     void *stack;
+    volatile sig_atomic_t end_signal; /* that we are about to end by; 0: none */
 } emergency;
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
@@ -52,6 +55,41 @@ static void on_fatal(int sig)
     /* SA_RESETHAND has brought the default action back: core dump and exit status are the true
      * ones. */
     raise(sig);
+}
+
+/*
+ * A write to a terminal returns only when it has taken all, and the signals that end us are blocked
+ * meanwhile. So an alarm looks after each write that lasts: when such a signal waits, what was not
+ * sent is dropped, and we end by it.
+ */
+static void on_stuck(int sig)
+{
+    static const int ending[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+    int end = emergency.end_signal, flags = fcntl(STDOUT_FILENO, F_GETFL);
+    sigset_t set;
+
+    (void)sig;
+    sigpending(&set);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]) && end == 0; i++)
+        end = sigismember(&set, ending[i]) == 1 ? ending[i] : 0;
+    if (end == 0) {
+        alarm(STUCK_S);
+        return;
+    }
+    tcflush(STDOUT_FILENO, TCOFLUSH);
+    tcflow(STDOUT_FILENO, TCOOFF); /* only what was stopped so can be started again, not Ctrl-S */
+    tcflow(STDOUT_FILENO, TCOON);
+    (void)fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
+    ssize_t n = write(STDOUT_FILENO, emergency.bytes, emergency.len);
+    (void)n;
+    (void)fcntl(STDOUT_FILENO, F_SETFL, flags);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &emergency.termios);
+    signal(end, SIG_DFL);
+    raise(end);
+    sigemptyset(&set);
+    sigaddset(&set, end);
+    sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it ends */
+    _exit(128 + end);
 }
 
 /* Append a terminfo string without its padding; strings with parameters are not asked for. */
@@ -92,6 +130,8 @@ static void emergency_arm(bool mouse)
     action.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | (stack.ss_sp ? SA_ONSTACK : 0));
     for (size_t i = 0; i < FATAL_COUNT; i++)
         sigaction(fatal_signals[i], &action, NULL);
+    action = (struct sigaction){.sa_handler = on_stuck, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
     emergency.armed = 1;
 }
 
@@ -102,6 +142,7 @@ static void emergency_disarm(void)
     emergency.armed = 0;
     for (size_t i = 0; i < FATAL_COUNT; i++)
         signal(fatal_signals[i], SIG_DFL);
+    signal(SIGALRM, SIG_DFL);
     sigaltstack(&none, NULL);
     free(emergency.stack);
     emergency.stack = NULL;
@@ -215,8 +256,16 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
 static void leave_screen(void)
 {
     mvhline(LINES - 1, 0, ' ', COLS);
+    alarm(STUCK_S);
     refresh();
     endwin();
+    alarm(0);
+}
+
+void term_ends_by(struct term *t, int signal)
+{
+    (void)t;
+    emergency.end_signal = signal;
 }
 
 void term_close(struct term *t)
@@ -306,7 +355,9 @@ void term_draw(struct term *t, const struct screen *screen)
         }
     if (t->known)
         memcpy(t->shown.cells, screen->cells, count * sizeof(*screen->cells));
+    alarm(STUCK_S);
     refresh();
+    alarm(0);
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */

@@ -4,7 +4,9 @@
  * curses.
  *
  * One terminal at a time; main thread. Whatever ends the program, the terminal is restored:
- * term_close on the orderly ways, a signal handler on SIGSEGV and its like.
+ * term_close on the orderly ways, a signal handler on SIGSEGV and its like, and another one where
+ * SIGTERM, SIGHUP, SIGINT or SIGQUIT waits behind output that the terminal does not take. That one
+ * uses SIGALRM.
  */
 #ifndef KVMLENS_UI_TERM_CURSES_H
 #define KVMLENS_UI_TERM_CURSES_H
@@ -30,6 +32,9 @@ struct term_config {
  */
 int term_open(const struct term_config *config, struct term **ret, struct error *err);
 void term_close(struct term *term); /* restores the terminal; NULL ok */
+
+/* term_ends_by - this signal ends the program now, also when term_close cannot write. */
+void term_ends_by(struct term *term, int signal);
 
 bool term_has_colours(const struct term *term);
 void term_set_theme(struct term *term, const struct theme *theme);

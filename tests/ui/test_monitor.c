@@ -271,6 +271,34 @@ static void each_ending_signal_restores_the_terminal_and_is_the_cause_of_death(v
     }
 }
 
+static void read_for(struct session *s, long ms)
+{
+    for (long end = now_ms() + ms, now; (now = now_ms()) < end;) {
+        struct pollfd p = {.fd = s->master, .events = POLLIN};
+        poll(&p, 1, (int)(end - now));
+        ssize_t n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len);
+        s->len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* A connection that hangs, or Ctrl-S: the write of a frame does not return. */
+static void a_terminal_that_takes_no_output_does_not_keep_it_alive(void **unused)
+{
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    must_see(&s, 0, "db-primary");
+    send(&s, "\023\014"); /* Ctrl-S, then a frame */
+    read_for(&s, 300);
+    kill(s.pid, SIGTERM);
+    int status = session_end(&s);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    assert_restored(&s);
+    session_done(&s);
+}
+
 static void stopping_gives_the_terminal_back_and_continuing_draws_again(void **unused)
 {
     struct session s;
@@ -306,16 +334,6 @@ static void a_new_size_is_drawn_in_full(void **unused)
     assert_int_equal(session_end(&s), 0);
     assert_restored(&s);
     session_done(&s);
-}
-
-static void read_for(struct session *s, long ms)
-{
-    for (long end = now_ms() + ms, now; (now = now_ms()) < end;) {
-        struct pollfd p = {.fd = s->master, .events = POLLIN};
-        poll(&p, 1, (int)(end - now));
-        ssize_t n = read(s->master, s->output + s->len, OUTPUT_MAX - 1 - s->len);
-        s->len += n > 0 ? (size_t)n : 0;
-    }
 }
 
 static void only_what_changed_is_sent(void **unused)
@@ -501,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_screen_shows_at_once_without_rates),
         cmocka_unit_test(each_ending_signal_restores_the_terminal_and_is_the_cause_of_death),
+        cmocka_unit_test(a_terminal_that_takes_no_output_does_not_keep_it_alive),
         cmocka_unit_test(stopping_gives_the_terminal_back_and_continuing_draws_again),
         cmocka_unit_test(a_new_size_is_drawn_in_full),
         cmocka_unit_test(only_what_changed_is_sent),
