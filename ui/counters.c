@@ -164,13 +164,15 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
     return 0;
 }
 
+/* A counter that moves stays when its total was just reset: its rate is not 0. */
 static void drop_zeros(struct counters *c)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < c->count; i++) {
         const struct counter_row *r = &c->rows[i];
-        if (r->total.state == READING_OK && r->total.value == 0)
+        bool moves = r->rate.state == READING_OK && r->rate.value > 0;
+        if (r->total.state == READING_OK && r->total.value == 0 && !moves)
             c->hidden_zero++;
         else
             c->rows[kept++] = *r;
