@@ -108,23 +108,26 @@ const struct snapshot_vm *filter_find(const struct filter *f, const struct snaps
     return NULL;
 }
 
-static int none_found(const struct filter *f, struct error *err)
+static int none_found(const struct filter *f, const struct snapshot *s, struct error *err)
 {
     char shown[NAME_SHOWN_MAX];
+    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
+    const char *advice = hidden ? " of those that can be seen; some may be hidden from you, "
+                                  "kvmlens --doctor says why"
+                                : "; kvmlens --list shows those there are";
 
     if (f->name != NULL) {
         text_clean(f->name, strlen(f->name), shown, sizeof(shown));
-        return error_set(err, -ESRCH, "no VM is named '%s'; kvmlens --list shows those there are",
-                         shown);
+        return error_set(err, -ESRCH, "no VM is named '%s'%s", shown, advice);
     }
     if (f->vm_fd >= 0)
-        return error_set(err, -ESRCH,
-                         "no VM is fd %d of process %d; kvmlens --list shows those there are",
-                         f->vm_fd, (int)f->pid);
-    return error_set(err, -ESRCH,
-                     "process %d has no VM; kvmlens --list shows those there are (a thread id will "
-                     "not do)",
-                     (int)f->pid);
+        return error_set(err, -ESRCH, "no VM is fd %d of process %d%s", f->vm_fd, (int)f->pid,
+                         advice);
+    return error_set(err, -ESRCH, "process %d has no VM%s%s", (int)f->pid,
+                     hidden ? " that can be seen; it may be hidden from you, kvmlens --doctor says "
+                              "why"
+                            : advice,
+                     hidden ? "" : " (a thread id will not do)");
 }
 
 int filter_check(const struct filter *f, const struct snapshot *s, struct error *err)
@@ -140,7 +143,7 @@ int filter_check(const struct filter *f, const struct snapshot *s, struct error 
                                     vms > 1 ? ", " : "", (int)s->vms[i].id.pid, s->vms[i].id.fd);
     }
     if (vms == 0 && (f->pid != 0 || f->name != NULL))
-        return none_found(f, err);
+        return none_found(f, s, err);
     if (vms > 1 && f->name != NULL) {
         char shown[NAME_SHOWN_MAX];
         text_clean(f->name, strlen(f->name), shown, sizeof(shown));

@@ -67,6 +67,29 @@ static void vm_argument_is_pid_or_pid_and_fd_or_name(void **state)
     two_vms_free(t);
 }
 
+static void a_vm_that_may_be_hidden_is_not_said_not_to_be_there(void **state)
+{
+    static const struct options choices[] = {{.vm = "5165"}, {.vm = "5164:8"}, {.vm = "vm17"}};
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    struct error err;
+    int check;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        s->hidden_processes = 0;
+        chosen(&choices[i], s, &check, &err);
+        assert_int_equal(check, -ESRCH);
+        assert_null(strstr(err.msg, "hidden"));
+        s->hidden_processes = 3;
+        chosen(&choices[i], s, &check, &err);
+        assert_int_equal(check, -ESRCH);
+        assert_non_null(strstr(err.msg, "may be hidden from you, kvmlens --doctor says why"));
+    }
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
 static void name_of_two_vms_is_refused_with_a_list(void **state)
 {
     struct two_vms *t = two_vms_new();
@@ -148,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vm_argument_is_pid_or_pid_and_fd_or_name),
+        cmocka_unit_test(a_vm_that_may_be_hidden_is_not_said_not_to_be_there),
         cmocka_unit_test(name_of_two_vms_is_refused_with_a_list),
         cmocka_unit_test(name_is_found_as_shown_too),
         cmocka_unit_test(fields_are_extended_expressions_that_match_anywhere),
