@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Bash completion of kvmlens. Words that an option may be followed by are those of the program.
+
+# Names of the VMs that can be seen. Owners of VMs choose them: what a shell could take for more
+# than a word, such as $(command), is not offered.
+_kvmlens_names() {
+    "$1" --list 2>/dev/null |
+        awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
+}
+
 _kvmlens() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local options='--once --batch --log --list --scan --doctor --demo --help --version
@@ -38,9 +46,13 @@ _kvmlens() {
     -p | --pid)
         mapfile -t COMPREPLY < <(cd /proc && compgen -G "${cur:-[0-9]}*" 2>/dev/null)
         return ;;
-    -g | --guest | -s | --set-delay | -n | --iterations | --scan | --sample | --max-rate | --threads | --ram)
+    -g | --guest | --scan)
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_names "${COMP_WORDS[0]}")" -- "$cur")
+        return ;;
+    -s | --set-delay | -n | --iterations | --sample | --max-rate | --threads | --ram)
         return ;;
     esac
+    [[ $cur == -* ]] || options=$(_kvmlens_names "${COMP_WORDS[0]}")
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 }
 complete -F _kvmlens kvmlens

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
 # Fish completion of kvmlens.
-complete -c kvmlens -f
+# Names of the VMs that can be seen. Owners of VMs choose them: what a shell could take for more
+# than a word, such as $(command), is not offered.
+function __kvmlens_names
+    kvmlens --list 2>/dev/null |
+        awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
+end
+complete -c kvmlens -f -a '(__kvmlens_names)'
 complete -c kvmlens -s 1 -l once -d 'Sample twice, print the snapshot and exit'
 complete -c kvmlens -l batch -d 'Sample twice, print the snapshot and exit'
 complete -c kvmlens -s l -l log -d 'Print one record per interval'
 complete -c kvmlens -l list -d 'List the VMs and which sources can be used'
-complete -c kvmlens -l scan -x -d 'Count the zero pages of a VM'
+complete -c kvmlens -l scan -x -a '(__kvmlens_names)' -d 'Count the zero pages of a VM'
 complete -c kvmlens -l doctor -d 'Check the host'
 complete -c kvmlens -l demo -d 'Run two small VMs meanwhile'
 complete -c kvmlens -s h -l help -d 'Print a summary of the options'
 complete -c kvmlens -s V -l version -d 'Print the version'
 complete -c kvmlens -s p -l pid -x -a '(__fish_complete_pids)' -d 'Only the VMs of this process'
-complete -c kvmlens -s g -l guest -x -d 'Only the VM of this name'
+complete -c kvmlens -s g -l guest -x -a '(__kvmlens_names)' -d 'Only the VM of this name'
 complete -c kvmlens -s f -l fields -x -a help -d 'Only fields that match'
 complete -c kvmlens -s s -l set-delay -x -d 'Time between samples, in seconds'
 complete -c kvmlens -s n -l iterations -x -d 'End the log after so many records'

@@ -226,10 +226,11 @@ class Units(Scratch):
 
 
 class Completions(Scratch):
-    def complete(self, *words):
+    def complete(self, *words, cwd=None):
         script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kvmlens; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
-        result = run("bash", "-c", script, "bash", f"{ROOT}/contrib/completions/kvmlens.bash", *words)
+        result = run("bash", "-c", script, "bash", f"{ROOT}/contrib/completions/kvmlens.bash", *words,
+                     cwd=cwd)
         self.assertEqual((result.returncode, result.err), (0, ""), str(result))
         return result.out.split()
 
@@ -243,6 +244,24 @@ class Completions(Scratch):
         listed = set(re.findall(r"--[a-z][a-z-]+", kvmlens("--help").out))
         self.assertEqual(set(offered), listed & set(offered))
         self.assertGreater(len(offered), 20)
+
+    def test_names_of_vms_are_completed_unless_a_shell_would_run_them(self):
+        kvmtest.need_root()
+        names = ["kc-good.1", "kc$(>mark)", "kc`>mark`", "kc;>mark", "-kc"]
+        for name in names:
+            self.own_vm("--comm", name)
+        for words in ((KVMLENS, "kc"), (KVMLENS, "--scan", ""), (KVMLENS, "-g", "")):
+            offered = [name for name in self.complete(*words, cwd=self.dir) if "kc" in name]
+            self.assertEqual(offered, names[:1], words)
+        self.assertEqual(self.files(self.dir), [])
+        if not shutil.which("fish"):
+            print("skipped: fish is not installed", flush=True)
+            return
+        result = run("fish", "-c", f"source {ROOT}/contrib/completions/kvmlens.fish; complete -C 'kvmlens --scan '",
+                     env={**kvmtest.environment(), "HOME": self.dir,
+                          "PATH": f"{os.path.dirname(KVMLENS)}:{os.environ['PATH']}"})
+        offered = [line.split("\t")[0] for line in result.out.splitlines() if "kc" in line]
+        self.assertEqual(offered, names[:1], str(result))
 
     def test_zsh_and_fish_read_theirs(self):
         for shell, name in (("zsh", "_kvmlens"), ("fish", "kvmlens.fish"), ("bash", "kvmlens.bash")):
