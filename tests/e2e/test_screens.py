@@ -220,11 +220,11 @@ class Screens(kvmtest.TestCase):
         t = self.monitor()
         t.wait_text("busy-guest")
         t.send("b")
-        t.wait(lambda s: re.search(r"(?m)^exits +[0-9,]+ ", s), "host counters")
+        t.wait(lambda s: re.search(r"(?m)^exits +>?[0-9,]+ ", s), "host counters")
         t.send("f")
         t.send("-l", "^halt_exits$")
         t.send("Enter")
-        t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +[0-9,]+ ", s),
+        t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +>?[0-9,]+ ", s),
                "one counter")
         t.send("Enter")
         t.wait(lambda s: re.search(r"(?m)^busy-guest +[0-9,]+", s), "its guests")
