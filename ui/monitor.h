@@ -34,7 +34,8 @@ struct monitor_config {
  * the terminal and then have the effect they had before: by default the process ends by that
  * signal; where the caller handles or ignores it, monitor_run returns -EINTR. Returns 0, or a
  * negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too simple), -EINVAL
- * (config), what filter_check finds wrong with the VM, -EIO (the terminal went away), or what sampling gave.
+ * (config), what filter_check finds wrong with the VM, -EIO (the terminal went away), or what
+ * sampling gave.
  */
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err);
 
