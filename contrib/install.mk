@@ -36,7 +36,6 @@ define installed
 644 contrib/completions/_kvmlens $(zshcompdir)/_kvmlens
 644 contrib/completions/kvmlens.fish $(fishcompdir)/kvmlens.fish
 644 contrib/systemd/kvmlens.sysusers $(sysusersdir)/kvmlens.conf
-644 contrib/systemd/kvmlens.tmpfiles $(docdir)/examples/kvmlens.tmpfiles
 644 contrib/kvmlens.logrotate $(docdir)/examples/kvmlens.logrotate
 644 contrib/prometheus/kvmlens.rules.yml $(docdir)/examples/kvmlens.rules.yml
 $(foreach u,$(units),644 $(BUILD)/systemd/$(u) $(unitdir)/$(u)
