@@ -109,11 +109,37 @@ class Package(Scratch):
         self.assertEqual(run("dpkg-deb", "-x", deb, root).returncode, 0)
         result = run(os.path.join(root, "usr/bin/kvmlens"), "--version")
         self.assertEqual((result.returncode, result.out.split()[0]), (0, "kvmlens"), str(result))
+        self.check_removal(deb)
         if shutil.which("lintian"):
             lint = run("lintian", "-EvIL", "+pedantic", deb, timeout=120)
             self.assertEqual([line for line in lint.out.splitlines() if line[:2] in ("E:", "W:", "I:", "P:")], [])
         else:
             print("skipped: lintian is not installed", flush=True)
+
+    def check_removal(self, deb):
+        control, host = os.path.join(self.dir, "control"), os.path.join(self.dir, "host")
+        self.assertEqual(run("dpkg-deb", "-e", deb, control).returncode, 0)
+        wants = "etc/systemd/system/timers.target.wants/kvmlens-textfile.timer"
+        other = "etc/systemd/system/multi-user.target.wants/kvmlens-log.service"
+        for name in ("run/kvmlens/kvmlens.prom", "run/other", "var/log/kvmlens/kvmlens.csv.1", "var/log/other",
+                     wants, other, "etc/systemd/system/kvmlens-log.service"):
+            os.makedirs(os.path.dirname(os.path.join(host, name)), exist_ok=True)
+            with open(os.path.join(host, name), "w", encoding="ascii"):
+                pass
+        # Of a unit that went with the package, and of one that the administrator wrote.
+        for name, target in ((wants, f"{host}/gone/kvmlens-textfile.timer"), (other, "../kvmlens-log.service")):
+            os.remove(os.path.join(host, name))
+            os.symlink(target, os.path.join(host, name))
+        before = set(self.files(host))
+        for step, gone in (("upgrade", set()), ("remove", {"run/kvmlens/kvmlens.prom"}),
+                           ("purge", {"var/log/kvmlens/kvmlens.csv.1", wants}), ("purge", set())):
+            result = run("sh", os.path.join(control, "postrm"), step,
+                         env={**kvmtest.environment(), "DPKG_ROOT": host})
+            self.assertEqual((result.returncode, result.out, result.err), (0, "", ""), str(result))
+            before -= gone
+            self.assertEqual(set(self.files(host)), before, step)
+        self.assertFalse(os.path.exists(os.path.join(host, "run/kvmlens")))
+        self.assertFalse(os.path.exists(os.path.join(host, "var/log/kvmlens")))
 
     def test_archive_of_nothing_is_no_success(self):
         need_tool("git")
