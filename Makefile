@@ -6,6 +6,7 @@
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
 #   tests/e2e/test_*.py                whole program, real VMs
 #   tests/nested/guest/test_*.py       the same inside Debian's own kernels, emulated
+#   tests/units/                       the package and its units under systemd, emulated
 #
 #   make [DEVELOPER=1] [SANITIZE=address,undefined] [V=1]
 
@@ -223,6 +224,12 @@ e2e: all $(TESTVM)
 .PHONY: nested
 nested: all $(testvm)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
+
+# The systemd units under systemd, in an emulated Debian that has the package. As root; part of no other target.
+.PHONY: check-units
+check-units: all $(testvm)
+	$(Q)$(MAKE) --no-print-directory deb
+	$(Q)DEB=build/kvmlens_$(VERSION)-1_amd64.deb TESTVM=$(testvm) tests/units/run
 
 # --- rules of the tree -------------------------------------------------------------------------
 headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
