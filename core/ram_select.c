@@ -14,6 +14,8 @@
 #define RAM_ALIGN 4096
 #define LIKE_SIZE_BYTES (128 * MIB) /* a mapping this large beside the largest is RAM too */
 #define RAM_GIVEN_MAX (1ull << 52) /* KVM's guests have 52 bits of physical address at most */
+#define STACK_MAX (16 * MIB) /* glibc's are 8 MiB as a rule */
+#define STACK_GUARD_MAX 65536
 #define LIKE_SIZE_PART 8            /* or one that has this part of it */
 
 /* Names of memory that a VMM makes for its guest. From the sources of each. */
@@ -133,7 +135,8 @@ static bool is_like_size(uint64_t bytes, uint64_t largest)
  * PROT_NONE blocks stay in under dontfork: QEMU reserves memory of virtio-mem devices so.
  */
 typedef bool rule_applies_fn(const struct ram_survey *s);
-typedef const char *rule_takes_fn(const struct ram_survey *s, const struct maps_entry *e);
+typedef const char *rule_takes_fn(const struct ram_survey *s, const struct maps_entry *e,
+                                  const struct maps_entry *fore);
 
 static bool dontfork_applies(const struct ram_survey *s)
 {
@@ -142,8 +145,10 @@ static bool dontfork_applies(const struct ram_survey *s)
     return s->dontfork_bytes > 0 && (s->is_qemu || s->dontfork_bytes >= largest / 2);
 }
 
-static const char *dontfork_takes(const struct ram_survey *s, const struct maps_entry *e)
+static const char *dontfork_takes(const struct ram_survey *s, const struct maps_entry *e,
+                                  const struct maps_entry *fore)
 {
+    (void)fore;
     if (!(e->flags & MAPS_DONTFORK))
         return NULL;
     return s->is_qemu ? rule_dontfork : rule_dontfork_other;
@@ -154,8 +159,10 @@ static bool block_applies(const struct ram_survey *s)
     return s->blocks != NULL;
 }
 
-static const char *block_takes(const struct ram_survey *s, const struct maps_entry *e)
+static const char *block_takes(const struct ram_survey *s, const struct maps_entry *e,
+                               const struct maps_entry *fore)
 {
+    (void)fore;
     /* BARs are RAM blocks as well, without a guard: to be counted as device memory */
     bool is_bar = parse_maps_name_begins(e, "/dev/vfio/") ||
                   parse_maps_name_begins(e, "anon_inode:[vfio-device]");
@@ -168,8 +175,10 @@ static bool named_applies(const struct ram_survey *s)
     return s->has_named;
 }
 
-static const char *named_takes(const struct ram_survey *s, const struct maps_entry *e)
+static const char *named_takes(const struct ram_survey *s, const struct maps_entry *e,
+                               const struct maps_entry *fore)
 {
+    (void)fore;
     (void)s;
     return is_candidate(e) ? named_rule(e) : NULL;
 }
@@ -179,8 +188,10 @@ static bool shared_applies(const struct ram_survey *s)
     return s->shared_bytes > 0 && s->shared_bytes >= s->anon_bytes;
 }
 
-static const char *shared_takes(const struct ram_survey *s, const struct maps_entry *e)
+static const char *shared_takes(const struct ram_survey *s, const struct maps_entry *e,
+                                const struct maps_entry *fore)
 {
+    (void)fore;
     if (!is_candidate(e) || !is_shared_memory(e))
         return NULL;
     return is_like_size(e->end - e->start, s->shared_bytes) ? rule_shared : NULL;
@@ -191,9 +202,22 @@ static bool anon_applies(const struct ram_survey *s)
     return s->anon_bytes > 0;
 }
 
-static const char *anon_takes(const struct ram_survey *s, const struct maps_entry *e)
+/* Beside a small guest the stacks of threads are large: each has its guard in front. */
+static bool is_stack(const struct ram_survey *s, const struct maps_entry *e,
+                     const struct maps_entry *fore)
 {
-    if (!is_candidate(e) || is_shared_memory(e))
+    uint64_t bytes = e->end - e->start;
+    bool is_guarded = fore->end == e->start && fore->inode == 0 &&
+                      (fore->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == 0 &&
+                      fore->end - fore->start <= STACK_GUARD_MAX;
+
+    return is_guarded && bytes <= STACK_MAX && bytes < s->anon_bytes;
+}
+
+static const char *anon_takes(const struct ram_survey *s, const struct maps_entry *e,
+                              const struct maps_entry *fore)
+{
+    if (!is_candidate(e) || is_shared_memory(e) || is_stack(s, e, fore))
         return NULL;
     return is_like_size(e->end - e->start, s->anon_bytes) ? rule_anon : NULL;
 }
@@ -359,11 +383,11 @@ static int select_by_rule(const char *text, size_t len, const struct ram_survey 
                           const struct ram_rule *rule, struct ram_map *map)
 {
     struct maps_cursor cursor = parse_maps_begin(text, len);
-    struct maps_entry e;
+    struct maps_entry e = {.end = 0}, fore;
     int n;
 
-    while ((n = parse_maps_next(&cursor, &e)) > 0) {
-        const char *taken = rule->takes(s, &e);
+    while (fore = e, (n = parse_maps_next(&cursor, &e)) > 0) {
+        const char *taken = rule->takes(s, &e, &fore);
         if (taken == NULL)
             continue;
         if (is_device(&e)) {

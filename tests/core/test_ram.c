@@ -296,6 +296,26 @@ static void quick_figure_of_other_vmms_follows_the_rules(void **state)
     assert_int_equal(ram_quick_select("", 0, NULL, 0, "qemu"), 0);
 }
 
+static void thread_stacks_beside_a_small_guest_are_no_ram(void **state)
+{
+    static const char stack[] = "7f1000000000-7f1000001000 ---p 00000000 00:00 0 \n"
+                                "7f1000001000-7f1000801000 rw-p 00000000 00:00 0 \n";
+    /* Firecracker has a guard on both sides of its memory. */
+    static const char guarded[] = "7f1000000000-7f1000001000 ---p 00000000 00:00 0 \n"
+                                  "7f1000001000-7f1001001000 rw-p 00000000 00:00 0 \n"
+                                  "7f1001001000-7f1001002000 ---p 00000000 00:00 0 \n";
+    char text[512];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%s7f2000000000-7f2001000000 rw-p 00000000 00:00 0 \n", stack);
+    assert_int_equal(ram_quick_select(text, strlen(text), NULL, 0, "other"), 16 * MIB);
+    assert_int_equal(ram_quick_select(guarded, strlen(guarded), NULL, 0, "firecracker"), 16 * MIB);
+    snprintf(text, sizeof(text), "7f0000000000-7f0040000000 rw-p 00000000 00:00 0 \n"
+                                 "7f0800000000-7f0800001000 ---p 00000000 00:00 0 \n"
+                                 "7f0800001000-7f0820001000 rw-p 00000000 00:00 0 \n");
+    assert_int_equal(ram_quick_select(text, strlen(text), NULL, 0, "firecracker"), GIB + 512 * MIB);
+}
+
 static void several_vms_in_one_process_have_no_quick_figure(void **state)
 {
     struct rootfs root;
@@ -481,6 +501,7 @@ int main(void)
         cmocka_unit_test(ranges_are_parsed_strictly),
         cmocka_unit_test(quick_figure_is_main_memory_without_video_and_firmware),
         cmocka_unit_test(quick_figure_of_other_vmms_follows_the_rules),
+        cmocka_unit_test(thread_stacks_beside_a_small_guest_are_no_ram),
         cmocka_unit_test(several_vms_in_one_process_have_no_quick_figure),
         cmocka_unit_test(regions_come_from_maps_only_where_that_is_certain),
         cmocka_unit_test(given_range_is_certain_in_maps),
