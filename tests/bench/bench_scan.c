@@ -10,7 +10,9 @@
  *
  * Rows of one table are measured in turns, best of ROUNDS. On a busy machine CPU time is the fairer
  * figure: elapsed time has the others' share in it. A scan's CPU time is that of its threads.
- * The share is that of the first row that says "limit", by CPU time; the median of all rounds.
+ * The share is that of the first row, the limit, by CPU time, measured anew right before each row
+ * that has one: a neighbour on the machine may change the speed of memory from second to second.
+ * Median of all rounds.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -288,37 +290,38 @@ enum row_when {
     ALWAYS, PRIVATE, SHARED, /* by the kind of memory */
     TRIED, TRIED_SHARED      /* with --tried */
 };
+enum row_shows { SPEED, SHARE /* of the limit, too */, TIME };
 
 struct row {
     const char *name;
     row_fn *fn;
     size_t arg;
     enum row_when when;
-    bool is_time;
+    enum row_shows shows;
 };
 
 /* The first row that applies is the limit. */
 static const struct row rows[] = {
-    {"limit: process_vm_readv alone, 2 MiB", bare_readv, 2 * MIB, PRIVATE, false},
-    {"limit: mmap + compare, all at once", mapped_lazily, 0, SHARED, false},
-    {"scan, reading, 1 thread", scan_reading, 1, ALWAYS, false},
-    {"scan, reading, 2 threads", scan_reading, 2, ALWAYS, false},
-    {"scan, whole, regions from maps", scan_by_maps, 1, ALWAYS, false},
-    {"scan, whole, regions from smaps", scan_by_smaps, 1, ALWAYS, false},
-    {"estimate, 16384 pages, from maps", estimate_by_maps, 1, ALWAYS, true},
-    {"estimate, 16384 pages, from smaps", estimate_by_smaps, 1, ALWAYS, true},
-    {"readv + compare, 2 MiB, no scan around it", checked_readv, 2 * MIB, PRIVATE, false},
-    {"readv + compare, 256 KiB", checked_readv, 256 << 10, TRIED, false},
-    {"readv + compare, 1 MiB", checked_readv, MIB, TRIED, false},
-    {"readv + compare, 16 MiB", checked_readv, 16 * MIB, TRIED, false},
-    {"  in segments of 4 KiB", readv_in_segments, PAGE, TRIED, false},
-    {"  in segments of 64 KiB", readv_in_segments, 16 * PAGE, TRIED, false},
-    {"  two stages, 64 bytes of each page first", two_stage, 64, TRIED, false},
-    {"  prefetch of the buffer, 64 KiB ahead", checked_with_prefetch, 64 << 10, TRIED, false},
-    {"mmap + compare, all at once, populated", mapped_populated, 0, SHARED, false},
-    {"mmap + compare, 16 MiB at a time", mapped_lazily, 16 * MIB, TRIED_SHARED, false},
-    {"pread, nothing else, 2 MiB", bare_pread, 2 * MIB, TRIED_SHARED, false},
-    {"pread + compare, 2 MiB", checked_pread, 2 * MIB, TRIED_SHARED, false},
+    {"limit: process_vm_readv alone, 2 MiB", bare_readv, 2 * MIB, PRIVATE, SPEED},
+    {"limit: mmap + compare, all at once", mapped_lazily, 0, SHARED, SPEED},
+    {"scan, reading, 1 thread", scan_reading, 1, ALWAYS, SHARE},
+    {"scan, reading, 2 threads", scan_reading, 2, ALWAYS, SHARE},
+    {"scan, whole, regions from maps", scan_by_maps, 1, ALWAYS, SHARE},
+    {"scan, whole, regions from smaps", scan_by_smaps, 1, ALWAYS, SPEED},
+    {"estimate, 16384 pages, from maps", estimate_by_maps, 1, ALWAYS, TIME},
+    {"estimate, 16384 pages, from smaps", estimate_by_smaps, 1, ALWAYS, TIME},
+    {"readv + compare, 2 MiB, no scan around it", checked_readv, 2 * MIB, PRIVATE, SHARE},
+    {"readv + compare, 256 KiB", checked_readv, 256 << 10, TRIED, SHARE},
+    {"readv + compare, 1 MiB", checked_readv, MIB, TRIED, SHARE},
+    {"readv + compare, 16 MiB", checked_readv, 16 * MIB, TRIED, SHARE},
+    {"  in segments of 4 KiB", readv_in_segments, PAGE, TRIED, SHARE},
+    {"  in segments of 64 KiB", readv_in_segments, 16 * PAGE, TRIED, SHARE},
+    {"  two stages, 64 bytes of each page first", two_stage, 64, TRIED, SHARE},
+    {"  prefetch of the buffer, 64 KiB ahead", checked_with_prefetch, 64 << 10, TRIED, SHARE},
+    {"mmap + compare, all at once, populated", mapped_populated, 0, SHARED, SHARE},
+    {"mmap + compare, 16 MiB at a time", mapped_lazily, 16 * MIB, TRIED_SHARED, SHARE},
+    {"pread, nothing else, 2 MiB", bare_pread, 2 * MIB, TRIED_SHARED, SHARE},
+    {"pread + compare, 2 MiB", checked_pread, 2 * MIB, TRIED_SHARED, SHARE},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -341,26 +344,24 @@ static bool applies(const struct bench *b, const struct row *row)
 
 struct figures {
     double wall_s, cpu_s;  /* best */
-    double shares[ROUNDS]; /* CPU time of the limit in that round, of this row's */
+    double last_cpu_s;
+    double shares[ROUNDS]; /* CPU time of the limit just before, of this row's */
     uint64_t zero;
 };
 
-static void measure_row(struct bench *b, const struct row *row, uint64_t zero_pages, int round,
-                        double *limit_s, struct figures *f)
+static void measure_row(struct bench *b, const struct row *row, uint64_t zero_pages,
+                        struct figures *f)
 {
     double cpu = cpu_now_s();
 
     b->cpu_s = -1;
     b->zero = zero_pages;
     double wall = row->fn(b, row->arg);
-    cpu = b->cpu_s >= 0 ? b->cpu_s : cpu_now_s() - cpu;
-    if (*limit_s == 0)
-        *limit_s = cpu;
+    f->last_cpu_s = b->cpu_s >= 0 ? b->cpu_s : cpu_now_s() - cpu;
     if (f->wall_s == 0 || wall < f->wall_s)
         f->wall_s = wall;
-    if (f->cpu_s == 0 || cpu < f->cpu_s)
-        f->cpu_s = cpu;
-    f->shares[round] = *limit_s / cpu;
+    if (f->cpu_s == 0 || f->last_cpu_s < f->cpu_s)
+        f->cpu_s = f->last_cpu_s;
     f->zero = b->zero;
 }
 
@@ -373,13 +374,16 @@ static int by_value(const void *a, const void *b)
 static void print_row(const struct bench *b, const struct row *row, struct figures *f)
 {
     printf("  %-42s", row->name);
-    if (row->is_time) {
+    if (row->shows == TIME) {
         printf(" %7.1f ms elapsed, %7.1f ms CPU", f->wall_s * 1e3, f->cpu_s * 1e3);
         return;
     }
+    printf(" %7.2f GB/s elapsed, %7.2f GB/s CPU", (double)b->bytes / f->wall_s / 1e9,
+           (double)b->bytes / f->cpu_s / 1e9);
+    if (row->shows != SHARE)
+        return;
     qsort(f->shares, ROUNDS, sizeof(f->shares[0]), by_value);
-    printf(" %7.2f GB/s elapsed, %7.2f GB/s CPU, %5.1f %%", (double)b->bytes / f->wall_s / 1e9,
-           (double)b->bytes / f->cpu_s / 1e9, 100 * f->shares[ROUNDS / 2]);
+    printf(", %5.1f %%", 100 * f->shares[ROUNDS / 2]);
 }
 
 static void measure(struct bench *b, uint64_t nonzero_pages)
@@ -387,11 +391,18 @@ static void measure(struct bench *b, uint64_t nonzero_pages)
     struct figures figures[ROWS] = {{0}};
     uint64_t zero_pages = b->bytes / PAGE - nonzero_pages;
 
+    size_t limit = 0;
+
+    while (!applies(b, &rows[limit]))
+        limit++;
     for (int round = 0; round < ROUNDS; round++) {
-        double limit_s = 0;
-        for (size_t i = 0; i < ROWS; i++) {
-            if (applies(b, &rows[i]))
-                measure_row(b, &rows[i], zero_pages, round, &limit_s, &figures[i]);
+        for (size_t i = limit; i < ROWS; i++) {
+            if (!applies(b, &rows[i]))
+                continue;
+            if (rows[i].shows == SHARE)
+                measure_row(b, &rows[limit], zero_pages, &figures[limit]);
+            measure_row(b, &rows[i], zero_pages, &figures[i]);
+            figures[i].shares[round] = figures[limit].last_cpu_s / figures[i].last_cpu_s;
         }
     }
     for (size_t i = 0; i < ROWS; i++) {
