@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define GUARD_MAX 65536
+
 struct flag_name {
     char name[3];
     uint32_t flag;
@@ -201,4 +203,10 @@ bool parse_maps_name_begins(const struct maps_entry *entry, const char *text)
 {
     size_t len = strlen(text);
     return plain_len(entry) >= len && memcmp(entry->name, text, len) == 0;
+}
+
+bool parse_maps_is_guard(const struct maps_entry *entry)
+{
+    return (entry->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == 0 && entry->inode == 0 &&
+           entry->end - entry->start <= GUARD_MAX;
 }

@@ -65,4 +65,10 @@ int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret);
 bool parse_maps_name_is(const struct maps_entry *entry, const char *text);
 bool parse_maps_name_begins(const struct maps_entry *entry, const char *text);
 
+/*
+ * parse_maps_is_guard - a few inaccessible pages of no file: QEMU has one behind each RAM block, a
+ * thread's stack has one in front. Up to 64 KiB, the largest page of a host and more than glibc's.
+ */
+bool parse_maps_is_guard(const struct maps_entry *entry);
+
 #endif

@@ -10,17 +10,10 @@
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
 #define BLOCK_ALIGN (2 * MIB) /* of anonymous blocks: so that they can have huge pages */
-#define GUARD_MAX 65536       /* one host page, 4 KiB on x86; a stack's may have grown onto it */
 #define LIBRARY_DATA_MAX (16 * MIB)
 #define ARENA_ALIGN (64 * MIB) /* a heap of malloc ends in inaccessible memory too, but here */
 /* smaller blocks beside the main memory are video memory and firmware */
 #define HOTPLUG_MIN (128 * MIB)
-
-static bool is_guard(const struct maps_entry *e)
-{
-    return (e->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == 0 && e->inode == 0 &&
-           e->end - e->start <= GUARD_MAX;
-}
 
 static bool begins_with_one_of(const struct maps_entry *e, const char *const *names)
 {
@@ -76,11 +69,11 @@ static bool is_block(const struct ram_blocks *blocks, const struct walk *w)
     const struct maps_entry *e = &w->at;
     bool is_arena = e->start % ARENA_ALIGN == 0 && w->next.end % ARENA_ALIGN == 0;
     bool follows_block = blocks->count > 0 && blocks->at[blocks->count - 1].end == w->fore.start;
-    bool is_stack = is_adjacent(&w->fore, e) && is_guard(&w->fore) && !follows_block;
+    bool is_stack = is_adjacent(&w->fore, e) && parse_maps_is_guard(&w->fore) && !follows_block;
     bool goes_on = is_adjacent(&w->fore, e) && e->inode != 0 && w->fore.inode == e->inode;
 
-    return is_adjacent(e, &w->next) && is_guard(&w->next) && !is_arena && !is_stack && !goes_on &&
-           may_be_memory(e) && begins_like_block(e);
+    return is_adjacent(e, &w->next) && parse_maps_is_guard(&w->next) && !is_arena && !is_stack &&
+           !goes_on && may_be_memory(e) && begins_like_block(e);
 }
 
 /*
@@ -91,7 +84,7 @@ static bool is_block(const struct ram_blocks *blocks, const struct walk *w)
 static bool is_loose(struct walk *w)
 {
     const struct maps_entry *e = &w->at;
-    bool is_end = is_adjacent(e, &w->next) && is_guard(&w->next);
+    bool is_end = is_adjacent(e, &w->next) && parse_maps_is_guard(&w->next);
     bool may_be = may_be_memory(e) && ((e->flags & MAPS_WRITE) != 0 || is_end);
     bool goes_on = w->loose_bytes > 0 && is_adjacent(&w->fore, e) && w->fore.inode == e->inode;
     bool begins = e->inode != 0 || e->start % BLOCK_ALIGN == 0;

@@ -15,7 +15,6 @@
 #define LIKE_SIZE_BYTES (128 * MIB) /* a mapping this large beside the largest is RAM too */
 #define RAM_GIVEN_MAX (1ull << 52) /* KVM's guests have 52 bits of physical address at most */
 #define STACK_MAX (16 * MIB) /* glibc's are 8 MiB as a rule */
-#define STACK_GUARD_MAX 65536
 #define LIKE_SIZE_PART 8            /* or one that has this part of it */
 
 /* Names of memory that a VMM makes for its guest. From the sources of each. */
@@ -207,9 +206,7 @@ static bool is_stack(const struct ram_survey *s, const struct maps_entry *e,
                      const struct maps_entry *fore)
 {
     uint64_t bytes = e->end - e->start;
-    bool is_guarded = fore->end == e->start && fore->inode == 0 &&
-                      (fore->flags & (MAPS_READ | MAPS_WRITE | MAPS_EXEC)) == 0 &&
-                      fore->end - fore->start <= STACK_GUARD_MAX;
+    bool is_guarded = fore->end == e->start && parse_maps_is_guard(fore);
 
     return is_guarded && bytes <= STACK_MAX && bytes < s->anon_bytes;
 }
