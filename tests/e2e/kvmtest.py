@@ -6,7 +6,8 @@ polls a condition until a deadline. What a test starts is stopped when it ends, 
 cannot run on this machine raises unittest.SkipTest with the reason, which the runner prints.
 
 Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), KVMTEST_QEMU (QEMU binaries, separated
-by colons, before those of build/cache and PATH).
+by colons, before those of build/cache and PATH), KVMTEST_SLOWER (how many times longer than usual is waited
+before something counts as hanging: 4 on an emulated CPU).
 """
 import ctypes
 import functools
@@ -28,18 +29,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 KVMLENS = os.path.abspath(os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens")))
 TESTVM = os.path.abspath(os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))
 GOLDEN_ENV = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+SLOWER = float(os.environ.get("KVMTEST_SLOWER", "1"))
 SANITIZER_OPTIONS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 
 
 def wait_for(condition, what, seconds=10.0, step=0.01):
     """The first true value of condition(); AssertionError when there is none in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOWER
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds * SLOWER:.0f} s: {what}")
         time.sleep(step)
 
 
@@ -131,7 +133,7 @@ def run(*args, timeout=30, env=None, **kwargs):
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     kwargs.setdefault("stdout", subprocess.PIPE)
     kwargs.setdefault("stderr", subprocess.PIPE)
-    process = subprocess.run(args, timeout=timeout, check=False, env=env or environment(), **kwargs)
+    process = subprocess.run(args, timeout=timeout * SLOWER, check=False, env=env or environment(), **kwargs)
     return Run(args, process, time.monotonic() - start)
 
 
@@ -230,9 +232,9 @@ class Background:
 
     def wait(self, seconds=10):
         try:
-            return self.process.wait(seconds)
+            return self.process.wait(seconds * SLOWER)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.process.args} still runs after {seconds} s\n{self.err()}") \
+            raise AssertionError(f"{self.process.args} still runs after {seconds * SLOWER:.0f} s\n{self.err()}") \
                 from None
 
     def stop(self, signum=signal.SIGKILL):
