@@ -225,6 +225,12 @@ e2e: all $(TESTVM)
 nested: all $(testvm)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
 
+# The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.
+# NESTED_E2E='--append lockdown=integrity NAME' chooses.
+.PHONY: nested-e2e
+nested-e2e: all $(testvm)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/debian.py $(NESTED_E2E)
+
 # The systemd units under systemd, in an emulated Debian that has the package. As root; part of no other target.
 .PHONY: check-units
 check-units: all $(testvm)

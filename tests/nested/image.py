@@ -146,21 +146,28 @@ def module_of(kernel, name):
     return data, [n for n in depends.group(1).decode().split(",") if n] if depends else []
 
 
-def add_modules(archive, kernel, name):
-    """The module and before it those that it needs; their names go to /modules/order, one a line."""
-    order = []
+def modules_in_order(kernel, name):
+    """[(name, bytes)] of a module of the kernel in that directory, after those that it needs."""
+    found = {}
 
     def add(name):
-        if name in order:
+        if name in found:
             return
         data, depends = module_of(kernel, name)
         for other in depends:
             add(other)
-        archive.data(f"/modules/{name}.ko", data)
-        order.append(name)
+        found[name] = data
 
     add(name)
-    archive.data("/modules/order", "".join(f"{n}\n" for n in order).encode())
+    return list(found.items())
+
+
+def add_modules(archive, kernel, name):
+    """The module and before it those that it needs; their names go to /modules/order, one a line."""
+    order = modules_in_order(kernel, name)
+    for module, data in order:
+        archive.data(f"/modules/{module}.ko", data)
+    archive.data("/modules/order", "".join(f"{module}\n" for module, _ in order).encode())
 
 
 def build(path, kernel, tools, programs, tests):
