@@ -53,6 +53,44 @@ void guest_stop(struct guest *guest)
     guest->pid = 0;
 }
 
+/* Resident KiB of the mapping that starts at @start; -1 = not told. */
+static long resident_kib(const void *start)
+{
+    char line[512], head[32];
+    bool here = false;
+    long value = -1;
+    FILE *in = fopen("/proc/self/smaps", "r");
+
+    snprintf(head, sizeof(head), "%lx-", (unsigned long)(uintptr_t)start);
+    while (in != NULL && value < 0 && fgets(line, sizeof(line), in) != NULL) {
+        here = here || strncmp(line, head, strlen(head)) == 0;
+        if (here && strncmp(line, "Rss:", 4) == 0)
+            value = atol(line + 4);
+    }
+    if (in != NULL)
+        fclose(in);
+    return value;
+}
+
+bool guest_zero_page(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 18 * page;
+    char *map = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *probe = map + page; /* a neighbour on each side keeps it a mapping of its own */
+    long kib = -1;
+
+    if (map == MAP_FAILED)
+        return false;
+    if (mprotect(probe, 16 * page, PROT_READ | PROT_WRITE) == 0 &&
+        (madvise(probe, 16 * page, MADV_NOHUGEPAGE) == 0 || errno == EINVAL)) {
+        for (size_t i = 0; i < 16; i++)
+            (void)((volatile char *)probe)[i * page];
+        kib = resident_kib(probe);
+    }
+    munmap(map, bytes);
+    return kib == 0; /* the zero page counts for nobody */
+}
+
 void guest_ram(struct guest_info *info, const void *arg)
 {
     const struct guest_ram_config *config = arg;
@@ -67,6 +105,10 @@ void guest_ram(struct guest_info *info, const void *arg)
     info->ram_start = (uintptr_t)ram.base;
     info->ram_bytes = ram.bytes;
     info->pages = ram.pages;
+    if (!guest_zero_page()) {
+        info->pages.zero_content += info->pages.zero_mapped;
+        info->pages.zero_mapped = 0;
+    }
     info->memfd = ram.fd;
 }
 

@@ -34,7 +34,16 @@ typedef void guest_fn(struct guest_info *info, const void *arg);
 bool guest_start(struct guest *guest, guest_fn *fn, const void *arg);
 void guest_stop(struct guest *guest); /* info stays readable until the next guest_start */
 
-/* guest_ram - guest_fn: @arg is a struct guest_ram_config. */
+/*
+ * guest_zero_page - does this kernel map its zero page where private memory is read before it is
+ * written? Some that run as guests are told not to, and give a page of zeros instead.
+ */
+bool guest_zero_page(void);
+
+/*
+ * guest_ram - guest_fn: @arg is a struct guest_ram_config. @info->pages are what this kernel makes of
+ * it: without a zero page, what was only read is zero_content.
+ */
 struct guest_ram_config {
     enum minivm_backing backing;
     uint64_t bytes;
