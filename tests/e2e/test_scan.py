@@ -18,6 +18,7 @@ from kvmtest import (KVMLENS, Background, kvmlens, need, need_qemu, need_root, q
 
 MIB = 1 << 20
 PAGE = 4096
+CLOCK_NANOSLEEP = 230  # its number on x86-64
 # On this host part of the guest's code is emulated; a migration sends a few pages twice.
 MIGRATION_SLACK = 5
 POOL = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
@@ -138,7 +139,7 @@ class AgainstMigration(kvmtest.TestCase):
             now = status(vm.pid)
             same, before = now == before, now
             return same
-        wait_for(settled, "firmware that is done", 20, 0.5)
+        wait_for(settled, "firmware that is done", 20, 0.5 * kvmtest.SLOWER)
         vm.qmp("stop")
         return vm
 
@@ -158,14 +159,15 @@ class AgainstMigration(kvmtest.TestCase):
                         ram["transferred"] // 100 + 65536)
         return report
 
-    def test_bios_only_16g_is_exact_in_milliseconds_and_agrees_with_migration(self):
+    def test_bios_only_16g_is_exact_reads_little_and_agrees_with_migration(self):
         need_qemu()
         for version, binary in sorted(qemu_binaries().items()):
             with self.subTest(qemu=version):
                 vm = self.quiet_qemu(binary, ram="16G")
-                times = [scan(vm.pid)["cost"]["elapsed_s"] for _ in range(10)]
-                print(f"    QEMU {version[0]}.{version[1]}: {min(times) * 1e3:.1f} ms at best of 10")
-                self.assertLessEqual(min(times), 0.020)
+                costs = [scan(vm.pid)["cost"] for _ in range(10)]
+                print(f"    QEMU {version[0]}.{version[1]}: {min(c['elapsed_s'] for c in costs) * 1e3:.1f} ms "
+                      f"at best of 10, {costs[0]['bytes_read'] / MIB:.1f} MiB read")
+                self.assertLess(costs[0]["bytes_read"], 256 * MIB)
                 before = traces(vm.pid)
                 self.check_against_migration_of_empty(vm, before)
 
@@ -354,9 +356,7 @@ class OwnVm(kvmtest.TestCase):
         for signum in (signal.SIGINT, signal.SIGTERM):
             run = Background(KVMLENS, "--scan", str(vm.pid), "--max-rate", "20", "--format", "json")
             try:
-                before = self.cpu_ticks(run.pid)
-                wait_for(lambda: self.cpu_ticks(run.pid) > before + 2 or run.process.poll() is not None,
-                         "some reading", 20)
+                wait_for(lambda: self.has_read(run.pid), "some reading", 20)
                 run.process.send_signal(signum)
                 self.assertEqual(run.wait(2), 0, run.err())
                 report = json.loads(run.out())
@@ -382,19 +382,19 @@ class OwnVm(kvmtest.TestCase):
                 run.close()
 
     @staticmethod
-    def cpu_ticks(pid):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                fields = f.read().rpartition(")")[2].split()
-        except OSError:
-            return 0
-        return int(fields[11]) + int(fields[12])
+    def has_read(pid):
+        """Does a thread wait because it has read more than --max-rate allows?"""
+        for path in glob.glob(f"/proc/{pid}/task/*/syscall"):
+            with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
+                if f.read().split()[0] == str(CLOCK_NANOSLEEP):
+                    return True
+        return False
 
     def test_vm_that_ends_during_a_scan_is_a_failure_with_its_cause(self):
         vm = self.own_vm("--ram", "256M", "--fill", "nonzero:4M:200M")
         run = Background(KVMLENS, "--scan", str(vm.pid), "--max-rate", "20", "--format", "json")
         try:
-            wait_for(lambda: self.cpu_ticks(run.pid) > 2, "some reading", 20)
+            wait_for(lambda: self.has_read(run.pid), "some reading", 20)
             vm.kill()
             self.assertEqual(run.wait(5), 1)
             self.assertIn("ended", run.err())
