@@ -228,7 +228,7 @@ nested: all $(testvm)
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.
 # NESTED_E2E='--append lockdown=integrity NAME' chooses.
 .PHONY: nested-e2e
-nested-e2e: all $(testvm)
+nested-e2e: all tests $(testvm)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/debian.py $(NESTED_E2E)
 
 # The systemd units under systemd, in an emulated Debian that has the package. As root; part of no other target.
@@ -273,12 +273,15 @@ demo: deps-build
 	$(Q)if [ -t 0 ] && [ -t 1 ]; then ./kvmlens --demo; else ./kvmlens --demo -1; fi || \
 	  [ $$? -eq 3 ] # done, but this host hides something; kvmlens has said what
 
+skipped = $(CURDIR)/$(BUILD)/skipped
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory all check-layers check-headers check-symbols check-readme
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
-	$(Q)$(MAKE) --no-print-directory e2e
-	$(Q)$(MAKE) --no-print-directory nested
+	$(Q)rm -f $(skipped)
+	$(Q)KVMTEST_SKIPPED=$(skipped) $(MAKE) --no-print-directory e2e
+	$(Q)KVMTEST_SKIPPED=$(skipped) $(MAKE) --no-print-directory nested
+	$(Q)tests/checks/skipped $(skipped)
 
 include contrib/install.mk
 

@@ -7,7 +7,8 @@ cannot run on this machine raises unittest.SkipTest with the reason, which the r
 
 Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), KVMTEST_QEMU (QEMU binaries, separated
 by colons, before those of build/cache and PATH), KVMTEST_SLOWER (how many times longer than usual is waited
-before something counts as hanging: 4 on an emulated CPU).
+before something counts as hanging: 4 on an emulated CPU), KVMTEST_SKIPPED (a file to which the reason of each test
+left out is appended; tests/checks/skipped sums it up).
 """
 import ctypes
 import functools
@@ -46,6 +47,19 @@ def wait_for(condition, what, seconds=10.0, step=0.01):
 
 
 # --- what a test needs --------------------------------------------------------------------------
+
+def remember_skip(reason):
+    path = os.environ.get("KVMTEST_SKIPPED")
+    if path:
+        with open(path, "a", encoding="utf-8") as f:
+            f.write(reason + "\n")
+
+
+def say_skipped(reason):
+    """A part of a test is left out, the rest goes on."""
+    print(f"skipped: {reason}", flush=True)
+    remember_skip(reason)
+
 
 def need(condition, reason):
     if not condition:

@@ -38,8 +38,9 @@ def explain(err):
 class Result(unittest.TestResult):
     """One line for each test while it runs, what went wrong below it."""
 
-    def __init__(self):
+    def __init__(self, on_skip):
         super().__init__()
+        self.on_skip = on_skip
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.started = 0.0
 
@@ -64,6 +65,7 @@ class Result(unittest.TestResult):
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         self._line(test, "skipped", "skipped", f": {reason}")
+        self.on_skip(reason)
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -125,7 +127,7 @@ def main():
         if not os.access(program, os.X_OK):
             print(f"{program} is not there; run: make e2e", file=sys.stderr)
             return 1
-    result = Result()
+    result = Result(kvmtest.remember_skip)
     for test in chosen:
         test(result)
     counts = result.counts

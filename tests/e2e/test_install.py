@@ -114,7 +114,7 @@ class Package(Scratch):
             lint = run("lintian", "-EvIL", "+pedantic", deb, timeout=120)
             self.assertEqual([line for line in lint.out.splitlines() if line[:2] in ("E:", "W:", "I:", "P:")], [])
         else:
-            print("skipped: lintian is not installed", flush=True)
+            kvmtest.say_skipped("lintian is not installed")
 
     def check_removal(self, deb):
         control, host = os.path.join(self.dir, "control"), os.path.join(self.dir, "host")
@@ -281,7 +281,7 @@ class Completions(Scratch):
             self.assertEqual(offered, names[:1], words)
         self.assertEqual(self.files(self.dir), [])
         if not shutil.which("fish"):
-            print("skipped: fish is not installed", flush=True)
+            kvmtest.say_skipped("fish is not installed")
             return
         result = run("fish", "-c", f"source {ROOT}/contrib/completions/kvmlens.fish; complete -C 'kvmlens --scan '",
                      env={**kvmtest.environment(), "HOME": self.dir,
@@ -292,7 +292,7 @@ class Completions(Scratch):
     def test_zsh_and_fish_read_theirs(self):
         for shell, name in (("zsh", "_kvmlens"), ("fish", "kvmlens.fish"), ("bash", "kvmlens.bash")):
             if not shutil.which(shell):
-                print(f"skipped: {shell} is not installed", flush=True)
+                kvmtest.say_skipped(f"{shell} is not installed")
                 continue
             result = run(shell, "-n", f"{ROOT}/contrib/completions/{name}")
             self.assertEqual((result.returncode, result.err), (0, ""), str(result))
