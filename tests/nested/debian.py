@@ -26,7 +26,6 @@ import machine  # noqa: E402  pylint: disable=wrong-import-position
 from machine import CACHE, KERNELS, ROOT, skip  # noqa: E402  pylint: disable=wrong-import-position
 
 MINUTES = 25  # then a run hangs; it takes a third of that
-SLOWER = 4  # an emulated CPU beside a real one, as far as tests wait for something
 SYSTEM = "6b766d6c-01"  # the partition that get-kernels makes; Linux numbers disks in the order in which they answer
 READ_BY_TESTS = ("tests", "man", "contrib", "README.md", "Makefile", "LICENSE")
 UNITS = ("core/test_minivm", "core/test_demo", "core/test_residency", "core/test_scan")
@@ -83,7 +82,7 @@ def make_disk(path, kernel, command):
         add_tree(os.path.join(root, "tree"), programs)
         with open(os.path.join(root, "command"), "w", encoding="utf-8") as f:
             f.write("export KVMLENS=$PWD/build/gcc/kvmlens TESTVM=$PWD/build/gcc/tests/vm/testvm KVMTEST_MOUNTS=1 "
-                    f"KVMTEST_SLOWER={SLOWER} PYTHONDONTWRITEBYTECODE=1\n{command}\n")
+                    f"KVMTEST_SLOWER={machine.SLOWER} PYTHONDONTWRITEBYTECODE=1\n{command}\n")
         if os.path.exists(path):
             os.remove(path)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "tree", "-d", root, path, "1G"],

@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.path.join(ROOT, "build/cache/nested")
 LOGS = os.path.join(ROOT, "build/nested")
 KERNELS = ("6.1", "6.12")
+SLOWER = 4  # an emulated CPU beside a real one, as far as tests wait for something
 # On a busy host the kernel measures the TSC wrongly, and the clock runs several times too fast; the watchdog
 # would call it unstable, and KVM would move the offsets of its guests.
 APPEND = "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=acpi_pm"
@@ -86,7 +87,7 @@ def boot(binary, kernel, console, options, append, seconds):
         process.wait()
 
 
-def run(binary, kernel, options, append="", seconds=180, tests=True):
+def run(binary, kernel, options, append="", seconds=600, tests=True):
     """[passed, failed, skipped] of one machine, whose tests print as tests/e2e/run.py does and then
     "tests ended with status N"; each of their lines is printed as it comes. A machine that ends otherwise,
     or takes longer than that, has failed. With tests=False any other command runs there and counts as one."""
