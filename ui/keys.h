@@ -6,6 +6,7 @@
 #ifndef KVMLENS_UI_KEYS_H
 #define KVMLENS_UI_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,12 @@ enum key_code {
 };
 #define KEYCODE_F(n) (KEYCODE_F0 + (n))
 #define KEYCODE_CTRL(letter) ((letter)-'A' + 1)
+
+struct ui_key {
+    uint32_t code; /* character or enum key_code */
+    int y, x;      /* of KEYCODE_MOUSE_*: the cell */
+    bool pasted;   /* text that was pasted: no command */
+};
 
 enum ui_screen {
     SCREEN_VMS,

@@ -420,6 +420,8 @@ enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, s
     bool mouse = key.code == KEYCODE_MOUSE_CLICK || key.code == KEYCODE_MOUSE_WHEEL_UP ||
                  key.code == KEYCODE_MOUSE_WHEEL_DOWN;
 
+    if (key.pasted && (state->prompt.kind == PROMPT_NONE || key.code < ' '))
+        return UI_NOTHING; /* text is no command, and its lines are no answers */
     if (state->prompt.kind != PROMPT_NONE) {
         action = update_prompt(state, model, key.code);
     } else {

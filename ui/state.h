@@ -22,11 +22,6 @@
 #define UI_DELAY_MIN_S 0.1
 #define UI_DELAY_MAX_S 3600.0
 
-struct ui_key {
-    uint32_t code; /* character or enum key_code */
-    int y, x;      /* of KEYCODE_MOUSE_*: the cell */
-};
-
 /* What the caller of ui_update has to do. */
 enum ui_action {
     UI_NOTHING,
