@@ -86,6 +86,7 @@ static void *worker_main(void *arg)
 
 int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, struct error *err)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
     struct worker *worker = calloc(1, sizeof(*worker));
     pthread_condattr_t attr;
     sigset_t all, old;
@@ -101,6 +102,10 @@ int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, st
     pthread_cond_init(&worker->cond, &attr);
     pthread_condattr_destroy(&attr);
     sigfillset(&all);
+    /* One that is blocked where it happens ends the process past its handler, which restores the
+     * terminal. */
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int n = pthread_create(&worker->thread, NULL, worker_main, worker);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

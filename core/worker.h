@@ -4,7 +4,8 @@
  *
  *   IDLE -> QUEUED -> RUNNING -> DONE -> (worker_take) IDLE
  *
- * All functions are for the main thread, except where said. The thread blocks all signals.
+ * All functions are for the main thread, except where said. The thread blocks all signals
+ * but those that its own code can cause.
  */
 #ifndef KVMLENS_CORE_WORKER_H
 #define KVMLENS_CORE_WORKER_H

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "core/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -274,6 +277,42 @@ static void stop_in_the_middle_of_a_scan_is_quick(void **state)
     assert_true(worker_stop(worker));
 }
 
+/* The mask of a thread of ours that is not this one. */
+static unsigned long long mask_of_other_thread(void)
+{
+    unsigned long long mask = 0;
+    DIR *tasks = opendir("/proc/self/task");
+
+    assert_non_null(tasks);
+    for (struct dirent *e; (e = readdir(tasks)) != NULL;) {
+        char path[300], line[200];
+        if (e->d_name[0] == '.' || atoi(e->d_name) == (int)getpid())
+            continue;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/status", e->d_name);
+        FILE *in = fopen(path, "r");
+        while (in && fgets(line, sizeof(line), in))
+            sscanf(line, "SigBlk: %llx", &mask);
+        if (in)
+            fclose(in);
+    }
+    closedir(tasks);
+    return mask;
+}
+
+/* The kernel ends a process past its handler when a fault is blocked in the thread that has it. */
+static void a_fault_of_the_thread_reaches_its_handler(void **state)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+    static const int others[] = {SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGALRM, SIGWINCH};
+    unsigned long long mask = mask_of_other_thread();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        assert_false(mask >> (faults[i] - 1) & 1);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_true(mask >> (others[i] - 1) & 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -285,6 +324,7 @@ int main(void)
         cmocka_unit_test(rate_limit_is_kept),
         cmocka_unit_test(two_scans_of_one_vm_at_once_agree),
         cmocka_unit_test(stop_in_the_middle_of_a_scan_is_quick),
+        cmocka_unit_test(a_fault_of_the_thread_reaches_its_handler),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
