@@ -5,15 +5,14 @@
 
 #include <curses.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
-#define STUCK_S 2 /* a terminal that takes no output for so long may be left by a signal */
+#include "ui/term_restore.h"
+
 #define ESCAPE_WAIT_MS 25 /* a lone Esc is told from a key sequence after this long */
 
 struct term {
@@ -25,127 +24,35 @@ struct term {
     short pairs[STYLE_COUNT];
 };
 
-/* --- restoring on a fatal signal -------------------------------------------------------------- */
-
-/*
- * What the handler of a fatal signal needs. A handler gets no argument of its own, so this is the
- * one thing of the program that is neither constant nor handed from function to function.
- */
-static struct {
-    volatile sig_atomic_t armed;
-    struct termios termios;
-    char bytes[256]; /* what brings the terminal back, made beforehand */
-    size_t len;
-    void *stack;
-    volatile sig_atomic_t end_signal; /* that we are about to end by; 0: none */
-} emergency;
-
-static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-#define FATAL_COUNT (sizeof(fatal_signals) / sizeof(fatal_signals[0]))
-
-static void on_fatal(int sig)
-{
-    if (emergency.armed) {
-        emergency.armed = 0;
-        /* Nothing can be done about a failure here. */
-        ssize_t n = write(STDOUT_FILENO, emergency.bytes, emergency.len);
-        (void)n;
-        (void)tcsetattr(STDIN_FILENO, TCSANOW, &emergency.termios);
-    }
-    /* SA_RESETHAND has brought the default action back: core dump and exit status are the true
-     * ones. */
-    raise(sig);
-}
-
-/*
- * A write to a terminal returns only when it has taken all, and the signals that end us are blocked
- * meanwhile. So an alarm looks after each write that lasts: when such a signal waits, what was not
- * sent is dropped, and we end by it.
- */
-static void on_stuck(int sig)
-{
-    static const int ending[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
-    int end = emergency.end_signal, flags = fcntl(STDOUT_FILENO, F_GETFL);
-    sigset_t set;
-
-    (void)sig;
-    sigpending(&set);
-    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]) && end == 0; i++)
-        end = sigismember(&set, ending[i]) == 1 ? ending[i] : 0;
-    if (end == 0) {
-        alarm(STUCK_S);
-        return;
-    }
-    tcflush(STDOUT_FILENO, TCOFLUSH);
-    tcflow(STDOUT_FILENO, TCOOFF); /* only what was stopped so can be started again, not Ctrl-S */
-    tcflow(STDOUT_FILENO, TCOON);
-    (void)fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
-    ssize_t n = write(STDOUT_FILENO, emergency.bytes, emergency.len);
-    (void)n;
-    (void)fcntl(STDOUT_FILENO, F_SETFL, flags);
-    (void)tcsetattr(STDIN_FILENO, TCSANOW, &emergency.termios);
-    signal(end, SIG_DFL);
-    raise(end);
-    sigemptyset(&set);
-    sigaddset(&set, end);
-    sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it ends */
-    _exit(128 + end);
-}
+/* --- what brings the terminal back ------------------------------------------------------------ */
 
 /* Append a terminfo string without its padding; strings with parameters are not asked for. */
-static void emergency_add(const char *name)
+static void add_capability(char *bytes, size_t *len, const char *name)
 {
     const char *s = tigetstr((char *)name);
 
     if (!s || s == (char *)-1)
         return;
-    for (; *s && emergency.len < sizeof(emergency.bytes); s++) {
+    for (; *s && *len < TERM_RESTORE_MAX; s++) {
         if (s[0] == '$' && s[1] == '<' && strchr(s, '>')) {
             s = strchr(s, '>');
             continue;
         }
-        emergency.bytes[emergency.len++] = *s;
+        bytes[(*len)++] = *s;
     }
 }
 
-static void emergency_arm(bool mouse)
+static void begin_restore(bool mouse)
 {
     static const char mouse_off[] = "\033[?1006l\033[?1002l\033[?1000l";
-    struct sigaction action = {.sa_handler = on_fatal};
-    stack_t stack = {.ss_size = 65536};
+    static const char *const names[] = {"op", "sgr0", "rmkx", "rmcup", "cnorm"};
+    char bytes[TERM_RESTORE_MAX];
+    size_t len = mouse ? sizeof(mouse_off) - 1 : 0;
 
-    emergency.len = 0;
-    if (mouse) {
-        memcpy(emergency.bytes, mouse_off, sizeof(mouse_off) - 1);
-        emergency.len = sizeof(mouse_off) - 1;
-    }
-    emergency_add("op");
-    emergency_add("sgr0");
-    emergency_add("rmkx");
-    emergency_add("rmcup");
-    emergency_add("cnorm");
-    emergency.stack = stack.ss_sp = malloc(stack.ss_size);
-    if (stack.ss_sp)
-        sigaltstack(&stack, NULL);
-    action.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | (stack.ss_sp ? SA_ONSTACK : 0));
-    for (size_t i = 0; i < FATAL_COUNT; i++)
-        sigaction(fatal_signals[i], &action, NULL);
-    action = (struct sigaction){.sa_handler = on_stuck, .sa_flags = SA_RESTART};
-    sigaction(SIGALRM, &action, NULL);
-    emergency.armed = 1;
-}
-
-static void emergency_disarm(void)
-{
-    const stack_t none = {.ss_flags = SS_DISABLE};
-
-    emergency.armed = 0;
-    for (size_t i = 0; i < FATAL_COUNT; i++)
-        signal(fatal_signals[i], SIG_DFL);
-    signal(SIGALRM, SIG_DFL);
-    sigaltstack(&none, NULL);
-    free(emergency.stack);
-    emergency.stack = NULL;
+    memcpy(bytes, mouse_off, len);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        add_capability(bytes, &len, names[i]);
+    term_restore_begin(bytes, len);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -218,7 +125,7 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
     struct term *t = calloc(1, sizeof(*t));
     if (!t)
         return error_set(err, -ENOMEM, "out of memory");
-    tcgetattr(STDIN_FILENO, &emergency.termios);
+    term_restore_remember();
     t->curses = open_curses();
     if (!t->curses || !tigetstr("cup")) {
         if (t->curses) {
@@ -247,7 +154,7 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
         mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
     }
     term_set_theme(t, config->theme);
-    emergency_arm(config->mouse);
+    begin_restore(config->mouse);
     *ret = t;
     return 0;
 }
@@ -256,16 +163,16 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
 static void leave_screen(void)
 {
     mvhline(LINES - 1, 0, ' ', COLS);
-    alarm(STUCK_S);
+    term_restore_writing(true);
     refresh();
     endwin();
-    alarm(0);
+    term_restore_writing(false);
 }
 
 void term_ends_by(struct term *t, int signal)
 {
     (void)t;
-    emergency.end_signal = signal;
+    term_restore_ends_by(signal);
 }
 
 void term_close(struct term *t)
@@ -274,7 +181,7 @@ void term_close(struct term *t)
         return;
     mousemask(0, NULL);
     leave_screen();
-    emergency_disarm();
+    term_restore_end();
     delscreen(t->curses);
     screen_done(&t->shown);
     free(t);
@@ -289,12 +196,12 @@ void term_suspend(struct term *t)
 {
     (void)t;
     leave_screen();
-    emergency.armed = 0;
+    term_restore_hold(true);
 }
 
 void term_resume(struct term *t)
 {
-    emergency.armed = 1;
+    term_restore_hold(false);
     reset_prog_mode();
     term_forget(t);
 }
@@ -355,9 +262,9 @@ void term_draw(struct term *t, const struct screen *screen)
         }
     if (t->known)
         memcpy(t->shown.cells, screen->cells, count * sizeof(*screen->cells));
-    alarm(STUCK_S);
+    term_restore_writing(true);
     refresh();
-    alarm(0);
+    term_restore_writing(false);
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */

@@ -4,9 +4,7 @@
  * curses.
  *
  * One terminal at a time; main thread. Whatever ends the program, the terminal is restored:
- * term_close on the orderly ways, a signal handler on SIGSEGV and its like, and another one where
- * SIGTERM, SIGHUP, SIGINT or SIGQUIT waits behind output that the terminal does not take. That one
- * uses SIGALRM.
+ * term_close on the orderly ways, else ui/term_restore.c.
  */
 #ifndef KVMLENS_UI_TERM_CURSES_H
 #define KVMLENS_UI_TERM_CURSES_H

@@ -223,6 +223,23 @@ static void assert_restored(struct session *s)
     assert_int_equal(now.c_oflag, s->before.c_oflag);
 }
 
+/* What was switched on was switched off, last. */
+static void assert_mouse_is_off(struct session *s)
+{
+    static const char *const modes[][2] = {{"\033[?1000h", "\033[?1000l"},
+                                           {"\033[?1006h", "\033[?1006l"},
+                                           {"\033[?2004h", "\033[?2004l"},
+                                           {"\033[?25l", "\033[?25h"}};
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        char *on = NULL;
+        for (char *p = s->output; (p = strstr(p, modes[i][0])); p++)
+            on = p;
+        if (on && !strstr(on, modes[i][1]))
+            fail_msg("%s is left on", modes[i][0] + 1);
+    }
+}
+
 static void session_done(struct session *s)
 {
     close(s->master);
@@ -252,9 +269,23 @@ static void the_first_screen_shows_at_once_without_rates(void **unused)
     session_done(&s);
 }
 
+static void assert_ends_by(struct session *s, int sig)
+{
+    int status = session_end(s);
+
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != sig)
+        print_error("signal %d: status %#x\n", sig, (unsigned)status);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), sig);
+    assert_restored(s);
+}
+
 static void each_ending_signal_restores_the_terminal_and_is_the_cause_of_death(void **unused)
 {
-    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS};
+    const int signals[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGSEGV,   SIGABRT, SIGBUS,
+                           SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP, SIGUSR1,   SIGUSR2, SIGPIPE,
+                           SIGALRM, SIGXCPU, SIGXFSZ, SIGPROF, SIGVTALRM, SIGIO,   SIGPWR,
+                           SIGSTKFLT, SIGRTMIN, SIGRTMAX};
 
     (void)unused;
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
@@ -263,10 +294,30 @@ static void each_ending_signal_restores_the_terminal_and_is_the_cause_of_death(v
         session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
         must_see(&s, 0, "db-primary");
         kill(s.pid, signals[i]);
-        int status = session_end(&s);
-        assert_true(WIFSIGNALED(status));
-        assert_int_equal(WTERMSIG(status), signals[i]);
-        assert_restored(&s);
+        assert_ends_by(&s, signals[i]);
+        assert_mouse_is_off(&s);
+        session_done(&s);
+    }
+}
+
+/* As nohup and the like leave them: they end nobody, so nothing is to be restored. */
+static void a_signal_that_is_ignored_stays_ignored(void **unused)
+{
+    static const int signals[] = {SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU, SIGVTALRM};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct session s;
+
+        signal(signals[i], SIG_IGN);
+        session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+        signal(signals[i], SIG_DFL);
+        size_t at = must_see(&s, 0, "db-primary");
+        kill(s.pid, signals[i]);
+        send(&s, "\014");
+        must_see(&s, at, "db-primary");
+        send(&s, "q");
+        assert_int_equal(session_end(&s), 0);
         session_done(&s);
     }
 }
@@ -292,11 +343,26 @@ static void a_terminal_that_takes_no_output_does_not_keep_it_alive(void **unused
     send(&s, "\023\014"); /* Ctrl-S, then a frame */
     read_for(&s, 300);
     kill(s.pid, SIGTERM);
-    int status = session_end(&s);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGTERM);
-    assert_restored(&s);
+    assert_ends_by(&s, SIGTERM);
     session_done(&s);
+}
+
+static void it_does_not_keep_it_alive_after_other_signals(void **unused)
+{
+    static const int signals[] = {SIGUSR1, SIGALRM, SIGABRT};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct session s;
+
+        session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+        must_see(&s, 0, "db-primary");
+        send(&s, "\023\014");
+        read_for(&s, 300);
+        kill(s.pid, signals[i]);
+        assert_ends_by(&s, signals[i]);
+        session_done(&s);
+    }
 }
 
 static void stopping_gives_the_terminal_back_and_continuing_draws_again(void **unused)
@@ -519,7 +585,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_screen_shows_at_once_without_rates),
         cmocka_unit_test(each_ending_signal_restores_the_terminal_and_is_the_cause_of_death),
+        cmocka_unit_test(a_signal_that_is_ignored_stays_ignored),
         cmocka_unit_test(a_terminal_that_takes_no_output_does_not_keep_it_alive),
+        cmocka_unit_test(it_does_not_keep_it_alive_after_other_signals),
         cmocka_unit_test(stopping_gives_the_terminal_back_and_continuing_draws_again),
         cmocka_unit_test(a_new_size_is_drawn_in_full),
         cmocka_unit_test(only_what_changed_is_sent),
