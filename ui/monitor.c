@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -275,29 +274,27 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
     return 0;
 }
 
-/* Bytes that make no key, as of Insert or of another character set, are still somebody typing. */
-static bool bytes_wait(void)
-{
-    int count = 0;
-
-    return ioctl(STDIN_FILENO, FIONREAD, &count) == 0 && count > 0;
-}
-
 static int keys(struct monitor *m, struct error *err)
 {
-    int got = bytes_wait();
-
-    for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE; got++) {
+    for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE;) {
         struct ui_model model = model_of(m);
         int r = act(m, ui_update(&m->state, &model, key), err);
         if (r < 0)
             return r;
         follow(m);
     }
-    m->dead_reads = got ? 0 : m->dead_reads + 1;
-    if (m->dead_reads > DEAD_READS_MAX)
-        return error_set(err, -EIO, "the terminal went away");
     return 0;
+}
+
+/* Something was typed, or the terminal says so again and again when it has gone. */
+static int read_keys(struct monitor *m, struct error *err)
+{
+    int n = term_read(m->term);
+
+    m->dead_reads = n > 0 ? 0 : m->dead_reads + 1;
+    if (n < 0 || m->dead_reads > DEAD_READS_MAX)
+        return error_set(err, -EIO, "the terminal went away");
+    return keys(m, err);
 }
 
 static void suspend(struct monitor *m)
@@ -350,7 +347,7 @@ static int loop(struct monitor *m, struct error *err)
     while (!m->quit && r == 0) {
         if (m->changed)
             draw(m);
-        if (poll(fds, 4, -1) < 0) {
+        if (poll(fds, 4, term_wait_ms(m->term)) < 0) {
             if (errno == EINTR)
                 continue;
             return error_set(err, -errno, "poll: %s", strerror(errno));
@@ -358,9 +355,11 @@ static int loop(struct monitor *m, struct error *err)
         if (fds[1].revents)
             signals(m);
         if (!m->quit && fds[0].revents & POLLIN)
-            r = keys(m, err);
+            r = read_keys(m, err);
         else if (!m->quit && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             r = error_set(err, -EIO, "the terminal went away");
+        else if (!m->quit && term_wait_ms(m->term) == 0)
+            r = keys(m, err);
         if (!m->quit && r == 0 && fds[3].revents && scanner_wake(&m->scanner, now_ns()))
             follow(m);
         if (!m->quit && r == 0 && fds[2].revents) {

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ui/key_decoder.h"
 #include "ui/term_restore.h"
 
-#define ESCAPE_WAIT_MS 25 /* a lone Esc is told from a key sequence after this long */
+#define READ_MAX 256
 
 struct term {
     SCREEN *curses;
@@ -22,9 +24,20 @@ struct term {
     bool colours;
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
+    const char *on, *off; /* what else is sent to begin with, and at the end */
+    struct key_decoder decoder;
+    unsigned char bytes[READ_MAX]; /* read, and decoded up to @at */
+    size_t at, count;
+    uint64_t read_ns; /* when they came */
 };
 
 /* --- what brings the terminal back ------------------------------------------------------------ */
+
+/* Clicks and the wheel, with cells beyond the 95th; and what is pasted is told from what is typed. */
+static const char reports_on[] = "\033[?1000h\033[?1006h\033[?2004h";
+static const char reports_off[] = "\033[?2004l\033[?1006l\033[?1000l";
+static const char paste_on[] = "\033[?2004h";
+static const char paste_off[] = "\033[?2004l";
 
 /* Append a terminfo string without its padding; strings with parameters are not asked for. */
 static void add_capability(char *bytes, size_t *len, const char *name)
@@ -42,14 +55,25 @@ static void add_capability(char *bytes, size_t *len, const char *name)
     }
 }
 
-static void begin_restore(bool mouse)
+/* Past curses, which has a buffer of its own: no matter in which order modes are set. */
+static void send(const char *text)
 {
-    static const char mouse_off[] = "\033[?1006l\033[?1002l\033[?1000l";
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t n = write(STDOUT_FILENO, text, left);
+        if (n < 0 && errno != EINTR)
+            return; /* the terminal is gone: reading it says so */
+        text += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void begin_restore(const struct term *t)
+{
     static const char *const names[] = {"op", "sgr0", "rmkx", "rmcup", "cnorm"};
     char bytes[TERM_RESTORE_MAX];
-    size_t len = mouse ? sizeof(mouse_off) - 1 : 0;
+    size_t len = strlen(t->off);
 
-    memcpy(bytes, mouse_off, len);
+    memcpy(bytes, t->off, len);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         add_capability(bytes, &len, names[i]);
     term_restore_begin(bytes, len);
@@ -116,6 +140,39 @@ static SCREEN *open_curses(void)
     return screen;
 }
 
+/*
+ * Keys are decoded here and not by curses, which takes a sequence that is not in terminfo for keys.
+ * What terminfo says is learned: a terminal may have keys that no other has.
+ */
+static void prepare_keys(struct term *t, bool mouse)
+{
+    static const struct {
+        const char *name;
+        uint32_t code;
+    } names[] = {
+        {"kcuu1", KEYCODE_UP},     {"kcud1", KEYCODE_DOWN},    {"kcub1", KEYCODE_LEFT},
+        {"kcuf1", KEYCODE_RIGHT},  {"kpp", KEYCODE_PAGE_UP},   {"knp", KEYCODE_PAGE_DOWN},
+        {"khome", KEYCODE_HOME},   {"kend", KEYCODE_END},      {"kdch1", KEYCODE_DELETE},
+        {"kcbt", KEYCODE_BACK_TAB}, {"kf1", KEYCODE_F(1)},     {"kf2", KEYCODE_F(2)},
+        {"kf3", KEYCODE_F(3)},     {"kf4", KEYCODE_F(4)},      {"kf5", KEYCODE_F(5)},
+        {"kf6", KEYCODE_F(6)},     {"kf7", KEYCODE_F(7)},      {"kf8", KEYCODE_F(8)},
+        {"kf9", KEYCODE_F(9)},     {"kf10", KEYCODE_F(10)},    {"kf11", KEYCODE_F(11)},
+        {"kf12", KEYCODE_F(12)},
+    };
+    const char *reports = tigetstr((char *)"kmous");
+
+    key_decoder_init(&t->decoder);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *sequence = tigetstr((char *)names[i].name);
+        if (sequence && sequence != (char *)-1)
+            key_decoder_learn(&t->decoder, sequence, names[i].code);
+    }
+    /* One that reports its mouse understands modes of xterm, or leaves them out. */
+    bool knows = reports && reports != (char *)-1;
+    t->on = !knows ? "" : mouse ? reports_on : paste_on;
+    t->off = !knows ? "" : mouse ? reports_off : paste_off;
+}
+
 int term_open(const struct term_config *config, struct term **ret, struct error *err)
 {
     int r = check_kind(err);
@@ -138,32 +195,32 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
                          "its cursor; try TERM=xterm or TERM=linux, or use --batch");
     }
     set_term(t->curses);
-    set_escdelay(ESCAPE_WAIT_MS);
     cbreak();
     noecho();
     nonl();
     intrflush(stdscr, FALSE);
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
+    typeahead(-1); /* a frame goes out whole, for what is typed may be no key and bring no other */
+    keypad(stdscr, TRUE); /* the keys send what terminfo says */
     curs_set(0);
     t->colours = has_colors() && start_color() == OK;
     if (t->colours)
         use_default_colors();
-    if (config->mouse) {
-        mouseinterval(0);
-        mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
-    }
+    prepare_keys(t, config->mouse);
     term_set_theme(t, config->theme);
-    begin_restore(config->mouse);
+    begin_restore(t);
+    term_restore_writing(true);
+    send(t->on);
+    term_restore_writing(false);
     *ret = t;
     return 0;
 }
 
 /* Where there is no second screen the shell goes on in the last line: not in the middle of ours. */
-static void leave_screen(void)
+static void leave_screen(const struct term *t)
 {
     mvhline(LINES - 1, 0, ' ', COLS);
     term_restore_writing(true);
+    send(t->off);
     refresh();
     endwin();
     term_restore_writing(false);
@@ -179,8 +236,7 @@ void term_close(struct term *t)
 {
     if (!t)
         return;
-    mousemask(0, NULL);
-    leave_screen();
+    leave_screen(t);
     term_restore_end();
     delscreen(t->curses);
     screen_done(&t->shown);
@@ -194,8 +250,7 @@ bool term_has_colours(const struct term *t)
 
 void term_suspend(struct term *t)
 {
-    (void)t;
-    leave_screen();
+    leave_screen(t);
     term_restore_hold(true);
 }
 
@@ -203,6 +258,9 @@ void term_resume(struct term *t)
 {
     term_restore_hold(false);
     reset_prog_mode();
+    term_restore_writing(true);
+    send(t->on);
+    term_restore_writing(false);
     term_forget(t);
 }
 
@@ -269,58 +327,58 @@ void term_draw(struct term *t, const struct screen *screen)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static const struct {
-    wint_t curses;
-    uint32_t code;
-} key_codes[] = {
-    {KEY_UP, KEYCODE_UP},         {KEY_DOWN, KEYCODE_DOWN},   {KEY_LEFT, KEYCODE_LEFT},
-    {KEY_RIGHT, KEYCODE_RIGHT},   {KEY_PPAGE, KEYCODE_PAGE_UP}, {KEY_NPAGE, KEYCODE_PAGE_DOWN},
-    {KEY_HOME, KEYCODE_HOME},     {KEY_END, KEYCODE_END},     {KEY_DC, KEYCODE_DELETE},
-    {KEY_BTAB, KEYCODE_BACK_TAB}, {KEY_ENTER, KEYCODE_ENTER}, {KEY_BACKSPACE, KEYCODE_BACKSPACE},
-    {KEY_A1, KEYCODE_HOME},       {KEY_C1, KEYCODE_END},      {KEY_A3, KEYCODE_PAGE_UP},
-    {KEY_C3, KEYCODE_PAGE_DOWN},
-};
-
-static struct ui_key mouse_key(void)
+static uint64_t now_ns(void)
 {
-    MEVENT event;
-    uint32_t code = KEYCODE_NONE;
+    struct timespec t;
 
-    if (getmouse(&event) != OK)
-        return (struct ui_key){.code = KEYCODE_NONE};
-    if (event.bstate & BUTTON1_PRESSED)
-        code = KEYCODE_MOUSE_CLICK;
-    else if (event.bstate & BUTTON4_PRESSED)
-        code = KEYCODE_MOUSE_WHEEL_UP;
-    else if (event.bstate & BUTTON5_PRESSED)
-        code = KEYCODE_MOUSE_WHEEL_DOWN;
-    return (struct ui_key){.code = code, .y = event.y, .x = event.x};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static struct ui_key special_key(wint_t c)
+int term_read(struct term *t)
 {
-    if (c == KEY_MOUSE)
-        return mouse_key();
-    for (size_t i = 0; i < sizeof(key_codes) / sizeof(key_codes[0]); i++)
-        if (key_codes[i].curses == c)
-            return (struct ui_key){.code = key_codes[i].code};
-    if (c > KEY_F0 && c <= KEY_F(24))
-        return (struct ui_key){.code = KEYCODE_F(c - KEY_F0)};
-    return (struct ui_key){.code = KEYCODE_NONE};
+    int waiting = 0;
+
+    if (t->at < t->count)
+        return (int)(t->count - t->at);
+    if (ioctl(STDIN_FILENO, FIONREAD, &waiting) < 0)
+        return -EIO;
+    if (waiting <= 0)
+        return 0;
+    ssize_t n = read(STDIN_FILENO, t->bytes, sizeof(t->bytes));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (n <= 0)
+        return -EIO;
+    t->at = 0;
+    t->count = (size_t)n;
+    t->read_ns = now_ns();
+    return (int)n;
+}
+
+int term_wait_ms(const struct term *t)
+{
+    int patience = key_decoder_patience(&t->decoder);
+
+    if (t->at < t->count)
+        return 0;
+    if (patience < 0)
+        return -1;
+    uint64_t due = t->read_ns + (uint64_t)patience * 1000000u, now = now_ns();
+    return now >= due ? 0 : (int)((due - now + 999999u) / 1000000u);
 }
 
 struct ui_key term_key(struct term *t)
 {
-    wint_t c;
+    struct ui_key key;
 
-    (void)t;
-    for (int kind; (kind = get_wch(&c)) != ERR;) {
-        if (kind == OK)
-            return (struct ui_key){.code = c == '\n' ? KEYCODE_ENTER : c};
-        struct ui_key key = special_key(c);
-        if (key.code != KEYCODE_NONE)
+    while (term_read(t) > 0) {
+        if (t->at == 0 && key_decoder_chunk(&t->decoder, t->bytes[0], &key))
             return key;
-        /* One we have no use for, such as KEY_RESIZE, does not end the reading. */
+        if (key_decoder_byte(&t->decoder, t->bytes[t->at++], &key))
+            return key;
     }
+    if (term_wait_ms(t) == 0 && key_decoder_pause(&t->decoder, &key))
+        return key;
     return (struct ui_key){.code = KEYCODE_NONE};
 }

@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "ui/screen.h"
-#include "ui/state.h"
+#include "ui/keys.h"
 #include "ui/theme.h"
 
 struct term;
@@ -46,8 +46,17 @@ void term_draw(struct term *term, const struct screen *screen);
 /* term_forget - the next term_draw sends everything. */
 void term_forget(struct term *term);
 
+/* term_read - take what was typed, without waiting: bytes to decode, 0 none, or -EIO. */
+int term_read(struct term *term);
+
 /* term_key - the next key that was pressed, without waiting; KEYCODE_NONE: there is none. */
 struct ui_key term_key(struct term *term);
+
+/*
+ * term_wait_ms - when term_key is to be asked again though nothing was typed, in milliseconds: a
+ * lone Esc is a key when nothing follows. -1: not before something is typed.
+ */
+int term_wait_ms(const struct term *term);
 
 /* term_suspend, term_resume - give the terminal back for a while. */
 void term_suspend(struct term *term);

@@ -11,17 +11,21 @@ before something counts as hanging: 4 on an emulated CPU), KVMTEST_SKIPPED (a fi
 left out is appended; tests/checks/skipped sums it up).
 """
 import ctypes
+import fcntl
 import functools
 import glob
 import json
 import os
+import pty
 import re
+import resource
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -526,6 +530,10 @@ class Tmux:
         with open(self.status, encoding="ascii") as f:
             return int(f.read())
 
+    def send_bytes(self, data):
+        """Bytes as they are, at once."""
+        self._tmux("send-keys", "-H", *[f"{byte:02x}" for byte in data])
+
     def mode(self, flag):
         """A flag of the terminal as tmux names it: alternate_on, cursor_flag, mouse_any_flag, ..."""
         return self._tmux("display-message", "-p", f"#{{{flag}}}").strip() == "1"
@@ -538,6 +546,74 @@ class Tmux:
     def close(self):
         run("tmux", "-S", self.socket, "kill-server", env=environment())
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Pty:
+    """One command on a pseudo terminal of its own, byte by byte: what a terminal emulator would hide is seen."""
+
+    def __init__(self, *argv, term="xterm-256color", columns=80, lines=24, env=None):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
+                                        env=environment(TERM=term, **(env or {})),
+                                        preexec_fn=self._take_terminal)
+        os.close(slave)
+        os.set_blocking(self.master, False)
+        self.pid = self.process.pid
+        self.output = b""
+
+    @staticmethod
+    def _take_terminal():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def read(self):
+        """All output so far."""
+        try:
+            while True:
+                data = os.read(self.master, 65536)
+                if not data:
+                    break
+                self.output += data
+        except (BlockingIOError, OSError):
+            pass  # EIO: nobody has the other side open any more
+        return self.output
+
+    def send(self, data):
+        os.write(self.master, data)
+
+    def wait_bytes(self, what, start=0, seconds=10):
+        """Until that is in the output behind start; where it ends."""
+        def found():
+            at = self.read().find(what, start)
+            return at + len(what) if at >= 0 else None
+        try:
+            return wait_for(found, f"{what} in the output", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.output[start:]}") from None
+
+    def wait_exit(self, seconds=10):
+        """Exit status, negative for a signal."""
+        def ended():
+            self.read()
+            return self.process.poll() is not None
+        wait_for(ended, "end of the command", seconds)
+        self.read()
+        return self.process.returncode
+
+    def modes(self):
+        """What of the line must be as it was: the four words of flags."""
+        return termios.tcgetattr(self.master)[:4]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
 
 
 # --- the kernel ---------------------------------------------------------------------------------
@@ -621,6 +697,9 @@ class TestCase(unittest.TestCase):
     def own_vm(self, *options, **kwargs):
         need_kvm()
         return self.start(TestVm(*options, **kwargs))
+
+    def pty(self, *argv, **kwargs):
+        return self.start(Pty(*argv, **kwargs))
 
     def qemu(self, binary, **kwargs):
         return self.start(Qemu(binary, **kwargs))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Keys and the terminal, on a raw pseudo terminal and through tmux. A saved host has the VMs."""
+import os
+import resource
+import signal
+
+import kvmtest
+from kvmtest import KVMLENS, ROOT
+
+HOST = os.path.join(ROOT, "tests/roots/no-debugfs")
+
+# Sequences that are no key of kvmlens. Before, their bytes were commands.
+NO_KEYS = {
+    "focus in": b"\x1b[I",
+    "focus out": b"\x1b[O",
+    "Ctrl-Right": b"\x1b[1;5C",
+    "Ctrl-PgUp": b"\x1b[5;5~",
+    "Shift-F5": b"\x1b[15;2~",
+    "rxvt Ctrl-PgUp": b"\x1b[5^",
+    "rxvt Shift-Delete": b"\x1b[3$",
+    "Alt-x": b"\x1bx",
+    "Alt-q": b"\x1bq",
+    "Insert": b"\x1b[2~",
+    "colours": b"\x1b]11;rgb:ffff/ffff/dddd\x1b\\",
+    "device": b"\x1b[?64;1;2;6;22c",
+    "DCS": b"\x1bP>|XTerm(390)\x1b\\",
+    "paste": b"\x1b[200~q]dZ[\x1b[201~",
+}
+
+
+class Keys(kvmtest.TestCase):
+    def monitor(self, term, *options):
+        t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600", *options, term=term)
+        t.wait_bytes(b"F10")
+        return t
+
+    def assert_untouched(self, t):
+        """All that was sent before is worked off, and was no command: delay and screen are as they were."""
+        start = len(t.read())
+        t.send(b"\x0c")  # Ctrl-L: everything is drawn again
+        start = t.wait_bytes(b"kvmlens", start)
+        t.wait_bytes(b"F10", start)
+        said = t.read()[start:]
+        self.assertIn(b"3600s", said)
+        self.assertIn(b"F2", said)  # of the VMs screen
+        self.assertNotIn(b"FROZEN", said)
+
+    def test_sequences_that_are_no_key_do_nothing(self):
+        for term in ("xterm-256color", "screen", "tmux-256color", "linux", "vt100", "vt220", "rxvt"):
+            t = self.monitor(term)
+            for data in NO_KEYS.values():
+                t.send(data)
+            self.assert_untouched(t)
+            t.send(b"q")
+            self.assertEqual(t.wait_exit(), 0)
+            t.close()
+
+    def test_sequences_in_pieces_do_nothing(self):
+        t = self.monitor("xterm-256color")
+        for data in NO_KEYS.values():
+            for byte in data:
+                t.send(bytes([byte]))
+        self.assert_untouched(t)
+        t.send(b"q")
+        self.assertEqual(t.wait_exit(), 0)
+
+    def test_function_keys_work_where_terminfo_knows_them_not(self):
+        """F5 on a terminal that is called vt100 and is an xterm: it opens the vCPUs."""
+        for term in ("vt100", "vt220", "screen", "linux", "xterm-256color", "rxvt"):
+            t = self.monitor(term)
+            start = len(t.read())
+            t.send(b"\x1b[15~")
+            t.wait_bytes(b"vCPU 1", start)
+            self.assert_untouched(t)
+            t.send(b"\x1b[21~")  # F10
+            self.assertEqual(t.wait_exit(), 0)
+            t.close()
+
+    def test_a_lone_escape_closes(self):
+        for term in ("xterm-256color", "linux", "vt100"):
+            t = self.monitor(term)
+            start = len(t.read())
+            t.send(b"h")
+            start = t.wait_bytes(b"lines", start)
+            t.send(b"\x1b")
+            t.wait_bytes(b"web-07", start)
+            t.send(b"q")
+            self.assertEqual(t.wait_exit(), 0)
+            t.close()
+
+    def test_what_is_pasted_is_text_in_a_prompt(self):
+        t = self.monitor("xterm-256color")
+        start = len(t.read())
+        t.send(b"/\x1b[200~no\r-such\x1b[201~\r")
+        t.wait_bytes(b"'no-such' is not in this list", start)
+        t.send(b"q")
+        self.assertEqual(t.wait_exit(), 0)
+
+    def test_tmux_passes_keys_and_reports(self):
+        t = self.tmux(KVMLENS, "--sysroot", HOST, "-s", "3600", columns=120)
+        t.wait_text("web-07")
+        for data in NO_KEYS.values():
+            t.send_bytes(data)
+        for key in ("C-Right", "S-F5", "M-x", "C-PgUp", "M-Up", "S-Left", "C-M-Right", "IC"):
+            t.send(key)
+        t.send("F5")
+        t.wait_text("vCPU 1")
+        screen = t.screen()
+        self.assertNotIn("Refreshing", screen)
+        self.assertIn("3600s", screen)
+        t.send("F10")
+        self.assertEqual(t.wait_exit(), 0)
+        self.assertFalse(t.mode("alternate_on"))
+
+
+class Signals(kvmtest.TestCase):
+    """The terminal after the end, byte by byte and as tmux sees it."""
+    FATAL = ("SIGUSR1", "SIGUSR2", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP",
+             "SIGALRM", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGTERM", "SIGHUP",
+             "SIGINT", "SIGQUIT", "SIGRTMIN", "SIGRTMAX")
+
+    def assert_restored(self, t):
+        """Each mode that was switched on is off, last of all, and the line is as it was."""
+        output = t.read()
+        for on, off in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h"),
+                        (b"\x1b[?1000h", b"\x1b[?1000l"), (b"\x1b[?1006h", b"\x1b[?1006l"),
+                        (b"\x1b[?2004h", b"\x1b[?2004l"), (b"\x1b[?1h", b"\x1b[?1l")):
+            self.assertIn(on, output)
+            self.assertGreater(output.rfind(off), output.rfind(on), off)
+        self.assertEqual(t.modes(), t.before[:4])
+
+    def test_every_fatal_signal_restores_the_terminal(self):
+        for name in self.FATAL:
+            t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600")
+            t.wait_bytes(b"F10")
+            signum = getattr(signal, name)
+            os.kill(t.pid, signum)
+            self.assertEqual(t.wait_exit(), -signum, name)
+            self.assert_restored(t)
+            t.close()
+
+    def test_tmux_has_its_terminal_back(self):
+        for name in ("SIGUSR1", "SIGALRM", "SIGXCPU", "SIGILL"):
+            t = self.tmux(KVMLENS, "--sysroot", HOST, "-s", "3600")
+            t.wait_text("web-07")
+            self.assertTrue(t.mode("mouse_any_flag"))
+            self.assertIn("-icanon", t.line_modes())
+            pid = t.child_pid()
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            os.kill(pid, getattr(signal, name))
+            self.assertEqual(t.wait_exit(), 128 + getattr(signal, name))
+            for mode, expected in (("alternate_on", False), ("cursor_flag", True),
+                                   ("mouse_any_flag", False), ("mouse_sgr_flag", False)):
+                self.assertEqual(t.mode(mode), expected, (name, mode))
+            for mode in ("icanon", "echo", "isig", "icrnl", "opost", "onlcr"):
+                self.assertIn(mode, t.line_modes())
+            t.close()
+
+    def test_without_mouse_nothing_is_reported(self):
+        t = self.pty(KVMLENS, "--sysroot", HOST, "--no-mouse")
+        t.wait_bytes(b"F10")
+        t.send(b"q")
+        self.assertEqual(t.wait_exit(), 0)
+        self.assertNotIn(b"?1000h", t.read())
+        self.assertIn(b"\x1b[?2004l", t.read())
