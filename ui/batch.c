@@ -31,7 +31,7 @@ struct batch {
 };
 
 /* Why a run goes on or ends. */
-enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_REOPEN, WAIT_READER_GONE };
+enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_REOPEN, WAIT_READER_GONE, WAIT_FAILED };
 
 static int open_timer(double delay_s, struct error *err)
 {
@@ -84,11 +84,15 @@ static enum wait_result read_signal(int fd)
  * Waits for the next interval. A pipe whose reader has gone is seen here and not at the next write,
  * which may be an hour away.
  */
-static enum wait_result wait_tick(struct batch *b)
+static enum wait_result wait_tick(struct batch *b, struct error *err)
 {
     for (;;) {
-        if (poll(b->wake, WAKE_COUNT, -1) < 0)
-            continue; /* EINTR: a stopped and continued process */
+        if (poll(b->wake, WAKE_COUNT, -1) < 0) {
+            if (errno == EINTR)
+                continue; /* a stopped and continued process */
+            error_set(err, -EIO, "poll: %s", strerror(errno));
+            return WAIT_FAILED;
+        }
         if (b->wake[WAKE_SIGNAL].revents != 0)
             return read_signal(b->wake[WAKE_SIGNAL].fd);
         if (b->wake[WAKE_OUTPUT].revents & POLLERR)
@@ -167,9 +171,10 @@ static int run_once(struct batch *b, struct error *err)
 {
     if (b->report.format->document)
         return print_and_note(b, b->first, err);
-    if (wait_tick(b) == WAIT_READER_GONE)
+    enum wait_result w = wait_tick(b, err);
+    if (w == WAIT_READER_GONE)
         return -EPIPE;
-    return tick_and_print(b, err);
+    return w == WAIT_FAILED ? -EIO : tick_and_print(b, err);
 }
 
 /* A log that cannot be opened again goes on in the old file: better there than nowhere. */
@@ -187,9 +192,11 @@ static int run_log(struct batch *b, struct error *err)
     bool at_once = b->report.format->document;
 
     while (b->opts->iterations == 0 || printed < b->opts->iterations) {
-        enum wait_result w = at_once ? WAIT_TICK : wait_tick(b);
+        enum wait_result w = at_once ? WAIT_TICK : wait_tick(b, err);
         if (w == WAIT_READER_GONE)
             return -EPIPE;
+        if (w == WAIT_FAILED)
+            return -EIO;
         if (w == WAIT_STOP)
             return 0;
         if (w == WAIT_REOPEN) {

@@ -350,7 +350,7 @@ static int loop(struct monitor *m, struct error *err)
         if (poll(fds, 4, term_wait_ms(m->term)) < 0) {
             if (errno == EINTR)
                 continue;
-            return error_set(err, -errno, "poll: %s", strerror(errno));
+            return error_set(err, -EIO, "poll: %s", strerror(errno));
         }
         if (fds[1].revents)
             signals(m);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,14 +18,15 @@ static off_t start_of(int fd)
     return fcntl(fd, F_GETFL) & O_APPEND ? st.st_size : lseek(fd, 0, SEEK_CUR);
 }
 
-/* Waits until @fd takes something. False: it does not, and @stop_fd says to end. */
-static bool takes_more(int fd, int stop_fd)
+/* Waits until @fd takes something. 0; -EINTR: it does not, and @stop_fd says to end; or -EIO. */
+static int wait_to_write(int fd, int stop_fd)
 {
     struct pollfd p[] = {{fd, POLLOUT, 0}, {stop_fd, POLLIN, 0}};
 
     while (poll(p, 2, -1) < 0)
-        continue; /* EINTR: a stopped and continued process */
-    return p[0].revents != 0;
+        if (errno != EINTR) /* that is a stopped and continued process */
+            return -EIO;
+    return p[0].revents != 0 ? 0 : -EINTR;
 }
 
 int whole_write(int fd, const char *text, size_t len)
@@ -42,14 +42,16 @@ int whole_write_until(int fd, const char *text, size_t len, int stop_fd)
     size_t done = 0;
 
     while (done < len) {
-        if (start < 0 && stop_fd >= 0 && !takes_more(fd, stop_fd))
-            return -EINTR;
+        int r = start < 0 && stop_fd >= 0 ? wait_to_write(fd, stop_fd) : 0;
+        if (r < 0)
+            return r;
         ssize_t n = write(fd, text + done, len - done < most ? len - done : most);
         if (n >= 0) {
             done += (size_t)n;
         } else if (errno == EAGAIN) {
-            if (!takes_more(fd, stop_fd))
-                return -EINTR;
+            r = wait_to_write(fd, stop_fd);
+            if (r < 0)
+                return r;
         } else if (errno != EINTR) {
             int code = -errno;
             if (done > 0 && start >= 0 && ftruncate(fd, start) == 0)

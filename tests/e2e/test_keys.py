@@ -113,6 +113,36 @@ class Keys(kvmtest.TestCase):
         self.assertFalse(t.mode("alternate_on"))
 
 
+class Waits(kvmtest.TestCase):
+    """poll(2) refuses to wait: for more descriptors than the limit, which somebody lowered meanwhile."""
+
+    def test_monitor_ends_with_a_message(self):
+        t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600")
+        t.wait_bytes(b"F10")
+        resource.prlimit(t.pid, resource.RLIMIT_NOFILE, (2, 2))
+        t.send(b"j")
+        self.assertEqual(t.wait_exit(), 1)
+        said = t.read()
+        self.assertIn(b"kvmlens: poll: Invalid argument", said[said.rfind(b"\x1b[?1049l"):])
+        self.assertEqual(t.modes(), t.before[:4])
+
+    def test_log_ends_with_a_message(self):
+        log = self.background(KVMLENS, "-l", "--sysroot", HOST, "-s", "3600")
+        # It waits for the first interval: system call poll or ppoll, as its number stands there.
+        kvmtest.wait_for(lambda: self.waits(log.pid), "the log waits")
+        resource.prlimit(log.pid, resource.RLIMIT_NOFILE, (2, 2))
+        os.kill(log.pid, signal.SIGSTOP)
+        kvmtest.wait_for(lambda: kvmtest.process_state(log.pid) == "T", "stopped")
+        os.kill(log.pid, signal.SIGCONT)
+        self.assertEqual(log.wait(), 1)
+        self.assertIn("poll: Invalid argument", log.err())
+
+    @staticmethod
+    def waits(pid):
+        with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
+            return "poll" in f.read()
+
+
 class Signals(kvmtest.TestCase):
     """The terminal after the end, byte by byte and as tmux sees it."""
     FATAL = ("SIGUSR1", "SIGUSR2", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP",

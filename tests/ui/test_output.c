@@ -11,10 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "ui/whole_write.h"
 
 #define MAGIC "{\"schema\":"
 
@@ -261,6 +265,29 @@ static void errors_name_the_file(void **state)
     output_close(&o);
 }
 
+/* What cannot be waited for is an error, not waited for again and again. */
+static void a_wait_that_fails_is_told(void **state)
+{
+    const struct rlimit none = {1, 1};
+    char page[4096] = "";
+    int pipe_fds[2], status;
+
+    (void)state;
+    assert_int_equal(pipe2(pipe_fds, O_NONBLOCK), 0);
+    while (write(pipe_fds[1], page, sizeof(page)) > 0)
+        continue; /* full */
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(10); /* else it would never end */
+        setrlimit(RLIMIT_NOFILE, &none); /* poll refuses more descriptors than that */
+        _exit(whole_write(pipe_fds[1], page, sizeof(page)) == -EIO ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fifo_without_a_reader_is_not_written, make_dir, drop_dir),
         cmocka_unit_test(device_is_not_replaced),
         cmocka_unit_test(errors_name_the_file),
+        cmocka_unit_test(a_wait_that_fails_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
