@@ -161,6 +161,14 @@ static size_t next_char(const char *text, size_t len, uint32_t *ret_code, int *r
     return n;
 }
 
+/* A character beyond ASCII on a screen without Unicode: as many '?' as it has columns. */
+static void put_replaced(struct screen *screen, struct rect clip, int y, int x, enum style style,
+                         int width)
+{
+    for (int i = 0; i < width; i++)
+        put(screen, clip, y, x + i, style, '?', 1);
+}
+
 /* Draw at most @limit columns; returns the columns drawn. */
 static int draw(struct screen *screen, struct rect clip, int y, int x, enum style style,
                 const char *text, int limit)
@@ -176,13 +184,16 @@ static int draw(struct screen *screen, struct rect clip, int y, int x, enum styl
         text += n;
         len -= n;
         if (width == 0) {
-            if (used > 0)
+            if (used > 0 && screen->unicode)
                 put_combining(screen, clip, y, x + used - 1, code);
             continue;
         }
         if (used + width > limit)
             break;
-        put(screen, clip, y, x + used, style, code, width);
+        if (code < 0x80 || screen->unicode)
+            put(screen, clip, y, x + used, style, code, width);
+        else
+            put_replaced(screen, clip, y, x + used, style, width);
         used += width;
     }
     return used;

@@ -78,7 +78,7 @@ enum glyph {
 
 struct screen {
     int rows, cols;
-    bool unicode; /* may glyphs beyond ASCII be used? Text is shown as it is */
+    bool unicode; /* may characters beyond ASCII be drawn? Those of texts become '?' */
     struct cell *cells; /* [rows * cols] */
 };
 

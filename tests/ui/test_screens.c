@@ -14,6 +14,7 @@
 
 #include "tests/lib/golden.h"
 #include "tests/lib/snapshot_builder.h"
+#include "ui/layout.h"
 #include "ui/state.h"
 #include "ui/view.h"
 
@@ -244,6 +245,8 @@ static const struct screen_case cases[] = {
     {.name = "warmup", .build = build_warmup, .keys = NULL},
     {.name = "all-denied", .build = build_all_denied, .keys = NULL},
     {.name = "hostile-names", .build = build_hostile, .keys = NULL},
+    {.name = "hostile-names-ascii", .build = build_hostile, .keys = KEYS('/', 0x6570),
+     .ascii = true},
     {.name = "help", .build = build_one_vm, .keys = KEYS('h')},
     {.name = "help-end", .build = build_one_vm, .keys = KEYS('?', 'G')},
     {.name = "delay-prompt", .build = build_one_vm, .keys = KEYS('d', '2', '.', '5')},
@@ -414,6 +417,58 @@ static void every_screen_looks_as_recorded(void **unused)
     assert_int_equal(failed, 0);
 }
 
+static void without_unicode_nothing_but_ascii_is_drawn(void **unused)
+{
+    (void)unused;
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        struct screen_case ascii = cases[c];
+        ascii.ascii = true;
+        struct stage *st = stage_new(&ascii, 30, 140);
+        for (int y = 0; y < 30; y++)
+            for (int x = 0; x < 140; x++) {
+                const struct cell *cell = screen_cell(&st->screen, y, x);
+                if (cell->code < ' ' || cell->code > '~' || cell->width != 1 || cell->combining[0])
+                    fail_msg("%s: U+%04X at %d, %d", cases[c].name, (unsigned)cell->code, y, x);
+            }
+        stage_free(st);
+    }
+}
+
+static void build_many_vcpus(struct snapshot_builder *b)
+{
+    snapshot_builder_many_vms(b, 1, 70);
+}
+
+/* Whatever the size, wherever the cursor is: it is one row, and the row of its vCPU. */
+static void the_cursor_of_the_vcpus_can_be_seen(void **unused)
+{
+    static const uint32_t moves[] = {KEYCODE_DOWN, KEYCODE_PAGE_DOWN, KEYCODE_END, KEYCODE_UP,
+                                     KEYCODE_PAGE_UP, KEYCODE_HOME, 'j', KEYCODE_MOUSE_WHEEL_DOWN};
+    const struct screen_case c = {.name = "many-vcpus", .build = build_many_vcpus,
+                                  .keys = KEYS(KEYCODE_ENTER, '2')};
+    struct stage *st = stage_new(&c, 24, 80);
+
+    (void)unused;
+    for (int rows = LAYOUT_ROWS_MIN; rows < 90; rows++)
+        for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
+            int selected = -1, id = -1;
+            ui_update(&st->state, &st->model, (struct ui_key){.code = moves[m], .y = 5});
+            stage_resize(st, rows, LAYOUT_COLS_MIN + rows * 2);
+            for (int y = 0; y < rows; y++)
+                if (screen_cell(&st->screen, y, 3)->style == STYLE_SELECTED) {
+                    assert_int_equal(selected, -1);
+                    selected = y;
+                }
+            assert_true(selected >= 0);
+            char text[5] = "";
+            for (int x = 0; x < 4; x++)
+                text[x] = (char)screen_cell(&st->screen, selected, x)->code;
+            assert_int_equal(sscanf(text, "%d", &id), 1);
+            assert_int_equal(id, st->state.detail.vcpus.row);
+        }
+    stage_free(st);
+}
+
 /* Frozen, or with a long delay, the newest snapshot is older than the scan. */
 static void a_result_ages_while_the_numbers_are_frozen(void **unused)
 {
@@ -575,6 +630,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
+        cmocka_unit_test(without_unicode_nothing_but_ascii_is_drawn),
+        cmocka_unit_test(the_cursor_of_the_vcpus_can_be_seen),
         cmocka_unit_test(a_result_ages_while_the_numbers_are_frozen),
         cmocka_unit_test(a_process_with_many_vms_uses_its_cpu_once),
         cmocka_unit_test(a_long_random_walk_draws_every_frame),
