@@ -77,9 +77,11 @@ static enum ui_action click_row(struct ui_state *state, const struct ui_model *m
     } else if (state->screen == SCREEN_CHOOSER && state->chooser.scroll.top + line < COLUMN_COUNT) {
         state->chooser.scroll.row = state->chooser.scroll.top + line;
         return chooser_command(state, COMMAND_CHOOSE);
-    } else if (state->screen == SCREEN_VCPUS && line > 0) {
-        state->detail.vcpus.row =
-            state->detail.vcpus.top + line - 1; /* put in range by ui_follow */
+    } else if (state->screen == SCREEN_VCPUS && line > 0 && line <= counters_page(state)) {
+        const struct snapshot_vm *vm = detail_vm(state, model);
+        size_t row = state->detail.vcpus.top + line - 1;
+        if (vm && row < vm->vcpu_count)
+            state->detail.vcpus.row = row;
     }
     return UI_NOTHING;
 }

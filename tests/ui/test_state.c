@@ -522,6 +522,19 @@ static void a_click_on_the_explanation_selects_no_hidden_counter(void **state)
     assert_int_equal(cs->scroll.top, top);
 }
 
+static void a_click_below_the_vcpus_selects_none_of_them(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, KEYCODE_ENTER); /* db-primary: 8 vCPUs */
+    press(f, '2');
+    click(f, 4 + 2, 5);
+    assert_int_equal(f->state.detail.vcpus.row, 2);
+    for (int y = 4 + 8; y < 22; y++)
+        click(f, y, 5);
+    assert_int_equal(f->state.detail.vcpus.row, 2);
+}
+
 static void a_click_anywhere_on_any_screen_does_no_harm(void **state)
 {
     struct fixture *f = *state;
@@ -600,6 +613,7 @@ int main(void)
         TEST(guests_of_one_process_are_selected_one_by_one),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
+        TEST(a_click_below_the_vcpus_selects_none_of_them),
         TEST(a_click_anywhere_on_any_screen_does_no_harm),
         cmocka_unit_test(no_key_means_two_things_on_one_screen),
         cmocka_unit_test(every_function_key_has_a_twin),
