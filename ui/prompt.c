@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "ui/prompt.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/text.h"
 #include "ui/keys.h"
@@ -25,6 +27,18 @@ void prompt_open(struct ui_prompt *p, enum prompt_kind kind, const char *text)
 
     p->kind = kind;
     p->len = n < 0 ? 0 : (size_t)n < sizeof(p->text) ? (size_t)n : sizeof(p->text) - 1;
+    p->cursor = p->len;
+    p->selected = p->len > 0;
+    p->refused[0] = '\0';
+}
+
+void prompt_refuse(struct ui_prompt *p, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(p->refused, sizeof(p->refused), fmt, args);
+    va_end(args);
 }
 
 /* Characters a person types: no controls, nothing beyond Unicode. */
@@ -34,22 +48,81 @@ static int is_text(uint32_t key)
            !(key >= 0xD800 && key < 0xE000);
 }
 
+/* Where the character before @at begins, and where that at @at ends: whole UTF-8 sequences. */
+static size_t step_back(const struct ui_prompt *p, size_t at)
+{
+    while (at > 0 && ((unsigned char)p->text[--at] & 0xC0) == 0x80)
+        ;
+    return at;
+}
+
+static size_t step_on(const struct ui_prompt *p, size_t at)
+{
+    at += at < p->len;
+    while (at < p->len && ((unsigned char)p->text[at] & 0xC0) == 0x80)
+        at++;
+    return at;
+}
+
+static enum prompt_event cut(struct ui_prompt *p, size_t from, size_t to)
+{
+    if (from == to)
+        return PROMPT_IGNORED;
+    memmove(p->text + from, p->text + to, p->len - to + 1);
+    p->len -= to - from;
+    p->cursor = from;
+    return PROMPT_CHANGED;
+}
+
+static enum prompt_event insert(struct ui_prompt *p, uint32_t code)
+{
+    char bytes[4];
+    size_t n = text_encode(code, bytes);
+
+    if (p->len + n >= sizeof(p->text))
+        return PROMPT_IGNORED;
+    memmove(p->text + p->cursor + n, p->text + p->cursor, p->len - p->cursor + 1);
+    memcpy(p->text + p->cursor, bytes, n);
+    p->len += n;
+    p->cursor += n;
+    return PROMPT_CHANGED;
+}
+
+/* A key that writes or moves. */
+static enum prompt_event edit(struct ui_prompt *p, uint32_t key, bool selected)
+{
+    switch (key) {
+    case KEYCODE_LEFT: p->cursor = step_back(p, p->cursor); return PROMPT_IGNORED;
+    case KEYCODE_RIGHT: p->cursor = step_on(p, p->cursor); return PROMPT_IGNORED;
+    case KEYCODE_HOME: p->cursor = 0; return PROMPT_IGNORED;
+    case KEYCODE_END: p->cursor = p->len; return PROMPT_IGNORED;
+    case KEYCODE_CTRL('U'): return cut(p, 0, p->len);
+    case KEYCODE_CTRL('H'):
+    case KEYCODE_BACKSPACE: return cut(p, step_back(p, p->cursor), p->cursor);
+    case KEYCODE_DELETE: return cut(p, p->cursor, step_on(p, p->cursor));
+    default: break;
+    }
+    if (selected)
+        cut(p, 0, p->len);
+    return insert(p, key);
+}
+
 enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
 {
+    static const uint32_t editing[] = {KEYCODE_LEFT, KEYCODE_RIGHT, KEYCODE_HOME,
+                                       KEYCODE_END,  KEYCODE_DELETE, KEYCODE_BACKSPACE,
+                                       KEYCODE_CTRL('H'), KEYCODE_CTRL('U')};
+    bool edits = is_text(key), selected = p->selected;
+
     if (key == KEYCODE_ESCAPE)
         return PROMPT_LEFT;
     if (key == KEYCODE_ENTER)
         return PROMPT_ACCEPTED;
-    if (key == KEYCODE_CTRL('U')) {
-        p->len = 0;
-    } else if (key == KEYCODE_BACKSPACE || key == KEYCODE_CTRL('H')) {
-        while (p->len > 0 && ((unsigned char)p->text[--p->len] & 0xC0) == 0x80)
-            ; /* the whole of a UTF-8 sequence */
-    } else if (is_text(key) && p->len + 5 <= sizeof(p->text)) {
-        p->len += text_encode(key, p->text + p->len);
-    } else {
+    for (size_t i = 0; i < sizeof(editing) / sizeof(editing[0]); i++)
+        edits |= editing[i] == key;
+    if (!edits)
         return PROMPT_IGNORED;
-    }
-    p->text[p->len] = '\0';
-    return PROMPT_CHANGED;
+    p->selected = false;
+    p->refused[0] = '\0';
+    return edit(p, key, selected);
 }

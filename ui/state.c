@@ -229,8 +229,8 @@ static enum ui_action accept_delay(struct ui_state *state)
 
     if (end == state->prompt.text || *end != '\0' ||
         !(seconds >= UI_DELAY_MIN_S && seconds <= UI_DELAY_MAX_S)) {
-        ui_say(state, "'%.40s' is no delay: give seconds from %g to %g", state->prompt.text,
-               UI_DELAY_MIN_S, UI_DELAY_MAX_S);
+        prompt_refuse(&state->prompt, "No delay from %g to %g seconds", UI_DELAY_MIN_S,
+                      UI_DELAY_MAX_S);
         return UI_NOTHING;
     }
     return delay_set(state, seconds);
@@ -248,7 +248,7 @@ static void accept_pattern(struct ui_state *state, struct pattern *pattern)
     char why[100];
 
     if (pattern_set(pattern, state->prompt.text, why, sizeof(why)) < 0)
-        ui_say(state, "'%.60s' is no regular expression: %s", state->prompt.text, why);
+        prompt_refuse(&state->prompt, "No regular expression, %s", why);
 }
 
 enum ui_action ui_prompt_accept(struct ui_state *state, const struct ui_model *model,
@@ -282,11 +282,14 @@ static enum ui_action update_prompt(struct ui_state *state, const struct ui_mode
                                     uint32_t key)
 {
     enum prompt_kind kind = state->prompt.kind;
+    enum ui_action action;
 
     switch (prompt_key(&state->prompt, key)) {
     case PROMPT_ACCEPTED:
-        state->prompt.kind = PROMPT_NONE;
-        return ui_prompt_accept(state, model, kind);
+        action = ui_prompt_accept(state, model, kind);
+        if (!state->prompt.refused[0])
+            state->prompt.kind = PROMPT_NONE;
+        return action;
     case PROMPT_LEFT:
         state->prompt.kind = PROMPT_NONE;
         break;

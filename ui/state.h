@@ -142,7 +142,8 @@ enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, s
 enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
                           enum ui_command command);
 
-/* ui_prompt_accept - Enter in a prompt: @kind was asked, state->prompt.text is the answer. */
+/* ui_prompt_accept - Enter in a prompt: @kind was asked, state->prompt.text is the answer. One that
+ * does not do is refused, and the prompt stays open. */
 enum ui_action ui_prompt_accept(struct ui_state *state, const struct ui_model *model,
                                 enum prompt_kind kind);
 

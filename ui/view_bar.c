@@ -7,13 +7,53 @@
 #include "ui/format.h"
 #include "ui/view.h"
 
+#define PROMPT_TEXT_MIN 8 /* columns of the text that a question leaves, however long it is, */
+#define PROMPT_TEXT_MAX 24 /* and so many where the text needs them */
+
+/* Columns of the first @bytes of a text. */
+static int width_of(const char *text, size_t bytes)
+{
+    char part[UI_PROMPT_MAX];
+
+    snprintf(part, sizeof(part), "%.*s", (int)bytes, text);
+    return (int)text_width(part);
+}
+
+/* What is typed in @r; its beginning goes where the cursor would not be seen. */
+static void draw_input(const struct ui_prompt *p, struct rect r, struct screen *out)
+{
+    enum style style = p->selected ? STYLE_SELECTED : STYLE_INPUT;
+    int shift = width_of(p->text, p->cursor) + 1 - r.cols, x = r.x;
+    size_t from = 0;
+
+    while (from < p->cursor && width_of(p->text, from) < shift)
+        from++; /* of a UTF-8 sequence only the first byte has columns, so its others go, too */
+    while (from < p->cursor && ((unsigned char)p->text[from] & 0xC0) == 0x80)
+        from++;
+    int cursor = x + width_of(p->text + from, p->cursor - from);
+    int end = x + screen_text(out, r, r.y, x, style, p->text + from);
+    if (p->cursor == p->len)
+        screen_text(out, r, r.y, cursor, STYLE_SELECTED, " ");
+    else
+        screen_restyle(out, rect_clip((struct rect){r.y, cursor, 1, 1}, r), STYLE_SELECTED);
+    screen_text(out, r, r.y, end + 3, STYLE_DIM,
+                p->selected ? "typing replaces it, arrows edit it" : "Enter accepts, Esc leaves");
+}
+
 static void draw_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
 {
-    int x = r.x + screen_text(out, r, r.y, r.x, STYLE_LABEL, prompt_question(p->kind));
+    char label[UI_REFUSED_MAX + 4];
 
-    x += screen_text(out, r, r.y, x, STYLE_INPUT, p->text);
-    screen_text(out, r, r.y, x, STYLE_SELECTED, " ");
-    screen_text(out, r, r.y, x + 3, STYLE_DIM, "Enter accepts, Esc leaves");
+    snprintf(label, sizeof(label), "%s%s", p->refused[0] ? p->refused : prompt_question(p->kind),
+             p->refused[0] ? ": " : "");
+    int width = (int)text_width(label), need = (int)text_width(p->text) + 1;
+    need = need < PROMPT_TEXT_MIN ? PROMPT_TEXT_MIN : need;
+    int most = r.cols - (need < PROMPT_TEXT_MAX ? need : PROMPT_TEXT_MAX);
+    if (width > most)
+        width = most > 0 ? most : 0;
+    screen_field(out, r, r.y, r.x, width, ALIGN_LEFT, p->refused[0] ? STYLE_WARNING : STYLE_LABEL,
+                 label);
+    draw_input(p, rect_clip((struct rect){r.y, r.x + width, 1, r.cols - width}, r), out);
 }
 
 /* Why something of this VM is missing; the VM-level cause first, it hides more. */

@@ -190,6 +190,11 @@ static void the_delay_prompt_takes_seconds_within_bounds(void **state)
             press(f, (uint32_t)*p);
         assert_int_equal(press(f, KEYCODE_ENTER), cases[i].action);
         assert_true(f->state.delay_s == cases[i].delay);
+        if (cases[i].action == UI_NOTHING) { /* what was typed is still there */
+            assert_string_equal(f->state.prompt.text, cases[i].typed);
+            assert_non_null(strstr(f->state.prompt.refused, "0.1 to 3600"));
+            press(f, KEYCODE_ESCAPE);
+        }
         assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
     }
 }
@@ -259,11 +264,63 @@ static void a_filter_shows_only_what_matches_and_c_clears_it(void **state)
     assert_int_equal(f->state.vms.vm_rows, 2); /* by name and by VMM */
     press(f, 'c');
     assert_int_equal(f->state.vms.vm_rows, 3);
-    press(f, 'f');
-    type(f, "(");
+}
+
+static void a_refused_filter_keeps_what_was_typed_and_says_why(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, KEYCODE_F(4));
+    type(f, "^vm");
     press(f, KEYCODE_ENTER);
-    assert_int_equal(f->state.vms.vm_rows, 3);
-    assert_non_null(strstr(f->state.message, "no regular expression"));
+    press(f, 'f');
+    type(f, "(fire");
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.prompt.kind, PROMPT_FILTER);
+    assert_string_equal(f->state.prompt.text, "(fire");
+    assert_non_null(strstr(f->state.prompt.refused, "Unmatched ("));
+    assert_string_equal(f->state.vms.filter.text, "^vm"); /* the old one is in force */
+    type(f, ")");
+    press(f, KEYCODE_ENTER);
+    assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
+    assert_string_equal(f->state.vms.filter.text, "(fire)");
+}
+
+static void a_filter_typed_again_replaces_the_old_one(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'f');
+    type(f, "vm16");
+    press(f, KEYCODE_ENTER);
+    press(f, 'f');
+    assert_string_equal(f->state.prompt.text, "vm16");
+    type(f, "fc");
+    press(f, KEYCODE_ENTER);
+    assert_string_equal(f->state.vms.filter.text, "fc");
+    press(f, 'f');
+    press(f, KEYCODE_END);
+    type(f, "-1");
+    press(f, KEYCODE_ENTER);
+    assert_string_equal(f->state.vms.filter.text, "fc-1");
+}
+
+static void what_is_pasted_is_text_and_no_command(void **state)
+{
+    static const uint32_t pasted[] = {'q', ']', KEYCODE_ENTER, 'v', 'm', KEYCODE_ENTER, 16};
+    struct fixture *f = *state;
+
+    for (int prompt = 0; prompt < 2; prompt++) {
+        if (prompt)
+            press(f, 'f');
+        for (size_t i = 0; i < sizeof(pasted) / sizeof(pasted[0]); i++)
+            assert_int_equal(ui_update(&f->state, &f->model,
+                                       (struct ui_key){.code = pasted[i], .pasted = true}),
+                             UI_NOTHING);
+    }
+    assert_true(f->state.delay_s == 1.0);
+    assert_int_equal(f->state.prompt.kind, PROMPT_FILTER);
+    assert_string_equal(f->state.prompt.text, "q]vm");
 }
 
 static void the_selection_moves_while_a_search_is_typed(void **state)
@@ -600,6 +657,9 @@ int main(void)
         TEST(escape_closes_and_never_quits),
         TEST(the_view_scrolls_with_the_selection),
         TEST(a_filter_shows_only_what_matches_and_c_clears_it),
+        TEST(a_refused_filter_keeps_what_was_typed_and_says_why),
+        TEST(a_filter_typed_again_replaces_the_old_one),
+        TEST(what_is_pasted_is_text_and_no_command),
         TEST(the_selection_moves_while_a_search_is_typed),
         TEST(tags_survive_sorting_and_choose_what_is_shown),
         TEST(a_follower_waits_for_the_next_vm_of_the_name),

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// A line of text being typed: what each key does to it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "ui/keys.h"
+#include "ui/prompt.h"
+
+static void type(struct ui_prompt *p, const char *text)
+{
+    for (; *text; text++)
+        prompt_key(p, (unsigned char)*text);
+}
+
+static void opened(struct ui_prompt *p, const char *text)
+{
+    *p = (struct ui_prompt){.kind = PROMPT_NONE};
+    prompt_open(p, PROMPT_FILTER, text);
+}
+
+static void typing_replaces_what_stood_there(void **unused)
+{
+    struct ui_prompt p;
+
+    (void)unused;
+    opened(&p, "^web");
+    assert_true(p.selected);
+    type(&p, "db");
+    assert_string_equal(p.text, "db");
+    assert_int_equal(p.len, 2);
+    opened(&p, "^web");
+    prompt_key(&p, KEYCODE_F(5)); /* neither writes nor moves */
+    prompt_key(&p, KEYCODE_MOUSE_CLICK);
+    assert_true(p.selected);
+    assert_int_equal(prompt_key(&p, KEYCODE_ENTER), PROMPT_ACCEPTED);
+    assert_string_equal(p.text, "^web");
+}
+
+static void arrows_and_backspace_edit_what_stood_there(void **unused)
+{
+    static const struct {
+        uint32_t first;
+        const char *want; /* after an x */
+    } cases[] = {
+        {KEYCODE_LEFT, "^wexb"},  {KEYCODE_RIGHT, "^webx"},         {KEYCODE_HOME, "x^web"},
+        {KEYCODE_END, "^webx"},   {KEYCODE_BACKSPACE, "^wex"},      {KEYCODE_CTRL('H'), "^wex"},
+        {KEYCODE_DELETE, "^webx"}, {KEYCODE_CTRL('U'), "x"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ui_prompt p;
+        opened(&p, "^web");
+        prompt_key(&p, cases[i].first);
+        assert_false(p.selected);
+        type(&p, "x");
+        assert_string_equal(p.text, cases[i].want);
+        assert_int_equal(p.len, strlen(p.text));
+    }
+}
+
+static void the_cursor_steps_over_whole_characters(void **unused)
+{
+    struct ui_prompt p;
+
+    (void)unused;
+    opened(&p, "");
+    assert_false(p.selected);
+    prompt_key(&p, 'a');
+    prompt_key(&p, 0x6570);
+    prompt_key(&p, 0x1f600);
+    prompt_key(&p, KEYCODE_LEFT);
+    prompt_key(&p, KEYCODE_LEFT);
+    assert_int_equal(p.cursor, 1);
+    prompt_key(&p, 0xe9);
+    prompt_key(&p, KEYCODE_DELETE);
+    assert_string_equal(p.text, "a\303\251\360\237\230\200");
+    prompt_key(&p, KEYCODE_HOME);
+    prompt_key(&p, KEYCODE_LEFT);
+    assert_int_equal(prompt_key(&p, KEYCODE_BACKSPACE), PROMPT_IGNORED);
+    prompt_key(&p, KEYCODE_END);
+    prompt_key(&p, KEYCODE_RIGHT);
+    assert_int_equal(prompt_key(&p, KEYCODE_DELETE), PROMPT_IGNORED);
+    prompt_key(&p, KEYCODE_BACKSPACE);
+    assert_string_equal(p.text, "a\303\251");
+}
+
+static void a_full_prompt_takes_no_more_and_stays_whole(void **unused)
+{
+    struct ui_prompt p;
+
+    (void)unused;
+    opened(&p, "");
+    for (int i = 0; i < 300; i++)
+        prompt_key(&p, i % 3 ? 0x6570 : 'a');
+    assert_true(p.len < sizeof(p.text));
+    assert_int_equal(strlen(p.text), p.len);
+    prompt_key(&p, KEYCODE_HOME);
+    assert_int_equal(prompt_key(&p, 0x6570), PROMPT_IGNORED);
+    for (int i = 0; i < 300; i++)
+        prompt_key(&p, KEYCODE_DELETE);
+    assert_int_equal(p.len, 0);
+}
+
+static void why_it_was_refused_stands_until_it_is_mended(void **unused)
+{
+    struct ui_prompt p;
+
+    (void)unused;
+    opened(&p, "");
+    type(&p, "(x");
+    prompt_refuse(&p, "because");
+    prompt_key(&p, KEYCODE_F(1));
+    assert_string_equal(p.refused, "because");
+    assert_string_equal(p.text, "(x");
+    prompt_key(&p, KEYCODE_HOME);
+    assert_string_equal(p.refused, "");
+    prompt_key(&p, KEYCODE_DELETE);
+    assert_string_equal(p.text, "x");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(typing_replaces_what_stood_there),
+        cmocka_unit_test(arrows_and_backspace_edit_what_stood_there),
+        cmocka_unit_test(the_cursor_steps_over_whole_characters),
+        cmocka_unit_test(a_full_prompt_takes_no_more_and_stays_whole),
+        cmocka_unit_test(why_it_was_refused_stands_until_it_is_mended),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
