@@ -378,7 +378,6 @@ static int loop(struct monitor *m, struct error *err)
 static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
 {
     size_t found = 0;
-    char pid[16];
     int r = filter_check(wanted, m->now, err);
 
     if (r < 0)
@@ -386,8 +385,8 @@ static int select_vm(struct monitor *m, const struct filter *wanted, struct erro
     for (size_t i = 0; i < m->now->vm_count; i++)
         found += filter_vm(wanted, &m->now->vms[i]);
     if (found > 1) {
-        snprintf(pid, sizeof(pid), "%d", (int)wanted->pid);
-        return pattern_set_literal(&m->state.vms.filter, pid);
+        m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
+        return 0;
     }
     ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
     follow(m);
@@ -417,13 +416,9 @@ static int load_config(struct monitor *m, const struct monitor_config *c, struct
 
 static int apply_filters(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
-    char pid[16] = "", why[100];
+    char why[100];
 
-    snprintf(pid, sizeof(pid), "%d", (int)c->pid);
-    if (c->guest && pattern_set_literal(&m->state.vms.filter, c->guest) < 0)
-        return error_set(err, -EINVAL, "the name of the guest is too long");
-    if (c->pid && pattern_set_literal(&m->state.vms.filter, pid) < 0)
-        return error_set(err, -ENOMEM, "out of memory");
+    m->state.vms.only = (struct filter){.pid = c->pid, .vm_fd = -1, .name = c->guest};
     if (c->fields &&
         (pattern_set(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
          pattern_set(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))

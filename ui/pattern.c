@@ -26,24 +26,6 @@ int pattern_set(struct pattern *p, const char *text, char *why, size_t why_size)
     return 0;
 }
 
-int pattern_set_literal(struct pattern *p, const char *text)
-{
-    char regex[PATTERN_MAX];
-    size_t n = 0;
-
-    regex[n++] = '^';
-    for (; *text; text++) {
-        if (n + 4 > sizeof(regex))
-            return -EINVAL;
-        if (strchr("\\^$.[]|()?*+{}", *text))
-            regex[n++] = '\\';
-        regex[n++] = *text;
-    }
-    regex[n++] = '$';
-    regex[n] = '\0';
-    return pattern_set(p, regex, NULL, 0);
-}
-
 void pattern_clear(struct pattern *p)
 {
     if (p->set)

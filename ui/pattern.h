@@ -22,8 +22,6 @@ struct pattern {
  * 0, or -EINVAL with the reason in @why (may be NULL); the old pattern then stays.
  */
 int pattern_set(struct pattern *pattern, const char *text, char *why, size_t why_size);
-/* pattern_set_literal - what matches exactly this text. 0 or -EINVAL when it is too long. */
-int pattern_set_literal(struct pattern *pattern, const char *text);
 void pattern_clear(struct pattern *pattern); /* also frees; zeroed memory ok */
 
 /* pattern_match - anywhere in @text; a pattern that is not set matches everything. */

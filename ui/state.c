@@ -18,7 +18,10 @@ void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
         .rows = rows,
         .cols = cols,
         .delay_s = delay_s,
-        .vms = {.stick_to_first = true, .selected_vcpu = -1, .sort = COLUMN_CPU},
+        .vms = {.stick_to_first = true,
+                .selected_vcpu = -1,
+                .sort = COLUMN_CPU,
+                .only = {.vm_fd = -1}},
         .detail = {.counters = {.selected = -1, .hide_zero = true}, .histogram_vcpu = -1},
         .host = {.selected = -1, .hide_zero = true},
     };
@@ -391,6 +394,8 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
         pattern_clear(filter_of(state));
         if (state->screen == SCREEN_HOST)
             pattern_clear(&state->host.guests);
+        else if (state->screen == SCREEN_VMS)
+            state->vms.only = (struct filter){.vm_fd = -1};
         break;
     case COMMAND_RESET:
         state->since_creation = false;

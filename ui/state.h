@@ -13,6 +13,7 @@
 #include "core/vm.h"
 #include "ui/columns.h"
 #include "ui/counters.h"
+#include "ui/filter.h"
 #include "ui/keys.h"
 #include "ui/model.h"
 #include "ui/pattern.h"
@@ -68,6 +69,7 @@ struct vms_state {
     struct vm_set toggled; /* ... except of these */
     struct vm_set tagged;
     bool only_tagged;
+    struct filter only;    /* of the command line: by the same rule as in its other modes */
     struct pattern filter; /* of names, VMMs and pids */
     struct scroll scroll;  /* row: the selected one */
     /* Made by vms_follow from a snapshot and the above. */

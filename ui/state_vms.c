@@ -50,6 +50,8 @@ static bool is_shown(const struct vms_state *vms, const struct snapshot_vm *vm)
 
     if (vms->only_tagged && !vm_set_has(&vms->tagged, &vm->id))
         return false;
+    if (!filter_vm(&vms->only, vm))
+        return false;
     if (!vms->filter.set)
         return true;
     snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);

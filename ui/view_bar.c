@@ -93,6 +93,20 @@ static bool process_tagged_before(const struct vm_set *tagged, size_t index)
     return false;
 }
 
+/* What of the command line chooses VMs: ", guest web-07"; "": nothing. */
+static void only_text(const struct filter *only, char *out, size_t size)
+{
+    char name[64];
+
+    *out = '\0';
+    if (only->name) {
+        text_clean(only->name, strlen(only->name), name, sizeof(name));
+        snprintf(out, size, ", guest %s", name);
+    } else if (only->pid != 0) {
+        snprintf(out, size, ", process %d", (int)only->pid);
+    }
+}
+
 /* What the filters and tags leave out, so that nobody takes a part for the whole. */
 static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
                            struct screen *out)
@@ -104,10 +118,14 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
     struct column_fields fields;
     int x = r.x;
 
-    if (vms->vm_rows < m->now->vm_count)
-        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s  ", vms->vm_rows,
-                           m->now->vm_count, vms->filter.set ? ", filter " : "", vms->filter.text,
-                           vms->filter.set ? "; c clears it" : "");
+    if (vms->vm_rows < m->now->vm_count) {
+        char only[80];
+        only_text(&vms->only, only, sizeof(only));
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ", vms->vm_rows,
+                           m->now->vm_count, only, vms->filter.set ? ", filter " : "",
+                           vms->filter.text,
+                           *only || vms->filter.set ? "; c clears it" : "");
+    }
     if (vms->tagged.count == 0)
         return;
     column_fields_resolve(m->now, m->scans, &fields);

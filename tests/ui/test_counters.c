@@ -190,22 +190,6 @@ static void guests_are_chosen_by_name_or_pid(void **state)
     }
 }
 
-static void a_literal_pattern_matches_only_itself(void **unused)
-{
-    static const char *const texts[] = {"a.b",    "x[1]", "(c)", "^$",
-                                        "a+b*c?", "{2}",  "a|b", "back\\slash"};
-
-    (void)unused;
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct pattern p = {.set = false};
-        assert_int_equal(pattern_set_literal(&p, texts[i]), 0);
-        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
-            assert_int_equal(pattern_match(&p, texts[j]), i == j);
-        assert_false(pattern_match(&p, "aXb"));
-        pattern_clear(&p);
-    }
-}
-
 static void a_bad_pattern_leaves_the_old_one(void **unused)
 {
     struct pattern p = {.set = false};
@@ -233,7 +217,6 @@ int main(void)
         TEST(a_counter_that_moves_shows_right_after_a_reset),
         TEST(rows_are_ordered_as_asked),
         TEST(guests_are_chosen_by_name_or_pid),
-        cmocka_unit_test(a_literal_pattern_matches_only_itself),
         cmocka_unit_test(a_bad_pattern_leaves_the_old_one),
     };
 

@@ -576,6 +576,35 @@ static void a_process_with_several_vms_is_listed(void **unused)
     session_done(&s);
 }
 
+/* As --batch --guest does it: the whole name, upper and lower case told apart, and no VMM. */
+static void a_guest_of_the_command_line_is_chosen_by_the_rule_of_batch(void **unused)
+{
+    static const struct {
+        struct monitor_config config;
+        const char *status;
+    } cases[] = {
+        {{.guest = "vm16"}, "1 of 3 VMs, guest vm16; c clears it"},
+        {{.guest = "VM16"}, "0 of 3 VMs, guest VM16; c clears it"},
+        {{.guest = "vm1"}, "0 of 3 VMs"},
+        {{.guest = "qemu"}, "0 of 3 VMs"},
+        {{.guest = "5164"}, "0 of 3 VMs"},
+        {{.guest = "v\033[31m"}, "0 of 3 VMs, guest v?[31m; c"},
+        {{.pid = 5164}, "1 of 3 VMs, process 5164; c clears it"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct session s;
+        session_start(&s, "xterm-256color", &cases[i].config, JOB_PLAIN);
+        size_t at = must_see(&s, 0, cases[i].status);
+        send(&s, "c");
+        must_see(&s, at, "db-primary");
+        send(&s, "q");
+        assert_int_equal(session_end(&s), 0);
+        session_done(&s);
+    }
+}
+
 int main(void)
 {
     /* A shell without job control lets its background jobs ignore these; the monitor would as
@@ -599,6 +628,7 @@ int main(void)
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
         cmocka_unit_test(a_name_of_several_vms_opens_none_of_them),
         cmocka_unit_test(a_process_with_several_vms_is_listed),
+        cmocka_unit_test(a_guest_of_the_command_line_is_chosen_by_the_rule_of_batch),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {
