@@ -222,6 +222,21 @@ static int prepare_sample(struct scan_job *job)
     return 0;
 }
 
+/* Of the sample, which is the first that is read. */
+static void note_speed(struct scan_report *report, uint64_t took_ns)
+{
+    if (took_ns > 0)
+        report->estimate.bytes_per_s = (double)report->cost.bytes_read * 1e9 / (double)took_ns;
+}
+
+/* Does reading all take longer than was asked for? */
+static bool is_too_long(const struct scan_job *job)
+{
+    double seconds = scan_exact_seconds(job->report), limit = job->request->exact_limit_s;
+
+    return limit > 0 && !(seconds >= 0 && seconds <= limit);
+}
+
 static int run_estimate(struct scan_job *job)
 {
     job->seen = calloc(job->chunk_count, sizeof(*job->seen));
@@ -242,12 +257,14 @@ static int run_estimate(struct scan_job *job)
     atomic_store(&progress->total_bytes, to_read * SCAN_PAGE_BYTES);
     set_phase(job, SCAN_PHASE_SAMPLE);
     publish(job);
-    atomic_store(&progress->start_ns, scan_now_ns());
+    uint64_t begin_ns = scan_now_ns();
+    atomic_store(&progress->start_ns, begin_ns);
     n = run_pass(job);
     free(job->sample);
     job->sample = NULL;
     if (n < 0)
         return n;
+    note_speed(job->report, scan_now_ns() - begin_ns);
     scan_report_estimate(job->report);
     publish(job);
     return 0;
@@ -261,6 +278,10 @@ static int run_exact(struct scan_job *job)
         int n = run_estimate(job);
         if (n < 0)
             return n;
+        if (is_too_long(job)) {
+            report->mode = SCAN_ESTIMATE;
+            return 0;
+        }
         job->base = malloc(SCAN_SLICES * sizeof(*job->base));
         if (job->base == NULL)
             return -ENOMEM;

@@ -74,6 +74,9 @@ struct scan_request {
     enum scan_mode mode;
     /* SCAN_EXACT: sample before reading all, so that a first answer is there early */
     bool estimate_first;
+    /* with estimate_first: read all only where scan_exact_seconds() is at most this, else the
+     * report is a SCAN_ESTIMATE; 0 = whatever it takes */
+    double exact_limit_s;
     uint64_t sample_pages;        /* 0 = SCAN_SAMPLE_DEFAULT */
     uint64_t max_rate_bytes;      /* per second, all threads together; 0 = no limit */
     unsigned threads;             /* 0 = 1 */
@@ -100,6 +103,7 @@ struct scan_estimate {
     /* Wilson interval, scaled by the exact residency counts; of swapped and unreadable pages none
      * is zero, all are */
     double ci95_low, ci95_high;
+    double bytes_per_s;           /* at which the sample was read; 0 = too little to tell */
 };
 
 struct scan_wire {
@@ -178,6 +182,13 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
                  struct scan_report **ret);
 
 void scan_report_free(struct scan_report *report); /* NULL ok */
+
+/*
+ * scan_exact_seconds - how long reading all present pages would take at the speed at which the
+ * sample was read, which is rather less than that of reading them in order. Negative: not known.
+ * Pure.
+ */
+double scan_exact_seconds(const struct scan_report *report);
 
 /*
  * scan_wilson - 95 % Wilson score interval of a proportion, with the correction for a finite

@@ -175,6 +175,17 @@ void scan_report_estimate(struct scan_report *report)
     e->ci95_high = (zero_pages + high * present + unknown) / total;
 }
 
+double scan_exact_seconds(const struct scan_report *report)
+{
+    const struct scan_estimate *e = &report->estimate;
+
+    if (!report->residency_done)
+        return -1;
+    if (e->population == 0)
+        return 0;
+    return e->bytes_per_s > 0 ? (double)e->population * SCAN_PAGE_BYTES / e->bytes_per_s : -1;
+}
+
 void scan_report_finish(struct scan_report *report)
 {
     const uint64_t *pages = report->counts.pages;

@@ -398,9 +398,60 @@ static void wilson_interval_is_that_of_the_textbook(void **state)
 
 #define WITH_POOL(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
+/* Who only looks does not want all of it read. Limits beyond any clock: no time decides here. */
+static void reading_all_is_left_out_where_it_would_take_longer(void **state)
+{
+    static const struct {
+        double limit_s;
+        enum scan_mode mode;
+    } cases[] = {{1e-12, SCAN_ESTIMATE}, {1e12, SCAN_EXACT}, {0, SCAN_EXACT}};
+    struct guest guest;
+
+    (void)state;
+    assert_true(start_backing(&guest, &backings[0], 64 * MIB, 4));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scan_request request = scanning_request(&guest);
+        struct scan_report *report;
+        request.estimate_first = true;
+        request.sample_pages = 64;
+        request.exact_limit_s = cases[i].limit_s;
+        assert_int_equal(scanning_run(&request, &report), 0);
+        bool estimate = cases[i].mode == SCAN_ESTIMATE;
+        assert_int_equal(report->state, SCAN_DONE);
+        assert_int_equal(report->mode, cases[i].mode);
+        assert_int_equal(report->zero_known, !estimate);
+        assert_true(report->residency_done && report->estimate.valid && report->wire.valid);
+        assert_true(report->estimate.bytes_per_s > 0);
+        assert_true(scan_exact_seconds(report) > 0);
+        assert_int_equal(pages_of(report, PAGE_UNREAD), estimate ? report->estimate.population : 0);
+        if (estimate)
+            assert_int_equal(report->cost.bytes_read, 64 * SCAN_PAGE_BYTES);
+        else
+            assert_true(report->cost.bytes_read >= report->estimate.population * SCAN_PAGE_BYTES);
+        scan_report_free(report);
+    }
+    guest_stop(&guest);
+}
+
+static void the_time_of_reading_all_follows_from_the_sample(void **state)
+{
+    struct scan_report r = {.estimate = {.population = 1000000, .bytes_per_s = 4096e6}};
+
+    (void)state;
+    assert_true(scan_exact_seconds(&r) < 0); /* nobody knows how much there is */
+    r.residency_done = true;
+    assert_true(scan_exact_seconds(&r) == 1.0);
+    r.estimate.bytes_per_s = 0;
+    assert_true(scan_exact_seconds(&r) < 0);
+    r.estimate.population = 0;
+    assert_true(scan_exact_seconds(&r) == 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reading_all_is_left_out_where_it_would_take_longer),
+        cmocka_unit_test(the_time_of_reading_all_follows_from_the_sample),
         WITH_POOL(every_page_of_every_kind_of_memory_is_counted_right),
         cmocka_unit_test(every_implementation_counts_the_same),
         WITH_POOL(scan_leaves_no_trace_in_its_target),
