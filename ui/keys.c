@@ -46,7 +46,7 @@ const struct key_binding key_table[] = {
     {VMS, {'N'}, COMMAND_SORT_PID, NULL, "sort by process id"},
     {VMS, {KEYCODE_ENTER}, COMMAND_OPEN, "Open", "open the selected VM"},
     {VMS, {'m'}, COMMAND_MEMORY, "Memory", "open the memory of the selected VM: its zero pages"},
-    {MEMORY, {'R'}, COMMAND_SCAN, "Scan again", "scan again"},
+    {MEMORY, {'R'}, COMMAND_SCAN, "Read all", "read all of it, for the exact figure"},
     {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
     {DETAIL, {'1'}, COMMAND_TAB_COUNTERS, NULL, "all counters of the VM"},
     {DETAIL, {'2'}, COMMAND_TAB_VCPUS, NULL, "its vCPUs"},

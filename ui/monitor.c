@@ -201,11 +201,10 @@ static void export_snapshot(struct monitor *m)
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
 }
 
-static void scan(struct monitor *m)
+static void scan(struct monitor *m, enum scanner_depth depth)
 {
     struct error err = {0};
-
-    int r = scanner_request(&m->scanner, m->now, &m->state.detail.vm, &err);
+    int r = scanner_request(&m->scanner, m->now, &m->state.detail.vm, depth, &err);
 
     if (r < 0)
         ui_say(&m->state, "No scan: %s", err.msg);
@@ -252,8 +251,11 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
     case UI_SAMPLE_NOW:
         m->due_ns = now_ns();
         return tick(m, m->state.delay_s, err);
+    case UI_LOOK:
+        scan(m, SCANNER_LOOK);
+        break;
     case UI_SCAN:
-        scan(m);
+        scan(m, SCANNER_EXACT);
         break;
     case UI_SCAN_CANCEL:
         scanner_cancel(&m->scanner, &m->state.detail.vm);

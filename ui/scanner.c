@@ -25,13 +25,14 @@ void scanner_done(struct scanner *s)
 }
 
 static struct scan_request make_request(const struct snapshot *snapshot,
-                                        const struct snapshot_vm *vm)
+                                        const struct snapshot_vm *vm, enum scanner_depth depth)
 {
     struct scan_request request = {
         .vm = vm->id,
         .vmm = vm->vmm,
         .mode = SCAN_EXACT,
         .estimate_first = true,
+        .exact_limit_s = depth == SCANNER_LOOK ? SCANNER_AT_ONCE_S : 0,
         .idle_priority = true,
     };
 
@@ -61,10 +62,24 @@ static void drop_waiting(struct scanner *s, size_t i)
     memmove(&s->waiting[i], &s->waiting[i + 1], (s->waiting_count - i) * sizeof(s->waiting[0]));
 }
 
+static int submit(struct scanner *s, const struct scan_request *request)
+{
+    int r = worker_submit(s->worker, request);
+
+    if (r == 0)
+        s->depth = request->exact_limit_s > 0 ? SCANNER_LOOK : SCANNER_EXACT;
+    return r;
+}
+
 static int add_waiting(struct scanner *s, const struct scan_request *request, struct error *err)
 {
-    if (scanner_is_waiting(s, &request->vm))
+    size_t i = find_waiting(s, &request->vm);
+
+    if (i < s->waiting_count) {
+        if (request->exact_limit_s <= 0) /* more was asked for now */
+            s->waiting[i].exact_limit_s = 0;
         return 1;
+    }
     if (s->waiting_count == SCANNER_WAITING_MAX)
         return error_set(err, -EBUSY, "%d scans are waiting already", SCANNER_WAITING_MAX);
     s->waiting[s->waiting_count++] = *request;
@@ -72,7 +87,7 @@ static int add_waiting(struct scanner *s, const struct scan_request *request, st
 }
 
 int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
-                    const struct vm_id *vm, struct error *err)
+                    const struct vm_id *vm, enum scanner_depth depth, struct error *err)
 {
     const struct snapshot_vm *found = snapshot ? snapshot_find(snapshot, vm) : NULL;
 
@@ -85,11 +100,15 @@ int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
         if (r < 0)
             return r;
     }
-    struct scan_request request = make_request(snapshot, found);
+    struct scan_request request = make_request(snapshot, found, depth);
     struct worker_progress p = worker_progress(scanner->worker);
-    if (p.busy && vm_id_equal(&p.vm, vm))
-        return 0; /* under way already */
-    int r = worker_submit(scanner->worker, &request);
+    if (p.busy && vm_id_equal(&p.vm, vm)) {
+        if (depth == SCANNER_LOOK || scanner->depth == SCANNER_EXACT)
+            return 0; /* under way already */
+        int waits = add_waiting(scanner, &request, err);
+        return waits < 0 ? waits : 0;
+    }
+    int r = submit(scanner, &request);
     if (r == -EBUSY)
         return add_waiting(scanner, &request, err);
     return r < 0 ? error_set(err, r, "the scan could not be started") : 0;
@@ -122,7 +141,7 @@ bool scanner_wake(struct scanner *s, uint64_t now_ns)
         scans_put(&s->scans, report, now_ns);
         news = true;
     }
-    if (s->waiting_count > 0 && worker_submit(s->worker, &s->waiting[0]) == 0)
+    if (s->waiting_count > 0 && submit(s, &s->waiting[0]) == 0)
         drop_waiting(s, 0);
     return news;
 }

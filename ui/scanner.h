@@ -13,11 +13,18 @@
 #include "ui/scans.h"
 
 #define SCANNER_WAITING_MAX 16
+#define SCANNER_AT_ONCE_S 0.1 /* what takes no longer is read without being asked for */
+
+enum scanner_depth {
+    SCANNER_LOOK,  /* residency and an estimate; all only where that is done at once */
+    SCANNER_EXACT, /* an estimate first, then all present pages */
+};
 
 struct scanner {
     const struct rootfs *root; /* borrowed; NULL: nothing can be scanned */
     int wake_fd;               /* readable when scanner_wake has something to do; -1: none */
     struct worker *worker;     /* started with the first scan */
+    enum scanner_depth depth;  /* of the scan under way */
     struct scans scans;
     /* submitted in turn when the one under way has ended */
     struct scan_request waiting[SCANNER_WAITING_MAX];
@@ -32,12 +39,14 @@ int scanner_init(struct scanner *scanner, const struct rootfs *root);
 void scanner_done(struct scanner *scanner);
 
 /*
- * scanner_request - scan that VM of @snapshot: an estimate first, then all present pages.
- * One that has to wait for others is started after them.
- * 0; 1 when it waits; or a negative errno with a sentence, -EBUSY when too many wait.
+ * scanner_request - scan that VM of @snapshot.
+ * One that has to wait for others is started after them; an exact one waits for a look at the same
+ * VM.
+ * 0; 1 when it waits for another VM; or a negative errno with a sentence, -EBUSY when too many
+ * wait.
  */
 int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
-                    const struct vm_id *vm, struct error *err);
+                    const struct vm_id *vm, enum scanner_depth depth, struct error *err);
 
 /* scanner_cancel - end the scan of that VM, or take it from those that wait. */
 void scanner_cancel(struct scanner *scanner, const struct vm_id *vm);

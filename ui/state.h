@@ -32,7 +32,8 @@ enum ui_action {
     UI_SAMPLE_NOW,
     UI_NEW_BASE,   /* totals count from now on */
     UI_NEW_THEME,  /* state->theme changed */
-    UI_SCAN,       /* scan the memory of state->detail.vm */
+    UI_LOOK,       /* look at the memory of state->detail.vm: residency and an estimate */
+    UI_SCAN,       /* scan all of it */
     UI_SCAN_CANCEL,
     UI_SAVE,       /* keep ui_to_config() */
     UI_EXPORT,     /* write the snapshot to state->export_path */
@@ -212,8 +213,8 @@ size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets,
 const uint64_t *histogram_buckets(const struct ui_state *state, const struct snapshot_vm *vm);
 #define HISTOGRAM_LINES_MAX 512
 
-/* ui_memory_entered - the memory of a VM came on the screen: UI_SCAN unless it was scanned or is
- * being scanned. */
+/* ui_memory_entered - the memory of a VM came on the screen: UI_LOOK unless that was done or is
+ * under way. Never UI_SCAN: reading all of it is for a person to ask for. */
 enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_model *model);
 
 enum ui_action detail_command(struct ui_state *state, const struct ui_model *model,

@@ -195,7 +195,7 @@ enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_m
     if (state->screen != SCREEN_MEMORY || !model->scans || state->detail.ended ||
         scans_find(model->scans, vm) || (model->scan.busy && vm_id_equal(&model->scan.vm, vm)))
         return UI_NOTHING;
-    return UI_SCAN;
+    return UI_LOOK;
 }
 
 static void scroll_regions(struct ui_state *state, const struct ui_model *model,

@@ -8,6 +8,7 @@
 #include "core/ept.h"
 #include "core/text.h"
 #include "ui/format.h"
+#include "ui/scanner.h"
 #include "ui/view.h"
 
 #define LABEL_COLS 11
@@ -134,6 +135,23 @@ static void draw_running(struct pen *p, const struct worker_progress *w)
                       format_seconds(eta, w->eta_s));
 }
 
+/* Nobody asked for it, and it would have taken a while: what it would take. */
+static void draw_not_read(struct pen *p, const struct scan_report *r)
+{
+    char bytes[FORMAT_MAX], time[FORMAT_MAX];
+    double seconds = scan_exact_seconds(r);
+    int x = p->r.x + LABEL_COLS;
+
+    x += SAY(p, STYLE_NOTICE, "R reads %s",
+             format_bytes(bytes, (double)r->estimate.population * SCAN_PAGE_BYTES));
+    if (seconds < 0)
+        return;
+    x += screen_printf(p->out, p->r, p->y, x, STYLE_NOTICE, ", about %s at %.1f GB/s",
+                       format_seconds(time, seconds), r->estimate.bytes_per_s / 1e9);
+    screen_printf(p->out, p->r, p->y, x, STYLE_DIM, "   read unasked up to %s",
+                  format_seconds(time, SCANNER_AT_ONCE_S));
+}
+
 static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
 {
     char zero[FORMAT_MAX], low[FORMAT_MAX], high[FORMAT_MAX], read[FORMAT_MAX], time[FORMAT_MAX];
@@ -142,7 +160,9 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
     format_bytes(read, (double)r->cost.bytes_read);
     format_seconds(time, r->cost.elapsed_s);
     format_seconds(age, age_s);
-    if (r->zero_known)
+    if (r->mode == SCAN_ESTIMATE && r->state == SCAN_DONE)
+        draw_not_read(p, r);
+    else if (r->zero_known)
         SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago",
             format_share(zero, r->zero_ratio), read, time, r->cost.accel ? r->cost.accel : "?",
             age);
@@ -158,11 +178,12 @@ static void draw_legend(struct pen *p, const struct scan_report *r)
 {
     int x = p->r.x;
     bool wide = p->r.cols >= 100;
+    bool all = wide && r->counts.pages[PAGE_UNREAD] == 0; /* else none found is not none there */
 
     for (size_t i = CLASSES; i-- > 0;) {
         uint64_t pages = r->counts.pages[classes[i].page_class];
         char count[FORMAT_MAX], bytes[FORMAT_MAX];
-        if (pages == 0 && !(classes[i].always && wide))
+        if (pages == 0 && !(classes[i].always && all))
             continue;
         x +=
             screen_text(p->out, p->r, p->y, x, STYLE_GRAPH, screen_glyph(p->out, classes[i].glyph));
@@ -244,8 +265,8 @@ static void draw_wire(struct pen *p, const struct scan_report *r)
     label(p, "On the wire");
     if (w->valid)
         screen_printf(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_STRONG,
-                      "%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
-                      format_bytes(bytes, (double)w->bytes), format_exact(normal, w->normal_pages),
+                      "%s%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
+                      r->mode == SCAN_ESTIMATE ? "about " : "", format_bytes(bytes, (double)w->bytes), format_exact(normal, w->normal_pages),
                       SCAN_WIRE_PAGE_BYTES, format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
                       format_seconds(time, (double)w->bytes * 8 / LINE_BITS_PER_S));
     else
@@ -311,7 +332,7 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
     else if (running)
         snprintf(text, sizeof(text), "Looking at the VM: %s ...", scan_phase_name(m->scan.phase));
     else
-        snprintf(text, sizeof(text), "Not scanned yet. R scans.");
+        snprintf(text, sizeof(text), "Not looked at yet. R reads all of it.");
     screen_paragraph(p->out, (struct rect){p->y, p->r.x, 2, p->r.cols}, STYLE_NOTICE, text);
 }
 

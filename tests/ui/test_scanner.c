@@ -41,7 +41,7 @@ static void close_bed(struct bed *bed)
 
 static int request(struct bed *bed, int vm, struct error *err)
 {
-    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, err);
+    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, SCANNER_EXACT, err);
 }
 
 /* Until the worker says no more for a while. */
@@ -111,12 +111,45 @@ static void waiting_scan_that_is_taken_back_is_not_done_and_the_others_are(void 
     close_bed(&bed);
 }
 
+static int look(struct bed *bed, int vm)
+{
+    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, SCANNER_LOOK, NULL);
+}
+
+static void an_exact_scan_is_done_after_a_look_at_the_same_vm(void **state)
+{
+    static struct bed bed;
+
+    (void)state;
+    open_bed(&bed);
+    assert_int_equal(look(&bed, 0), 0);
+    assert_int_equal(look(&bed, 0), 0);
+    assert_int_equal(bed.scanner.waiting_count, 0);
+    assert_int_equal(request(&bed, 0, NULL), 0); /* of the same VM: nothing is said */
+    assert_int_equal(bed.scanner.waiting_count, 1);
+    assert_int_equal(look(&bed, 1), 1);
+    assert_true(bed.scanner.waiting[1].exact_limit_s > 0);
+    assert_int_equal(request(&bed, 1, NULL), 1); /* waits already, and is to read all now */
+    assert_int_equal(bed.scanner.waiting_count, 2);
+    assert_true(bed.scanner.waiting[1].exact_limit_s == 0);
+    assert_int_equal(look(&bed, 1), 1);
+    assert_true(bed.scanner.waiting[1].exact_limit_s == 0);
+    run_all(&bed);
+    assert_int_equal(bed.scanner.waiting_count, 0);
+    assert_true(was_scanned(&bed, 0) && was_scanned(&bed, 1));
+    assert_int_equal(request(&bed, 0, NULL), 0);
+    assert_int_equal(request(&bed, 0, NULL), 0); /* under way */
+    assert_int_equal(bed.scanner.waiting_count, 0);
+    close_bed(&bed);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_scans_that_wait_have_their_turn),
         cmocka_unit_test(scan_for_which_there_is_no_place_is_refused),
         cmocka_unit_test(waiting_scan_that_is_taken_back_is_not_done_and_the_others_are),
+        cmocka_unit_test(an_exact_scan_is_done_after_a_look_at_the_same_vm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

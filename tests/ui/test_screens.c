@@ -26,6 +26,7 @@ struct screen_case {
     bool ascii;
     enum scan_state scan; /* of the VM "db-primary"; 0 with has_scan unset */
     bool has_scan;
+    bool look; /* the scan was a look: no more than an estimate */
     bool base; /* totals count from this very snapshot: all zero */
 };
 
@@ -159,7 +160,7 @@ static void build_hostile(struct snapshot_builder *b)
 
 /* 1 GiB: 600 MiB untouched in the middle, zeros around it, data at both ends; a second region is
  * not read. */
-static struct scan_report *make_report(const struct vm_id *vm, enum scan_state state)
+static struct scan_report *make_report(const struct vm_id *vm, enum scan_state state, bool look)
 {
     const uint64_t total = 262144;
     struct scan_report *r = calloc(1, sizeof(*r));
@@ -192,7 +193,7 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
     r->residency_done = true;
     for (size_t i = 0; i < SCAN_SLICES; i++) {
         uint32_t *pages = r->slices[i].pages;
-        bool unread = state != SCAN_DONE && i > SCAN_SLICES / 2;
+        bool unread = look || (state != SCAN_DONE && i > SCAN_SLICES / 2);
         enum page_class c = i < 64 || i > 4000 ? PAGE_NONZERO
                             : i > 1000 && i < 3400 ? PAGE_UNTOUCHED
                             : i % 37 == 0 ? PAGE_NONZERO : PAGE_ZERO_CONTENT;
@@ -217,7 +218,12 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
     r->partial = state != SCAN_DONE;
     r->zero_low = 0.61;
     r->zero_high = 0.93;
-    if (state == SCAN_DONE) {
+    if (look) {
+        r->mode = SCAN_ESTIMATE;
+        r->estimate.bytes_per_s = 1.9e9;
+        r->wire = (struct scan_wire){.valid = true, .zero_pages = 233000, .normal_pages = 29144,
+                                     .bytes = 233000 * 9 + 29144 * 4104ull};
+    } else if (state == SCAN_DONE) {
         r->zero_known = true;
         r->zero_ratio = 0.99994;
         r->wire = (struct scan_wire){.valid = true, .zero_pages = 262128, .normal_pages = 16,
@@ -283,6 +289,8 @@ static const struct screen_case cases[] = {
      .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true},
     {.name = "memory-done-ascii", .build = snapshot_builder_three_vms,
      .keys = KEYS('m'), .ascii = true, .scan = SCAN_DONE, .has_scan = true},
+    {.name = "memory-look", .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true, .look = true},
     {.name = "memory-cancelled", .build = snapshot_builder_three_vms,
      .keys = KEYS('m', 'j'), .scan = SCAN_CANCELLED, .has_scan = true},
     {.name = "memory-refused", .build = snapshot_builder_three_vms,
@@ -362,7 +370,7 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                   .detail = s,
                                   .trends = &st->trends};
     if (c->has_scan) {
-        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan), s->mono_ns - 9000000000);
+        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look), s->mono_ns - 9000000000);
         st->model.scan = (struct worker_progress){
             .busy = c->scan == SCAN_RUNNING, .phase = SCAN_PHASE_READ, .done_bytes = 211u << 20,
             .total_bytes = 423u << 20, .bytes_per_s = 6.3e9, .eta_s = 0.034, .vm = s->vms[1].id};
@@ -595,7 +603,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     }
     for (enum scan_state s = SCAN_RUNNING; s <= SCAN_REFUSED; s++)
         if (s != SCAN_FAILED)
-            scans_put(&scans, make_report(&models[0].now->vms[s % 3].id, s), 1000000 * s);
+            scans_put(&scans, make_report(&models[0].now->vms[s % 3].id, s, false), 1000000 * s);
     ui_state_init(&state, 24, 80, 1.0);
     assert_int_equal(screen_init(&screen, 24, 80, true), 0);
     for (int step = 0; step < 4000; step++) {

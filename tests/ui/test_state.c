@@ -579,6 +579,31 @@ static void a_click_on_the_explanation_selects_no_hidden_counter(void **state)
     assert_int_equal(cs->scroll.top, top);
 }
 
+/* Tabs are for looking: whatever way leads to the memory, none reads all of it. */
+static void the_memory_is_read_when_somebody_asks_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+    struct scans scans = {.count = 0};
+    struct tab_item tabs[TABS_COUNT];
+
+    f->model.scans = &scans;
+    press(f, KEYCODE_ENTER);
+    for (int i = 0; i < 8; i++) {
+        enum ui_action action = press(f, i < 4 ? KEYCODE_TAB : KEYCODE_BACK_TAB);
+        assert_int_equal(action, f->state.screen == SCREEN_MEMORY ? UI_LOOK : UI_NOTHING);
+    }
+    tab_plan(80, tabs);
+    assert_int_equal(click(f, 2, tabs[2].x + 1), UI_LOOK);
+    press(f, '1');
+    assert_int_equal(press(f, '3'), UI_LOOK);
+    assert_int_equal(press(f, 'R'), UI_SCAN);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(press(f, 'm'), UI_LOOK);
+    f->model.scans = NULL; /* a saved tree */
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(press(f, 'm'), UI_NOTHING);
+}
+
 static void a_click_below_the_vcpus_selects_none_of_them(void **state)
 {
     struct fixture *f = *state;
@@ -673,6 +698,7 @@ int main(void)
         TEST(guests_of_one_process_are_selected_one_by_one),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
+        TEST(the_memory_is_read_when_somebody_asks_and_not_before),
         TEST(a_click_below_the_vcpus_selects_none_of_them),
         TEST(a_click_anywhere_on_any_screen_does_no_harm),
         cmocka_unit_test(no_key_means_two_things_on_one_screen),
