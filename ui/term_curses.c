@@ -33,7 +33,7 @@ struct term {
 
 /* --- what brings the terminal back ------------------------------------------------------------ */
 
-/* Clicks and the wheel, with cells beyond the 95th; and what is pasted is told from what is typed. */
+/* Clicks and the wheel, with cells beyond the 95th; what is pasted is told from what is typed. */
 static const char reports_on[] = "\033[?1000h\033[?1006h\033[?2004h";
 static const char reports_off[] = "\033[?2004l\033[?1006l\033[?1000l";
 static const char paste_on[] = "\033[?2004h";

@@ -2,7 +2,9 @@
 """Keys and the terminal, on a raw pseudo terminal and through tmux. A saved host has the VMs."""
 import os
 import resource
+import shutil
 import signal
+import tempfile
 
 import kvmtest
 from kvmtest import KVMLENS, ROOT
@@ -111,6 +113,77 @@ class Keys(kvmtest.TestCase):
         t.send("F10")
         self.assertEqual(t.wait_exit(), 0)
         self.assertFalse(t.mode("alternate_on"))
+
+
+class Prompts(kvmtest.TestCase):
+    """What is typed, and what of names is shown."""
+
+    def test_a_filter_is_replaced_edited_and_refused(self):
+        t = self.tmux(KVMLENS, "--sysroot", HOST, "-s", "3600", columns=120)
+        t.wait_text("web-07")
+        for keys, expected in (
+                (("f", "w", "e", "b", "Enter"), "1 of 3 VMs, filter web;"),
+                (("f", "t", "w", "o", "Enter"), "2 of 3 VMs, filter two;"),  # not webtwo
+                (("f", "End", "-", "i", "n", "Enter"), "2 of 3 VMs, filter two-in;"),
+                (("f", "BSpace", "Home", "Right", "DC", "w", "Enter"), "filter two-i;"),
+                (("f", "(", "x", "Enter"), r"No regular expression, Unmatched ( or \(: (x"),
+                ((")", "?", "Enter"), "web-07")):
+            for key in keys:
+                t.send(key)
+            t.wait_text(expected)
+        t.send("c")
+        t.wait_text("web-07")
+        t.send("q")
+        self.assertEqual(t.wait_exit(), 0)
+
+    def test_the_cursor_of_the_vcpus_moves(self):
+        for options in ((), ("--no-color",)):
+            t = self.tmux(KVMLENS, "--sysroot", HOST, "-s", "3600", *options, "web-07")
+            t.wait_text("[1 Counters]")
+            t.send("2")
+            t.wait_text("[2 vCPUs]")
+            before = kvmtest.wait_for(lambda: self.vcpu_rows(t), "two vCPUs")
+            t.send("Down")
+            kvmtest.wait_for(lambda: all(a != b for a, b in zip(self.vcpu_rows(t), before)),
+                             "the cursor on the second one")
+            t.send("q")
+            self.assertEqual(t.wait_exit(), 0)
+            t.close()
+
+    @staticmethod
+    def vcpu_rows(t):
+        """Both vCPUs of web-07 with their colours and attributes; None: they are not both there."""
+        rows = [line for line in t.screen(escapes=True).splitlines() if "12089" in line or "12090" in line]
+        return rows if len(rows) == 2 else None
+
+    def test_without_unicode_nothing_but_ascii_is_sent(self):
+        root = tempfile.mkdtemp(prefix="kvmtest-")
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+        shutil.copytree(HOST, root, dirs_exist_ok=True, symlinks=True)
+        cmdline = os.path.join(root, "proc/12084/cmdline")
+        with open(cmdline, "rb") as f:
+            data = f.read()
+        os.chmod(cmdline, 0o644)
+        with open(cmdline, "wb") as f:
+            f.write(data.replace(b"web-07,", "数据库-é,".encode()))
+        for options, expected in ((("--no-unicode",), b"??????-?"), ((), "数据库-é".encode())):
+            t = self.pty(KVMLENS, "--sysroot", root, "-s", "3600", *options)
+            t.wait_bytes(expected)
+            for key in b"\r234\x1bhq":
+                t.send(bytes([key]))
+            self.assertEqual(t.wait_exit(), 0)
+            self.assertEqual(t.read().isascii(), bool(options))
+            t.close()
+
+    def test_a_guest_is_chosen_by_one_rule(self):
+        for name, count in (("web-07", 1), ("WEB-07", 0), ("qemu", 0)):
+            batch = kvmtest.kvmlens("-1", "-s", "0.1", "--sysroot", HOST, "-g", name)
+            self.assertEqual("web-07" in batch.out, count == 1, batch)
+            t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600", "-g", name, columns=120)
+            t.wait_bytes(f"{count} of 3 VMs, guest {name}; c clears it".encode())
+            t.send(b"q")
+            self.assertEqual(t.wait_exit(), 0)
+            t.close()
 
 
 class Waits(kvmtest.TestCase):

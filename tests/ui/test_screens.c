@@ -370,7 +370,8 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                   .detail = s,
                                   .trends = &st->trends};
     if (c->has_scan) {
-        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look), s->mono_ns - 9000000000);
+        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look),
+                  s->mono_ns - 9000000000);
         st->model.scan = (struct worker_progress){
             .busy = c->scan == SCAN_RUNNING, .phase = SCAN_PHASE_READ, .done_bytes = 211u << 20,
             .total_bytes = 423u << 20, .bytes_per_s = 6.3e9, .eta_s = 0.034, .vm = s->vms[1].id};

@@ -510,7 +510,8 @@ static void chosen_columns_keep_their_order_and_width(void **state)
 
 static enum ui_action click(struct fixture *f, int y, int x)
 {
-    return ui_update(&f->state, &f->model, (struct ui_key){.code = KEYCODE_MOUSE_CLICK, .y = y, .x = x});
+    return ui_update(&f->state, &f->model,
+                     (struct ui_key){.code = KEYCODE_MOUSE_CLICK, .y = y, .x = x});
 }
 
 static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
@@ -527,7 +528,8 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     assert_true(f->state.vms.sort_inverted);
     press(f, 'N');
     press(f, KEYCODE_HOME);
-    ui_update(&f->state, &f->model, (struct ui_key){.code = KEYCODE_MOUSE_WHEEL_DOWN, .y = 9, .x = 9});
+    ui_update(&f->state, &f->model,
+              (struct ui_key){.code = KEYCODE_MOUSE_WHEEL_DOWN, .y = 9, .x = 9});
     assert_string_equal(selected(f), "fc-1");
     click(f, 5, 10); /* on the selected one: opens it */
     assert_int_equal(f->state.screen, SCREEN_COUNTERS);
