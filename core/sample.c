@@ -104,7 +104,13 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
     }
 }
 
-/* Both ascend by (pid, fd), and a VM made anew is another one. */
+/*
+ * Both ascend by (pid, fd), and a VM made anew is another one.
+ *
+ * One that was marked gone is missed twice: in the sample that marked it and in the next. It died
+ * while that sample was taken, before the totals of the host were read or behind it, so they lost
+ * its share in either interval: what follows from them is void in both.
+ */
 static bool all_live_on(const struct sample *prev, const struct sample *sample)
 {
     size_t k = 0;

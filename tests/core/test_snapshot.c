@@ -237,6 +237,50 @@ static void each_sample_that_misses_a_vm_of_the_one_before_is_counted(void **sta
     sample_free(c);
 }
 
+static struct sample *host_sample(struct world *w, uint64_t s, uint64_t exits)
+{
+    struct sample *sample = sample_at(w, s * 1000000000u);
+
+    sample->has_host = true;
+    sample->host.time_ns[SOURCE_DEBUGFS] = s * 1000000000u;
+    sample->host.readings[EXITS] = reading_ok(exits, SOURCE_DEBUGFS);
+    return sample;
+}
+
+/*
+ * Of 1000 exits 500 are of a VM that dies behind the reading of the totals: they are lost one
+ * sample later, hidden by 600 that the other VM had. Were the end counted only where it was seen,
+ * 100/s would be shown for 600/s.
+ */
+static void totals_are_void_in_both_intervals_in_which_a_vm_may_have_left_them(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = host_sample(w, 1, 900), *b = host_sample(w, 2, 1000);
+    w->vm_list.count = 1;
+    struct sample *c = host_sample(w, 3, 1100), *d = host_sample(w, 4, 1700);
+    w->vm_list.count = 2;
+    b->vms[1].gone = true;
+    const struct sample *samples[] = {a, b, c, d};
+    static const enum reading_state want[] = {READING_WARMUP, READING_RESET, READING_RESET,
+                                              READING_OK};
+
+    sample_follow(a, b);
+    sample_follow(b, c);
+    sample_follow(c, d);
+    for (int i = 0; i < 4; i++) {
+        struct snapshot *n = snapshot_derive(i > 0 ? samples[i - 1] : NULL, samples[i], &w->fields,
+                                             &w->host, 0);
+        assert_int_equal(n->host_values[EXITS].rate.state, want[i]);
+        if (i == 3)
+            assert_true(n->host_values[EXITS].rate.value == 600);
+        snapshot_free(n);
+    }
+    sample_free(a);
+    sample_free(b);
+    sample_free(c);
+    sample_free(d);
+}
+
 static void a_vcpu_whose_thread_changed_has_no_cpu_share_yet(void **state)
 {
     struct world *w = *state;
@@ -357,6 +401,7 @@ int main(void)
         TEST(a_change_of_source_gives_no_rate),
         TEST(a_reused_pid_is_another_vm),
         TEST(each_sample_that_misses_a_vm_of_the_one_before_is_counted),
+        TEST(totals_are_void_in_both_intervals_in_which_a_vm_may_have_left_them),
         TEST(a_vcpu_whose_thread_changed_has_no_cpu_share_yet),
         TEST(a_sum_needs_every_vcpu),
         TEST(a_vm_that_died_in_the_tick_is_left_out),
