@@ -57,6 +57,14 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
 
 /* --- vCPUs ------------------------------------------------------------------------------------ */
 
+/* Share of a CPU that only a vCPU that runs its guest takes. */
+#define RUNNING_CPU_RATIO 0.01
+
+/* The usual ones of a VM: what most of its vCPUs have. */
+struct usual {
+    const struct snapshot_vcpu *offset, *scaling; /* NULL: not known of any */
+};
+
 enum { V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC, V_COUNT };
 
 static const struct {
@@ -67,22 +75,63 @@ static const struct {
     [V_ID] = {"vCPU", 4, ALIGN_RIGHT},        [V_TID] = {"TID", 7, ALIGN_RIGHT},
     [V_CPU] = {"CPU%", 6, ALIGN_RIGHT},       [V_WAIT] = {"WAIT%", 6, ALIGN_RIGHT},
     [V_EXITS] = {"EXITS/s", 7, ALIGN_RIGHT},  [V_HALT] = {"HALT/s", 6, ALIGN_RIGHT},
-    [V_STATE] = {"STATE", 7, ALIGN_LEFT},     [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
+    [V_STATE] = {"STATE", 10, ALIGN_LEFT},    [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
     [V_SCALE] = {"TSC-SCALE", 11, ALIGN_RIGHT}, [V_LAPIC] = {"LAPIC-ADV", 9, ALIGN_RIGHT},
 };
 
-static bool same_reading(const struct reading *a, const struct reading *b)
+static bool has_value(const struct snapshot_vcpu *vcpu, enum vcpu_gauge g, uint64_t raw)
 {
-    return a->state != READING_OK || b->state != READING_OK || a->raw == b->raw;
+    return vcpu->gauges[g].state == READING_OK && vcpu->gauges[g].raw == raw;
 }
 
-/* Does this gauge of the vCPU differ from the one most vCPUs have? Compared with the first. */
-static bool differs(const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu,
+/*
+ * The first vCPU with the value of this gauge that more than half of those known have; where no
+ * value is so common, the first that is known; NULL: none is. By Boyer and Moore's vote: a value
+ * with more votes than all others together is left over at the end.
+ */
+static const struct snapshot_vcpu *usual_vcpu(const struct snapshot_vm *vm, enum vcpu_gauge g)
+{
+    const struct snapshot_vcpu *first = NULL, *left = NULL, *usual = NULL;
+    size_t known = 0, same = 0;
+    long votes = 0;
+
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        const struct snapshot_vcpu *vcpu = &vm->vcpus[i];
+        if (vcpu->gauges[g].state != READING_OK)
+            continue;
+        first = known++ == 0 ? vcpu : first;
+        left = votes == 0 ? vcpu : left;
+        votes += has_value(vcpu, g, left->gauges[g].raw) ? 1 : -1;
+    }
+    for (size_t i = 0; i < vm->vcpu_count && left != NULL; i++)
+        if (has_value(&vm->vcpus[i], g, left->gauges[g].raw))
+            usual = same++ == 0 ? &vm->vcpus[i] : usual;
+    return 2 * same > known ? usual : first;
+}
+
+/* Does this gauge of the vCPU differ from that of @usual? Never when one of them is not known. */
+static bool differs(const struct snapshot_vcpu *usual, const struct snapshot_vcpu *vcpu,
                     enum vcpu_gauge g)
 {
-    return !same_reading(&vm->vcpus[0].gauges[g], &vcpu->gauges[g]);
+    return usual != NULL && vcpu->gauges[g].state == READING_OK &&
+           !has_value(vcpu, g, usual->gauges[g].raw);
 }
 
+/*
+ * Has it run since the sample before? Only in KVM_RUN are there exits. A guest on a CPU without a
+ * tick may have none, but then it takes CPU time; that of a paused one, whose VMM asks its threads
+ * something now and then, is some microseconds.
+ */
+static bool has_run(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
+{
+    struct rate exits = snapshot_vcpu_value(s, vcpu, "exits").rate, cpu = vcpu->cpu_ratio;
+
+    return (exits.state == READING_OK && exits.value > 0) ||
+           (cpu.state == READING_OK && cpu.value >= RUNNING_CPU_RATIO);
+}
+
+/* A vCPU that does not block may as well be paused, or wait for a migration: its thread then sleeps
+ * outside of KVM. */
 static const char *vcpu_state(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
 {
     struct reading blocking = snapshot_vcpu_value(s, vcpu, "blocking").reading;
@@ -91,7 +140,7 @@ static const char *vcpu_state(const struct snapshot *s, const struct snapshot_vc
     if (nested.state == READING_OK && nested.raw)
         return "nested";
     if (blocking.state == READING_OK)
-        return blocking.raw ? "halted" : "running";
+        return blocking.raw ? "halted" : has_run(s, vcpu) ? "running" : "not halted";
     return NULL;
 }
 
@@ -124,8 +173,9 @@ static void draw_gauge(const struct reading *g, const char *text, bool differs_f
 }
 
 static void draw_vcpu(const struct snapshot *s, const struct column_fields *fields,
-                      const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu, struct rect r,
-                      int y, enum style style, struct screen *out)
+                      const struct snapshot_vm *vm, const struct usual *usual,
+                      const struct snapshot_vcpu *vcpu, struct rect r, int y, enum style style,
+                      struct screen *out)
 {
     static const struct {
         enum column_id column;
@@ -148,32 +198,33 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     }
     draw_text(r, y, &x, V_STATE, style, state ? state : screen_glyph(out, GLYPH_NOTHING), out);
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
-    draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(vm, vcpu, VCPU_TSC_OFFSET), r, y, &x, V_TSC,
-               style, out);
+    draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(usual->offset, vcpu, VCPU_TSC_OFFSET), r, y,
+               &x, V_TSC, style, out);
     struct rate scaling = snapshot_tsc_scaling(vcpu);
     struct reading scaling_state = {.state = scaling.state, .cause = scaling.cause};
     snprintf(text, sizeof(text), "%.6f", scaling.value);
-    draw_gauge(&scaling_state, text, differs(vm, vcpu, VCPU_TSC_SCALING_RATIO), r, y, &x, V_SCALE,
-               style, out);
+    draw_gauge(&scaling_state, text, differs(usual->scaling, vcpu, VCPU_TSC_SCALING_RATIO), r, y,
+               &x, V_SCALE, style, out);
     draw_gauge(&g[VCPU_LAPIC_TIMER_ADVANCE_NS],
                format_seconds(span, (double)g[VCPU_LAPIC_TIMER_ADVANCE_NS].raw / 1e9), false, r, y,
                &x, V_LAPIC, style, out);
 }
 
 /* One line about the whole: whether the clocks of the vCPUs agree. */
-static void draw_tsc_summary(const struct snapshot_vm *vm, struct rect r, struct screen *out)
+static void draw_tsc_summary(const struct snapshot_vm *vm, const struct usual *usual, struct rect r,
+                             struct screen *out)
 {
     size_t different = 0, known = 0;
 
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         known += vm->vcpus[i].gauges[VCPU_TSC_OFFSET].state == READING_OK;
-        different += differs(vm, &vm->vcpus[i], VCPU_TSC_OFFSET);
+        different += differs(usual->offset, &vm->vcpus[i], VCPU_TSC_OFFSET);
     }
     if (different > 0)
         screen_printf(out, r, r.y, r.x, STYLE_WARNING,
                       "%zu of %zu vCPUs have another tsc-offset than vCPU %d: the guest's clocks "
                       "may disagree.",
-                      different, vm->vcpu_count, vm->vcpus[0].id);
+                      different, vm->vcpu_count, usual->offset->id);
     else if (known == vm->vcpu_count && known > 1)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "All %zu vCPUs have the same tsc-offset.",
                       known);
@@ -197,6 +248,8 @@ void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect
         draw_text(r, r.y, &x, c, STYLE_TITLE, vcpu_table[c].title, out);
     if (!vm)
         return;
+    const struct usual usual = {usual_vcpu(vm, VCPU_TSC_OFFSET),
+                                usual_vcpu(vm, VCPU_TSC_SCALING_RATIO)};
     column_fields_resolve(m->detail, m->scans, &fields);
     rows = rect_clip(rows, r);
     for (int i = 0; i < rows.rows && scroll->top + (size_t)i < vm->vcpu_count; i++) {
@@ -204,13 +257,13 @@ void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect
         bool selected = index == scroll->row;
         if (selected)
             screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
-        draw_vcpu(m->detail, &fields, vm, &vm->vcpus[index], rows, rows.y + i,
+        draw_vcpu(m->detail, &fields, vm, &usual, &vm->vcpus[index], rows, rows.y + i,
                   selected ? STYLE_SELECTED : STYLE_NORMAL, out);
     }
     if (vm->vcpu_count == 0)
         screen_text(out, rows, rows.y, rows.x + 2, STYLE_NOTICE, "No vCPU of this VM is known.");
     else if (rows.y + rows.rows < r.y + r.rows)
-        draw_tsc_summary(vm, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
+        draw_tsc_summary(vm, &usual, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
 }
 
 /* --- histograms

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import signal
+import time
 
 import kvmtest
 from kvmtest import KVMLENS, is_gone, need_kvm, wait_for
@@ -151,6 +152,25 @@ class Monitor(kvmtest.TestCase):
         self.assertRegex(self.row(t.screen(), str(vm.pid)), r"ev\?\[5;1Hil\?\[31m数据库|ev.*il")
         t.send("q")
         self.assertEqual(t.wait_exit(), 0)
+
+    def test_a_paused_vm_is_not_said_to_run(self):
+        need_kvm()
+        qemu = self.qemu(kvmtest.need_qemu(at_least=(8, 1)), name="guest=paused", extra=("-S",))
+        t = self.tmux(KVMLENS, "-s", "0.2", "paused", columns=120)
+        t.send("2")
+        # Never started (prelaunch), then run, then stopped.
+        t.wait_text(" not halted ")
+        for _ in range(5):
+            self.assertNotIn("running", t.screen())
+            time.sleep(0.2)
+        qemu.qmp("cont")
+        t.wait(lambda s: " running " in s or " halted " in s, "a guest that runs or halts")
+        qemu.stop_guest()
+        self.assertEqual(qemu.qmp("query-status")["status"], "paused")
+        t.wait_text(" not halted ")
+        for _ in range(5):
+            self.assertNotIn("running", t.screen())
+            time.sleep(0.2)
 
     def test_terminal_that_goes_away_ends_the_program(self):
         t = self.demo()
