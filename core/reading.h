@@ -57,7 +57,7 @@ struct reading {
     uint8_t state;      /* enum reading_state */
     uint8_t source;     /* enum reading_source of an OK reading */
     uint8_t cause;      /* enum reading_cause of any other */
-    uint32_t falls;     /* of a total of all VMs: how often it was seen to fall; else 0 */
+    uint32_t falls;     /* of a VM or of all VMs together: how often it was seen to fall */
 };
 
 static inline struct reading reading_ok(uint64_t raw, enum reading_source source)

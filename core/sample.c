@@ -124,8 +124,36 @@ static bool all_live_on(const struct sample *prev, const struct sample *sample)
     return true;
 }
 
+/* A number that is missing, or from elsewhere, has not fallen. */
+static void follow_counters(const struct sample_vm *prev, size_t fields, struct sample_vm *vm)
+{
+    for (size_t f = 0; f < fields; f++) {
+        const struct reading *before = &prev->entity.readings[f];
+        struct reading *now = &vm->entity.readings[f];
+        bool fell = now->state == READING_OK && before->state == READING_OK &&
+                    now->source == before->source && now->raw < before->raw;
+        now->falls = before->falls + fell;
+    }
+}
+
+static void follow_vms(const struct sample *prev, struct sample *sample)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        const struct vm_id *id = &sample->vms[i].id;
+        while (k < prev->vm_count &&
+               (prev->vms[k].id.pid < id->pid ||
+                (prev->vms[k].id.pid == id->pid && prev->vms[k].id.fd < id->fd)))
+            k++;
+        if (k < prev->vm_count && vm_id_equal(&prev->vms[k].id, id))
+            follow_counters(&prev->vms[k], prev->field_count, &sample->vms[i]);
+    }
+}
+
 void sample_follow(const struct sample *prev, struct sample *sample)
 {
+    follow_vms(prev, sample);
     sample->vm_ends = prev->vm_ends + !all_live_on(prev, sample);
     for (size_t f = 0; f < prev->field_count && sample->has_host; f++) {
         const struct reading *before = &prev->host.readings[f];

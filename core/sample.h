@@ -97,8 +97,9 @@ void sample_free(struct sample *sample);
 void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
 
 /*
- * sample_follow - carry on from @prev what the totals of the host lost: vm_ends, and the falls of
- * each of them (a 32-bit counter of a vCPU began again at 0).
+ * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
+ * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
+ * again at 0).
  */
 void sample_follow(const struct sample *prev, struct sample *sample);
 

@@ -408,7 +408,8 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
         then == NULL || field >= base->field_count)
         return now;
     const struct reading *before = &then->values[field].reading;
-    if (before->state == READING_OK && before->source == now.source && before->raw <= now.raw)
+    if (before->state == READING_OK && before->source == now.source && before->falls == now.falls &&
+        before->raw <= now.raw)
         now.raw -= before->raw;
     return now;
 }

@@ -123,7 +123,8 @@ struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
  * snapshot_total - a field's total since an earlier moment.
  * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
  * created. A VM that @base does not have began after it: its total is its raw value. So is that of
- * a counter that was cleared since. Gauges and peaks have no total but their value.
+ * a counter that was seen to fall since: somebody cleared it. Gauges and peaks have no total but
+ * their value.
  */
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
                               const struct snapshot_vm *vm, size_t field);

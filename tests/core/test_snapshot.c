@@ -389,6 +389,63 @@ static void totals_count_from_the_base(void **state)
     sample_free(b);
 }
 
+/* A sample of the first VM's exits, the one after @prev (NULL: the first). */
+static struct sample *exits_after(struct world *w, const struct sample *prev, struct reading exits)
+{
+    struct sample *s = sample_at(w, prev != NULL ? prev->start_ns + 1000000000 : 0);
+    s->vms[0].entity.readings[EXITS] = exits;
+    if (prev != NULL)
+        sample_follow(prev, s);
+    return s;
+}
+
+static void a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_difference(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = exits_after(w, NULL, reading_ok(1000, SOURCE_DEBUGFS));
+    struct sample *b = exits_after(w, a, reading_ok(5, SOURCE_DEBUGFS));
+    struct sample *c = exits_after(w, b, reading_ok(1200, SOURCE_DEBUGFS));
+    struct sample *d = exits_after(w, c, reading_ok(1300, SOURCE_DEBUGFS));
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
+    struct snapshot *cleared = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(b, c, &w->fields, &w->host, 0);
+    struct snapshot *later = snapshot_derive(c, d, &w->fields, &w->host, 0);
+
+    assert_int_equal(snapshot_total(base, cleared, &cleared->vms[0], EXITS).raw, 5);
+    assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 1200);
+    assert_int_equal(snapshot_total(base, later, &later->vms[0], EXITS).raw, 1300);
+    /* A moment after the clearing knows nothing of it. */
+    assert_int_equal(snapshot_total(n, later, &later->vms[0], EXITS).raw, 100);
+    snapshot_free(base);
+    snapshot_free(cleared);
+    snapshot_free(n);
+    snapshot_free(later);
+    sample_free(a);
+    sample_free(b);
+    sample_free(c);
+    sample_free(d);
+}
+
+/* It could not be read for a moment, or came from elsewhere: nobody has cleared it. */
+static void a_gap_in_a_counter_is_no_clearing_of_it(void **state)
+{
+    struct world *w = *state;
+    struct sample *a = exits_after(w, NULL, reading_ok(1000, SOURCE_STATSFD));
+    struct sample *b = exits_after(w, a, reading_missing(READING_DENIED, CAUSE_FD_LIMIT));
+    struct sample *c = exits_after(w, b, reading_ok(900, SOURCE_DEBUGFS));
+    struct sample *d = exits_after(w, c, reading_ok(1200, SOURCE_STATSFD));
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(c, d, &w->fields, &w->host, 0);
+
+    assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 200);
+    snapshot_free(base);
+    snapshot_free(n);
+    sample_free(a);
+    sample_free(b);
+    sample_free(c);
+    sample_free(d);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -408,6 +465,8 @@ int main(void)
         TEST(a_field_that_came_later_has_no_rate_yet),
         TEST(mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted),
         TEST(totals_count_from_the_base),
+        TEST(a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_difference),
+        TEST(a_gap_in_a_counter_is_no_clearing_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
