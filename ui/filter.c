@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "ui/pattern.h"
 
 #define NAME_SHOWN_MAX 64
 #define LISTED_MAX 6
@@ -55,10 +56,8 @@ int filter_open(const struct options *opts, struct filter *ret, struct error *er
         parse_vm(opts->vm, ret);
     if (opts->fields == NULL || opts->mode == MODE_FIELDS)
         return 0;
-    int r = regcomp(&ret->regex, opts->fields, REG_EXTENDED | REG_NOSUB);
-    if (r != 0) {
-        char why[100], shown[80];
-        regerror(r, &ret->regex, why, sizeof(why));
+    char why[100], shown[80];
+    if (pattern_compile(&ret->regex, opts->fields, 0, why, sizeof(why)) < 0) {
         text_clean(opts->fields, strlen(opts->fields), shown, sizeof(shown));
         return error_set(err, -EINVAL,
                          "--fields '%s': %s; give a POSIX extended regular expression, or 'help'",

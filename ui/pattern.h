@@ -18,6 +18,21 @@ struct pattern {
 };
 
 /*
+ * What an expression may be. glibc writes repetitions out before it looks at memory, and descends
+ * into parentheses without looking at its stack: a line of text could take gigabytes or crash.
+ */
+#define PATTERN_LENGTH_MAX 2000 /* bytes */
+#define PATTERN_NESTED_MAX 20   /* parentheses within parentheses */
+#define PATTERN_REPEATED_MAX 1000 /* characters that repetitions add when they are written out */
+
+/*
+ * pattern_compile - regcomp(3) with REG_EXTENDED, REG_NOSUB and @flags, within these limits.
+ * 0, or -EINVAL with the reason in @why (may be NULL), which is cut to @why_size; @ret is then not
+ * to be freed.
+ */
+int pattern_compile(regex_t *ret, const char *text, int flags, char *why, size_t why_size);
+
+/*
  * pattern_set - POSIX extended regular expression, upper and lower case alike; "" clears.
  * 0, or -EINVAL with the reason in @why (may be NULL); the old pattern then stays.
  */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,50 @@ static void a_bad_pattern_leaves_the_old_one(void **unused)
     pattern_clear(&p);
 }
 
+/* glibc needed 13 GB for the first, and overflowed its stack on the last. */
+static void an_expression_beyond_its_limits_is_refused_with_the_reason(void **unused)
+{
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"a{1,255}{1,255}{1,255}", "repetitions"},
+        {"(a{1,255}b){1,255}", "repetitions"},
+        {"((((((((((a+)+)+)+)+)+)+)+)+)+)+", "repetitions"},
+        {"[]x[:alpha:]]{32767}", "repetitions"},
+        {"(a|\\{){,1002}", "repetitions"},
+        {"a{1001}", NULL},
+        {"a{1000,}", NULL},
+        {"a{1002}", "repetitions"},
+        {"a{1001,}", "repetitions"},
+        {"a\\{5000}", NULL},
+        {"[a{5000}]", NULL},
+        {"^(exits|(mmio|io)_exits)+$", NULL},
+        {"((((((((((((((((((((a))))))))))))))))))))", NULL},
+        {"(((((((((((((((((((((a)))))))))))))))))))))", "more than 20 parentheses"},
+    };
+    static char text[60001];
+    struct pattern p = {.set = false};
+    char why[100];
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        why[0] = '\0';
+        int r = pattern_set(&p, cases[i].text, why, sizeof(why));
+        if (r != (cases[i].why ? -EINVAL : 0) || (cases[i].why && !strstr(why, cases[i].why)))
+            fail_msg("%s: %d, %s", cases[i].text, r, why);
+        pattern_clear(&p);
+    }
+    memset(text, '(', sizeof(text) - 1);
+    assert_int_equal(pattern_set(&p, text, why, sizeof(why)), -EINVAL);
+    assert_string_equal(why, "longer than 2000 characters");
+    /* What is long but harmless: the names of all fields. */
+    for (size_t i = 0; i < PATTERN_LENGTH_MAX; i++)
+        text[i] = i % 10 == 9 ? '|' : 'x';
+    text[PATTERN_LENGTH_MAX] = '\0';
+    assert_int_equal(pattern_set(&p, text, why, sizeof(why)), 0);
+    pattern_clear(&p);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -218,6 +263,7 @@ int main(void)
         TEST(rows_are_ordered_as_asked),
         TEST(guests_are_chosen_by_name_or_pid),
         cmocka_unit_test(a_bad_pattern_leaves_the_old_one),
+        cmocka_unit_test(an_expression_beyond_its_limits_is_refused_with_the_reason),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

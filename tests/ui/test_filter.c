@@ -154,7 +154,8 @@ static void fields_are_extended_expressions_that_match_anywhere(void **state)
 
 static void bad_expression_is_refused_with_its_reason(void **state)
 {
-    static const char *const bad[] = {"(", "[", "*\\", "a{2,1}", "[[:nope:]]"};
+    static const char *const bad[] = {"(", "[", "*\\", "a{2,1}", "[[:nope:]]",
+                                      "a{1,255}{1,255}{1,255}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
