@@ -184,6 +184,8 @@ static void reopen(struct batch *b)
 
     if (output_reopen(b->env->out, &why) < 0)
         fprintf(b->env->diag, "kvmlens: %s; going on with the old file\n", why.msg);
+    else
+        b->report.joins = true;
 }
 
 static int run_log(struct batch *b, struct error *err)
@@ -274,6 +276,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .stream = opts->mode == MODE_LOG,
         .include_past = opts->include_past,
         .skip_zero = opts->skip_zero,
+        .joins = true,
         .terminal = env->out->fd >= 0 && isatty(env->out->fd) == 1,
         .per_vcpu = opts->per_vcpu,
         .estimates = opts->estimate ? &b.estimates : NULL,

@@ -26,15 +26,23 @@ struct output {
     /* readable: do not wait for a reader that stands still; -1 = wait for ever */
     int stop_fd;
     bool empty;         /* nothing is in the file yet */
+    bool unmended;      /* a log whose end the next record has to look at first */
     char *first_line;   /* of a log that was not empty, without its LF; else NULL */
 };
 
 /*
- * output_fd - records go to @fd, which stays the caller's. output_append - opens @path. When it is
- * a regular file that begins with @magic, its end is looked at: half a record, left by a power cut
- * or SIGKILL, is cut off; in any other file the next record begins on a new line. Device files and
- * pipes are written as they are. output_replace - checks that @path is no device, pipe or
- * directory; opens nothing. 0 or a negative errno with a sentence that names the file.
+ * output_fd - records go to @fd, which stays the caller's.
+ *
+ * output_append - opens @path, and changes nothing of it yet. It follows no symbolic link, takes
+ * files and pipes of our own or root's only, and leaves it to the kernel to refuse more
+ * (fs.protected_regular, fs.protected_fifos). Right before the first record the end of a regular
+ * file that begins with @magic is looked at: half a record, left by a power cut or SIGKILL, is cut
+ * off; in any other file the record begins on a new line. Terminals, other character devices and
+ * pipes are written as they are.
+ *
+ * output_replace - checks that @path is no device, pipe or directory; opens nothing.
+ *
+ * 0 or a negative errno with a sentence that names the file.
  */
 void output_fd(struct output *out, int fd);
 int output_append(struct output *out, const char *path, const char *magic, struct error *err);

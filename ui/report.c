@@ -42,6 +42,7 @@ int report_record(struct report *r, const struct snapshot *base, const struct sn
 
     r->records++;
     r->fresh = false;
+    r->joins = false;
     return result < 0 ? result : ferror(out) ? -EIO : 0;
 }
 

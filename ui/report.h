@@ -31,6 +31,8 @@ struct report {
     bool wide;                    /* CSV: one row per record */
     bool csv_safe;                /* CSV: names that a spreadsheet would run get a ' */
     bool fresh;                   /* the next record begins its file: headers */
+    /* the next record is the first of ours in a file that has some: under its header? */
+    bool joins;
     const char *header;           /* borrowed: first line of a file that is appended to, or NULL */
     /* State between records of a stream; private to the formats. */
     unsigned long records;

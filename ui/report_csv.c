@@ -235,24 +235,26 @@ static void put_header(const struct report *r, const struct snapshot *s, FILE *o
         fputs(LONG_HEADER "\n", out);
 }
 
-/* Rows under a header of other columns would be read as other numbers. */
-static bool header_fits(const struct report *r, const struct snapshot *s)
+/* Rows under a header of other columns would be read as other numbers. 0, -EBADMSG or -ENOMEM. */
+static int check_header(const struct report *r, const struct snapshot *s)
 {
     char *text = NULL;
     size_t len;
-    FILE *mem = open_memstream(&text, &len);
 
+    if (r->header == NULL)
+        return 0; /* the file may be written, but not read */
+    FILE *mem = open_memstream(&text, &len);
     if (mem == NULL)
-        return false;
+        return -ENOMEM;
     put_header(r, s, mem);
     if (fclose(mem) != 0) {
         free(text);
-        return false;
+        return -ENOMEM;
     }
     text[strcspn(text, "\n")] = '\0';
-    bool fits = r->header == NULL || strcmp(r->header, text) == 0;
+    bool fits = strcmp(r->header, text) == 0;
     free(text);
-    return fits;
+    return fits ? 0 : -EBADMSG;
 }
 
 static int csv_record(struct report *r, const struct snapshot *base, const struct snapshot *s,
@@ -260,6 +262,7 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
 {
     char time[NUMBER_MAX];
     struct row row = {.report = r, .out = out, .time = time};
+    int fits = 0;
 
     (void)base;
     number_time(&s->wall, time);
@@ -267,8 +270,10 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
         r->fields_shown = s->field_count;
     if (r->fresh)
         put_header(r, s, out);
-    else if (r->records == 0 && !header_fits(r, s))
-        return -EBADMSG;
+    else if (r->joins)
+        fits = check_header(r, s);
+    if (fits < 0)
+        return fits;
     const struct snapshot_value *host = report_host_values(r->filter, s);
     if (host != NULL && !(r->skip_zero && r->stream && report_idle(r->filter, s, host)))
         put_host(&row, s, host);

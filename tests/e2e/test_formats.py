@@ -11,7 +11,7 @@ import stat
 import tempfile
 
 import kvmtest
-from kvmtest import KVMLENS, kvmlens, need_qemu, need_tool, run, snapshot, vm_of, wait_for
+from kvmtest import KVMLENS, kvmlens, need_qemu, need_root, need_tool, run, snapshot, vm_of, wait_for
 
 HOSTILE = 'guest=db,,"x" =1+1'  # commas are doubled for QEMU
 
@@ -166,11 +166,44 @@ class Logs(kvmtest.TestCase):
 
     def test_csv_of_other_columns_is_not_mixed_in(self):
         args = ["-cl", "-n", "1", "-s", "0.1", "-L", self.path, "--wide", "-p", "1"]
+        theirs = "time,pid,vm_fd,vm,other\n1,2,3,a,4"
         with open(self.path, "w", encoding="ascii") as f:
-            f.write("time,pid,vm_fd,vm,other\n")
+            f.write(theirs)
         pid = str(self.own_vm().pid)
         result = self.assert_status(kvmlens(*args[:-1], pid), 1)
         self.assertIn("other columns", result.err)
+        self.assertEqual(self.read(self.path), theirs, "a refused file is left as it was")
+
+    def test_csv_of_other_columns_is_not_mixed_in_after_a_rotation_either(self):
+        theirs = "time,pid,vm_fd,vm,other\n1,2,3,a,4"
+        log = self.background(KVMLENS, "-cl", "-s", "0.1", "-L", self.path)
+        wait_for(lambda: len(self.lines(self.path)) > 1, "a record")
+        os.rename(self.path, self.path + ".1")
+        with open(self.path, "w", encoding="ascii") as f:
+            f.write(theirs)
+        log.process.send_signal(signal.SIGHUP)
+        self.assertEqual(log.wait(10), 1)
+        self.assertIn("other columns", log.err())
+        self.assertEqual(self.read(self.path), theirs)
+
+    def test_a_log_is_always_opened_as_the_kernel_guards_it(self):
+        """Only with O_CREAT do fs.protected_regular and fs.protected_fifos refuse what others put there."""
+        need_tool("strace")
+        need_root()
+        with open(self.path, "w", encoding="ascii") as f:
+            f.write("time,pid,vm_fd,vm,\n")
+        os.chmod(os.path.dirname(self.path), 0o755)
+        os.chown(self.path, 65534, 65534)
+        os.chmod(self.path, 0o200)  # to be written, not to be read: two ways are tried
+        trace = os.path.join(os.path.dirname(self.path), "trace")
+        run("strace", "-f", "-qq", "-e", "trace=openat", "-o", trace, "setpriv", "--reuid=65534", "--clear-groups",
+            KVMLENS, "-cl", "-n", "1", "-s", "0.1", "-L", self.path)
+        opens = [line for line in self.lines(trace) if f'"{self.path}"' in line]
+        self.assertEqual(len(opens), 2, opens)
+        for line in opens:
+            self.assertIn("O_CREAT", line)
+            self.assertIn("O_NOFOLLOW", line)
+        os.remove(trace)
 
     def test_killed_log_has_whole_records_and_goes_on(self):
         for _ in range(5):

@@ -203,6 +203,7 @@ static void rows_under_a_header_of_other_columns_are_refused(void **state)
     (void)state;
     for (int same = 0; same < 2; same++) {
         struct report r = {.format = &report_csv, .filter = &all, .stream = true};
+        r.joins = true;
         r.header =
             same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
                  : "time,pid,vm_fd,vm,vcpu,field,value";

@@ -127,8 +127,9 @@ static void torn_record_longer_than_a_block_is_cut_whole(void **state)
         fputc('x', f);
     fclose(f);
     assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+    assert_int_equal(output_write(&o, "new\n", 4, NULL), 0);
     output_close(&o);
-    expect(d->file, "{\"schema\":1}\n");
+    expect(d->file, "{\"schema\":1}\nnew\n");
 }
 
 static void reopening_after_a_move_begins_a_new_file(void **state)
@@ -146,6 +147,103 @@ static void reopening_after_a_move_begins_a_new_file(void **state)
     output_close(&o);
     expect(d->moved, "1\n2\n");
     expect(d->file, "3\n");
+}
+
+/* Whoever named the wrong file, or finds other columns in it, has lost nothing. */
+static void no_byte_of_a_log_is_changed_before_its_first_record(void **state)
+{
+    static const char *const texts[] = {"a shopping list\neggs", "{\"schema\":1}\n{\"sche", "x"};
+    struct dir *d = *state;
+    struct output o;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        spill(d->file, texts[i]);
+        assert_int_equal(output_append(&o, d->file, MAGIC, NULL), 0);
+        expect(d->file, texts[i]);
+        assert_int_equal(output_reopen(&o, NULL), 0);
+        output_close(&o);
+        expect(d->file, texts[i]);
+    }
+}
+
+static void a_log_follows_no_symbolic_link(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    struct error err = {0};
+
+    spill(d->moved, "precious");
+    assert_int_equal(symlink(d->moved, d->file), 0);
+    assert_int_equal(output_append(&o, d->file, MAGIC, &err), -ELOOP);
+    assert_non_null(strstr(err.msg, "is a symbolic link"));
+    output_close(&o);
+    expect(d->moved, "precious");
+    /* Nor does one that is opened again. */
+    assert_int_equal(unlink(d->file), 0);
+    assert_int_equal(output_append(&o, d->file, MAGIC, &err), 0);
+    assert_int_equal(unlink(d->file), 0);
+    assert_int_equal(symlink(d->moved, d->file), 0);
+    assert_int_equal(output_reopen(&o, &err), -ELOOP);
+    assert_int_equal(output_write(&o, "x\n", 2, &err), 0); /* into the old file */
+    output_close(&o);
+    expect(d->moved, "precious");
+}
+
+/* Only root can make one. */
+static void a_log_of_another_user_is_refused_untouched(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    struct error err = {0};
+
+    if (geteuid() != 0)
+        skip();
+    spill(d->file, "theirs");
+    assert_int_equal(chown(d->file, 1, 1), 0);
+    assert_int_equal(output_append(&o, d->file, MAGIC, &err), -EPERM);
+    assert_non_null(strstr(err.msg, "belongs to another user (uid 1)"));
+    output_close(&o);
+    expect(d->file, "theirs");
+    assert_int_equal(unlink(d->file), 0);
+    /* A pipe, whose reader would be they. */
+    assert_int_equal(mkfifo(d->file, 0600), 0);
+    assert_int_equal(chown(d->file, 1, 1), 0);
+    assert_int_equal(output_append(&o, d->file, MAGIC, &err), -EPERM);
+    output_close(&o);
+    assert_int_equal(unlink(d->file), 0);
+    /* Put there while the log is moved away. */
+    assert_int_equal(output_append(&o, d->file, MAGIC, &err), 0);
+    assert_int_equal(rename(d->file, d->moved), 0);
+    spill(d->file, "theirs");
+    assert_int_equal(chown(d->file, 1, 1), 0);
+    assert_int_equal(output_reopen(&o, &err), -EPERM);
+    assert_int_equal(output_write(&o, "x\n", 2, &err), 0);
+    output_close(&o);
+    expect(d->moved, "x\n");
+    expect(d->file, "theirs");
+}
+
+/* As another user, for whom it may only be written; root may read everything. */
+static void a_log_that_cannot_be_read_gets_a_line_of_its_own(void **state)
+{
+    struct dir *d = *state;
+    struct output o;
+    uid_t uid = geteuid();
+
+    spill(d->file, "half");
+    assert_int_equal(chmod(d->file, 0200), 0);
+    if (uid == 0) {
+        assert_int_equal(chmod(d->path, 0755), 0);
+        assert_int_equal(chown(d->file, 1, 1), 0);
+        assert_int_equal(seteuid(1), 0);
+    }
+    int r = output_append(&o, d->file, MAGIC, NULL);
+    assert_int_equal(seteuid(uid), 0);
+    assert_int_equal(r, 0);
+    assert_int_equal(output_write(&o, "new\n", 4, NULL), 0);
+    output_close(&o);
+    assert_int_equal(chmod(d->file, 0600), 0);
+    expect(d->file, "half\nnew\n");
 }
 
 static void failed_reopening_keeps_the_old_file(void **state)
@@ -297,6 +395,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(torn_record_longer_than_a_block_is_cut_whole, make_dir,
                                         drop_dir),
         cmocka_unit_test_setup_teardown(reopening_after_a_move_begins_a_new_file, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(no_byte_of_a_log_is_changed_before_its_first_record,
+                                        make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(a_log_follows_no_symbolic_link, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(a_log_of_another_user_is_refused_untouched, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(a_log_that_cannot_be_read_gets_a_line_of_its_own, make_dir,
                                         drop_dir),
         cmocka_unit_test_setup_teardown(failed_reopening_keeps_the_old_file, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(replaced_file_is_whole_and_readable, make_dir, drop_dir),
