@@ -108,16 +108,13 @@ static enum wait_result wait_tick(struct batch *b, struct error *err)
     }
 }
 
-/* Formats a record in memory, so that it reaches its file in one piece or not at all. */
+/* Made in memory first, so that a record reaches its file in one piece or not at all. */
 static int print_record(struct batch *b, const struct snapshot *s, struct error *err)
 {
     char *text = NULL;
     size_t len = 0;
     const struct snapshot *base = b->opts->include_past ? NULL : b->first;
-    FILE *mem = open_memstream(&text, &len);
 
-    if (mem == NULL)
-        return error_set(err, -ENOMEM, "out of memory");
     int r = b->opts->estimate
                 ? estimates_refresh(&b->estimates, b->env->root, s, &b->filter, s->mono_ns)
                 : 0;
@@ -125,15 +122,13 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
     if (r == 0)
-        r = report_record(&b->report, base, s, mem);
-    if (fclose(mem) != 0 && r == 0)
-        r = -ENOMEM;
+        r = report_make(&b->report, base, s, &text, &len);
     if (r == -EBADMSG)
-        error_set(err, r, "the log file has other columns: give a new one, or the same --fields");
-    else if (r < 0)
-        error_set(err, r, "out of memory for a record");
-    else
-        r = output_write(b->env->out, text, len, err);
+        return error_set(err, r,
+                         "the log file has other columns: give a new one, or the same --fields");
+    if (r < 0)
+        return error_set(err, r, "out of memory for a record, which is missing");
+    r = output_write(b->env->out, text, len, err);
     free(text);
     return r;
 }

@@ -14,6 +14,7 @@
 
 #include "core/text.h"
 #include "ui/state.h"
+#include "ui/text_file.h"
 #include "ui/theme.h"
 #include "ui/whole_write.h"
 
@@ -279,12 +280,12 @@ int config_read(const char *path, struct config *ret, struct error *err)
 
 static char *to_text(const struct config *c)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    struct text_file file;
+    char *text;
 
-    if (!out)
+    if (text_file_open(&file) < 0)
         return NULL;
+    FILE *out = file.out;
     fputs("; written by kvmlens\n[monitor]\n", out);
     if (c->delay_s > 0)
         fprintf(out, "delay = %g\n", c->delay_s);
@@ -304,11 +305,7 @@ static char *to_text(const struct config *c)
     }
     if (c->unknown[0])
         fprintf(out, "\n; not known to this version\n%s", c->unknown);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return text_file_close(&file, &text, NULL) < 0 ? NULL : text;
 }
 
 /* @dir exists and is ours; made when it is missing and what it is in is ours. */

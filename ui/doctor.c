@@ -17,28 +17,28 @@ static void print_text(const struct host_check *check, const struct check_result
         fprintf(out, "%-23s fix: %s\n", "", r->fix);
 }
 
-static json_t *make_json(const struct host_check *check, const struct check_result *r)
+static json_t *make_json(struct json_doc *doc, const struct host_check *check,
+                         const struct check_result *r)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "name", json_string(check->name));
-    json_object_set_new(object, "level", json_string(host_check_level_name(r->level)));
-    json_object_set_new(object, "finding", json_put_text(r->finding));
+    json_put(doc, object, "name", json_string(check->name));
+    json_put(doc, object, "level", json_string(host_check_level_name(r->level)));
+    json_put(doc, object, "finding", json_put_text(r->finding));
     if (r->effect[0] != '\0')
-        json_object_set_new(object, "effect", json_put_text(r->effect));
+        json_put(doc, object, "effect", json_put_text(r->effect));
     if (r->fix[0] != '\0')
-        json_object_set_new(object, "fix", json_put_text(r->fix));
+        json_put(doc, object, "fix", json_put_text(r->fix));
     return object;
 }
 
-static int print_json(json_t *checks, FILE *out)
+static int print_json(struct json_doc *doc, json_t *checks, FILE *out)
 {
     json_t *record = json_object();
 
-    json_object_set_new(record, "schema", json_string("kvmlens-doctor/1"));
-    json_object_set_new(record, "checks", checks);
-    char *text = json_put_dump(record);
-    json_decref(record);
+    json_put(doc, record, "schema", json_string("kvmlens-doctor/1"));
+    json_put(doc, record, "checks", checks);
+    char *text = json_put_end(doc, record);
     if (text == NULL)
         return -ENOMEM;
     fprintf(out, "%s\n", text);
@@ -48,6 +48,7 @@ static int print_json(json_t *checks, FILE *out)
 
 int doctor_run(const struct rootfs *root, const struct host *host, bool json, FILE *out)
 {
+    struct json_doc doc = {.failed = false};
     json_t *checks = json ? json_array() : NULL;
     size_t problems = 0;
     int r = 0;
@@ -57,12 +58,12 @@ int doctor_run(const struct rootfs *root, const struct host *host, bool json, FI
         host_check_run(check, root, host, &result);
         problems += result.level == CHECK_PROBLEM;
         if (json)
-            json_array_append_new(checks, make_json(check, &result));
+            json_put_item(&doc, checks, make_json(&doc, check, &result));
         else
             print_text(check, &result, out);
     }
     if (json)
-        r = print_json(checks, out);
+        r = print_json(&doc, checks, out);
     else if (problems == 0)
         fputs("nothing stands between kvmlens and the numbers of this host\n", out);
     else

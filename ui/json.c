@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "ui/text_file.h"
 
 /*
  * jansson's integers end at 2^63 - 1, the kernel's counters at 2^64 - 1. A larger one travels as a
@@ -14,6 +15,18 @@
  */
 #define BIG_MARK "\xEF\xB7\x90"
 #define BIG_MARK_ESCAPED "\"\\uFDD0"
+
+void json_put(struct json_doc *doc, json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) < 0)
+        doc->failed = true;
+}
+
+void json_put_item(struct json_doc *doc, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) < 0)
+        doc->failed = true;
+}
 
 json_t *json_put_u64(uint64_t value)
 {
@@ -53,16 +66,17 @@ json_t *json_put_text(const char *s)
     return text;
 }
 
-void json_put_rate(json_t *object, const char *key, const struct rate *rate)
+void json_put_rate(struct json_doc *doc, json_t *object, const char *key, const struct rate *rate)
 {
     if (rate->state == READING_OK)
-        json_object_set_new(object, key, json_real(rate->value));
+        json_put(doc, object, key, json_real(rate->value));
 }
 
-void json_put_reading(json_t *object, const char *key, const struct reading *reading)
+void json_put_reading(struct json_doc *doc, json_t *object, const char *key,
+                      const struct reading *reading)
 {
     if (reading->state == READING_OK)
-        json_object_set_new(object, key, json_put_u64(reading->raw));
+        json_put(doc, object, key, json_put_u64(reading->raw));
 }
 
 json_t *json_put_missing(uint8_t state, uint8_t cause)
@@ -72,18 +86,18 @@ json_t *json_put_missing(uint8_t state, uint8_t cause)
     return why[0] != '\0' ? json_sprintf("%s: %s", name, why) : json_string(name);
 }
 
-json_t *json_put_identity(const struct snapshot_vm *vm)
+json_t *json_put_identity(struct json_doc *doc, const struct snapshot_vm *vm)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "pid", json_integer(vm->id.pid));
+    json_put(doc, object, "pid", json_integer(vm->id.pid));
     if (vm->creator_tid > 0)
-        json_object_set_new(object, "tid", json_integer(vm->creator_tid));
-    json_object_set_new(object, "vm_fd", json_integer(vm->id.fd));
-    json_object_set_new(object, "name", json_put_text(vm->name_raw));
-    json_object_set_new(object, "vmm", json_put_text(vm->vmm));
-    json_object_set_new(object, "vcpus_total", json_integer((json_int_t)vm->vcpu_count));
-    json_put_reading(object, "ram_bytes", &vm->ram_bytes);
+        json_put(doc, object, "tid", json_integer(vm->creator_tid));
+    json_put(doc, object, "vm_fd", json_integer(vm->id.fd));
+    json_put(doc, object, "name", json_put_text(vm->name_raw));
+    json_put(doc, object, "vmm", json_put_text(vm->vmm));
+    json_put(doc, object, "vcpus_total", json_integer((json_int_t)vm->vcpu_count));
+    json_put_reading(doc, object, "ram_bytes", &vm->ram_bytes);
     return object;
 }
 
@@ -118,13 +132,32 @@ static char *finish_text(const char *text)
     return out;
 }
 
+static int dump_to(const char *buffer, size_t size, void *file)
+{
+    return fwrite(buffer, 1, size, ((struct text_file *)file)->out) == size ? 0 : -1;
+}
+
+/* Not with json_dumps: jansson goes on where there was no memory for a key. The file remembers. */
 char *json_put_dump(const json_t *root)
 {
-    char *text = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
+    struct text_file file;
+    char *text;
 
-    if (text == NULL)
+    if (text_file_open(&file) < 0)
         return NULL;
-    char *out = finish_text(text);
+    int r = json_dump_callback(root, dump_to, &file,
+                               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
+    if (text_file_close(&file, &text, NULL) < 0)
+        return NULL;
+    char *out = r == 0 ? finish_text(text) : NULL;
     free(text);
     return out;
+}
+
+char *json_put_end(const struct json_doc *doc, json_t *root)
+{
+    char *text = doc->failed ? NULL : json_put_dump(root);
+
+    json_decref(root);
+    return text;
 }

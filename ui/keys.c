@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/text_file.h"
+
 #define VMS SCREEN_BIT(SCREEN_VMS)
 #define COUNTERS SCREEN_BIT(SCREEN_COUNTERS)
 #define VCPUS SCREEN_BIT(SCREEN_VCPUS)
@@ -171,12 +173,12 @@ const char *keys_screen_title(enum ui_screen screen)
 
 char *keys_dump(void)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    struct text_file file;
+    char *text;
 
-    if (!out)
+    if (text_file_open(&file) < 0)
         return NULL;
+    FILE *out = file.out;
     for (size_t i = 0; i < key_count; i++) {
         char names[KEY_NAMES_MAX];
         if (key_table[i].screens == SCREENS_ALL) {
@@ -191,9 +193,5 @@ char *keys_dump(void)
         }
         fprintf(out, "\t%s\t%s\n", keys_binding_names(&key_table[i], names), key_table[i].help);
     }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return text_file_close(&file, &text, NULL) < 0 ? NULL : text;
 }

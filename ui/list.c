@@ -139,19 +139,20 @@ static int list_text(const struct snapshot *s, const struct filter *filter, FILE
     return ferror(out) ? -EIO : 0;
 }
 
-static json_t *json_sources(const struct snapshot *s, const struct snapshot_vm *vm)
+static json_t *json_sources(struct json_doc *doc, const struct snapshot *s,
+                            const struct snapshot_vm *vm)
 {
     json_t *object = json_object();
 
     for (size_t i = 0; i < SOURCES; i++) {
         struct list_source l = list_source(s, vm, sources[i]);
         json_t *entry = json_object();
-        json_object_set_new(entry, "usable", json_boolean(l.readable > 0));
-        json_object_set_new(entry, "readable", json_integer((json_int_t)l.readable));
-        json_object_set_new(entry, "refused", json_integer((json_int_t)l.refused));
+        json_put(doc, entry, "usable", json_boolean(l.readable > 0));
+        json_put(doc, entry, "readable", json_integer((json_int_t)l.readable));
+        json_put(doc, entry, "refused", json_integer((json_int_t)l.refused));
         if (l.cause != CAUSE_NONE)
-            json_object_set_new(entry, "cause", json_string(reading_cause_text(l.cause)));
-        json_object_set_new(object, reading_source_name(l.source), entry);
+            json_put(doc, entry, "cause", json_string(reading_cause_text(l.cause)));
+        json_put(doc, object, reading_source_name(l.source), entry);
     }
     return object;
 }
@@ -159,22 +160,22 @@ static json_t *json_sources(const struct snapshot *s, const struct snapshot_vm *
 static int list_json(const struct snapshot *s, const struct filter *filter, FILE *out)
 {
     char time[NUMBER_MAX];
+    struct json_doc build = {.failed = false}, *doc = &build;
     json_t *record = json_object(), *vms = json_array();
 
     number_time(&s->wall, time);
-    json_object_set_new(record, "schema", json_string("kvmlens-list/1"));
-    json_object_set_new(record, "time", json_string(time));
+    json_put(doc, record, "schema", json_string("kvmlens-list/1"));
+    json_put(doc, record, "time", json_string(time));
     for (size_t i = 0; i < s->vm_count; i++) {
         const struct snapshot_vm *vm = &s->vms[i];
         if (!filter_vm(filter, vm))
             continue;
-        json_t *object = json_put_identity(vm);
-        json_object_set_new(object, "sources", json_sources(s, vm));
-        json_array_append_new(vms, object);
+        json_t *object = json_put_identity(doc, vm);
+        json_put(doc, object, "sources", json_sources(doc, s, vm));
+        json_put_item(doc, vms, object);
     }
-    json_object_set_new(record, "vms", vms);
-    char *text = json_put_dump(record);
-    json_decref(record);
+    json_put(doc, record, "vms", vms);
+    char *text = json_put_end(doc, record);
     if (text == NULL)
         return -ENOMEM;
     fprintf(out, "%s\n", text);

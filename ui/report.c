@@ -2,7 +2,10 @@
 #include "ui/report.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "ui/text_file.h"
 
 const struct report_format *const report_formats[] = {
     &report_text, &report_json, &report_csv, &report_prometheus, &report_openmetrics, NULL};
@@ -44,6 +47,23 @@ int report_record(struct report *r, const struct snapshot *base, const struct sn
     r->fresh = false;
     r->joins = false;
     return result < 0 ? result : ferror(out) ? -EIO : 0;
+}
+
+int report_make(struct report *r, const struct snapshot *base, const struct snapshot *s, char **ret,
+                size_t *ret_len)
+{
+    struct text_file file;
+    int result = text_file_open(&file);
+
+    if (result < 0)
+        return result;
+    result = report_record(r, base, s, file.out);
+    int closed = text_file_close(&file, ret, ret_len);
+    if (result == 0 || closed < 0)
+        return closed;
+    free(*ret);
+    *ret = NULL;
+    return result;
 }
 
 const struct snapshot_value *report_host_values(const struct filter *filter,

@@ -75,6 +75,14 @@ int report_record(struct report *report, const struct snapshot *base, const stru
                   FILE *out);
 
 /*
+ * report_make - the same in memory: a whole record, or an error and none of it. *@ret is
+ * NUL-terminated, the caller frees it; *@ret_len its length. -ENOMEM also where only a part of the
+ * record found no memory.
+ */
+int report_make(struct report *report, const struct snapshot *base, const struct snapshot *s,
+                char **ret, size_t *ret_len);
+
+/*
  * report_idle - did every chosen counter of these values (of a VM, of the host) stand still
  * (rate 0)? A counter that could not be read is not idle: it is not known.
  */

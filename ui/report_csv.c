@@ -12,6 +12,7 @@
 
 #include "ui/number.h"
 #include "ui/report.h"
+#include "ui/text_file.h"
 
 #define LONG_HEADER "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
 
@@ -238,19 +239,16 @@ static void put_header(const struct report *r, const struct snapshot *s, FILE *o
 /* Rows under a header of other columns would be read as other numbers. 0, -EBADMSG or -ENOMEM. */
 static int check_header(const struct report *r, const struct snapshot *s)
 {
-    char *text = NULL;
-    size_t len;
+    struct text_file file;
+    char *text;
 
     if (r->header == NULL)
         return 0; /* the file may be written, but not read */
-    FILE *mem = open_memstream(&text, &len);
-    if (mem == NULL)
+    if (text_file_open(&file) < 0)
         return -ENOMEM;
-    put_header(r, s, mem);
-    if (fclose(mem) != 0) {
-        free(text);
+    put_header(r, s, file.out);
+    if (text_file_close(&file, &text, NULL) < 0)
         return -ENOMEM;
-    }
     text[strcspn(text, "\n")] = '\0';
     bool fits = strcmp(r->header, text) == 0;
     free(text);

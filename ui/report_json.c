@@ -10,17 +10,18 @@
 #include "ui/number.h"
 #include "ui/report.h"
 
-static json_t *json_buckets(const uint64_t *buckets, size_t size)
+static json_t *json_buckets(struct json_doc *doc, const uint64_t *buckets, size_t size)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; i < size; i++)
-        json_array_append_new(array, json_put_u64(buckets[i]));
+        json_put_item(doc, array, json_put_u64(buckets[i]));
     return array;
 }
 
 /* The objects that a VM, a vCPU and the host have in common. */
 struct counters {
+    struct json_doc *doc;
     json_t *counters, *rates, *histograms, *missing;
 };
 
@@ -28,63 +29,66 @@ static void add_field(struct counters *c, const struct field *field,
                       const struct snapshot_value *value, const uint64_t *buckets)
 {
     const char *name = field->name;
+    struct json_doc *doc = c->doc;
 
     if (value->reading.state != READING_OK) {
         /* Two fields may share a name where two sources differ on its kind: the one that was read
          * counts. */
         if (!json_object_get(c->counters, name) && !json_object_get(c->histograms, name))
-            json_object_set_new(c->missing, name,
-                                json_put_missing(value->reading.state, value->reading.cause));
+            json_put(doc, c->missing, name,
+                     json_put_missing(value->reading.state, value->reading.cause));
         return;
     }
     json_object_del(c->missing, name);
     if (field_is_hist(field) && buckets != NULL) {
-        json_object_set_new(c->histograms, name,
-                            json_buckets(buckets + field->bucket_index, field->size));
+        json_put(doc, c->histograms, name,
+                 json_buckets(doc, buckets + field->bucket_index, field->size));
         return;
     }
-    json_object_set_new(c->counters, name, json_put_u64(value->reading.raw));
+    json_put(doc, c->counters, name, json_put_u64(value->reading.raw));
     if (field->kind != FIELD_CUMULATIVE)
         return;
-    json_put_rate(c->rates, name, &value->rate);
+    json_put_rate(doc, c->rates, name, &value->rate);
     if (value->rate.state != READING_OK && value->rate.state != READING_WARMUP) {
         json_t *key = json_sprintf("rates.%s", name);
-        json_object_set_new(c->missing, json_string_value(key),
-                            json_put_missing(value->rate.state, value->rate.cause));
+        json_put(doc, c->missing, json_string_value(key),
+                 json_put_missing(value->rate.state, value->rate.cause));
         json_decref(key);
     }
 }
 
 /* @buckets NULL: it has no histograms. */
-static void set_counters(json_t *object, const struct snapshot *s, const struct filter *filter,
-                         const struct snapshot_value *values, const uint64_t *buckets,
-                         bool vcpu_only)
+static void set_counters(struct json_doc *doc, json_t *object, const struct snapshot *s,
+                         const struct filter *filter, const struct snapshot_value *values,
+                         const uint64_t *buckets, bool vcpu_only)
 {
-    struct counters c = {json_object(), json_object(), json_object(), json_object()};
+    struct counters c = {doc, json_object(), json_object(), json_object(), json_object()};
 
     for (size_t i = 0; i < s->field_count; i++) {
         const struct field *field = &s->fields->fields[i];
         if (filter_field(filter, field) && (!vcpu_only || field->scope == FIELD_VCPU))
             add_field(&c, field, &values[i], buckets);
     }
-    json_object_set_new(object, "counters", c.counters);
-    json_object_set_new(object, "rates", c.rates);
+    json_put(doc, object, "counters", c.counters);
+    json_put(doc, object, "rates", c.rates);
     if (buckets != NULL)
-        json_object_set(object, "histograms", c.histograms);
-    json_decref(c.histograms);
-    json_object_set_new(object, "missing", c.missing);
+        json_put(doc, object, "histograms", c.histograms);
+    else
+        json_decref(c.histograms);
+    json_put(doc, object, "missing", c.missing);
 }
 
 /* Gauges that are plain keys of their object; the missing ones are named under "missing". */
-static void name_missing(json_t *object, const char *key, const struct reading *reading)
+static void name_missing(struct json_doc *doc, json_t *object, const char *key,
+                         const struct reading *reading)
 {
     if (reading->state != READING_OK)
-        json_object_set_new(json_object_get(object, "missing"), key,
-                            json_put_missing(reading->state, reading->cause));
+        json_put(doc, json_object_get(object, "missing"), key,
+                 json_put_missing(reading->state, reading->cause));
 }
 
-static json_t *json_vcpu(const struct snapshot *s, const struct filter *filter,
-                         const struct snapshot_vcpu *vcpu)
+static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
+                         const struct filter *filter, const struct snapshot_vcpu *vcpu)
 {
     static const char *const gauges[VCPU_GAUGE_COUNT] = {
         [VCPU_TSC_OFFSET] = "tsc_offset",
@@ -93,56 +97,57 @@ static json_t *json_vcpu(const struct snapshot *s, const struct filter *filter,
     };
     json_t *object = json_object();
 
-    json_object_set_new(object, "id", json_integer(vcpu->id));
+    json_put(doc, object, "id", json_integer(vcpu->id));
     if (vcpu->tid > 0)
-        json_object_set_new(object, "tid", json_integer(vcpu->tid));
+        json_put(doc, object, "tid", json_integer(vcpu->tid));
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++) {
         const struct reading *g = &vcpu->gauges[i];
         if (gauges[i] == NULL || g->state != READING_OK)
             continue;
         if (i == VCPU_TSC_OFFSET)
-            json_object_set_new(object, gauges[i], json_integer((json_int_t)(int64_t)g->raw));
+            json_put(doc, object, gauges[i], json_integer((json_int_t)(int64_t)g->raw));
         else
-            json_object_set_new(object, gauges[i], json_put_u64(g->raw));
+            json_put(doc, object, gauges[i], json_put_u64(g->raw));
     }
     struct rate scaling = snapshot_tsc_scaling(vcpu);
-    json_put_rate(object, "tsc_scaling_ratio", &scaling);
-    json_put_rate(object, "cpu_ratio", &vcpu->cpu_ratio);
-    json_put_rate(object, "wait_ratio", &vcpu->wait_ratio);
-    set_counters(object, s, filter, vcpu->values, vcpu->buckets, true);
+    json_put_rate(doc, object, "tsc_scaling_ratio", &scaling);
+    json_put_rate(doc, object, "cpu_ratio", &vcpu->cpu_ratio);
+    json_put_rate(doc, object, "wait_ratio", &vcpu->wait_ratio);
+    set_counters(doc, object, s, filter, vcpu->values, vcpu->buckets, true);
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
         if (gauges[i] != NULL)
-            name_missing(object, gauges[i], &vcpu->gauges[i]);
+            name_missing(doc, object, gauges[i], &vcpu->gauges[i]);
     if (scaling.state != READING_OK)
-        json_object_set_new(json_object_get(object, "missing"), "tsc_scaling_ratio",
-                            json_put_missing(scaling.state, scaling.cause));
+        json_put(doc, json_object_get(object, "missing"), "tsc_scaling_ratio",
+                 json_put_missing(scaling.state, scaling.cause));
     return object;
 }
 
-static json_t *json_vm(const struct snapshot *s, const struct filter *filter,
+static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const struct filter *filter,
                        const struct snapshot_vm *vm)
 {
-    json_t *object = json_put_identity(vm), *sources = json_object(), *vcpus = json_array();
+    json_t *object = json_put_identity(doc, vm), *sources = json_object(), *vcpus = json_array();
 
-    json_put_reading(object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
-    json_put_reading(object, "mapped_bytes", &vm->mapped_bytes);
-    json_put_rate(object, "cpu_ratio", &vm->cpu_ratio);
-    json_put_rate(object, "wait_ratio", &vm->wait_ratio);
-    json_object_set_new(sources, "vm", json_string(reading_source_name(vm->vm_source)));
-    json_object_set_new(sources, "vcpu", json_string(reading_source_name(vm->vcpu_source)));
-    json_object_set_new(object, "sources", sources);
-    set_counters(object, s, filter, vm->values, vm->buckets, false);
-    name_missing(object, "ram_bytes", &vm->ram_bytes);
-    name_missing(object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
-    name_missing(object, "mapped_bytes", &vm->mapped_bytes);
+    json_put_reading(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
+    json_put_reading(doc, object, "mapped_bytes", &vm->mapped_bytes);
+    json_put_rate(doc, object, "cpu_ratio", &vm->cpu_ratio);
+    json_put_rate(doc, object, "wait_ratio", &vm->wait_ratio);
+    json_put(doc, sources, "vm", json_string(reading_source_name(vm->vm_source)));
+    json_put(doc, sources, "vcpu", json_string(reading_source_name(vm->vcpu_source)));
+    json_put(doc, object, "sources", sources);
+    set_counters(doc, object, s, filter, vm->values, vm->buckets, false);
+    name_missing(doc, object, "ram_bytes", &vm->ram_bytes);
+    name_missing(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
+    name_missing(doc, object, "mapped_bytes", &vm->mapped_bytes);
     for (size_t i = 0; i < vm->vcpu_count; i++)
-        json_array_append_new(vcpus, json_vcpu(s, filter, &vm->vcpus[i]));
-    json_object_set_new(object, "vcpus", vcpus);
+        json_put_item(doc, vcpus, json_vcpu(doc, s, filter, &vm->vcpus[i]));
+    json_put(doc, object, "vcpus", vcpus);
     return object;
 }
 
 /* Fields that no record of the stream has described yet. */
-static json_t *json_fields(const struct snapshot *s, const struct filter *filter, size_t described)
+static json_t *json_fields(struct json_doc *doc, const struct snapshot *s,
+                           const struct filter *filter, size_t described)
 {
     json_t *object = json_object();
 
@@ -151,43 +156,43 @@ static json_t *json_fields(const struct snapshot *s, const struct filter *filter
         if (!filter_field(filter, f))
             continue;
         json_t *entry = json_object();
-        json_object_set_new(entry, "scope", json_string(field_scope_name(f->scope)));
-        json_object_set_new(entry, "kind", json_string(field_kind_name(f->kind)));
-        json_object_set_new(entry, "unit", json_string(field_unit_name(f->unit)));
-        json_object_set_new(entry, "exponent", json_integer(f->exponent));
+        json_put(doc, entry, "scope", json_string(field_scope_name(f->scope)));
+        json_put(doc, entry, "kind", json_string(field_kind_name(f->kind)));
+        json_put(doc, entry, "unit", json_string(field_unit_name(f->unit)));
+        json_put(doc, entry, "exponent", json_integer(f->exponent));
         if (f->base == 2)
-            json_object_set_new(entry, "base", json_integer(f->base));
+            json_put(doc, entry, "base", json_integer(f->base));
         if (field_is_hist(f))
-            json_object_set_new(entry, "buckets", json_integer(f->size));
+            json_put(doc, entry, "buckets", json_integer(f->size));
         if (f->kind == FIELD_LINEAR_HIST)
-            json_object_set_new(entry, "bucket_size", json_integer(f->bucket_size));
-        json_object_set_new(object, f->name, entry);
+            json_put(doc, entry, "bucket_size", json_integer(f->bucket_size));
+        json_put(doc, object, f->name, entry);
     }
     return object;
 }
 
-static json_t *json_host(const struct host *host)
+static json_t *json_host(struct json_doc *doc, const struct host *host)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "name", json_put_text(host->name));
-    json_object_set_new(object, "kernel", json_put_text(host->kernel));
-    json_object_set_new(object, "lockdown", json_string(host_lockdown_name(host->lockdown)));
+    json_put(doc, object, "name", json_put_text(host->name));
+    json_put(doc, object, "kernel", json_put_text(host->kernel));
+    json_put(doc, object, "lockdown", json_string(host_lockdown_name(host->lockdown)));
     if (host->cpus > 0)
-        json_object_set_new(object, "cpus", json_integer(host->cpus));
+        json_put(doc, object, "cpus", json_integer(host->cpus));
     if (host->mem_bytes > 0)
-        json_object_set_new(object, "mem_bytes", json_put_u64(host->mem_bytes));
+        json_put(doc, object, "mem_bytes", json_put_u64(host->mem_bytes));
     return object;
 }
 
 /* An empty list of VMs is no answer while some may hide from us. */
-static json_t *json_hidden(const struct snapshot *s)
+static json_t *json_hidden(struct json_doc *doc, const struct snapshot *s)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "processes", json_put_u64(s->hidden_processes));
-    json_object_set_new(object, "vms", json_put_u64(s->hidden_vms));
-    json_object_set_new(object, "proc", json_boolean(s->proc_hides));
+    json_put(doc, object, "processes", json_put_u64(s->hidden_processes));
+    json_put(doc, object, "vms", json_put_u64(s->hidden_vms));
+    json_put(doc, object, "proc", json_boolean(s->proc_hides));
     return object;
 }
 
@@ -195,34 +200,31 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
                        size_t described)
 {
     char time[NUMBER_MAX];
+    struct json_doc build = {.failed = false}, *doc = &build;
     json_t *record = json_object(), *self = json_object(), *vms = json_array();
-    json_t *host = json_host(&s->host);
 
     number_time(&s->wall, time);
-    json_object_set_new(record, "schema", json_string("kvmlens/1"));
-    json_object_set_new(record, "time", json_string(time));
-    json_object_set_new(record, "interval_s", s->interval_s > 0 ? json_real(s->interval_s)
-                                                                : json_null());
-    json_object_set_new(record, "host", host);
+    json_put(doc, record, "schema", json_string("kvmlens/1"));
+    json_put(doc, record, "time", json_string(time));
+    json_put(doc, record, "interval_s", s->interval_s > 0 ? json_real(s->interval_s) : json_null());
+    json_put(doc, record, "host", json_host(doc, &s->host));
     const struct snapshot_value *totals = report_host_values(filter, s);
     if (totals != NULL && !(skip_idle && report_idle(filter, s, totals)))
-        set_counters(host, s, filter, totals, NULL, false);
-    json_object_set_new(self, "sample_us", json_put_u64(s->sample_ns / 1000));
+        set_counters(doc, json_object_get(record, "host"), s, filter, totals, NULL, false);
+    json_put(doc, self, "sample_us", json_put_u64(s->sample_ns / 1000));
     if (s->interval_s > 0)
-        json_object_set_new(self, "cpu_ratio", json_real(s->self_cpu_ratio));
-    json_object_set_new(record, "self", self);
+        json_put(doc, self, "cpu_ratio", json_real(s->self_cpu_ratio));
+    json_put(doc, record, "self", self);
     if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
-        json_object_set_new(record, "hidden", json_hidden(s));
+        json_put(doc, record, "hidden", json_hidden(doc, s));
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(filter, &s->vms[i]) &&
             !(skip_idle && report_idle(filter, s, s->vms[i].values)))
-            json_array_append_new(vms, json_vm(s, filter, &s->vms[i]));
-    json_object_set_new(record, "vms", vms);
+            json_put_item(doc, vms, json_vm(doc, s, filter, &s->vms[i]));
+    json_put(doc, record, "vms", vms);
     if (described == 0 || described < s->field_count)
-        json_object_set_new(record, "fields", json_fields(s, filter, described));
-    char *text = json_put_dump(record);
-    json_decref(record);
-    return text;
+        json_put(doc, record, "fields", json_fields(doc, s, filter, described));
+    return json_put_end(doc, record);
 }
 
 char *report_json_record(const struct snapshot *s, const struct filter *filter)
