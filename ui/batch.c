@@ -25,7 +25,7 @@ struct batch {
     struct report report;
     struct partial partial;
     struct estimates estimates;
-    bool failed_reads;
+    bool failed_reads, told_no_field;
     struct pollfd wake[WAKE_COUNT];
     struct snapshot *first; /* totals count from here */
 };
@@ -141,12 +141,24 @@ static void note_missing(struct batch *b, const struct snapshot *s)
     partial_tell(&b->partial, b->env->diag);
 }
 
+/* At the start of a log there may have been no VM, and so no field that could match. */
+static void note_no_field(struct batch *b, const struct snapshot *s)
+{
+    if (b->told_no_field || !filter_no_field(&b->filter, s))
+        return;
+    b->told_no_field = true;
+    fputs("kvmlens: --fields matches no field of this host; --fields help lists them\n",
+          b->env->diag);
+}
+
 static int print_and_note(struct batch *b, const struct snapshot *s, struct error *err)
 {
     int r = print_record(b, s, err);
 
-    if (r == 0)
+    if (r == 0) {
+        note_no_field(b, s);
         note_missing(b, s);
+    }
     return r;
 }
 
@@ -217,7 +229,7 @@ static int run(struct batch *b, struct error *err)
         return r;
     r = filter_check(&b->filter, b->first, err);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? -EINVAL : r; /* no such field: wrong usage, as in the other modes */
     return b->opts->mode == MODE_LOG ? run_log(b, err) : run_once(b, err);
 }
 

@@ -115,11 +115,36 @@ static size_t shown_fields(const struct counters_query *q, uint16_t fields[FIELD
     return n;
 }
 
+static bool any_guest_matches(const struct counters_query *q)
+{
+    for (size_t v = 0; v < q->s->vm_count; v++)
+        if (counters_guest_matches(q->guests, &q->s->vms[v]))
+            return true;
+    return q->s->vm_count == 0; /* then nothing else can be told of the pattern */
+}
+
+/* Rows of which no number could ever be known would only look like missing numbers. */
+static enum counters_lack lack_of(const struct counters_query *q, const uint16_t *fields, size_t n)
+{
+    size_t usable = 0;
+
+    for (size_t i = 0; i < n; i++)
+        usable += !q->by_guest || has_share(&q->s->fields->fields[fields[i]]);
+    if (q->pattern && q->pattern->set && usable == 0 && q->s->field_count > 0)
+        return COUNTERS_LACK_FIELD;
+    if (!q->vm && q->guests && q->guests->set && !any_guest_matches(q))
+        return COUNTERS_LACK_GUEST;
+    return COUNTERS_LACK_NOTHING;
+}
+
 static int collect_fields(const struct counters_query *q, struct counters *c)
 {
     uint16_t fields[FIELD_MAX];
     size_t n = shown_fields(q, fields);
 
+    c->lack = lack_of(q, fields, n);
+    if (c->lack != COUNTERS_LACK_NOTHING)
+        return 0;
     if (reserve(c, n) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
@@ -144,6 +169,9 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
     uint16_t fields[FIELD_MAX];
     size_t n = shown_fields(q, fields);
 
+    c->lack = lack_of(q, fields, n);
+    if (c->lack != COUNTERS_LACK_NOTHING)
+        return 0;
     if (reserve(c, q->s->vm_count) < 0)
         return -ENOMEM;
     for (size_t v = 0; v < q->s->vm_count; v++) {

@@ -27,10 +27,18 @@ struct counter_row {
 
 enum counters_order { COUNTERS_BY_RATE, COUNTERS_BY_TOTAL, COUNTERS_BY_NAME, COUNTERS_ORDER_COUNT };
 
+/* Why there is no row at all. */
+enum counters_lack {
+    COUNTERS_LACK_NOTHING, /* there may be rows */
+    COUNTERS_LACK_FIELD,   /* the pattern matches no counter that these rows could be of */
+    COUNTERS_LACK_GUEST,   /* the pattern of the guests matches none */
+};
+
 struct counters {
     struct counter_row *rows; /* [count] */
     size_t count, cap;
     size_t hidden_zero; /* rows left out because nothing was counted */
+    enum counters_lack lack;
     double rate_sum;    /* of the rows that have a share */
     double total_sum;
     enum reading_state rate_sum_state, total_sum_state; /* not OK: no row had one, so no sum */

@@ -129,9 +129,17 @@ static int none_found(const struct filter *f, const struct snapshot *s, struct e
                      hidden ? "" : " (a thread id will not do)");
 }
 
+bool filter_no_field(const struct filter *f, const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->field_count; i++)
+        if (filter_field(f, &s->fields->fields[i]))
+            return false;
+    return s->field_count > 0;
+}
+
 int filter_check(const struct filter *f, const struct snapshot *s, struct error *err)
 {
-    size_t vms = 0, fields = 0, len = 0;
+    size_t vms = 0, len = 0;
     char listed[160] = "";
 
     for (size_t i = 0; i < s->vm_count; i++) {
@@ -149,9 +157,7 @@ int filter_check(const struct filter *f, const struct snapshot *s, struct error 
         return error_set(err, -ENOTUNIQ, "%zu VMs are named '%s': %s%s; give one of these pid:fd",
                          vms, shown, listed, vms > LISTED_MAX ? ", ..." : "");
     }
-    for (size_t i = 0; i < s->field_count; i++)
-        fields += filter_field(f, &s->fields->fields[i]);
-    if (f->has_regex && fields == 0 && s->field_count > 0)
+    if (filter_no_field(f, s))
         return error_set(err, -ENOENT,
                          "--fields matches no field of this host; --fields help lists them");
     return 0;

@@ -49,6 +49,9 @@ bool filter_one_vm(const struct filter *filter);
  */
 int filter_check(const struct filter *filter, const struct snapshot *s, struct error *err);
 
+/* filter_no_field - are there fields, but not one that the regular expression matches? */
+bool filter_no_field(const struct filter *filter, const struct snapshot *s);
+
 /*
  * filter_find - the first chosen VM of a snapshot, or NULL; for the screen that opens at one VM.
  */

@@ -189,6 +189,19 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }
 
+/* Why there is no row. */
+static const char *none_text(const struct counters_state *cs)
+{
+    if (cs->counters.lack == COUNTERS_LACK_FIELD)
+        return cs->by_guest ? "No counter that guests could be compared by matches the filter. c "
+                              "clears it."
+                            : "No counter matches the filter. c clears it.";
+    if (cs->counters.lack == COUNTERS_LACK_GUEST)
+        return "No guest matches the filter. c clears it.";
+    return cs->counters.hidden_zero > 0 ? "Nothing was counted yet. z shows the zeros."
+                                        : "There are no counters.";
+}
+
 static void draw_table(const struct ui_model *m, const struct counters_state *cs,
                        const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
                        struct screen *out)
@@ -205,9 +218,7 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
     }
     if (cs->counters.count == 0)
         screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE,
-                    cs->pattern.set || cs->guests.set ? "Nothing matches the filter. c clears it."
-                    : cs->counters.hidden_zero ? "Nothing was counted yet. z shows the zeros."
-                                               : "There are no counters.");
+                    none_text(cs));
     for (int i = 0; i < rows.rows && cs->scroll.top + (size_t)i < cs->counters.count; i++) {
         size_t index = cs->scroll.top + (size_t)i;
         bool selected = index == cs->scroll.row;

@@ -25,6 +25,7 @@ struct fake {
     struct two_vms *vms;
     int ticks;
     int signal_at, fail_at; /* tick number; 0 = never */
+    bool starts_empty;      /* without a VM, and so without a field */
 };
 
 static int fake_tick(void *ctx, struct snapshot **ret, struct error *err)
@@ -37,6 +38,8 @@ static int fake_tick(void *ctx, struct snapshot **ret, struct error *err)
     if (f->ticks == f->signal_at)
         raise(SIGTERM);
     *ret = f->ticks == 1 ? two_vms_first(f->vms) : two_vms_second(f->vms);
+    if (*ret != NULL && f->ticks == 1 && f->starts_empty)
+        (*ret)->vm_count = (*ret)->field_count = 0;
     return *ret != NULL ? 0 : -ENOMEM;
 }
 
@@ -135,6 +138,24 @@ static void a_choice_without_unreadable_counters_ends_in_status_0(void **state)
         -1, &r);
     assert_int_equal(r.status, STATUS_DONE);
     assert_string_equal(r.diag, "");
+}
+
+static void a_log_that_no_field_ever_matches_says_so_once(void **state)
+{
+    struct result r;
+
+    (void)state;
+    run((struct fake){.starts_empty = true},
+        (struct options){.mode = MODE_LOG, .fields = "nosuch", .iterations = 3}, -1, &r);
+    const char *told = strstr(r.diag, "--fields matches no field of this host");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "--fields matches no field"));
+    assert_int_equal(r.status, STATUS_DONE);
+    /* Known at the start, it is a mistake of who called. */
+    run((struct fake){0}, (struct options){.mode = MODE_LOG, .fields = "nosuch", .iterations = 1},
+        -1, &r);
+    assert_int_equal(r.status, STATUS_USAGE);
+    assert_non_null(strstr(r.err.msg, "--fields matches no field of this host"));
 }
 
 static void signal_ends_a_log_after_its_last_record(void **state)
@@ -325,6 +346,7 @@ int main(void)
         cmocka_unit_test(log_prints_as_many_records_as_asked),
         cmocka_unit_test(unreadable_counters_end_in_status_3_with_their_reason_once),
         cmocka_unit_test(a_choice_without_unreadable_counters_ends_in_status_0),
+        cmocka_unit_test(a_log_that_no_field_ever_matches_says_so_once),
         cmocka_unit_test(signal_ends_a_log_after_its_last_record),
         cmocka_unit_test(signal_during_the_first_interval_gives_the_snapshot_so_far),
         cmocka_unit_test(host_that_can_no_longer_be_read_fails_with_its_sentence),

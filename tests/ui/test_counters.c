@@ -191,6 +191,45 @@ static void guests_are_chosen_by_name_or_pid(void **state)
     }
 }
 
+static enum counters_lack lack_of(struct fixture *f, bool by_guest, const char *fields,
+                                  const char *guests, size_t *ret_count)
+{
+    struct pattern pattern = {.set = false}, of_guests = {.set = false};
+
+    assert_int_equal(pattern_set(&pattern, fields, NULL, 0), 0);
+    assert_int_equal(pattern_set(&of_guests, guests, NULL, 0), 0);
+    const struct counters_query q = {
+        .s = f->s, .by_guest = by_guest, .pattern = &pattern, .guests = &of_guests};
+    assert_int_equal(counters_collect(&q, &f->c), 0);
+    *ret_count = f->c.count;
+    pattern_clear(&pattern);
+    pattern_clear(&of_guests);
+    return f->c.lack;
+}
+
+/* There were rows with a dash each, as if nobody knew the numbers. */
+static void a_filter_that_matches_nothing_leaves_no_rows_and_is_named(void **state)
+{
+    struct fixture *f = *state;
+    size_t count;
+
+    assert_int_equal(lack_of(f, true, "nosuch", "", &count), COUNTERS_LACK_FIELD);
+    assert_int_equal(count, 0);
+    assert_int_equal(lack_of(f, false, "nosuch", "", &count), COUNTERS_LACK_FIELD);
+    assert_int_equal(count, 0);
+    /* A time is no part of a guest's sum. */
+    assert_int_equal(lack_of(f, true, "halt_wait_ns", "", &count), COUNTERS_LACK_FIELD);
+    assert_int_equal(count, 0);
+    assert_int_equal(lack_of(f, false, "halt_wait_ns", "", &count), COUNTERS_LACK_NOTHING);
+    assert_int_equal(count, 1);
+    assert_int_equal(lack_of(f, false, "exits", "nobody", &count), COUNTERS_LACK_GUEST);
+    assert_int_equal(count, 0);
+    assert_int_equal(lack_of(f, true, "exits", "nobody", &count), COUNTERS_LACK_GUEST);
+    assert_int_equal(count, 0);
+    assert_int_equal(lack_of(f, true, "^exits$", "", &count), COUNTERS_LACK_NOTHING);
+    assert_int_equal(count, 3);
+}
+
 static void a_bad_pattern_leaves_the_old_one(void **unused)
 {
     struct pattern p = {.set = false};
@@ -262,6 +301,7 @@ int main(void)
         TEST(a_counter_that_moves_shows_right_after_a_reset),
         TEST(rows_are_ordered_as_asked),
         TEST(guests_are_chosen_by_name_or_pid),
+        TEST(a_filter_that_matches_nothing_leaves_no_rows_and_is_named),
         cmocka_unit_test(a_bad_pattern_leaves_the_old_one),
         cmocka_unit_test(an_expression_beyond_its_limits_is_refused_with_the_reason),
     };
