@@ -29,27 +29,50 @@ struct parser {
     struct config *config;
     const char *at; /* rest of the text */
     int line;       /* that was read last: inih does not tell its handler */
+    bool is_pair;   /* it must be name = value, for it is nothing else; and has not been seen yet */
     char section[64]; /* that unknown lines were kept under last */
 };
 
-static void problem(struct parser *p, const char *what, const char *text)
+/* "WHAT 'TEXT': FIX"; @text NULL: "WHAT: FIX". */
+static void problem(struct parser *p, const char *what, const char *text, const char *fix)
 {
-    char clean[60];
+    struct config *c = p->config;
+    char clean[60] = "";
 
-    text_clean(text, strlen(text), clean, sizeof(clean));
-    if (p->config->problems++ == 0)
-        snprintf(p->config->first_problem, sizeof(p->config->first_problem), "line %d: %s '%s'",
-                 p->line, what, clean);
+    if (text != NULL)
+        text_clean(text, strlen(text), clean, sizeof(clean));
+    if (c->problems < CONFIG_TOLD_MAX) {
+        struct config_problem *told = &c->told[c->problems];
+        const char *quote = text != NULL ? "'" : "";
+        told->line = p->line;
+        snprintf(told->text, sizeof(told->text), "%s%s%s%s%s: %s", what, text != NULL ? " " : "",
+                 quote, clean, quote, fix);
+    }
+    c->problems++;
 }
 
-static bool parse_bool(struct parser *p, const char *value, bool *ret)
+void config_wrong_lines(const struct config *c, char *buf, size_t size)
 {
-    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
-        problem(p, "neither yes nor no:", value);
-        return false;
+    size_t told = c->problems < CONFIG_TOLD_MAX ? c->problems : CONFIG_TOLD_MAX;
+    size_t len = 0;
+
+    buf[0] = '\0';
+    for (size_t i = 0; i < told && len < size; i++) {
+        bool last = i + 1 == c->problems;
+        len += (size_t)snprintf(buf + len, size - len, "%s%d",
+                                i == 0 ? (last ? "line " : "lines ") : last ? " and " : ", ",
+                                c->told[i].line);
     }
-    *ret = strcmp(value, "yes") == 0;
-    return true;
+    if (c->problems > told && len < size)
+        snprintf(buf + len, size - len, " and more");
+}
+
+static void parse_bool(struct parser *p, const char *value, bool *ret)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        problem(p, "neither yes nor no:", value, "give one of them");
+    else
+        *ret = strcmp(value, "yes") == 0;
 }
 
 static void set_delay(struct parser *p, const char *value)
@@ -58,27 +81,35 @@ static void set_delay(struct parser *p, const char *value)
     double seconds = strtod(value, &end);
 
     if (end == value || *end != '\0' || !(seconds >= UI_DELAY_MIN_S && seconds <= UI_DELAY_MAX_S))
-        problem(p, "a delay is a number of seconds from 0.1 to 3600, not", value);
+        problem(p, "this is no delay:", value, "give seconds from 0.1 to 3600");
     else
         p->config->delay_s = seconds;
 }
 
 static void set_theme(struct parser *p, const char *value)
 {
+    char fix[80] = "give ";
     int theme = theme_find(value);
 
+    for (size_t i = 0; i < theme_count; i++) {
+        size_t len = strlen(fix);
+        snprintf(fix + len, sizeof(fix) - len, "%s%s",
+                 i == 0 ? "" : i + 1 == theme_count ? " or " : ", ", theme_table[i].name);
+    }
     if (theme < 0)
-        problem(p, "there is no theme", value);
+        problem(p, "there is no theme", value, fix);
     else
         p->config->theme = theme;
 }
+
+#define COLUMN_FIX "the manual lists them under COLUMNS"
 
 static void set_sort(struct parser *p, const char *value)
 {
     int column = column_find(value);
 
     if (column < 0)
-        problem(p, "there is no column", value);
+        problem(p, "there is no column", value, COLUMN_FIX);
     else
         p->config->sort = column;
 }
@@ -112,20 +143,22 @@ static void add_column(struct parser *p, const char *name, const char *value)
     struct column_choice *c = &p->config->columns;
     int id = column_find(name);
     char *end;
-    long width = strcmp(value, "auto") == 0 ? 0 : strtol(value, &end, 10);
+    bool is_auto = strcmp(value, "auto") == 0;
+    long width = is_auto ? 0 : strtol(value, &end, 10);
 
     if (id < 0) {
-        problem(p, "there is no column", name);
+        problem(p, "there is no column", name, COLUMN_FIX);
         keep_unknown(p, "columns", name, value);
         return;
     }
     for (size_t i = 0; i < c->count; i++)
         if (c->ids[i] == (enum column_id)id) {
-            problem(p, "the column is there twice:", name);
+            problem(p, "the column is there twice:", name, "leave one away");
             return;
         }
-    if (width != 0 && (*end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
-        problem(p, "a width is auto, or a number from 3 to 64, not", value);
+    /* The column itself is wanted, whatever its width. */
+    if (!is_auto && (*end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
+        problem(p, "this is no width:", value, "give auto, or a number from 3 to 64");
         width = 0;
     }
     c->ids[c->count++] = (enum column_id)id;
@@ -144,6 +177,7 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
 {
     struct parser *p = arg;
 
+    p->is_pair = false;
     if (strcmp(section, "columns") == 0) {
         add_column(p, name, value);
         return 1;
@@ -153,9 +187,28 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
             keys[i].set(p, value);
             return 1;
         }
-    problem(p, "not known here:", name);
+    problem(p, "not known here:", name, "leave it away");
     keep_unknown(p, section, name, value);
     return 1;
+}
+
+/* inih goes on after a line that it does not understand, and tells the number of the first only. */
+static void check_last_line(struct parser *p)
+{
+    if (p->is_pair)
+        problem(p, "neither [section] nor name = value", NULL, "leave it away, or put ; before it");
+    p->is_pair = false;
+}
+
+/* Is it something else than name = value? */
+static bool is_other(const char *line, size_t len)
+{
+    while (len > 0 && strchr(" \t\r\v\f", *line) != NULL && *line != '\0') {
+        line++;
+        len--;
+    }
+    return len == 0 || *line == ';' || *line == '#' ||
+           (*line == '[' && memchr(line, ']', len) != NULL);
 }
 
 /* fgets() on the text that counts lines. */
@@ -165,18 +218,23 @@ static char *next_line(char *out, int size, void *arg)
     size_t len = strcspn(p->at, "\n");
     size_t room = (size_t)size - 1;
 
+    check_last_line(p);
     if (*p->at == '\0')
         return NULL;
-    p->line++;
-    if (len > room - 1) {
-        problem(p, "longer than inih reads:", "");
-        p->at += len + (p->at[len] == '\n');
-        strcpy(out, "\n");
-        return out;
+    if (p->line == 0 && strncmp(p->at, "\xEF\xBB\xBF", 3) == 0) {
+        p->at += 3; /* a mark that some editors put there */
+        len -= 3;
     }
-    memcpy(out, p->at, len);
+    p->line++;
+    const char *line = p->at;
+    p->at += len + (line[len] == '\n');
+    if (len > room - 1) {
+        problem(p, "the line is too long", NULL, "shorten it to 190 bytes");
+        return strcpy(out, "\n");
+    }
+    memcpy(out, line, len);
     out[len] = '\0';
-    p->at += len + (p->at[len] == '\n');
+    p->is_pair = !is_other(line, len);
     return out;
 }
 
@@ -193,13 +251,10 @@ void config_parse(const char *text, struct config *ret)
     struct parser p = {.config = ret, .at = text};
 
     config_init(ret);
-    int r = ini_parse_stream(next_line, &p, on_pair, &p);
-    if (r > 0) {
-        p.line = r;
-        problem(&p, "neither a [section] nor name = value", "");
-    }
+    ini_parse_stream(next_line, &p, on_pair, &p);
+    check_last_line(&p);
     if (ret->columns.count > 0 && !has_name(&ret->columns)) {
-        problem(&p, "the columns lack the name, so all are shown", "");
+        problem(&p, "the columns lack the name, so all are shown", NULL, "add name = auto");
         ret->columns = (struct column_choice){.count = 0};
     }
 }

@@ -10,7 +10,7 @@
  *     vcpus = no
  *     theme = default
  *
- * What is wrong in the file is told with its line and otherwise left out of account. Lines that are
+ * All that is wrong in the file is told with its line and otherwise left out of account. Lines that are
  * not understood are kept when the file is written again: a newer version may know them.
  */
 #ifndef KVMLENS_UI_CONFIG_H
@@ -24,6 +24,7 @@
 
 #define CONFIG_FILE_MAX 65536  /* bytes; a longer file is refused */
 #define CONFIG_UNKNOWN_MAX 4096
+#define CONFIG_TOLD_MAX 10
 
 struct config {
     double delay_s;  /* 0: not given */
@@ -33,14 +34,23 @@ struct config {
     bool tree;
     struct column_choice columns; /* count 0: not given */
     char unknown[CONFIG_UNKNOWN_MAX]; /* lines to keep, with their section headers */
-    size_t problems;  /* lines that are wrong */
-    char first_problem[200]; /* "line 3: there is no theme 'x'"; "" = none */
+    size_t problems;  /* things that are wrong */
+    struct config_problem {
+        int line;
+        char text[160]; /* what it is, and what to write: "there is no theme 'x': give ..." */
+    } told[CONFIG_TOLD_MAX]; /* the first of them, in the order of the lines */
 };
 
 void config_init(struct config *config);
 
 /* config_parse - the pure part. @text: the file, NUL-terminated. */
 void config_parse(const char *text, struct config *ret);
+
+/*
+ * config_wrong_lines - "line 3", "lines 3 and 7", "lines 3, 7, 9 and more": where the problems are.
+ * "" when there are none.
+ */
+void config_wrong_lines(const struct config *config, char *buf, size_t size);
 
 /*
  * config_path - where the file is: $XDG_CONFIG_HOME/kvmlens/config, or ~/.config/kvmlens/config.

@@ -395,6 +395,24 @@ static int select_vm(struct monitor *m, const struct filter *wanted, struct erro
     return 0;
 }
 
+/*
+ * All that is wrong in the file, for who leaves the monitor again; the status line has room for
+ * where, and for the first.
+ */
+static void tell_problems(struct monitor *m, const char *path)
+{
+    const struct config *c = m->config;
+    char clean[200], lines[80];
+
+    text_clean(path, strlen(path), clean, sizeof(clean));
+    for (size_t i = 0; i < c->problems && i < CONFIG_TOLD_MAX; i++)
+        fprintf(stderr, "kvmlens: %s, line %d: %s\n", clean, c->told[i].line, c->told[i].text);
+    if (c->problems > CONFIG_TOLD_MAX)
+        fprintf(stderr, "kvmlens: %s: %zu more\n", clean, c->problems - CONFIG_TOLD_MAX);
+    config_wrong_lines(c, lines, sizeof(lines));
+    ui_say(&m->state, "Wrong in %.60s: %s. %.100s", clean, lines, c->told[0].text);
+}
+
 /* A file that is wrong is told in the status line; the monitor starts all the same. */
 static int load_config(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
@@ -410,8 +428,7 @@ static int load_config(struct monitor *m, const struct monitor_config *c, struct
     if (config_read(c->config_path, m->config, &problem) < 0)
         ui_say(&m->state, "%s", problem.msg);
     else if (m->config->problems > 0)
-        ui_say(&m->state, "%.80s, %.100s%s", c->config_path, m->config->first_problem,
-               m->config->problems > 1 ? " and more" : "");
+        tell_problems(m, c->config_path);
     ui_apply_config(&m->state, m->config);
     return 0;
 }

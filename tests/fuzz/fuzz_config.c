@@ -24,8 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config->columns.count > COLUMN_COUNT || config->delay_s < 0 || config->delay_s > 3600)
         abort();
     if (strlen(config->unknown) >= CONFIG_UNKNOWN_MAX ||
-        (config->problems > 0) != (config->first_problem[0] != 0))
+        (config->problems > 0) != (config->told[0].text[0] != 0))
         abort();
+    for (size_t i = 1; i < config->problems && i < CONFIG_TOLD_MAX; i++)
+        if (config->told[i].text[0] == 0 || config->told[i].line < config->told[i - 1].line)
+            abort();
     for (size_t i = 0; i < config->columns.count; i++)
         if (config->columns.ids[i] >= COLUMN_COUNT ||
             config->columns.width[config->columns.ids[i]] > COLUMN_WIDTH_MAX)

@@ -42,26 +42,64 @@ static void what_is_wrong_is_told_with_its_line(void **unused)
     static const struct {
         const char *text, *told;
     } cases[] = {
-        {"[monitor]\n\ndelay = 5000\n", "line 3:"},
-        {"[monitor]\ndelay = nan\n", "line 2:"},
-        {"[monitor]\ntheme = sepia\n", "line 2: there is no theme 'sepia'"},
-        {"[monitor]\nsort = \033[31m\n", "line 2: there is no column '?[31m'"},
-        {"[monitor]\nvcpus = maybe\n", "neither yes nor no"},
-        {"[columns]\nname = auto\nname = 3\n", "line 3: the column is there twice"},
-        {"[columns]\nname = 1\n", "line 2: a width is"},
-        {"[columns]\npid = auto\n", "lack the name"},
-        {"[monitor]\nnonsense\n", "line 2:"},
-        {"[monitor]\nnew_thing = 1\n", "line 2: not known here: 'new_thing'"},
+        {"[monitor]\n\ndelay = 5000\n", "3: this is no delay: '5000': give seconds from 0.1"},
+        {"[monitor]\ndelay = nan\n", "2: this is no delay: 'nan'"},
+        {"[monitor]\ntheme = sepia\n",
+         "2: there is no theme 'sepia': give default, monochrome or contrast"},
+        {"[monitor]\nsort = \033[31m\n", "2: there is no column '?[31m': the manual lists"},
+        {"[monitor]\nvcpus = maybe\n", "2: neither yes nor no: 'maybe': give one of them"},
+        {"[columns]\nname = auto\nname = 3\n", "3: the column is there twice: 'name'"},
+        {"[columns]\nname = 1\n", "2: this is no width: '1': give auto, or a number from 3 to 64"},
+        {"[columns]\nname = wide\n", "2: this is no width: 'wide'"},
+        {"[columns]\nname = 0\n", "2: this is no width: '0'"},
+        {"[columns]\nname =\n", "2: this is no width: ''"},
+        {"[columns]\nname = 12px\n", "2: this is no width: '12px'"},
+        {"[columns]\npid = auto\n", "2: the columns lack the name, so all are shown: add"},
+        {"[monitor]\nnonsense\n", "2: neither [section] nor name = value"},
+        {"[monitor\n", "1: neither [section] nor name = value"},
+        {"[monitor]\nnew_thing = 1\n", "2: not known here: 'new_thing'"},
     };
 
     (void)unused;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct config c;
+        char told[200];
         config_parse(cases[i].text, &c);
-        assert_true(c.problems > 0);
-        if (!strstr(c.first_problem, cases[i].told))
-            fail_msg("'%s' lacks '%s'", c.first_problem, cases[i].told);
+        assert_int_equal(c.problems, 1);
+        snprintf(told, sizeof(told), "%d: %s", c.told[0].line, c.told[0].text);
+        if (strncmp(told, cases[i].told, strlen(cases[i].told)) != 0)
+            fail_msg("'%s' is not '%s'", told, cases[i].told);
     }
+}
+
+static void every_wrong_line_is_told_up_to_a_bound(void **unused)
+{
+    static const int lines[] = {1, 3, 5, 7, 9, 10};
+    char text[800], where[80];
+    struct config c;
+
+    (void)unused;
+    config_parse("nonsense\n[monitor]\ntheme = x\n; a comment\nalso nonsense\ndelay = 1\n"
+                 "sort = y\n\n[columns\nname\n", &c);
+    assert_int_equal(c.problems, sizeof(lines) / sizeof(lines[0]));
+    for (size_t i = 0; i < c.problems; i++)
+        assert_int_equal(c.told[i].line, lines[i]);
+    config_wrong_lines(&c, where, sizeof(where));
+    assert_string_equal(where, "lines 1, 3, 5, 7, 9 and 10");
+    text[0] = '\0';
+    for (int i = 0; i < 50; i++)
+        strcat(text, "nonsense\n");
+    config_parse(text, &c);
+    assert_int_equal(c.problems, 50);
+    config_wrong_lines(&c, where, sizeof(where));
+    assert_string_equal(where, "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more");
+    config_parse("x", &c);
+    config_wrong_lines(&c, where, sizeof(where));
+    assert_string_equal(where, "line 1");
+    config_parse("\xEF\xBB\xBF[monitor]\ndelay = 1\n  \t\n# fine\n", &c);
+    config_wrong_lines(&c, where, sizeof(where));
+    assert_string_equal(where, "");
+    assert_int_equal(c.problems, 0);
 }
 
 static void a_wrong_value_leaves_the_default(void **unused)
@@ -264,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_is_read),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(every_wrong_line_is_told_up_to_a_bound),
         cmocka_unit_test(a_wrong_value_leaves_the_default),
         cmocka_unit_test(the_place_is_the_xdg_one_and_never_relative),
         WITH_FILES(what_is_written_is_read_again_and_unknown_lines_stay),
