@@ -10,8 +10,8 @@
  *     vcpus = no
  *     theme = default
  *
- * All that is wrong in the file is told with its line and otherwise left out of account. Lines that are
- * not understood are kept when the file is written again: a newer version may know them.
+ * All that is wrong in the file is told with its line and otherwise left out of account. Lines that
+ * are not understood are kept when the file is written again: a newer version may know them.
  */
 #ifndef KVMLENS_UI_CONFIG_H
 #define KVMLENS_UI_CONFIG_H

@@ -63,6 +63,19 @@ double number_scale(const struct field *field)
     return pow(field->base == 2 ? 2.0 : 10.0, field->exponent);
 }
 
+void number_value(const struct field *field, uint64_t raw, char buf[NUMBER_MAX])
+{
+    double value = (double)raw * number_scale(field);
+    const char *unit = field->unit == FIELD_SECONDS ? "s" : "";
+
+    if (field->exponent == 0 && unit[0] == '\0')
+        snprintf(buf, NUMBER_MAX, "%llu", (unsigned long long)raw);
+    else if (value > 0 && value < 0.0000005)
+        snprintf(buf, NUMBER_MAX, "<0.000001%s", unit);
+    else
+        snprintf(buf, NUMBER_MAX, "%.*f%s", field->exponent > 0 ? 0 : 6, value, unit);
+}
+
 void number_rate(const struct field *field, const struct rate *rate, char buf[NUMBER_MAX])
 {
     if (rate->state != READING_OK)
@@ -70,7 +83,7 @@ void number_rate(const struct field *field, const struct rate *rate, char buf[NU
     else if (field->unit == FIELD_SECONDS)
         put_decimal(rate->value * number_scale(field) * 100, "%", buf);
     else
-        put_decimal(rate->value, "", buf);
+        put_decimal(rate->value * number_scale(field), "", buf);
 }
 
 void number_time(const struct timespec *wall, char buf[NUMBER_MAX])

@@ -28,8 +28,14 @@ void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 void number_ratio(const struct rate *rate, char buf[NUMBER_MAX]);
 
 /*
- * number_rate - a field's rate: "120.0" per second; a time counter as share of the interval,
- * "12.3%"; else the state's short text.
+ * number_value - a field's number in its unit: "1.500000s" of what is measured in seconds, else
+ * plain, "120" or, where the kernel counts in parts, "0.120000".
+ */
+void number_value(const struct field *field, uint64_t raw, char buf[NUMBER_MAX]);
+
+/*
+ * number_rate - a field's rate: "120.0" of its unit per second; a time counter as share of the
+ * interval, "12.3%"; else the state's short text.
  */
 void number_rate(const struct field *field, const struct rate *rate, char buf[NUMBER_MAX]);
 

@@ -32,14 +32,11 @@ static void put_total(FILE *out, const struct field *field, const struct reading
 {
     char buf[NUMBER_MAX];
 
-    if (total->state != READING_OK) {
+    if (total->state != READING_OK)
         number_missing(total->state, total->cause, buf);
-        fprintf(out, "%20s", buf);
-    } else if (field->exponent < 0 || field->unit == FIELD_SECONDS) {
-        fprintf(out, "%19.6fs", (double)total->raw * number_scale(field));
-    } else {
-        fprintf(out, "%20llu", (unsigned long long)total->raw);
-    }
+    else
+        number_value(field, total->raw, buf);
+    fprintf(out, "%20s", buf);
 }
 
 static void put_histogram(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm,
@@ -320,7 +317,7 @@ static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
         else if (field->kind == FIELD_CUMULATIVE)
             number_rate(field, &value->rate, buf);
         else
-            snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value->reading.raw);
+            number_value(field, value->reading.raw, buf);
         fprintf(out, " %*s", column_width(field), buf);
     }
     fputc('\n', out);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/two_vms.h"
+#include "ui/number.h"
 
 struct fixture {
     struct two_vms *vms;
@@ -279,6 +280,56 @@ static void text_shows_totals_rates_and_reasons(void **state)
     }
 }
 
+/* Only what is measured in seconds is: a kernel may count in thousandths of anything. */
+static void text_gives_seconds_to_seconds_only(void **state)
+{
+    struct fixture *f = *state;
+    struct field *fields = two_vms_fields(f->vms)->fields;
+
+    for (int stream = 0; stream < 2; stream++) {
+        struct report r = {.format = &report_text, .filter = &f->all, .stream = stream};
+        struct filter peaks = f->all;
+        if (stream) {
+            assert_int_equal(regcomp(&peaks.regex, "^max_|pages_4k", REG_EXTENDED | REG_NOSUB), 0);
+            peaks.has_regex = true;
+            r.filter = &peaks;
+        }
+        fields[F_PEAK].exponent = -3;
+        fields[F_PAGES_4K].unit = FIELD_BYTES;
+        fields[F_PAGES_4K].base = 2;
+        fields[F_PAGES_4K].exponent = 10;
+        char *text = print(&r, f->first, f->second);
+        assert_non_null(strstr(text, " 0.003000")); /* a peak of 3 */
+        assert_null(strstr(text, " 0.003000s"));
+        assert_non_null(strstr(text, " 317440")); /* 310 KiB */
+        free(text);
+        filter_close(&peaks);
+    }
+}
+
+static void a_rate_has_the_scale_of_its_total(void **state)
+{
+    const struct rate rate = {.value = 5000, .state = READING_OK};
+    const struct field thousandths = {.kind = FIELD_CUMULATIVE, .base = 10, .exponent = -3};
+    const struct field nanoseconds = {
+        .kind = FIELD_CUMULATIVE, .unit = FIELD_SECONDS, .base = 10, .exponent = -9};
+    char text[NUMBER_MAX];
+
+    (void)state;
+    number_rate(&thousandths, &rate, text);
+    assert_string_equal(text, "5.0");
+    number_value(&thousandths, 5000, text);
+    assert_string_equal(text, "5.000000");
+    number_value(&nanoseconds, 1500000000, text);
+    assert_string_equal(text, "1.500000s");
+    number_value(&nanoseconds, 1, text);
+    assert_string_equal(text, "<0.000001s");
+    number_value(&nanoseconds, 0, text);
+    assert_string_equal(text, "0.000000s");
+    number_value(&(struct field){.base = 10}, UINT64_MAX, text);
+    assert_string_equal(text, "18446744073709551615");
+}
+
 static void text_lists_counters_by_name(void **state)
 {
     struct fixture *f = *state;
@@ -430,6 +481,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(fields_and_vms_that_were_not_chosen_are_left_out, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_shows_totals_rates_and_reasons, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_gives_seconds_to_seconds_only, setup, teardown),
+        cmocka_unit_test(a_rate_has_the_scale_of_its_total),
         cmocka_unit_test_setup_teardown(text_lists_counters_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
                                         teardown),
