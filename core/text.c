@@ -109,6 +109,30 @@ size_t text_clean(const char *in, size_t len, char *out, size_t size)
     return used;
 }
 
+static size_t columns_of(uint32_t cp)
+{
+    int w = wcwidth((wchar_t)cp);
+
+    return w >= 0 ? (size_t)w : 1;
+}
+
+size_t text_ascii(const char *in, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t len = strlen(in); len > 0;) {
+        uint32_t cp;
+        size_t n = text_decode(in, len, &cp), columns = columns_of(cp);
+        for (size_t i = 0; i < columns && used + 1 < size; i++)
+            out[used++] = cp < 0x80 ? (char)cp : '?';
+        in += n;
+        len -= n;
+    }
+    if (size > 0)
+        out[used] = '\0';
+    return used;
+}
+
 size_t text_width(const char *s)
 {
     size_t columns = 0;
@@ -116,8 +140,7 @@ size_t text_width(const char *s)
     for (size_t len = strlen(s); len > 0;) {
         uint32_t cp;
         size_t n = text_decode(s, len, &cp);
-        int w = wcwidth((wchar_t)cp);
-        columns += w > 0 ? (size_t)w : w < 0;
+        columns += columns_of(cp);
         s += n;
         len -= n;
     }

@@ -31,6 +31,12 @@ size_t text_encode(uint32_t code, char out[4]);
  */
 size_t text_clean(const char *in, size_t len, char *out, size_t size);
 
+/*
+ * text_ascii - a cleaned text for where only ASCII can be shown: each other character becomes as
+ * many '?' as it has columns. Writes at most @size - 1 bytes and a NUL to @out; returns the length.
+ */
+size_t text_ascii(const char *in, char *out, size_t size);
+
 /* text_width - display columns of a cleaned, NUL-terminated text. */
 size_t text_width(const char *s);
 

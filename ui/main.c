@@ -113,6 +113,7 @@ static int run_fields(const struct run *run, struct error *err)
 static int run_scan(const struct run *run, struct error *err)
 {
     struct scan_options options = run->opts->scan;
+    char ascii[256];
     struct snapshot *s;
     int result = sampler_tick(run->sampler, &s, err);
 
@@ -127,6 +128,10 @@ static int run_scan(const struct run *run, struct error *err)
             subject.process_vms += s->vms[i].id.pid == vm->id.pid;
         options.json = is_json(run->opts);
         options.unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+        if (!options.unicode) {
+            text_ascii(vm->name, ascii, sizeof(ascii));
+            subject.name = ascii;
+        }
         options.progress = isatty(STDERR_FILENO) != 0;
         result = scan_run(run->root, &subject, &options, stdout, err);
     } else if (result == 0) {

@@ -104,6 +104,28 @@ static void encoding_is_the_opposite_of_decoding(void **state)
     }
 }
 
+static void what_is_shown_as_ascii_keeps_its_columns(void **state)
+{
+    static const struct {
+        const char *text, *ascii;
+    } texts[] = {
+        {"web-07", "web-07"},
+        {"", ""},
+        {"数据库.a", "??????.a"},
+        {"e\xcc\x81t\xc3\xa9", "et?"}, /* a combining mark has no column */
+        {"\xff", "?"},
+    };
+    char out[64], small[4];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(text_ascii(texts[i].text, out, sizeof(out)), strlen(texts[i].ascii));
+        assert_string_equal(out, texts[i].ascii);
+    }
+    assert_int_equal(text_ascii("数据库", small, sizeof(small)), 3);
+    assert_string_equal(small, "???");
+}
+
 int main(void)
 {
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
@@ -114,6 +136,7 @@ int main(void)
         cmocka_unit_test(no_character_is_cut_in_half),
         cmocka_unit_test(decoding_never_reads_past_the_end),
         cmocka_unit_test(encoding_is_the_opposite_of_decoding),
+        cmocka_unit_test(what_is_shown_as_ascii_keeps_its_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,6 +333,13 @@ class OwnVm(kvmtest.TestCase):
         self.assertTrue(result.out.isascii())
         self.assertEqual(result.err, "")
 
+    def test_without_unicode_a_name_is_ascii_too(self):
+        vm = self.own_vm("--comm", "\u6570\u636e-a")
+        for options, name in (((), "\u6570\u636e-a"), (("--no-unicode",), "????-a")):
+            result = kvmlens("--scan", str(vm.pid), *options, env=kvmtest.environment(LC_ALL="C.UTF-8"))
+            self.assertEqual(result.out.split(" (")[0], name, str(result))
+            self.assertEqual(result.out.isascii(), bool(options))
+
     def test_userfaultfd_memory_is_left_alone_and_said_so(self):
         need_root()
         vm = self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M", "--uffd", "16M:32M")
