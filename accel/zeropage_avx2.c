@@ -65,9 +65,15 @@ TARGET static inline bool block_is_zero(const uint8_t *p)
     return is_zero(or_256(s, p + 256));
 }
 
+TARGET static inline void wipe(void)
+{
+    _mm256_zeroall();
+}
+
 TARGET size_t zeropage_avx2(const void *base, size_t npages, size_t page_size, uint64_t *ret_map)
 {
-    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero};
+    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero,
+                                                    wipe};
     return zeropage_loop(base, npages, page_size, ret_map, &kernels);
 }
 #endif

@@ -56,9 +56,22 @@ TARGET static inline bool block_is_zero(const uint8_t *p)
     return is_zero(or_128(or_128(or_128(s, p + 128), p + 256), p + 384));
 }
 
+/* VZEROALL leaves the upper sixteen alone. */
+#define WIPE(n) "vpxord %%zmm" #n ", %%zmm" #n ", %%zmm" #n "\n\t"
+
+TARGET static inline void wipe(void)
+{
+    _mm256_zeroall();
+    __asm__ volatile(WIPE(16) WIPE(17) WIPE(18) WIPE(19) WIPE(20) WIPE(21) WIPE(22) WIPE(23)
+                     WIPE(24) WIPE(25) WIPE(26) WIPE(27) WIPE(28) WIPE(29) WIPE(30) WIPE(31)
+                     : : : "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
+                       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
+}
+
 TARGET size_t zeropage_avx512(const void *base, size_t npages, size_t page_size, uint64_t *ret_map)
 {
-    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero};
+    static const struct zeropage_kernels kernels = {line_is_zero, rest_is_zero, block_is_zero,
+                                                    wipe};
     return zeropage_loop(base, npages, page_size, ret_map, &kernels);
 }
 #endif

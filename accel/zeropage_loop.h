@@ -51,10 +51,15 @@
 /* Are the bytes at @p all zero? Any alignment. */
 typedef bool zeropage_kernel(const uint8_t *p);
 
+/* Sets the vector registers to 0: what they hold of a guest would be in a core dump. Once per
+ * batch, so it costs nothing. */
+typedef void zeropage_wipe(void);
+
 struct zeropage_kernels {
     zeropage_kernel *line;  /* ZEROPAGE_LINE bytes */
     zeropage_kernel *rest;  /* ZEROPAGE_BLOCK - ZEROPAGE_LINE bytes: a block whose line is known */
     zeropage_kernel *block; /* ZEROPAGE_BLOCK bytes */
+    zeropage_wipe *wipe;
 };
 
 /* The page of @size bytes at @p behind its first line, which is known to be zero. */
@@ -100,6 +105,7 @@ __attribute__((always_inline)) static inline size_t zeropage_loop(const void *ba
         }
         ret_map[first / 64] = word;
     }
+    k->wipe();
     return zero_pages;
 }
 

@@ -54,6 +54,17 @@ SSE_INLINE struct ors or_256(struct ors s, const uint8_t *p)
     return or_64(or_64(or_64(or_64(s, p), p + 64), p + 128), p + 192);
 }
 
+#define SSE_WIPE(n) "pxor %%xmm" #n ", %%xmm" #n "\n\t"
+
+SSE_INLINE void wipe(void)
+{
+    __asm__ volatile(SSE_WIPE(0) SSE_WIPE(1) SSE_WIPE(2) SSE_WIPE(3) SSE_WIPE(4) SSE_WIPE(5)
+                     SSE_WIPE(6) SSE_WIPE(7) SSE_WIPE(8) SSE_WIPE(9) SSE_WIPE(10) SSE_WIPE(11)
+                     SSE_WIPE(12) SSE_WIPE(13) SSE_WIPE(14) SSE_WIPE(15)
+                     : : : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
 SSE_INLINE __m128i both(struct ors s)
 {
     return _mm_or_si128(s.a, s.b);

@@ -252,7 +252,8 @@ dead: /* it touched what was there no more, or somebody killed it */
 }
 
 ssize_t read_child_read(struct read_child *child, const struct iovec *segments, size_t count,
-                        void *buf, uint64_t *ret_bad, int timeout_ms, const atomic_bool *cancel)
+                        const void **ret_data, uint64_t *ret_bad, int timeout_ms,
+                        const atomic_bool *cancel)
 {
     struct read_request *r = child->request;
     size_t bytes = total_bytes(segments, count);
@@ -266,7 +267,7 @@ ssize_t read_child_read(struct read_child *child, const struct iovec *segments, 
     memcpy(r->segments, segments, count * sizeof(*segments));
     ssize_t bad = exchange(child, timeout_ms, cancel);
     if (bad >= 0) {
-        memcpy(buf, (char *)r + child->data_offset, bytes);
+        *ret_data = (char *)r + child->data_offset;
         memcpy(ret_bad, r->bad, (bytes / PAGE_READER_BYTES + 63) / 64 * sizeof(*ret_bad));
     }
     return bad;

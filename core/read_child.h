@@ -28,12 +28,15 @@ void read_child_close(struct read_child *child);
 /*
  * read_child_read - like page_reader_vm, but gives up.
  *
+ * @ret_data: the pages, in memory of @child, until its next call. They are not copied: that would
+ * leave pieces of them in vector registers.
  * @timeout_ms: for the whole call. @cancel: looked at every 10 ms; may be NULL.
  * Returns the number of bad pages, -ETIMEDOUT or -ECANCELED (the reading process was killed; the
  * next call starts another), or what page_reader_vm returns.
  */
 ssize_t read_child_read(struct read_child *child, const struct iovec *segments, size_t count,
-                        void *buf, uint64_t *ret_bad, int timeout_ms, const atomic_bool *cancel);
+                        const void **ret_data, uint64_t *ret_bad, int timeout_ms,
+                        const atomic_bool *cancel);
 
 /*
  * read_child_open_file - for comparing memory of a file in place, through a mapping: no copy, so

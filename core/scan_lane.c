@@ -119,24 +119,25 @@ static void note_pages(struct scan_lane *lane, size_t pages, size_t bad)
                               memory_order_relaxed);
 }
 
-/* Which of the pages in the buffer are zero; those that could not be read are not. */
-static void compare(struct scan_lane *lane, size_t pages, size_t bad)
+/* Which of the pages at @data are zero; those that could not be read are not. */
+static void compare(struct scan_lane *lane, const void *data, size_t pages, size_t bad)
 {
-    lane->job->accel->fn(lane->buf, pages, SCAN_PAGE_BYTES, lane->zero_map);
+    lane->job->accel->fn(data, pages, SCAN_PAGE_BYTES, lane->zero_map);
     for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
         lane->zero_map[i] &= ~lane->bad_map[i];
     note_pages(lane, pages, bad);
 }
 
-static ssize_t read_through_child(struct scan_lane *lane)
+static ssize_t read_through_child(struct scan_lane *lane, const void **ret_data)
 {
     if (lane->child == NULL) {
         int n = read_child_open(lane->job->request->vm.pid, SCAN_BATCH_BYTES, &lane->child);
         if (n < 0)
             return n;
     }
-    ssize_t n = read_child_read(lane->child, lane->segments, lane->segment_count, lane->buf,
-                                lane->bad_map, STUCK_MS, &lane->job->env->progress->cancel);
+    ssize_t n = read_child_read(lane->child, lane->segments, lane->segment_count,
+                                ret_data, lane->bad_map, STUCK_MS,
+                                &lane->job->env->progress->cancel);
     if (n == -ETIMEDOUT) {
         memset(lane->bad_map, 0xff, sizeof(lane->bad_map));
         lane->stuck_pages += lane->pages;
@@ -149,16 +150,17 @@ static ssize_t read_through_child(struct scan_lane *lane)
 static int flush(struct scan_lane *lane)
 {
     size_t pages = lane->pages, first = 0;
+    const void *data = lane->buf;
 
     if (pages == 0)
         return 0;
     ssize_t bad = lane_region(lane)->skip == RAM_SKIP_UFFD
-                      ? read_through_child(lane)
+                      ? read_through_child(lane, &data)
                       : page_reader_vm(lane->job->request->vm.pid, lane->segments,
                                        lane->segment_count, lane->buf, lane->bad_map);
     if (bad < 0)
         return (int)bad;
-    compare(lane, pages, (size_t)bad);
+    compare(lane, data, pages, (size_t)bad);
     if (lane->job->sample != NULL) {
         scan_count_sample(lane, pages);
     } else {
@@ -249,7 +251,7 @@ static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t byte
                                    lane->bad_map);
     if (bad < 0)
         return bad;
-    compare(lane, n / SCAN_PAGE_BYTES, (size_t)bad);
+    compare(lane, lane->buf, n / SCAN_PAGE_BYTES, (size_t)bad);
     return (ssize_t)n;
 }
 

@@ -82,20 +82,22 @@ static void buffer_of_a_scan_is_in_no_dump_and_wiped(void **state)
 
 static void memory_shared_with_a_reading_process_is_in_no_dump_and_wiped(void **state)
 {
-    static unsigned char buf[2 * MIB];
+    const size_t size = 2 * MIB;
+    const void *data;
     uint64_t bad[2 * MIB / PAGE / 64];
     struct read_child *child;
     struct guest guest;
 
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
-    struct iovec segment = {(void *)(uintptr_t)guest.info->ram_start, sizeof(buf)};
+    struct iovec segment = {(void *)(uintptr_t)guest.info->ram_start, size};
     begin();
-    assert_int_equal(read_child_open(guest.pid, sizeof(buf), &child), 0);
-    assert_int_equal(read_child_read(child, &segment, 1, buf, bad, 5000, NULL), 0);
+    assert_int_equal(read_child_open(guest.pid, size, &child), 0);
+    assert_int_equal(read_child_read(child, &segment, 1, &data, bad, 5000, NULL), 0);
+    const unsigned char *buf = data;
     assert_true(buf[0] != 0 || memcmp(buf, buf + 1, PAGE - 1) != 0);
     read_child_close(child);
-    expect_no_trace(sizeof(buf));
+    expect_no_trace(size);
     guest_stop(&guest);
 }
 

@@ -527,7 +527,7 @@ static void read_that_never_ends_is_given_up(void **state)
 {
     struct guest guest;
     struct read_child *child;
-    static unsigned char buf[4 * PAGE];
+    const void *data;
     uint64_t bad[1];
     atomic_bool cancel = true;
 
@@ -536,17 +536,17 @@ static void read_that_never_ends_is_given_up(void **state)
         return;
     struct iovec absent = {(void *)(uintptr_t)(guest.info->ram_start + 20 * MIB), 4 * PAGE};
     struct iovec present = {(void *)(uintptr_t)guest.info->ram_start, 4 * PAGE};
-    assert_int_equal(read_child_open(guest.pid, sizeof(buf), &child), 0);
-    assert_int_equal(read_child_read(child, &present, 1, buf, bad, 5000, NULL), 0);
+    assert_int_equal(read_child_open(guest.pid, 4 * PAGE, &child), 0);
+    assert_int_equal(read_child_read(child, &present, 1, &data, bad, 5000, NULL), 0);
     double begin = now_s();
-    assert_int_equal(read_child_read(child, &absent, 1, buf, bad, 200, NULL), -ETIMEDOUT);
+    assert_int_equal(read_child_read(child, &absent, 1, &data, bad, 200, NULL), -ETIMEDOUT);
     assert_true(now_s() - begin < 2);
     begin = now_s();
-    assert_int_equal(read_child_read(child, &absent, 1, buf, bad, 60000, &cancel), -ECANCELED);
+    assert_int_equal(read_child_read(child, &absent, 1, &data, bad, 60000, &cancel), -ECANCELED);
     assert_true(now_s() - begin < 1);
     /* the next call has another process, which is alive */
-    assert_int_equal(read_child_read(child, &present, 1, buf, bad, 5000, NULL), 0);
-    assert_true(buf[0] != 0);
+    assert_int_equal(read_child_read(child, &present, 1, &data, bad, 5000, NULL), 0);
+    assert_true(*(const unsigned char *)data != 0);
     read_child_close(child);
     guest_stop(&guest);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no process is left over */
