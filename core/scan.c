@@ -213,13 +213,9 @@ static int prepare_sample(struct scan_job *job)
     job->sample = malloc((job->sample_count + 1) * sizeof(*job->sample));
     if (job->sample == NULL)
         return -ENOMEM;
-    if (job->sample_count == population) {
-        for (uint64_t i = 0; i < population; i++)
-            job->sample[i] = i;
-    } else {
-        scan_sample_draw(job->sample, job->sample_count, population, make_seed(job->request));
-    }
-    return 0;
+    struct scan_random random = {.state = make_seed(job->request)};
+    return scan_sample_draw(job->sample, job->sample_count, population, &random,
+                            &job->env->progress->cancel);
 }
 
 /* Of the sample, which is the first that is read. */

@@ -172,10 +172,17 @@ void scan_report_finish(struct scan_report *report); /* what follows from the co
 void scan_report_warn(struct scan_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* scan_sample.c */
+struct scan_random {
+    uint64_t state; /* the seed to begin with: the numbers follow from it */
+    uint64_t drawn; /* numbers so far */
+};
 /*
- * scan_sample.c: @n different numbers below @population (>= n), ascending; repeatable from @seed.
+ * @n different numbers below @population (>= n), ascending, every choice equally likely. Draws at
+ * most @n random numbers; needs a bit for each of @population meanwhile. 0, -ENOMEM, -ECANCELED.
  */
-void scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population, uint64_t seed);
+int scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population,
+                     struct scan_random *random, const atomic_bool *cancel);
 
 /* scan_inspect.c */
 struct scan_inspection {
