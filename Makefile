@@ -103,6 +103,8 @@ $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(LIBS_test) $$(LINK_$(1))
 endef
 $(foreach l,$(layers),$(eval $(call test_rules,$(l))))
+# Tests in which allocations fail: theirs stand before the real functions.
+$(BUILD)/tests/ui/test_scan_memory: ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 # UNIT_SKIP=core/test_NAME leaves tests out; who sets it says why.
 unit_tests = $(filter-out $(UNIT_SKIP:%=$(BUILD)/tests/%),$(foreach l,$(layers),$(tests_$(l))))
 
@@ -128,7 +130,7 @@ unit: $(unit_tests)
 EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_sampler ui/test_monitor \
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
                  core/test_scan_privacy core/test_worker core/test_uffd_holders core/test_source_proc \
-                 core/test_source_debugfs core/test_host_totals core/test_ram_find
+                 core/test_source_debugfs core/test_host_totals core/test_ram_find ui/test_scan_memory
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64
 check-sse2: $(unit_tests)

@@ -22,6 +22,11 @@ uint64_t scan_now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+const struct zeropage_impl *scan_accel(const struct scan_request *request)
+{
+    return request->accel != NULL ? request->accel : zeropage_pick(cpu_detect());
+}
+
 static double thread_cpu_s(void)
 {
     struct timespec ts;
@@ -422,7 +427,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     job.report = scan_report_new(request);
     if (job.report == NULL)
         return -ENOMEM;
-    job.accel = request->accel != NULL ? request->accel : zeropage_pick(cpu_detect());
+    job.accel = scan_accel(request);
     job.report->cost.accel = job.accel->name;
     job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
     job.last_publish_ns = job.begin_ns;

@@ -191,6 +191,14 @@ void scan_report_free(struct scan_report *report); /* NULL ok */
 double scan_exact_seconds(const struct scan_report *report);
 
 /*
+ * scan_report_spare - a report for when there is no memory for one: small and made beforehand.
+ * NULL, or an empty one, to be freed with scan_report_free. scan_report_use_spare makes it that of
+ * a scan that could not begin for this reason.
+ */
+struct scan_report *scan_report_spare(void);
+void scan_report_use_spare(struct scan_report *spare, const struct scan_request *request);
+
+/*
  * scan_wilson - 95 % Wilson score interval of a proportion, with the correction for a finite
  * population.
  * @hits of @n drawn from @population (>= n). n = 0 gives 0..1. Pure.

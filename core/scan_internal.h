@@ -136,6 +136,8 @@ int scan_lane_run(struct scan_lane *lane);
 bool scan_job_stops(const struct scan_job *job);
 void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
 uint64_t scan_now_ns(void);
+/* what the request says, else the automatic choice */
+const struct zeropage_impl *scan_accel(const struct scan_request *request);
 
 /* scan_regions.c */
 /* into job->report, with warnings */

@@ -34,7 +34,7 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
      */
     void *map = mmap(NULL, 2 * SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (lane->slices == NULL || map == MAP_FAILED)
+    if (map == MAP_FAILED)
         return -ENOMEM;
     lane->buf_map = map;
     lane->buf = (unsigned char *)(((uintptr_t)map + SCAN_BATCH_BYTES - 1) / SCAN_BATCH_BYTES *
@@ -42,6 +42,8 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
     madvise(lane->buf, SCAN_BATCH_BYTES, MADV_HUGEPAGE); /* where the host has none: small pages */
     madvise(lane->buf, SCAN_BATCH_BYTES, MADV_DONTDUMP);
     mlock(lane->buf, SCAN_BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
+    if (lane->slices == NULL)
+        return -ENOMEM;
     return residency_open(job->env->root, job->request->vm.pid, true, &lane->residency, NULL);
 }
 

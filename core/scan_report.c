@@ -84,6 +84,19 @@ struct scan_report *scan_report_new(const struct scan_request *request)
     return report;
 }
 
+struct scan_report *scan_report_spare(void)
+{
+    return calloc(1, sizeof(struct scan_report));
+}
+
+void scan_report_use_spare(struct scan_report *spare, const struct scan_request *request)
+{
+    *spare = (struct scan_report){.state = SCAN_REFUSED, .mode = request->mode, .vm = request->vm,
+                                  .partial = true, .zero_high = 1};
+    spare->cost.accel = scan_accel(request)->name;
+    error_set(&spare->error, -ENOMEM, "out of memory");
+}
+
 void scan_report_free(struct scan_report *report)
 {
     if (report == NULL)

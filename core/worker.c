@@ -25,6 +25,7 @@ struct worker {
     struct scan_request request;
     struct scan_report *peek; /* newest intermediate report, not fetched yet */
     struct scan_report *done;
+    struct scan_report *spare; /* for a job that has no memory for its own. NULL: in use */
 };
 
 static void wake(const struct worker *worker)
@@ -55,6 +56,11 @@ static void run_one(struct worker *worker, const struct scan_request *request)
 
     scan_execute(&env, request, &report);
     pthread_mutex_lock(&worker->mutex);
+    if (report == NULL) {
+        report = worker->spare;
+        worker->spare = NULL;
+        scan_report_use_spare(report, request);
+    }
     worker->done = report;
     worker->state = WORKER_DONE;
     pthread_mutex_unlock(&worker->mutex);
@@ -92,8 +98,12 @@ int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, st
     sigset_t all, old;
 
     *ret = NULL;
-    if (worker == NULL)
+    if (worker != NULL)
+        worker->spare = scan_report_spare();
+    if (worker == NULL || worker->spare == NULL) {
+        free(worker);
         return error_set(err, -ENOMEM, "out of memory");
+    }
     worker->root = root;
     worker->wake_fd = wake_fd;
     pthread_mutex_init(&worker->mutex, NULL);
@@ -112,6 +122,7 @@ int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, st
     if (n != 0) {
         pthread_cond_destroy(&worker->cond);
         pthread_mutex_destroy(&worker->mutex);
+        scan_report_free(worker->spare);
         free(worker);
         return error_set(err, -n, "cannot start the scanning thread: %s", strerror(n));
     }
@@ -133,7 +144,11 @@ int worker_submit(struct worker *worker, const struct scan_request *request)
     int n = -EBUSY;
 
     pthread_mutex_lock(&worker->mutex);
-    if (worker->state == WORKER_IDLE) {
+    if (worker->state == WORKER_IDLE && worker->spare == NULL) {
+        worker->spare = scan_report_spare();
+        n = worker->spare != NULL ? n : -ENOMEM;
+    }
+    if (worker->state == WORKER_IDLE && worker->spare != NULL) {
         reset_progress(&worker->progress);
         worker->request = *request;
         worker->state = WORKER_QUEUED;
@@ -225,6 +240,7 @@ bool worker_stop(struct worker *worker)
     pthread_join(worker->thread, NULL);
     scan_report_free(worker->peek);
     scan_report_free(worker->done);
+    scan_report_free(worker->spare);
     pthread_cond_destroy(&worker->cond);
     pthread_mutex_destroy(&worker->mutex);
     free(worker);

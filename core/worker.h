@@ -36,7 +36,8 @@ struct worker_progress {
  */
 int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, struct error *err);
 
-/* worker_submit - copies @request. 0, or -EBUSY while a job is queued, running or not taken. */
+/* worker_submit - copies @request. 0, -EBUSY while a job is queued, running or not taken, or
+ * -ENOMEM. */
 int worker_submit(struct worker *worker, const struct scan_request *request);
 
 /* worker_cancel - returns at once; the job ends within 50 ms, with a partial report. Idempotent,
@@ -53,7 +54,7 @@ struct worker_progress worker_progress(struct worker *worker);
 struct scan_report *worker_peek(struct worker *worker);
 
 /* worker_take - the final report, once per job (the caller owns it), else NULL. Makes the worker
- * free again. */
+ * free again. A job always has one, also when memory is short. */
 struct scan_report *worker_take(struct worker *worker);
 
 /*

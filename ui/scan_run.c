@@ -96,8 +96,6 @@ static struct scan_report *wait_for_report(struct worker *worker, const struct s
             worker_cancel(worker);
             asked = true;
         }
-        if (!worker_progress(worker).busy) /* no memory for a report */
-            break;
         if (progress) {
             put_progress(worker);
             shown = true;
@@ -106,10 +104,8 @@ static struct scan_report *wait_for_report(struct worker *worker, const struct s
     if (shown)
         fputs(ERASE_LINE, stderr);
     scan_report_free(newest);
-    if (report == NULL && asked)
+    if (report == NULL)
         error_set(err, -EINTR, "interrupted before anything was found");
-    else if (report == NULL)
-        error_set(err, -ENOMEM, "out of memory");
     return report;
 }
 
@@ -162,8 +158,8 @@ int scan_run(const struct rootfs *root, const struct scan_subject *subject,
     int n = waits_open(&waits, err);
     if (n == 0)
         n = worker_start(root, waits.wake_fd, &worker, err);
-    if (n == 0)
-        n = worker_submit(worker, request);
+    if (n == 0 && worker_submit(worker, request) < 0)
+        n = error_set(err, -ENOMEM, "out of memory"); /* nothing else keeps a new worker from it */
     free(request);
     if (n == 0) {
         report = wait_for_report(worker, &waits, options->progress, err);

@@ -141,7 +141,8 @@ bool scanner_wake(struct scanner *s, uint64_t now_ns)
         scans_put(&s->scans, report, now_ns);
         news = true;
     }
-    if (s->waiting_count > 0 && submit(s, &s->waiting[0]) == 0)
+    /* Without memory it is given up: nothing would wake us to try again. */
+    if (s->waiting_count > 0 && submit(s, &s->waiting[0]) != -EBUSY)
         drop_waiting(s, 0);
     return news;
 }
