@@ -308,10 +308,18 @@ static int run_exact(struct scan_job *job)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static void warn_of_counts(struct scan_report *report)
+static void warn_of_counts(const struct scan_job *job)
 {
+    struct scan_report *report = job->report;
     const uint64_t *pages = report->counts.pages;
+    size_t unopened = 0;
 
+    for (size_t i = 0; job->unopened != NULL && i < report->region_count; i++)
+        unopened += atomic_load(&job->unopened[i]);
+    if (unopened > 0)
+        scan_report_warn(report, "the file behind %zu mapping%s cannot be opened: pages that the "
+                         "VMM itself has not mapped are unreadable", unopened,
+                         unopened == 1 ? "" : "s");
     if (pages[PAGE_SWAPPED] > 0)
         scan_report_warn(report, "%llu pages are swapped out or on disk: not read, counted as not "
                          "zero", (unsigned long long)pages[PAGE_SWAPPED]);
@@ -400,13 +408,13 @@ static int run_job(struct scan_job *job)
         n = scan_regions_find(job, err);
     if (n == 0)
         n = scan_chunks_prepare(job, err);
-    if (n == 0) /* after the files were opened: what they are of is certain now */
+    if (n == 0)
         n = check_process(job, err);
     if (n < 0)
         return n;
     publish(job);
     n = job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
-    return n == 0 ? check_process(job, err) : n; /* lanes read by the pid */
+    return n == 0 ? check_process(job, err) : n; /* lanes read and open files by the pid */
 }
 
 static void job_done(struct scan_job *job)
@@ -446,7 +454,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     if (n < 0 && n != -ECANCELED)
         explain(&job, n);
     scan_report_finish(report);
-    warn_of_counts(report);
+    warn_of_counts(&job);
     job_done(&job);
     *ret = report;
     return n;

@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/page_reader.h"
 #include "core/scan_internal.h"
 
 #define CHUNK_MIN (64ull << 20)
@@ -20,7 +18,7 @@ static uint64_t chunk_bytes(const struct scan_job *job, const struct ram_region 
 int scan_chunks_prepare(struct scan_job *job, struct error *err)
 {
     struct scan_report *report = job->report;
-    size_t count = report->region_count, no_file = 0;
+    size_t count = report->region_count;
 
     job->page_count = report->pages_total;
     job->chunk_bytes = CHUNK_MIN;
@@ -29,10 +27,8 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err)
         job->chunk_bytes *= 2;
     job->region_first_page = calloc(count, sizeof(*job->region_first_page));
     job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
-    job->file_fds = malloc(count * sizeof(*job->file_fds));
-    for (size_t i = 0; job->file_fds != NULL && i < count; i++)
-        job->file_fds[i] = -1;
-    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->file_fds == NULL)
+    job->unopened = calloc(count, sizeof(*job->unopened));
+    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->unopened == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     uint64_t page = 0, total_bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -43,17 +39,11 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err)
         uint64_t size = chunk_bytes(job, region);
         job->chunk_count += (size_t)((region->bytes + size - 1) / size);
         total_bytes += region->rss_bytes;
-        job->file_fds[i] = page_reader_open_file(job->env->root, job->request->vm.pid, region);
-        no_file += job->file_fds[i] < 0 && region->inode != 0 && region->shared &&
-                   region->skip != RAM_SKIP_DEVICE;
     }
     job->region_first_chunk[count] = job->chunk_count;
     if (total_bytes == 0) /* maps does not tell: at most so much, until the residency is known */
         total_bytes = ram_resident_bytes(job->env->root, job->request->vm.pid);
     atomic_store(&job->env->progress->total_bytes, total_bytes);
-    if (no_file > 0)
-        scan_report_warn(report, "the file behind %zu shared mappings cannot be opened: pages that "
-                         "only other processes have mapped count as untouched", no_file);
     return 0;
 }
 
@@ -100,14 +90,10 @@ void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_
 
 void scan_chunks_done(struct scan_job *job)
 {
-    for (size_t i = 0; job->file_fds != NULL && i < job->report->region_count; i++) {
-        if (job->file_fds[i] >= 0)
-            close(job->file_fds[i]);
-    }
     for (size_t i = 0; job->seen != NULL && i < job->chunk_count; i++)
         free(job->seen[i].runs);
     free(job->region_first_page);
     free(job->region_first_chunk);
-    free(job->file_fds);
+    free(job->unopened);
     free(job->seen);
 }

@@ -69,7 +69,7 @@ struct scan_job {
     size_t chunk_count;
     uint64_t *region_first_page;  /* [region_count] */
     size_t *region_first_chunk;   /* [region_count + 1] */
-    int *file_fds;                /* [region_count]; -1: read through the VMM */
+    atomic_bool *unopened;        /* [region_count] the file behind it could not be opened */
     bool reading;                 /* pass reads content; else residency only */
     uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
     uint64_t sample_count;
@@ -93,6 +93,7 @@ struct scan_lane {
     struct residency *residency;
     struct read_child *child;     /* for userfaultfd ranges under --force; made when needed */
     struct scan_chunk chunk;
+    int file_fd;                  /* behind the chunk's region; -1: read through the VMM */
     /* [SCAN_BATCH_BYTES] guest memory: kept out of core dumps, wiped at the end */
     void *buf_map; /* twice as large, to align it */
     unsigned char *buf;
@@ -101,9 +102,8 @@ struct scan_lane {
     size_t pages;                 /* in segments */
     uint64_t zero_map[SCAN_MAPPED_PAGES / 64];
     uint64_t bad_map[SCAN_MAPPED_PAGES / 64];
-    /* compares the file of region @mapper_region in place; NULL: none made yet */
+    /* compares the file of the chunk's region in place; NULL: none made yet */
     struct read_child *mapper;
-    size_t mapper_region;
     unsigned mapper_failures;     /* SCAN_MAPPER_FAILURES_MAX: not tried any more */
     double mapper_cpu_s;
     struct page_counts counts;    /* of the chunk's region, since the last merge */
@@ -146,7 +146,7 @@ int scan_regions_find(struct scan_job *job, struct error *err);
 void scan_regions_warn_of_changes(struct scan_job *job);
 
 /* scan_chunks.c */
-/* cut the regions into chunks and open the files behind them; 0 or -ENOMEM */
+/* cut the regions into chunks; 0 or -ENOMEM */
 int scan_chunks_prepare(struct scan_job *job, struct error *err);
 /* the next one; false: there is none, or the job stops */
 bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/page_reader.h"
 #include "core/scan_internal.h"
@@ -24,7 +25,7 @@
 
 int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
 {
-    *lane = (struct scan_lane){.job = job};
+    *lane = (struct scan_lane){.job = job, .file_fd = -1};
     lane->slices = calloc(SCAN_SLICES, sizeof(*lane->slices));
     lane->slice_low = SCAN_SLICES;
     /*
@@ -47,11 +48,20 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
     return residency_open(job->env->root, job->request->vm.pid, true, &lane->residency, NULL);
 }
 
+static void leave_region(struct scan_lane *lane)
+{
+    read_child_close(lane->mapper);
+    lane->mapper = NULL;
+    if (lane->file_fd >= 0)
+        close(lane->file_fd);
+    lane->file_fd = -1;
+}
+
 void scan_lane_close(struct scan_lane *lane)
 {
+    leave_region(lane);
     residency_close(lane->residency);
     read_child_close(lane->child);
-    read_child_close(lane->mapper);
     free(lane->slices);
     if (lane->buf_map != NULL) {
         explicit_bzero(lane->buf, SCAN_BATCH_BYTES);
@@ -208,15 +218,10 @@ static struct read_child *mapper(struct scan_lane *lane)
         job->request->max_rate_bytes != 0 || /* 16 MiB at a time are no steady rate */
         lane->mapper_failures >= SCAN_MAPPER_FAILURES_MAX)
         return NULL;
-    if (lane->mapper != NULL && lane->mapper_region != lane->chunk.region) {
-        read_child_close(lane->mapper);
-        lane->mapper = NULL;
-    }
     if (lane->mapper == NULL &&
-        read_child_open_file(job->file_fds[lane->chunk.region], job->accel,
+        read_child_open_file(lane->file_fd, job->accel,
                              SCAN_MAPPED_PAGES * (size_t)SCAN_PAGE_BYTES, &lane->mapper) < 0)
         lane->mapper_failures = SCAN_MAPPER_FAILURES_MAX;
-    lane->mapper_region = lane->chunk.region;
     return lane->mapper;
 }
 
@@ -249,8 +254,7 @@ static ssize_t compare_in_place(struct scan_lane *lane, uint64_t offset, uint64_
 static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
 {
     size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
-    ssize_t bad = page_reader_file(lane->job->file_fds[lane->chunk.region], offset, n, lane->buf,
-                                   lane->bad_map);
+    ssize_t bad = page_reader_file(lane->file_fd, offset, n, lane->buf, lane->bad_map);
     if (bad < 0)
         return bad;
     compare(lane, lane->buf, n / SCAN_PAGE_BYTES, (size_t)bad);
@@ -326,8 +330,12 @@ static bool is_readable(const struct scan_lane *lane)
 /* What a run is whose content is not read. */
 static enum page_class class_unread(const struct scan_lane *lane, enum residency_kind kind)
 {
-    /* Under userfaultfd an absent page may be still on its way from elsewhere. */
-    if (kind == RESIDENCY_ABSENT && lane_region(lane)->skip == RAM_SKIP_UFFD)
+    const struct ram_region *region = lane_region(lane);
+    bool is_in_file = region->inode != 0 && lane->file_fd < 0;
+
+    /* Under userfaultfd an absent page may be still on its way from elsewhere, and what the VMM has
+     * not mapped itself may be in the file: of one that was not looked at nobody knows. */
+    if (kind == RESIDENCY_ABSENT && (region->skip == RAM_SKIP_UFFD || is_in_file))
         return PAGE_UNREADABLE;
     enum page_class page_class = run_actions[kind].page_class;
     return page_class == PAGE_UNREAD ? PAGE_UNREADABLE : page_class;
@@ -461,6 +469,22 @@ static int run_chunk(struct scan_lane *lane, size_t index)
     return n;
 }
 
+/*
+ * The file is open for as long as the lane is in its region: a VMM may have thousands of them, and
+ * other parts of this program need descriptors too.
+ */
+static int enter_region(struct scan_lane *lane)
+{
+    struct scan_job *job = lane->job;
+    const struct ram_region *region = lane_region(lane);
+
+    leave_region(lane);
+    lane->file_fd = page_reader_open_file(job->env->root, job->request->vm.pid, region);
+    if (lane->file_fd < 0 && region->inode != 0 && region->skip != RAM_SKIP_DEVICE)
+        atomic_store_explicit(&job->unopened[lane->chunk.region], true, memory_order_relaxed);
+    return residency_set_region(lane->residency, region, lane->file_fd);
+}
+
 int scan_lane_run(struct scan_lane *lane)
 {
     struct timespec cpu;
@@ -470,8 +494,7 @@ int scan_lane_run(struct scan_lane *lane)
     while (n == 0 && scan_chunks_take(lane->job, &lane->chunk, &index)) {
         if (lane->chunk.region != region) {
             region = lane->chunk.region;
-            n = residency_set_region(lane->residency, lane_region(lane),
-                                     lane->job->file_fds[region]);
+            n = enter_region(lane);
             if (n < 0)
                 break;
         }
