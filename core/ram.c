@@ -37,8 +37,16 @@ static bool learn_page_size(const struct rootfs *root, pid_t pid, struct ram_reg
     return known;
 }
 
+/* What is to be compared later, when it is asked whether the memory has changed. */
+static void note_whole(struct ram_map *map, const char *text, size_t len, size_t given_count)
+{
+    map->is_given = given_count > 0;
+    map->large_bytes = ram_large_bytes(text, len);
+}
+
 static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
-                        const struct ram_range *given, size_t given_count, struct ram_map *ret)
+                        const struct ram_range *given, size_t given_count,
+                        const atomic_bool *cancel, struct ram_map *ret)
 {
     char path[64];
     char *maps = NULL, *cmdline = NULL;
@@ -46,7 +54,7 @@ static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
 
     *ret = (struct ram_map){0};
     snprintf(path, sizeof(path), "proc/%d/maps", (int)pid);
-    int n = rootfs_read_all(root, path, MAPS_MAX, &maps, &len);
+    int n = rootfs_read_until(root, path, MAPS_MAX, cancel, &maps, &len);
     if (n < 0)
         return n;
     snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
@@ -59,6 +67,7 @@ static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
             !learn_page_size(root, pid, region))
             n = -EACCES;
     }
+    note_whole(ret, maps, len, given_count);
     if (n < 0)
         ram_map_done(ret);
     free(maps);
@@ -67,18 +76,20 @@ static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
 }
 
 int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, enum ram_source source, struct ram_map *ret, struct error *err)
+             size_t given_count, enum ram_source source, const atomic_bool *cancel,
+             struct ram_map *ret, struct error *err)
 {
     char path[64];
     char *text = NULL;
     size_t len = 0;
 
     /* What goes wrong here is told by smaps, with a sentence. */
-    if (source == RAM_FROM_MAPS && find_in_maps(root, pid, vmm, given, given_count, ret) == 0)
+    if (source == RAM_FROM_MAPS &&
+        find_in_maps(root, pid, vmm, given, given_count, cancel, ret) == 0)
         return 0;
     *ret = (struct ram_map){0};
     snprintf(path, sizeof(path), "proc/%d/smaps", (int)pid);
-    int n = rootfs_read_all(root, path, SMAPS_MAX, &text, &len);
+    int n = rootfs_read_until(root, path, SMAPS_MAX, cancel, &text, &len);
     if (n == 0 && len == 0) { /* the address space is gone: the process is ending */
         free(text);
         n = -ESRCH;
@@ -89,10 +100,14 @@ int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct
     if (n == -ENOENT || n == -ESRCH)
         return error_set(err, -ESRCH, "process %d has ended, or is hidden (hidepid of /proc)",
                          (int)pid);
+    if (n == -ECANCELED)
+        return n;
     if (n < 0)
         return error_set(err, n, "cannot read the mappings of process %d: %s", (int)pid,
                          strerror(-n));
     n = ram_select(text, len, vmm, given, given_count, ret, err);
+    if (n == 0)
+        note_whole(ret, text, len, given_count);
     free(text);
     return n;
 }

@@ -19,6 +19,7 @@
 #ifndef KVMLENS_CORE_RAM_H
 #define KVMLENS_CORE_RAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,8 @@ struct ram_map {
     size_t alias_count;   /* mappings left out: second view of a file range that is in already */
     size_t uffd_count;    /* regions with RAM_SKIP_UFFD */
     bool too_many;        /* RAM_REGIONS_MAX reached: the rest is not in */
+    bool is_given;        /* the ranges are the user's */
+    uint64_t large_bytes; /* ram_large_bytes when they were found */
 };
 
 /* Where ram_find learns of mappings. */
@@ -97,12 +100,26 @@ enum ram_source {
  * ram_find - the guest RAM of a process. Once per scan, on a worker thread, never per tick.
  *
  * @vmm: "qemu", ..., as struct vm has it. @given, @given_count: --ram ranges; 0 = find them.
+ * @cancel: looked at for every 4 KiB of text, so not while the kernel walks one large mapping;
+ * NULL = nobody cancels.
  * Returns 0 (no region found is -ENODATA), -ENOENT/-ESRCH process gone, -EACCES/-EPERM, -EFBIG,
- * -ENOMEM, with a sentence in @err. *@ret ends with ram_map_done.
+ * -ENOMEM, with a sentence in @err, or -ECANCELED. *@ret ends with ram_map_done.
  */
 int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, enum ram_source source, struct ram_map *ret, struct error *err);
+             size_t given_count, enum ram_source source, const atomic_bool *cancel,
+             struct ram_map *ret, struct error *err);
 void ram_map_done(struct ram_map *map);
+
+/*
+ * ram_changed - are the regions not where they were any more, or is there large memory that was not
+ * there? From maps, without a walk of page tables. False too when that cannot be read.
+ * ram_changed_in is the pure part.
+ */
+bool ram_changed(const struct rootfs *root, pid_t pid, const struct ram_map *map);
+bool ram_changed_in(const char *maps, size_t len, const struct ram_map *map);
+
+/* ram_large_bytes - of all writable mappings of 128 MiB or more; the same from maps and smaps. */
+uint64_t ram_large_bytes(const char *text, size_t len);
 
 /* ram_resident_bytes - all resident memory of a process, its shared memory included, hugetlbfs
  * not; 0 = not known. */

@@ -99,6 +99,12 @@ ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size)
 int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, char **ret,
                     size_t *ret_len)
 {
+    return rootfs_read_until(root, path, max, NULL, ret, ret_len);
+}
+
+int rootfs_read_until(const struct rootfs *root, const char *path, size_t max,
+                      const atomic_bool *cancel, char **ret, size_t *ret_len)
+{
     size_t cap = 16384, len = 0;
     char *buf = NULL;
     int result;
@@ -107,6 +113,10 @@ int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, cha
     if (fd < 0)
         return fd;
     for (;;) {
+        if (cancel != NULL && atomic_load_explicit(cancel, memory_order_relaxed)) {
+            result = -ECANCELED;
+            goto fail;
+        }
         if (buf == NULL || len == cap) {
             cap = buf == NULL ? cap : cap * 2;
             char *grown = realloc(buf, cap + 1);

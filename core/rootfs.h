@@ -16,6 +16,7 @@
 #define KVMLENS_CORE_ROOTFS_H
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,13 @@ ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size);
  */
 int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, char **ret,
                     size_t *ret_len);
+
+/*
+ * rootfs_read_until - the same, and -ECANCELED when @cancel is set before the end. It is looked at
+ * between two reads, of which a file of /proc needs one for each page of text. NULL = never set.
+ */
+int rootfs_read_until(const struct rootfs *root, const char *path, size_t max,
+                      const atomic_bool *cancel, char **ret, size_t *ret_len);
 
 /* rootfs_readlink - text of a link, NUL-terminated, cut at @size - 1. Length or -errno. */
 ssize_t rootfs_readlink(const struct rootfs *root, const char *path, char *buf, size_t size);

@@ -422,6 +422,7 @@ static void job_done(struct scan_job *job)
     scan_chunks_done(job);
     free(job->sample);
     free(job->base);
+    ram_map_done(&job->map);
     pthread_mutex_destroy(&job->mutex);
 }
 

@@ -63,7 +63,7 @@ struct scan_job {
     const struct scan_env *env;
     const struct scan_request *request;
     const struct zeropage_impl *accel;
-    enum ram_source ram_source;
+    struct ram_map map;           /* the regions as they were found */
     uint64_t page_count;
     uint64_t chunk_bytes;
     size_t chunk_count;

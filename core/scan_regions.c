@@ -36,49 +36,28 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
                          "snapshot being loaded): %s", map->uffd_count, what);
 }
 
-static int find(const struct scan_job *job, struct ram_map *ret, struct error *err)
-{
-    const struct scan_request *request = job->request;
-
-    return ram_find(job->env->root, request->vm.pid, request->vmm, request->ram,
-                    request->ram_count, job->ram_source, ret, err);
-}
-
 int scan_regions_find(struct scan_job *job, struct error *err)
 {
     const struct scan_request *request = job->request;
     const struct rootfs *root = job->env->root;
-    struct ram_map map;
+    const atomic_bool *cancel = &job->env->progress->cancel;
     int any = 1;
 
     if (ram_page_table_bytes(root, request->vm.pid) >= LARGE_TABLES_BYTES)
-        any = uffd_holders_any(root, &job->env->progress->cancel);
+        any = uffd_holders_any(root, cancel);
     if (any == -ECANCELED)
         return any;
-    job->ram_source = any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS;
-    int n = find(job, &map, err);
+    int n = ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count,
+                     any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS, cancel, &job->map, err);
     if (n < 0)
         return n;
-    warn_of_regions(job->report, &map, request);
-    n = scan_report_set_regions(job->report, &map);
-    ram_map_done(&map);
+    warn_of_regions(job->report, &job->map, request);
+    n = scan_report_set_regions(job->report, &job->map);
     return n < 0 ? error_set(err, n, "out of memory") : 0;
 }
 
 void scan_regions_warn_of_changes(struct scan_job *job)
 {
-    struct scan_report *report = job->report;
-    struct ram_map map;
-    bool same = true;
-
-    if (find(job, &map, NULL) < 0)
-        return;
-    same = map.count == report->region_count;
-    for (size_t i = 0; same && i < map.count; i++) {
-        const struct ram_region *a = &map.regions[i], *b = &report->regions[i].ram;
-        same = a->start == b->start && a->bytes == b->bytes && a->inode == b->inode;
-    }
-    ram_map_done(&map);
-    if (!same)
-        scan_report_warn(report, "the RAM mappings changed during the scan: scan again");
+    if (ram_changed(job->env->root, job->request->vm.pid, &job->map))
+        scan_report_warn(job->report, "the RAM mappings changed during the scan: scan again");
 }

@@ -20,7 +20,8 @@ static void process_that_is_gone_is_said_so(void **state)
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, RAM_FROM_MAPS, &map, &err),
+    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, RAM_FROM_MAPS, NULL, &map,
+                              &err),
                      -ESRCH);
     assert_non_null(strstr(err.msg, "has ended"));
     assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1), 0);
@@ -41,11 +42,66 @@ static void page_tables_are_those_of_the_process(void **state)
     tree_close(&tree);
 }
 
+#define MAP_A "7f0000000000-7f0010000000 rw-s 00000000 00:01 5    /memfd:memory-backend-memfd\n"
+#define MAP_B "7f0020000000-7f0028000000 rw-p 00000000 00:00 0\n"
+#define SMALL "7f0040000000-7f0041000000 rw-p 00000000 00:00 0\n"
+
+static const struct {
+    const char *what, *maps;
+    bool changed;
+} looks[] = {
+    {"the same", MAP_A MAP_B, false},
+    {"small memory that is new", MAP_A MAP_B SMALL, false},
+    {"one is gone", MAP_B, true},
+    {"large memory that is new", MAP_A MAP_B
+     "7f0080000000-7f0088000000 rw-p 00000000 00:00 0\n", true},
+    {"a part is gone", "7f0000000000-7f0008000000 rw-s 00000000 00:01 5\n" MAP_B, true},
+    {"cut in two", "7f0000000000-7f0008000000 rw-s 00000000 00:01 5\n"
+     "7f0008000000-7f0010000000 rw-s 08000000 00:01 5\n" MAP_B, true},
+    {"another file", "7f0000000000-7f0010000000 rw-s 00000000 00:01 6\n" MAP_B, true},
+    {"another part of it", "7f0000000000-7f0010000000 rw-s 00001000 00:01 5\n" MAP_B, true},
+    {"nothing is left", "", true},
+};
+
+static void changed_memory_is_seen_in_maps(void **state)
+{
+    static struct ram_region regions[] = {
+        {.start = 0x7f0000000000, .bytes = 0x10000000, .inode = 5, .shared = true},
+    };
+    struct ram_map map = {.regions = regions, .count = 1};
+
+    (void)state;
+    map.large_bytes = ram_large_bytes(MAP_A MAP_B SMALL, strlen(MAP_A MAP_B SMALL));
+    assert_int_equal(map.large_bytes, 0x18000000);
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+        if (ram_changed_in(looks[i].maps, strlen(looks[i].maps), &map) != looks[i].changed)
+            fail_msg("%s", looks[i].what);
+}
+
+/* Of ranges that the user gave, what lies elsewhere is no matter; a gap that is filled is. */
+static void given_ranges_are_looked_at_and_nothing_else(void **state)
+{
+    static struct ram_region regions[] = {
+        {.start = 0x7f0020001000, .bytes = 0x2000},
+        {.start = 0x7f0010000000, .bytes = 0x1000, .skip = RAM_SKIP_UNMAPPED},
+    };
+    struct ram_map map = {.regions = regions, .count = 2, .is_given = true};
+    static const char filled[] = "7f0010000000-7f0020000000 rw-p 00000000 00:00 0\n" MAP_B;
+
+    (void)state;
+    assert_false(ram_changed_in(MAP_B, strlen(MAP_B), &map));
+    assert_false(ram_changed_in(MAP_A MAP_B, strlen(MAP_A MAP_B), &map));
+    assert_true(ram_changed_in(filled, strlen(filled), &map));
+    assert_true(ram_changed_in(MAP_A, strlen(MAP_A), &map));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(process_that_is_gone_is_said_so),
         cmocka_unit_test(page_tables_are_those_of_the_process),
+        cmocka_unit_test(changed_memory_is_seen_in_maps),
+        cmocka_unit_test(given_ranges_are_looked_at_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
