@@ -96,8 +96,10 @@ static bool is_loose(struct walk *w)
 
 static int add_block(struct ram_blocks *blocks, const struct maps_entry *e)
 {
-    if (blocks->count == RAM_BLOCKS_MAX)
+    if (blocks->count == RAM_BLOCKS_MAX) {
+        blocks->too_many = true;
         return 0;
+    }
     if ((blocks->count & (blocks->count - 1)) == 0) { /* full at every power of two */
         size_t cap = blocks->count == 0 ? 1 : blocks->count * 2;
         struct ram_block *grown = realloc(blocks->at, cap * sizeof(*grown));

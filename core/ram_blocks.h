@@ -29,6 +29,7 @@ struct ram_blocks {
     size_t count;
     /* there is memory as large as a DIMM that may be, but need not be, a block or a part of one */
     bool is_loose;
+    bool too_many; /* RAM_BLOCKS_MAX reached: the rest is not in */
 };
 
 /*

@@ -17,7 +17,7 @@ static uint64_t qemu_bytes(const char *maps, size_t maps_len, const char *cmdlin
     struct ram_blocks blocks;
     uint64_t bytes = 0;
 
-    if (ram_blocks_find(maps, maps_len, &blocks) == 0) {
+    if (ram_blocks_find(maps, maps_len, &blocks) == 0 && !blocks.too_many) {
         uint64_t configured = ram_blocks_configured(cmdline, cmdline_len), other;
         uint64_t main_bytes = ram_blocks_main(&blocks, configured, &other);
         bytes = (configured != 0 ? configured : main_bytes) + other;
@@ -34,7 +34,7 @@ uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline
     struct ram_map map;
     if (ram_select(maps, maps_len, vmm, NULL, 0, &map, NULL) < 0)
         return 0;
-    uint64_t bytes = map.bytes;
+    uint64_t bytes = map.too_many ? 0 : map.bytes;
     ram_map_done(&map);
     return bytes;
 }

@@ -457,7 +457,7 @@ static bool is_complete(const struct ram_blocks *blocks, const char *cmdline, si
 {
     uint64_t configured = ram_blocks_configured(cmdline, len), other;
 
-    return configured != 0 && !blocks->is_loose &&
+    return configured != 0 && !blocks->is_loose && !blocks->too_many &&
            ram_blocks_main(blocks, configured, &other) >= configured;
 }
 

@@ -181,7 +181,9 @@ static int refuse_confidential(struct scan_job *job, struct error *err)
 {
     struct scan_inspection seen;
 
-    scan_inspect(job->env->root, job->request->vm.pid, &seen);
+    int n = scan_inspect(job->env->root, job->request->vm.pid, &job->env->progress->cancel, &seen);
+    if (n < 0)
+        return n;
     if (seen.passthrough)
         scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
                          "zero pages of it cannot be given back");

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/scan_internal.h"
-
-#define FDS_MAX 65536 /* a VMM with more descriptors is looked at so far */
 
 /* What a VMM's open files say of its guest's memory. */
 struct scan_sign {
@@ -36,23 +35,27 @@ static void inspect_link(const char *link, struct scan_inspection *ret)
     }
 }
 
-void scan_inspect(const struct rootfs *root, pid_t pid, struct scan_inspection *ret)
+int scan_inspect(const struct rootfs *root, pid_t pid, const atomic_bool *cancel,
+                 struct scan_inspection *ret)
 {
     char path[64], link[64];
-    int code;
+    int code, n = 0;
 
     *ret = (struct scan_inspection){0};
     snprintf(path, sizeof(path), "proc/%d/fd", (int)pid);
     DIR *dir = rootfs_opendir(root, path, &code);
     if (dir == NULL)
-        return;
+        return 0;
     struct dirent *entry;
-    for (int i = 0; i < FDS_MAX && (entry = readdir(dir)) != NULL; i++) {
+    while (n == 0 && (entry = readdir(dir)) != NULL) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         snprintf(path, sizeof(path), "proc/%d/fd/%.20s", (int)pid, entry->d_name);
         if (rootfs_readlink(root, path, link, sizeof(link)) > 0)
             inspect_link(link, ret);
+        if (atomic_load_explicit(cancel, memory_order_relaxed))
+            n = -ECANCELED;
     }
     closedir(dir);
+    return n;
 }

@@ -193,6 +193,8 @@ struct scan_inspection {
     bool passthrough;         /* VFIO: RAM is pinned */
     bool uffd;                /* the process holds a userfaultfd */
 };
-void scan_inspect(const struct rootfs *root, pid_t pid, struct scan_inspection *ret);
+/* 0, or -ECANCELED: a process may have a million descriptors */
+int scan_inspect(const struct rootfs *root, pid_t pid, const atomic_bool *cancel,
+                 struct scan_inspection *ret);
 
 #endif

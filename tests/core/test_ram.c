@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -447,6 +448,37 @@ static void regions_come_from_maps_only_where_that_is_certain(void **state)
     }
 }
 
+/* Of more blocks than there is place for, some were left out without a word. */
+static void too_many_blocks_are_not_certain(void **state)
+{
+    enum { BLOCKS = RAM_REGIONS_MAX + 10, LINE = 64 };
+    char *maps = malloc(BLOCKS * 2 * LINE);
+    size_t len = 0;
+    struct ram_map map;
+
+    (void)state;
+    assert_non_null(maps);
+    for (uint64_t i = 0; i < BLOCKS; i++) {
+        uint64_t at = 0x7f0000000000 + i * 4 * MIB;
+        len += (size_t)snprintf(maps + len, 2 * LINE, "%llx-%llx rw-p 00000000 00:00 0\n"
+                                "%llx-%llx ---p 00000000 00:00 0\n",
+                                (unsigned long long)at, (unsigned long long)(at + 2 * MIB),
+                                (unsigned long long)(at + 2 * MIB),
+                                (unsigned long long)(at + 2 * MIB + 4096));
+    }
+    static const char cmdline[] = "qemu\0-m\0" "2M";
+    assert_int_equal(ram_select_maps(maps, len, cmdline, sizeof(cmdline), "qemu", NULL, 0, &map),
+                     -ENODATA);
+    assert_int_equal(ram_quick_select(maps, len, cmdline, sizeof(cmdline), "qemu"), 0);
+    /* with room for all of them it is certain */
+    assert_int_equal(ram_select_maps(maps, len / BLOCKS * RAM_REGIONS_MAX, cmdline,
+                                     sizeof(cmdline), "qemu", NULL, 0, &map), 0);
+    assert_int_equal(map.count, RAM_REGIONS_MAX);
+    assert_false(map.too_many);
+    ram_map_done(&map);
+    free(maps);
+}
+
 static void given_range_is_certain_in_maps(void **state)
 {
     const struct ram_range range = {0x7f2000001000, 0x7f2000003000};
@@ -474,6 +506,7 @@ int main(void)
         cmocka_unit_test(thread_stacks_beside_a_small_guest_are_no_ram),
         cmocka_unit_test(several_vms_in_one_process_have_no_quick_figure),
         cmocka_unit_test(regions_come_from_maps_only_where_that_is_certain),
+        cmocka_unit_test(too_many_blocks_are_not_certain),
         cmocka_unit_test(given_range_is_certain_in_maps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
