@@ -107,7 +107,7 @@ struct scan_estimate {
 };
 
 struct scan_wire {
-    bool valid;                   /* false while partial, or when pages are unreadable */
+    bool valid; /* false while partial, or when pages are unreadable or regions are cut */
     /* swapped and unreadable pages count as normal. Estimates in SCAN_ESTIMATE */
     uint64_t zero_pages, normal_pages;
     uint64_t bytes;
@@ -133,10 +133,12 @@ struct scan_report {
     struct error error;           /* of SCAN_REFUSED and SCAN_FAILED */
     size_t region_count;
     struct scan_region *regions;  /* [region_count], largest first */
+    bool regions_cut;             /* there are more: what is known is not of all of the RAM */
     uint64_t pages_total;
     struct page_counts counts;    /* sum: pages_total once residency is done */
     bool residency_done;
-    bool zero_known;              /* exact, complete, nothing unreadable: zero_ratio is valid */
+    /* exact, complete, nothing unreadable, all regions: zero_ratio is valid */
+    bool zero_known;
     double zero_ratio;            /* untouched + zero_mapped + zero_content of all pages, 0..1 */
     /* bounds from what is known: unread, swapped, unreadable all nonzero, all zero */
     double zero_low, zero_high;

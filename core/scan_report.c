@@ -113,6 +113,7 @@ int scan_report_set_regions(struct scan_report *report, const struct ram_map *ma
     if (report->regions == NULL)
         return -ENOMEM;
     report->region_count = map->count;
+    report->regions_cut = map->too_many;
     for (size_t i = 0; i < map->count; i++)
         report->regions[i].ram = map->regions[i];
     report->pages_total = map->bytes / SCAN_PAGE_BYTES;
@@ -174,7 +175,8 @@ void scan_report_estimate(struct scan_report *report)
 
     /* With nothing read but something unreadable, zero_low and zero_high say all there is to
      * say. */
-    e->valid = total > 0 && (e->sampled > 0 || (e->population == 0 && !(unknown > 0)));
+    e->valid = total > 0 && !report->regions_cut &&
+               (e->sampled > 0 || (e->population == 0 && !(unknown > 0)));
     if (!e->valid)
         return;
     if (e->population == 0) { /* nothing to draw from: the residency counts are the answer */
@@ -217,7 +219,7 @@ void scan_report_finish(struct scan_report *report)
     report->zero_high = (double)(total - pages[PAGE_NONZERO]) / (double)total;
     /* What could not be read may be all zero or not at all: a ratio would be made up. */
     report->zero_known = report->state == SCAN_DONE && report->mode == SCAN_EXACT &&
-                         pages[PAGE_UNREADABLE] == 0;
+                         pages[PAGE_UNREADABLE] == 0 && !report->regions_cut;
     report->partial = report->state != SCAN_DONE;
     struct scan_wire *wire = &report->wire;
     wire->valid = report->zero_known || (report->mode == SCAN_ESTIMATE && report->estimate.valid &&

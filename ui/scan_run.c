@@ -141,7 +141,8 @@ static int finish(const struct scan_report *report, const struct scan_subject *s
             *err = report->error;
         return report->error.code;
     }
-    return report->counts.pages[PAGE_UNREADABLE] > 0 ? STATUS_PARTIAL : STATUS_DONE;
+    bool is_whole = report->counts.pages[PAGE_UNREADABLE] == 0 && !report->regions_cut;
+    return is_whole ? STATUS_DONE : STATUS_PARTIAL;
 }
 
 int scan_run(const struct rootfs *root, const struct scan_subject *subject,

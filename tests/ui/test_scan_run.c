@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/* `--scan` as a whole: exit status and what is printed, of processes with known memory. */
+#include "ui/scan_run.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/lib/guest.h"
+#include "ui/exit_status.h"
+
+#define MIB (1ull << 20)
+#define PAGE 4096ull
+#define TOO_MANY (RAM_REGIONS_MAX + 10)
+#define HANG_S 60 /* a scan that waits for ever ends the test run */
+
+struct outcome {
+    int status;
+    struct error err;
+    char *text;
+    json_t *json; /* when it was asked for */
+};
+
+static void scan(const struct guest *guest, struct scan_options options, struct outcome *ret)
+{
+    struct scan_subject subject = {.id = {.pid = guest->pid}, .vmm = "qemu", .name = "vm",
+                                   .name_raw = "vm"};
+    struct rootfs root;
+    size_t len;
+    FILE *out;
+
+    *ret = (struct outcome){0};
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    out = open_memstream(&ret->text, &len);
+    assert_non_null(out);
+    alarm(HANG_S);
+    ret->status = scan_run(&root, &subject, &options, out, &ret->err);
+    alarm(0);
+    fclose(out);
+    rootfs_close(&root);
+    if (options.json) {
+        ret->json = json_loads(ret->text, 0, NULL);
+        assert_non_null(ret->json);
+    }
+}
+
+static void outcome_done(struct outcome *o)
+{
+    free(o->text);
+    json_decref(o->json);
+}
+
+static bool warns(const json_t *json, const char *text)
+{
+    const json_t *warnings = json_object_get(json, "warnings");
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        found |= strstr(json_string_value(json_array_get(warnings, i)), text) != NULL;
+    return found;
+}
+
+/* Every other page of one memfd, so that no two mappings are one. */
+static void many_regions(struct guest_info *info, const void *arg)
+{
+    int fd = memfd_create("memory-backend-memfd", MFD_CLOEXEC);
+
+    (void)arg;
+    if (fd < 0 || ftruncate(fd, TOO_MANY * 2 * PAGE) < 0)
+        info->error = errno;
+    for (off_t i = 0; i < TOO_MANY && info->error == 0; i++)
+        if (mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, i * 2 * (off_t)PAGE) ==
+            MAP_FAILED)
+            info->error = errno;
+}
+
+/* A part of the RAM was scanned, and its ratio was that of the VM, with exit status 0. */
+static void regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio(void **state)
+{
+    struct guest guest;
+
+    (void)state;
+    assert_true(guest_start(&guest, many_regions, NULL));
+    for (int estimate = 0; estimate < 2; estimate++) {
+        struct outcome o;
+        scan(&guest, (struct scan_options){.json = true, .estimate = estimate == 1}, &o);
+        assert_int_equal(o.status, STATUS_PARTIAL);
+        assert_true(warns(o.json, "more than 4096 RAM mappings: the rest is left out"));
+        assert_int_equal(json_array_size(json_object_get(o.json, "regions")), RAM_REGIONS_MAX);
+        assert_true(json_is_null(json_object_get(o.json, "zero_ratio")));
+        assert_true(json_is_null(json_object_get(o.json, "estimate")));
+        assert_true(json_is_null(json_object_get(o.json, "wire")));
+        outcome_done(&o);
+    }
+    guest_stop(&guest);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
