@@ -19,6 +19,8 @@ def tmux_key(name):
 
 
 class Screens(kvmtest.TestCase):
+    seconds = 180  # some 2,700 starts of tmux
+
     def monitor(self, *options, columns=120, lines=30):
         need_kvm()
         kvmtest.become_subreaper()
