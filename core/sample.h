@@ -65,9 +65,11 @@ struct sample_vm {
 };
 
 struct sample {
-    struct timespec wall;  /* CLOCK_REALTIME at the start */
-    uint64_t start_ns;     /* CLOCK_MONOTONIC at the start */
-    uint64_t duration_ns;  /* start to end */
+    /* As the first number was read: finding the VMs, which may take long, was before. */
+    struct timespec wall;  /* CLOCK_REALTIME */
+    uint64_t read_ns;      /* CLOCK_MONOTONIC */
+    uint64_t self_cpu_ns;  /* CPU time of this program until then */
+    uint64_t duration_ns;  /* of the whole sample, finding the VMs included */
     /* CPU time of this thread per source; SOURCE_NONE: discovery and the rest */
     uint64_t cost_ns[SOURCE_COUNT];
     size_t field_count, bucket_count; /* of the field table when the sample was laid out */

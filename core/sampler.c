@@ -19,7 +19,7 @@ struct sampler {
     struct discover *discover;
     struct source *open_sources[SOURCES_MAX]; /* beside source_table; NULL: not in use */
     struct sample *previous;
-    uint64_t self_cpu_ns; /* of this process, at the sample before */
+    uint64_t (*now_ns)(void);
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -44,6 +44,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         return error_set(err, -ENOMEM, "out of memory");
     s->root = config->root;
     s->sources = config->sources;
+    s->now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns;
     int result = rootfs_stat(s->root, "proc", &st);
     if (result < 0) {
         free(s);
@@ -51,7 +52,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
     }
     host_read(s->root, &s->host);
     s->discover = discover_new(s->root, &s->host);
-    struct source_env env = {s->root, &s->host, &s->fields, monotonic_ns};
+    struct source_env env = {s->root, &s->host, &s->fields, s->now_ns};
     result = s->discover == NULL ? -ENOMEM : 0;
     for (size_t i = 0; result == 0 && source_table[i] != NULL; i++)
         if (s->sources & SOURCE_BIT(source_table[i]->id))
@@ -140,7 +141,7 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
 
 static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
 {
-    uint64_t start = monotonic_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+    uint64_t start = s->now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
              cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
@@ -161,7 +162,8 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         return result;
 
     clock_gettime(CLOCK_REALTIME, &sample->wall);
-    sample->start_ns = start;
+    sample->read_ns = s->now_ns();
+    sample->self_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     sample->hidden_processes = discover_hidden_processes(s->discover);
     sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
@@ -182,7 +184,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         total -= cost[i];
     cost[SOURCE_NONE] = total;
     memcpy(sample->cost_ns, cost, sizeof(cost));
-    sample->duration_ns = monotonic_ns() - start;
+    sample->duration_ns = s->now_ns() - start;
     *ret = sample;
     return 0;
 }
@@ -190,22 +192,21 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
 int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
 {
     struct sample *sample = NULL;
-    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
     int result = take_sample(s, &sample, err);
     if (result != 0)
         return result;
     if (s->previous != NULL)
         sample_follow(s->previous, sample);
+    uint64_t self_cpu_ns = s->previous != NULL ? sample->self_cpu_ns - s->previous->self_cpu_ns : 0;
     struct snapshot *snapshot =
-        snapshot_derive(s->previous, sample, &s->fields, &s->host, cpu_ns - s->self_cpu_ns);
+        snapshot_derive(s->previous, sample, &s->fields, &s->host, self_cpu_ns);
     if (snapshot == NULL) {
         sample_free(sample);
         return error_set(err, -ENOMEM, "out of memory");
     }
     sample_free(s->previous);
     s->previous = sample;
-    s->self_cpu_ns = cpu_ns;
     *ret = snapshot;
     return 0;
 }

@@ -23,6 +23,7 @@ struct sampler_config {
     const struct rootfs *root; /* borrowed, outlives the sampler */
     /* SOURCE_BIT mask; which may be used. Discovery uses /proc and debugfs always */
     unsigned sources;
+    uint64_t (*now_ns)(void); /* NULL: CLOCK_MONOTONIC; tests bring their own */
 };
 
 /*

@@ -214,6 +214,23 @@ static struct reading mapped_bytes(const struct snapshot_vm *vm, size_t count,
                             reading_of(vm->values, count, fields, "pages_1g"), ran);
 }
 
+/*
+ * The time between the reads of the counters, by the source that most of them came from. Late in a
+ * sample that took long it is another one than for the VM that was read first.
+ */
+static double interval_of(const struct sample_vm *before, const struct sample_vm *now,
+                          const struct snapshot_vm *vm)
+{
+    const uint8_t sources[] = {vm->vcpu_source, vm->vm_source, SOURCE_PROC};
+
+    for (size_t i = 0; before != NULL && i < sizeof(sources); i++) {
+        uint64_t from = before->entity.time_ns[sources[i]], to = now->entity.time_ns[sources[i]];
+        if (sources[i] != SOURCE_NONE && from != 0 && to > from)
+            return (double)(to - from) / 1e9;
+    }
+    return 0;
+}
+
 static void derive_vm(const struct sample *prev, const struct sample_vm *before,
                       const struct sample *cur, const struct sample_vm *now,
                       const struct field_table *fields, struct cursor *at, struct snapshot_vm *out)
@@ -265,6 +282,7 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
         out->vm_cause = now->entity.cause;
     if (out->vcpu_source == SOURCE_NONE && out->vcpu_cause == CAUSE_NONE && now->vcpu_count > 0)
         out->vcpu_cause = now->vcpus[0].entity.cause;
+    out->interval_s = interval_of(before, now, out);
 }
 
 static void derive_host(const struct sample *prev, const struct sample *cur,
@@ -296,7 +314,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     if (s == NULL)
         return NULL;
     s->wall = cur->wall;
-    s->mono_ns = cur->start_ns;
+    s->mono_ns = cur->read_ns;
     s->sample_ns = cur->duration_ns;
     memcpy(s->cost_ns, cur->cost_ns, sizeof(s->cost_ns));
     s->host = *host;
@@ -309,9 +327,9 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
     s->vm_ends = cur->vm_ends;
-    if (prev != NULL && cur->start_ns > prev->start_ns) {
-        s->interval_s = (double)(cur->start_ns - prev->start_ns) / 1e9;
-        s->self_cpu_ratio = (double)self_cpu_ns / (double)(cur->start_ns - prev->start_ns);
+    if (prev != NULL && cur->read_ns > prev->read_ns) {
+        s->interval_s = (double)(cur->read_ns - prev->read_ns) / 1e9;
+        s->self_cpu_ratio = (double)self_cpu_ns / (double)(cur->read_ns - prev->read_ns);
     }
     for (size_t i = 0; i < cur->vm_count; i++) {
         const struct sample_vm *now = &cur->vms[i], *before = NULL;

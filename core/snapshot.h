@@ -51,6 +51,8 @@ struct snapshot_vm {
     struct snapshot_value *values;  /* [field_count]; vCPU-scoped fields: sums over the vCPUs */
     uint64_t *buckets;              /* [bucket_count]; sums over the vCPUs likewise */
     struct reading gauges[VM_GAUGE_COUNT];
+    /* between the two reads of its counters, which its rates are over; 0 = there was only one */
+    double interval_s;
     struct rate cpu_ratio;          /* whole process, 1.0 = one CPU */
     struct rate wait_ratio;         /* sum over the vCPU threads */
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
@@ -65,9 +67,9 @@ struct snapshot_vm {
 };
 
 struct snapshot {
-    struct timespec wall;
-    uint64_t mono_ns;
-    double interval_s;      /* since the sample before; 0 = there was none */
+    struct timespec wall;   /* as the first number was read */
+    uint64_t mono_ns;       /* the same, CLOCK_MONOTONIC */
+    double interval_s;      /* since the first number of the sample before; 0 = there was none */
     uint64_t sample_ns;     /* how long sampling took */
     uint64_t cost_ns[SOURCE_COUNT];
     double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */

@@ -33,21 +33,39 @@ struct batch {
 /* Why a run goes on or ends. */
 enum wait_result { WAIT_TICK, WAIT_STOP, WAIT_REOPEN, WAIT_READER_GONE, WAIT_FAILED };
 
-static int open_timer(double delay_s, struct error *err)
+/* The first in a delay from now. What has expired before is forgotten. 0 or a negative errno. */
+static int arm_timer(int fd, double delay_s)
 {
     struct itimerspec when = {0};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
     when.it_interval.tv_sec = (time_t)delay_s;
     when.it_interval.tv_nsec = (long)((delay_s - (double)when.it_interval.tv_sec) * 1e9);
     when.it_value = when.it_interval;
-    if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) < 0) {
-        int code = -errno;
-        if (fd >= 0)
-            close(fd);
-        return error_set(err, code, "cannot set a timer: %s", strerror(-code));
-    }
-    return fd;
+    return timerfd_settime(fd, 0, &when, NULL) < 0 ? -errno : 0;
+}
+
+static int open_timer(double delay_s, struct error *err)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int code = fd < 0 ? -errno : arm_timer(fd, delay_s);
+
+    if (code == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return error_set(err, code, "cannot set a timer: %s", strerror(-code));
+}
+
+/*
+ * After the first sample, and after one that took longer than the delay: else the next would follow
+ * at once, and its rates be over nearly nothing.
+ */
+static void rest_when_late(struct batch *b, bool first)
+{
+    uint64_t expired;
+
+    if (first || read(b->wake[WAKE_TIMER].fd, &expired, sizeof(expired)) == sizeof(expired))
+        arm_timer(b->wake[WAKE_TIMER].fd, b->opts->delay_s);
 }
 
 /* SIGHUP ends a program that has no file to open again, as ever. */
@@ -169,6 +187,7 @@ static int tick_and_print(struct batch *b, struct error *err)
 
     if (r < 0)
         return r;
+    rest_when_late(b, false);
     r = print_and_note(b, s, err);
     snapshot_free(s);
     return r;
@@ -227,6 +246,7 @@ static int run(struct batch *b, struct error *err)
 
     if (r < 0)
         return r;
+    rest_when_late(b, true);
     r = filter_check(&b->filter, b->first, err);
     if (r < 0)
         return r == -ENOENT ? -EINVAL : r; /* no such field: wrong usage, as in the other modes */

@@ -132,6 +132,8 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
     json_put_reading(doc, object, "mapped_bytes", &vm->mapped_bytes);
     json_put_rate(doc, object, "cpu_ratio", &vm->cpu_ratio);
     json_put_rate(doc, object, "wait_ratio", &vm->wait_ratio);
+    if (vm->interval_s > 0)
+        json_put(doc, object, "interval_s", json_real(vm->interval_s));
     json_put(doc, sources, "vm", json_string(reading_source_name(vm->vm_source)));
     json_put(doc, sources, "vcpu", json_string(reading_source_name(vm->vcpu_source)));
     json_put(doc, object, "sources", sources);

@@ -217,6 +217,8 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     fputs("  ", out);
     put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
     put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
+    if (number_differs(vm->interval_s, s->interval_s))
+        fprintf(out, ", rates over %.3f s", vm->interval_s);
     fputc('\n', out);
     put_vcpus(out, s, vm);
     /* The line above has said why there is none. */

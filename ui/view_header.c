@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 #include "ui/format.h"
+#include "ui/number.h"
 #include "ui/view.h"
 
 #define SPARK_COLS 12
@@ -145,6 +146,30 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
             format_seconds(time, (double)s->sample_ns / 1e9));
 }
 
+/*
+ * Rates are over the time between two reads. After a sample that came late this is not the delay,
+ * and may be another time for each VM.
+ */
+static void collect_measured(struct segments *all, const struct snapshot *s, double delay_s)
+{
+    double low = s->interval_s, high = s->interval_s;
+    char from[FORMAT_MAX], to[FORMAT_MAX];
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        double span = s->vms[i].interval_s;
+        low = span > 0 && span < low ? span : low;
+        high = span > high ? span : high;
+    }
+    if (!number_differs(low, delay_s) && !number_differs(high, delay_s))
+        return;
+    struct segment *measured = add(all, 0, 72, "", STYLE_NOTICE);
+    measured->right = true;
+    if (number_differs(low, high))
+        SET(measured, "over %s to %s", format_seconds(from, low), format_seconds(to, high));
+    else
+        SET(measured, "over %s", format_seconds(from, low));
+}
+
 static void collect_right(struct segments *all, const struct ui_state *st, const struct snapshot *s)
 {
     if (st->frozen) {
@@ -155,6 +180,8 @@ static void collect_right(struct segments *all, const struct ui_state *st, const
     struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
     delay->right = true;
     SET(delay, "%gs", st->delay_s);
+    if (s)
+        collect_measured(all, s, st->delay_s);
     if (s) {
         struct segment *clock = add(all, 0, 75, "", STYLE_NORMAL);
         long seconds = (long)((s->wall.tv_sec + st->utc_offset_s) % 86400);

@@ -88,7 +88,7 @@ static void add_fields(struct field_table *table)
 
 static void fill(struct sample *s, uint64_t raw, uint64_t now)
 {
-    s->start_ns = now;
+    s->read_ns = now;
     for (size_t v = 0; v < s->vm_count; v++) {
         struct sample_vm *vm = &s->vms[v];
         for (size_t c = 0; c <= vm->vcpu_count; c++) {

@@ -69,7 +69,7 @@ static int teardown(void **state)
 static const struct snapshot *tick(struct bench *b)
 {
     struct error err = {0};
-    struct sampler_config config = {&b->tree.root, SOURCES_ALL};
+    struct sampler_config config = {.root = &b->tree.root, .sources = SOURCES_ALL};
 
     if (b->sampler == NULL)
         assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
@@ -414,8 +414,8 @@ static void without_debugfs_there_are_no_totals(void **state)
 {
     struct bench *b = *state;
     struct error err = {0};
-    struct sampler_config config = {&b->tree.root,
-                                    SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_PROC)};
+    struct sampler_config config = {
+        .root = &b->tree.root, .sources = SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_PROC)};
     vm(b, 500);
     assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
     assert_null(tick(b)->host_values);

@@ -57,7 +57,7 @@ static int teardown(void **state)
 static const struct snapshot *tick_with(struct bench *b, unsigned sources)
 {
     struct error err = {0};
-    struct sampler_config config = {&b->tree.root, sources};
+    struct sampler_config config = {.root = &b->tree.root, .sources = sources};
 
     if (b->sampler == NULL)
         assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
@@ -471,6 +471,34 @@ static void a_damaged_number_in_debugfs_is_missing_not_zero(void **state)
     assert_int_equal(s->vms[0].vcpus[0].gauges[VCPU_TSC_OFFSET].state, READING_ABSENT);
 }
 
+/* Each look at the clock is a millisecond after the one before; the first sample's second one, when
+ * its VMs have been found, is 43 s after. */
+static uint64_t slow_start(void)
+{
+    static unsigned looks;
+
+    looks++;
+    return (looks > 1 ? 43000000000u : 0) + looks * 1000000u;
+}
+
+static void the_interval_of_a_late_sample_is_that_of_its_reads(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    struct sampler_config config = {&b->tree.root, SOURCES_ALL, slow_start};
+
+    qemu(b, 300, "qemu-system-x86_64 -name guest=late", 2, true);
+    assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
+    tick(b);
+    assert_true(b->now->sample_ns > 43000000000u);
+    assert_int_equal(b->now->vm_count, 1);
+    assert_true(b->now->vms[0].interval_s == 0);
+    const struct snapshot *s = tick(b);
+    /* Some looks at the clock per sample, nothing of the 43 s. */
+    assert_true(s->interval_s > 0 && s->interval_s < 0.1);
+    assert_true(s->vms[0].interval_s > 0 && s->vms[0].interval_s < 0.1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -479,6 +507,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         TEST(a_host_without_vms_has_none),
+        TEST(the_interval_of_a_late_sample_is_that_of_its_reads),
         TEST(stats_fds_give_vcpus_sums_and_histograms),
         TEST(debugfs_fills_in_what_stats_fds_leave_open),
         TEST(a_vmm_without_stats_fds_says_so_per_counter),

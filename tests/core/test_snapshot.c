@@ -25,7 +25,7 @@ static struct sample *sample_at(struct world *w, uint64_t ns)
 {
     struct sample *s;
     assert_int_equal(sample_new(&w->vm_list, &w->fields, &s), 0);
-    s->start_ns = ns;
+    s->read_ns = ns;
     return s;
 }
 
@@ -127,6 +127,7 @@ static void rates_use_the_times_next_to_the_reads(void **state)
     assert_int_equal(snapshot_vm_value(n, &n->vms[0], "hist").rate.state, READING_ABSENT);
     assert_int_equal(n->vms[0].buckets[0], 1500);
     assert_int_equal(n->vms[0].buckets[1], 2);
+    assert_true(n->vms[0].interval_s == 1.5);
     assert_true(n->vms[0].vcpus[0].cpu_ratio.value > 0.499 &&
                 n->vms[0].vcpus[0].cpu_ratio.value < 0.501);
     assert_int_equal(n->vms[0].wait_ratio.state, READING_OK);
@@ -392,7 +393,7 @@ static void totals_count_from_the_base(void **state)
 /* A sample of the first VM's exits, the one after @prev (NULL: the first). */
 static struct sample *exits_after(struct world *w, const struct sample *prev, struct reading exits)
 {
-    struct sample *s = sample_at(w, prev != NULL ? prev->start_ns + 1000000000 : 0);
+    struct sample *s = sample_at(w, prev != NULL ? prev->read_ns + 1000000000 : 0);
     s->vms[0].entity.readings[EXITS] = exits;
     if (prev != NULL)
         sample_follow(prev, s);

@@ -74,6 +74,14 @@ class Result(unittest.TestResult):
 
     addError = addFailure
 
+    def addExpectedFailure(self, test, err):
+        super().addExpectedFailure(test, err)
+        self._line(test, "known", "skipped", f": {test.shortDescription()}")
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self._line(test, "FAILED", "failed", ": passes, though it is marked as a known failure: take the mark away")
+
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:

@@ -148,7 +148,7 @@ struct two_vms *two_vms_new(void)
             fill_vm(t, tick, vm);
         t->samples[tick] = (struct sample){
             .wall = {1767225600 + tick, 123000000},
-            .start_ns = (uint64_t)(10 + tick) * SECOND,
+            .read_ns = (uint64_t)(10 + tick) * SECOND,
             .duration_ns = 812000,
             .field_count = F_COUNT,
             .bucket_count = t->fields.bucket_count,

@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,15 +26,29 @@
 struct fake {
     struct two_vms *vms;
     int ticks;
+    int slow_at;            /* this one takes longer than the delay */
+    uint64_t end_ns, rest_ns; /* of it, monotonic; from there to the next tick */
     int signal_at, fail_at; /* tick number; 0 = never */
     bool starts_empty;      /* without a VM, and so without a field */
 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static int fake_tick(void *ctx, struct snapshot **ret, struct error *err)
 {
     struct fake *f = ctx;
 
     f->ticks++;
+    if (f->ticks == f->slow_at)
+        usleep(350000);
+    else if (f->ticks == f->slow_at + 1)
+        f->rest_ns = now_ns() - f->end_ns;
     if (f->ticks == f->fail_at)
         return error_set(err, -EACCES, "the host went away");
     if (f->ticks == f->signal_at)
@@ -40,11 +56,14 @@ static int fake_tick(void *ctx, struct snapshot **ret, struct error *err)
     *ret = f->ticks == 1 ? two_vms_first(f->vms) : two_vms_second(f->vms);
     if (*ret != NULL && f->ticks == 1 && f->starts_empty)
         (*ret)->vm_count = (*ret)->field_count = 0;
+    if (f->ticks == f->slow_at)
+        f->end_ns = now_ns();
     return *ret != NULL ? 0 : -ENOMEM;
 }
 
 struct result {
     int status, ticks;
+    uint64_t rest_ns;
     char out[65536], diag[4096];
     struct error err;
 };
@@ -71,6 +90,7 @@ static void run_to(struct fake fake, struct options o, int fd, struct output *ou
     struct batch_env env = {fake_tick, &fake, &out, mem, NULL};
     ret->status = batch_run_env(&env, &o, &ret->err);
     ret->ticks = fake.ticks;
+    ret->rest_ns = fake.rest_ns;
     if (output != NULL)
         *output = out;
     rewind(file);
@@ -156,6 +176,23 @@ static void a_log_that_no_field_ever_matches_says_so_once(void **state)
         -1, &r);
     assert_int_equal(r.status, STATUS_USAGE);
     assert_non_null(strstr(r.err.msg, "--fields matches no field of this host"));
+}
+
+/* The timer went on meanwhile: the next sample followed at once, and its rates were over nearly
+ * nothing. A timer may be late, never early, so this holds on any machine. */
+static void after_a_slow_sample_a_whole_delay_is_measured_again(void **state)
+{
+    struct result r;
+
+    (void)state;
+    for (int slow = 1; slow <= 2; slow++) {
+        run((struct fake){.slow_at = slow},
+            (struct options){.mode = MODE_LOG, .format = "json", .iterations = 2}, -1, &r);
+        assert_int_equal(r.ticks, 3);
+        assert_true(r.rest_ns >= 100000000u);
+    }
+    run((struct fake){.slow_at = 1}, (struct options){.mode = MODE_ONCE, .format = "json"}, -1, &r);
+    assert_true(r.rest_ns >= 100000000u);
 }
 
 static void signal_ends_a_log_after_its_last_record(void **state)
@@ -347,6 +384,7 @@ int main(void)
         cmocka_unit_test(unreadable_counters_end_in_status_3_with_their_reason_once),
         cmocka_unit_test(a_choice_without_unreadable_counters_ends_in_status_0),
         cmocka_unit_test(a_log_that_no_field_ever_matches_says_so_once),
+        cmocka_unit_test(after_a_slow_sample_a_whole_delay_is_measured_again),
         cmocka_unit_test(signal_ends_a_log_after_its_last_record),
         cmocka_unit_test(signal_during_the_first_interval_gives_the_snapshot_so_far),
         cmocka_unit_test(host_that_can_no_longer_be_read_fails_with_its_sentence),

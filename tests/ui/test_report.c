@@ -104,6 +104,7 @@ static void json_has_the_values_of_the_snapshot(void **state)
     assert_int_equal(json_integer_value(at(root, "self/sample_us")), 812);
     assert_true(json_real_value(at(root, "self/cpu_ratio")) == 0.01);
     assert_int_equal(json_array_size(at(root, "vms")), 2);
+    assert_true(json_real_value(at(root, "vms/0/interval_s")) == 1.0);
     assert_int_equal(json_integer_value(at(root, "vms/0/pid")), 5164);
     assert_int_equal(json_integer_value(at(root, "vms/0/vm_fd")), 9);
     assert_int_equal(json_integer_value(at(root, "vms/0/vcpus_total")), 2);

@@ -498,6 +498,42 @@ static void a_result_ages_while_the_numbers_are_frozen(void **unused)
     stage_free(st);
 }
 
+/* Found late and read at once: the rates are over less than the delay. */
+static void build_late(struct snapshot_builder *b)
+{
+    snapshot_builder_three_vms(b);
+    snapshot_builder_snapshot(b)->interval_s = 0.14;
+}
+
+/* Read late as well: for each VM the time is another one. */
+static void build_late_by_vm(struct snapshot_builder *b)
+{
+    snapshot_builder_three_vms(b);
+    snapshot_builder_snapshot(b)->interval_s = 43.8;
+    snapshot_builder_get(b, 0)->interval_s = 43.8;
+    snapshot_builder_get(b, 1)->interval_s = 0.14;
+}
+
+static void the_header_shows_over_which_time_was_measured(void **unused)
+{
+    static const struct {
+        void (*build)(struct snapshot_builder *b);
+        const char *text;
+    } seen[] = {{build_late, "1s  over 140ms  12:30:05"},
+                {build_late_by_vm, "1s  over 140ms to 44s  12:30:05"}};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        const struct screen_case c = {.name = "late", .build = seen[i].build};
+        struct stage *st = stage_new(&c, 24, 80);
+        char *dump = screen_dump(&st->screen);
+        if (!strstr(dump, seen[i].text))
+            fail_msg("'%s' is not in\n%s", seen[i].text, dump);
+        free(dump);
+        stage_free(st);
+    }
+}
+
 /* Three VMs in one process that used half a CPU, a fourth whose exits are denied. */
 static void build_one_process(struct snapshot_builder *b)
 {
@@ -647,6 +683,7 @@ int main(void)
         cmocka_unit_test(the_cursor_of_the_vcpus_can_be_seen),
         cmocka_unit_test(a_result_ages_while_the_numbers_are_frozen),
         cmocka_unit_test(a_process_with_many_vms_uses_its_cpu_once),
+        cmocka_unit_test(the_header_shows_over_which_time_was_measured),
         cmocka_unit_test(a_long_random_walk_draws_every_frame),
         cmocka_unit_test(every_screen_is_drawn_whole_at_many_sizes),
         cmocka_unit_test(every_size_from_1x1_to_300x100_is_drawn_whole),
