@@ -138,7 +138,7 @@ static int dump_to(const char *buffer, size_t size, void *file)
 }
 
 /* Not with json_dumps: jansson goes on where there was no memory for a key. The file remembers. */
-char *json_put_dump(const json_t *root)
+static char *dump(const json_t *root)
 {
     struct text_file file;
     char *text;
@@ -156,7 +156,7 @@ char *json_put_dump(const json_t *root)
 
 char *json_put_end(const struct json_doc *doc, json_t *root)
 {
-    char *text = doc->failed ? NULL : json_put_dump(root);
+    char *text = doc->failed ? NULL : dump(root);
 
     json_decref(root);
     return text;

@@ -28,7 +28,7 @@ void json_put_item(struct json_doc *doc, json_t *array, json_t *value);
 
 /*
  * json_put_u64 - the integer as it is. jansson's end at 2^63 - 1: a larger one is a string with a
- * mark until json_put_dump writes it as number, so look at none of these values in between.
+ * mark until json_put_end writes it as number, so look at none of these values in between.
  */
 json_t *json_put_u64(uint64_t value);
 
@@ -56,8 +56,5 @@ json_t *json_put_identity(struct json_doc *doc, const struct snapshot_vm *vm);
  * when memory was short for any part of it. Takes @root, NULL ok, and frees it.
  */
 char *json_put_end(const struct json_doc *doc, json_t *root);
-
-/* json_put_dump - the same of a tree that nobody watched over; @root stays the caller's. */
-char *json_put_dump(const json_t *root);
 
 #endif

@@ -194,108 +194,108 @@ int report_scan_text(const struct scan_report *report, const char *name, const c
     return flush_result(out);
 }
 
-static json_t *json_regions(const struct scan_report *report)
+static json_t *json_regions(struct json_doc *doc, const struct scan_report *report)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; i < report->region_count; i++) {
         const struct ram_region *ram = &report->regions[i].ram;
         json_t *region = json_object();
-        json_object_set_new(region, "start", json_put_u64(ram->start));
-        json_object_set_new(region, "bytes", json_put_u64(ram->bytes));
-        json_object_set_new(region, "backing", json_string(ram_backing_name(ram->backing)));
-        json_object_set_new(region, "rule", json_put_text(ram->rule));
+        json_put(doc, region, "start", json_put_u64(ram->start));
+        json_put(doc, region, "bytes", json_put_u64(ram->bytes));
+        json_put(doc, region, "backing", json_string(ram_backing_name(ram->backing)));
+        json_put(doc, region, "rule", json_put_text(ram->rule));
         if (ram->skip != RAM_SKIP_NONE)
-            json_object_set_new(region, "skip", json_string(ram_skip_text(ram->skip)));
-        json_array_append_new(array, region);
+            json_put(doc, region, "skip", json_string(ram_skip_text(ram->skip)));
+        json_put_item(doc, array, region);
     }
     return array;
 }
 
-static json_t *json_pages(const struct scan_report *report)
+static json_t *json_pages(struct json_doc *doc, const struct scan_report *report)
 {
     json_t *pages = json_object();
 
-    json_object_set_new(pages, "total", json_put_u64(report->pages_total));
+    json_put(doc, pages, "total", json_put_u64(report->pages_total));
     for (int i = 0; i < PAGE_CLASS_COUNT; i++) {
         uint64_t count = report->counts.pages[i];
         json_t *value = is_known(report, (enum page_class)i) ? json_put_u64(count) : json_null();
         if (i == PAGE_UNREAD && count == 0)
             json_decref(value); /* complete: there is no such class */
         else
-            json_object_set_new(pages, scan_class_name((enum page_class)i), value);
+            json_put(doc, pages, scan_class_name((enum page_class)i), value);
     }
     return pages;
 }
 
-static json_t *json_estimate(const struct scan_estimate *e)
+static json_t *json_estimate(struct json_doc *doc, const struct scan_estimate *e)
 {
     if (!e->valid)
         return json_null();
     json_t *estimate = json_object();
-    json_object_set_new(estimate, "sampled", json_put_u64(e->sampled));
-    json_object_set_new(estimate, "zero_ratio", json_real(e->zero_ratio));
-    json_object_set_new(estimate, "ci95_low", json_real(e->ci95_low));
-    json_object_set_new(estimate, "ci95_high", json_real(e->ci95_high));
+    json_put(doc, estimate, "sampled", json_put_u64(e->sampled));
+    json_put(doc, estimate, "zero_ratio", json_real(e->zero_ratio));
+    json_put(doc, estimate, "ci95_low", json_real(e->ci95_low));
+    json_put(doc, estimate, "ci95_high", json_real(e->ci95_high));
     return estimate;
 }
 
-static json_t *json_wire(const struct scan_wire *w)
+static json_t *json_wire(struct json_doc *doc, const struct scan_wire *w)
 {
     if (!w->valid)
         return json_null();
     json_t *wire = json_object();
-    json_object_set_new(wire, "zero_pages", json_put_u64(w->zero_pages));
-    json_object_set_new(wire, "normal_pages", json_put_u64(w->normal_pages));
-    json_object_set_new(wire, "bytes", json_put_u64(w->bytes));
+    json_put(doc, wire, "zero_pages", json_put_u64(w->zero_pages));
+    json_put(doc, wire, "normal_pages", json_put_u64(w->normal_pages));
+    json_put(doc, wire, "bytes", json_put_u64(w->bytes));
     return wire;
 }
 
-static json_t *json_cost(const struct scan_cost *c)
+static json_t *json_cost(struct json_doc *doc, const struct scan_cost *c)
 {
     json_t *cost = json_object();
 
-    json_object_set_new(cost, "elapsed_s", json_real(c->elapsed_s));
-    json_object_set_new(cost, "cpu_s", json_real(c->cpu_s));
-    json_object_set_new(cost, "bytes_read", json_put_u64(c->bytes_read));
-    json_object_set_new(cost, "accel", json_string(c->accel));
-    json_object_set_new(cost, "threads", json_integer((json_int_t)c->threads));
+    json_put(doc, cost, "elapsed_s", json_real(c->elapsed_s));
+    json_put(doc, cost, "cpu_s", json_real(c->cpu_s));
+    json_put(doc, cost, "bytes_read", json_put_u64(c->bytes_read));
+    json_put(doc, cost, "accel", json_string(c->accel));
+    json_put(doc, cost, "threads", json_integer((json_int_t)c->threads));
     return cost;
 }
 
-static json_t *json_warnings(const struct scan_report *report)
+static json_t *json_warnings(struct json_doc *doc, const struct scan_report *report)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; i < report->warning_count; i++)
-        json_array_append_new(array, json_put_text(report->warnings[i]));
+        json_put_item(doc, array, json_put_text(report->warnings[i]));
     return array;
 }
 
 int report_scan_json(const struct scan_report *report, const char *name_raw, FILE *out)
 {
+    struct json_doc build = {.failed = false}, *doc = &build;
     json_t *root = json_object();
 
-    json_object_set_new(root, "schema", json_string("kvmlens-scan/1"));
-    json_object_set_new(root, "pid", json_integer(report->vm.pid));
-    json_object_set_new(root, "name", json_put_text(name_raw));
-    json_object_set_new(root, "page_size", json_integer(SCAN_PAGE_BYTES));
-    json_object_set_new(root, "mode",
+    json_put(doc, root, "schema", json_string("kvmlens-scan/1"));
+    json_put(doc, root, "pid", json_integer(report->vm.pid));
+    json_put(doc, root, "name", json_put_text(name_raw));
+    json_put(doc, root, "page_size", json_integer(SCAN_PAGE_BYTES));
+    json_put(doc, root, "mode",
                         json_string(report->mode == SCAN_EXACT ? "exact" : "estimate"));
-    json_object_set_new(root, "state", json_string(scan_state_name(report->state)));
-    json_object_set_new(root, "partial", json_boolean(report->partial));
-    json_object_set_new(root, "regions", json_regions(report));
-    json_object_set_new(root, "pages", json_pages(report));
-    json_object_set_new(root, "zero_ratio",
+    json_put(doc, root, "state", json_string(scan_state_name(report->state)));
+    json_put(doc, root, "partial", json_boolean(report->partial));
+    json_put(doc, root, "regions", json_regions(doc, report));
+    json_put(doc, root, "pages", json_pages(doc, report));
+    json_put(doc, root, "zero_ratio",
                         report->zero_known ? json_real(report->zero_ratio) : json_null());
-    json_object_set_new(root, "estimate", json_estimate(&report->estimate));
-    json_object_set_new(root, "wire", json_wire(&report->wire));
-    json_object_set_new(root, "cost", json_cost(&report->cost));
-    json_object_set_new(root, "warnings", json_warnings(report));
+    json_put(doc, root, "estimate", json_estimate(doc, &report->estimate));
+    json_put(doc, root, "wire", json_wire(doc, &report->wire));
+    json_put(doc, root, "cost", json_cost(doc, &report->cost));
+    json_put(doc, root, "warnings", json_warnings(doc, report));
     if (report->error.code != 0)
-        json_object_set_new(root, "error", json_put_text(report->error.msg));
-    char *text = json_put_dump(root);
-    json_decref(root);
+        json_put(doc, root, "error", json_put_text(report->error.msg));
+    char *text = json_put_end(doc, root);
     if (text == NULL)
         return -ENOMEM;
     fputs(text, out);

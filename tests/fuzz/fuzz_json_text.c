@@ -38,11 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(bytes, data, size);
     bytes[size] = '\0';
+    struct json_doc doc = {.failed = false};
     json_t *root = json_object();
-    json_object_set_new(root, "name", json_put_text(bytes));
-    json_object_set_new(root, "big", json_put_u64(UINT64_MAX));
-    char *text = json_put_dump(root);
-    json_decref(root);
+    json_put(&doc, root, "name", json_put_text(bytes));
+    json_put(&doc, root, "big", json_put_u64(UINT64_MAX));
+    char *text = json_put_end(&doc, root);
     if (text == NULL)
         abort();
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)

@@ -24,6 +24,7 @@
 #include "ui/export.h"
 #include "ui/list.h"
 #include "ui/report.h"
+#include "ui/report_scan.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OWN_MALLOC 0
@@ -269,6 +270,41 @@ static void the_doctor_is_complete_or_an_error(void **state)
     rootfs_close(&root);
 }
 
+static int print_scan(void *arg, FILE *out)
+{
+    return report_scan_json(arg, "vm16", out);
+}
+
+static int make_scan(void *arg, char **ret)
+{
+    return printed(print_scan, arg, ret);
+}
+
+static void the_report_of_a_scan_is_complete_or_an_error(void **state)
+{
+    struct scan_region region = {.ram = {.start = 4096, .bytes = 8192, .rule = "named"}};
+    char warnings[1][200] = {"something"};
+    struct scan_report report = {
+        .state = SCAN_DONE,
+        .vm = {.pid = 5164},
+        .region_count = 1,
+        .regions = &region,
+        .pages_total = 2,
+        .counts = {{[PAGE_ZERO_CONTENT] = 1, [PAGE_NONZERO] = 1}},
+        .residency_done = true,
+        .zero_known = true,
+        .zero_ratio = 0.5,
+        .estimate = {.valid = true, .sampled = 2, .zero_ratio = 0.5},
+        .wire = {.valid = true, .zero_pages = 1, .normal_pages = 1, .bytes = 4113},
+        .cost = {.accel = "avx2", .threads = 1},
+        .warning_count = 1,
+        .warnings = warnings,
+    };
+
+    (void)state;
+    every_failure_is_told("scan", make_scan, &report);
+}
+
 /* --- files --- */
 
 static int make_export(void *arg, char **ret)
@@ -376,6 +412,7 @@ static void a_run_without_memory_fails_with_a_sentence_and_prints_nothing(void *
     TEST(a_record_is_complete_or_an_error),                                                        \
         TEST(a_header_that_could_not_be_compared_is_no_other_header),                              \
         TEST(a_list_is_complete_or_an_error), TEST(the_doctor_is_complete_or_an_error),            \
+        TEST(the_report_of_a_scan_is_complete_or_an_error),                                        \
         TEST(an_exported_snapshot_is_complete_or_an_error),                                        \
         TEST(a_run_without_memory_fails_with_a_sentence_and_prints_nothing),
 #else
