@@ -91,7 +91,9 @@ struct scan_request {
 
 struct scan_region {
     struct ram_region ram;
-    struct page_counts counts;    /* sum: ram.bytes / 4096, once residency is done */
+    /* sum: ram.bytes / 4096, once residency is done. Of a scan that was broken off: what was read,
+     * all else is PAGE_UNREAD */
+    struct page_counts counts;
 };
 
 struct scan_estimate {
@@ -107,8 +109,8 @@ struct scan_estimate {
 };
 
 struct scan_wire {
-    bool valid; /* false while partial, or when pages are unreadable or regions are cut */
-    /* swapped and unreadable pages count as normal. Estimates in SCAN_ESTIMATE */
+    bool valid; /* false when pages are unreadable, regions are cut or nothing is known yet */
+    /* swapped pages count as normal. From the estimate unless scan_report.zero_known */
     uint64_t zero_pages, normal_pages;
     uint64_t bytes;
 };

@@ -222,8 +222,7 @@ void scan_report_finish(struct scan_report *report)
                          pages[PAGE_UNREADABLE] == 0 && !report->regions_cut;
     report->partial = report->state != SCAN_DONE;
     struct scan_wire *wire = &report->wire;
-    wire->valid = report->zero_known || (report->mode == SCAN_ESTIMATE && report->estimate.valid &&
-                                         pages[PAGE_UNREADABLE] == 0);
+    wire->valid = report->zero_known || (report->estimate.valid && pages[PAGE_UNREADABLE] == 0);
     if (wire->valid) {
         double estimated = report->estimate.zero_ratio * (double)total;
         wire->zero_pages = report->zero_known ? zero : (uint64_t)llround(estimated);

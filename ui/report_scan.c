@@ -113,7 +113,7 @@ static void put_wire(const struct scan_report *report, FILE *out)
     if (!wire->valid)
         return;
     fprintf(out, "On the wire %s%s bytes (%s) = %s x %d + %s x %d; %s at 1 Gbit/s\n",
-            report->mode == SCAN_ESTIMATE ? "about " : "", format_exact(bytes, wire->bytes),
+            report->zero_known ? "" : "about ", format_exact(bytes, wire->bytes),
             format_bytes((char[FORMAT_MAX]){0}, (double)wire->bytes),
             format_exact(normal, wire->normal_pages), SCAN_WIRE_PAGE_BYTES,
             format_exact(zero, wire->zero_pages), SCAN_WIRE_ZERO_BYTES,

@@ -117,6 +117,7 @@ static void make_request(const struct scan_subject *subject, const struct scan_o
         .vmm = subject->vmm,
         .process_vms = subject->process_vms,
         .mode = options->estimate ? SCAN_ESTIMATE : SCAN_EXACT,
+        .estimate_first = !options->estimate, /* for who does not wait until the end */
         .sample_pages = options->sample_pages,
         .max_rate_bytes = options->max_rate_bytes,
         .threads = options->threads,

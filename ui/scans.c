@@ -53,6 +53,13 @@ static void take_figure(struct scans_entry *e, const struct scan_report *r)
     }
 }
 
+/* Ended by somebody before anything was known: no reason to forget what was. */
+static bool is_empty_beside(const struct scan_report *r, const struct scan_report *last)
+{
+    return r->state == SCAN_CANCELLED && !r->zero_known && !r->estimate.valid && last &&
+           (last->zero_known || last->estimate.valid);
+}
+
 void scans_put(struct scans *scans, struct scan_report *r, uint64_t now_ns)
 {
     struct scans_entry *e = find_or_add(scans, &r->vm);
@@ -63,6 +70,10 @@ void scans_put(struct scans *scans, struct scan_report *r, uint64_t now_ns)
     e->running = NULL;
     if (r->state == SCAN_RUNNING) {
         e->running = r;
+        return;
+    }
+    if (is_empty_beside(r, e->last)) {
+        scan_report_free(r);
         return;
     }
     scan_report_free(e->last);

@@ -17,7 +17,9 @@
 
 struct scans_entry {
     struct vm_id vm;
-    struct scan_report *last;    /* how the last scan ended, whatever way; NULL: none ended yet */
+    /* how the last scan ended, whatever way, but for one cancelled before it knew anything beside
+     * one that did; NULL: none ended yet */
+    struct scan_report *last;
     struct scan_report
         *running; /* newest of the scan under way; NULL: none, or nothing known yet */
     uint64_t last_ns;            /* monotonic: when @last came */

@@ -6,9 +6,12 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +24,32 @@
 #define PAGE 4096ull
 #define TOO_MANY (RAM_REGIONS_MAX + 10)
 #define HANG_S 60 /* a scan that waits for ever ends the test run */
+
+/* What process_vm_readv does at the first read of this many bytes in one piece. */
+static atomic_size_t signal_at_bytes; /* 0 = nothing */
+
+/* The main thread takes the signal, and cancels, before the read goes on. */
+static void signal_ourselves(void)
+{
+    sigset_t pending;
+
+    kill(getpid(), SIGTERM);
+    do {
+        usleep(20000);
+        sigpending(&pending);
+    } while (sigismember(&pending, SIGTERM));
+}
+
+ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long local_count,
+                         const struct iovec *remote, unsigned long remote_count,
+                         unsigned long flags)
+{
+    if (signal_at_bytes != 0 && remote[0].iov_len >= signal_at_bytes) {
+        signal_at_bytes = 0;
+        signal_ourselves();
+    }
+    return syscall(SYS_process_vm_readv, pid, local, local_count, remote, remote_count, flags);
+}
 
 struct outcome {
     int status;
@@ -103,10 +132,49 @@ static void regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio(vo
     guest_stop(&guest);
 }
 
+/* What residency and sample had told was forgotten: untouched was 0, and the wire size not known. */
+static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **state)
+{
+    static const struct minivm_range fill = {.bytes = 96 * MIB, .fill = MINIVM_FILL_NONZERO};
+    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 128 * MIB,
+                                                   .ranges = &fill, .range_count = 1};
+    struct guest guest;
+    struct outcome o;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &config));
+    signal_at_bytes = 2 * MIB;
+    scan(&guest, (struct scan_options){.json = true}, &o);
+    assert_int_equal(o.status, STATUS_DONE);
+    assert_string_equal(json_string_value(json_object_get(o.json, "state")), "cancelled");
+    const json_t *pages = json_object_get(o.json, "pages");
+    uint64_t unread = (uint64_t)json_integer_value(json_object_get(pages, "unread"));
+    assert_in_range(unread, 1, 96 * MIB / PAGE);
+    assert_int_equal(json_integer_value(json_object_get(pages, "untouched")), 32 * MIB / PAGE);
+    assert_int_equal(json_integer_value(json_object_get(pages, "nonzero")),
+                     96 * MIB / PAGE - unread);
+    assert_true(json_is_null(json_object_get(o.json, "zero_ratio")));
+    const json_t *estimate = json_object_get(o.json, "estimate"),
+                 *wire = json_object_get(o.json, "wire");
+    assert_float_equal(json_real_value(json_object_get(estimate, "zero_ratio")), 0.25, 1e-9);
+    assert_int_equal(json_integer_value(json_object_get(wire, "zero_pages")), 32 * MIB / PAGE);
+    outcome_done(&o);
+
+    signal_at_bytes = 2 * MIB;
+    scan(&guest, (struct scan_options){.json = false}, &o);
+    assert_non_null(strstr(o.text, "PARTIAL"));
+    assert_non_null(strstr(o.text, "  untouched                   8,192 "));
+    assert_non_null(strstr(o.text, "Zero about"));
+    assert_non_null(strstr(o.text, "On the wire about "));
+    outcome_done(&o);
+    guest_stop(&guest);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio),
+        cmocka_unit_test(interrupted_scan_tells_what_it_knew_before_it_began_to_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

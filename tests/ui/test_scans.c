@@ -65,6 +65,30 @@ static void an_exact_figure_stands_while_it_is_scanned_again(void **unused)
     scans_done(&scans);
 }
 
+/* A scan that is ended before it knows anything took the one before with it. */
+static void a_cancelled_scan_that_knows_nothing_leaves_what_was_known(void **unused)
+{
+    struct scans scans = {.count = 0};
+
+    (void)unused;
+    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 1);
+    assert_int_equal(entry(&scans, 7)->last->state, SCAN_CANCELLED); /* there is nothing better */
+    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 2);
+    scans_put(&scans, report(7, SCAN_RUNNING, -1, -1), 3);
+    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 4);
+    assert_null(entry(&scans, 7)->running);
+    assert_int_equal(entry(&scans, 7)->last->state, SCAN_DONE);
+    assert_int_equal(entry(&scans, 7)->last_ns, 2);
+    assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
+    scans_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5), 5); /* this one knows more of today */
+    assert_int_equal(entry(&scans, 7)->last_ns, 5);
+    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 6);
+    assert_true(entry(&scans, 7)->last->estimate.valid);
+    scans_put(&scans, report(7, SCAN_REFUSED, -1, -1), 7); /* its reason is to be seen */
+    assert_int_equal(entry(&scans, 7)->last->state, SCAN_REFUSED);
+    scans_done(&scans);
+}
+
 static void results_go_with_their_vm(void **unused)
 {
     struct snapshot_builder *b = snapshot_builder_new();
@@ -104,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_estimate_stands_until_the_exact_figure_comes),
         cmocka_unit_test(an_exact_figure_stands_while_it_is_scanned_again),
+        cmocka_unit_test(a_cancelled_scan_that_knows_nothing_leaves_what_was_known),
         cmocka_unit_test(results_go_with_their_vm),
         cmocka_unit_test(the_oldest_result_makes_room),
     };
