@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "ui/estimates.h"
+#include "ui/estimates_file.h"
+#include "ui/estimator.h"
 #include "ui/exit_status.h"
 #include "ui/filter.h"
 #include "ui/partial.h"
@@ -25,6 +27,8 @@ struct batch {
     struct report report;
     struct partial partial;
     struct estimates estimates;
+    struct estimator estimator;
+    char *estimates_path; /* where they are kept for the next run; NULL: nowhere */
     bool failed_reads, told_no_field;
     struct pollfd wake[WAKE_COUNT];
     struct snapshot *first; /* totals count from here */
@@ -126,21 +130,60 @@ static enum wait_result wait_tick(struct batch *b, struct error *err)
     }
 }
 
-/* Made in memory first, so that a record reaches its file in one piece or not at all. */
+static uint64_t estimates_budget_ns(const struct batch *b)
+{
+    double s = b->opts->mode == MODE_LOG ? b->opts->delay_s / 2 : ESTIMATES_BUDGET_S;
+
+    s = s > ESTIMATES_BUDGET_S ? ESTIMATES_BUDGET_S : s;
+    return (uint64_t)((s < ESTIMATES_BUDGET_MIN_S ? ESTIMATES_BUDGET_MIN_S : s) * 1e9);
+}
+
+static void give_up_keeping(struct batch *b, const struct error *why)
+{
+    fprintf(b->env->diag, "kvmlens: %s\n", why->msg);
+    free(b->estimates_path);
+    b->estimates_path = NULL;
+}
+
+/* What another run has found; once, when the first VMs are known. */
+static void begin_estimates(struct batch *b, const struct snapshot *s)
+{
+    struct error why;
+
+    if (!b->opts->estimate || b->opts->output == NULL)
+        return;
+    if (asprintf(&b->estimates_path, "%s.estimates", b->opts->output) < 0)
+        b->estimates_path = NULL;
+    else if (estimates_file_load(&b->estimates, b->estimates_path, b->env->root, s, &why) < 0)
+        give_up_keeping(b, &why);
+}
+
+static void refresh_estimates(struct batch *b, const struct snapshot *s)
+{
+    struct estimates_taker taker = estimator_taker(&b->estimator);
+    struct error why;
+
+    estimates_refresh(&b->estimates, &taker, s, &b->filter, estimates_budget_ns(b));
+    b->partial.unestimated_vms = estimates_pending(&b->estimates, s, &b->filter);
+    if (b->estimates_path != NULL &&
+        estimates_file_save(&b->estimates, b->estimates_path, b->env->root, &why) < 0)
+        give_up_keeping(b, &why);
+}
+
+/* Made in memory first, so that it reaches its file in one piece or not at all. */
 static int print_record(struct batch *b, const struct snapshot *s, struct error *err)
 {
     char *text = NULL;
     size_t len = 0;
     const struct snapshot *base = b->opts->include_past ? NULL : b->first;
+    int r;
 
-    int r = b->opts->estimate
-                ? estimates_refresh(&b->estimates, b->env->root, s, &b->filter, s->mono_ns)
-                : 0;
+    if (b->opts->estimate)
+        refresh_estimates(b, s);
     if (output_is_fresh(b->env->out))
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
-    if (r == 0)
-        r = report_make(&b->report, base, s, &text, &len);
+    r = report_make(&b->report, base, s, &text, &len);
     if (r == -EBADMSG)
         return error_set(err, r,
                          "the log file has other columns: give a new one, or the same --fields");
@@ -153,7 +196,7 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
 
 static void note_missing(struct batch *b, const struct snapshot *s)
 {
-    if (!partial_count(&b->filter, s, &b->partial))
+    if (!partial_count(&b->filter, s, &b->partial) && b->partial.unestimated_vms == 0)
         return;
     b->failed_reads = true;
     partial_tell(&b->partial, b->env->diag);
@@ -250,6 +293,7 @@ static int run(struct batch *b, struct error *err)
     r = filter_check(&b->filter, b->first, err);
     if (r < 0)
         return r == -ENOENT ? -EINVAL : r; /* no such field: wrong usage, as in the other modes */
+    begin_estimates(b, b->first);
     return b->opts->mode == MODE_LOG ? run_log(b, err) : run_once(b, err);
 }
 
@@ -316,8 +360,10 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     r = open_wakes(&b, err);
     if (r == 0) {
         env->out->stop_fd = b.wake[WAKE_SIGNAL].fd;
+        estimator_init(&b.estimator, env->root, b.wake[WAKE_SIGNAL].fd);
         r = run(&b, err);
         env->out->stop_fd = -1;
+        estimator_done(&b.estimator);
         /* A signal that ended the run has done its work; it must not kill us when unblocked. */
         drain(b.wake[WAKE_SIGNAL].fd);
         close(b.wake[WAKE_SIGNAL].fd);
@@ -326,6 +372,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     sigaction(SIGPIPE, &before, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     estimates_done(&b.estimates);
+    free(b.estimates_path);
     snapshot_free(b.first);
     filter_close(&b.filter);
     return status_of(&b, r);

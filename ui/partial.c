@@ -116,6 +116,19 @@ static void tell_hidden(struct partial *partial, FILE *out)
                 partial->hidden_vms == 1 ? "s" : "");
 }
 
+static void tell_unestimated(struct partial *partial, FILE *out)
+{
+    size_t vms = partial->unestimated_vms;
+
+    if (vms == 0 || partial->unestimated_told)
+        return;
+    partial->unestimated_told = true;
+    fprintf(out,
+            "kvmlens: %zu VM%s no estimate yet: there was no time for %s. A log, or the next run with "
+            "the same --output, goes on there.\n",
+            vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
+}
+
 void partial_tell(struct partial *partial, FILE *out)
 {
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
@@ -139,4 +152,5 @@ void partial_tell(struct partial *partial, FILE *out)
                 fix[0] != '\0' ? ". " : "", fix);
     }
     tell_hidden(partial, out);
+    tell_unestimated(partial, out);
 }

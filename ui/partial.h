@@ -25,6 +25,8 @@ struct partial {
     size_t hidden_processes, hidden_vms;
     bool proc_hides;
     bool hidden_told;
+    size_t unestimated_vms; /* set by who takes estimates: for lack of time */
+    bool unestimated_told;
 };
 
 /*

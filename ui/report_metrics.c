@@ -302,73 +302,87 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
 struct estimate_arg {
     const struct snapshot *s;
     const struct estimates *estimates;
-    bool (*get)(const struct scan_report *report, double *ret);
+    bool (*get)(const struct estimate *e, double *ret);
 };
 
-static bool zero_ratio(const struct scan_report *r, double *ret)
+static bool zero_ratio(const struct estimate *e, double *ret)
 {
-    *ret = r->zero_known ? r->zero_ratio : r->estimate.zero_ratio;
-    return r->zero_known || r->estimate.valid;
+    *ret = e->zero_ratio;
+    return e->zero_known;
 }
 
-static bool zero_ratio_low(const struct scan_report *r, double *ret)
+static bool zero_ratio_low(const struct estimate *e, double *ret)
 {
-    *ret = r->zero_known ? r->zero_ratio : r->estimate.ci95_low;
-    return r->zero_known || r->estimate.valid;
+    *ret = e->zero_low;
+    return e->zero_known;
 }
 
-static bool zero_ratio_high(const struct scan_report *r, double *ret)
+static bool zero_ratio_high(const struct estimate *e, double *ret)
 {
-    *ret = r->zero_known ? r->zero_ratio : r->estimate.ci95_high;
-    return r->zero_known || r->estimate.valid;
+    *ret = e->zero_high;
+    return e->zero_known;
 }
 
-static bool migration_bytes(const struct scan_report *r, double *ret)
+static bool migration_bytes(const struct estimate *e, double *ret)
 {
-    *ret = (double)r->wire.bytes;
-    return r->wire.valid;
+    *ret = (double)e->wire_bytes;
+    return e->wire_known;
 }
 
-static bool scan_seconds(const struct scan_report *r, double *ret)
+static bool scan_seconds(const struct estimate *e, double *ret)
 {
-    *ret = r->cost.elapsed_s;
+    *ret = e->duration_s;
     return true;
+}
+
+/* Of a VM that was not reached yet nothing is known. NULL then. */
+static const struct estimate *find_taken(const struct estimate_arg *a,
+                                         const struct subject *subject)
+{
+    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+    return e != NULL && e->taken_ns != 0 ? e : NULL;
 }
 
 static void put_estimate(struct metrics_family *f, const struct subject *subject, const void *arg)
 {
     const struct estimate_arg *a = arg;
-    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+    const struct estimate *e = find_taken(a, subject);
     double value;
 
-    if (e != NULL && a->get(e->report, &value))
+    if (e != NULL && a->get(e, &value))
         metrics_real(f, subject->labels, value);
 }
 
 static void put_age(struct metrics_family *f, const struct subject *subject, const void *arg)
 {
     const struct estimate_arg *a = arg;
-    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+    const struct estimate *e = find_taken(a, subject);
 
+    /* one that was taken for this record is younger than the snapshot */
     if (e != NULL)
-        metrics_real(f, subject->labels, (double)(a->s->mono_ns - e->taken_ns) / NS_PER_S);
+        metrics_real(f, subject->labels,
+                     a->s->mono_ns > e->taken_ns ? (double)(a->s->mono_ns - e->taken_ns) / NS_PER_S
+                                                 : 0);
 }
 
 static void put_refused(struct metrics_family *f, const struct subject *subject, const void *arg)
 {
-    const struct estimate_arg *a = arg;
-    const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
+    const struct estimate *e = find_taken(arg, subject);
 
     if (e != NULL)
-        metrics_int(f, subject->labels,
-                    e->report->state == SCAN_REFUSED || e->report->state == SCAN_FAILED);
+        metrics_int(f, subject->labels, e->failed);
+}
+
+static void put_pending(struct metrics_family *f, const struct subject *subject, const void *arg)
+{
+    metrics_int(f, subject->labels, find_taken(arg, subject) == NULL);
 }
 
 static void put_estimates(struct report *r, struct metrics *m, const struct snapshot *s)
 {
     static const struct {
         const char *stem, *unit, *help;
-        bool (*get)(const struct scan_report *report, double *ret);
+        bool (*get)(const struct estimate *e, double *ret);
     } gauges[] = {
         {"vm_zero_ratio", NULL, "Part of the guest's RAM that is zero, estimated", zero_ratio},
         {"vm_zero_ratio_low", NULL, "Lower end of the 95 % interval of the zero ratio",
@@ -392,6 +406,9 @@ static void put_estimates(struct report *r, struct metrics *m, const struct snap
     f = metrics_family(m, METRICS_GAUGE, "vm_scan_failed", NULL,
                        "1 when the RAM could not be estimated");
     each(r, s, false, put_refused, &f, &arg);
+    f = metrics_family(m, METRICS_GAUGE, "vm_scan_pending", NULL,
+                       "1 when there was no time yet to estimate the RAM");
+    each(r, s, false, put_pending, &f, &arg);
 }
 
 static void put_host(struct report *r, struct metrics *m, const struct snapshot *s)

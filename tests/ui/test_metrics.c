@@ -178,14 +178,14 @@ static void estimates_are_gauges_with_their_age(void **state)
     static const struct filter all = {.vm_fd = -1};
     struct two_vms *t = two_vms_new();
     struct snapshot *s = two_vms_second(t);
-    struct scan_report known = {.state = SCAN_DONE, .mode = SCAN_ESTIMATE,
+    struct scan_report known = {.state = SCAN_DONE, .mode = SCAN_ESTIMATE, .vm = s->vms[0].id,
                                 .estimate = {.valid = true, .zero_ratio = 0.75, .ci95_low = 0.7,
                                              .ci95_high = 0.8},
                                 .wire = {.valid = true, .bytes = 123456789},
                                 .cost = {.elapsed_s = 0.5}};
-    struct scan_report refused = {.state = SCAN_REFUSED};
-    struct estimate items[] = {{s->vms[0].id, s->mono_ns - 2500000000u, &known},
-                               {s->vms[1].id, s->mono_ns, &refused}};
+    struct scan_report refused = {.state = SCAN_REFUSED, .vm = s->vms[1].id};
+    struct estimate items[] = {estimates_of_report(&known, s->mono_ns - 2500000000u),
+                               estimates_of_report(&refused, s->mono_ns)};
     struct estimates estimates = {items, 2};
     struct report r = {.format = &report_prometheus, .filter = &all, .estimates = &estimates};
     char *text = NULL;
