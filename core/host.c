@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 
+#define MOUNT_POINT_MAX 200
 #define DEBUGFS_MAGIC_NUMBER 0x64626720L /* linux/magic.h */
 
 static const char *const lockdown_names[] = {
@@ -85,22 +86,19 @@ static int count_cpus(const char *list)
 static void find_debugfs(const struct rootfs *root, struct host *ret)
 {
     static const char usual[] = "sys/kernel/debug";
-    char *mounts = NULL, *save = NULL;
+    char *mounts = NULL;
     size_t len;
+    struct proc_mount mount;
 
     if (rootfs_read_all(root, "proc/self/mountinfo", 4 << 20, &mounts, &len) < 0)
         mounts = NULL;
-    for (char *line = mounts ? strtok_r(mounts, "\n", &save) : NULL; line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        /* 36 35 98:0 /root /mount/point options [optional fields] - type source superopts */
-        char point[200], type[32];
-        const char *tail = strstr(line, " - ");
-        if (tail == NULL || sscanf(line, "%*s %*s %*s %*s /%199s", point) != 1 ||
-            sscanf(tail, " - %31s", type) != 1 || strcmp(type, "debugfs") != 0)
+    for (const char *at = mounts; at != NULL && parse_proc_mount(&at, &mount);) {
+        const char *point = mount.point + 1;
+        if (strcmp(mount.type, "debugfs") != 0 || strlen(point) >= MOUNT_POINT_MAX)
             continue;
         if (rootfs_is_fstype(root, point, DEBUGFS_MAGIC_NUMBER)) {
             ret->debugfs_mounted = true;
-            snprintf(ret->debugfs, sizeof(ret->debugfs), "%s/kvm", point);
+            snprintf(ret->debugfs, sizeof(ret->debugfs), "%.*s/kvm", MOUNT_POINT_MAX, point);
             break;
         }
     }

@@ -14,6 +14,7 @@
 #include "core/text.h"
 
 #define FDS_COMFORTABLE 1024
+#define STATUS_MAX (1 << 20) /* a process may be in 65536 groups */
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* include/linux/proc_ns.h PROC_PID_INIT_INO */
 
 static void say(char out[200], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -36,23 +37,17 @@ static const char *why(ssize_t code)
 
 /* The value behind "KEY:" in proc/self/status; 0 and the value in base @base, or a negative errno.
  */
-static int self_status(const struct rootfs *root, const char *key, int base,
-                       unsigned long long *ret)
+static int self_status(const struct rootfs *root, const char *key, int base, uint64_t *ret)
 {
-    char buf[8192];
-    ssize_t n = rootfs_read(root, "proc/self/status", buf, sizeof(buf));
+    char *text;
+    size_t len;
+    int n = rootfs_read_all(root, "proc/self/status", STATUS_MAX, &text, &len);
 
     if (n < 0)
-        return (int)n;
-    for (char *save = NULL, *line = strtok_r(buf, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        size_t len = strlen(key);
-        if (strncmp(line, key, len) == 0 && line[len] == ':') {
-            *ret = strtoull(line + len + 1, NULL, base);
-            return 0;
-        }
-    }
-    return -ENOENT;
+        return n;
+    bool found = parse_proc_status(text, key, base, ret);
+    free(text);
+    return found ? 0 : -EBADMSG;
 }
 
 static void check_kvm(const struct rootfs *root, const struct host *host, struct check_result *r)
@@ -111,7 +106,7 @@ static void check_capabilities(const struct rootfs *root, const struct host *hos
         {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
         {40, "CAP_CHECKPOINT_RESTORE"}, /* linux/capability.h has it since 5.9 */
     };
-    unsigned long long effective;
+    uint64_t effective;
     char missing[120] = "";
     int n = self_status(root, "CapEff", 16, &effective);
 
@@ -226,8 +221,9 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
 static void check_hidepid(const struct rootfs *root, const struct host *host,
                           struct check_result *r)
 {
-    char *mounts = NULL, *save = NULL, hide[32] = "";
+    char *mounts = NULL, hide[32] = "";
     size_t len;
+    struct proc_mount mount;
     int n = rootfs_read_all(root, "proc/self/mountinfo", 4 << 20, &mounts, &len);
 
     (void)host;
@@ -236,13 +232,11 @@ static void check_hidepid(const struct rootfs *root, const struct host *host,
         say(r->finding, "the mounts cannot be read: %s", why(n));
         return;
     }
-    for (char *line = strtok_r(mounts, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        const char *tail = strstr(line, " - proc ");
-        const char *option = tail != NULL ? strstr(tail, "hidepid=") : NULL;
-        if (strstr(line, " /proc ") != NULL && option != NULL)
-            sscanf(option + 8, "%31[a-z0-9]", hide);
-    }
+    /* Of several mounted over each other the last one shows. */
+    for (const char *at = mounts; parse_proc_mount(&at, &mount);)
+        if (strcmp(mount.type, "proc") == 0 && strcmp(mount.point, "/proc") == 0 &&
+            !parse_proc_mount_option(&mount, "hidepid", hide, sizeof(hide)))
+            hide[0] = '\0';
     free(mounts);
     if (hide[0] == '\0' || strcmp(hide, "0") == 0 || strcmp(hide, "off") == 0) {
         say(r->finding, "/proc shows all processes");

@@ -2,6 +2,7 @@
 #include "core/kvm_dirs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +19,24 @@ bool kvm_dirs_parse(const char *name, pid_t *ret_tid, int *ret_fd)
     return true;
 }
 
+int kvm_dirs_parse_vcpu(const char *name)
+{
+    bool is_vcpu = strncmp(name, "vcpu", 4) == 0;
+    size_t digits = is_vcpu ? strspn(name + 4, "0123456789") : 0;
+
+    return digits == 0 || digits > 9 || name[4 + digits] != '\0' ? -1 : atoi(name + 4);
+}
+
 /* Process that a thread belongs to; 0 when it is gone or in another pid namespace. */
 static pid_t process_of(const struct rootfs *root, pid_t tid)
 {
     char path[64], buf[4096];
-    int tgid;
+    uint64_t tgid;
 
     snprintf(path, sizeof(path), "proc/%d/status", (int)tid);
     if (rootfs_read(root, path, buf, sizeof(buf)) == 0)
         return 0;
-    const char *line = strstr(buf, "\nTgid:");
-    return line != NULL && sscanf(line, "\nTgid: %d", &tgid) == 1 && tgid > 0 ? tgid : 0;
+    return parse_proc_status(buf, "Tgid", 10, &tgid) && tgid <= INT_MAX ? (pid_t)tgid : 0;
 }
 
 static int compare_pid(const void *a, const void *b)

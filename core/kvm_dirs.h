@@ -29,6 +29,9 @@ struct kvm_dirs {
 /* kvm_dirs_parse - "1234-9" -> 1234, 9; false for any other name. Pure. */
 bool kvm_dirs_parse(const char *name, pid_t *ret_tid, int *ret_fd);
 
+/* kvm_dirs_parse_vcpu - "vcpu12" in such a directory -> 12; -1 for any other name. Pure. */
+int kvm_dirs_parse_vcpu(const char *name);
+
 /*
  * kvm_dirs_read - list @path (of host.debugfs).
  * @before: the listing of the tick before; threads it knew are not looked up again. May be NULL.

@@ -15,18 +15,12 @@ uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid)
     return rootfs_stat(root, path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* PF_KTHREAD of include/linux/sched.h, field 9 of stat. Kernel threads are many. */
+/* PF_KTHREAD of include/linux/sched.h. Kernel threads are many. */
 static bool is_kernel_thread(const struct rootfs *root, pid_t pid)
 {
-    char path[64], buf[512];
-    unsigned flags;
+    struct proc_stat stat;
 
-    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
-    if (rootfs_read(root, path, buf, sizeof(buf)) <= 0)
-        return false;
-    const char *rest = strrchr(buf, ')');
-    return rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-           (flags & 0x00200000u) != 0;
+    return rootfs_process_stat(root, pid, &stat) == 0 && (stat.flags & 0x00200000u) != 0;
 }
 
 static int compare_pid(const void *a, const void *b)

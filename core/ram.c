@@ -128,16 +128,14 @@ uint64_t ram_page_table_bytes(const struct rootfs *root, pid_t pid)
 {
     char path[64], *text;
     size_t len;
-    unsigned long long kib = 0;
+    uint64_t bytes;
 
     snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
     if (rootfs_read_all(root, path, STATUS_MAX, &text, &len) < 0)
         return 0;
-    const char *line = strstr(text, "\nVmPTE:");
-    if (line != NULL && sscanf(line, "\nVmPTE: %llu kB", &kib) != 1)
-        kib = 0;
+    bool known = parse_proc_status_bytes(text, "VmPTE", &bytes);
     free(text);
-    return kib * 1024;
+    return known ? bytes : 0;
 }
 
 void ram_map_done(struct ram_map *map)

@@ -231,22 +231,25 @@ bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t p
     return root->live && syscall(SYS_kcmp, pid1, pid2, KCMP_FILE, fd1, fd2) == 0;
 }
 
-static int saved_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)
+int rootfs_process_stat(const struct rootfs *root, pid_t pid, struct proc_stat *ret)
 {
-    char path[64], buf[1024];
-    unsigned long long utime, stime;
+    char path[64], buf[2048];
 
     snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
     ssize_t n = rootfs_read(root, path, buf, sizeof(buf));
     if (n < 0)
         return (int)n;
-    /* The command name may hold anything, also ") R 1": the last ')' ends it. */
-    const char *rest = strrchr(buf, ')');
-    if (rest == NULL || sscanf(rest + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime,
-                               &stime) != 2)
-        return -EBADMSG;
-    *ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+    return n == 0 ? -ESRCH : parse_proc_stat(buf, ret);
+}
+
+static int saved_cpu_ns(const struct rootfs *root, pid_t pid, uint64_t *ret)
+{
+    struct proc_stat stat;
+    int result = rootfs_process_stat(root, pid, &stat);
+
+    if (result < 0)
+        return result;
+    *ret = (stat.utime + stat.stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
     return 0;
 }
 

@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "core/error.h"
+#include "core/parse_proc.h"
 
 struct rootfs {
     int fd;    /* directory that stands for "/" */
@@ -104,6 +105,12 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid);
  * that is not known (a saved tree, a kernel without kcmp, no permission).
  */
 bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2);
+
+/*
+ * rootfs_process_stat - /proc/PID/stat. 0; -ENOENT/-ESRCH gone; -EBADMSG in another form; or what
+ * opening it said.
+ */
+int rootfs_process_stat(const struct rootfs *root, pid_t pid, struct proc_stat *ret);
 
 /*
  * rootfs_process_cpu_ns - user plus system time of the whole process, all threads, guest time

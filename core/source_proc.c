@@ -136,14 +136,11 @@ static struct reading failed(int code)
 /* "VmRSS:    1234 kB" of status. */
 static struct reading status_bytes(const char *status, const char *key)
 {
-    char pattern[24];
-    uint64_t kib;
+    uint64_t bytes;
 
-    snprintf(pattern, sizeof(pattern), "\n%s:", key);
-    const char *line = strstr(status, pattern);
-    if (line == NULL || sscanf(line + strlen(pattern), "%" SCNu64 " kB", &kib) != 1)
+    if (!parse_proc_status_bytes(status, key, &bytes))
         return reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
-    return reading_ok(kib * 1024, SOURCE_PROC);
+    return reading_ok(bytes, SOURCE_PROC);
 }
 
 static void read_process(const struct source *s, struct vm_files *files, struct sample_vm *sv)

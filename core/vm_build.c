@@ -12,66 +12,33 @@
 
 #define CMDLINE_MAX (256u << 10) /* QEMU's run to some 10 KiB; the name stands near the front */
 
-/*
- * Field 22 of "pid (comm) S ppid ...", in clock ticks since boot. comm may hold blanks and
- * parentheses, the last ')' ends it. False: not in that form.
- */
-static bool parse_start(const char *stat, uint64_t *ret)
-{
-    const char *close = strrchr(stat, ')');
-    unsigned long long start;
-
-    if (close == NULL ||
-        sscanf(close + 1,
-               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &start) != 1)
-        return false;
-    *ret = start;
-    return true;
-}
-
-static int read_stat(const struct rootfs *root, pid_t pid, char *stat, size_t size,
-                     uint64_t *ret_start)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
-    ssize_t n = rootfs_read(root, path, stat, size);
-    if (n <= 0)
-        return n < 0 ? (int)n : -ESRCH;
-    return parse_start(stat, ret_start) ? 0 : -EBADMSG;
-}
-
 int vm_process_start(const struct rootfs *root, pid_t pid, uint64_t *ret)
 {
-    char stat[1024];
-    return read_stat(root, pid, stat, sizeof(stat), ret);
+    struct proc_stat stat;
+    int result = rootfs_process_stat(root, pid, &stat);
+
+    if (result == 0)
+        *ret = stat.start_ticks;
+    return result;
 }
 
 int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret)
 {
-    char path[64], stat[1024], comm[64] = "";
-    uint64_t start;
+    char path[64];
+    struct proc_stat stat;
     char *cmdline = NULL;
     size_t len = 0;
 
-    int n = read_stat(root, pid, stat, sizeof(stat), &start);
+    int n = rootfs_process_stat(root, pid, &stat);
     if (n < 0)
         return n;
-    const char *open = strchr(stat, '('), *close = strrchr(stat, ')');
-    if (open == NULL || close < open)
-        return -EBADMSG;
-    size_t comm_len = (size_t)(close - open - 1);
-    if (comm_len >= sizeof(comm))
-        comm_len = sizeof(comm) - 1;
-    memcpy(comm, open + 1, comm_len);
-
     snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
     if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &len) < 0)
         len = 0;
     ret->pid = pid;
-    ret->start_ticks = start;
-    ret->vmm = vmm_name(comm, cmdline != NULL ? cmdline : "", len, ret->name, sizeof(ret->name));
+    ret->start_ticks = stat.start_ticks;
+    ret->vmm =
+        vmm_name(stat.comm, cmdline != NULL ? cmdline : "", len, ret->name, sizeof(ret->name));
     free(cmdline);
     return 0;
 }
@@ -152,11 +119,9 @@ static size_t vcpus_of_debugfs(const struct rootfs *root, const char *debugfs, c
         return 0;
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL && count < VM_VCPUS_MAX) {
-        const char *digits = entry->d_name + 4;
-        if (strncmp(entry->d_name, "vcpu", 4) != 0 || digits[0] == '\0' ||
-            strspn(digits, "0123456789") != strlen(digits) || strlen(digits) > 9)
-            continue;
-        out[count++] = (struct vm_vcpu){.id = atoi(digits), .stats_fd = -1};
+        int id = kvm_dirs_parse_vcpu(entry->d_name);
+        if (id >= 0)
+            out[count++] = (struct vm_vcpu){.id = id, .stats_fd = -1};
     }
     closedir(dir);
     qsort(out, count, sizeof(*out), compare_vcpu);
