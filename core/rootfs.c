@@ -34,19 +34,26 @@ void rootfs_close(struct rootfs *root)
     root->fd = -1;
 }
 
-int rootfs_openat(const struct rootfs *root, const char *path, int flags)
+/* @resolve (RESOLVE_*) holds in a saved tree: the live one has no links that lead astray. */
+static int open_below(const struct rootfs *root, int dirfd, const char *path, int flags,
+                      uint64_t resolve)
 {
     int fd;
 
     /* A saved tree may hold FIFOs. openat2 refuses flags that mean nothing beside O_PATH. */
     flags |= O_CLOEXEC | (flags & O_PATH ? 0 : O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (root->live) {
-        fd = openat(root->fd, path, flags);
+        fd = openat(dirfd, path, flags);
     } else {
-        struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
-        fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+        struct open_how how = {.flags = (uint64_t)flags, .resolve = resolve};
+        fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
     }
     return fd < 0 ? -errno : fd;
+}
+
+int rootfs_openat(const struct rootfs *root, const char *path, int flags)
+{
+    return open_below(root, root->fd, path, flags, RESOLVE_IN_ROOT);
 }
 
 /*
@@ -88,12 +95,13 @@ ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size
     return fd < 0 ? fd : read_and_close(fd, buf, size);
 }
 
-ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size)
+ssize_t rootfs_read_in(const struct rootfs *root, int dirfd, const char *name, char *buf,
+                       size_t size)
 {
-    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd = open_below(root, dirfd, name, O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
     buf[0] = '\0';
-    return fd < 0 ? -errno : read_and_close(fd, buf, size);
+    return fd < 0 ? fd : read_and_close(fd, buf, size);
 }
 
 int rootfs_read_all(const struct rootfs *root, const char *path, size_t max, char **ret,
@@ -154,12 +162,20 @@ fail:
 
 ssize_t rootfs_readlink(const struct rootfs *root, const char *path, char *buf, size_t size)
 {
-    ssize_t n = readlinkat(root->fd, path, buf, size - 1);
+    ssize_t n;
 
-    if (n < 0) {
-        buf[0] = '\0';
-        return -errno;
+    buf[0] = '\0';
+    if (root->live) {
+        n = readlinkat(root->fd, path, buf, size - 1);
+    } else {
+        int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
+        if (fd < 0)
+            return fd;
+        n = readlinkat(fd, "", buf, size - 1);
+        close(fd);
     }
+    if (n < 0)
+        return -errno;
     buf[n] = '\0';
     return n;
 }

@@ -51,10 +51,11 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags);
 ssize_t rootfs_read(const struct rootfs *root, const char *path, char *buf, size_t size);
 
 /*
- * rootfs_read_in - the same, @name below an open directory: saves the walk when many files are
- * read.
+ * rootfs_read_in - the same, @name below an open directory of the tree: saves the walk when many
+ * files are read. Not through a link.
  */
-ssize_t rootfs_read_in(int dirfd, const char *name, char *buf, size_t size);
+ssize_t rootfs_read_in(const struct rootfs *root, int dirfd, const char *name, char *buf,
+                       size_t size);
 
 /*
  * rootfs_read_all - the same for a file of unknown length up to @max bytes.

@@ -248,7 +248,7 @@ static struct reading read_number(const struct source *s, int dirfd, const char 
     uint64_t value = 0;
     int64_t signed_value;
 
-    ssize_t n = rootfs_read_in(dirfd, name, buf, sizeof(buf));
+    ssize_t n = rootfs_read_in(s->env.root, dirfd, name, buf, sizeof(buf));
     if (n == -EPERM || n == -EACCES || (n == 0 && !s->env.root->live)) {
         *refused = n == -EACCES ? CAUSE_NO_PERMISSION : lockdown_cause(s);
         if (n == -EPERM && (mode & 07333) == 0)
