@@ -52,6 +52,12 @@ const struct vm_list *discover_vms(const struct discover *d);
 size_t discover_hidden_processes(const struct discover *d);
 
 /*
+ * discover_cut_processes - processes that have more descriptors, VMs or vCPUs than are looked at
+ * (PROC_FDS_LOOKED_AT_MAX, PROC_FDS_MAX, PROC_FDS_VMS_MAX, VM_VCPUS_MAX): some may be missing.
+ */
+size_t discover_cut_processes(const struct discover *d);
+
+/*
  * discover_proc_hides - /proc leaves out processes of others (hidepid=invisible), and these may
  * have VMs which nothing else tells of.
  */

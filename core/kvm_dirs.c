@@ -153,11 +153,45 @@ void kvm_dirs_done(struct kvm_dirs *dirs)
     *dirs = (struct kvm_dirs){0};
 }
 
-const struct kvm_dir *kvm_dirs_find(const struct kvm_dirs *dirs, pid_t pid, int fd)
+/* Index of the first directory that is not before (@pid, @fd). */
+static size_t place_of(const struct kvm_dirs *dirs, pid_t pid, int fd)
 {
     struct kvm_dir key = {.pid = pid, .fd = fd};
+    size_t low = 0, high = dirs->count;
 
-    if (dirs->count == 0)
-        return NULL;
-    return bsearch(&key, dirs->dirs, dirs->count, sizeof(key), compare_pid);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_pid(&dirs->dirs[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const struct kvm_dirs *dirs, size_t i, pid_t pid, int fd)
+{
+    return i < dirs->count && dirs->dirs[i].pid == pid && dirs->dirs[i].fd == fd;
+}
+
+const struct kvm_dir *kvm_dirs_find(const struct kvm_dirs *dirs, pid_t pid, int fd)
+{
+    size_t i = place_of(dirs, pid, fd);
+
+    return is_at(dirs, i, pid, fd) ? &dirs->dirs[i] : NULL;
+}
+
+const struct kvm_dir *kvm_dirs_of(const struct kvm_dirs *dirs, pid_t pid, size_t *ret_count)
+{
+    size_t first = place_of(dirs, pid, 0);
+
+    *ret_count = place_of(dirs, pid + 1, 0) - first;
+    return *ret_count > 0 ? &dirs->dirs[first] : NULL;
+}
+
+const struct kvm_dir *kvm_dirs_orphan_of(const struct kvm_dirs *dirs, int fd)
+{
+    size_t i = place_of(dirs, 0, fd);
+
+    return is_at(dirs, i, 0, fd) && !is_at(dirs, i + 1, 0, fd) ? &dirs->dirs[i] : NULL;
 }

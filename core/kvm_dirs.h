@@ -51,4 +51,13 @@ void kvm_dirs_done(struct kvm_dirs *dirs);
 /* kvm_dirs_find - the directory of VM fd @fd in process @pid, or NULL. */
 const struct kvm_dir *kvm_dirs_find(const struct kvm_dirs *dirs, pid_t pid, int fd);
 
+/* kvm_dirs_of - those of a process, or with 0 of none; *@ret_count of them from the one returned. */
+const struct kvm_dir *kvm_dirs_of(const struct kvm_dirs *dirs, pid_t pid, size_t *ret_count);
+
+/*
+ * kvm_dirs_orphan_of - the directory that belongs to no process and has this fd; NULL when there is
+ * none, or more than one.
+ */
+const struct kvm_dir *kvm_dirs_orphan_of(const struct kvm_dirs *dirs, int fd);
+
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/same_file.h"
+
 static const struct {
     const char *text; /* with a trailing ':' a vCPU id follows */
     enum proc_fd_kind kind;
@@ -63,30 +65,44 @@ static int append(struct proc_fds *list, size_t *cap, struct proc_fd fd)
     return 0;
 }
 
-/* The same VM may have two descriptors in its process (dup); the lowest stands for it. */
-static void drop_duplicate_vms(const struct rootfs *root, pid_t pid, struct proc_fds *list)
+static bool is_full(const struct proc_fds *list, enum proc_fd_kind kind)
 {
-    size_t kept = 0;
+    return list->count == PROC_FDS_MAX ||
+           (kind == PROC_FD_VM && list->vm_count == PROC_FDS_VMS_MAX);
+}
 
+/* The same VM may have two descriptors in its process (dup); the lowest stands for it. */
+static int drop_duplicate_vms(const struct rootfs *root, pid_t pid, struct proc_fds *list)
+{
     if (list->vm_count < 2)
-        return;
+        return 0;
+    struct same_file_ref *refs = malloc(list->vm_count * sizeof(*refs));
+    if (refs == NULL)
+        return -ENOMEM;
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->fds[i].kind == PROC_FD_VM)
+            refs[count++] = (struct same_file_ref){.pid = pid, .fd = list->fds[i].fd, .index = i};
+    count = same_file_keep_known(root, refs, count);
+    int result = same_file_sort(refs, count, same_file_kcmp, root);
+    for (size_t i = 1; result == 0 && i < count; i++)
+        if (same_file_kcmp(root, &refs[i - 1], &refs[i]) == 0)
+            list->fds[refs[i].index].kind = PROC_FD_OTHER;
+    free(refs);
     for (size_t i = 0; i < list->count; i++) {
-        bool again = false;
-        for (size_t k = 0; k < kept && list->fds[i].kind == PROC_FD_VM && !again; k++)
-            again = list->fds[k].kind == PROC_FD_VM &&
-                    rootfs_is_same_file(root, pid, list->fds[k].fd, pid, list->fds[i].fd);
-        if (again)
+        if (list->fds[i].kind == PROC_FD_OTHER)
             list->vm_count--;
         else
             list->fds[kept++] = list->fds[i];
     }
     list->count = kept;
+    return result;
 }
 
 int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
 {
     struct proc_fds list = {0};
-    size_t cap = 0;
+    size_t cap = 0, looked_at = 0;
     char path[64], link[64];
     int result = 0;
 
@@ -95,11 +111,15 @@ int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
     if (dir == NULL)
         return result;
     struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL && list.count < PROC_FDS_MAX) {
+    while ((entry = readdir(dir)) != NULL) {
         struct proc_fd fd = {0};
         ssize_t n;
         if (!parse_id(entry->d_name, &fd.fd))
             continue;
+        if (looked_at++ == PROC_FDS_LOOKED_AT_MAX) {
+            list.is_cut = true;
+            break;
+        }
         n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
         if (n < 0) {
             /* Closed meanwhile is normal; being refused is an answer about the whole process. */
@@ -111,19 +131,25 @@ int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
         }
         link[n] = '\0';
         fd.kind = proc_fds_parse(link, &fd.vcpu);
-        if (fd.kind != PROC_FD_OTHER && (result = append(&list, &cap, fd)) < 0)
+        if (fd.kind == PROC_FD_OTHER)
+            continue;
+        if (is_full(&list, fd.kind)) {
+            list.is_cut = true;
+            break;
+        }
+        if ((result = append(&list, &cap, fd)) < 0)
             break;
     }
     closedir(dir);
-    if (result < 0) {
-        free(list.fds);
-        return result;
-    }
     if (list.count > 0)
         qsort(list.fds, list.count, sizeof(*list.fds), compare_fd);
-    drop_duplicate_vms(root, pid, &list);
-    *ret = list;
-    return 0;
+    if (result == 0)
+        result = drop_duplicate_vms(root, pid, &list);
+    if (result < 0)
+        free(list.fds);
+    else
+        *ret = list;
+    return result;
 }
 
 void proc_fds_done(struct proc_fds *fds)

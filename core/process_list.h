@@ -21,6 +21,8 @@ struct process {
     bool no_fds;       /* a kernel thread: never has descriptors */
     bool denied;       /* its descriptors may not be listed */
     size_t vm_count;   /* at the last look */
+    bool is_cut;       /* it had more then than is looked at: see proc_fds.is_cut */
+    bool unsettled;    /* that look found a change: more may have come right after it */
 };
 
 struct process_list {

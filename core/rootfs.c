@@ -242,9 +242,12 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid)
     return fd < 0 ? -errno : fd;
 }
 
-bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2)
+int rootfs_compare_files(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2)
 {
-    return root->live && syscall(SYS_kcmp, pid1, pid2, KCMP_FILE, fd1, fd2) == 0;
+    if (!root->live)
+        return -ENOSYS;
+    int result = (int)syscall(SYS_kcmp, pid1, pid2, KCMP_FILE, fd1, fd2);
+    return result < 0 ? -errno : result;
 }
 
 int rootfs_process_stat(const struct rootfs *root, pid_t pid, struct proc_stat *ret)

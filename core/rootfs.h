@@ -102,10 +102,11 @@ int rootfs_foreign_fd(const struct rootfs *root, pid_t pid, int pidfd, int fd);
 int rootfs_pidfd(const struct rootfs *root, pid_t pid);
 
 /*
- * rootfs_is_same_file - do two descriptors stand for one open file? kcmp(2); false where
- * that is not known (a saved tree, a kernel without kcmp, no permission).
+ * rootfs_compare_files - kcmp(2) of the open files behind two descriptors: 0 the same, 1 the first
+ * comes before the second in an order of the kernel's, 2 after it. A negative errno where that is
+ * not known: -ENOSYS in a saved tree or a kernel without kcmp, -EPERM, -EBADF, -ESRCH.
  */
-bool rootfs_is_same_file(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2);
+int rootfs_compare_files(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2);
 
 /*
  * rootfs_process_stat - /proc/PID/stat. 0; -ENOENT/-ESRCH gone; -EBADMSG in another form; or what

@@ -2,7 +2,6 @@
 #include "core/vm_build.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,11 +81,16 @@ int vm_build(const struct vm_process *process, int fd, struct vm **ret)
     return result;
 }
 
-void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause)
+void vm_build_lose_dir(struct vm *vm, enum reading_cause cause)
 {
     vm->debugfs_dir[0] = '\0';
-    vm->debugfs_inode = 0;
     vm->debugfs_cause = cause;
+}
+
+void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause)
+{
+    vm_build_lose_dir(vm, cause);
+    vm->debugfs_inode = 0;
     if (dir == NULL)
         return;
     snprintf(vm->debugfs_dir, sizeof(vm->debugfs_dir), "%d-%d", (int)dir->tid, dir->fd);
@@ -97,66 +101,45 @@ void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cau
 
 /* --- vCPUs ------------------------------------------------------------------------------------ */
 
+struct vcpu_list {
+    struct vm_vcpu *at; /* ascending id, each once, when sort_list is through with it */
+    size_t count, cap;
+};
+
+static int append(struct vcpu_list *list, int id, int stats_fd)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap != 0 ? list->cap * 2 : 16;
+        struct vm_vcpu *grown = realloc(list->at, cap * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        list->at = grown;
+        list->cap = cap;
+    }
+    list->at[list->count++] = (struct vm_vcpu){.id = id, .stats_fd = stats_fd};
+    return 0;
+}
+
 static int compare_vcpu(const void *a, const void *b)
 {
     const struct vm_vcpu *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->stats_fd > y->stats_fd) - (x->stats_fd < y->stats_fd);
 }
 
-/* vcpuN directories of debugfs into @out[VM_VCPUS_MAX]; how many, 0 when there is no directory. */
-static size_t vcpus_of_debugfs(const struct rootfs *root, const char *debugfs, const struct vm *vm,
-                               struct vm_vcpu *out)
+/* Of several descriptors of one vCPU the lowest stays. True when there were none such. */
+static bool sort_list(struct vcpu_list *list)
 {
-    char path[400];
-    size_t count = 0;
-    int result;
+    size_t all = list->count, kept = 0;
 
-    if (vm->debugfs_dir[0] == '\0')
-        return 0;
-    snprintf(path, sizeof(path), "%s/%s", debugfs, vm->debugfs_dir);
-    DIR *dir = rootfs_opendir(root, path, &result);
-    if (dir == NULL)
-        return 0;
-    struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL && count < VM_VCPUS_MAX) {
-        int id = kvm_dirs_parse_vcpu(entry->d_name);
-        if (id >= 0)
-            out[count++] = (struct vm_vcpu){.id = id, .stats_fd = -1};
-    }
-    closedir(dir);
-    qsort(out, count, sizeof(*out), compare_vcpu);
-    return count;
-}
-
-/* Descriptors of VM number @nth of the process lie between its fd and the next VM's. */
-struct fd_range {
-    int low, high;
-};
-
-static struct fd_range range_of(const struct proc_fds *fds, int vm_fd)
-{
-    struct fd_range r = {vm_fd, INT_MAX};
-
-    if (fds->vm_count == 1)
-        return (struct fd_range){-1, INT_MAX};
-    for (size_t i = 0; i < fds->count; i++)
-        if (fds->fds[i].kind == PROC_FD_VM && fds->fds[i].fd > vm_fd) {
-            r.high = fds->fds[i].fd;
-            break;
-        }
-    return r;
-}
-
-static size_t collect(const struct proc_fds *fds, struct fd_range r, enum proc_fd_kind kind,
-                      struct vm_vcpu *out)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < fds->count && count < VM_VCPUS_MAX; i++)
-        if (fds->fds[i].kind == kind && fds->fds[i].fd > r.low && fds->fds[i].fd < r.high)
-            out[count++] = (struct vm_vcpu){.id = fds->fds[i].vcpu, .stats_fd = fds->fds[i].fd};
-    qsort(out, count, sizeof(*out), compare_vcpu);
-    return count;
+    if (all > 0)
+        qsort(list->at, all, sizeof(*list->at), compare_vcpu);
+    for (size_t i = 0; i < all; i++)
+        if (kept == 0 || list->at[kept - 1].id != list->at[i].id)
+            list->at[kept++] = list->at[i];
+    list->count = kept;
+    return kept == all;
 }
 
 static bool same_ids(const struct vm_vcpu *a, size_t a_count, const struct vm_vcpu *b,
@@ -168,54 +151,119 @@ static bool same_ids(const struct vm_vcpu *a, size_t a_count, const struct vm_vc
     return a_count == b_count;
 }
 
-static size_t without_repeats(struct vm_vcpu *list, size_t count)
+static bool same_lists(const struct vcpu_list *a, const struct vcpu_list *b)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || list[kept - 1].id != list[i].id)
-            list[kept++] = list[i];
-    return kept;
+    return same_ids(a->at, a->count, b->at, b->count);
 }
 
-/* Several VMs: may the order of descriptors be trusted for @kind? See vm_build_set_vcpus. */
-static bool order_is_complete(const struct proc_fds *fds, struct vm_vcpu *a, struct vm_vcpu *b)
+/* The vcpuN directories of debugfs; none when there is no directory. 0 or -ENOMEM. */
+static int list_debugfs(const struct rootfs *root, const char *debugfs, const struct vm *vm,
+                        struct vcpu_list *list)
 {
-    int first = INT_MAX;
+    char path[400];
+    int result;
 
-    for (size_t i = 0; i < fds->count; i++) {
-        const struct proc_fd *fd = &fds->fds[i];
-        if (fd->kind != PROC_FD_VM) {
-            if (first == INT_MAX)
-                return false; /* older than all VMs: the fd number was used again */
-            continue;
-        }
-        if (first == INT_MAX)
-            first = fd->fd;
-        struct fd_range r = range_of(fds, fd->fd);
-        size_t vcpus = collect(fds, r, PROC_FD_VCPU, a);
-        size_t stats = collect(fds, r, PROC_FD_VCPU_STATS, b);
-        if (vcpus == 0 || without_repeats(a, vcpus) != vcpus || !same_ids(a, vcpus, b, stats))
-            return false;
+    if (vm->debugfs_dir[0] == '\0')
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s", debugfs, vm->debugfs_dir);
+    DIR *dir = rootfs_opendir(root, path, &result);
+    if (dir == NULL)
+        return 0;
+    struct dirent *entry;
+    result = 0;
+    while (result == 0 && (entry = readdir(dir)) != NULL && list->count < VM_VCPUS_MAX) {
+        int id = kvm_dirs_parse_vcpu(entry->d_name);
+        if (id >= 0)
+            result = append(list, id, -1);
     }
-    return true;
+    closedir(dir);
+    sort_list(list);
+    return result;
 }
 
-static int vm_stats_fd(const struct proc_fds *fds, const struct vm *vm,
-                       enum reading_cause *ret_cause)
-{
-    int found = -1;
-    size_t total = 0, own = 0;
-    struct fd_range r = range_of(fds, vm->id.fd);
+/* --- which descriptors are whose -------------------------------------------------------------- */
 
-    for (size_t i = 0; i < fds->count; i++) {
+/* Some of the descriptors of a process: those with an index from @begin, below @end. */
+struct fd_run {
+    size_t begin, end;
+};
+
+/* Those of the VM whose own has index @at: all, or, of several VMs, up to the next VM's. */
+static struct fd_run run_of(const struct proc_fds *fds, size_t at)
+{
+    struct fd_run run = {at + 1, at + 1};
+
+    if (fds->vm_count == 1)
+        return (struct fd_run){0, fds->count};
+    while (run.end < fds->count && fds->fds[run.end].kind != PROC_FD_VM)
+        run.end++;
+    return run;
+}
+
+static int list_fds(const struct proc_fds *fds, struct fd_run run, enum proc_fd_kind kind,
+                    struct vcpu_list *list, bool *ret_once)
+{
+    int result = 0;
+
+    list->count = 0;
+    for (size_t i = run.begin; i < run.end && result == 0; i++)
+        if (fds->fds[i].kind == kind)
+            result = append(list, fds->fds[i].vcpu, fds->fds[i].fd);
+    *ret_once = sort_list(list);
+    return result;
+}
+
+/* May the order of descriptors tell the vCPUs of several VMs apart? See vm_build_plan. */
+static int order_is_complete(const struct proc_fds *fds, bool *ret)
+{
+    struct vcpu_list vcpus = {0}, stats = {0};
+    bool complete = fds->count > 0 && fds->fds[0].kind == PROC_FD_VM, once;
+    int result = 0;
+
+    /* One that is older than all VMs: its number was used again. */
+    for (size_t at = 0; result == 0 && complete && at < fds->count;) {
+        struct fd_run run = run_of(fds, at);
+        result = list_fds(fds, run, PROC_FD_VCPU_STATS, &stats, &once);
+        complete = once;
+        if (result == 0)
+            result = list_fds(fds, run, PROC_FD_VCPU, &vcpus, &once);
+        complete = complete && once && vcpus.count > 0 && same_lists(&vcpus, &stats);
+        at = run.end;
+    }
+    free(vcpus.at);
+    free(stats.at);
+    *ret = complete;
+    return result;
+}
+
+int vm_build_plan(const struct proc_fds *fds, struct vm_plan *ret)
+{
+    struct vm_plan plan = {.fds = fds, .is_trusted = true};
+    int result = 0;
+
+    for (size_t i = 0; i < fds->count; i++)
+        plan.vm_stats_count += fds->fds[i].kind == PROC_FD_VM_STATS;
+    if (fds->vm_count > 1)
+        result = order_is_complete(fds, &plan.is_trusted);
+    /* Of a list that was cut the order tells nothing. */
+    if (fds->vm_count > 1 && fds->is_cut)
+        plan.is_trusted = false;
+    if (result == 0)
+        *ret = plan;
+    return result;
+}
+
+static int vm_stats_fd(const struct vm_plan *plan, struct fd_run run, enum reading_cause *ret_cause)
+{
+    const struct proc_fds *fds = plan->fds;
+    size_t total = plan->vm_stats_count, own = 0;
+    int found = -1;
+
+    for (size_t i = run.begin; i < run.end; i++) {
         if (fds->fds[i].kind != PROC_FD_VM_STATS)
             continue;
-        total++;
-        if (fds->fds[i].fd > r.low && fds->fds[i].fd < r.high) {
-            found = fds->fds[i].fd;
-            own++;
-        }
+        found = fds->fds[i].fd;
+        own++;
     }
     *ret_cause = total == 0 ? CAUSE_NO_STATS_FD : CAUSE_NONE;
     if (fds->vm_count > 1 && total > 0 && (own != 1 || total != fds->vm_count)) {
@@ -239,53 +287,78 @@ static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count
     vm->vcpus_version += !same;
 }
 
-int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct proc_fds *fds,
-                       struct vm *vm)
+/* What is known of a VM's vCPUs, from each place that tells of them. */
+struct vcpu_lists {
+    struct vcpu_list by_dir, by_fd, stats;
+};
+
+static int read_lists(const struct rootfs *root, const char *debugfs, const struct vm_plan *plan,
+                      struct fd_run run, const struct vm *vm, struct vcpu_lists *ret)
 {
-    bool several = fds->vm_count > 1;
-    struct fd_range r = range_of(fds, vm->id.fd);
-    /* Three work lists of the largest size; they live only as long as this call. */
-    struct vm_vcpu *by_dir = calloc(3 * (size_t)VM_VCPUS_MAX, sizeof(*by_dir));
+    bool once;
+    int result = list_debugfs(root, debugfs, vm, &ret->by_dir);
 
-    if (by_dir == NULL)
-        return -ENOMEM;
-    struct vm_vcpu *by_fd = by_dir + VM_VCPUS_MAX, *stats = by_fd + VM_VCPUS_MAX;
-    bool trusted = !several || order_is_complete(fds, by_fd, stats);
-    size_t dir_count = vcpus_of_debugfs(root, debugfs, vm, by_dir);
-    size_t fd_count = without_repeats(by_fd, collect(fds, r, PROC_FD_VCPU, by_fd));
-    size_t stats_count = without_repeats(stats, collect(fds, r, PROC_FD_VCPU_STATS, stats));
-    if (several && dir_count > 0 && !same_ids(by_dir, dir_count, by_fd, fd_count))
-        trusted = false;
+    if (result == 0)
+        result = list_fds(plan->fds, run, PROC_FD_VCPU, &ret->by_fd, &once);
+    if (result == 0)
+        result = list_fds(plan->fds, run, PROC_FD_VCPU_STATS, &ret->stats, &once);
+    return result;
+}
 
-    /* The directory knows all vCPUs of this VM; else the descriptors; else what the stats fds
-     * say. */
-    const struct vm_vcpu *ids = dir_count > 0 ? by_dir : by_fd;
-    size_t count = dir_count > 0 ? dir_count : several && !trusted ? 0 : fd_count;
-    if (count == 0 && trusted && stats_count > 0) {
-        ids = stats;
-        count = stats_count;
+/*
+ * The directory knows all vCPUs of this VM; else the descriptors do, and else the stats fds, where
+ * these can be told apart.
+ */
+static const struct vcpu_list *best_list(const struct vcpu_lists *lists, bool is_trusted)
+{
+    static const struct vcpu_list none = {0};
+
+    if (lists->by_dir.count > 0)
+        return &lists->by_dir;
+    if (!is_trusted)
+        return &none;
+    return lists->by_fd.count > 0 ? &lists->by_fd : &lists->stats;
+}
+
+int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct vm_plan *plan,
+                       size_t at, struct vm *vm)
+{
+    struct fd_run run = run_of(plan->fds, at);
+    struct vcpu_lists lists = {0};
+    struct vm_vcpu *made = NULL;
+    bool several = plan->fds->vm_count > 1, is_trusted = plan->is_trusted;
+
+    int result = read_lists(root, debugfs, plan, run, vm, &lists);
+    if (result < 0)
+        goto out;
+    if (several && lists.by_dir.count > 0 && !same_lists(&lists.by_dir, &lists.by_fd))
+        is_trusted = false;
+    const struct vcpu_list *ids = best_list(&lists, is_trusted);
+    size_t count = ids->count < VM_VCPUS_MAX ? ids->count : VM_VCPUS_MAX, k = 0;
+    made = calloc(count ? count : 1, sizeof(*made));
+    if (made == NULL) {
+        result = -ENOMEM;
+        goto out;
     }
-    struct vm_vcpu *list = calloc(count ? count : 1, sizeof(*list));
-    if (list == NULL) {
-        free(by_dir);
-        return -ENOMEM;
-    }
-    size_t k = 0;
     for (size_t i = 0; i < count; i++) {
-        list[i] = (struct vm_vcpu){.id = ids[i].id, .stats_fd = -1};
-        while (trusted && k < stats_count && stats[k].id < ids[i].id)
+        made[i] = (struct vm_vcpu){.id = ids->at[i].id, .stats_fd = -1};
+        while (is_trusted && k < lists.stats.count && lists.stats.at[k].id < made[i].id)
             k++;
-        if (trusted && k < stats_count && stats[k].id == ids[i].id)
-            list[i].stats_fd = stats[k].stats_fd;
+        if (is_trusted && k < lists.stats.count && lists.stats.at[k].id == made[i].id)
+            made[i].stats_fd = lists.stats.at[k].stats_fd;
     }
     vm->vcpu_fd_cause = vm->fds_cause != CAUSE_NONE ? vm->fds_cause
-                        : trusted                   ? CAUSE_NO_STATS_FD
+                        : is_trusted                ? CAUSE_NO_STATS_FD
                                                     : CAUSE_AMBIGUOUS;
-    vm->stats_fd = vm_stats_fd(fds, vm, &vm->stats_fd_cause);
+    vm->stats_fd = vm_stats_fd(plan, run, &vm->stats_fd_cause);
     if (vm->fds_cause != CAUSE_NONE)
         vm->stats_fd_cause = vm->fds_cause;
-    vm->vcpus_by_fd_order = several && trusted && dir_count == 0;
-    free(by_dir);
-    replace_vcpus(vm, list, count);
-    return 0;
+    vm->vcpus_by_fd_order = several && is_trusted && lists.by_dir.count == 0;
+    replace_vcpus(vm, made, count);
+    result = ids->count > count;
+out:
+    free(lists.by_dir.at);
+    free(lists.by_fd.at);
+    free(lists.stats.at);
+    return result;
 }

@@ -41,14 +41,36 @@ int vm_build_set_name(const struct vm_process *process, struct vm *vm);
 void vm_build_set_dir(struct vm *vm, const struct kvm_dir *dir, enum reading_cause cause);
 
 /*
- * vm_build_set_vcpus - vCPUs and stats fds.
- *
- * @fds: all KVM descriptors of the process. With one VM all are its own. With several nothing in
- * /proc says which vCPU belongs to which VM: descriptors between two VM fds are taken for the first
- * one's, but only when that agrees with debugfs (where there is one) and is complete for all VMs of
- * the process; else the stats fds stay unused and the cause is CAUSE_AMBIGUOUS. 0 or -ENOMEM.
+ * vm_build_lose_dir - its directory is out of reach for now, for the reason @cause. Which one it is
+ * stays known, so that the VM is the same when it is back.
  */
-int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct proc_fds *fds,
-                       struct vm *vm);
+void vm_build_lose_dir(struct vm *vm, enum reading_cause cause);
+
+/* What is found out once per look at a process, for all of its VMs. */
+struct vm_plan {
+    const struct proc_fds *fds; /* borrowed */
+    bool is_trusted;            /* descriptors tell whose they are, see vm_build_plan */
+    size_t vm_stats_count;      /* VM-level stats fds of the process */
+};
+
+/*
+ * vm_build_plan - which descriptors of a process are whose.
+ *
+ * @fds: all KVM descriptors of the process, outlives the plan. With one VM all are its own. With
+ * several nothing in /proc says which vCPU belongs to which VM: descriptors between two VM fds are
+ * taken for the first one's, but only when that is complete for all VMs of the process.
+ * n log n in the number of descriptors. 0 or -ENOMEM.
+ */
+int vm_build_plan(const struct proc_fds *fds, struct vm_plan *ret);
+
+/*
+ * vm_build_set_vcpus - vCPUs and stats fds of the VM whose descriptor has index @at in plan.fds.
+ *
+ * Where the plan is not to be trusted, or debugfs contradicts it, the stats fds stay unused and the
+ * cause is CAUSE_AMBIGUOUS. 0; 1 when there are more than VM_VCPUS_MAX, of which the first are in;
+ * -ENOMEM.
+ */
+int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const struct vm_plan *plan,
+                       size_t at, struct vm *vm);
 
 #endif

@@ -15,12 +15,13 @@
  * vm_twins_mark - sets is_copy of all but one of the VMs of several processes that are one open
  * file.
  *
- * The one that debugfs names stays, else that of the oldest process, which made it. Compares only
+ * The one that debugfs names stays, else that of the oldest process, which made it. Asks only about
  * VMs that are new or lost a twin (twin_checked), and where @debugfs_tells only those without a
- * directory: kcmp(2) once per pair. Where kcmp is refused each one stays.
+ * directory: of n VMs and m such ones, (n + m) log m times kcmp(2). Where kcmp is refused each one
+ * stays. 0 or -ENOMEM.
  */
-void vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms,
-                   size_t count);
+int vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *const *vms,
+                  size_t count);
 
 /*
  * vm_twins_lost - a VM ended: a copy may be the only one left. To be called before vm_twins_mark.
