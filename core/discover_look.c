@@ -239,6 +239,9 @@ int discover_look(struct discover *d, struct process *p, discover_forget_fn *for
     has_dir = kvm_dirs_of(&d->dirs, p->pid, &dir_count) != NULL;
     /* Of a process that is no VMM nothing is missing: debugfs names every VM. */
     p->is_cut = look.fds.is_cut && (p->vm_count > 0 || has_dir || !discover_dirs_tell(d));
+    for (size_t i = vm_table_first(&d->all, p->pid), end = vm_table_end(&d->all, i, p->pid);
+         i < end; i++)
+        d->all.vms[i]->process_is_cut = p->is_cut;
     p->unsettled = look.changed && p->vm_count > 0;
     proc_fds_done(&look.fds);
     return result == -ENOMEM ? result : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,58 +80,86 @@ static int count_cpus(const char *list)
     return count;
 }
 
+static void set_debugfs(struct host *host, const char *point)
+{
+    host->debugfs_mounted = true;
+    snprintf(host->debugfs, sizeof(host->debugfs), "%.*s/kvm", MOUNT_POINT_MAX, point);
+}
+
 /*
  * Where debugfs is: by the type field of mountinfo, since the first field of a mount line is free
  * text that an unprivileged FUSE mount can set, and confirmed with statfs.
  */
-static void find_debugfs(const struct rootfs *root, struct host *ret)
+static void search_mounts(const struct rootfs *root, struct host *host)
 {
-    static const char usual[] = "sys/kernel/debug";
     char *mounts = NULL;
     size_t len;
     struct proc_mount mount;
 
     if (rootfs_read_all(root, "proc/self/mountinfo", 4 << 20, &mounts, &len) < 0)
-        mounts = NULL;
-    for (const char *at = mounts; at != NULL && parse_proc_mount(&at, &mount);) {
+        return;
+    for (const char *at = mounts; !host->debugfs_mounted && parse_proc_mount(&at, &mount);) {
         const char *point = mount.point + 1;
-        if (strcmp(mount.type, "debugfs") != 0 || strlen(point) >= MOUNT_POINT_MAX)
-            continue;
-        if (rootfs_is_fstype(root, point, DEBUGFS_MAGIC_NUMBER)) {
-            ret->debugfs_mounted = true;
-            snprintf(ret->debugfs, sizeof(ret->debugfs), "%.*s/kvm", MOUNT_POINT_MAX, point);
-            break;
-        }
+        if (strcmp(mount.type, "debugfs") == 0 && strlen(point) < MOUNT_POINT_MAX &&
+            rootfs_is_fstype(root, point, DEBUGFS_MAGIC_NUMBER) > 0)
+            set_debugfs(host, point);
     }
     free(mounts);
-    /* /proc/self of another mount namespace or a saved tree without mountinfo: the usual place
-     * counts. */
-    if (!ret->debugfs_mounted && rootfs_is_fstype(root, usual, DEBUGFS_MAGIC_NUMBER)) {
-        char kvm[64];
-        struct stat st;
-        snprintf(kvm, sizeof(kvm), "%s/kvm", usual);
-        if (root->live || rootfs_stat(root, kvm, &st) == 0) {
-            ret->debugfs_mounted = true;
-            snprintf(ret->debugfs, sizeof(ret->debugfs), "%s", kvm);
-        }
-    }
+}
+
+/* /proc/self of another mount namespace or a saved tree without mountinfo: this place counts. */
+static void try_usual_place(const struct rootfs *root, struct host *host)
+{
+    static const char usual[] = "sys/kernel/debug";
+    struct stat st;
+
+    if (rootfs_is_fstype(root, usual, DEBUGFS_MAGIC_NUMBER) > 0 &&
+        (root->live || rootfs_stat(root, "sys/kernel/debug/kvm", &st) == 0))
+        set_debugfs(host, usual);
+}
+
+/* Only an answer tells that it is no longer there; that our table of files is full does not. */
+static void forget_unmounted(const struct rootfs *root, struct host *host)
+{
+    char point[sizeof(host->debugfs)];
+
+    memcpy(point, host->debugfs, sizeof(point));
+    char *slash = strrchr(point, '/');
+    if (slash == NULL)
+        return;
+    *slash = '\0';
+    int is = rootfs_is_fstype(root, point, DEBUGFS_MAGIC_NUMBER);
+    if (is != 0 && is != -ENOENT && is != -ENOTDIR)
+        return;
+    host->debugfs_mounted = false;
+    host->debugfs[0] = '\0';
+}
+
+void host_refresh(const struct rootfs *root, bool thorough, struct host *host)
+{
+    struct stat st;
+
+    host->lockdown = read_lockdown(root);
+    host->kvm_module = rootfs_stat(root, "sys/module/kvm", &st) == 0;
+    forget_unmounted(root, host);
+    if (!host->debugfs_mounted && thorough)
+        search_mounts(root, host);
+    if (!host->debugfs_mounted)
+        try_usual_place(root, host);
 }
 
 void host_read(const struct rootfs *root, struct host *ret)
 {
     char buf[4096];
-    struct stat st;
     unsigned long long kib;
 
     memset(ret, 0, sizeof(*ret));
     read_word(root, "proc/sys/kernel/hostname", ret->name, sizeof(ret->name));
     read_word(root, "proc/sys/kernel/osrelease", ret->kernel, sizeof(ret->kernel));
-    ret->lockdown = read_lockdown(root);
     if (rootfs_read(root, "sys/devices/system/cpu/online", buf, sizeof(buf)) > 0)
         ret->cpus = count_cpus(buf);
     if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) != 0 &&
         sscanf(buf, "MemTotal: %llu kB", &kib) == 1)
         ret->mem_bytes = kib * 1024;
-    ret->kvm_module = rootfs_stat(root, "sys/module/kvm", &st) == 0;
-    find_debugfs(root, ret);
+    host_refresh(root, true, ret);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host is and what it lets us see. Read once at start and again on request.
+ * What the host is and what it lets us see. Read at start; what may change under a monitor is
+ * followed.
  */
 #ifndef KVMLENS_CORE_HOST_H
 #define KVMLENS_CORE_HOST_H
@@ -31,6 +32,15 @@ struct host {
 
 /* host_read - never fails: what cannot be read stays unknown. */
 void host_read(const struct rootfs *root, struct host *ret);
+
+/*
+ * host_refresh - what people change because a screen told them to: whether kvm is loaded and debugfs
+ * mounted, and lockdown. Three system calls or so when all is as before.
+ *
+ * @thorough: look through all mounts for a debugfs that is not where it was nor at its usual place.
+ * A host may have thousands of mounts.
+ */
+void host_refresh(const struct rootfs *root, bool thorough, struct host *host);
 
 /*
  * host_kernel_before - is the release older than @major.@minor? False where it is not known. Pure.

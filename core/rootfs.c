@@ -209,16 +209,16 @@ int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret)
     return result;
 }
 
-bool rootfs_is_fstype(const struct rootfs *root, const char *path, long magic)
+int rootfs_is_fstype(const struct rootfs *root, const char *path, long magic)
 {
     struct statfs sf;
     int fd = rootfs_openat(root, path, O_PATH);
 
     if (fd < 0)
-        return false;
-    bool is = !root->live || (fstatfs(fd, &sf) == 0 && (long)sf.f_type == magic);
+        return fd;
+    int result = fstatfs(fd, &sf) < 0 ? -errno : (long)sf.f_type == magic;
     close(fd);
-    return is;
+    return root->live ? result : 1;
 }
 
 int rootfs_foreign_fd(const struct rootfs *root, pid_t pid, int pidfd, int fd)

@@ -83,9 +83,10 @@ int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret);
 
 /*
  * rootfs_is_fstype - does @path stand on a file system with this magic (statfs(2) f_type)?
- * True for every existing path of a saved tree, which has lost the type.
+ * 1 yes, 0 no, or -errno: it could not be looked at. Yes for every existing path of a saved tree,
+ * which has lost the type.
  */
-bool rootfs_is_fstype(const struct rootfs *root, const char *path, long magic);
+int rootfs_is_fstype(const struct rootfs *root, const char *path, long magic);
 
 /*
  * rootfs_foreign_fd - our own descriptor of the file behind fd @fd of process @pid.

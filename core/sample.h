@@ -82,6 +82,7 @@ struct sample {
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
+    size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
     void *memory; /* all arrays above */
 };
 

@@ -10,6 +10,7 @@
 #include "core/source.h"
 
 #define SOURCES_MAX 4
+#define SEARCH_MOUNTS_TICKS 8 /* a debugfs that is not at its usual place is looked for so often */
 
 struct sampler {
     const struct rootfs *root;
@@ -20,6 +21,7 @@ struct sampler {
     struct source *open_sources[SOURCES_MAX]; /* beside source_table; NULL: not in use */
     struct sample *previous;
     uint64_t (*now_ns)(void);
+    uint64_t ticks;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -145,6 +147,8 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
              cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
+    if (s->ticks++ > 0)
+        host_refresh(s->root, s->ticks % SEARCH_MOUNTS_TICKS == 0, &s->host);
     int result = discover_tick(s->discover, forget_vm, s, err);
     const struct vm_list *vms = discover_vms(s->discover);
     for (size_t i = 0; result == 0 && source_table[i] != NULL; i++) {
@@ -167,6 +171,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
     sample->hidden_processes = discover_hidden_processes(s->discover);
     sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
+    sample->cut_processes = discover_cut_processes(s->discover);
     for (size_t i = 0; source_table[i] != NULL; i++) {
         if (s->open_sources[i] == NULL)
             continue;

@@ -244,6 +244,7 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     out->name = put_text(at, vm->name);
     out->name_raw = put_text(at, vm->name_raw);
     out->vcpus_by_fd_order = vm->vcpus_by_fd_order;
+    out->process_is_cut = vm->process_is_cut;
     out->ram_bytes = vm->ram_bytes != 0 ? reading_ok(vm->ram_bytes, SOURCE_PROC)
                                         : reading_missing(READING_ABSENT, vm->fds_cause);
     memcpy(out->gauges, now->gauges, sizeof(out->gauges));
@@ -326,6 +327,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->hidden_processes = cur->hidden_processes;
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
+    s->cut_processes = cur->cut_processes;
     s->vm_ends = cur->vm_ends;
     if (prev != NULL && cur->read_ns > prev->read_ns) {
         s->interval_s = (double)(cur->read_ns - prev->read_ns) / 1e9;

@@ -64,6 +64,7 @@ struct snapshot_vm {
     /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
     uint8_t vm_cause, vcpu_cause;
     bool vcpus_by_fd_order;
+    bool process_is_cut; /* its process has more descriptors, VMs or vCPUs than are looked at */
 };
 
 struct snapshot {
@@ -79,6 +80,7 @@ struct snapshot {
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
+    size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
     struct snapshot_vm *vms; /* ascending (pid, fd) */
     size_t vm_count, vcpu_count;
     /*
@@ -89,6 +91,12 @@ struct snapshot {
     struct snapshot_value *host_values;
     unsigned vm_ends; /* how often a sample missed a VM of the one before, up to this one */
 };
+
+/* snapshot_may_lack_vms - for one of the reasons above: an empty list is no answer then. */
+static inline bool snapshot_may_lack_vms(const struct snapshot *s)
+{
+    return s->hidden_processes > 0 || s->proc_hides || s->hidden_vms > 0 || s->cut_processes > 0;
+}
 
 /*
  * snapshot_derive - pure: no I/O, no clock.

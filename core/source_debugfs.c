@@ -68,6 +68,8 @@ struct source {
     size_t file_count;
     bool only_totals;     /* this tick: there are no VM directories, but VMs */
     bool files_are_totals; /* @files are those of the kvm directory itself */
+    bool is_settled;      /* two listings of one tick each found the same number of files */
+    enum host_lockdown lockdown; /* that @files were judged by */
     size_t mapped_fields; /* size of the field table when the fields were looked up */
 };
 
@@ -117,6 +119,15 @@ static bool is_locked(const struct source *s, mode_t mode)
 
 /* --- which files there are -------------------------------------------------------------------- */
 
+/* What was refused stays so: each new try would be a line in the kernel log. */
+static void keep_refusals(const struct source *s, struct file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < s->file_count && files[i].refused == CAUSE_NONE; k++)
+            if (strcmp(files[i].name, s->files[k].name) == 0)
+                files[i].refused = s->files[k].refused;
+}
+
 /* Of a VM's directory, or of the kvm directory itself with "". */
 static int list_files(struct source *s, const char *dir_name)
 {
@@ -149,10 +160,15 @@ static int list_files(struct source *s, const char *dir_name)
         f->refused = is_locked(s, st.st_mode) ? lockdown_cause(s) : CAUSE_NONE;
     }
     closedir(dir);
+    bool totals = dir_name[0] == '\0', same_kind = totals == s->files_are_totals;
+    if (same_kind && s->lockdown == s->env.host->lockdown)
+        keep_refusals(s, files, count);
+    s->is_settled = same_kind && count > 0 && count == s->file_count;
     free(s->files);
     s->files = files;
     s->file_count = count;
-    s->files_are_totals = dir_name[0] == '\0';
+    s->files_are_totals = totals;
+    s->lockdown = s->env.host->lockdown;
     s->mapped_fields = SIZE_MAX;
     return 0;
 }
@@ -223,8 +239,10 @@ static int debugfs_prepare(struct source *s, const struct vm_list *vms)
     for (size_t i = 0; dir == NULL && i < vms->count; i++)
         if (vms->vms[i]->debugfs_dir[0] != '\0')
             dir = vms->vms[i]->debugfs_dir;
-    if (dir != NULL && (s->file_count == 0 || s->files_are_totals != s->only_totals) &&
-        list_files(s, dir) < 0)
+    /* KVM may have been filling the directory that was listed first. */
+    bool must_list = !s->is_settled || s->files_are_totals != s->only_totals ||
+                     s->lockdown != s->env.host->lockdown;
+    if (dir != NULL && must_list && list_files(s, dir) < 0)
         return -ENOMEM;
     if (s->mapped_fields == s->env.fields->count)
         return 0;

@@ -110,7 +110,7 @@ const struct snapshot_vm *filter_find(const struct filter *f, const struct snaps
 static int none_found(const struct filter *f, const struct snapshot *s, struct error *err)
 {
     char shown[NAME_SHOWN_MAX];
-    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
+    bool hidden = snapshot_may_lack_vms(s);
     const char *advice = hidden ? " of those that can be seen; some may be hidden from you, "
                                   "kvmlens --doctor says why"
                                 : "; kvmlens --list shows those there are";

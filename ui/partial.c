@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui/partial.h"
 
+#include "core/proc_fds.h"
+
 /* Causes that are a fact about the host or the user's own choice, not a failure to read. */
 static const bool harmless[CAUSE_COUNT] = {
     [CAUSE_NOT_IN_KERNEL] = true,
@@ -18,6 +20,24 @@ static bool is_failure(const struct reading *reading)
            !harmless[reading->cause];
 }
 
+/* Processes of the chosen VMs that were not looked at as a whole. */
+static size_t count_cut(const struct filter *filter, const struct snapshot *s)
+{
+    size_t count = 0;
+    pid_t last = 0;
+
+    if (filter_all_vms(filter))
+        return s->cut_processes;
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct snapshot_vm *vm = &s->vms[i];
+        if (!vm->process_is_cut || vm->id.pid == last || !filter_vm(filter, vm))
+            continue;
+        last = vm->id.pid;
+        count++;
+    }
+    return count;
+}
+
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial)
 {
@@ -27,7 +47,9 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     partial->hidden_processes = all ? s->hidden_processes : 0;
     partial->hidden_vms = all ? s->hidden_vms : 0;
     partial->proc_hides = all && s->proc_hides;
-    return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides;
+    partial->cut_processes = count_cut(filter, s);
+    return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides ||
+           partial->cut_processes > 0;
 }
 
 /* A VM of which nothing is known, not even which counters it has. */
@@ -94,7 +116,8 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 static void tell_hidden(struct partial *partial, FILE *out)
 {
     if (partial->hidden_told ||
-        (partial->hidden_processes + partial->hidden_vms == 0 && !partial->proc_hides))
+        (partial->hidden_processes + partial->hidden_vms + partial->cut_processes == 0 &&
+         !partial->proc_hides))
         return;
     partial->hidden_told = true;
     if (partial->hidden_processes > 0)
@@ -114,6 +137,13 @@ static void tell_hidden(struct partial *partial, FILE *out)
                 "Run in the pid namespace of the host, with a /proc that hides nothing.\n",
                 partial->hidden_vms, partial->hidden_vms == 1 ? "" : "s",
                 partial->hidden_vms == 1 ? "s" : "");
+    if (partial->cut_processes > 0)
+        fprintf(out,
+                "kvmlens: %zu process%s so many descriptors, VMs or vCPUs that the rest was left "
+                "out: at most %d descriptors, %d of them of KVM, and %d VMs of a process are "
+                "looked at. VMs may be missing.\n",
+                partial->cut_processes, partial->cut_processes == 1 ? " has" : "es have",
+                PROC_FDS_LOOKED_AT_MAX, PROC_FDS_MAX, PROC_FDS_VMS_MAX);
 }
 
 static void tell_unestimated(struct partial *partial, FILE *out)

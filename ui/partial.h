@@ -22,7 +22,7 @@ struct partial {
         size_t bare_vms; /* of which not even the names of the counters are known */
         bool told;
     } causes[CAUSE_COUNT];
-    size_t hidden_processes, hidden_vms;
+    size_t hidden_processes, hidden_vms, cut_processes;
     bool proc_hides;
     bool hidden_told;
     size_t unestimated_vms; /* set by who takes estimates: for lack of time */

@@ -195,6 +195,7 @@ static json_t *json_hidden(struct json_doc *doc, const struct snapshot *s)
     json_put(doc, object, "processes", json_put_u64(s->hidden_processes));
     json_put(doc, object, "vms", json_put_u64(s->hidden_vms));
     json_put(doc, object, "proc", json_boolean(s->proc_hides));
+    json_put(doc, object, "cut_processes", json_put_u64(s->cut_processes));
     return object;
 }
 
@@ -217,7 +218,7 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     if (s->interval_s > 0)
         json_put(doc, self, "cpu_ratio", json_real(s->self_cpu_ratio));
     json_put(doc, record, "self", self);
-    if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
+    if (snapshot_may_lack_vms(s))
         json_put(doc, record, "hidden", json_hidden(doc, s));
     for (size_t i = 0; i < s->vm_count; i++)
         if (filter_vm(filter, &s->vms[i]) &&

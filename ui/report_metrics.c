@@ -435,6 +435,9 @@ static void put_host(struct report *r, struct metrics *m, const struct snapshot 
     f = metrics_family(m, METRICS_GAUGE, "hidden_processes", NULL,
                        "Processes that could not be looked into and may have virtual machines");
     metrics_int(&f, none, s->hidden_processes);
+    f = metrics_family(m, METRICS_GAUGE, "cut_processes", NULL,
+                       "Processes with more descriptors, VMs or vCPUs than are looked at");
+    metrics_int(&f, none, s->cut_processes);
     f = metrics_family(m, METRICS_GAUGE, "sample_duration", "seconds", "How long sampling took");
     metrics_real(&f, none, (double)s->sample_ns / NS_PER_S);
 }

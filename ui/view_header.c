@@ -138,7 +138,7 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
         SET(add(all, line, 45, "lockdown ", STYLE_NOTICE), "%s",
             s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
-    if (s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides)
+    if (snapshot_may_lack_vms(s))
         SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
     if (s->interval_s > 0)
         SET(add(all, line, 30, "self ", STYLE_DIM), "%s%% %s",

@@ -147,7 +147,7 @@ static int draw_hint(struct rect r, int y, enum style style, const char *text, s
 /* Nothing in the table: say why, and what helps. */
 static void draw_empty(const struct snapshot *s, struct rect r, struct screen *out)
 {
-    bool hidden = s->hidden_processes > 0 || s->hidden_vms > 0 || s->proc_hides;
+    bool hidden = snapshot_may_lack_vms(s);
     int y = r.y + (r.rows > 6 ? 2 : 0);
     char text[400];
 
@@ -166,6 +166,12 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
         snprintf(text, sizeof(text),
                  "%zu VMs are named by debugfs but belong to no process that shows.",
                  s->hidden_vms);
+        y = draw_hint(r, y, STYLE_WARNING, text, out);
+    }
+    if (s->cut_processes > 0) {
+        snprintf(text, sizeof(text),
+                 "%zu processes have so many descriptors that the rest was left out.",
+                 s->cut_processes);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
     if (s->proc_hides)

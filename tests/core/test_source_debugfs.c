@@ -129,11 +129,57 @@ static void guest_mode_is_read_at_every_tick(void **state)
     end(&b);
 }
 
+static struct reading counter(struct bench *b, const struct sample *s, const char *name)
+{
+    int f = field_table_find(&b->fields, name);
+
+    if (f < 0 || (size_t)f >= s->field_count)
+        return reading_missing(READING_ABSENT, CAUSE_NONE);
+    return s->vms[0].entity.readings[f];
+}
+
+static void write_counter(struct bench *b, const char *name, const char *text)
+{
+    char path[400];
+
+    snprintf(path, sizeof(path), "%s/%s/%s", b->host.debugfs, b->vm.debugfs_dir, name);
+    tree_text(&b->tree, path, text);
+}
+
+static void a_directory_that_was_listed_while_kvm_filled_it_is_listed_again(void **state)
+{
+    struct bench b = {0};
+
+    (void)state;
+    begin(&b, 500);
+    write_counter(&b, "exits", "1\n");
+    write_counter(&b, "irq_exits", ""); /* stands for a refusal */
+    sample_free(read_once(&b));
+    write_counter(&b, "pf_fixed", "3\n");
+    /* A refusal is remembered: each new try would be a line in the kernel log. */
+    write_counter(&b, "irq_exits", "2\n");
+    for (int tick = 0; tick < 4; tick++) {
+        struct sample *s = read_once(&b);
+        assert_int_equal(counter(&b, s, "exits").raw, 1);
+        assert_int_equal(counter(&b, s, "irq_exits").state, READING_DENIED);
+        assert_int_equal(counter(&b, s, "pf_fixed").state, READING_OK);
+        assert_int_equal(counter(&b, s, "pf_fixed").raw, 3);
+        sample_free(s);
+    }
+    /* From then on the names are known. */
+    write_counter(&b, "pf_guest", "4\n");
+    struct sample *s = read_once(&b);
+    assert_int_equal(counter(&b, s, "pf_guest").state, READING_ABSENT);
+    sample_free(s);
+    end(&b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tsc_offsets_of_a_vm_are_read_together_and_at_most_five_seconds_old),
         cmocka_unit_test(guest_mode_is_read_at_every_tick),
+        cmocka_unit_test(a_directory_that_was_listed_while_kvm_filled_it_is_listed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
