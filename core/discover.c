@@ -191,8 +191,9 @@ static void find_details(struct discover *d)
     for (size_t i = 0; i < d->all.count; i++) {
         struct vm *vm = d->all.vms[i];
         uint64_t age = d->tick - vm->id.born;
-        if (age < 8 || (d->tick + (uint64_t)vm->id.pid) % 8 == 0)
-            vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), vm);
+        bool turn = (d->tick + (uint64_t)vm->id.pid) % 8 == 0;
+        if (age < 8 || turn)
+            vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);
         bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
                        (vm->ram_bytes == 0 && age < 8);
         if (ram_due && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {

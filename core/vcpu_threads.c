@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/vcpu_threads.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,26 +49,60 @@ static bool all_known(const struct vm *vm)
     return true;
 }
 
-static void from_debugfs(const struct rootfs *root, const char *debugfs, struct vm *vm)
+/* Threads of vCPUs as debugfs has them; those that it does not have stay. */
+static void from_debugfs(const struct rootfs *root, const char *debugfs, bool again, struct vm *vm)
 {
     for (size_t i = 0; i < vm->vcpu_count; i++) {
+        struct vm_vcpu *vcpu = &vm->vcpus[i];
         char path[400], buf[32];
         int tid;
-        if (vm->vcpus[i].tid != 0)
+        if (vcpu->tid != 0 && !again)
             continue;
-        snprintf(path, sizeof(path), "%s/%s/vcpu%d/pid", debugfs, vm->debugfs_dir, vm->vcpus[i].id);
+        snprintf(path, sizeof(path), "%s/%s/vcpu%d/pid", debugfs, vm->debugfs_dir, vcpu->id);
         ssize_t n = rootfs_read(root, path, buf, sizeof(buf));
         if (n < 0)
             return; /* older kernels do not have the file: none of the vCPUs has it */
         /* 0 until the vCPU has run once. */
-        if (sscanf(buf, "%d", &tid) == 1 && tid > 0)
-            vm->vcpus[i].tid = tid;
+        if (sscanf(buf, "%d", &tid) == 1 && tid > 0) {
+            vcpu->tid = tid;
+            vcpu->tid_by_name = false;
+        }
+    }
+}
+
+/* vCPU number in the name of a thread; -1: another name, -2: there is no such thread. */
+static int vcpu_of_thread(const struct rootfs *root, pid_t pid, pid_t tid)
+{
+    char path[96], comm[64];
+
+    snprintf(path, sizeof(path), "proc/%d/task/%d/comm", (int)pid, (int)tid);
+    ssize_t n = rootfs_read(root, path, comm, sizeof(comm));
+    if (n == -ENOENT || n == -ESRCH)
+        return -2;
+    comm[strcspn(comm, "\n")] = '\0';
+    return vcpu_threads_parse(comm);
+}
+
+/*
+ * An unplugged vCPU's thread ends, and its number may come to be another's. A name that was taken
+ * for the vCPU's must still be there; of a thread that debugfs told it says little, for not every
+ * VMM gives names.
+ */
+static void drop_ended(const struct rootfs *root, struct vm *vm)
+{
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        struct vm_vcpu *vcpu = &vm->vcpus[i];
+        if (vcpu->tid == 0)
+            continue;
+        int id = vcpu_of_thread(root, vm->id.pid, vcpu->tid);
+        if (id == -2 || (vcpu->tid_by_name && id != vcpu->id))
+            vcpu->tid = 0;
     }
 }
 
 static void from_names(const struct rootfs *root, struct vm *vm)
 {
-    char path[96], comm[64];
+    char path[64];
     int result;
 
     snprintf(path, sizeof(path), "proc/%d/task", (int)vm->id.pid);
@@ -77,26 +112,26 @@ static void from_names(const struct rootfs *root, struct vm *vm)
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL) {
         int tid = atoi(entry->d_name);
-        if (tid <= 0)
-            continue;
-        snprintf(path, sizeof(path), "proc/%d/task/%d/comm", (int)vm->id.pid, tid);
-        if (rootfs_read(root, path, comm, sizeof(comm)) <= 0)
-            continue;
-        comm[strcspn(comm, "\n")] = '\0';
-        int id = vcpu_threads_parse(comm);
+        int id = tid > 0 ? vcpu_of_thread(root, vm->id.pid, tid) : -1;
         struct vm_vcpu *vcpu = id < 0 ? NULL : find_vcpu(vm, id);
-        if (vcpu != NULL && vcpu->tid == 0)
+        if (vcpu != NULL && vcpu->tid == 0) {
             vcpu->tid = tid;
+            vcpu->tid_by_name = true;
+        }
     }
     closedir(dir);
 }
 
-void vcpu_threads_find(const struct rootfs *root, const char *debugfs, bool by_name, struct vm *vm)
+void vcpu_threads_find(const struct rootfs *root, const char *debugfs, bool by_name, bool again,
+                       struct vm *vm)
 {
-    if (all_known(vm))
+    if (!again && all_known(vm))
         return;
     if (debugfs[0] != '\0' && vm->debugfs_dir[0] != '\0')
-        from_debugfs(root, debugfs, vm);
+        from_debugfs(root, debugfs, again, vm);
+    /* debugfs names the last thread of a vCPU, also when that has ended. */
+    if (again)
+        drop_ended(root, vm);
     if (by_name && !all_known(vm))
         from_names(root, vm);
 }

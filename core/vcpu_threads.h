@@ -14,9 +14,13 @@ int vcpu_threads_parse(const char *comm);
 
 /*
  * vcpu_threads_find - fill in the tid of every vCPU that has none.
+ *
  * @debugfs: the kvm directory, "" when there is none. @by_name: whether thread names may be used;
- * false with several VMs in the process, whose names do not tell them apart. Unknown ones stay 0.
+ * false with several VMs in the process, whose names do not tell them apart. @again: look at those
+ * that are known as well, at two reads for each: a vCPU that was unplugged and plugged in again has
+ * another thread. Unknown ones are 0.
  */
-void vcpu_threads_find(const struct rootfs *root, const char *debugfs, bool by_name, struct vm *vm);
+void vcpu_threads_find(const struct rootfs *root, const char *debugfs, bool by_name, bool again,
+                       struct vm *vm);
 
 #endif

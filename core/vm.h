@@ -32,6 +32,7 @@ bool vm_id_equal(const struct vm_id *a, const struct vm_id *b);
 struct vm_vcpu {
     int id;
     pid_t tid;    /* its thread; 0 = not known */
+    bool tid_by_name; /* known from the name of the thread, not from debugfs */
     int stats_fd; /* in the VMM; -1 = it keeps none */
 };
 

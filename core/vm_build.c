@@ -276,10 +276,17 @@ static int vm_stats_fd(const struct vm_plan *plan, struct fd_run run, enum readi
 static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count)
 {
     bool same = vm->vcpus != NULL && same_ids(vm->vcpus, vm->vcpu_count, take_list, count);
+    size_t k = 0;
 
-    for (size_t i = 0; same && i < count; i++) {
-        same = vm->vcpus[i].stats_fd == take_list[i].stats_fd;
-        take_list[i].tid = vm->vcpus[i].tid;
+    /* Threads stay known: that one vCPU is plugged in changes nothing for the others. */
+    for (size_t i = 0; i < count; i++) {
+        while (k < vm->vcpu_count && vm->vcpus[k].id < take_list[i].id)
+            k++;
+        if (k == vm->vcpu_count || vm->vcpus[k].id != take_list[i].id)
+            continue;
+        same &= vm->vcpus[k].stats_fd == take_list[i].stats_fd;
+        take_list[i].tid = vm->vcpus[k].tid;
+        take_list[i].tid_by_name = vm->vcpus[k].tid_by_name;
     }
     free(vm->vcpus);
     vm->vcpus = take_list;

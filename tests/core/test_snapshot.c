@@ -63,8 +63,8 @@ static int setup(void **state)
         w.vms[i].ram_bytes = 1u << 30;
         w.list[i] = &w.vms[i];
     }
-    w.vcpus[0] = (struct vm_vcpu){0, 101, 5};
-    w.vcpus[1] = (struct vm_vcpu){1, 102, 6};
+    w.vcpus[0] = (struct vm_vcpu){.id = 0, .tid = 101, .stats_fd = 5};
+    w.vcpus[1] = (struct vm_vcpu){.id = 1, .tid = 102, .stats_fd = 6};
     w.vms[0].vcpus = w.vcpus;
     w.vms[0].vcpu_count = 2;
     w.vm_list = (struct vm_list){w.list, 2};
