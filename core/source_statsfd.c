@@ -22,6 +22,12 @@
 #include "core/proc_fds.h"
 #include "core/source.h"
 
+/*
+ * A process that refused is not asked again for so many ticks: Yama and other security modules log
+ * each refusal.
+ */
+#define QUIET_TICKS 64
+
 /* A value of the schema and where it goes. */
 struct slot {
     uint32_t data_index; /* u64 index into the data */
@@ -55,6 +61,8 @@ struct vm_files {
     struct file vm;
     struct file *vcpus; /* [count] */
     size_t count;
+    /* tick before which the process is not asked again: it refused. Alike for all its VMs */
+    uint64_t quiet_until;
 };
 
 struct source {
@@ -64,6 +72,7 @@ struct source {
     size_t buffer_size;
     /* pidfds with higher numbers are closed each tick: others need descriptors too */
     int keep_below;
+    uint64_t tick;
 };
 
 static int statsfd_open(const struct source_env *env, struct source **ret)
@@ -290,6 +299,11 @@ static int learn_foreign(struct source *s, int pidfd, const struct vm *vm, int v
     return result == -ENOMEM ? result : 0;
 }
 
+static bool is_quiet(const struct source *s, const struct vm_files *files)
+{
+    return s->tick < files->quiet_until;
+}
+
 static bool must_learn(const struct file *file, int number)
 {
     return file->schema == NULL && file->cause != CAUSE_BAD_STATS && number >= 0;
@@ -325,41 +339,77 @@ static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
     }
     if (must_learn(&files->vm, vm->stats_fd))
         result = learn_foreign(s, pidfd, vm, -1, vm->stats_fd, &files->vm);
-    for (size_t i = 0; i < files->count && result == 0; i++)
-        if (must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd))
-            result = learn_foreign(s, pidfd, vm, vm->vcpus[i].id, vm->vcpus[i].stats_fd,
-                                   &files->vcpus[i]);
+    if (files->vm.cause == CAUSE_NO_PTRACE)
+        files->quiet_until = s->tick + QUIET_TICKS;
+    for (size_t i = 0; i < files->count && result == 0 && !is_quiet(s, files); i++) {
+        struct file *file = &files->vcpus[i];
+        if (!must_learn(file, vm->vcpus[i].stats_fd))
+            continue;
+        result = learn_foreign(s, pidfd, vm, vm->vcpus[i].id, vm->vcpus[i].stats_fd, file);
+        if (file->cause == CAUSE_NO_PTRACE)
+            files->quiet_until = s->tick + QUIET_TICKS;
+    }
+    return result;
+}
+
+/* What is kept for a VM, made anew when the VM has other descriptors now. NULL: no memory. */
+static struct vm_files *files_of(struct source *s, struct vm *vm)
+{
+    struct vm_files *files = vm->source_data[SOURCE_STATSFD];
+    uint64_t quiet_until = files != NULL ? files->quiet_until : 0;
+
+    if (files != NULL && files->version == vm->vcpus_version && files->vm.fd == vm->stats_fd)
+        return files;
+    statsfd_forget(s, vm);
+    files = calloc(1, sizeof(*files));
+    if (files == NULL)
+        return NULL;
+    vm->source_data[SOURCE_STATSFD] = files;
+    files->pidfd = -1;
+    files->vcpus = calloc(vm->vcpu_count ? vm->vcpu_count : 1, sizeof(*files->vcpus));
+    if (files->vcpus == NULL)
+        return NULL;
+    files->count = vm->vcpu_count;
+    files->version = vm->vcpus_version;
+    files->vm.fd = vm->stats_fd;
+    files->quiet_until = quiet_until;
+    return files;
+}
+
+/* The VMs of one process. What one of them learns of being refused goes for all. */
+static int prepare_process(struct source *s, struct vm *const *vms, size_t count)
+{
+    uint64_t until = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct vm_files *files = files_of(s, vms[i]);
+        if (files == NULL)
+            return -ENOMEM;
+        until = files->quiet_until > until ? files->quiet_until : until;
+    }
+    for (size_t i = 0; i < count && result == 0; i++) {
+        struct vm_files *files = vms[i]->source_data[SOURCE_STATSFD];
+        if (s->tick >= until) {
+            result = prepare_vm(s, vms[i], files);
+            until = is_quiet(s, files) ? files->quiet_until : until;
+        }
+        files->quiet_until = until;
+    }
     return result;
 }
 
 static int statsfd_prepare(struct source *s, const struct vm_list *vms)
 {
-    for (size_t i = 0; i < vms->count; i++) {
-        struct vm *vm = vms->vms[i];
-        struct vm_files *files = vm->source_data[SOURCE_STATSFD];
-        if (files != NULL &&
-            (files->version != vm->vcpus_version || files->vm.fd != vm->stats_fd)) {
-            statsfd_forget(s, vm);
-            files = NULL;
-        }
-        if (files == NULL) {
-            files = calloc(1, sizeof(*files));
-            if (files == NULL)
-                return -ENOMEM;
-            vm->source_data[SOURCE_STATSFD] = files;
-            files->pidfd = -1;
-            files->vcpus = calloc(vm->vcpu_count ? vm->vcpu_count : 1, sizeof(*files->vcpus));
-            if (files->vcpus == NULL)
-                return -ENOMEM;
-            files->count = vm->vcpu_count;
-            files->version = vm->vcpus_version;
-            files->vm.fd = vm->stats_fd;
-        }
-        int result = prepare_vm(s, vm, files);
-        if (result < 0)
-            return result;
+    int result = 0;
+
+    s->tick++;
+    for (size_t i = 0, end; i < vms->count && result == 0; i = end) {
+        for (end = i + 1; end < vms->count && vms->vms[end]->id.pid == vms->vms[i]->id.pid;)
+            end++;
+        result = prepare_process(s, &vms->vms[i], end - i);
     }
-    return 0;
+    return result;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -419,25 +469,28 @@ static void explain(const struct source *s, struct sample *sample, struct sample
             to->readings[f] = reading_missing(refused ? READING_DENIED : READING_ABSENT, cause);
 }
 
-static void read_one(struct source *s, struct sample *sample, const struct vm *vm, int pidfd,
-                     struct file *file, int number, enum reading_cause none_cause,
-                     enum field_scope scope, struct sample_entity *to)
+static void read_one(struct source *s, struct sample *sample, const struct vm *vm,
+                     struct vm_files *files, struct file *file, int number,
+                     enum reading_cause none_cause, enum field_scope scope,
+                     struct sample_entity *to)
 {
     if (number < 0) {
         explain(s, sample, to, scope, none_cause);
         return;
     }
-    if (file->schema == NULL) {
-        explain(s, sample, to, scope, file->cause);
+    if (file->schema == NULL || is_quiet(s, files)) {
+        explain(s, sample, to, scope, is_quiet(s, files) ? CAUSE_NO_PTRACE : file->cause);
         return;
     }
-    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, pidfd, number);
+    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, files->pidfd, number);
     int result = fd < 0 ? fd : read_file(s, fd, file);
     to->time_ns[SOURCE_STATSFD] = s->env.now_ns();
     if (fd >= 0)
         close(fd);
     if (result < 0) {
         explain(s, sample, to, scope, cause_of(result));
+        if (cause_of(result) == CAUSE_NO_PTRACE)
+            files->quiet_until = s->tick + QUIET_TICKS;
         /* Another file under that number: learn anew at the next tick. */
         if (result == -EBADF || result == -EBADMSG)
             *file = (struct file){.fd = number, .cause = CAUSE_GONE};
@@ -462,10 +515,10 @@ static void statsfd_read(struct source *s, struct sample *sample)
                 explain(s, sample, &sv->vcpus[k].entity, FIELD_VCPU, cause_of(pidfd));
             continue;
         }
-        read_one(s, sample, vm, pidfd, &files->vm, vm->stats_fd, vm->stats_fd_cause, FIELD_VM,
+        read_one(s, sample, vm, files, &files->vm, vm->stats_fd, vm->stats_fd_cause, FIELD_VM,
                  &sv->entity);
         for (size_t k = 0; k < sv->vcpu_count; k++)
-            read_one(s, sample, vm, pidfd, &files->vcpus[k], vm->vcpus[k].stats_fd,
+            read_one(s, sample, vm, files, &files->vcpus[k], vm->vcpus[k].stats_fd,
                      vm->vcpu_fd_cause, FIELD_VCPU, &sv->vcpus[k].entity);
         if (files->pidfd >= s->keep_below) {
             close(files->pidfd);
