@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/parse_maps.h"
+#include "core/ram_alias.h"
 #include "core/ram_blocks.h"
 #include "core/text.h"
 
@@ -240,67 +241,6 @@ static enum ram_skip skip_of(const struct maps_entry *e)
     return (e->flags & MAPS_UFFD) ? RAM_SKIP_UFFD : RAM_SKIP_NONE;
 }
 
-/* Does @outer show all of the file that @inner shows? */
-static bool covers(const struct ram_region *outer, const struct ram_region *inner)
-{
-    return outer->shared && inner->shared && inner->inode != 0 && outer->inode == inner->inode &&
-           outer->dev_major == inner->dev_major && outer->dev_minor == inner->dev_minor &&
-           outer->file_offset <= inner->file_offset &&
-           inner->file_offset + inner->bytes <= outer->file_offset + outer->bytes;
-}
-
-/* Is this part of a file in already, through another mapping of it? */
-static bool is_alias(const struct ram_map *map, const struct ram_region *r)
-{
-    for (size_t i = 0; i < map->count; i++) {
-        if (covers(&map->regions[i], r))
-            return true;
-    }
-    return false;
-}
-
-/* Smaller views may lie at lower addresses, and so be in before the mapping of the whole. */
-static void drop_aliases_of(struct ram_map *map, const struct ram_region *whole)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < map->count; i++) {
-        const struct ram_region *r = &map->regions[i];
-        if (!covers(whole, r)) {
-            map->regions[kept++] = *r;
-            continue;
-        }
-        map->alias_count++;
-        map->bytes -= r->bytes;
-        map->uffd_count -= r->skip == RAM_SKIP_UFFD;
-    }
-    map->count = kept;
-}
-
-static int add_region(struct ram_map *map, const struct ram_region *region)
-{
-    if (is_alias(map, region)) {
-        map->alias_count++;
-        return 0;
-    }
-    drop_aliases_of(map, region);
-    if (map->count == RAM_REGIONS_MAX) {
-        map->too_many = true;
-        return 0;
-    }
-    if ((map->count & (map->count - 1)) == 0) { /* full at every power of two */
-        size_t cap = map->count == 0 ? 1 : map->count * 2;
-        struct ram_region *grown = realloc(map->regions, cap * sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        map->regions = grown;
-    }
-    map->regions[map->count++] = *region;
-    map->bytes += region->bytes;
-    map->uffd_count += region->skip == RAM_SKIP_UFFD;
-    return 0;
-}
-
 /* The part [@start, @end) of a mapping becomes a region. */
 static int add_part(struct ram_map *map, const struct maps_entry *e, uint64_t start, uint64_t end,
                     const char *rule)
@@ -322,14 +262,14 @@ static int add_part(struct ram_map *map, const struct maps_entry *e, uint64_t st
         .rule = rule,
     };
     text_clean(e->name, e->name_len, region.name, sizeof(region.name));
-    return add_region(map, &region);
+    return ram_alias_add(map, &region);
 }
 
 static int add_unmapped(struct ram_map *map, uint64_t start, uint64_t end)
 {
     struct ram_region region = {.start = start, .bytes = end - start, .page_bytes = RAM_ALIGN,
                                 .skip = RAM_SKIP_UNMAPPED, .rule = rule_given};
-    return start < end ? add_region(map, &region) : 0;
+    return start < end ? ram_alias_add(map, &region) : 0;
 }
 
 /* One --ram range: the parts of all mappings inside, and the gaps between them. */
@@ -398,15 +338,6 @@ static int select_by_rule(const char *text, size_t len, const struct ram_survey 
     return n;
 }
 
-static int larger_first(const void *left, const void *right)
-{
-    const struct ram_region *a = left, *b = right;
-
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->start < b->start ? -1 : a->start > b->start;
-}
-
 static int select_found(const char *text, size_t len, const char *vmm,
                         const struct ram_blocks *blocks, struct ram_map *map)
 {
@@ -442,7 +373,7 @@ static int select_regions(const char *text, size_t len, const char *vmm,
         ram_map_done(ret);
         return n;
     }
-    qsort(ret->regions, ret->count, sizeof(*ret->regions), larger_first);
+    ram_alias_settle(ret);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/check_zeropage.h" /* check_random */
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
@@ -120,6 +121,113 @@ static void the_right_mappings_are_guest_ram(void **state)
         assert_int_equal(map.device_count, c->device);
         assert_int_equal(map.alias_count, c->alias);
         assert_int_equal(map.uffd_count, c->uffd);
+        ram_map_done(&map);
+    }
+}
+
+/* @count mappings of @pages pages each; mapping i shows its file from page i * @step on. */
+static size_t write_views(char *text, size_t count, size_t pages, size_t step)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)sprintf(text + len, "%zx-%zx rw-s %zx 00:01 5    /memfd:crosvm_guest\n",
+                               0x10000000 + i * pages * 8192,
+                               0x10000000 + i * pages * 8192 + pages * 4096, i * step * 4096);
+    return len;
+}
+
+/* As many as vm.max_map_count lets a process have. Each used to be compared with all others. */
+static void one_file_mapped_65000_times_counts_once(void **state)
+{
+    enum { VIEWS = 65000 };
+    static char text[VIEWS * 80];
+    struct ram_map map;
+
+    (void)state;
+    for (int process = 0; process < 10; process++) {
+        size_t len = write_views(text, VIEWS, 512, 0);
+        assert_int_equal(ram_select(text, len, "crosvm", NULL, 0, &map, NULL), 0);
+        assert_int_equal(map.count, 1);
+        assert_int_equal(map.bytes, 2 * MIB);
+        assert_int_equal(map.alias_count, VIEWS - 1);
+        assert_int_equal(map.regions[0].start, 0x10000000);
+        assert_false(map.too_many);
+        ram_map_done(&map);
+        /* Views that overlap show pages of their own each. */
+        len = write_views(text, VIEWS, 2, 1);
+        assert_int_equal(ram_select(text, len, "crosvm", NULL, 0, &map, NULL), 0);
+        assert_int_equal(map.count, RAM_REGIONS_MAX);
+        assert_true(map.too_many);
+        ram_map_done(&map);
+    }
+}
+
+static void a_figure_of_which_a_part_is_missing_is_no_figure(void **state)
+{
+    enum { BLOCKS = RAM_REGIONS_MAX + 1 };
+    static char text[2 * BLOCKS * 80];
+    static const char cmdline[] = "qemu\0-m\0004096";
+
+    (void)state;
+    size_t len = write_views(text, BLOCKS, 512, 512);
+    assert_int_equal(ram_quick_select(text, len, NULL, 0, "crosvm"), 0);
+    len = write_views(text, BLOCKS - 1, 512, 512);
+    assert_int_equal(ram_quick_select(text, len, NULL, 0, "crosvm"), (BLOCKS - 1) * 2 * MIB);
+    /* blocks of QEMU, each with its guard */
+    for (size_t blocks = BLOCKS - 1; blocks <= BLOCKS; blocks++) {
+        len = 0;
+        for (size_t i = 0; i < blocks; i++) {
+            unsigned long long at = 0x10000000 + i * 4 * MIB;
+            len += (size_t)sprintf(text + len,
+                                   "%llx-%llx rw-p 0 00:00 0 \n%llx-%llx ---p 0 00:00 0 \n", at,
+                                   at + 2 * MIB, at + 2 * MIB, at + 2 * MIB + 4096);
+        }
+        uint64_t bytes = ram_quick_select(text, len, cmdline, sizeof(cmdline), "qemu");
+        assert_int_equal(bytes, blocks < BLOCKS ? 4096 * MIB : 0);
+    }
+}
+
+static void views_are_left_out_as_by_comparing_each_with_each(void **state)
+{
+    enum { VIEWS = 200 };
+    static char text[VIEWS * 100];
+    uint64_t seed = 11;
+
+    (void)state;
+    for (int turn = 0; turn < 200; turn++) {
+        struct {
+            uint64_t start, offset, bytes, inode;
+        } views[VIEWS];
+        size_t len = 0, count = 1 + check_random(&seed) % VIEWS, kept = 0;
+        for (size_t i = 0; i < count; i++) {
+            views[i].start = 0x10000000 + i * 0x1000000;
+            views[i].offset = check_random(&seed) % 16 * 4096;
+            views[i].bytes = (1 + check_random(&seed) % 16) * 4096;
+            views[i].inode = 5 + check_random(&seed) % 3;
+            len += (size_t)sprintf(text + len, "%llx-%llx rw-s %llx 00:01 %d /memfd:crosvm_guest\n",
+                                   (unsigned long long)views[i].start,
+                                   (unsigned long long)(views[i].start + views[i].bytes),
+                                   (unsigned long long)views[i].offset, (int)views[i].inode);
+        }
+        struct ram_map map;
+        assert_int_equal(ram_select(text, len, "crosvm", NULL, 0, &map, NULL), 0);
+        for (size_t i = 0; i < count; i++) {
+            bool covered = false;
+            for (size_t k = 0; k < count && !covered; k++) {
+                bool inside = views[k].inode == views[i].inode &&
+                              views[k].offset <= views[i].offset &&
+                              views[i].offset + views[i].bytes <= views[k].offset + views[k].bytes;
+                covered = k != i && inside && (views[k].bytes > views[i].bytes || k < i);
+            }
+            bool found = false;
+            for (size_t k = 0; k < map.count; k++)
+                found |= map.regions[k].start == views[i].start;
+            assert_int_equal(found, !covered);
+            kept += !covered;
+        }
+        assert_int_equal(map.count, kept);
+        assert_int_equal(map.alias_count, count - kept);
         ram_map_done(&map);
     }
 }
@@ -496,6 +604,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_right_mappings_are_guest_ram),
+        cmocka_unit_test(one_file_mapped_65000_times_counts_once),
+        cmocka_unit_test(a_figure_of_which_a_part_is_missing_is_no_figure),
+        cmocka_unit_test(views_are_left_out_as_by_comparing_each_with_each),
         cmocka_unit_test(no_mapping_that_fits_is_no_data),
         cmocka_unit_test(given_range_is_cut_to_mappings_and_gaps),
         cmocka_unit_test(given_ranges_must_not_overlap),

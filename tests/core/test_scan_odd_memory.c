@@ -310,6 +310,43 @@ static void huge_pages_in_no_page_table_are_nonzero_or_untouched(void **state)
     scan_report_free(report);
 }
 
+/* Every other page may only be read, so that each page is a mapping of its own. */
+static void shattered_guest(struct guest_info *info, const void *arg)
+{
+    uint64_t pages = RAM_REGIONS_MAX + 100;
+    char *ram = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)arg;
+    if (ram == MAP_FAILED) {
+        info->error = errno;
+        return;
+    }
+    for (uint64_t i = 0; i < pages; i += 2)
+        mprotect(ram + i * PAGE, PAGE, PROT_READ);
+    info->ram_start = (uintptr_t)ram;
+    info->ram_bytes = pages * PAGE;
+}
+
+static void more_mappings_than_are_looked_at_give_no_exact_answer(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    assert_true(guest_start(&guest, shattered_guest, NULL));
+    struct scan_request request = scanning_request(&guest);
+    request.ram_count = 1;
+    request.ram[0] = (struct ram_range){guest.info->ram_start,
+                                        guest.info->ram_start + guest.info->ram_bytes};
+    assert_int_equal(scanning_run(&request, &report), 0);
+    assert_int_equal(report->region_count, RAM_REGIONS_MAX);
+    assert_true(report->regions_cut);
+    assert_true(scanning_warns(report, "the rest is left out"));
+    assert_false(report->zero_known);
+    scan_report_free(report);
+    guest_stop(&guest);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -319,6 +356,7 @@ int main(void)
         cmocka_unit_test(memory_that_maps_the_middle_of_a_file_is_read_there),
         cmocka_unit_test(sample_of_all_pages_of_several_chunks_is_exact),
         cmocka_unit_test(huge_pages_in_no_page_table_are_nonzero_or_untouched),
+        cmocka_unit_test(more_mappings_than_are_looked_at_give_no_exact_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
