@@ -18,6 +18,7 @@
 #define YOUNG_LOOKS          4  /* looks in a row at a process that appeared while we watch */
 #define RAM_AGAIN_TICKS      64 /* memory can be plugged in */
 #define RAM_LOOKUPS_PER_TICK 64
+#define RAM_READ_PER_TICK    (4u << 20) /* of maps; usual ones have 40 KiB */
 /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
 #define BUSY_FDS 4096
 
@@ -186,7 +187,7 @@ static bool is_alone(const struct discover *d, size_t i)
  */
 static void find_details(struct discover *d)
 {
-    size_t ram_lookups = 0;
+    size_t ram_lookups = 0, ram_read = 0;
 
     for (size_t i = 0; i < d->all.count; i++) {
         struct vm *vm = d->all.vms[i];
@@ -196,8 +197,9 @@ static void find_details(struct discover *d)
             vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);
         bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
                        (vm->ram_bytes == 0 && age < 8);
-        if (ram_due && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
-            vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2);
+        if (ram_due && ram_read < RAM_READ_PER_TICK && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
+            vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2,
+                                            &ram_read);
             vm->ram_tick = d->tick;
         }
     }

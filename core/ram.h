@@ -150,9 +150,11 @@ int ram_select_maps(const char *maps, size_t len, const char *cmdline, size_t cm
  * block of 128 MiB or more that is not part of it (memory plugged in later; a device's memory of
  * that size, as of virtio-mem or ivshmem, counts whole). Of other VMMs: what the rules above take.
  * @process_vms: VMs in that process. More than one: 0, for nobody can say whose RAM is whose.
- * Returns bytes; 0 = not known (gone, not allowed, nothing found).
+ * @io_read: the bytes that were read are added to it: what the call cost, at some 20 ns each.
+ * Returns bytes; 0 = not known (gone, not allowed, nothing found, or more than is looked at).
  */
-uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms);
+uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms,
+                         size_t *io_read);
 
 /*
  * ram_quick_select - the pure part. @cmdline: arguments, NUL after each; may be NULL.

@@ -39,7 +39,8 @@ uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline
     return bytes;
 }
 
-uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms)
+uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms,
+                         size_t *io_read)
 {
     char path[64];
     char *maps = NULL, *cmdline = NULL;
@@ -54,6 +55,7 @@ uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, 
     snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
     if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
         cmdline_len = 0;
+    *io_read += maps_len + cmdline_len;
     bytes = ram_quick_select(maps, maps_len, cmdline, cmdline_len, vmm);
 out:
     free(maps);

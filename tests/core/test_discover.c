@@ -212,6 +212,34 @@ static void facts_of_the_host_are_followed(void **state)
     assert_true(vm_id_equal(&b->now->vms[0].id, &id));
 }
 
+/* The kernel writes a maps of 65,000 lines in 85 ms, and ten processes may have that many. */
+static void very_long_lists_of_mappings_are_read_one_per_tick(void **state)
+{
+    enum { LINES = 65000, VMS = 4 };
+    static char maps[LINES * 80];
+    struct bench *b = *state;
+    size_t len = 0;
+    char path[64];
+
+    /* One large mapping, and very many that are no RAM beside it. */
+    for (size_t i = 0; i < LINES; i++)
+        len += (size_t)sprintf(maps + len, "%012zx-%012zx rw-p 00000000 00:00 0              \n",
+                               (i + 1) << 31, ((i + 1) << 31) + (i == 0 ? 1u << 30 : 4096u));
+    const size_t line = strcspn(maps, "\n") + 1;
+    for (int i = 0; i < VMS; i++) {
+        tree_process(&b->tree, 700 + i, "myvmm", "/opt/myvmm", 4000);
+        tree_fd(&b->tree, 700 + i, 10, "anon_inode:kvm-vm");
+        snprintf(path, sizeof(path), "proc/%d/maps", 700 + i);
+        tree_write(&b->tree, path, maps, i == 0 ? line : len);
+    }
+    for (int known = 2; known <= VMS; known++) {
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, VMS);
+        for (int i = 0; i < VMS; i++)
+            assert_int_equal(s->vms[i].ram_bytes.state == READING_OK, i < known);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -221,6 +249,7 @@ int main(void)
         TEST(a_vm_behind_more_descriptors_than_are_looked_at_is_said_to_be_missing),
         TEST(a_vm_is_the_same_while_debugfs_cannot_be_read),
         TEST(facts_of_the_host_are_followed),
+        TEST(very_long_lists_of_mappings_are_read_one_per_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ static void process_that_is_gone_is_said_so(void **state)
     struct rootfs root;
     struct ram_map map;
     struct error err = {0};
+    size_t read = 0;
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
@@ -24,7 +25,7 @@ static void process_that_is_gone_is_said_so(void **state)
                               &err),
                      -ESRCH);
     assert_non_null(strstr(err.msg, "has ended"));
-    assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1), 0);
+    assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1, &read), 0);
     rootfs_close(&root);
 }
 
