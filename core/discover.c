@@ -18,7 +18,7 @@
 #define YOUNG_LOOKS          4  /* looks in a row at a process that appeared while we watch */
 #define RAM_AGAIN_TICKS      64 /* memory can be plugged in */
 #define RAM_LOOKUPS_PER_TICK 64
-#define RAM_READ_PER_TICK    (4u << 20) /* of maps; usual ones have 40 KiB */
+#define RAM_READ_PER_TICK    (2u << 20) /* of maps; usual ones have 40 KiB */
 /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
 #define BUSY_FDS 4096
 
@@ -64,9 +64,12 @@ bool discover_dirs_tell(const struct discover *d)
     return discover_has_dirs(d) && (d->dirs.count > 0 || !host_kernel_may_lack_vm_dirs(d->host));
 }
 
-size_t discover_hidden_processes(const struct discover *d)
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first)
 {
-    return discover_dirs_tell(d) ? 0 : d->denied;
+    bool hidden = d->denied > 0 && !discover_dirs_tell(d);
+
+    *ret_first = hidden ? d->first_denied : 0;
+    return hidden ? d->denied : 0;
 }
 
 bool discover_proc_hides(const struct discover *d)
@@ -257,7 +260,8 @@ static int look_around(struct discover *d, discover_forget_fn *forget, void *use
         /* What ran before we came is not young. */
         if (first)
             p->looks += YOUNG_LOOKS;
-        d->denied += p->denied;
+        if (p->denied && d->denied++ == 0)
+            d->first_denied = p->pid;
         d->cut += p->is_cut;
     }
     return result;

@@ -47,9 +47,9 @@ const struct vm_list *discover_vms(const struct discover *d);
 
 /*
  * discover_hidden_processes - processes whose descriptors we may not list and that may have VMs
- * which nothing else tells of; 0 where debugfs lists all VMs.
+ * which nothing else tells of; 0 where debugfs lists all VMs. *@ret_first: one of them, or 0.
  */
-size_t discover_hidden_processes(const struct discover *d);
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first);
 
 /*
  * discover_cut_processes - processes that have more descriptors, VMs or vCPUs than are looked at

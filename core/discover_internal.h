@@ -22,6 +22,7 @@ struct discover {
     struct vm_list list;
     uint64_t tick;
     size_t denied, cut, hidden_vms;
+    pid_t first_denied;
     bool proc_hides;
 };
 

@@ -9,6 +9,7 @@
 #include "core/text.h"
 
 #define MOUNT_POINT_MAX 200
+#define STATUS_MAX (1 << 20) /* a process may be in 65536 groups */
 #define DEBUGFS_MAGIC_NUMBER 0x64626720L /* linux/magic.h */
 
 static const char *const lockdown_names[] = {
@@ -148,6 +149,20 @@ void host_refresh(const struct rootfs *root, bool thorough, struct host *host)
         try_usual_place(root, host);
 }
 
+/* What this process may do, or in a saved tree the one that saved it. */
+static void read_caps(const struct rootfs *root, struct host *ret)
+{
+    char *text;
+    size_t len;
+    uint64_t uid;
+
+    if (rootfs_read_all(root, "proc/self/status", STATUS_MAX, &text, &len) < 0)
+        return;
+    ret->caps_known = parse_proc_status(text, "CapEff", 16, &ret->caps);
+    ret->is_root = parse_proc_status(text, "Uid", 10, &uid) && uid == 0;
+    free(text);
+}
+
 void host_read(const struct rootfs *root, struct host *ret)
 {
     char buf[4096];
@@ -161,5 +176,6 @@ void host_read(const struct rootfs *root, struct host *ret)
     if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) != 0 &&
         sscanf(buf, "MemTotal: %llu kB", &kib) == 1)
         ret->mem_bytes = kib * 1024;
+    read_caps(root, ret);
     host_refresh(root, true, ret);
 }

@@ -27,6 +27,9 @@ struct host {
     uint64_t mem_bytes;  /* 0 = not known */
     bool kvm_module;     /* /sys/module/kvm exists */
     bool debugfs_mounted;
+    bool caps_known;
+    bool is_root;        /* this process has user id 0 */
+    uint64_t caps;       /* its effective capabilities, bit 1 << CAP_...; only where caps_known */
     char debugfs[256];   /* path of the kvm directory, relative to the root; "" = no debugfs */
 };
 

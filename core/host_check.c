@@ -2,7 +2,6 @@
 #include "core/host_check.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/host_fix.h"
 #include "core/kvm_dirs.h"
 #include "core/text.h"
 
@@ -100,14 +100,14 @@ static void check_capabilities(const struct rootfs *root, const struct host *hos
 {
     static const struct {
         int bit;
-        const char *name;
+        const char *gives;
     } wanted[] = {
-        {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
-        {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
-        {40, "CAP_CHECKPOINT_RESTORE"}, /* linux/capability.h has it since 5.9 */
+        {CAP_SYS_PTRACE, "descriptors, stats and memory of VMs of other users"},
+        {CAP_DAC_READ_SEARCH, "debugfs"},
+        {HOST_CAP_CHECKPOINT_RESTORE, "shared guest memory"},
     };
-    uint64_t effective;
-    char missing[120] = "";
+    uint64_t effective, uid, missing = 0;
+    char lost[160] = "", names[HOST_FIX_NAMES_MAX];
     int n = self_status(root, "CapEff", 16, &effective);
 
     (void)host;
@@ -117,19 +117,24 @@ static void check_capabilities(const struct rootfs *root, const struct host *hos
         return;
     }
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        size_t len = strlen(missing);
-        if (!(effective >> wanted[i].bit & 1))
-            snprintf(missing + len, sizeof(missing) - len, "%s%s", len > 0 ? ", " : "",
-                     wanted[i].name);
+        size_t len = strlen(lost);
+        if (effective >> wanted[i].bit & 1)
+            continue;
+        missing |= HOST_CAP(wanted[i].bit);
+        snprintf(lost + len, sizeof(lost) - len, "%s%s", len > 0 ? ", " : "", wanted[i].gives);
     }
-    if (missing[0] == '\0') {
+    if (missing == 0) {
         say(r->finding, "all capabilities that kvmlens uses are held");
         return;
     }
+    bool is_root = self_status(root, "Uid", 10, &uid) == 0 && uid == 0;
     r->level = CHECK_PROBLEM;
-    say(r->finding, "missing: %s", missing);
-    say(r->effect, "VMs of other users, debugfs and guest memory are out of reach");
-    say(r->fix, "run as root, or give these capabilities (the systemd unit in contrib does)");
+    say(r->finding, "%smissing: %s", is_root ? "this root is not a whole one, " : "",
+        host_fix_cap_names(missing, names));
+    say(r->effect, "out of reach: %s", lost);
+    say(r->fix, "%s", is_root ? "let the container, unit or wrapper that took them keep them"
+                              : "run as root, or give these capabilities (the systemd unit in "
+                                "contrib does)");
 }
 
 static void check_yama(const struct rootfs *root, const struct host *host, struct check_result *r)
@@ -184,6 +189,7 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
 {
     int error = 0;
     struct kvm_dirs dirs = {0};
+    char fix[HOST_FIX_MAX];
 
     if (!host->debugfs_mounted) {
         r->level = CHECK_PROBLEM;
@@ -215,7 +221,7 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
         say(r->fix, "%s", host->kvm_module ? "the kernel may run with debugfs=off or no-mount"
                                            : "load the kvm module");
     else
-        say(r->fix, "run as root, or with CAP_DAC_READ_SEARCH");
+        say(r->fix, "%s", host_fix_caps(host, HOST_CAP(CAP_DAC_READ_SEARCH), fix));
 }
 
 static void check_hidepid(const struct rootfs *root, const struct host *host,

@@ -325,6 +325,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->vm_count = n.vms;
     s->vcpu_count = n.vcpus;
     s->hidden_processes = cur->hidden_processes;
+    s->hidden_pid = cur->hidden_pid;
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
     s->cut_processes = cur->cut_processes;

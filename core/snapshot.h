@@ -78,6 +78,7 @@ struct snapshot {
     const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
     size_t field_count, bucket_count;
     size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    pid_t hidden_pid;        /* the first of them; 0 = there is none */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */

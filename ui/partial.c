@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ui/partial.h"
 
+#include "core/host_fix.h"
 #include "core/proc_fds.h"
 
 /* Causes that are a fact about the host or the user's own choice, not a failure to read. */
@@ -44,12 +45,21 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     /* Who asked for one VM and got it has all of it. */
     bool all = filter_all_vms(filter);
 
+    partial->host = s->host;
     partial->hidden_processes = all ? s->hidden_processes : 0;
+    partial->hidden_pid = all ? s->hidden_pid : 0;
     partial->hidden_vms = all ? s->hidden_vms : 0;
     partial->proc_hides = all && s->proc_hides;
     partial->cut_processes = count_cut(filter, s);
     return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides ||
            partial->cut_processes > 0;
+}
+
+static void note_process(const struct snapshot_vm *vm, int cause, struct partial *partial)
+{
+    if (partial->causes[cause].pid == 0)
+        partial->causes[cause].pid = vm->id.pid;
+    partial->causes[cause].more_pids |= partial->causes[cause].pid != vm->id.pid;
 }
 
 /* A VM of which nothing is known, not even which counters it has. */
@@ -63,6 +73,7 @@ static bool count_bare(const struct snapshot_vm *vm, struct partial *partial)
         harmless[cause])
         return false;
     partial->causes[cause].bare_vms++;
+    note_process(vm, cause, partial);
     return true;
 }
 
@@ -78,6 +89,7 @@ bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
         any = true;
         partial->causes[reading->cause].fields++;
         partial->causes[reading->cause].vms += !seen[reading->cause];
+        note_process(vm, reading->cause, partial);
         seen[reading->cause] = true;
     }
     return any || count_bare(vm, partial);
@@ -102,9 +114,12 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 {
     bool any = false;
 
-    for (int cause = 0; cause < CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         partial->causes[cause].fields = partial->causes[cause].vms =
             partial->causes[cause].bare_vms = partial->causes[cause].totals = 0;
+        partial->causes[cause].pid = 0;
+        partial->causes[cause].more_pids = false;
+    }
     if (s->host_values != NULL && filter_all_vms(filter))
         any = count_totals(filter, s, partial);
     for (size_t i = 0; i < s->vm_count; i++)
@@ -115,22 +130,27 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 
 static void tell_hidden(struct partial *partial, FILE *out)
 {
+    char fix[HOST_FIX_MAX], which[64] = "";
+
     if (partial->hidden_told ||
         (partial->hidden_processes + partial->hidden_vms + partial->cut_processes == 0 &&
          !partial->proc_hides))
         return;
     partial->hidden_told = true;
+    if (partial->hidden_pid != 0)
+        snprintf(which, sizeof(which), " (%d%s)", (int)partial->hidden_pid,
+                 partial->hidden_processes == 1 ? "" : " and others");
     if (partial->hidden_processes > 0)
-        fprintf(
-            out,
-            "kvmlens: %zu process%s could not be looked into and may have VMs: no permission. %s\n",
-            partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es",
-            reading_cause_fix(CAUSE_NO_PERMISSION));
+        fprintf(out,
+                "kvmlens: %zu process%s%s could not be looked into and may have VMs: no "
+                "permission. %s\n",
+                partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es", which,
+                host_fix_cause(&partial->host, CAUSE_NO_PERMISSION, fix));
     if (partial->proc_hides)
         fprintf(
             out,
             "kvmlens: /proc hides the processes of other users (hidepid), which may have VMs. %s\n",
-            reading_cause_fix(CAUSE_NO_PERMISSION));
+            host_fix_caps(&partial->host, HOST_CAP(CAP_SYS_PTRACE), fix));
     if (partial->hidden_vms > 0)
         fprintf(out,
                 "kvmlens: %zu VM%s of debugfs belong%s to no process that can be seen from here. "
@@ -159,22 +179,35 @@ static void tell_unestimated(struct partial *partial, FILE *out)
             vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
 }
 
+/* " (process 5164 and others)", where something is missing that is needed for that process. */
+static const char *which_processes(const struct partial *partial, int cause, char out[64])
+{
+    out[0] = '\0';
+    if (cause == CAUSE_NO_PERMISSION || cause == CAUSE_NO_PTRACE)
+        snprintf(out, 64, " (process %d%s)", (int)partial->causes[cause].pid,
+                 partial->causes[cause].more_pids ? " and others" : "");
+    return out;
+}
+
 void partial_tell(struct partial *partial, FILE *out)
 {
+    char text[HOST_FIX_MAX], which[64];
+
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         size_t fields = partial->causes[cause].fields, vms = partial->causes[cause].vms;
         size_t bare = partial->causes[cause].bare_vms, totals = partial->causes[cause].totals;
         const char *why = reading_cause_text((enum reading_cause)cause);
-        const char *fix = reading_cause_fix((enum reading_cause)cause);
+        const char *fix = host_fix_cause(&partial->host, (enum reading_cause)cause, text);
         if (fields + bare + totals == 0 || partial->causes[cause].told)
             continue;
         partial->causes[cause].told = true;
         if (fields > 0)
-            fprintf(out, "kvmlens: %zu counter%s of %zu VM%s could not be read", fields,
-                    fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s");
+            fprintf(out, "kvmlens: %zu counter%s of %zu VM%s%s could not be read", fields,
+                    fields == 1 ? "" : "s", vms, vms == 1 ? "" : "s",
+                    which_processes(partial, cause, which));
         else if (bare > 0)
-            fprintf(out, "kvmlens: not one counter of %zu VM%s could be read", bare,
-                    bare == 1 ? "" : "s");
+            fprintf(out, "kvmlens: not one counter of %zu VM%s%s could be read", bare,
+                    bare == 1 ? "" : "s", which_processes(partial, cause, which));
         else
             fprintf(out, "kvmlens: %zu total%s of all VMs could not be read", totals,
                     totals == 1 ? "" : "s");

@@ -20,13 +20,17 @@ struct partial {
         size_t fields, vms;
         size_t totals; /* of all VMs together, where the kernel counts none apart */
         size_t bare_vms; /* of which not even the names of the counters are known */
+        pid_t pid; /* of one of these VMs, 0 = of none */
+        bool more_pids; /* there are other processes beside that */
         bool told;
     } causes[CAUSE_COUNT];
     size_t hidden_processes, hidden_vms, cut_processes;
     bool proc_hides;
+    pid_t hidden_pid; /* one of the hidden processes, 0 = of none is known */
     bool hidden_told;
     size_t unestimated_vms; /* set by who takes estimates: for lack of time */
     bool unestimated_told;
+    struct host host; /* what we may do decides what helps */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/host_fix.h"
 #include "core/text.h"
 #include "ui/format.h"
 #include "ui/view.h"
@@ -66,9 +67,11 @@ static enum reading_cause vm_cause(const struct snapshot_vm *vm, const char **re
     return vm->vcpu_cause;
 }
 
-static void draw_cause(const struct snapshot_vm *vm, struct rect r, struct screen *out)
+static void draw_cause(const struct host *host, const struct snapshot_vm *vm, struct rect r,
+                       struct screen *out)
 {
     const char *what;
+    char fix[HOST_FIX_MAX];
     enum reading_cause cause = vm_cause(vm, &what);
     int name_width = (int)text_width(vm->name);
 
@@ -81,7 +84,7 @@ static void draw_cause(const struct snapshot_vm *vm, struct rect r, struct scree
     x += screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,
                        reading_cause_text(cause));
     screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL,
-                 reading_cause_fix(cause));
+                 host_fix_cause(host, cause, fix));
 }
 
 /* The CPU time is that of the process: of its tagged VMs the first counts. */
@@ -163,7 +166,7 @@ static void draw_detail(const struct ui_model *m, const struct ui_state *st, str
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it",
                       cs->counters.count, cs->pattern.text);
     else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
-        draw_cause(vm, r, out);
+        draw_cause(&m->now->host, vm, r, out);
     else if (st->screen == SCREEN_COUNTERS && cs->counters.hidden_zero > 0)
         screen_printf(out, r, r.y, r.x, STYLE_DIM,
                       "%zu counters that counted nothing are hidden; z shows them",
@@ -198,7 +201,7 @@ void view_status(const struct ui_model *m, const struct ui_state *st, struct rec
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
                       "Waiting for a VM called %s. F stops following", st->vms.selected_name);
     else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
-        draw_cause(vm, r, out);
+        draw_cause(&m->now->host, vm, r, out);
 }
 
 static int item_width(const struct key_binding *b)

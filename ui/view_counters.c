@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/host_fix.h"
 #include "core/text.h"
 #include "ui/format.h"
 #include "ui/layout.h"
@@ -175,7 +176,7 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     const struct field_known *known = field_known(f->name);
     const struct rate *missing = row->total.state != READING_OK ? &row->total : NULL;
     bool reset = row->total.state == READING_RESET;
-    char text[700];
+    char text[700], fix[HOST_FIX_MAX];
 
     /* Without a VM nothing is missing for a reason. */
     if (missing && missing->cause == CAUSE_NONE)
@@ -183,7 +184,7 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s%s", f->name, field_scope_name(f->scope),
              known && known->text ? known->text : "No explanation of this counter is known.",
              missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
-             missing ? ". " : "", missing ? reading_cause_fix(missing->cause) : "",
+             missing ? ". " : "", missing ? host_fix_cause(&s->host, missing->cause, fix) : "",
              short_note(row),
              reset ? " A VM ended since, or a 32-bit counter wrapped: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/host_fix.h"
 #include "ui/view.h"
 
 #define GRAPH_MAX HISTORY_LENGTH
@@ -149,7 +150,7 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
 {
     bool hidden = snapshot_may_lack_vms(s);
     int y = r.y + (r.rows > 6 ? 2 : 0);
-    char text[400];
+    char text[500], fix[HOST_FIX_MAX];
 
     y = draw_hint(r, y, STYLE_STRONG,
                   hidden ? "No virtual machine can be seen; some may be hidden from you."
@@ -159,7 +160,7 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
     if (s->hidden_processes > 0) {
         snprintf(text, sizeof(text),
                  "%zu processes could not be looked into and may have VMs: no permission. %s",
-                 s->hidden_processes, reading_cause_fix(CAUSE_NO_PERMISSION));
+                 s->hidden_processes, host_fix_cause(&s->host, CAUSE_NO_PERMISSION, fix));
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
     if (s->hidden_vms > 0) {
@@ -174,9 +175,11 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
                  s->cut_processes);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
-    if (s->proc_hides)
-        y = draw_hint(r, y, STYLE_WARNING,
-                      "/proc leaves out the processes of other users (hidepid): run as root.", out);
+    if (s->proc_hides) {
+        snprintf(text, sizeof(text), "/proc leaves out the processes of other users (hidepid). %s",
+                 host_fix_caps(&s->host, HOST_CAP(CAP_SYS_PTRACE), fix));
+        y = draw_hint(r, y, STYLE_WARNING, text, out);
+    }
     if (!s->host.kvm_module)
         y = draw_hint(r, y, STYLE_NOTICE,
                       "The kvm module is not loaded: modprobe kvm_intel, or kvm_amd.", out);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "ui/partial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/host_fix.h"
+#include "tests/lib/snapshot_builder.h"
+
+static const struct filter all = {.vm_fd = -1};
+
+static int setup(void **state)
+{
+    struct snapshot_builder *b = snapshot_builder_new();
+
+    snapshot_builder_field(b, "exits", FIELD_VCPU, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    snapshot_builder_free(*state);
+    return 0;
+}
+
+/* What is told of @s. The caller frees it. */
+static char *told(const struct snapshot *s, const struct filter *filter)
+{
+    struct partial partial = {0};
+    char *text = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&text, &len);
+
+    assert_non_null(mem);
+    if (partial_count(filter, s, &partial))
+        partial_tell(&partial, mem);
+    fclose(mem);
+    return text;
+}
+
+static void a_missing_capability_is_named_and_the_process_it_is_needed_for(void **state)
+{
+    struct snapshot_builder *b = *state;
+    struct snapshot *s = snapshot_builder_snapshot(b);
+
+    s->host.caps_known = s->host.is_root = true;
+    s->host.caps = HOST_CAP(CAP_DAC_READ_SEARCH);
+    for (int i = 0; i < 2; i++) {
+        size_t vm = snapshot_builder_vm(b, 5164 + i, 9, "vm", "qemu", 1);
+        snapshot_builder_missing(b, vm, -1, 0, READING_DENIED, CAUSE_NO_PTRACE);
+        if (i == 0)
+            continue;
+        s->hidden_processes = 3;
+        s->hidden_pid = 812;
+    }
+    char *text = told(snapshot_builder_finish(b), &all);
+    assert_string_equal(text,
+                        "kvmlens: 2 counters of 2 VMs (process 5164 and others) could not be read: "
+                        "no ptrace access to the VMM. This root lacks CAP_SYS_PTRACE: let its "
+                        "container or unit keep it.\n"
+                        "kvmlens: 3 processes (812 and others) could not be looked into and may "
+                        "have VMs: no permission. This root lacks CAP_SYS_PTRACE: let its "
+                        "container or unit keep it.\n");
+    free(text);
+}
+
+static void what_was_cut_is_told(void **state)
+{
+    struct snapshot_builder *b = *state;
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    struct filter one = {.vm_fd = -1, .pid = 5164}, other = {.vm_fd = -1, .pid = 6000};
+
+    snapshot_builder_get(b, snapshot_builder_vm(b, 5164, 9, "vm", "qemu", 0))->process_is_cut = true;
+    snapshot_builder_get(b, snapshot_builder_vm(b, 5164, 10, "vm", "qemu", 0))->process_is_cut =
+        true;
+    snapshot_builder_vm(b, 6000, 9, "vm", "qemu", 0);
+    s->cut_processes = 1;
+    snapshot_builder_finish(b);
+    char *text = told(s, &all);
+    assert_non_null(strstr(text, "kvmlens: 1 process has so many descriptors, VMs or vCPUs that "
+                                 "the rest was left out"));
+    free(text);
+    /* Who asks for one process is told when it is that one. */
+    text = told(s, &one);
+    assert_non_null(strstr(text, "kvmlens: 1 process has so many descriptors"));
+    free(text);
+    text = told(s, &other);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(a_missing_capability_is_named_and_the_process_it_is_needed_for),
+        TEST(what_was_cut_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
