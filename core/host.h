@@ -29,7 +29,7 @@ struct host {
     bool debugfs_mounted;
     bool caps_known;
     bool is_root;        /* this process has user id 0 */
-    uint64_t caps;       /* its effective capabilities, bit 1 << CAP_...; only where caps_known */
+    uint64_t caps;       /* its effective capabilities, bit 1 << CAP_... */
     char debugfs[256];   /* path of the kvm directory, relative to the root; "" = no debugfs */
 };
 

@@ -51,7 +51,7 @@ void kvm_dirs_done(struct kvm_dirs *dirs);
 /* kvm_dirs_find - the directory of VM fd @fd in process @pid, or NULL. */
 const struct kvm_dir *kvm_dirs_find(const struct kvm_dirs *dirs, pid_t pid, int fd);
 
-/* kvm_dirs_of - those of a process, or with 0 of none; *@ret_count of them from the one returned. */
+/* kvm_dirs_of - those of a process: *@ret_count of them, from the one returned on. */
 const struct kvm_dir *kvm_dirs_of(const struct kvm_dirs *dirs, pid_t pid, size_t *ret_count);
 
 /*

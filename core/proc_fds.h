@@ -34,9 +34,9 @@ struct proc_fds {
  * Bounds against a hostile process, which may have a million descriptors or more. What lies beyond
  * is not in the list, and is_cut says so.
  */
-#define PROC_FDS_LOOKED_AT_MAX 262144 /* of any kind; a look at so many takes some tenths of a second */
-#define PROC_FDS_MAX 16384            /* KVM descriptors */
-#define PROC_FDS_VMS_MAX 4096         /* VMs */
+#define PROC_FDS_LOOKED_AT_MAX 262144 /* of any kind: some tenths of a second */
+#define PROC_FDS_MAX           16384  /* KVM descriptors */
+#define PROC_FDS_VMS_MAX       4096   /* VMs */
 
 /* proc_fds_parse - kind of a link text; @ret_vcpu is set for the vCPU kinds. Pure. */
 enum proc_fd_kind proc_fds_parse(const char *link, int *ret_vcpu);

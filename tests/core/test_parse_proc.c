@@ -66,7 +66,8 @@ static void a_line_of_status_is_found_by_its_key_only(void **state)
 {
     /* The kernel writes a newline in a name as \n, so a name cannot begin a line. */
     static const char text[] = "Name:\tTgid: 7\nTgid:\t500\nNSpid:\t1\nPid:\t501\n"
-                               "VmRSS:\t    2000 kB\nVmBad:\t 1 MB\nVmHuge:\t 18446744073709551615 kB\n"
+                               "VmRSS:\t    2000 kB\nVmBad:\t 1 MB\n"
+                               "VmHuge:\t 18446744073709551615 kB\n"
                                "CapEff:\t000001ffffffffff\nCapBad:\tzz\nHalf:\t12x\nEmpty:";
     uint64_t value = 77;
 

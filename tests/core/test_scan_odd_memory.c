@@ -314,7 +314,8 @@ static void huge_pages_in_no_page_table_are_nonzero_or_untouched(void **state)
 static void shattered_guest(struct guest_info *info, const void *arg)
 {
     uint64_t pages = RAM_REGIONS_MAX + 100;
-    char *ram = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *ram =
+        mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)arg;
     if (ram == MAP_FAILED) {

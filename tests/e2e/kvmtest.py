@@ -277,8 +277,8 @@ class TestVm:
     """VMs of tests/vm/testvm; its options are those of its --help text. info is what it printed."""
     __test__ = False
 
-    def __init__(self, *options, **kwargs):
-        self.process = subprocess.Popen([TESTVM, *options], stdin=subprocess.PIPE,
+    def __init__(self, *options, prefix=(), **kwargs):
+        self.process = subprocess.Popen([*prefix, TESTVM, *options], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         **kwargs)
         self.info = self._read()

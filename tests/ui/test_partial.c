@@ -77,9 +77,10 @@ static void what_was_cut_is_told(void **state)
     struct snapshot *s = snapshot_builder_snapshot(b);
     struct filter one = {.vm_fd = -1, .pid = 5164}, other = {.vm_fd = -1, .pid = 6000};
 
-    snapshot_builder_get(b, snapshot_builder_vm(b, 5164, 9, "vm", "qemu", 0))->process_is_cut = true;
-    snapshot_builder_get(b, snapshot_builder_vm(b, 5164, 10, "vm", "qemu", 0))->process_is_cut =
-        true;
+    for (int fd = 9; fd <= 10; fd++) {
+        size_t vm = snapshot_builder_vm(b, 5164, fd, "vm", "qemu", 0);
+        snapshot_builder_get(b, vm)->process_is_cut = true;
+    }
     snapshot_builder_vm(b, 6000, 9, "vm", "qemu", 0);
     s->cut_processes = 1;
     snapshot_builder_finish(b);
