@@ -25,8 +25,8 @@
  * @ret_map:   shape [ceil(npages / 64)] words, need not be cleared; bit i % 64 of word i / 64 tells
  *             that page i is zero; the unused bits of the last word are set to 0
  *
- * Returns the number of zero pages. Cannot fail, allocates nothing, safe on any thread. Leaves nothing of
- * the pages in vector registers.
+ * Returns the number of zero pages. Cannot fail, allocates nothing, safe on any thread. Leaves
+ * nothing of the pages in vector registers.
  */
 typedef size_t zeropage_fn(const void *base, size_t npages, size_t page_size, uint64_t *ret_map);
 

@@ -37,8 +37,8 @@ struct host {
 void host_read(const struct rootfs *root, struct host *ret);
 
 /*
- * host_refresh - what people change because a screen told them to: whether kvm is loaded and debugfs
- * mounted, and lockdown. Three system calls or so when all is as before.
+ * host_refresh - what people change because a screen told them to: whether kvm is loaded and
+ * debugfs mounted, and lockdown. Three system calls or so when all is as before.
  *
  * @thorough: look through all mounts for a debugfs that is not where it was nor at its usual place.
  * A host may have thousands of mounts.

@@ -33,7 +33,10 @@ const char *host_fix_cap_names(uint64_t caps, char *out)
         for (size_t k = i + 1; k < sizeof(cap_names) / sizeof(cap_names[0]); k++)
             last &= (caps & HOST_CAP(cap_names[k].bit)) == 0;
         len += (size_t)snprintf(out + len, HOST_FIX_NAMES_MAX - len, "%s%s",
-                                len == 0 ? "" : last ? " and " : ", ", cap_names[i].name);
+                                len == 0 ? ""
+                                : last   ? " and "
+                                         : ", ",
+                                cap_names[i].name);
     }
     return out;
 }
@@ -49,8 +52,7 @@ const char *host_fix_caps(const struct host *host, uint64_t needed, char *out)
                  "%s %s held: a security module or another user namespace refuses.", names,
                  (needed & (needed - 1)) != 0 ? "are" : "is");
     else if (host->caps_known && host->is_root)
-        snprintf(out, HOST_FIX_MAX,
-                 "This root lacks %s: let its container or unit keep %s.", names,
+        snprintf(out, HOST_FIX_MAX, "This root lacks %s: let its container or unit keep %s.", names,
                  (missing & (missing - 1)) != 0 ? "them" : "it");
     else
         snprintf(out, HOST_FIX_MAX, "Run as root, or with %s.", names);

@@ -11,10 +11,10 @@
 #include "core/host.h"
 #include "core/reading.h"
 
-#define HOST_FIX_MAX 256
+#define HOST_FIX_MAX       256
 #define HOST_FIX_NAMES_MAX 80
 
-#define HOST_CAP(bit) (1ull << (bit))
+#define HOST_CAP(bit)               (1ull << (bit))
 #define HOST_CAP_CHECKPOINT_RESTORE 40 /* linux/capability.h has it since 5.9 */
 
 /*

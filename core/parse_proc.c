@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define STAT_FLAGS 9
-#define STAT_UTIME 14
-#define STAT_STIME 15
-#define STAT_START 22
+#define STAT_FLAGS  9
+#define STAT_UTIME  14
+#define STAT_STIME  15
+#define STAT_START  22
 #define MOUNT_POINT 5 /* fields of a line of mountinfo, from 1 */
 #define MOUNT_FIXED 6 /* before the optional ones, which a "-" ends */
 

@@ -14,10 +14,10 @@
 
 /* The fields of /proc/PID/stat that are used, see proc_pid_stat(5). */
 struct proc_stat {
-    char comm[64];        /* field 2 without its parentheses, cut at 63 bytes; may hold any byte */
-    unsigned flags;       /* field 9, PF_* of include/linux/sched.h */
+    char comm[64];         /* field 2 without its parentheses, cut at 63 bytes; may hold any byte */
+    unsigned flags;        /* field 9, PF_* of include/linux/sched.h */
     uint64_t utime, stime; /* fields 14 and 15, clock ticks */
-    uint64_t start_ticks; /* field 22, clock ticks since boot */
+    uint64_t start_ticks;  /* field 22, clock ticks since boot */
 };
 
 /* parse_proc_stat - @text ends with a NUL. 0, or -EBADMSG when it is not in that form. */

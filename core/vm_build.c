@@ -279,7 +279,7 @@ static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count
     size_t k = 0;
 
     /* Threads stay known: that one vCPU is plugged in changes nothing for the others. */
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; vm->vcpus != NULL && i < count; i++) {
         while (k < vm->vcpu_count && vm->vcpus[k].id < take_list[i].id)
             k++;
         if (k == vm->vcpu_count || vm->vcpus[k].id != take_list[i].id)

@@ -75,7 +75,7 @@ int vm_twins_mark(const struct rootfs *root, bool debugfs_tells, struct vm *cons
 
     if (chosen < 0)
         return (int)chosen;
-    size_t kept = mark_among(root, vms, refs, (size_t)chosen);
+    size_t kept = refs != NULL ? mark_among(root, vms, refs, (size_t)chosen) : 0;
     for (size_t i = 0; i < count && kept > 0; i++) {
         struct vm *vm = vms[i];
         struct same_file_ref own = ref_of(vm, i);

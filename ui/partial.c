@@ -174,8 +174,8 @@ static void tell_unestimated(struct partial *partial, FILE *out)
         return;
     partial->unestimated_told = true;
     fprintf(out,
-            "kvmlens: %zu VM%s no estimate yet: there was no time for %s. A log, or the next run with "
-            "the same --output, goes on there.\n",
+            "kvmlens: %zu VM%s no estimate yet: there was no time for %s. A log, or the next run "
+            "with the same --output, goes on there.\n",
             vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
 }
 

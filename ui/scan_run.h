@@ -46,8 +46,8 @@ struct scan_options {
  * for the time of this call and read through a signalfd. Main thread.
  *
  * Returns an exit status: 0 done (also when ended by a signal); 3 done, but some pages could not
- * be read or regions were left out; or a negative errno with a sentence in @err: refused or failed. A failed scan prints
- * what it has before. An error while writing to @out is a negative errno too.
+ * be read or regions were left out; or a negative errno with a sentence in @err: refused or failed.
+ * A failed scan prints what it has before. An error while writing to @out is a negative errno too.
  */
 int scan_run(const struct rootfs *root, const struct scan_subject *subject,
              const struct scan_options *options, FILE *out, struct error *err);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* Processes that make discovery work: very many VMs and descriptors, and places that fail. */
+#include "core/sampler.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
+#include <cmocka.h>
+
 #include "core/proc_fds.h"
-#include "core/sampler.h"
 #include "tests/lib/tree.h"
 
 #define KVM "sys/kernel/debug/kvm/"
@@ -46,7 +47,7 @@ static int teardown(void **state)
 static const struct snapshot *tick(struct bench *b)
 {
     struct error err = {0};
-    struct sampler_config config = {&b->tree.root, SOURCES_ALL};
+    struct sampler_config config = {.root = &b->tree.root, .sources = SOURCES_ALL};
 
     if (b->sampler == NULL)
         assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
@@ -72,7 +73,6 @@ static void vm_with_vcpu(struct bench *b, int fd)
     kvm_fd(b, fd + 1, "vcpu", 0);
     kvm_fd(b, fd + 2, "vcpu-stats", 0);
 }
-
 
 /* Each look used to go through all descriptors once per VM and VM: hours for so many. */
 static void four_thousand_vms_of_one_process_are_told_apart(void **state)

@@ -94,14 +94,13 @@ static void a_line_of_status_is_found_by_its_key_only(void **state)
 
 static void mounts_are_told_by_their_type_and_not_by_free_text(void **state)
 {
-    static const char text[] =
-        "22 27 0:21 / /proc rw,relatime shared:1 - proc proc rw,hidepid=2\n"
-        "no mount at all\n"
-        "23 27 0:22 / relative rw - debugfs none rw\n"
-        "24 27 0:23 / /a\\040b\\134c rw - fuse debugfs rw\n"
-        "25 27 0:24 / /x rw shared:1 master:2 - debugfs - rw\n"
-        "26 27 0:25 / /y rw -\n"
-        "27 27 0:25 / /z rw - tmpfs";
+    static const char text[] = "22 27 0:21 / /proc rw,relatime shared:1 - proc proc rw,hidepid=2\n"
+                               "no mount at all\n"
+                               "23 27 0:22 / relative rw - debugfs none rw\n"
+                               "24 27 0:23 / /a\\040b\\134c rw - fuse debugfs rw\n"
+                               "25 27 0:24 / /x rw shared:1 master:2 - debugfs - rw\n"
+                               "26 27 0:25 / /y rw -\n"
+                               "27 27 0:25 / /z rw - tmpfs";
     static const char *const points[] = {"/proc", "/a b\\c", "/x", "/z"};
     static const char *const types[] = {"proc", "fuse", "debugfs", "tmpfs"};
     const char *at = text;
@@ -123,10 +122,14 @@ static void an_option_of_a_mount_is_a_whole_word(void **state)
     static const struct {
         const char *options, *value; /* NULL: there is none */
     } cases[] = {
-        {"rw,hidepid=2", "2"},        {"hidepid=invisible,gid=0", "invisible"},
-        {"rw,nohidepid=2", NULL},     {"rw", NULL},
-        {"", NULL},                   {"rw,hidepid=", NULL},
-        {"rw,hidepid=\x1b[31m", NULL}, {"rw,hidepid=2\x1b", "2"},
+        {"rw,hidepid=2", "2"},
+        {"hidepid=invisible,gid=0", "invisible"},
+        {"rw,nohidepid=2", NULL},
+        {"rw", NULL},
+        {"", NULL},
+        {"rw,hidepid=", NULL},
+        {"rw,hidepid=\x1b[31m", NULL},
+        {"rw,hidepid=2\x1b", "2"},
     };
     struct proc_mount mount = {.type = "proc"};
     char value[8];

@@ -87,8 +87,7 @@ static void a_file_below_a_directory_that_leads_out_is_not_read(void **state)
     assert_true(dir >= 0);
     assert_true(rootfs_read_in(&b->tree.root, dir, "vcpu0/tsc-offset", text, sizeof(text)) < 0);
     assert_true(rootfs_read_in(&b->tree.root, dir, "../../../etc", text, sizeof(text)) < 0);
-    assert_int_equal(
-        rootfs_read_in(&b->tree.root, dir, "vcpu1/tsc-offset", text, sizeof(text)), 3);
+    assert_int_equal(rootfs_read_in(&b->tree.root, dir, "vcpu1/tsc-offset", text, sizeof(text)), 3);
     assert_string_equal(text, "-8\n");
     close(dir);
 }

@@ -15,7 +15,7 @@
 struct world {
     const int *files; /* of descriptor i */
     size_t asked;
-    uint64_t noise;   /* not 0: answers at random */
+    uint64_t noise; /* not 0: answers at random */
 };
 
 static int order(const void *user, const struct same_file_ref *a, const struct same_file_ref *b)

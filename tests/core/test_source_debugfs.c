@@ -67,6 +67,7 @@ static void end(struct bench *b)
 {
     source_debugfs.forget(b->source, &b->vm);
     source_debugfs.close(b->source);
+    field_table_done(&b->fields);
     tree_close(&b->tree);
 }
 

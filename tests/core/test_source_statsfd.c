@@ -15,8 +15,8 @@
 #include "tests/lib/stats_blob.h"
 #include "tests/lib/tree.h"
 
-#define PID 500
-#define VMS 2
+#define PID    500
+#define VMS    2
 #define NOBODY 65534
 
 static const struct stats_blob_item items[] = {{"exits", 0x000, 0, 1, 0, 25}};
@@ -62,7 +62,9 @@ static int setup(void **state)
         tree_write(&b.tree, path, blob, size);
         b.vcpus[i] = (struct vm_vcpu){.id = 0, .stats_fd = fd + 1};
         b.vms[i] = (struct vm){.id = {.pid = PID, .start_ticks = 1, .fd = fd},
-                               .stats_fd = -1, .vcpus = &b.vcpus[i], .vcpu_count = 1};
+                               .stats_fd = -1,
+                               .vcpus = &b.vcpus[i],
+                               .vcpu_count = 1};
         b.list[i] = &b.vms[i];
     }
     struct source_env env = {&b.tree.root, &b.host, &b.fields, now_ns};

@@ -12,7 +12,7 @@
 
 #include "tests/lib/tree.h"
 
-#define VCPUS 2
+#define VCPUS   2
 #define DEBUGFS "sys/kernel/debug/kvm"
 
 struct bench {

@@ -41,8 +41,8 @@ void guest_stop(struct guest *guest); /* info stays readable until the next gues
 bool guest_zero_page(void);
 
 /*
- * guest_ram - guest_fn: @arg is a struct guest_ram_config. @info->pages are what this kernel makes of
- * it: without a zero page, what was only read is zero_content.
+ * guest_ram - guest_fn: @arg is a struct guest_ram_config. @info->pages are what this kernel makes
+ * of it: without a zero page, what was only read is zero_content.
  */
 struct guest_ram_config {
     enum minivm_backing backing;

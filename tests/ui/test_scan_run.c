@@ -132,7 +132,7 @@ static void regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio(vo
     guest_stop(&guest);
 }
 
-/* What residency and sample had told was forgotten: untouched was 0, and the wire size not known. */
+/* What residency and sample had told was forgotten: untouched was 0, the wire size not known. */
 static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **state)
 {
     static const struct minivm_range fill = {.bytes = 96 * MIB, .fill = MINIVM_FILL_NONZERO};
