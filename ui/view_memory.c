@@ -267,8 +267,8 @@ static void draw_wire(struct pen *p, const struct scan_report *r)
         screen_printf(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_STRONG,
                       "%s%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
                        r->zero_known ? "" : "about ", format_bytes(bytes, (double)w->bytes),
-                       format_exact(normal, w->normal_pages),
-                      SCAN_WIRE_PAGE_BYTES, format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
+                       format_exact(normal, w->normal_pages), SCAN_WIRE_PAGE_BYTES,
+                       format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
                       format_seconds(time, (double)w->bytes * 8 / LINE_BITS_PER_S));
     else
         screen_text(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_MISSING,
