@@ -253,6 +253,12 @@ check-layers:
 check-readme:
 	$(Q)tests/checks/readme-screens
 
+# Writes the golden screens anew, and with them those of README.md: look at the diff before it is committed.
+.PHONY: golden-update
+golden-update: $(BUILD)/tests/ui/test_screens
+	$(Q)GOLDEN_UPDATE=1 $<
+	$(Q)tests/checks/readme-screens --update
+
 # Each header brings all it needs.
 check-headers:
 	$(Q)for h in $(headers); do \
