@@ -25,6 +25,7 @@
 
 #define MIB (1ull << 20)
 #define VMS 3
+#define TICKS_MAX 16
 #define HANG_S 60
 
 static atomic_int signal_at_read;  /* the read that sends SIGTERM; 0 = none */
@@ -61,6 +62,8 @@ struct bed {
     struct guest guests[VMS];
     struct rootfs root;
     char dir[64], path[96];
+    struct snapshot_builder *builders[TICKS_MAX]; /* they own the fields of the snapshots */
+    size_t ticks;
 };
 
 static int by_pid(const void *left, const void *right)
@@ -84,6 +87,7 @@ static int setup(void **state)
         if (!guest_start(&bed.guests[i], guest_ram, &config))
             return -1;
     qsort(bed.guests, VMS, sizeof(bed.guests[0]), by_pid);
+    bed.ticks = 0;
     signal_at_read = reads = pid_count = 0;
     *state = &bed;
     return 0;
@@ -96,6 +100,8 @@ static int teardown(void **state)
 
     for (int i = 0; i < VMS; i++)
         guest_stop(&bed->guests[i]);
+    for (size_t i = 0; i < bed->ticks; i++)
+        snapshot_builder_free(bed->builders[i]);
     rootfs_close(&bed->root);
     snprintf(command, sizeof(command), "rm -rf %s", bed->dir);
     return system(command);
@@ -103,11 +109,13 @@ static int teardown(void **state)
 
 static int tick(void *ctx, struct snapshot **ret, struct error *err)
 {
-    const struct bed *bed = ctx;
+    struct bed *bed = ctx;
     struct snapshot_builder *b = snapshot_builder_new();
     struct timespec now;
 
     (void)err;
+    assert_true(bed->ticks < TICKS_MAX);
+    bed->builders[bed->ticks++] = b;
     snapshot_builder_fields_x86(b);
     for (int i = 0; i < VMS; i++) {
         char name[16];
