@@ -302,7 +302,8 @@ static void estimate_interval_covers_the_truth(void **state)
         scan_report_free(report);
     }
     print_message("  interval of 95 %% covered the truth in %u of %u runs\n", covered, RUNS);
-    assert_true(covered >= RUNS * 93 / 100);
+    /* Three standard deviations below 95 %: which pages are drawn depends on what the kernel maps. */
+    assert_true(covered >= RUNS * 90 / 100);
     guest_stop(&guest);
 }
 
