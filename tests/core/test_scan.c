@@ -302,7 +302,7 @@ static void estimate_interval_covers_the_truth(void **state)
         scan_report_free(report);
     }
     print_message("  interval of 95 %% covered the truth in %u of %u runs\n", covered, RUNS);
-    /* Three standard deviations below 95 %: which pages are drawn depends on what the kernel maps. */
+    /* Three standard deviations below 95 %: what is drawn depends on what the kernel maps. */
     assert_true(covered >= RUNS * 90 / 100);
     guest_stop(&guest);
 }
