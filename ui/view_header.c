@@ -152,7 +152,7 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
  */
 static void collect_measured(struct segments *all, const struct snapshot *s, double delay_s)
 {
-    double low = s->interval_s, high = s->interval_s;
+    double low = s->interval_s, high = low;
     char from[FORMAT_MAX], to[FORMAT_MAX];
 
     for (size_t i = 0; i < s->vm_count; i++) {
