@@ -177,7 +177,7 @@ static int open_log(struct output *out, struct stat *ret, struct error *err)
 /* Opens the log and takes it in place of the one that is open, if any. */
 static int take_log(struct output *out, struct error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     char *first_line = NULL;
     int fd = open_log(out, &st, err);
 
