@@ -52,7 +52,7 @@ static void a_stat_in_another_form_is_refused(void **state)
         "500 (qemu) S 1 500 500 0 -1 4194560 1 0 0 0 7 8 0 0 20 0 3 0 x\n",
         "500 (qemu) S 1 500 500 0 -1 4194560 1 0 0 0 7 8 0 0 20 0 3 0  4000\n",
         /* cut within the last number */
-        "500 (qemu) S " REST,
+        ("500 (qemu) S " REST),
         "500 (qemu) S 1 500 500 0 -1 4194560 1 0 0 0 7 8 0 0 20 0 3 0 99999999999999999999 1\n",
     };
     struct proc_stat stat;

@@ -25,8 +25,9 @@
 #define PAGE 4096ull
 #define MAPPINGS 1000
 
-static atomic_int smaps_fd = -1;
-static atomic_uint smaps_opened, smaps_reads;
+/* Not static: the C library declares read inline where it is fortified. */
+atomic_int smaps_fd = -1;
+atomic_uint smaps_opened, smaps_reads;
 static struct scan_progress *cancelled_on_open; /* NULL: nothing is cancelled */
 
 int __openat_2(int dir, const char *path, int flags);
