@@ -119,9 +119,11 @@ def main():
     own_mounts()
     sys.path.insert(0, HERE)
     signal.signal(signal.SIGALRM, on_alarm)
-    # A shell without job control lets its background jobs ignore these; the programs under test would as well.
+    # A shell without job control lets its background jobs ignore the first two, nohup(1) the third; the programs
+    # under test would as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     import kvmtest  # only now: it is found beside this file
     names = sys.argv[1:]
     loader = unittest.TestLoader()

@@ -607,10 +607,11 @@ static void a_guest_of_the_command_line_is_chosen_by_the_rule_of_batch(void **un
 
 int main(void)
 {
-    /* A shell without job control lets its background jobs ignore these; the monitor would as
-     * well. */
+    /* A shell without job control lets its background jobs ignore the first two, nohup(1) the
+     * third; the monitor would as well. */
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_screen_shows_at_once_without_rates),
         cmocka_unit_test(each_ending_signal_restores_the_terminal_and_is_the_cause_of_death),
