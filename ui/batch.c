@@ -337,7 +337,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     struct batch b = {.env = env, .opts = opts};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigset_t block, mask;
-    int r = filter_open(opts, &b.filter, err);
+    int r = filter_open(&opts->choice, &b.filter, err);
 
     if (r < 0)
         return STATUS_USAGE;

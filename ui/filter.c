@@ -49,16 +49,16 @@ static void parse_vm(const char *arg, struct filter *f)
     }
 }
 
-int filter_open(const struct options *opts, struct filter *ret, struct error *err)
+int filter_open(const struct filter_choice *choice, struct filter *ret, struct error *err)
 {
-    *ret = (struct filter){.pid = opts->pid, .vm_fd = -1, .name = opts->guest};
-    if (opts->vm != NULL)
-        parse_vm(opts->vm, ret);
-    if (opts->fields == NULL || opts->mode == MODE_FIELDS)
+    *ret = (struct filter){.pid = choice->pid, .vm_fd = -1, .name = choice->guest};
+    if (choice->vm != NULL)
+        parse_vm(choice->vm, ret);
+    if (choice->fields == NULL)
         return 0;
     char why[100], shown[80];
-    if (pattern_compile(&ret->regex, opts->fields, 0, why, sizeof(why)) < 0) {
-        text_clean(opts->fields, strlen(opts->fields), shown, sizeof(shown));
+    if (pattern_compile(&ret->regex, choice->fields, 0, why, sizeof(why)) < 0) {
+        text_clean(choice->fields, strlen(choice->fields), shown, sizeof(shown));
         return error_set(err, -EINVAL,
                          "--fields '%s': %s; give a POSIX extended regular expression, or 'help'",
                          shown, why);
@@ -92,11 +92,6 @@ bool filter_all_vms(const struct filter *f)
 bool filter_field(const struct filter *f, const struct field *field)
 {
     return !f->has_regex || regexec(&f->regex, field->name, 0, NULL, 0) == 0;
-}
-
-bool filter_one_vm(const struct filter *f)
-{
-    return f->name != NULL || f->vm_fd >= 0;
 }
 
 const struct snapshot_vm *filter_find(const struct filter *f, const struct snapshot *s)

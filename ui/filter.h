@@ -10,10 +10,18 @@
 
 #include <regex.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/error.h"
 #include "core/snapshot.h"
-#include "ui/options.h"
+
+/* As it was given on the command line. Strings are borrowed; NULL or 0: not given. */
+struct filter_choice {
+    const char *vm;     /* pid, pid:fd or name */
+    pid_t pid;
+    const char *guest;  /* a name, also one that looks like a number */
+    const char *fields; /* an extended regular expression */
+};
 
 struct filter {
     pid_t pid;        /* 0 = any */
@@ -24,10 +32,10 @@ struct filter {
 };
 
 /*
- * filter_open - from --pid, --guest, --fields and the VM argument ("123", "123:9", "name").
+ * filter_open - of pid, guest and vm at most one is given.
  * Returns 0, or -EINVAL with a sentence (exit status 2). Ends with filter_close (NULL ok).
  */
-int filter_open(const struct options *opts, struct filter *ret, struct error *err);
+int filter_open(const struct filter_choice *choice, struct filter *ret, struct error *err);
 void filter_close(struct filter *filter);
 
 /* filter_vm - is it one of the chosen? A name matches as shown and as the VMM gave it. */
@@ -38,9 +46,6 @@ bool filter_all_vms(const struct filter *filter);
 
 /* filter_field - the regular expression matches anywhere in the name; anchor it with ^ and $. */
 bool filter_field(const struct filter *filter, const struct field *field);
-
-/* filter_one_vm - was a single VM asked for (a name, or pid:fd)? */
-bool filter_one_vm(const struct filter *filter);
 
 /*
  * filter_check - does the choice fit this host?

@@ -54,10 +54,10 @@ static int run_monitor(const struct run *run, struct error *err)
         .no_colour = run->opts->no_color || (no_color && *no_color),
         .no_unicode = run->opts->no_unicode,
         .no_mouse = run->opts->no_mouse,
-        .vm = run->opts->vm ? run->filter : NULL,
-        .guest = run->opts->guest,
-        .pid = run->opts->pid,
-        .fields = run->opts->fields,
+        .vm = run->opts->choice.vm ? run->filter : NULL,
+        .guest = run->opts->choice.guest,
+        .pid = run->opts->choice.pid,
+        .fields = run->opts->choice.fields,
         .since_creation = run->opts->include_past,
     };
 
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
         (opts.mode == MODE_HELP ? options_usage : options_version)(stdout);
         return finish_output(STATUS_DONE, EIO);
     }
-    if (filter_open(&opts, &filter, &err) < 0) {
+    if (filter_open(&opts.choice, &filter, &err) < 0) {
         complain(&err);
         return STATUS_USAGE;
     }

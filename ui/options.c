@@ -91,7 +91,7 @@ static int apply_scan(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
         return error_set(err, -EINVAL, "--scan: the VM is empty");
-    opts->vm = arg;
+    opts->choice.vm = arg;
     return set_mode(opts, MODE_SCAN, err);
 }
 
@@ -100,7 +100,7 @@ static int apply_pid(struct options *opts, const char *arg, struct error *err)
     unsigned long pid = 0;
     int r = parse_count("process id", arg, INT_MAX, &pid, err);
 
-    opts->pid = (pid_t)pid;
+    opts->choice.pid = (pid_t)pid;
     return r;
 }
 
@@ -108,14 +108,16 @@ static int apply_guest(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
         return error_set(err, -EINVAL, "--guest: the name is empty; --list shows the names");
-    opts->guest = arg;
+    opts->choice.guest = arg;
     return 0;
 }
 
 static int apply_fields(struct options *opts, const char *arg, struct error *err)
 {
-    opts->fields = arg;
-    return strcmp(arg, "help") == 0 ? set_mode(opts, MODE_FIELDS, err) : 0;
+    if (strcmp(arg, "help") == 0)
+        return set_mode(opts, MODE_FIELDS, err);
+    opts->choice.fields = arg;
+    return 0;
 }
 
 static int apply_delay(struct options *opts, const char *arg, struct error *err)
@@ -397,7 +399,8 @@ static int check_formats(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL, "--skip-zero-records with --once goes with --format text");
     if ((opts->wide || opts->csv_safe) && !csv)
         return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
-    if (opts->wide && opts->guest == NULL && opts->vm == NULL && opts->pid == 0)
+    const struct filter_choice *vms = &opts->choice;
+    if (opts->wide && vms->guest == NULL && vms->vm == NULL && vms->pid == 0)
         return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");
     return 0;
 }
@@ -418,12 +421,12 @@ static int check_modes(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL, "%s has no meaning with %s; it goes with: %s", label,
                          mode_words(opts->mode), goes);
     }
-    if ((opts->vm != NULL) + (opts->guest != NULL) + (opts->pid != 0) > 1)
+    if ((opts->choice.vm != NULL) + (opts->choice.guest != NULL) + (opts->choice.pid != 0) > 1)
         return error_set(err, -EINVAL,
                          "VM, --guest and --pid exclude each other: give one of them");
-    if (opts->vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
+    if (opts->choice.vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
         return error_set(err, -EINVAL, "%s takes no VM: leave '%s' away", mode_words(opts->mode),
-                         show(opts->vm).text);
+                         show(opts->choice.vm).text);
     if (opts->demo && opts->sysroot != NULL)
         return error_set(err, -EINVAL,
                          "--demo and --sysroot exclude each other: a saved tree has no live VMs");
@@ -473,7 +476,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         if (ret->mode == MODE_SCAN)
             return error_set(err, -EINVAL, "'%s' is one VM too many: --scan has named one",
                              show(argv[optind]).text);
-        ret->vm = argv[optind];
+        ret->choice.vm = argv[optind];
     }
     return check_modes(ret, err);
 }

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "core/error.h"
+#include "ui/filter.h"
 #include "ui/scan_run.h"
 
 enum options_mode {
@@ -24,7 +24,7 @@ enum options_mode {
     MODE_LIST,
     MODE_DOCTOR,
     MODE_FIELDS, /* --fields help */
-    MODE_SCAN,   /* --scan VM; the VM is in options.vm */
+    MODE_SCAN,   /* --scan VM; the VM is in options.choice.vm */
     MODE_HELP,
     MODE_VERSION,
     MODE_COUNT
@@ -42,10 +42,7 @@ enum options_mode {
 /* Strings are borrowed from argv. Those not given are NULL. */
 struct options {
     enum options_mode mode;
-    const char *vm;      /* argument: pid, pid:fd or name */
-    pid_t pid;           /* --pid; 0 = not given */
-    const char *guest;   /* --guest */
-    const char *fields;  /* --fields, an extended regular expression */
+    struct filter_choice choice; /* VMs and fields */
     double delay_s;      /* --set-delay */
     bool delay_given;    /* it was; else delay_s is the default */
     unsigned long iterations; /* --iterations; 0 = no limit */

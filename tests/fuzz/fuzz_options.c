@@ -35,10 +35,10 @@ static void check_options(struct options *opts)
 
     if (opts->mode == MODE_HELP || opts->mode == MODE_VERSION)
         return;
-    if (opts->delay_s < DELAY_MIN_S || opts->delay_s > DELAY_MAX_S || opts->pid < 0 ||
+    if (opts->delay_s < DELAY_MIN_S || opts->delay_s > DELAY_MAX_S || opts->choice.pid < 0 ||
         report_format_find(opts->format) == NULL)
         abort();
-    if (filter_open(opts, &filter, &err) < 0)
+    if (filter_open(&opts->choice, &filter, &err) < 0)
         check_error(&err);
     filter_close(&filter);
 }

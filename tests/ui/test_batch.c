@@ -154,8 +154,8 @@ static void a_choice_without_unreadable_counters_ends_in_status_0(void **state)
     struct result r;
 
     (void)state;
-    run((struct fake){0}, (struct options){.mode = MODE_ONCE, .fields = "^(exits|halt_wait_hist)$"},
-        -1, &r);
+    run((struct fake){0},
+        (struct options){.mode = MODE_ONCE, .choice.fields = "^(exits|halt_wait_hist)$"}, -1, &r);
     assert_int_equal(r.status, STATUS_DONE);
     assert_string_equal(r.diag, "");
 }
@@ -166,14 +166,14 @@ static void a_log_that_no_field_ever_matches_says_so_once(void **state)
 
     (void)state;
     run((struct fake){.starts_empty = true},
-        (struct options){.mode = MODE_LOG, .fields = "nosuch", .iterations = 3}, -1, &r);
+        (struct options){.mode = MODE_LOG, .choice.fields = "nosuch", .iterations = 3}, -1, &r);
     const char *told = strstr(r.diag, "--fields matches no field of this host");
     assert_non_null(told);
     assert_null(strstr(told + 1, "--fields matches no field"));
     assert_int_equal(r.status, STATUS_DONE);
     /* Known at the start, it is a mistake of who called. */
-    run((struct fake){0}, (struct options){.mode = MODE_LOG, .fields = "nosuch", .iterations = 1},
-        -1, &r);
+    run((struct fake){0},
+        (struct options){.mode = MODE_LOG, .choice.fields = "nosuch", .iterations = 1}, -1, &r);
     assert_int_equal(r.status, STATUS_USAGE);
     assert_non_null(strstr(r.err.msg, "--fields matches no field of this host"));
 }
@@ -241,10 +241,10 @@ static void unknown_vm_fails_and_bad_expression_is_a_usage_error(void **state)
     struct result r;
 
     (void)state;
-    run((struct fake){0}, (struct options){.mode = MODE_ONCE, .guest = "nobody"}, -1, &r);
+    run((struct fake){0}, (struct options){.mode = MODE_ONCE, .choice.guest = "nobody"}, -1, &r);
     assert_int_equal(r.status, STATUS_FAILED);
     assert_non_null(strstr(r.err.msg, "nobody"));
-    run((struct fake){0}, (struct options){.mode = MODE_ONCE, .fields = "("}, -1, &r);
+    run((struct fake){0}, (struct options){.mode = MODE_ONCE, .choice.fields = "("}, -1, &r);
     assert_int_equal(r.status, STATUS_USAGE);
     assert_int_equal(r.ticks, 0);
 }

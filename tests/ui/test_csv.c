@@ -166,8 +166,8 @@ static void header_comes_once_per_file(void **state)
 
 static void wide_form_has_one_row_and_stable_columns(void **state)
 {
-    struct options o = {.guest = "vm16",
-                        .fields = "^(exits|mmu_pte_write|pages_4k|halt_wait_hist)$"};
+    struct filter_choice o = {.guest = "vm16",
+                              .fields = "^(exits|mmu_pte_write|pages_4k|halt_wait_hist)$"};
     struct filter filter;
     struct two_vms *t = two_vms_new();
     struct snapshot *s = two_vms_second(t);

@@ -12,7 +12,7 @@
 #include "tests/lib/two_vms.h"
 
 /* How many of the two VMs @o chooses, and what filter_check says. */
-static size_t chosen(const struct options *o, const struct snapshot *s, int *ret_check,
+static size_t chosen(const struct filter_choice *o, const struct snapshot *s, int *ret_check,
                      struct error *err)
 {
     struct filter f;
@@ -29,7 +29,7 @@ static size_t chosen(const struct options *o, const struct snapshot *s, int *ret
 static void vm_argument_is_pid_or_pid_and_fd_or_name(void **state)
 {
     static const struct {
-        struct options o;
+        struct filter_choice o;
         size_t count;
         int check;
     } cases[] = {
@@ -69,7 +69,8 @@ static void vm_argument_is_pid_or_pid_and_fd_or_name(void **state)
 
 static void a_vm_that_may_be_hidden_is_not_said_not_to_be_there(void **state)
 {
-    static const struct options choices[] = {{.vm = "5165"}, {.vm = "5164:8"}, {.vm = "vm17"}};
+    static const struct filter_choice choices[] = {
+        {.vm = "5165"}, {.vm = "5164:8"}, {.vm = "vm17"}};
     struct two_vms *t = two_vms_new();
     struct snapshot *s = two_vms_second(t);
     struct error err;
@@ -95,7 +96,7 @@ static void name_of_two_vms_is_refused_with_a_list(void **state)
     struct two_vms *t = two_vms_new();
     struct sample *last = two_vms_sample(t, 1);
     struct vm twin = *last->vms[1].vm;
-    struct options o = {.guest = "vm16"};
+    struct filter_choice o = {.guest = "vm16"};
     struct error err;
     int check;
 
@@ -114,7 +115,7 @@ static void name_is_found_as_shown_too(void **state)
 {
     struct two_vms *t = two_vms_new();
     struct snapshot *s = two_vms_second(t);
-    struct options o = {.guest = s->vms[1].name};
+    struct filter_choice o = {.guest = s->vms[1].name};
     int check;
 
     (void)state;
@@ -138,7 +139,7 @@ static void fields_are_extended_expressions_that_match_anywhere(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct options o = {.fields = cases[i].regex};
+        struct filter_choice o = {.fields = cases[i].regex};
         struct filter f;
         size_t n = 0;
         assert_int_equal(filter_open(&o, &f, NULL), 0);
@@ -159,7 +160,7 @@ static void bad_expression_is_refused_with_its_reason(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct options o = {.fields = bad[i]};
+        struct filter_choice o = {.fields = bad[i]};
         struct filter f;
         struct error err;
         assert_int_equal(filter_open(&o, &f, &err), -EINVAL);

@@ -43,7 +43,7 @@ static void nothing_given_means_the_monitor_with_defaults(void **state)
     assert_true(o.delay_s == 1.0);
     assert_int_equal(o.sources, SOURCES_ALL);
     assert_string_equal(o.format, "text");
-    assert_null(o.vm);
+    assert_null(o.choice.vm);
 }
 
 static void each_mode_option_chooses_its_mode(void **state)
@@ -81,14 +81,14 @@ static void values_reach_their_places(void **state)
     assert_int_equal(o.iterations, 7);
     assert_true(o.skip_zero);
     assert_true(o.include_past);
-    assert_string_equal(o.fields, "^exits$");
+    assert_string_equal(o.choice.fields, "^exits$");
     assert_string_equal(o.format, "json");
-    assert_int_equal(o.pid, 5164);
+    assert_int_equal(o.choice.pid, 5164);
     assert_int_equal(parse("-1 -g vm16 --sysroot tree", buf, &o, &err), 0);
-    assert_string_equal(o.guest, "vm16");
+    assert_string_equal(o.choice.guest, "vm16");
     assert_string_equal(o.sysroot, "tree");
     assert_int_equal(parse("vm16 --no-color --no-unicode --no-mouse --demo", buf, &o, &err), 0);
-    assert_string_equal(o.vm, "vm16");
+    assert_string_equal(o.choice.vm, "vm16");
     assert_true(o.no_color && o.no_unicode && o.no_mouse && o.demo);
     assert_int_equal(parse("-lc --wide vm16 -L log", buf, &o, &err), 0);
     assert_true(o.wide && !o.csv_safe && !o.skip_zero);
@@ -102,7 +102,7 @@ static void values_reach_their_places(void **state)
     assert_int_equal(parse("-1 --format openmetrics --estimate", buf, &o, &err), 0);
     assert_true(o.estimate && !o.per_vcpu);
     assert_int_equal(parse("-1 -- -odd-name", buf, &o, &err), 0);
-    assert_string_equal(o.vm, "-odd-name");
+    assert_string_equal(o.choice.vm, "-odd-name");
 }
 
 static void sources_are_a_list(void **state)

@@ -217,7 +217,7 @@ static void json_describes_fields_in_the_first_record_only(void **state)
 static void fields_and_vms_that_were_not_chosen_are_left_out(void **state)
 {
     struct fixture *f = *state;
-    struct options o = {.fields = "^exits$", .guest = "vm16"};
+    struct filter_choice o = {.fields = "^exits$", .guest = "vm16"};
     struct filter filter;
 
     assert_int_equal(filter_open(&o, &filter, NULL), 0);
