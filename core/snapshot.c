@@ -464,3 +464,8 @@ struct reading snapshot_host_total(const struct snapshot *base, const struct sna
     now.raw -= before->raw;
     return now;
 }
+
+bool snapshot_interval_differs(double seconds, double usual)
+{
+    return seconds > 0 && usual > 0 && fabs(seconds - usual) > usual / 10;
+}

@@ -158,4 +158,10 @@ struct reading snapshot_host_total(const struct snapshot *base, const struct sna
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
 
+/*
+ * snapshot_interval_differs - is a time in which something was measured clearly another one than
+ * @usual? 0 is a time that is not known, and no other one.
+ */
+bool snapshot_interval_differs(double seconds, double usual);
+
 #endif

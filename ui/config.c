@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
-#include "ui/state.h"
+#include "ui/delay.h"
 #include "ui/text_file.h"
 #include "ui/theme.h"
 #include "ui/whole_write.h"
@@ -77,13 +77,8 @@ static void parse_bool(struct parser *p, const char *value, bool *ret)
 
 static void set_delay(struct parser *p, const char *value)
 {
-    char *end;
-    double seconds = strtod(value, &end);
-
-    if (end == value || *end != '\0' || !(seconds >= UI_DELAY_MIN_S && seconds <= UI_DELAY_MAX_S))
+    if (delay_parse(value, &p->config->delay_s) < 0)
         problem(p, "this is no delay:", value, "give seconds from 0.1 to 3600");
-    else
-        p->config->delay_s = seconds;
 }
 
 static void set_theme(struct parser *p, const char *value)

@@ -18,6 +18,7 @@
 #include "core/snapshot.h"
 #include "core/text.h"
 #include "ui/config.h"
+#include "ui/delay.h"
 #include "ui/export.h"
 #include "ui/scanner.h"
 #include "ui/state.h"
@@ -471,7 +472,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     if (r < 0)
         return r;
     if (c->delay_s > 0)
-        m->state.delay_s = ui_delay_clamp(c->delay_s);
+        m->state.delay_s = delay_clamp(c->delay_s);
     delay = m->state.delay_s;
     m->state.since_creation = c->since_creation;
     m->no_colour = c->no_colour;

@@ -86,11 +86,6 @@ void number_rate(const struct field *field, const struct rate *rate, char buf[NU
         put_decimal(rate->value * number_scale(field), "", buf);
 }
 
-bool number_differs(double seconds, double usual)
-{
-    return seconds > 0 && usual > 0 && fabs(seconds - usual) > usual / 10;
-}
-
 void number_time(const struct timespec *wall, char buf[NUMBER_MAX])
 {
     struct tm tm;

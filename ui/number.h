@@ -43,12 +43,6 @@ void number_rate(const struct field *field, const struct rate *rate, char buf[NU
 /* number_scale - factor from raw values to the field's unit: base^exponent. */
 double number_scale(const struct field *field);
 
-/*
- * number_differs - is a time in which something was measured clearly another one than @usual? 0 is
- * a time that is not known, and no other one.
- */
-bool number_differs(double seconds, double usual);
-
 /* number_time - UTC with milliseconds: "2026-01-01T00:00:00.000Z". */
 void number_time(const struct timespec *wall, char buf[NUMBER_MAX]);
 

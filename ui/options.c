@@ -10,6 +10,7 @@
 
 #include "core/sampler.h"
 #include "core/text.h"
+#include "ui/delay.h"
 #include "ui/options_scan.h"
 #include "ui/report.h"
 
@@ -63,30 +64,6 @@ bad:
                      show(arg).text, max);
 }
 
-int options_parse_delay(const char *text, double *ret, struct error *err)
-{
-    double value = 0, place = 1;
-    size_t digits = 0, points = 0;
-
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p == '.' && points++ == 0)
-            continue;
-        if (!isdigit((unsigned char)*p) || ++digits > 18)
-            goto bad;
-        value = value * 10 + (*p - '0');
-        if (points > 0)
-            place *= 10;
-    }
-    value /= place;
-    if (digits == 0 || value < DELAY_MIN_S || value > DELAY_MAX_S)
-        goto bad;
-    *ret = value;
-    return 0;
-bad:
-    return error_set(err, -EINVAL, "delay '%s': give seconds from 0.1 to 3600, such as 0.5",
-                     show(text).text);
-}
-
 static int apply_scan(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
@@ -123,7 +100,10 @@ static int apply_fields(struct options *opts, const char *arg, struct error *err
 static int apply_delay(struct options *opts, const char *arg, struct error *err)
 {
     opts->delay_given = true;
-    return options_parse_delay(arg, &opts->delay_s, err);
+    if (delay_parse(arg, &opts->delay_s) < 0)
+        return error_set(err, -EINVAL, "delay '%s': give seconds from 0.1 to 3600, such as 0.5",
+                         show(arg).text);
+    return 0;
 }
 
 static int apply_iterations(struct options *opts, const char *arg, struct error *err)

@@ -36,9 +36,6 @@ enum options_mode {
     (MODE_BIT(MODE_MONITOR) | MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG) | MODE_BIT(MODE_LIST))
 #define MODES_ANY (MODE_BIT(MODE_COUNT) - 1)
 
-#define DELAY_MIN_S 0.1
-#define DELAY_MAX_S 3600.0
-
 /* Strings are borrowed from argv. Those not given are NULL. */
 struct options {
     enum options_mode mode;
@@ -90,9 +87,6 @@ extern const struct option_row option_table[];
  * -h and -V win over everything after them. Main thread: getopt keeps its state in globals.
  */
 int options_parse(int argc, char **argv, struct options *ret, struct error *err);
-
-/* options_parse_delay - seconds as "0.5", "10" (never locale-dependent). 0 or -EINVAL. */
-int options_parse_delay(const char *text, double *ret, struct error *err);
 
 /* options_usage - --help, made from the table. */
 void options_usage(FILE *out);

@@ -217,7 +217,7 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     fputs("  ", out);
     put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
     put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
-    if (number_differs(vm->interval_s, s->interval_s))
+    if (snapshot_interval_differs(vm->interval_s, s->interval_s))
         fprintf(out, ", rates over %.3f s", vm->interval_s);
     fputc('\n', out);
     put_vcpus(out, s, vm);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ui/config.h"
+#include "ui/delay.h"
 #include "ui/layout.h"
 #include "ui/theme.h"
 
@@ -48,13 +49,6 @@ void ui_resize(struct ui_state *state, int rows, int cols)
 {
     state->rows = rows;
     state->cols = cols;
-}
-
-double ui_delay_clamp(double seconds)
-{
-    if (!(seconds > UI_DELAY_MIN_S))
-        return UI_DELAY_MIN_S;
-    return seconds < UI_DELAY_MAX_S ? seconds : UI_DELAY_MAX_S;
 }
 
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model)
@@ -220,20 +214,17 @@ bool ui_search(struct ui_state *state, const struct ui_model *model, const char 
 
 static enum ui_action delay_set(struct ui_state *state, double seconds)
 {
-    state->delay_s = ui_delay_clamp(seconds);
+    state->delay_s = delay_clamp(seconds);
     ui_say(state, "Refreshing every %g s", state->delay_s);
     return UI_NEW_DELAY;
 }
 
 static enum ui_action accept_delay(struct ui_state *state)
 {
-    char *end;
-    double seconds = strtod(state->prompt.text, &end);
+    double seconds;
 
-    if (end == state->prompt.text || *end != '\0' ||
-        !(seconds >= UI_DELAY_MIN_S && seconds <= UI_DELAY_MAX_S)) {
-        prompt_refuse(&state->prompt, "No delay from %g to %g seconds", UI_DELAY_MIN_S,
-                      UI_DELAY_MAX_S);
+    if (delay_parse(state->prompt.text, &seconds) < 0) {
+        prompt_refuse(&state->prompt, "No delay from %g to %g seconds", DELAY_MIN_S, DELAY_MAX_S);
         return UI_NOTHING;
     }
     return delay_set(state, seconds);

@@ -20,9 +20,6 @@
 #include "ui/prompt.h"
 #include "ui/scroll.h"
 
-#define UI_DELAY_MIN_S 0.1
-#define UI_DELAY_MAX_S 3600.0
-
 /* What the caller of ui_update has to do. */
 enum ui_action {
     UI_NOTHING,
@@ -167,9 +164,6 @@ void ui_say(struct ui_state *state, const char *fmt, ...) __attribute__((format(
 struct config;
 void ui_apply_config(struct ui_state *state, const struct config *config);
 void ui_to_config(const struct ui_state *state, struct config *ret);
-
-/* ui_delay_clamp - nearest delay that is allowed */
-double ui_delay_clamp(double seconds);
 
 /* ui_base - the snapshot totals count from, as chosen. */
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model);

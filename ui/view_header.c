@@ -7,7 +7,6 @@
 
 #include "core/text.h"
 #include "ui/format.h"
-#include "ui/number.h"
 #include "ui/view.h"
 
 #define SPARK_COLS 12
@@ -160,11 +159,11 @@ static void collect_measured(struct segments *all, const struct snapshot *s, dou
         low = span > 0 && span < low ? span : low;
         high = span > high ? span : high;
     }
-    if (!number_differs(low, delay_s) && !number_differs(high, delay_s))
+    if (!snapshot_interval_differs(low, delay_s) && !snapshot_interval_differs(high, delay_s))
         return;
     struct segment *measured = add(all, 0, 72, "", STYLE_NOTICE);
     measured->right = true;
-    if (number_differs(low, high))
+    if (snapshot_interval_differs(low, high))
         SET(measured, "over %s to %s", format_seconds(from, low), format_seconds(to, high));
     else
         SET(measured, "over %s", format_seconds(from, low));

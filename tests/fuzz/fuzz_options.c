@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/delay.h"
 #include "ui/filter.h"
 #include "ui/options.h"
 #include "ui/report.h"

@@ -2,7 +2,6 @@
 #include "ui/options.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -219,21 +218,6 @@ static void hostile_arguments_are_cleaned_in_the_message(void **state)
         assert_in_range((unsigned char)*p, 0x20, 0x7E);
 }
 
-static void delay_does_not_depend_on_the_locale(void **state)
-{
-    double value = 0;
-
-    (void)state;
-    /* Where a locale with a decimal comma is installed; the parser must not care either way. */
-    setlocale(LC_NUMERIC, "de_DE.UTF-8");
-    assert_int_equal(options_parse_delay("0.5", &value, NULL), 0);
-    assert_true(value == 0.5);
-    assert_int_equal(options_parse_delay("3600", &value, NULL), 0);
-    assert_int_equal(options_parse_delay("0.1", &value, NULL), 0);
-    assert_int_equal(options_parse_delay("0,5", &value, NULL), -EINVAL);
-    setlocale(LC_NUMERIC, "C");
-}
-
 static char *usage_text(void)
 {
     char *text = NULL;
@@ -292,7 +276,6 @@ int main(void)
         cmocka_unit_test(bad_lines_are_refused_with_a_sentence_that_names_the_cause),
         cmocka_unit_test(empty_arguments_are_refused),
         cmocka_unit_test(hostile_arguments_are_cleaned_in_the_message),
-        cmocka_unit_test(delay_does_not_depend_on_the_locale),
         cmocka_unit_test(help_lists_every_row_within_100_columns),
         cmocka_unit_test(no_two_rows_share_a_name),
         cmocka_unit_test(format_words_are_the_formats),
