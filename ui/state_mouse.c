@@ -2,7 +2,6 @@
 // What is under the pointer: the geometry comes from the same functions that the views draw by.
 #include "ui/layout.h"
 #include "ui/state.h"
-#include "ui/view.h"
 
 #define WHEEL_ROWS 3
 
@@ -15,7 +14,7 @@ static enum ui_action click_bar(struct ui_state *state, const struct ui_model *m
                                 int x)
 {
     struct bar_item items[BAR_ITEMS_MAX];
-    size_t n = bar_plan(state->screen, r.cols, items);
+    size_t n = layout_bar(state->screen, r.cols, items);
 
     for (size_t i = 0; i < n; i++)
         if (x >= items[i].x && x < items[i].x + items[i].width)
@@ -36,7 +35,7 @@ static void click_title(struct ui_state *state, struct rect r, int x)
 /* The titles of a table of counters; the same again turns the order round. */
 static void click_order(struct counters_state *cs, bool detail, struct rect r, int x)
 {
-    enum counters_order order = view_counters_order_at(r.cols, detail, x);
+    enum counters_order order = layout_counters_order_at(r.cols, detail, x);
 
     if (order == COUNTERS_ORDER_COUNT)
         return;
@@ -49,7 +48,7 @@ static enum ui_action click_tab(struct ui_state *state, const struct ui_model *m
 {
     struct tab_item tabs[TABS_COUNT];
 
-    tab_plan(r.cols, tabs);
+    layout_tabs(r.cols, tabs);
     for (int i = 0; i < TABS_COUNT; i++)
         if (x >= tabs[i].x && x < tabs[i].x + tabs[i].width)
             state->screen = tabs[i].screen;

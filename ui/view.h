@@ -41,28 +41,4 @@ void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
 /* view_sum - one more number of a sum, which is missing as long as all of its numbers are. */
 void view_sum(struct rate *sum, struct rate number);
 
-/* Where things can be clicked at: the geometry of what the functions above draw. */
-
-/* bar_plan - bindings of the function bar that find room in @cols, with their columns; returns how
- * many. */
-struct bar_item {
-    const struct key_binding *binding;
-    int x, width;
-};
-#define BAR_ITEMS_MAX 32
-size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
-
-/* view_counters_order_at - the order that a click on column @x of the titles of a table of
- * counters asks for; COUNTERS_ORDER_COUNT: none. @detail: the table of one VM. */
-enum counters_order view_counters_order_at(int cols, bool detail, int x);
-
-/* tab_plan - columns of the tabs in a row of @cols columns, right-aligned. */
-#define TABS_COUNT 4
-struct tab_item {
-    enum ui_screen screen;
-    const char *text;
-    int x, width;
-};
-void tab_plan(int cols, struct tab_item ret[TABS_COUNT]);
-
 #endif

@@ -6,6 +6,7 @@
 #include "core/host_fix.h"
 #include "core/text.h"
 #include "ui/format.h"
+#include "ui/layout.h"
 #include "ui/view.h"
 
 #define PROMPT_TEXT_MIN 8 /* columns of the text that a question leaves, however long it is, */
@@ -204,42 +205,10 @@ void view_status(const struct ui_model *m, const struct ui_state *st, struct rec
         draw_cause(&m->now->host, vm, r, out);
 }
 
-static int item_width(const struct key_binding *b)
-{
-    char name[KEY_NAME_MAX];
-
-    return (int)(strlen(keys_name(b->keys[0], name)) + strlen(b->bar)) + 1;
-}
-
-size_t bar_plan(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX])
-{
-    size_t n = 0;
-    int total = -1;
-
-    for (size_t i = 0; i < key_count && n < BAR_ITEMS_MAX; i++) {
-        const struct key_binding *b = &key_table[i];
-        if (!b->bar || !(b->screens & SCREEN_BIT(screen)))
-            continue;
-        ret[n] = (struct bar_item){.binding = b, .width = item_width(b)};
-        total += ret[n++].width + 1;
-    }
-    /* The last one, Quit, stays; those before it go. */
-    while (n > 1 && total > cols) {
-        total -= ret[n - 2].width + 1;
-        ret[n - 2] = ret[n - 1];
-        n--;
-    }
-    for (size_t i = 0, x = 0; i < n; i++) {
-        ret[i].x = (int)x;
-        x += (size_t)ret[i].width + 1;
-    }
-    return n;
-}
-
 void view_bar(const struct ui_state *st, struct rect r, struct screen *out)
 {
     struct bar_item items[BAR_ITEMS_MAX];
-    size_t n = bar_plan(st->screen, r.cols, items);
+    size_t n = layout_bar(st->screen, r.cols, items);
 
     for (size_t i = 0; i < n; i++) {
         char name[KEY_NAME_MAX];

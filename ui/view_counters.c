@@ -10,100 +10,32 @@
 #include "ui/layout.h"
 #include "ui/view.h"
 
-enum { C_NAME, C_TOTAL, C_SHARE, C_RATE, C_TREND, C_KIND, C_SOURCE, C_COUNT };
-
-static const struct {
-    const char *title;
-    int width;
-    enum align align;
-    int keep;         /* where room is scarce the smallest go first */
-    bool detail_only;
-} table[C_COUNT] = {
-    [C_NAME] = {"COUNTER", 18, ALIGN_LEFT, 100, false},
-    [C_TOTAL] = {"TOTAL", 14, ALIGN_RIGHT, 80, false},
-    [C_SHARE] = {"%TOTAL", 6, ALIGN_RIGHT, 60, false},
-    [C_RATE] = {"RATE/s", 7, ALIGN_RIGHT, 90, false},
-    [C_TREND] = {"TREND", 10, ALIGN_LEFT, 50, true},
-    [C_KIND] = {"KIND", 11, ALIGN_LEFT, 40, true},
-    [C_SOURCE] = {"SOURCE", 7, ALIGN_LEFT, 45, true},
-};
-
-struct plan {
-    int x[C_COUNT], width[C_COUNT]; /* width 0: not shown */
-};
-
-static void make_plan(int cols, bool detail, struct plan *p)
+static void draw_titles(const struct counters_state *cs, const struct counters_plan *p,
+                        struct rect r, struct screen *out)
 {
-    int total;
-
-    for (int c = 0; c < C_COUNT; c++)
-        p->width[c] = table[c].detail_only && !detail ? 0 : table[c].width;
-    for (;;) {
-        int least = -1;
-        total = -1;
-        for (int c = 0; c < C_COUNT; c++) {
-            if (!p->width[c])
-                continue;
-            total += p->width[c] + 1;
-            if (least < 0 || table[c].keep < table[least].keep)
-                least = c;
-        }
-        if (total <= cols || least == C_NAME)
-            break;
-        p->width[least] = 0;
-    }
-    int spare = cols > total ? cols - total : 0, name = spare < 14 ? spare : 14;
-    p->width[C_NAME] += name;
-    spare -= name;
-    if (p->width[C_TREND])
-        p->width[C_TREND] += spare < 40 ? spare : 40;
-    for (int c = 0, x = 0; c < C_COUNT; c++) {
-        p->x[c] = x;
-        x += p->width[c] ? p->width[c] + 1 : 0;
-    }
-}
-
-enum counters_order view_counters_order_at(int cols, bool detail, int x)
-{
-    struct plan p;
-
-    make_plan(cols, detail, &p);
-    for (int c = 0; c < C_COUNT; c++) {
-        if (x < p.x[c] || x >= p.x[c] + p.width[c])
-            continue;
-        return c == C_NAME                    ? COUNTERS_BY_NAME
-               : c == C_TOTAL || c == C_SHARE ? COUNTERS_BY_TOTAL
-               : c == C_RATE                  ? COUNTERS_BY_RATE
-                                              : COUNTERS_ORDER_COUNT;
-    }
-    return COUNTERS_ORDER_COUNT;
-}
-
-static void draw_titles(const struct counters_state *cs, const struct plan *p, struct rect r,
-                        struct screen *out)
-{
-    static const int sorted[COUNTERS_ORDER_COUNT] = {
-        [COUNTERS_BY_RATE] = C_RATE, [COUNTERS_BY_TOTAL] = C_TOTAL, [COUNTERS_BY_NAME] = C_NAME};
+    static const int sorted[COUNTERS_ORDER_COUNT] = {[COUNTERS_BY_RATE] = COUNTERS_RATE,
+                                                     [COUNTERS_BY_TOTAL] = COUNTERS_TOTAL,
+                                                     [COUNTERS_BY_NAME] = COUNTERS_NAME};
 
     screen_fill(out, r, STYLE_TITLE);
-    for (int c = 0; c < C_COUNT; c++) {
+    for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++) {
         bool is_sorted = sorted[cs->order] == c;
         bool down = (cs->order != COUNTERS_BY_NAME) != cs->inverted;
         char title[32];
-        const char *text = c == C_NAME && cs->by_guest ? "GUEST" : table[c].title;
+        const char *text = c == COUNTERS_NAME && cs->by_guest ? "GUEST" : counters_columns[c].title;
         const char *mark =
             !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
-        bool right = table[c].align == ALIGN_RIGHT;
+        bool right = counters_columns[c].align == ALIGN_RIGHT;
         snprintf(title, sizeof(title), "%s%s%s", right ? mark : text,
                  is_sorted && !right ? " " : "", right ? text : mark);
-        screen_field(out, r, r.y, r.x + p->x[c], p->width[c], table[c].align,
+        screen_field(out, r, r.y, r.x + p->x[c], p->width[c], counters_columns[c].align,
                      is_sorted ? STYLE_SORTED : STYLE_TITLE, title);
     }
 }
 
 /* A number that may be missing: its text or what stands for it; ">38.2k" when it is short. */
 static void draw_value(const struct rate *value, bool is_short, const char *text,
-                       const struct plan *p, int c, struct rect r, int y, enum style style,
+                       const struct counters_plan *p, int c, struct rect r, int y, enum style style,
                        struct screen *out)
 {
     char more[FORMAT_MAX + 1];
@@ -120,41 +52,45 @@ static void draw_value(const struct rate *value, bool is_short, const char *text
         style = value->state == READING_ABSENT ? STYLE_DIM : STYLE_MISSING;
     else if (style == STYLE_NORMAL && value->value == 0)
         style = STYLE_DIM;
-    screen_field(out, r, y, r.x + p->x[c], p->width[c], table[c].align, style, text);
+    screen_field(out, r, y, r.x + p->x[c], p->width[c], counters_columns[c].align, style, text);
 }
 
 static void draw_row(const struct ui_model *m, const struct counters_state *cs,
-                     const struct snapshot *s, const struct snapshot_vm *vm, const struct plan *p,
-                     size_t index, struct rect r, int y, enum style style, struct screen *out)
+                     const struct snapshot *s, const struct snapshot_vm *vm,
+                     const struct counters_plan *p, size_t index, struct rect r, int y,
+                     enum style style, struct screen *out)
 {
     const struct counter_row *row = &cs->counters.rows[index];
     const struct field *f = cs->by_guest ? NULL : &s->fields->fields[row->index];
     char buf[FORMAT_MAX];
 
-    screen_field(out, r, y, r.x + p->x[C_NAME], p->width[C_NAME], ALIGN_LEFT,
+    screen_field(out, r, y, r.x + p->x[COUNTERS_NAME], p->width[COUNTERS_NAME], ALIGN_LEFT,
                  style == STYLE_NORMAL ? STYLE_STRONG : style, counters_row_name(cs, s, index));
-    draw_value(&row->total, row->total_short, f ? counters_value_text(f, row->total.value, buf)
-                              : format_exact(buf, (uint64_t)row->total.value),
-               p, C_TOTAL, r, y, style, out);
+    draw_value(&row->total, row->total_short,
+               f ? counters_value_text(f, row->total.value, buf)
+                 : format_exact(buf, (uint64_t)row->total.value),
+               p, COUNTERS_TOTAL, r, y, style, out);
     if (!f || f->kind == FIELD_CUMULATIVE)
-        draw_value(&row->rate, row->rate_short, f ? counters_rate_text(f, row->rate.value, buf)
-                                 : format_count(buf, row->rate.value),
-                   p, C_RATE, r, y, style, out);
+        draw_value(&row->rate, row->rate_short,
+                   f ? counters_rate_text(f, row->rate.value, buf)
+                     : format_count(buf, row->rate.value),
+                   p, COUNTERS_RATE, r, y, style, out);
     if (!isnan(row->share))
-        screen_field(out, r, y, r.x + p->x[C_SHARE], p->width[C_SHARE], ALIGN_RIGHT, style,
-                     format_percent(buf, row->share));
+        screen_field(out, r, y, r.x + p->x[COUNTERS_SHARE], p->width[COUNTERS_SHARE], ALIGN_RIGHT,
+                     style, format_percent(buf, row->share));
     if (!vm || !f)
         return;
     float values[HISTORY_LENGTH];
-    size_t want =
-        (size_t)p->width[C_TREND] < HISTORY_LENGTH ? (size_t)p->width[C_TREND] : HISTORY_LENGTH;
+    size_t want = (size_t)p->width[COUNTERS_TREND] < HISTORY_LENGTH
+                      ? (size_t)p->width[COUNTERS_TREND]
+                      : HISTORY_LENGTH;
     size_t n = trends_counter(m->trends, &vm->id, row->index, values, want);
-    screen_spark(out, r, y, r.x + p->x[C_TREND], p->width[C_TREND],
+    screen_spark(out, r, y, r.x + p->x[COUNTERS_TREND], p->width[COUNTERS_TREND],
                  style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
-    screen_field(out, r, y, r.x + p->x[C_KIND], p->width[C_KIND], ALIGN_LEFT,
+    screen_field(out, r, y, r.x + p->x[COUNTERS_KIND], p->width[COUNTERS_KIND], ALIGN_LEFT,
                  style == STYLE_NORMAL ? STYLE_DIM : style, counters_kind_text(f, buf));
     if (row->total.state == READING_OK)
-        screen_field(out, r, y, r.x + p->x[C_SOURCE], p->width[C_SOURCE], ALIGN_LEFT,
+        screen_field(out, r, y, r.x + p->x[COUNTERS_SOURCE], p->width[COUNTERS_SOURCE], ALIGN_LEFT,
                      style == STYLE_NORMAL ? STYLE_DIM : style, reading_source_name(row->source));
 }
 
@@ -207,10 +143,10 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
                        const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
                        struct screen *out)
 {
-    struct plan p;
+    struct counters_plan p;
     struct rect rows = {r.y + 1, r.x, r.rows - 1, r.cols};
 
-    make_plan(r.cols, vm != NULL, &p);
+    layout_counters(r.cols, vm != NULL, &p);
     draw_titles(cs, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
     if (r.rows >= LAYOUT_EXPLAIN_FROM) {
         rows.rows -= LAYOUT_EXPLAIN_ROWS;
@@ -218,8 +154,7 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
                          out);
     }
     if (cs->counters.count == 0)
-        screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE,
-                    none_text(cs));
+        screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE, none_text(cs));
     for (int i = 0; i < rows.rows && cs->scroll.top + (size_t)i < cs->counters.count; i++) {
         size_t index = cs->scroll.top + (size_t)i;
         bool selected = index == cs->scroll.row;
@@ -255,17 +190,16 @@ void view_host(const struct ui_model *m, const struct ui_state *st, struct rect 
 
     if (!m->now)
         return;
-    bool totals = counters_totals(&(struct counters_query){
-        .s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
+    bool totals = counters_totals(
+        &(struct counters_query){.s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
     bool more = cs->counters.total_sum_short && cs->counters.total_sum_state == READING_OK;
     bool more_rate = cs->counters.rate_sum_short && cs->counters.rate_sum_state == READING_OK;
     snprintf(text, sizeof(text), "%s%s%s%s%s   total %s%s, %s%s%s   %s%s",
              cs->by_guest ? "Host counters: by guest"
              : totals     ? "Kernel's totals of all VMs"
                           : "Host counters: all VMs",
-             cs->guests.set ? ", guests " : "",
-             cs->guests.text, cs->pattern.set ? ", counters " : "", cs->pattern.text,
-             more ? ">" : "",
+             cs->guests.set ? ", guests " : "", cs->guests.text,
+             cs->pattern.set ? ", counters " : "", cs->pattern.text, more ? ">" : "",
              sum_text(cs->counters.total_sum_state,
                       format_exact(sum, (uint64_t)cs->counters.total_sum), out),
              more_rate ? ">" : "",

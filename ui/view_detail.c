@@ -6,26 +6,10 @@
 
 #include "core/text.h"
 #include "ui/format.h"
+#include "ui/layout.h"
 #include "ui/view.h"
 
 /* --- tabs ------------------------------------------------------------------------------------- */
-
-void tab_plan(int cols, struct tab_item ret[TABS_COUNT])
-{
-    static const struct tab_item tabs[TABS_COUNT] = {
-        {SCREEN_COUNTERS, "1 Counters", 0, 10},
-        {SCREEN_VCPUS, "2 vCPUs", 0, 7},
-        {SCREEN_MEMORY, "3 Memory", 0, 8},
-        {SCREEN_HISTOGRAMS, "4 Histograms", 0, 12},
-    };
-    int x = cols;
-
-    for (int i = TABS_COUNT; i-- > 0;) {
-        ret[i] = tabs[i];
-        x -= ret[i].width + 1;
-        ret[i].x = x;
-    }
-}
 
 void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r,
                struct screen *out)
@@ -34,7 +18,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     struct tab_item tabs[TABS_COUNT];
     char text[300], ram[FORMAT_MAX];
 
-    tab_plan(r.cols, tabs);
+    layout_tabs(r.cols, tabs);
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
     if (vm)
