@@ -164,9 +164,10 @@ class Monitor(kvmtest.TestCase):
             self.assertNotIn("running", t.screen())
             time.sleep(0.2)
         qemu.qmp("cont")
-        t.wait(lambda s: " running " in s or " halted " in s, "a guest that runs or halts")
+        t.wait(lambda s: " not halted " not in s, "a guest that runs or halts")
         qemu.stop_guest()
         self.assertEqual(qemu.qmp("query-status")["status"], "paused")
+        time.sleep(0.5)  # the interval in which it ran until it was stopped says so
         t.wait_text(" not halted ")
         for _ in range(5):
             self.assertNotIn("running", t.screen())
