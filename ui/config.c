@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "core/text_file.h"
+#include "core/whole_write.h"
 #include "ui/delay.h"
-#include "ui/text_file.h"
 #include "ui/theme.h"
-#include "ui/whole_write.h"
 
 void config_init(struct config *config)
 {

@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "ui/filter.h"
 #include "ui/report.h"
-#include "ui/whole_write.h"
+#include "core/whole_write.h"
 
 int export_json(const struct snapshot *s, const char *path, struct error *err)
 {

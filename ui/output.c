@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
-#include "ui/whole_write.h"
+#include "core/whole_write.h"
 
 #define FIRST_LINE_MAX 65536
 #define TAIL_BLOCK 65536

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text_file.h"
 #include "ui/number.h"
 #include "ui/report.h"
-#include "ui/text_file.h"
 
 #define LONG_HEADER "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
 

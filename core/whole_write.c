@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/whole_write.h"
+#include "core/whole_write.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 /*
  * Writing records so that a reader never meets half a one that could have been avoided.
  */
-#ifndef KVMLENS_UI_WHOLE_WRITE_H
-#define KVMLENS_UI_WHOLE_WRITE_H
+#ifndef KVMLENS_CORE_WHOLE_WRITE_H
+#define KVMLENS_CORE_WHOLE_WRITE_H
 
 #include <stddef.h>
 

@@ -5,8 +5,8 @@
  * As open_memstream(3), but for one thing: what glibc's has no memory for is lost without a sign.
  * Here it puts the FILE in error, and closing tells.
  */
-#ifndef KVMLENS_UI_TEXT_FILE_H
-#define KVMLENS_UI_TEXT_FILE_H
+#ifndef KVMLENS_CORE_TEXT_FILE_H
+#define KVMLENS_CORE_TEXT_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/text_file.h"
+#include "core/text_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
