@@ -11,7 +11,7 @@
 #include "core/sampler.h"
 #include "core/text.h"
 #include "ui/delay.h"
-#include "ui/options_scan.h"
+#include "ui/options_internal.h"
 #include "ui/report.h"
 
 #define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/options_scan.h"
+#include "ui/options_internal.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The options of --scan; rows of the table in ui/options.c.
+ * What the files of ui/options.h share: the options of --scan, rows of the table in options.c.
  */
-#ifndef KVMLENS_UI_OPTIONS_SCAN_H
-#define KVMLENS_UI_OPTIONS_SCAN_H
+#ifndef KVMLENS_UI_OPTIONS_INTERNAL_H
+#define KVMLENS_UI_OPTIONS_INTERNAL_H
 
 #include "core/error.h"
 #include "ui/options.h"
