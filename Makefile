@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # One non-recursive Makefile. Sources, headers and tests are found by their place in the tree:
-#   accel/*.c core/*.c ui/*.c          the three layers, one static library each
+#   {accel,core,ui}/**.c               the three layers and their rooms, one static library each
 #   tests/{accel,core,ui}/test_*.c     unit tests; each is linked with its own layer and those below it, never above
 #   tests/lib/*.c                      helpers of the tests      tests/vm/testvm.c   VMs for the end-to-end tests
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
@@ -55,7 +55,7 @@ LIBS_ui = $(call lib,ncursesw,-lncursesw -ltinfo) $(call lib,jansson,-ljansson) 
 LIBS_test := -lcmocka
 
 layers := accel core ui
-src = $(sort $(wildcard $(1)/*.c))
+src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # main.c is the composition root: it belongs to the program, not to the library that the tests link.
 libsrc = $(filter-out ui/main.c,$(call src,$(1)))
@@ -243,7 +243,7 @@ check-units: all $(testvm)
 	$(Q)DEB=build/kvmlens_$(VERSION)-1_amd64.deb TESTVM=$(testvm) tests/units/run
 
 # --- rules of the tree -------------------------------------------------------------------------
-headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib))
+headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib) $(addsuffix /*/*.h,$(layers)))
 .PHONY: check-layers check-headers check-symbols
 check-layers:
 	$(Q)tests/checks/layers
