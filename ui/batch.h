@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-#include "core/error.h"
-#include "core/sampler.h"
-#include "core/snapshot.h"
+#include "core/base/error.h"
+#include "core/source/sampler.h"
+#include "core/model/snapshot.h"
 #include "ui/options.h"
 #include "ui/output.h"
 

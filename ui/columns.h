@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 #include "ui/scans.h"
 #include "ui/screen.h"
 

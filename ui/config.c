@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/text.h"
-#include "core/text_file.h"
-#include "core/whole_write.h"
+#include "core/base/text.h"
+#include "core/base/text_file.h"
+#include "core/base/whole_write.h"
 #include "ui/delay.h"
 #include "ui/theme.h"
 

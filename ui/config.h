@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "ui/columns.h"
 
 #define CONFIG_FILE_MAX 65536  /* bytes; a longer file is refused */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 #include "ui/format.h"
 #include "ui/pattern.h"
 

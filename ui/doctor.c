@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/host_check.h"
+#include "core/find/host_check.h"
 #include "ui/exit_status.h"
 #include "ui/json.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --doctor: the checks of core/host_check.h, for people or machines.
+ * --doctor: the checks of core/find/host_check.h, for people or machines.
  */
 #ifndef KVMLENS_UI_DOCTOR_H
 #define KVMLENS_UI_DOCTOR_H
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/host.h"
-#include "core/rootfs.h"
+#include "core/base/host.h"
+#include "core/base/rootfs.h"
 
 /*
  * doctor_run - runs all checks and prints each: finding, and for a problem its effect and its fix.

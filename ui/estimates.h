@@ -3,7 +3,7 @@
  * Zero-page estimates of many VMs, for metrics: taken one after the other, kept while fresh.
  *
  * An estimate reads a few thousand random pages of a VM that are present and maps none, as
- * core/scan.h has it. A VM that cannot be estimated has its reason.
+ * core/scan/scan.h has it. A VM that cannot be estimated has its reason.
  *
  * A record waits for the estimates it brings, so the time for them is bounded. A VM that is not
  * reached keeps the estimate it had, which is told its age, and comes first next time.
@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/scan.h"
-#include "core/snapshot.h"
+#include "core/scan/scan.h"
+#include "core/model/snapshot.h"
 #include "ui/filter.h"
 
 #define ESTIMATES_SAMPLE_PAGES 4096 /* of each VM: an interval of at most 1.6 % */

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/output.h"
 
 #define MAGIC "kvmlens-estimates/1 "

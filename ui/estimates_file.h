@@ -10,9 +10,9 @@
 #ifndef KVMLENS_UI_ESTIMATES_FILE_H
 #define KVMLENS_UI_ESTIMATES_FILE_H
 
-#include "core/error.h"
-#include "core/rootfs.h"
-#include "core/snapshot.h"
+#include "core/base/error.h"
+#include "core/base/rootfs.h"
+#include "core/model/snapshot.h"
 #include "ui/estimates.h"
 
 /*

@@ -5,8 +5,8 @@
 #ifndef KVMLENS_UI_ESTIMATOR_H
 #define KVMLENS_UI_ESTIMATOR_H
 
-#include "core/rootfs.h"
-#include "core/worker.h"
+#include "core/base/rootfs.h"
+#include "core/scan/worker.h"
 #include "ui/estimates.h"
 
 struct estimator {

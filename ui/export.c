@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/filter.h"
 #include "ui/report.h"
-#include "core/whole_write.h"
+#include "core/base/whole_write.h"
 
 int export_json(const struct snapshot *s, const char *path, struct error *err)
 {

@@ -5,8 +5,8 @@
 #ifndef KVMLENS_UI_EXPORT_H
 #define KVMLENS_UI_EXPORT_H
 
-#include "core/error.h"
-#include "core/snapshot.h"
+#include "core/base/error.h"
+#include "core/model/snapshot.h"
 
 /*
  * export_json - one record of schema kvmlens/1 in a new file, mode 0600.

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/pattern.h"
 
 #define NAME_SHOWN_MAX 64

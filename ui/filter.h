@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "core/error.h"
-#include "core/snapshot.h"
+#include "core/base/error.h"
+#include "core/model/snapshot.h"
 
 /* As it was given on the command line. Strings are borrowed; NULL or 0: not given. */
 struct filter_choice {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
-#include "core/text_file.h"
+#include "core/base/text.h"
+#include "core/base/text_file.h"
 
 /*
  * jansson's integers end at 2^63 - 1, the kernel's counters at 2^64 - 1. A larger one travels as a

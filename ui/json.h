@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 
 /*
  * A document under construction. jansson answers NULL or -1 where it finds no memory, and what was

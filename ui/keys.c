@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text_file.h"
+#include "core/base/text_file.h"
 
 #define VMS SCREEN_BIT(SCREEN_VMS)
 #define COUNTERS SCREEN_BIT(SCREEN_COUNTERS)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 #include "ui/filter.h"
 
 /*

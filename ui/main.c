@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/demo.h"
-#include "core/rootfs.h"
-#include "core/sampler.h"
-#include "core/text.h"
+#include "core/demo/demo.h"
+#include "core/base/rootfs.h"
+#include "core/source/sampler.h"
+#include "core/base/text.h"
 #include "ui/batch.h"
 #include "ui/config.h"
 #include "ui/doctor.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/field.h"
+#include "core/model/field.h"
 
 #define METRICS_NAME_MAX 160
 #define METRICS_FAMILIES_MAX (2 * FIELD_MAX + 64)

@@ -5,8 +5,8 @@
 #ifndef KVMLENS_UI_MODEL_H
 #define KVMLENS_UI_MODEL_H
 
-#include "core/snapshot.h"
-#include "core/worker.h"
+#include "core/model/snapshot.h"
+#include "core/scan/worker.h"
 #include "ui/scans.h"
 #include "ui/trends.h"
 

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/snapshot.h"
-#include "core/text.h"
+#include "core/model/snapshot.h"
+#include "core/base/text.h"
 #include "ui/config.h"
 #include "ui/delay.h"
 #include "ui/export.h"

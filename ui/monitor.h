@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "core/error.h"
-#include "core/rootfs.h"
-#include "core/sampler.h"
+#include "core/base/error.h"
+#include "core/base/rootfs.h"
+#include "core/source/sampler.h"
 #include "ui/filter.h"
 
 struct monitor_config {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "core/reading.h"
+#include "core/model/reading.h"
 
 void number_bytes(uint64_t bytes, char buf[NUMBER_MAX])
 {

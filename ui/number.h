@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "core/field.h"
-#include "core/snapshot.h"
+#include "core/model/field.h"
+#include "core/model/snapshot.h"
 
 #define NUMBER_MAX 96 /* room for anything below, with NUL */
 

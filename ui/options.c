@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sampler.h"
-#include "core/text.h"
+#include "core/source/sampler.h"
+#include "core/base/text.h"
 #include "ui/delay.h"
 #include "ui/options_internal.h"
 #include "ui/report.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "ui/filter.h"
 #include "ui/scan_run.h"
 
@@ -45,7 +45,7 @@ struct options {
     unsigned long iterations; /* --iterations; 0 = no limit */
     bool skip_zero;
     bool include_past;
-    unsigned sources;    /* SOURCE_BIT mask, core/sampler.h */
+    unsigned sources;    /* SOURCE_BIT mask, core/source/sampler.h */
     const char *format;  /* name of a report format; never NULL */
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */

@@ -5,7 +5,7 @@
 #ifndef KVMLENS_UI_OPTIONS_INTERNAL_H
 #define KVMLENS_UI_OPTIONS_INTERNAL_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "ui/options.h"
 
 /* Each takes its argument into opts->scan: 0, or -EINVAL with a sentence. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "accel/cpu.h"
-#include "core/text.h"
+#include "core/base/text.h"
 
 #define MEGABYTE 1000000ull
 #define MAX_RATE_MB 1000000ul /* 1 TB/s */

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/text.h"
-#include "core/whole_write.h"
+#include "core/base/text.h"
+#include "core/base/whole_write.h"
 
 #define FIRST_LINE_MAX 65536
 #define TAIL_BLOCK 65536

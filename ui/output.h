@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 enum output_kind {
     OUTPUT_FD,      /* a descriptor of the caller's, standard output */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui/partial.h"
 
-#include "core/host_fix.h"
-#include "core/proc_fds.h"
+#include "core/find/host_fix.h"
+#include "core/find/proc_fds.h"
 
 /* Causes that are a fact about the host or the user's own choice, not a failure to read. */
 static const bool harmless[CAUSE_COUNT] = {

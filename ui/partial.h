@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 #include "ui/filter.h"
 
 /* Per cause: how many fields of how many VMs. Zeroed memory is an empty one. */

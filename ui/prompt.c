@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/keys.h"
 
 static const char *const questions[PROMPT_COUNT] = {

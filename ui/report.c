@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text_file.h"
+#include "core/base/text_file.h"
 
 const struct report_format *const report_formats[] = {
     &report_text, &report_json, &report_csv, &report_prometheus, &report_openmetrics, NULL};

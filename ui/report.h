@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/error.h"
-#include "core/snapshot.h"
+#include "core/base/error.h"
+#include "core/model/snapshot.h"
 #include "ui/filter.h"
 
 struct estimates;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text_file.h"
+#include "core/base/text_file.h"
 #include "ui/number.h"
 #include "ui/report.h"
 

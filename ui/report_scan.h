@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/scan.h"
+#include "core/scan/scan.h"
 
 /*
  * report_scan_text - @name: of the VM, cleaned. @vmm: "qemu", ...

@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "core/worker.h"
+#include "core/scan/worker.h"
 #include "ui/exit_status.h"
 #include "ui/format.h"
 #include "ui/report_scan.h"

@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/error.h"
-#include "core/ram.h"
-#include "core/rootfs.h"
-#include "core/scan.h"
-#include "core/vm.h"
+#include "core/base/error.h"
+#include "core/ram/ram.h"
+#include "core/base/rootfs.h"
+#include "core/scan/scan.h"
+#include "core/model/vm.h"
 
 /* The VM, found and chosen by the caller. */
 struct scan_subject {

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/rootfs.h"
-#include "core/worker.h"
+#include "core/base/rootfs.h"
+#include "core/scan/worker.h"
 #include "ui/scans.h"
 
 #define SCANNER_WAITING_MAX 16

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/scan.h"
-#include "core/snapshot.h"
-#include "core/vm.h"
+#include "core/scan/scan.h"
+#include "core/model/snapshot.h"
+#include "core/model/vm.h"
 
 #define SCANS_MAX 256 /* VMs; the one scanned longest ago goes first */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 
 #define SIDE_MAX 1000
 

@@ -5,7 +5,7 @@
  * Coordinates are (y, x), row and column from the top left, 0-based. Every drawing function takes a
  * rectangle and writes nothing outside of it (and nothing outside of the grid), whatever the
  * position or the text. Text is measured in display columns; a wide character that does not fit
- * whole is left out. Text must be clean (core/text.h); an unprintable code point becomes '?'.
+ * whole is left out. Text must be clean (core/base/text.h); an unprintable code point becomes '?'.
  */
 #ifndef KVMLENS_UI_SCREEN_H
 #define KVMLENS_UI_SCREEN_H

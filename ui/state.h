@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/vm.h"
+#include "core/model/vm.h"
 #include "ui/columns.h"
 #include "ui/counters.h"
 #include "ui/filter.h"

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "ui/screen.h"
 #include "ui/keys.h"
 #include "ui/theme.h"

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/history.h"
-#include "core/snapshot.h"
+#include "core/model/history.h"
+#include "core/model/snapshot.h"
 
 enum trend { TREND_EXITS, TREND_COUNT };
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/host_fix.h"
-#include "core/text.h"
+#include "core/find/host_fix.h"
+#include "core/base/text.h"
 #include "ui/format.h"
 #include "ui/layout.h"
 #include "ui/view.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/format.h"
 #include "ui/layout.h"
 #include "ui/view.h"

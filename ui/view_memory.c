@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/ept.h"
-#include "core/text.h"
+#include "core/model/ept.h"
+#include "core/base/text.h"
 #include "ui/format.h"
 #include "ui/scanner.h"
 #include "ui/view.h"

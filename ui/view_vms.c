@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/host_fix.h"
+#include "core/find/host_fix.h"
 #include "ui/view.h"
 
 #define GRAPH_MAX HISTORY_LENGTH

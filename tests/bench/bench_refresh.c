@@ -4,8 +4,8 @@
  *
  *   bench_refresh [VMS [VCPUS [REFRESHES]]]        100 4 100
  */
-#include "core/minivm.h"
-#include "core/sampler.h"
+#include "core/demo/minivm.h"
+#include "core/source/sampler.h"
 
 #include <errno.h>
 #include <poll.h>

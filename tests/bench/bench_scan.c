@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "accel/cpu.h"
-#include "core/scan.h"
+#include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/vm_mix.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/demo.h"
+#include "core/demo/demo.h"
 
 #include <errno.h>
 #include <poll.h>

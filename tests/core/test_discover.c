@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Processes that make discovery work: very many VMs and descriptors, and places that fail. */
-#include "core/sampler.h"
+#include "core/source/sampler.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/proc_fds.h"
+#include "core/find/proc_fds.h"
 #include "tests/lib/tree.h"
 
 #define KVM "sys/kernel/debug/kvm/"

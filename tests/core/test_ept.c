@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/ept.h"
+#include "core/model/ept.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

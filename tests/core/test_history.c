@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "core/history.h"
+#include "core/model/history.h"
 
 static struct vm_id id(int pid, int fd)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/host_check.h"
+#include "core/find/host_check.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Advice for who is root already: which capability is missing. */
-#include "core/host_fix.h"
+#include "core/find/host_fix.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,8 +11,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "core/sampler.h"
-#include "core/source.h"
+#include "core/source/sampler.h"
+#include "core/source/source.h"
 #include "tests/lib/tree.h"
 
 #define KVM "sys/kernel/debug/kvm/"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/minivm.h"
+#include "core/demo/minivm.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

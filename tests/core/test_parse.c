@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/field.h"
-#include "core/kvm_dirs.h"
-#include "core/parse_number.h"
-#include "core/proc_fds.h"
-#include "core/reading.h"
-#include "core/vcpu_threads.h"
+#include "core/model/field.h"
+#include "core/find/kvm_dirs.h"
+#include "core/base/parse_number.h"
+#include "core/find/proc_fds.h"
+#include "core/model/reading.h"
+#include "core/find/vcpu_threads.h"
 
 static void unsigned_numbers(void **state)
 {

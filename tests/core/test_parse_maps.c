@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/parse_maps.h"
+#include "core/ram/parse_maps.h"
 
 #include <errno.h>
 #include <setjmp.h>

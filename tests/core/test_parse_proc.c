@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/parse_proc.h"
+#include "core/base/parse_proc.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/parse_stats.h"
+#include "core/source/parse_stats.h"
 #include "tests/lib/stats_blob.h"
 
 static const struct stats_blob_item items[] = {

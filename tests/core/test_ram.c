@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/ram.h"
+#include "core/ram/ram.h"
 
 #include <errno.h>
 #include <setjmp.h>

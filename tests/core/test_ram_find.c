@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What core/ram.h reads of a process. */
-#include "core/ram.h"
+/* What core/ram/ram.h reads of a process. */
+#include "core/ram/ram.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * Residency of real memory, by PAGEMAP_SCAN and by the pagemap file of older kernels: both must
  * agree with what the guest did, and with each other.
  */
-#include "core/residency.h"
+#include "core/scan/residency.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "core/page_reader.h"
+#include "core/scan/page_reader.h"
 #include "tests/lib/guest.h"
 
 #define MIB (1ull << 20)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A saved tree may come from anybody: nothing in it leads out of it. */
-#include "core/rootfs.h"
+#include "core/base/rootfs.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/same_file.h"
+#include "core/base/same_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/sampler.h"
+#include "core/source/sampler.h"
 #include "tests/lib/stats_blob.h"
 #include "tests/lib/tree.h"
 

@@ -2,7 +2,7 @@
 /*
  * Scans of real processes whose memory is known page by page. No /dev/kvm is needed: RAM is RAM.
  */
-#include "core/scan.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 #include <math.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/scan_internal.h"
+#include "core/scan/scan_internal.h"
 #include "tests/lib/tree.h"
 
 #define MANY 65600 /* those behind the first 65,536 were not looked at */

@@ -2,7 +2,7 @@
 /*
  * Scans of memory that is laid out otherwise than a VMM does as a rule.
  */
-#include "core/scan.h"
+#include "core/scan/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>

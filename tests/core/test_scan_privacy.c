@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "core/read_child.h"
-#include "core/scan.h"
+#include "core/scan/read_child.h"
+#include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 
 #define MIB (1ull << 20)

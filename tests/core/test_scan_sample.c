@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/scan_internal.h"
+#include "core/scan/scan_internal.h"
 
 static const atomic_bool never = false;
 

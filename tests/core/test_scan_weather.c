@@ -28,12 +28,12 @@
 #include <cmocka.h>
 
 #include "accel/cpu.h"
-#include "core/page_reader.h"
-#include "core/read_child.h"
-#include "core/residency.h"
-#include "core/scan.h"
-#include "core/vm_build.h"
-#include "core/worker.h"
+#include "core/scan/page_reader.h"
+#include "core/scan/read_child.h"
+#include "core/scan/residency.h"
+#include "core/scan/scan.h"
+#include "core/find/vm_build.h"
+#include "core/scan/worker.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 
 enum { EXITS, BLOCKING, HIST, PAGES, FIELDS };
 

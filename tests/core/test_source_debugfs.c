@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The debugfs source with a clock of ours: how old a gauge of a vCPU may be. */
-#include "core/source.h"
+#include "core/source/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The proc source on a process of our own: what it keeps open, and when it lets go. */
-#include "core/source.h"
+#include "core/source/source.h"
 
 #include <dirent.h>
 #include <pthread.h>

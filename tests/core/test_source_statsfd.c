@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The statsfd source and a VMM that refuses: each try may be a line in the kernel log. */
-#include "core/source.h"
+#include "core/source/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 
 static const struct {
     const char *in, *out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/uffd_holders.h"
+#include "core/scan/uffd_holders.h"
 
 #include <errno.h>
 #include <setjmp.h>

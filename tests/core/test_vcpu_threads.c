@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Threads of vCPUs come and go: unplugged and plugged in again, a vCPU runs on another. */
-#include "core/vcpu_threads.h"
+#include "core/find/vcpu_threads.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

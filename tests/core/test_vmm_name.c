@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/vmm_name.h"
+#include "core/find/vmm_name.h"
 
 /* A command line as the kernel gives it: the literal's own NUL ends the last argument. */
 #define CMDLINE(s) s, sizeof(s)

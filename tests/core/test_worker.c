@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/worker.h"
+#include "core/scan/worker.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "ui/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/kvm_dirs.h"
-#include "core/proc_fds.h"
-#include "core/vcpu_threads.h"
+#include "core/find/kvm_dirs.h"
+#include "core/find/proc_fds.h"
+#include "core/find/vcpu_threads.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

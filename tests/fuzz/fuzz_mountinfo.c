@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/parse_proc.h"
+#include "core/base/parse_proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

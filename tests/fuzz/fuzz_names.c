@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
-#include "core/vmm_name.h"
+#include "core/base/text.h"
+#include "core/find/vmm_name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "core/parse_maps.h"
-#include "core/ram.h"
+#include "core/ram/parse_maps.h"
+#include "core/ram/ram.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/parse_stats.h"
+#include "core/source/parse_stats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/minivm_ram.h"
+#include "core/demo/minivm_ram.h"
 
 /* In memory that both processes share; the guest's function fills it. */
 struct guest_info {

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "core/scan.h"
+#include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 
 /* scanning_request - an exact scan of the guest as if QEMU held it, repeatable. */

@@ -14,7 +14,7 @@
 #ifndef KVMLENS_TESTS_SNAPSHOT_BUILDER_H
 #define KVMLENS_TESTS_SNAPSHOT_BUILDER_H
 
-#include "core/snapshot.h"
+#include "core/model/snapshot.h"
 
 struct snapshot_builder;
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "core/parse_stats.h"
+#include "core/source/parse_stats.h"
 
 #define NAME_SIZE 48
 

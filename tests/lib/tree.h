@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "core/rootfs.h"
+#include "core/base/rootfs.h"
 
 struct tree {
     char path[64];

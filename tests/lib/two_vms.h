@@ -8,10 +8,10 @@
 #ifndef KVMLENS_TESTS_TWO_VMS_H
 #define KVMLENS_TESTS_TWO_VMS_H
 
-#include "core/field.h"
-#include "core/host.h"
-#include "core/sample.h"
-#include "core/snapshot.h"
+#include "core/model/field.h"
+#include "core/base/host.h"
+#include "core/model/sample.h"
+#include "core/model/snapshot.h"
 
 #define TWO_VMS_HOSTILE "=db,\"x\"\x1b[31m\xff\n\xe6\x95\xb0\x7f\xe2\x80\xae"
 

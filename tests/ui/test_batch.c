@@ -20,7 +20,7 @@
 #include "tests/lib/two_vms.h"
 #include "ui/exit_status.h"
 #include "ui/stdio_guard.h"
-#include "core/whole_write.h"
+#include "core/base/whole_write.h"
 
 /* A host that is sampled from memory, and what a test wants to happen at which tick. */
 struct fake {

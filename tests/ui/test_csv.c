@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/text.h"
+#include "core/base/text.h"
 #include "tests/lib/two_vms.h"
 #include "ui/report.h"
 

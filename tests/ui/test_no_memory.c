@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/host_check.h"
-#include "core/rootfs.h"
+#include "core/find/host_check.h"
+#include "core/base/rootfs.h"
 #include "tests/lib/two_vms.h"
 #include "ui/batch.h"
 #include "ui/doctor.h"

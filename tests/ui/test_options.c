@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/sampler.h"
+#include "core/source/sampler.h"
 #include "ui/report.h"
 
 #define ARGS_MAX 24

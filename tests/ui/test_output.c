@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "core/whole_write.h"
+#include "core/base/whole_write.h"
 
 #define MAGIC "{\"schema\":"
 

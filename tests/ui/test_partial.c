@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/host_fix.h"
+#include "core/find/host_fix.h"
 #include "tests/lib/snapshot_builder.h"
 
 static const struct filter all = {.vm_fd = -1};

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "core/scan.h"
+#include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
 #include "ui/scan_run.h"

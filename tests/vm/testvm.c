@@ -5,7 +5,7 @@
  * them anew in the same thread, so that the kernel sees the same fd numbers, and prints the line
  * again.
  */
-#include "core/minivm.h"
+#include "core/demo/minivm.h"
 
 #include <errno.h>
 #include <fcntl.h>

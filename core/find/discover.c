@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+#include "core/find/discover_internal.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/find/proc_fds.h"
+#include "core/ram/ram.h"
+#include "core/find/vcpu_threads.h"
+#include "core/find/vm_build.h"
+#include "core/find/vm_twins.h"
+
+/* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
+#define LOOK_AGAIN_TICKS     32
+#define YOUNG_LOOKS          4  /* looks in a row at a process that appeared while we watch */
+#define RAM_AGAIN_TICKS      64 /* memory can be plugged in */
+#define RAM_LOOKUPS_PER_TICK 64
+#define RAM_READ_PER_TICK    (2u << 20) /* of maps; usual ones have 40 KiB */
+/* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
+#define BUSY_FDS 4096
+
+struct discover *discover_new(const struct rootfs *root, const struct host *host)
+{
+    struct discover *d = calloc(1, sizeof(*d));
+
+    if (d != NULL) {
+        d->root = root;
+        d->host = host;
+    }
+    return d;
+}
+
+void discover_free(struct discover *d, discover_forget_fn *forget, void *user)
+{
+    if (d == NULL)
+        return;
+    for (size_t i = 0; i < d->all.count; i++) {
+        if (forget != NULL)
+            forget(user, d->all.vms[i]);
+        vm_free(d->all.vms[i]);
+    }
+    vm_table_done(&d->all);
+    dir_match_done(&d->match);
+    free(d->shown);
+    process_list_done(&d->processes);
+    kvm_dirs_done(&d->dirs);
+    free(d);
+}
+
+const struct vm_list *discover_vms(const struct discover *d)
+{
+    return &d->list;
+}
+
+/*
+ * Whatever VM a process has, debugfs names it. That it names none is an answer too, but not of an
+ * old kernel.
+ */
+bool discover_dirs_tell(const struct discover *d)
+{
+    return discover_has_dirs(d) && (d->dirs.count > 0 || !host_kernel_may_lack_vm_dirs(d->host));
+}
+
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first)
+{
+    bool hidden = d->denied > 0 && !discover_dirs_tell(d);
+
+    *ret_first = hidden ? d->first_denied : 0;
+    return hidden ? d->denied : 0;
+}
+
+bool discover_proc_hides(const struct discover *d)
+{
+    return d->proc_hides && !discover_dirs_tell(d);
+}
+
+size_t discover_cut_processes(const struct discover *d)
+{
+    return d->cut;
+}
+
+size_t discover_hidden_vms(const struct discover *d)
+{
+    return d->hidden_vms;
+}
+
+bool discover_is_alive(const struct discover *d, const struct vm *vm)
+{
+    char path[400];
+    struct stat st;
+
+    if (vm->fds_cause == CAUSE_NONE)
+        return proc_fds_is_vm(d->root, vm->id.pid, vm->id.fd);
+    /* Only its directory tells of it; out of reach, that says nothing. */
+    if (vm->debugfs_dir[0] != '\0')
+        snprintf(path, sizeof(path), "%s/%s", d->host->debugfs, vm->debugfs_dir);
+    else
+        snprintf(path, sizeof(path), "proc/%d", (int)vm->id.pid);
+    return rootfs_stat(d->root, path, &st) == 0;
+}
+
+/* --- one tick --------------------------------------------------------------------------------- */
+
+/* Does the VM know the way to its directory, or why there is none? */
+static bool is_dir_known(const struct discover *d, const struct vm *vm)
+{
+    if (vm->debugfs_inode != 0 && discover_has_dirs(d))
+        return vm->debugfs_dir[0] != '\0';
+    return vm->debugfs_cause == discover_dir_cause(d);
+}
+
+static bool vms_as_before(const struct discover *d, const struct process *p)
+{
+    for (size_t i = vm_table_first(&d->all, p->pid);
+         i < d->all.count && d->all.vms[i]->id.pid == p->pid; i++) {
+        const struct vm *vm = d->all.vms[i];
+        if (!discover_is_alive(d, vm) || !discover_is_same_dir(d, vm) || !is_dir_known(d, vm))
+            return false;
+    }
+    return true;
+}
+
+/* Does a directory of debugfs belong to this process that no VM of ours has? */
+static bool has_new_dir(const struct discover *d, pid_t pid)
+{
+    size_t count, i = vm_table_first(&d->all, pid), end = vm_table_end(&d->all, i, pid);
+    const struct kvm_dir *dirs = kvm_dirs_of(&d->dirs, pid, &count);
+
+    for (size_t k = 0; k < count; k++) {
+        while (i < end && d->all.vms[i]->id.fd < dirs[k].fd)
+            i++;
+        if (i == end || d->all.vms[i]->id.fd != dirs[k].fd ||
+            d->all.vms[i]->debugfs_inode != dirs[k].inode)
+            return true;
+    }
+    return false;
+}
+
+static bool must_look(struct discover *d, struct process *p, bool has_dir)
+{
+    bool turn = ((uint64_t)p->pid + d->tick) % LOOK_AGAIN_TICKS == 0;
+    uint64_t count;
+
+    if (p->no_fds)
+        return false;
+    bool told = discover_dirs_tell(d);
+    if (turn && told && p->vm_count == 0 && p->fd_count >= BUSY_FDS)
+        turn = false;
+    if (p->looks == 0 || turn || p->unsettled || !d->root->live)
+        return true;
+    if (p->vm_count > 0) {
+        count = process_list_fd_count(d->root, p->pid);
+        bool changed = count == 0 || count != p->fd_count;
+        p->fd_count = count;
+        return changed || (has_dir && has_new_dir(d, p->pid)) || !vms_as_before(d, p);
+    }
+    /* Where debugfs tells of new VMs nothing else needs to be watched. */
+    if (has_dir || told)
+        return has_dir;
+    if (p->looks < YOUNG_LOOKS)
+        return true;
+    count = process_list_fd_count(d->root, p->pid);
+    bool changed = count != p->fd_count && count < BUSY_FDS;
+    p->fd_count = count;
+    return changed;
+}
+
+/* While debugfs cannot be read, no VM knows the way to its directory. */
+static void lose_dirs(struct discover *d)
+{
+    for (size_t i = 0; i < d->all.count && !discover_has_dirs(d); i++)
+        vm_build_lose_dir(d->all.vms[i], discover_dir_cause(d));
+}
+
+static bool is_alone(const struct discover *d, size_t i)
+{
+    pid_t pid = d->all.vms[i]->id.pid;
+
+    return (i == 0 || d->all.vms[i - 1]->id.pid != pid) &&
+           (i + 1 == d->all.count || d->all.vms[i + 1]->id.pid != pid);
+}
+
+/*
+ * What gets known late or costs more than a look: threads, since vcpuN/pid is 0 until the vCPU has
+ * run and VMMs name theirs some time after the start; the size of the RAM, a few VMs per tick, so
+ * that no tick gets long.
+ */
+static void find_details(struct discover *d)
+{
+    size_t ram_lookups = 0, ram_read = 0;
+
+    for (size_t i = 0; i < d->all.count; i++) {
+        struct vm *vm = d->all.vms[i];
+        uint64_t age = d->tick - vm->id.born;
+        bool turn = (d->tick + (uint64_t)vm->id.pid) % 8 == 0;
+        if (age < 8 || turn)
+            vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);
+        bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
+                       (vm->ram_bytes == 0 && age < 8);
+        if (ram_due && ram_read < RAM_READ_PER_TICK && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
+            vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2,
+                                            &ram_read);
+            vm->ram_tick = d->tick;
+        }
+    }
+}
+
+static int show(struct discover *d)
+{
+    if (d->all.count > d->shown_cap) {
+        struct vm **grown = realloc(d->shown, d->all.cap * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        d->shown = grown;
+        d->shown_cap = d->all.cap;
+    }
+    int result = vm_twins_mark(d->root, discover_dirs_tell(d), d->all.vms, d->all.count);
+    if (result < 0)
+        return result;
+    d->list = (struct vm_list){.vms = d->shown};
+    for (size_t i = 0; i < d->all.count; i++)
+        if (!d->all.vms[i]->is_copy)
+            d->shown[d->list.count++] = d->all.vms[i];
+    return dir_match_count_hidden(&d->dirs, d->all.vms, d->all.count, &d->hidden_vms);
+}
+
+static bool process_lives(const void *user, pid_t pid)
+{
+    return process_list_has(user, pid);
+}
+
+static void list_dirs(struct discover *d)
+{
+    struct kvm_dirs dirs = {0};
+
+    d->dirs_result = d->host->debugfs[0] == '\0'
+                         ? -ENOENT
+                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &dirs);
+    kvm_dirs_done(&d->dirs);
+    d->dirs = dirs;
+}
+
+static int look_around(struct discover *d, discover_forget_fn *forget, void *user)
+{
+    bool first = d->tick == 1;
+    size_t dir = 0;
+    int result = 0;
+
+    d->denied = d->cut = 0;
+    for (size_t i = 0; result == 0 && i < d->processes.count; i++) {
+        struct process *p = &d->processes.processes[i];
+        while (dir < d->dirs.count && d->dirs.dirs[dir].pid < p->pid)
+            dir++;
+        bool has_dir = dir < d->dirs.count && d->dirs.dirs[dir].pid == p->pid;
+        if (must_look(d, p, has_dir))
+            result = discover_look(d, p, forget, user);
+        /* What ran before we came is not young. */
+        if (first)
+            p->looks += YOUNG_LOOKS;
+        if (p->denied && d->denied++ == 0)
+            d->first_denied = p->pid;
+        d->cut += p->is_cut;
+    }
+    return result;
+}
+
+int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
+{
+    list_dirs(d);
+    int result = process_list_update(d->root, &d->processes);
+    if (result < 0)
+        return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
+    /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others
+     * are. */
+    d->proc_hides = d->root->live && !process_list_has(&d->processes, 1);
+    kvm_dirs_orphan(&d->dirs, process_lives, &d->processes);
+    d->tick++;
+    discover_forget_dead(d, forget, user);
+    lose_dirs(d);
+    result = dir_match_update(&d->match, &d->dirs, d->all.vms, d->all.count);
+    if (result == 0)
+        result = look_around(d, forget, user);
+    if (result == 0) {
+        find_details(d);
+        result = show(d);
+    }
+    if (result < 0)
+        return error_set(err, result, "out of memory while looking for VMs");
+    return 0;
+}

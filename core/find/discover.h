@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds the VMs of the host, every tick, without walking every descriptor of every process.
+ *
+ * Two places tell of VMs: directories TID-FD in debugfs (TID is the thread that created the VM),
+ * and links to anon_inode:kvm-vm in /proc/PID/fd. Both are read and merged: debugfs may be absent,
+ * its directory may be missing for one VM ("duplicate directory"), and descriptors may be hidden
+ * from us.
+ *
+ * A process that was looked into and has no VM is remembered by pid and inode of its /proc
+ * directory, which a reused pid cannot have. It is looked into again when the number of its
+ * descriptors changes (Linux 6.2 tells it in st_size), when debugfs names one of its threads, while
+ * it is young, and now and then.
+ *
+ * Main thread only. No descriptor stays open between two calls.
+ */
+#ifndef KVMLENS_CORE_FIND_DISCOVER_H
+#define KVMLENS_CORE_FIND_DISCOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+#include "core/base/host.h"
+#include "core/base/rootfs.h"
+#include "core/model/vm.h"
+
+struct discover;
+
+/* discover_new - @root and @host are borrowed and outlive it. NULL: no memory. */
+struct discover *discover_new(const struct rootfs *root, const struct host *host);
+
+/*
+ * discover_forget_fn - called before a VM is freed, so that sources can drop what they keep for it.
+ */
+typedef void discover_forget_fn(void *user, struct vm *vm);
+void discover_free(struct discover *d, discover_forget_fn *forget, void *user); /* NULL ok */
+
+/*
+ * discover_tick - bring the list up to date. A VM stays the same object while it lives; @forget is
+ * called for those that ended. Returns 0, -ENOMEM, or what opening /proc said, with a sentence in
+ * @err.
+ */
+int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err);
+
+const struct vm_list *discover_vms(const struct discover *d);
+
+/*
+ * discover_hidden_processes - processes whose descriptors we may not list and that may have VMs
+ * which nothing else tells of; 0 where debugfs lists all VMs. *@ret_first: one of them, or 0.
+ */
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first);
+
+/*
+ * discover_cut_processes - processes that have more descriptors, VMs or vCPUs than are looked at
+ * (PROC_FDS_LOOKED_AT_MAX, PROC_FDS_MAX, PROC_FDS_VMS_MAX, VM_VCPUS_MAX): some may be missing.
+ */
+size_t discover_cut_processes(const struct discover *d);
+
+/*
+ * discover_proc_hides - /proc leaves out processes of others (hidepid=invisible), and these may
+ * have VMs which nothing else tells of.
+ */
+bool discover_proc_hides(const struct discover *d);
+
+/*
+ * discover_hidden_vms - directories of debugfs that belong to no VM of the list: the process is in
+ * another pid namespace, or hidden by the mount options of /proc.
+ */
+size_t discover_hidden_vms(const struct discover *d);
+
+/* discover_is_alive - does the VM still exist, asked of /proc (or debugfs) now? */
+bool discover_is_alive(const struct discover *d, const struct vm *vm);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What helps against a missing number, as far as it depends on what this process may do: to tell
+ * root to run as root helps nobody. Pure.
+ */
+#ifndef KVMLENS_CORE_FIND_HOST_FIX_H
+#define KVMLENS_CORE_FIND_HOST_FIX_H
+
+#include <linux/capability.h>
+
+#include "core/base/host.h"
+#include "core/model/reading.h"
+
+#define HOST_FIX_MAX       256
+#define HOST_FIX_NAMES_MAX 80
+
+#define HOST_CAP(bit)               (1ull << (bit))
+#define HOST_CAP_CHECKPOINT_RESTORE 40 /* linux/capability.h has it since 5.9 */
+
+/*
+ * host_fix_caps - which of the capabilities @needed are missing, and how to get them; where none
+ * is, who else may refuse. Where the own capabilities are not known all are named.
+ * Writes to @out, at most HOST_FIX_MAX bytes, and returns it.
+ */
+const char *host_fix_caps(const struct host *host, uint64_t needed, char *out);
+
+/* host_fix_cause - the same for the cause of a missing number; "" where nothing helps. */
+const char *host_fix_cause(const struct host *host, enum reading_cause cause, char *out);
+
+/*
+ * host_fix_cap_names - "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", of those that kvmlens uses. Writes
+ * at most HOST_FIX_NAMES_MAX bytes to @out and returns it.
+ */
+const char *host_fix_cap_names(uint64_t caps, char *out);
+
+#endif

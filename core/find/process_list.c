@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "core/find/process_list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "proc/%d/fd", (int)pid);
+    return rootfs_stat(root, path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* PF_KTHREAD of include/linux/sched.h. Kernel threads are many. */
+static bool is_kernel_thread(const struct rootfs *root, pid_t pid)
+{
+    struct proc_stat stat;
+
+    return rootfs_process_stat(root, pid, &stat) == 0 && (stat.flags & 0x00200000u) != 0;
+}
+
+static int compare_pid(const void *a, const void *b)
+{
+    const struct process *x = a, *y = b;
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static int list_pids(const struct rootfs *root, struct process_list *ret)
+{
+    size_t cap = 0;
+    int result = 0;
+    DIR *dir = rootfs_opendir(root, "proc", &result);
+
+    if (dir == NULL)
+        return result;
+    struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        size_t digits = strspn(entry->d_name, "0123456789");
+        if (digits == 0 || digits > 9 || entry->d_name[digits] != '\0')
+            continue;
+        if (ret->count == cap) {
+            cap = cap ? cap * 2 : 256;
+            struct process *grown = realloc(ret->processes, cap * sizeof(*grown));
+            if (grown == NULL) {
+                result = -ENOMEM;
+                break;
+            }
+            ret->processes = grown;
+        }
+        ret->processes[ret->count++] =
+            (struct process){.pid = atoi(entry->d_name), .inode = entry->d_ino};
+    }
+    closedir(dir);
+    if (ret->count > 0)
+        qsort(ret->processes, ret->count, sizeof(*ret->processes), compare_pid);
+    return result;
+}
+
+int process_list_update(const struct rootfs *root, struct process_list *list)
+{
+    struct process_list now = {0};
+    size_t old = 0;
+    int result = list_pids(root, &now);
+
+    if (result < 0) {
+        process_list_done(&now);
+        return result;
+    }
+    for (size_t i = 0; i < now.count; i++) {
+        struct process *p = &now.processes[i];
+        while (old < list->count && list->processes[old].pid < p->pid)
+            old++;
+        if (old < list->count && list->processes[old].pid == p->pid &&
+            list->processes[old].inode == p->inode) {
+            *p = list->processes[old];
+        } else {
+            p->no_fds = root->live && is_kernel_thread(root, p->pid);
+            p->fd_count = p->no_fds ? 0 : process_list_fd_count(root, p->pid);
+        }
+    }
+    process_list_done(list);
+    *list = now;
+    return 0;
+}
+
+void process_list_done(struct process_list *list)
+{
+    free(list->processes);
+    *list = (struct process_list){0};
+}
+
+bool process_list_has(const struct process_list *list, pid_t pid)
+{
+    const struct process key = {.pid = pid};
+
+    return list->count > 0 &&
+           bsearch(&key, list->processes, list->count, sizeof(key), compare_pid) != NULL;
+}

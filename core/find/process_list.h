@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes of the host, with what is remembered of each from tick to tick. Used by discover
+ * only; main thread.
+ */
+#ifndef KVMLENS_CORE_FIND_PROCESS_LIST_H
+#define KVMLENS_CORE_FIND_PROCESS_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/rootfs.h"
+
+struct process {
+    pid_t pid;
+    ino_t inode;       /* of /proc/PID: another one means another process */
+    uint64_t fd_count; /* its descriptors when last counted; 0 = this kernel does not tell */
+    unsigned looks;    /* how often discover has looked into it */
+    bool no_fds;       /* a kernel thread: never has descriptors */
+    bool denied;       /* its descriptors may not be listed */
+    size_t vm_count;   /* at the last look */
+    bool is_cut;       /* it had more then than is looked at: see proc_fds.is_cut */
+    bool unsettled;    /* that look found a change: more may have come right after it */
+};
+
+struct process_list {
+    struct process *processes; /* ascending pid */
+    size_t count;
+};
+
+/*
+ * process_list_update - all processes of now; those that are the same as before keep what is
+ * remembered. 0, -ENOMEM, or what opening /proc said; @list is unchanged then.
+ */
+int process_list_update(const struct rootfs *root, struct process_list *list);
+void process_list_done(struct process_list *list);
+
+bool process_list_has(const struct process_list *list, pid_t pid);
+
+/* process_list_fd_count - st_size of /proc/PID/fd, which Linux 6.2 and later set; else 0. */
+uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid);
+
+#endif

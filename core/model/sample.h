@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sample: the raw numbers of one tick. Filled by the sources, turned into a snapshot, kept until
+ * the next.
+ *
+ * Field readings are indexed by the field table; a field that was not there yet when the sample was
+ * taken (index >= field_count) is absent.
+ */
+#ifndef KVMLENS_CORE_MODEL_SAMPLE_H
+#define KVMLENS_CORE_MODEL_SAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/model/field.h"
+#include "core/model/reading.h"
+#include "core/model/vm.h"
+
+/* Numbers of a VM that are no KVM counters. */
+enum vm_gauge {
+    VM_CPU_NS,         /* cumulative: CPU time of the whole process, guest time included */
+    VM_RSS_BYTES,      /* resident memory of the process */
+    VM_PAGETABLE_BYTES, /* its page tables (VmPTE) */
+    VM_GAUGE_COUNT
+};
+
+/* Numbers of a vCPU that are no KVM counters. The debugfs ones: arch/x86/kvm/debugfs.c. */
+enum vcpu_gauge {
+    VCPU_CPU_NS,  /* cumulative: CPU time of its thread, schedstat field 1 */
+    VCPU_WAIT_NS, /* cumulative: time it was runnable but had no CPU, schedstat field 2 */
+    VCPU_TSC_OFFSET, /* two's complement of a signed number */
+    VCPU_TSC_SCALING_RATIO,
+    VCPU_TSC_SCALING_FRAC_BITS, /* ratio = VCPU_TSC_SCALING_RATIO / 2^this */
+    VCPU_GUEST_MODE,            /* 1: runs a nested guest */
+    VCPU_LAPIC_TIMER_ADVANCE_NS,
+    VCPU_GAUGE_COUNT
+};
+
+/* One VM or one vCPU. Arrays belong to the sample. */
+struct sample_entity {
+    uint64_t time_ns[SOURCE_COUNT]; /* monotonic, next to the read, per source; 0 = not read */
+    struct reading *readings;       /* [field_count] */
+    /* [bucket_count]; field f has its size places at bucket_index */
+    uint64_t *buckets;
+    /* enum reading_cause: why the sources gave nothing, also where no field is known yet */
+    uint8_t cause;
+};
+
+struct sample_vcpu {
+    int id;
+    pid_t tid; /* 0 = not known */
+    struct sample_entity entity;
+    struct reading gauges[VCPU_GAUGE_COUNT];
+};
+
+struct sample_vm {
+    struct vm_id id;
+    struct vm *vm; /* borrowed from the list: valid until the next discovery only */
+    bool gone;           /* found dead in this tick: shows nowhere */
+    struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
+    struct reading gauges[VM_GAUGE_COUNT];
+    struct sample_vcpu *vcpus; /* [vcpu_count], ascending id */
+    size_t vcpu_count;
+};
+
+struct sample {
+    /* As the first number was read: finding the VMs, which may take long, was before. */
+    struct timespec wall;  /* CLOCK_REALTIME */
+    uint64_t read_ns;      /* CLOCK_MONOTONIC */
+    uint64_t self_cpu_ns;  /* CPU time of this program until then */
+    uint64_t duration_ns;  /* of the whole sample, finding the VMs included */
+    /* CPU time of this thread per source; SOURCE_NONE: discovery and the rest */
+    uint64_t cost_ns[SOURCE_COUNT];
+    size_t field_count, bucket_count; /* of the field table when the sample was laid out */
+    struct sample_vm *vms;
+    size_t vm_count;
+    /* all VMs together, where the kernel counts none apart; no other sum goes in here */
+    struct sample_entity host;
+    bool has_host;    /* were these totals read? */
+    unsigned vm_ends; /* samples before this one, and this one, that miss a VM of the one before */
+    size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    pid_t hidden_pid;        /* the first of them; 0 = there is none */
+    bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
+    size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
+    size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
+    void *memory; /* all arrays above */
+};
+
+/*
+ * sample_new - laid out for these VMs and the fields known now; every reading is ABSENT without a
+ * cause. 0 or -ENOMEM. Ends with sample_free (NULL ok).
+ */
+int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret);
+void sample_free(struct sample *sample);
+
+/*
+ * sample_add_vcpu_sums - vCPU-scoped fields of each VM that has none yet: the sum over its vCPUs,
+ * when every one of them has an OK reading from one source. Histograms bucket by bucket.
+ */
+void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
+
+/*
+ * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
+ * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
+ * again at 0).
+ */
+void sample_follow(const struct sample *prev, struct sample *sample);
+
+#endif

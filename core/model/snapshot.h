@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshot: what a person or a script wants to see of two samples. Immutable, one allocation.
+ *
+ * It holds copies of all it shows, so it outlives the samples and the VMs. Screens, text, JSON and
+ * metrics are all made from it: what one of them needs belongs here.
+ */
+#ifndef KVMLENS_CORE_MODEL_SNAPSHOT_H
+#define KVMLENS_CORE_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/model/field.h"
+#include "core/base/host.h"
+#include "core/model/reading.h"
+#include "core/model/sample.h"
+#include "core/model/vm.h"
+
+/* A double that may be missing. */
+struct rate {
+    double value;      /* meaningless unless state is READING_OK */
+    uint8_t state;     /* enum reading_state */
+    uint8_t cause;     /* enum reading_cause */
+};
+
+struct snapshot_value {
+    struct reading reading; /* the kernel's raw number */
+    struct rate rate;       /* per second, raw units; cumulative fields only, else ABSENT */
+};
+
+struct snapshot_vcpu {
+    int id;
+    pid_t tid;                            /* 0 = not known */
+    struct snapshot_value *values;        /* [field_count] */
+    uint64_t *buckets;                    /* [bucket_count] */
+    struct reading gauges[VCPU_GAUGE_COUNT];
+    struct rate cpu_ratio, wait_ratio;    /* of one CPU: 1.0 = a whole one */
+};
+
+struct snapshot_vm {
+    struct vm_id id;
+    pid_t creator_tid;
+    const char *vmm;      /* static text */
+    const char *name;     /* cleaned, for people */
+    const char *name_raw; /* for machines, to be escaped */
+    size_t vcpu_count;
+    struct snapshot_vcpu *vcpus;    /* ascending id */
+    struct snapshot_value *values;  /* [field_count]; vCPU-scoped fields: sums over the vCPUs */
+    uint64_t *buckets;              /* [bucket_count]; sums over the vCPUs likewise */
+    struct reading gauges[VM_GAUGE_COUNT];
+    /* between the two reads of its counters, which its rates are over; 0 = there was only one */
+    double interval_s;
+    struct rate cpu_ratio;          /* whole process, 1.0 = one CPU */
+    struct rate wait_ratio;         /* sum over the vCPU threads */
+    struct reading ram_bytes;       /* guest RAM mapped by the VMM */
+    /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host
+     * counts none */
+    struct reading mapped_bytes;
+    /* enum reading_source that most VM-level, vCPU-level fields came from */
+    uint8_t vm_source, vcpu_source;
+    /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
+    uint8_t vm_cause, vcpu_cause;
+    bool vcpus_by_fd_order;
+    bool process_is_cut; /* its process has more descriptors, VMs or vCPUs than are looked at */
+};
+
+struct snapshot {
+    struct timespec wall;   /* as the first number was read */
+    uint64_t mono_ns;       /* the same, CLOCK_MONOTONIC */
+    double interval_s;      /* since the first number of the sample before; 0 = there was none */
+    uint64_t sample_ns;     /* how long sampling took */
+    uint64_t cost_ns[SOURCE_COUNT];
+    double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
+    struct host host;
+    const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
+    size_t field_count, bucket_count;
+    size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    pid_t hidden_pid;        /* the first of them; 0 = there is none */
+    bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
+    size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
+    size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
+    struct snapshot_vm *vms; /* ascending (pid, fd) */
+    size_t vm_count, vcpu_count;
+    /*
+     * [field_count]: the kernel's own totals of all VMs together, where it counts none apart
+     * (before Linux 4.7); else NULL. They hold what the VMs that are there have counted, so they
+     * fall as one ends.
+     */
+    struct snapshot_value *host_values;
+    unsigned vm_ends; /* how often a sample missed a VM of the one before, up to this one */
+};
+
+/* snapshot_may_lack_vms - for one of the reasons above: an empty list is no answer then. */
+static inline bool snapshot_may_lack_vms(const struct snapshot *s)
+{
+    return s->hidden_processes > 0 || s->proc_hides || s->hidden_vms > 0 || s->cut_processes > 0;
+}
+
+/*
+ * snapshot_derive - pure: no I/O, no clock.
+ *
+ * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A
+ * cumulative value that went down is READING_RESET for one interval. A change of source is WARMUP.
+ * Rates use the times next to the reads. A rate of the host's totals is READING_RESET as well when
+ * a VM ended in the interval: its share went with it.
+ * @self_cpu_ns: CPU time of this program between the samples.
+ * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
+ */
+struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
+                                 const struct field_table *fields, const struct host *host,
+                                 uint64_t self_cpu_ns);
+void snapshot_free(struct snapshot *snapshot);
+
+/* snapshot_vm_value, ... - readings of fields by name; ABSENT for a name that is not there. */
+struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct snapshot_vm *vm,
+                                        const char *field);
+struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
+                                          const struct snapshot_vcpu *vcpu, const char *field);
+
+/* snapshot_host_value - of host_values; ABSENT also where there are none. */
+struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *field);
+
+/*
+ * snapshot_tsc_scaling - ticks of the guest's TSC per tick of the host's: VCPU_TSC_SCALING_RATIO /
+ * 2^FRAC_BITS, not per second. Missing with the state and cause of what is missing of the two;
+ * hosts without TSC scaling have neither.
+ */
+struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
+
+/*
+ * snapshot_total - a field's total since an earlier moment.
+ * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
+ * created. A VM that @base does not have began after it: its total is its raw value. So is that of
+ * a counter that was seen to fall since: somebody cleared it. Gauges and peaks have no total but
+ * their value.
+ */
+struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
+                              const struct snapshot_vm *vm, size_t field);
+
+/*
+ * snapshot_total_since - the same with the VM of the earlier snapshot found already; NULL: it was
+ * not there.
+ */
+struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
+                                    const struct snapshot *s, const struct snapshot_vm *vm,
+                                    size_t field);
+
+/*
+ * snapshot_host_total - the same of host_values, which @s must have. READING_RESET where the total
+ * since then is not known: a VM that was there has ended, or a total fell on the way.
+ */
+struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
+                                   size_t field);
+
+/* snapshot_find - the VM of that identity, or NULL. */
+const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
+
+/*
+ * snapshot_interval_differs - is a time in which something was measured clearly another one than
+ * @usual? 0 is a time that is not known, and no other one.
+ */
+bool snapshot_interval_differs(double seconds, double usual);
+
+#endif

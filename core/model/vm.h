@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine as the host sees it: identity, label, vCPUs, and where its numbers are.
+ *
+ * A VM is (process, start time of the process, fd of the VM in it); a process may end a VM and make
+ * another with the same fd number. The name is a label that may repeat and that its owner chose.
+ * Descriptor numbers here are those of the VMM's table, never our own: no KVM object is kept open.
+ */
+#ifndef KVMLENS_CORE_MODEL_VM_H
+#define KVMLENS_CORE_MODEL_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/model/reading.h"
+
+#define VM_NAME_RAW_MAX 4096 /* bytes kept of a name */
+#define VM_VCPUS_MAX 4096    /* KVM_MAX_VCPUS on x86: a bound against a hostile process */
+
+struct vm_id {
+    pid_t pid;            /* process (thread group) that holds the VM */
+    uint64_t start_ticks; /* its start time, /proc/PID/stat field 22; tells reused pids apart */
+    int fd;               /* of the VM in that process */
+    /* tick that found it; tells VMs made one after the other with one fd number apart */
+    uint64_t born;
+};
+
+bool vm_id_equal(const struct vm_id *a, const struct vm_id *b);
+
+struct vm_vcpu {
+    int id;
+    pid_t tid;    /* its thread; 0 = not known */
+    bool tid_by_name; /* known from the name of the thread, not from debugfs */
+    int stats_fd; /* in the VMM; -1 = it keeps none */
+};
+
+struct vm {
+    struct vm_id id;
+    /* thread that made the VM, first number of its debugfs directory; 0 = not known */
+    pid_t creator_tid;
+    const char *vmm;         /* "qemu", "firecracker", ..., "other"; static text */
+    char *name_raw;          /* as the VMM gave it, may hold any byte but NUL */
+    char *name;              /* cleaned by text_clean; never empty */
+    char debugfs_dir[32];    /* "1234-9" below the kvm directory of debugfs; "" = has none */
+    ino_t debugfs_inode;     /* of that directory; 0 = has none */
+    enum reading_cause debugfs_cause; /* why it has none; CAUSE_NONE when it has */
+    /* why its descriptors could not be listed; CAUSE_NONE when they were */
+    enum reading_cause fds_cause;
+    int stats_fd;            /* VM-level, in the VMM; -1 = it keeps none */
+    enum reading_cause stats_fd_cause;
+    enum reading_cause vcpu_fd_cause; /* why vCPUs have no stats_fd */
+    uint64_t ram_tick;       /* of discovery: when ram_bytes was looked up; 0 = not yet */
+    uint64_t ram_bytes;      /* guest RAM, see ram_quick_bytes; 0 = not known */
+    struct vm_vcpu *vcpus;   /* ascending id */
+    size_t vcpu_count;
+    /* counts up when vcpus is replaced: what sources keep per vCPU is void then */
+    unsigned vcpus_version;
+    /* the same open file as a VM of another process, which stands for both */
+    bool is_copy;
+    bool twin_checked;       /* see vm_twins_mark */
+    /* several VMs in one process: vCPUs were told apart by fd order only */
+    bool vcpus_by_fd_order;
+    bool process_is_cut; /* its process has more descriptors than are looked at */
+    void *source_data[SOURCE_COUNT]; /* private to each source, freed through source_ops.forget */
+};
+
+/* Pointers stay valid from tick to tick while the VM lives. Ascending (pid, fd). */
+struct vm_list {
+    struct vm **vms;
+    size_t count;
+};
+
+void vm_free(struct vm *vm);
+
+#endif

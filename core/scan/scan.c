@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+#include "core/scan/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "accel/cpu.h"
+#include "core/scan/scan_internal.h"
+#include "core/find/vm_build.h"
+
+#define PUBLISH_NS 100000000ull
+
+uint64_t scan_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+const struct zeropage_impl *scan_accel(const struct scan_request *request)
+{
+    return request->accel != NULL ? request->accel : zeropage_pick(cpu_detect());
+}
+
+static double thread_cpu_s(void)
+{
+    struct timespec ts;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) == 0
+               ? (double)ts.tv_sec + (double)ts.tv_nsec / 1e9 : 0;
+}
+
+bool scan_job_stops(const struct scan_job *job)
+{
+    return atomic_load_explicit(&job->env->progress->cancel, memory_order_relaxed) ||
+           atomic_load_explicit(&job->stop, memory_order_relaxed);
+}
+
+static void set_phase(struct scan_job *job, enum scan_phase phase)
+{
+    job->report->phase = phase;
+    atomic_store_explicit(&job->env->progress->phase, (int)phase, memory_order_relaxed);
+}
+
+static uint64_t slice_sum(const struct scan_slice *slice)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < PAGE_CLASS_COUNT; i++)
+        sum += slice->pages[i];
+    return sum;
+}
+
+/* Where the reading pass has not been yet, what the residency pass saw is shown. */
+static void fill_from_base(struct scan_report *report, const struct scan_slice *base)
+{
+    report->counts = (struct page_counts){0};
+    for (size_t i = 0; i < report->slice_count; i++) {
+        if (slice_sum(&report->slices[i]) < slice_sum(&base[i]))
+            report->slices[i] = base[i];
+        for (int k = 0; k < PAGE_CLASS_COUNT; k++)
+            report->counts.pages[k] += report->slices[i].pages[k];
+    }
+}
+
+static void stamp(struct scan_job *job, struct scan_report *report)
+{
+    report->cost.elapsed_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+}
+
+/* With job->mutex held, or with one thread only. */
+static void publish(struct scan_job *job)
+{
+    if (job->env->publish == NULL)
+        return;
+    struct scan_report *copy = scan_report_copy(job->report);
+    if (copy == NULL)
+        return; /* the next one may fit */
+    if (job->base != NULL && copy->phase == SCAN_PHASE_READ)
+        fill_from_base(copy, job->base);
+    stamp(job, copy);
+    scan_report_finish(copy);
+    job->env->publish(job->env->publish_arg, copy);
+}
+
+void scan_job_merge(struct scan_job *job, struct scan_lane *lane)
+{
+    struct scan_report *report = job->report;
+
+    pthread_mutex_lock(&job->mutex);
+    for (int k = 0; k < PAGE_CLASS_COUNT; k++) {
+        report->counts.pages[k] += lane->counts.pages[k];
+        report->regions[lane->chunk.region].counts.pages[k] += lane->counts.pages[k];
+    }
+    for (size_t i = lane->slice_low; i <= lane->slice_high && i < SCAN_SLICES; i++) {
+        for (int k = 0; k < PAGE_CLASS_COUNT; k++)
+            report->slices[i].pages[k] += lane->slices[i].pages[k];
+        lane->slices[i] = (struct scan_slice){0};
+    }
+    report->cost.bytes_read += lane->bytes_read;
+    report->estimate.sampled += lane->sampled;
+    report->estimate.sampled_zero += lane->sampled_zero;
+    lane->bytes_read = lane->sampled = lane->sampled_zero = 0;
+    lane->counts = (struct page_counts){0};
+    lane->slice_low = SCAN_SLICES;
+    lane->slice_high = 0;
+    uint64_t now = scan_now_ns();
+    if (now - job->last_publish_ns >= PUBLISH_NS) {
+        job->last_publish_ns = now;
+        publish(job);
+    }
+    pthread_mutex_unlock(&job->mutex);
+}
+
+/* A thread of a pass. */
+struct scan_thread {
+    struct scan_job *job;
+    pthread_t thread;
+    double cpu_s;
+    uint64_t stuck_pages;
+};
+
+static void *run_thread(void *arg)
+{
+    struct scan_thread *thread = arg;
+    struct scan_job *job = thread->job;
+    struct scan_lane lane;
+    int n = scan_lane_open(&lane, job);
+    if (n == 0)
+        n = scan_lane_run(&lane);
+    if (n < 0) {
+        pthread_mutex_lock(&job->mutex);
+        if (job->code == 0)
+            job->code = n;
+        pthread_mutex_unlock(&job->mutex);
+        atomic_store(&job->stop, true);
+    }
+    thread->cpu_s = lane.cpu_s;
+    thread->stuck_pages = lane.stuck_pages;
+    scan_lane_close(&lane);
+    return NULL;
+}
+
+/* Run all lanes over all chunks. Threads of their own, for a lower priority cannot be taken
+ * back. */
+static int run_pass(struct scan_job *job)
+{
+    struct scan_thread threads[SCAN_THREADS_MAX];
+    unsigned count = job->report->cost.threads, made = 0;
+    uint64_t stuck = 0;
+
+    atomic_store(&job->next_chunk, 0);
+    for (unsigned i = 0; i < count; i++)
+        threads[i] = (struct scan_thread){.job = job};
+    for (; made < count; made++) {
+        if (pthread_create(&threads[made].thread, NULL, run_thread, &threads[made]) != 0)
+            break; /* with those that there are */
+    }
+    if (made == 0)
+        return -EAGAIN;
+    for (unsigned i = 0; i < made; i++)
+        pthread_join(threads[i].thread, NULL);
+    for (unsigned i = 0; i < made; i++) { /* when no lane publishes the report any more */
+        job->report->cost.cpu_s += threads[i].cpu_s;
+        stuck += threads[i].stuck_pages;
+    }
+    job->report->cost.threads = made;
+    if (stuck > 0)
+        scan_report_warn(job->report, "%llu pages of userfaultfd memory were given up: nobody "
+                         "answered within a second", (unsigned long long)stuck);
+    return job->code;
+}
+
+/* --- what comes before the passes ------------------------------------------------------------ */
+
+static int refuse_confidential(struct scan_job *job, struct error *err)
+{
+    struct scan_inspection seen;
+
+    int n = scan_inspect(job->env->root, job->request->vm.pid, &job->env->progress->cancel, &seen);
+    if (n < 0)
+        return n;
+    if (seen.passthrough)
+        scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
+                         "zero pages of it cannot be given back");
+    if (seen.confidential == NULL || job->request->force)
+        return 0;
+    return error_set(err, -EOPNOTSUPP, "the memory of this guest is confidential (%s): what can be "
+                     "read from outside does not tell which pages are zero", seen.confidential);
+}
+
+/* --- the sample ------------------------------------------------------------------------------ */
+
+static uint64_t make_seed(const struct scan_request *request)
+{
+    uint64_t seed = request->seed;
+
+    if (seed == 0 && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed = scan_now_ns();
+    return seed;
+}
+
+/* The residency pass has counted present pages per chunk: number them through and draw. */
+static int prepare_sample(struct scan_job *job)
+{
+    uint64_t population = 0;
+    uint64_t want = job->request->sample_pages;
+
+    for (size_t i = 0; i < job->chunk_count; i++) {
+        job->seen[i].first = population;
+        population += job->seen[i].present;
+    }
+    job->report->estimate.population = population;
+    want = want == 0 ? SCAN_SAMPLE_DEFAULT : want > SCAN_SAMPLE_MAX ? SCAN_SAMPLE_MAX : want;
+    job->sample_count = want < population ? want : population;
+    job->sample = malloc((job->sample_count + 1) * sizeof(*job->sample));
+    if (job->sample == NULL)
+        return -ENOMEM;
+    struct scan_random random = {.state = make_seed(job->request)};
+    return scan_sample_draw(job->sample, job->sample_count, population, &random,
+                            &job->env->progress->cancel);
+}
+
+/* Of the sample, which is the first that is read. */
+static void note_speed(struct scan_report *report, uint64_t took_ns)
+{
+    if (took_ns > 0)
+        report->estimate.bytes_per_s = (double)report->cost.bytes_read * 1e9 / (double)took_ns;
+}
+
+/* Does reading all take longer than was asked for? */
+static bool is_too_long(const struct scan_job *job)
+{
+    double seconds = scan_exact_seconds(job->report), limit = job->request->exact_limit_s;
+
+    return limit > 0 && !(seconds >= 0 && seconds <= limit);
+}
+
+static int run_estimate(struct scan_job *job)
+{
+    job->seen = calloc(job->chunk_count, sizeof(*job->seen));
+    if (job->seen == NULL)
+        return -ENOMEM;
+    set_phase(job, SCAN_PHASE_RESIDENCY);
+    int n = run_pass(job);
+    job->report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+    if (n < 0)
+        return n;
+    job->report->residency_done = true;
+    n = prepare_sample(job);
+    if (n < 0)
+        return n;
+    struct scan_progress *progress = job->env->progress;
+    uint64_t to_read = job->request->mode == SCAN_ESTIMATE ? job->sample_count
+                                                           : job->report->estimate.population;
+    atomic_store(&progress->total_bytes, to_read * SCAN_PAGE_BYTES);
+    set_phase(job, SCAN_PHASE_SAMPLE);
+    publish(job);
+    uint64_t begin_ns = scan_now_ns();
+    atomic_store(&progress->start_ns, begin_ns);
+    n = run_pass(job);
+    free(job->sample);
+    job->sample = NULL;
+    if (n < 0)
+        return n;
+    note_speed(job->report, scan_now_ns() - begin_ns);
+    scan_report_estimate(job->report);
+    publish(job);
+    return 0;
+}
+
+static int run_exact(struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+
+    if (job->request->estimate_first) {
+        int n = run_estimate(job);
+        if (n < 0)
+            return n;
+        if (is_too_long(job)) {
+            report->mode = SCAN_ESTIMATE;
+            return 0;
+        }
+        job->base = malloc(SCAN_SLICES * sizeof(*job->base));
+        if (job->base == NULL)
+            return -ENOMEM;
+        memcpy(job->base, report->slices, SCAN_SLICES * sizeof(*job->base));
+        memset(report->slices, 0, SCAN_SLICES * sizeof(*report->slices));
+        report->counts = (struct page_counts){0};
+        for (size_t i = 0; i < report->region_count; i++)
+            report->regions[i].counts = (struct page_counts){0};
+    }
+    set_phase(job, SCAN_PHASE_READ);
+    job->reading = true;
+    if (report->cost.residency_s == 0)
+        report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
+    atomic_store(&job->env->progress->done_bytes, 0);
+    atomic_store(&job->env->progress->start_ns, scan_now_ns());
+    int n = run_pass(job);
+    if (n == 0)
+        report->residency_done = true;
+    else if (job->base != NULL)
+        fill_from_base(report, job->base);
+    return n;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void warn_of_counts(const struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+    const uint64_t *pages = report->counts.pages;
+    size_t unopened = 0;
+
+    for (size_t i = 0; job->unopened != NULL && i < report->region_count; i++)
+        unopened += atomic_load(&job->unopened[i]);
+    if (unopened > 0)
+        scan_report_warn(report, "the file behind %zu mapping%s cannot be opened: pages that the "
+                         "VMM itself has not mapped are unreadable", unopened,
+                         unopened == 1 ? "" : "s");
+    if (pages[PAGE_SWAPPED] > 0)
+        scan_report_warn(report, "%llu pages are swapped out or on disk: not read, counted as not "
+                         "zero", (unsigned long long)pages[PAGE_SWAPPED]);
+    if (pages[PAGE_UNREADABLE] > 0)
+        scan_report_warn(report, "%llu pages could not be read: any of them may be zero",
+                         (unsigned long long)pages[PAGE_UNREADABLE]);
+}
+
+struct failure {
+    int code;
+    const char *text;
+};
+static const struct failure failures[] = {
+    {-ESRCH, "the process ended during the scan"},
+    {-EPERM, "the kernel refuses to read the memory of this process: needs CAP_SYS_PTRACE, and "
+             "kernel.yama.ptrace_scope below 3"},
+    {-EACCES, "the memory of this process may not be read: needs CAP_SYS_PTRACE"},
+    {-ENOMEM, "out of memory"},
+    {-EAGAIN, "no thread could be started"},
+};
+
+static void explain(struct scan_job *job, int code)
+{
+    struct error *err = &job->report->error;
+
+    if (err->code != 0)
+        return;
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i].code == code)
+            error_set(err, code, "%s", failures[i].text);
+    }
+    if (err->code == 0)
+        error_set(err, code, "the scan broke off: %s", strerror(-code));
+}
+
+static enum scan_state end_state(const struct scan_job *job, int code)
+{
+    bool began = job->report->cost.bytes_read > 0 || job->report->phase == SCAN_PHASE_READ;
+
+    if (code == 0)
+        return SCAN_DONE;
+    if (code == -ECANCELED)
+        return SCAN_CANCELLED;
+    /* refused at the first read is refused */
+    if (!began || (code == -EPERM && job->report->cost.bytes_read == 0))
+        return SCAN_REFUSED;
+    return SCAN_FAILED;
+}
+
+static int check_request(const struct scan_job *job, struct error *err)
+{
+    if (!job->env->root->live)
+        return error_set(err, -EOPNOTSUPP, "a saved system tree has no memory to scan");
+    return 0;
+}
+
+/*
+ * Requests wait their turn, and a frozen screen may be old: is the process still the one that was
+ * chosen? Under a reused pid lies memory that is no guest's.
+ */
+static int check_process(const struct scan_job *job, struct error *err)
+{
+    const struct vm_id *vm = &job->request->vm;
+    uint64_t start;
+
+    if (vm->start_ticks == 0)
+        return 0; /* chosen by its pid only */
+    int n = vm_process_start(job->env->root, vm->pid, &start);
+    if (n == 0 && start == vm->start_ticks)
+        return 0;
+    if (n == 0)
+        return error_set(err, -ESRCH, "the VM has ended: another process has the number %d now",
+                         (int)vm->pid);
+    return error_set(err, -ESRCH, "process %d has ended", (int)vm->pid);
+}
+
+static int run_job(struct scan_job *job)
+{
+    struct error *err = &job->report->error;
+
+    set_phase(job, SCAN_PHASE_REGIONS);
+    int n = check_request(job, err);
+    if (n == 0)
+        n = refuse_confidential(job, err);
+    if (n == 0)
+        n = scan_regions_find(job, err);
+    if (n == 0)
+        n = scan_chunks_prepare(job, err);
+    if (n == 0)
+        n = check_process(job, err);
+    if (n < 0)
+        return n;
+    publish(job);
+    n = job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
+    return n == 0 ? check_process(job, err) : n; /* lanes read and open files by the pid */
+}
+
+static void job_done(struct scan_job *job)
+{
+    scan_chunks_done(job);
+    free(job->sample);
+    free(job->base);
+    ram_map_done(&job->map);
+    pthread_mutex_destroy(&job->mutex);
+}
+
+int scan_execute(const struct scan_env *env, const struct scan_request *request,
+                 struct scan_report **ret)
+{
+    struct scan_job job = {.env = env, .request = request, .begin_ns = scan_now_ns()};
+    unsigned threads = request->threads == 0 ? 1 : request->threads;
+
+    *ret = NULL;
+    job.report = scan_report_new(request);
+    if (job.report == NULL)
+        return -ENOMEM;
+    job.accel = scan_accel(request);
+    job.report->cost.accel = job.accel->name;
+    job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
+    job.last_publish_ns = job.begin_ns;
+    double cpu_begin_s = thread_cpu_s();
+    pthread_mutex_init(&job.mutex, NULL);
+    int n = run_job(&job);
+    if (n == 0 && atomic_load(&env->progress->cancel))
+        n = -ECANCELED;
+    struct scan_report *report = job.report;
+    stamp(&job, report);
+    report->state = end_state(&job, n);
+    if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
+        scan_regions_warn_of_changes(&job);
+    report->cost.regions_cpu_s = thread_cpu_s() - cpu_begin_s; /* half of what an estimate takes */
+    report->cost.cpu_s += report->cost.regions_cpu_s;
+    if (n < 0 && n != -ECANCELED)
+        explain(&job, n);
+    scan_report_finish(report);
+    warn_of_counts(&job);
+    job_done(&job);
+    *ret = report;
+    return n;
+}

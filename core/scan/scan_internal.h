@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by the files of the scan module; nobody else includes it.
+ *
+ *   scan.c         phases, threads, the report that grows
+ *   scan_regions.c which mappings are scanned, and what is to be said of them
+ *   scan_chunks.c  pieces of regions that threads take
+ *   scan_lane.c    one scanning thread: residency and reading
+ *   scan_count.c   pages into counts and heat map
+ *   scan_report.c  reports: make, copy, finish, free; the statistics
+ *   scan_sample.c  which pages an estimate reads
+ *   scan_inspect.c what else the process tells: confidential guest, passed-through devices
+ */
+#ifndef KVMLENS_CORE_SCAN_SCAN_INTERNAL_H
+#define KVMLENS_CORE_SCAN_SCAN_INTERNAL_H
+
+#include <pthread.h>
+
+#include "core/scan/read_child.h"
+#include "core/scan/residency.h"
+#include "core/scan/scan.h"
+
+/*
+ * 2 MiB, one huge page. By tests/bench/bench_scan.c, CPU time of reading and comparing, against
+ * reading alone: 256 KiB 82 %, 512 KiB 84 %, 1 MiB 88 %, 2 MiB in a huge page 94 %, 16 MiB less
+ * again (out of the L2 and L3). What lost: two stages (64 bytes of each page first: 450 ns for
+ * each segment, more than copying the page), prefetching the buffer's next pages (no effect),
+ * comparing from the end backwards (no effect).
+ */
+#define SCAN_BATCH_PAGES 512
+#define SCAN_MAPPED_PAGES 4096 /* compared in place at a time: 16 MiB, some milliseconds */
+#define SCAN_MAPPED_MIN_PAGES 64 /* fewer are read: a mapping costs more than it saves */
+#define SCAN_MAPPER_FAILURES_MAX 8
+#define SCAN_BATCH_SEGMENTS 256
+#define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
+
+/* A piece of a region: what a thread takes at a time. */
+struct scan_chunk {
+    size_t region;
+    uint64_t start, end;  /* addresses */
+    uint64_t first_page;  /* of @start, counted over all regions */
+};
+
+/*
+ * What the residency pass saw in a chunk, so that the sample pass need not look again. Only while
+ * it is fresh: a page that has gone since would be mapped anew by the read.
+ */
+struct scan_seen {
+    uint64_t present;             /* pages that can be read */
+    uint64_t first;               /* ordinal of the first of them, counted over all chunks */
+    uint64_t time_ns;             /* when the look began */
+    struct residency_run *runs;   /* of them; NULL: none, or too many to keep */
+    size_t run_count;
+};
+#define SCAN_SEEN_RUNS 256
+#define SCAN_SEEN_FRESH_NS 50000000ull
+
+/*
+ * A scan under way. @mutex guards report, fresh, last_publish_ns, code and error; the rest is
+ * constant while threads run, or atomic.
+ */
+struct scan_job {
+    const struct scan_env *env;
+    const struct scan_request *request;
+    const struct zeropage_impl *accel;
+    struct ram_map map;           /* the regions as they were found */
+    uint64_t page_count;
+    uint64_t chunk_bytes;
+    size_t chunk_count;
+    uint64_t *region_first_page;  /* [region_count] */
+    size_t *region_first_chunk;   /* [region_count + 1] */
+    atomic_bool *unopened;        /* [region_count] the file behind it could not be opened */
+    bool reading;                 /* pass reads content; else residency only */
+    uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
+    uint64_t sample_count;
+    struct scan_seen *seen;       /* [chunk_count] filled by the residency pass */
+    atomic_size_t next_chunk;
+    atomic_bool stop;             /* a thread failed: all end */
+    atomic_uint_fast64_t rate_next_ns; /* until when all that was read is paid, under --max-rate */
+    uint64_t begin_ns;
+
+    pthread_mutex_t mutex;
+    struct scan_report *report;
+    struct scan_slice *base;      /* [SCAN_SLICES] heat map of the residency pass, or NULL */
+    uint64_t last_publish_ns;
+    int code;                     /* first failure */
+    struct error error;
+};
+
+/* One scanning thread. */
+struct scan_lane {
+    struct scan_job *job;
+    struct residency *residency;
+    struct read_child *child;     /* for userfaultfd ranges under --force; made when needed */
+    struct scan_chunk chunk;
+    int file_fd;                  /* behind the chunk's region; -1: read through the VMM */
+    /* [SCAN_BATCH_BYTES] guest memory: kept out of core dumps, wiped at the end */
+    void *buf_map; /* twice as large, to align it */
+    unsigned char *buf;
+    struct iovec segments[SCAN_BATCH_SEGMENTS];
+    size_t segment_count;
+    size_t pages;                 /* in segments */
+    uint64_t zero_map[SCAN_MAPPED_PAGES / 64];
+    uint64_t bad_map[SCAN_MAPPED_PAGES / 64];
+    /* compares the file of the chunk's region in place; NULL: none made yet */
+    struct read_child *mapper;
+    unsigned mapper_failures;     /* SCAN_MAPPER_FAILURES_MAX: not tried any more */
+    double mapper_cpu_s;
+    struct page_counts counts;    /* of the chunk's region, since the last merge */
+    struct scan_slice *slices;    /* [SCAN_SLICES] since the last merge; only low..high are not 0 */
+    size_t slice_low, slice_high;
+    uint64_t present;             /* pages of the chunk that a reading pass reads */
+    /* that they lie in; SIZE_MAX: too many */
+    struct residency_run runs[SCAN_SEEN_RUNS];
+    size_t run_count;
+    uint64_t sample_at;           /* next of job->sample */
+    uint64_t sample_end;          /* of the chunk's ordinals */
+    uint64_t ordinal;             /* of the next present page of the chunk, in a sample pass */
+    uint64_t sampled, sampled_zero;
+    uint64_t bytes_read;
+    uint64_t unpaid_bytes;        /* read, and not yet booked under --max-rate */
+    uint64_t stuck_pages;         /* given up on under --force */
+    uint64_t last_merge_ns;
+    bool polite;
+    double cpu_s;
+};
+
+/* scan_lane.c */
+int scan_lane_open(struct scan_lane *lane, struct scan_job *job);
+/* merges nothing; any state after open or a failed one */
+void scan_lane_close(struct scan_lane *lane);
+/* takes chunks until none is left; 0, -ECANCELED, -errno */
+int scan_lane_run(struct scan_lane *lane);
+
+/* scan.c, called by lanes */
+bool scan_job_stops(const struct scan_job *job);
+void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
+uint64_t scan_now_ns(void);
+/* what the request says, else the automatic choice */
+const struct zeropage_impl *scan_accel(const struct scan_request *request);
+
+/* scan_regions.c */
+/* into job->report, with warnings */
+int scan_regions_find(struct scan_job *job, struct error *err);
+/* are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew */
+void scan_regions_warn_of_changes(struct scan_job *job);
+
+/* scan_chunks.c */
+/* cut the regions into chunks; 0 or -ENOMEM */
+int scan_chunks_prepare(struct scan_job *job, struct error *err);
+/* the next one; false: there is none, or the job stops */
+bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_index);
+
+/* note what the lane saw in its chunk; without memory it is looked at again later */
+void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_ns);
+void scan_chunks_done(struct scan_job *job);
+
+/* scan_count.c */
+/* add pages of one class at address @start to the counts and the heat map */
+void scan_count_run(struct scan_lane *lane, enum page_class page_class, uint64_t start,
+                    uint64_t pages);
+/* @pages were compared; the first is page @first of the lane's bitmaps and lies at @start */
+void scan_count_content(struct scan_lane *lane, uint64_t start, size_t first, size_t pages,
+                        enum page_class zero_class);
+/* a sample pass counts what it drew and nothing else: the residency pass has counted all */
+void scan_count_sample(struct scan_lane *lane, size_t pages);
+
+/* scan_report.c */
+struct scan_report *scan_report_new(const struct scan_request *request);
+struct scan_report *scan_report_copy(const struct scan_report *report);
+int scan_report_set_regions(struct scan_report *report, const struct ram_map *map);
+void scan_report_estimate(struct scan_report *report); /* from sampled and the residency counts */
+void scan_report_finish(struct scan_report *report); /* what follows from the counts */
+void scan_report_warn(struct scan_report *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* scan_sample.c */
+struct scan_random {
+    uint64_t state; /* the seed to begin with: the numbers follow from it */
+    uint64_t drawn; /* numbers so far */
+};
+/*
+ * @n different numbers below @population (>= n), ascending, every choice equally likely. Draws at
+ * most @n random numbers; needs a bit for each of @population meanwhile. 0, -ENOMEM, -ECANCELED.
+ */
+int scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population,
+                     struct scan_random *random, const atomic_bool *cancel);
+
+/* scan_inspect.c */
+struct scan_inspection {
+    /* static text: what encrypts the guest's memory; NULL = nothing seen */
+    const char *confidential;
+    bool passthrough;         /* VFIO: RAM is pinned */
+    bool uffd;                /* the process holds a userfaultfd */
+};
+/* 0, or -ECANCELED: a process may have a million descriptors */
+int scan_inspect(const struct rootfs *root, pid_t pid, const atomic_bool *cancel,
+                 struct scan_inspection *ret);
+
+#endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "core/scan/scan_internal.h"
+
+#define CANCEL_STEPS 65536 /* numbers drawn, or words looked through, between two looks at cancel */
+
+/* SplitMix64: enough for drawing pages, and repeatable from a seed. */
+static uint64_t next_random(struct scan_random *random)
+{
+    uint64_t z = random->state += 0x9e3779b97f4a7c15ull;
+
+    random->drawn++;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+static bool is_cancelled(const atomic_bool *cancel, uint64_t step)
+{
+    return step % CANCEL_STEPS == 0 && atomic_load_explicit(cancel, memory_order_relaxed);
+}
+
+/* Sets bit @i; false: it was set already. */
+static bool set_bit(uint64_t *bits, uint64_t i)
+{
+    uint64_t mask = 1ull << (i % 64), before = bits[i / 64];
+
+    bits[i / 64] = before | mask;
+    return (before & mask) == 0;
+}
+
+/*
+ * Floyd's way: one number for each of the sample and none in vain. A number that is taken already
+ * stands for the last of those it was drawn from, which no earlier draw could have had.
+ */
+static int draw(uint64_t *bits, uint64_t n, uint64_t population, struct scan_random *random,
+                const atomic_bool *cancel)
+{
+    for (uint64_t last = population - n; last < population; last++) {
+        if (is_cancelled(cancel, last - (population - n)))
+            return -ECANCELED;
+        if (!set_bit(bits, next_random(random) % (last + 1))) /* biased by population / 2^64 */
+            set_bit(bits, last);
+    }
+    return 0;
+}
+
+static int list_bits(const uint64_t *bits, uint64_t words, uint64_t *ret, const atomic_bool *cancel)
+{
+    for (uint64_t i = 0; i < words; i++) {
+        if (is_cancelled(cancel, i))
+            return -ECANCELED;
+        for (uint64_t left = bits[i]; left != 0; left &= left - 1)
+            *ret++ = i * 64 + (uint64_t)__builtin_ctzll(left);
+    }
+    return 0;
+}
+
+int scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population,
+                     struct scan_random *random, const atomic_bool *cancel)
+{
+    uint64_t words = population / 64 + 1;
+    size_t bytes = (size_t)(words * sizeof(uint64_t));
+    uint64_t *bits = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (bits == MAP_FAILED)
+        return -ENOMEM;
+    madvise(bits, bytes, MADV_NOHUGEPAGE); /* a small sample of many pages touches little of it */
+    int result = draw(bits, n, population, random, cancel);
+    if (result == 0)
+        result = list_bits(bits, words, sample, cancel);
+    munmap(bits, bytes);
+    return result;
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include "core/scan/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_WAIT_MS 500
+
+enum worker_state { WORKER_IDLE, WORKER_QUEUED, WORKER_RUNNING, WORKER_DONE };
+
+struct worker {
+    const struct rootfs *root;
+    int wake_fd;
+    pthread_t thread;
+    pthread_cond_t cond;      /* state or quit changed, or the thread ended */
+    struct scan_progress progress;
+    pthread_mutex_t mutex;    /* guards all below */
+    enum worker_state state;
+    bool quit, ended;
+    struct scan_request request;
+    struct scan_report *peek; /* newest intermediate report, not fetched yet */
+    struct scan_report *done;
+    struct scan_report *spare; /* for a job that has no memory for its own. NULL: in use */
+};
+
+static void wake(const struct worker *worker)
+{
+    uint64_t one = 1;
+
+    if (worker->wake_fd >= 0 && write(worker->wake_fd, &one, sizeof(one)) < 0)
+        return; /* EAGAIN: the counter is full, so whoever waits is awake */
+}
+
+static void on_publish(void *arg, struct scan_report *report)
+{
+    struct worker *worker = arg;
+
+    pthread_mutex_lock(&worker->mutex);
+    struct scan_report *old = worker->peek;
+    worker->peek = report;
+    pthread_mutex_unlock(&worker->mutex);
+    scan_report_free(old);
+    wake(worker);
+}
+
+static void run_one(struct worker *worker, const struct scan_request *request)
+{
+    struct scan_env env = {.root = worker->root, .progress = &worker->progress,
+                           .publish = on_publish, .publish_arg = worker};
+    struct scan_report *report = NULL;
+
+    scan_execute(&env, request, &report);
+    pthread_mutex_lock(&worker->mutex);
+    if (report == NULL) {
+        report = worker->spare;
+        worker->spare = NULL;
+        scan_report_use_spare(report, request);
+    }
+    worker->done = report;
+    worker->state = WORKER_DONE;
+    pthread_mutex_unlock(&worker->mutex);
+    wake(worker);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct scan_request request;
+
+    pthread_mutex_lock(&worker->mutex);
+    while (!worker->quit) {
+        if (worker->state != WORKER_QUEUED) {
+            pthread_cond_wait(&worker->cond, &worker->mutex);
+            continue;
+        }
+        worker->state = WORKER_RUNNING;
+        request = worker->request;
+        pthread_mutex_unlock(&worker->mutex);
+        run_one(worker, &request);
+        pthread_mutex_lock(&worker->mutex);
+    }
+    worker->ended = true;
+    pthread_cond_broadcast(&worker->cond);
+    pthread_mutex_unlock(&worker->mutex);
+    return NULL;
+}
+
+int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, struct error *err)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+    struct worker *worker = calloc(1, sizeof(*worker));
+    pthread_condattr_t attr;
+    sigset_t all, old;
+
+    *ret = NULL;
+    if (worker != NULL)
+        worker->spare = scan_report_spare();
+    if (worker == NULL || worker->spare == NULL) {
+        free(worker);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    worker->root = root;
+    worker->wake_fd = wake_fd;
+    pthread_mutex_init(&worker->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->cond, &attr);
+    pthread_condattr_destroy(&attr);
+    sigfillset(&all);
+    /* One that is blocked where it happens ends the process past its handler, which restores the
+     * terminal. */
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int n = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (n != 0) {
+        pthread_cond_destroy(&worker->cond);
+        pthread_mutex_destroy(&worker->mutex);
+        scan_report_free(worker->spare);
+        free(worker);
+        return error_set(err, -n, "cannot start the scanning thread: %s", strerror(n));
+    }
+    *ret = worker;
+    return 0;
+}
+
+static void reset_progress(struct scan_progress *progress)
+{
+    atomic_store(&progress->done_bytes, 0);
+    atomic_store(&progress->total_bytes, 0);
+    atomic_store(&progress->start_ns, 0);
+    atomic_store(&progress->phase, SCAN_PHASE_REGIONS);
+    atomic_store(&progress->cancel, false);
+}
+
+int worker_submit(struct worker *worker, const struct scan_request *request)
+{
+    int n = -EBUSY;
+
+    pthread_mutex_lock(&worker->mutex);
+    if (worker->state == WORKER_IDLE && worker->spare == NULL) {
+        worker->spare = scan_report_spare();
+        n = worker->spare != NULL ? n : -ENOMEM;
+    }
+    if (worker->state == WORKER_IDLE && worker->spare != NULL) {
+        reset_progress(&worker->progress);
+        worker->request = *request;
+        worker->state = WORKER_QUEUED;
+        pthread_cond_broadcast(&worker->cond);
+        n = 0;
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    return n;
+}
+
+void worker_cancel(struct worker *worker)
+{
+    atomic_store_explicit(&worker->progress.cancel, true, memory_order_relaxed);
+}
+
+struct worker_progress worker_progress(struct worker *worker)
+{
+    struct scan_progress *p = &worker->progress;
+    struct worker_progress ret = {
+        .phase = (enum scan_phase)atomic_load_explicit(&p->phase, memory_order_relaxed),
+        .done_bytes = atomic_load_explicit(&p->done_bytes, memory_order_relaxed),
+        .total_bytes = atomic_load_explicit(&p->total_bytes, memory_order_relaxed),
+        .eta_s = -1,
+    };
+    uint64_t start_ns = atomic_load_explicit(&p->start_ns, memory_order_relaxed);
+    struct timespec ts;
+
+    pthread_mutex_lock(&worker->mutex);
+    ret.busy = worker->state != WORKER_IDLE;
+    ret.vm = worker->request.vm;
+    pthread_mutex_unlock(&worker->mutex);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    uint64_t now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    if (start_ns != 0 && now > start_ns && ret.done_bytes > 0)
+        ret.bytes_per_s = (double)ret.done_bytes * 1e9 / (double)(now - start_ns);
+    if (ret.bytes_per_s > 0 && ret.total_bytes > ret.done_bytes)
+        ret.eta_s = (double)(ret.total_bytes - ret.done_bytes) / ret.bytes_per_s;
+    return ret;
+}
+
+struct scan_report *worker_peek(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    struct scan_report *report = worker->peek;
+    worker->peek = NULL;
+    pthread_mutex_unlock(&worker->mutex);
+    return report;
+}
+
+struct scan_report *worker_take(struct worker *worker)
+{
+    struct scan_report *report = NULL, *stale = NULL;
+
+    pthread_mutex_lock(&worker->mutex);
+    if (worker->state == WORKER_DONE) {
+        report = worker->done;
+        stale = worker->peek;
+        worker->done = worker->peek = NULL;
+        worker->state = WORKER_IDLE;
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    scan_report_free(stale);
+    return report;
+}
+
+bool worker_stop(struct worker *worker)
+{
+    struct timespec until;
+
+    if (worker == NULL)
+        return true;
+    worker_cancel(worker);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += STOP_WAIT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&worker->mutex);
+    worker->quit = true;
+    pthread_cond_broadcast(&worker->cond);
+    int n = 0;
+    while (!worker->ended && n == 0)
+        n = pthread_cond_timedwait(&worker->cond, &worker->mutex, &until);
+    bool ended = worker->ended;
+    pthread_mutex_unlock(&worker->mutex);
+    if (!ended) {
+        pthread_detach(worker->thread);
+        return false;
+    }
+    pthread_join(worker->thread, NULL);
+    scan_report_free(worker->peek);
+    scan_report_free(worker->done);
+    scan_report_free(worker->spare);
+    pthread_cond_destroy(&worker->cond);
+    pthread_mutex_destroy(&worker->mutex);
+    free(worker);
+    return true;
+}

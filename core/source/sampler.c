@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+#include "core/source/sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/find/discover.h"
+#include "core/source/source.h"
+
+#define SOURCES_MAX 4
+#define SEARCH_MOUNTS_TICKS 8 /* a debugfs that is not at its usual place is looked for so often */
+
+struct sampler {
+    const struct rootfs *root;
+    unsigned sources; /* SOURCE_BIT mask */
+    struct host host;
+    struct field_table fields;
+    struct discover *discover;
+    struct source *open_sources[SOURCES_MAX]; /* beside source_table; NULL: not in use */
+    struct sample *previous;
+    uint64_t (*now_ns)(void);
+    uint64_t ticks;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+int sampler_open(const struct sampler_config *config, struct sampler **ret, struct error *err)
+{
+    struct sampler *s = calloc(1, sizeof(*s));
+    struct stat st;
+
+    if (s == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    s->root = config->root;
+    s->sources = config->sources;
+    s->now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns;
+    int result = rootfs_stat(s->root, "proc", &st);
+    if (result < 0) {
+        free(s);
+        return error_set(err, result, "cannot read /proc: %s", strerror(-result));
+    }
+    host_read(s->root, &s->host);
+    s->discover = discover_new(s->root, &s->host);
+    struct source_env env = {s->root, &s->host, &s->fields, s->now_ns};
+    result = s->discover == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; result == 0 && source_table[i] != NULL; i++)
+        if (s->sources & SOURCE_BIT(source_table[i]->id))
+            result = source_table[i]->open(&env, &s->open_sources[i]);
+    if (result < 0) {
+        sampler_close(s);
+        return error_set(err, result, "out of memory");
+    }
+    *ret = s;
+    return 0;
+}
+
+static void forget_vm(void *user, struct vm *vm)
+{
+    struct sampler *s = user;
+
+    for (size_t i = 0; source_table[i] != NULL; i++)
+        if (s->open_sources[i] != NULL)
+            source_table[i]->forget(s->open_sources[i], vm);
+}
+
+void sampler_close(struct sampler *s)
+{
+    if (s == NULL)
+        return;
+    discover_free(s->discover, forget_vm, s);
+    for (size_t i = 0; source_table[i] != NULL; i++)
+        source_table[i]->close(s->open_sources[i]);
+    sample_free(s->previous);
+    field_table_done(&s->fields);
+    free(s);
+}
+
+const struct field_table *sampler_fields(const struct sampler *s)
+{
+    return &s->fields;
+}
+
+const struct host *sampler_host(const struct sampler *s)
+{
+    return &s->host;
+}
+
+/* Readings that only an excluded source could have given say so. */
+static void explain_excluded(const struct sampler *s, struct sample *sample)
+{
+    const unsigned counters = SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS);
+    const struct reading off = reading_missing(READING_ABSENT, CAUSE_SOURCE_OFF);
+
+    if ((s->sources & SOURCES_ALL) == SOURCES_ALL)
+        return;
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *vm = &sample->vms[i];
+        if ((s->sources & counters) != counters)
+            for (size_t f = 0; f < sample->field_count; f++)
+                if (vm->entity.readings[f].cause == CAUSE_NONE &&
+                    vm->entity.readings[f].state != READING_OK)
+                    vm->entity.readings[f] = off;
+        for (int g = 0; g < VM_GAUGE_COUNT && !(s->sources & SOURCE_BIT(SOURCE_PROC)); g++)
+            vm->gauges[g] = off;
+        for (size_t k = 0; k < vm->vcpu_count; k++)
+            for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
+                if (vm->vcpus[k].gauges[g].state == READING_ABSENT &&
+                    vm->vcpus[k].gauges[g].cause == CAUSE_NONE)
+                    vm->vcpus[k].gauges[g] = off;
+    }
+}
+
+/* A VM that ended between discovery and reading left holes: it is gone, not unreadable. */
+static void mark_gone(const struct sampler *s, struct sample *sample)
+{
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *vm = &sample->vms[i];
+        bool holes = false;
+        for (size_t k = 0; k < vm->vcpu_count && !holes; k++)
+            holes = vm->vcpus[k].gauges[VCPU_CPU_NS].cause == CAUSE_GONE;
+        for (size_t f = 0; f < sample->field_count && !holes; f++) {
+            holes = vm->entity.readings[f].cause == CAUSE_GONE;
+            for (size_t k = 0; k < vm->vcpu_count && !holes; k++)
+                holes = vm->vcpus[k].entity.readings[f].cause == CAUSE_GONE;
+        }
+        if (holes && !discover_is_alive(s->discover, vm->vm))
+            vm->gone = true;
+    }
+}
+
+static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
+{
+    uint64_t start = s->now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+             cost[SOURCE_COUNT] = {0};
+    struct sample *sample = NULL;
+
+    if (s->ticks++ > 0)
+        host_refresh(s->root, s->ticks % SEARCH_MOUNTS_TICKS == 0, &s->host);
+    int result = discover_tick(s->discover, forget_vm, s, err);
+    const struct vm_list *vms = discover_vms(s->discover);
+    for (size_t i = 0; result == 0 && source_table[i] != NULL; i++) {
+        if (s->open_sources[i] == NULL)
+            continue;
+        uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        result = source_table[i]->prepare(s->open_sources[i], vms);
+        cost[source_table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+        if (result < 0)
+            error_set(err, result, "out of memory");
+    }
+    if (result == 0 && (result = sample_new(vms, &s->fields, &sample)) < 0)
+        error_set(err, result, "out of memory");
+    if (result != 0)
+        return result;
+
+    clock_gettime(CLOCK_REALTIME, &sample->wall);
+    sample->read_ns = s->now_ns();
+    sample->self_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    sample->hidden_processes = discover_hidden_processes(s->discover, &sample->hidden_pid);
+    sample->proc_hides = discover_proc_hides(s->discover);
+    sample->hidden_vms = discover_hidden_vms(s->discover);
+    sample->cut_processes = discover_cut_processes(s->discover);
+    for (size_t i = 0; source_table[i] != NULL; i++) {
+        if (s->open_sources[i] == NULL)
+            continue;
+        uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        source_table[i]->read(s->open_sources[i], sample);
+        /* What the vCPUs gave need not be read again as a sum. */
+        if (source_table[i]->id == SOURCE_STATSFD)
+            sample_add_vcpu_sums(sample, &s->fields);
+        cost[source_table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+    }
+    explain_excluded(s, sample);
+    mark_gone(s, sample);
+    uint64_t total = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    for (int i = 0; i < SOURCE_COUNT; i++)
+        total -= cost[i];
+    cost[SOURCE_NONE] = total;
+    memcpy(sample->cost_ns, cost, sizeof(cost));
+    sample->duration_ns = s->now_ns() - start;
+    *ret = sample;
+    return 0;
+}
+
+int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
+{
+    struct sample *sample = NULL;
+
+    int result = take_sample(s, &sample, err);
+    if (result != 0)
+        return result;
+    if (s->previous != NULL)
+        sample_follow(s->previous, sample);
+    uint64_t self_cpu_ns = s->previous != NULL ? sample->self_cpu_ns - s->previous->self_cpu_ns : 0;
+    struct snapshot *snapshot =
+        snapshot_derive(s->previous, sample, &s->fields, &s->host, self_cpu_ns);
+    if (snapshot == NULL) {
+        sample_free(sample);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    sample_free(s->previous);
+    s->previous = sample;
+    *ret = snapshot;
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sampler: finds the VMs, asks the sources, keeps the sample before, derives snapshots.
+ *
+ * Main thread only. Between two ticks it holds no descriptor of a KVM object.
+ */
+#ifndef KVMLENS_CORE_SOURCE_SAMPLER_H
+#define KVMLENS_CORE_SOURCE_SAMPLER_H
+
+#include "core/base/error.h"
+#include "core/model/field.h"
+#include "core/base/host.h"
+#include "core/base/rootfs.h"
+#include "core/model/snapshot.h"
+
+#define SOURCE_BIT(source) (1u << (source))
+#define SOURCES_ALL                                                                                \
+    (SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC))
+
+struct sampler;
+
+struct sampler_config {
+    const struct rootfs *root; /* borrowed, outlives the sampler */
+    /* SOURCE_BIT mask; which may be used. Discovery uses /proc and debugfs always */
+    unsigned sources;
+    uint64_t (*now_ns)(void); /* NULL: CLOCK_MONOTONIC; tests bring their own */
+};
+
+/*
+ * sampler_open - 0, or -ENOMEM, or -EACCES/-ENOENT with a sentence when /proc itself cannot be
+ * read.
+ */
+int sampler_open(const struct sampler_config *config, struct sampler **ret, struct error *err);
+void sampler_close(struct sampler *sampler); /* NULL ok; snapshots must be freed before */
+
+/*
+ * sampler_tick - sample now.
+ *
+ * *@ret belongs to the caller (snapshot_free) and borrows the sampler's field table. A VM that dies
+ * meanwhile is left out; a number that cannot be read says why. Returns 0, -ENOMEM, or a negative
+ * errno with a sentence in @err when the host can no longer be read at all.
+ */
+int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err);
+
+const struct field_table *sampler_fields(const struct sampler *sampler);
+const struct host *sampler_host(const struct sampler *sampler);
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Source: /proc, for what a VM costs the host: CPU time of the process, CPU and run-queue time of
+ * each vCPU thread, resident memory, page tables.
+ *
+ * The files stay open from tick to tick: opening costs more than reading. They hold a number of a
+ * process, neither its memory nor anything of KVM, and end with ESRCH when it does.
+ *
+ * Kernel: proc_pid_schedstat in fs/proc/base.c ("CPU_NS WAIT_NS SLICES"), task_mem in
+ * fs/proc/task_mmu.c.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/source/source.h"
+
+struct source {
+    struct source_env env;
+    int keep_below;
+};
+
+/* A file that is kept open. */
+struct kept {
+    pid_t tid; /* of the thread that it is of; 0: the process */
+    int fd;    /* -1 = none */
+};
+
+struct vm_files {
+    unsigned version; /* vm.vcpus_version that @threads was made for */
+    struct kept status;
+    size_t count;
+    struct kept threads[];
+};
+
+static int proc_open(const struct source_env *env, struct source **ret)
+{
+    *ret = calloc(1, sizeof(**ret));
+    if (*ret == NULL)
+        return -ENOMEM;
+    (*ret)->env = *env;
+    (*ret)->keep_below = env->root->live ? source_keep_below() : 0;
+    return 0;
+}
+
+static void proc_close(struct source *s)
+{
+    free(s);
+}
+
+static void drop(struct kept *kept)
+{
+    if (kept->fd >= 0)
+        close(kept->fd);
+    *kept = (struct kept){.fd = -1};
+}
+
+static void proc_forget(struct source *s, struct vm *vm)
+{
+    struct vm_files *files = vm->source_data[SOURCE_PROC];
+
+    (void)s;
+    for (size_t i = 0; files != NULL && i < files->count; i++)
+        drop(&files->threads[i]);
+    if (files != NULL)
+        drop(&files->status);
+    free(files);
+    vm->source_data[SOURCE_PROC] = NULL;
+}
+
+/* NULL: no memory; then each file is opened for its own tick. */
+static struct vm_files *files_of(struct source *s, struct vm *vm)
+{
+    struct vm_files *files = vm->source_data[SOURCE_PROC];
+
+    if (files != NULL && files->version == vm->vcpus_version && files->count == vm->vcpu_count)
+        return files;
+    proc_forget(s, vm);
+    files = malloc(sizeof(*files) + vm->vcpu_count * sizeof(files->threads[0]));
+    if (files == NULL)
+        return NULL;
+    files->version = vm->vcpus_version;
+    files->count = vm->vcpu_count;
+    files->status = (struct kept){.fd = -1};
+    for (size_t i = 0; i < files->count; i++)
+        files->threads[i] = (struct kept){.fd = -1};
+    vm->source_data[SOURCE_PROC] = files;
+    return files;
+}
+
+/* The file @path of thread @tid, from its start; @kept may be NULL. As rootfs_read. */
+static ssize_t read_file(const struct source *s, struct kept *kept, pid_t tid, const char *path,
+                         char *buf, size_t size)
+{
+    if (kept != NULL && kept->tid != tid)
+        drop(kept);
+    int fd = kept != NULL && kept->fd >= 0 ? kept->fd : rootfs_openat(s->env.root, path, 0);
+    buf[0] = '\0';
+    if (fd < 0)
+        return fd;
+    ssize_t n = pread(fd, buf, size - 1, 0);
+    if (n < 0)
+        n = -errno;
+    else
+        buf[n] = '\0';
+    if (kept != NULL && n >= 0 && fd < s->keep_below) {
+        *kept = (struct kept){tid, fd};
+        return n;
+    }
+    close(fd);
+    if (kept != NULL)
+        *kept = (struct kept){.fd = -1};
+    return n;
+}
+
+static int proc_prepare(struct source *s, const struct vm_list *vms)
+{
+    (void)s;
+    (void)vms;
+    return 0;
+}
+
+static struct reading failed(int code)
+{
+    if (code == -EACCES || code == -EPERM)
+        return reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
+    if (code == -EMFILE || code == -ENFILE)
+        return reading_missing(READING_DENIED, CAUSE_FD_LIMIT);
+    return reading_missing(READING_ABSENT, code == -ENOENT || code == -ESRCH ? CAUSE_GONE
+                                                                             : CAUSE_READ_ERROR);
+}
+
+/* "VmRSS:    1234 kB" of status. */
+static struct reading status_bytes(const char *status, const char *key)
+{
+    uint64_t bytes;
+
+    if (!parse_proc_status_bytes(status, key, &bytes))
+        return reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+    return reading_ok(bytes, SOURCE_PROC);
+}
+
+static void read_process(const struct source *s, struct vm_files *files, struct sample_vm *sv)
+{
+    char path[64], buf[8192];
+    uint64_t cpu_ns;
+
+    int result = rootfs_process_cpu_ns(s->env.root, sv->id.pid, &cpu_ns);
+    sv->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
+    sv->gauges[VM_CPU_NS] = result < 0 ? failed(result) : reading_ok(cpu_ns, SOURCE_PROC);
+    if (result == -ESRCH || result == -EINVAL)
+        sv->gone = true;
+
+    snprintf(path, sizeof(path), "proc/%d/status", (int)sv->id.pid);
+    ssize_t n = read_file(s, files != NULL ? &files->status : NULL, 0, path, buf, sizeof(buf));
+    if (n == -ENOENT || n == -ESRCH)
+        sv->gone = true;
+    sv->gauges[VM_RSS_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmRSS");
+    sv->gauges[VM_PAGETABLE_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmPTE");
+}
+
+static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
+                        struct sample_vcpu *vcpu)
+{
+    char path[64], buf[128];
+    uint64_t cpu_ns, wait_ns;
+    struct reading missing = reading_missing(READING_ABSENT, CAUSE_NO_THREAD_ID);
+
+    if (vcpu->tid != 0) {
+        snprintf(path, sizeof(path), "proc/%d/task/%d/schedstat", (int)pid, (int)vcpu->tid);
+        ssize_t n = read_file(s, kept, vcpu->tid, path, buf, sizeof(buf));
+        vcpu->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
+        if (n > 0 && sscanf(buf, "%" SCNu64 " %" SCNu64, &cpu_ns, &wait_ns) == 2) {
+            vcpu->gauges[VCPU_CPU_NS] = reading_ok(cpu_ns, SOURCE_PROC);
+            vcpu->gauges[VCPU_WAIT_NS] = reading_ok(wait_ns, SOURCE_PROC);
+            return;
+        }
+        missing = n < 0 ? failed((int)n) : reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+    }
+    vcpu->gauges[VCPU_CPU_NS] = missing;
+    vcpu->gauges[VCPU_WAIT_NS] = missing;
+}
+
+static void proc_read(struct source *s, struct sample *sample)
+{
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *sv = &sample->vms[i];
+        struct vm_files *files = files_of(s, sv->vm);
+        read_process(s, files, sv);
+        for (size_t k = 0; k < sv->vcpu_count; k++)
+            read_thread(s, files != NULL && k < files->count ? &files->threads[k] : NULL,
+                        sv->id.pid, &sv->vcpus[k]);
+    }
+}
+
+const struct source_ops source_proc = {
+    .id = SOURCE_PROC,
+    .open = proc_open,
+    .prepare = proc_prepare,
+    .read = proc_read,
+    .forget = proc_forget,
+    .close = proc_close,
+};
