@@ -58,7 +58,7 @@ layers := accel core ui
 src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # main.c is the composition root: it belongs to the program, not to the library that the tests link.
-libsrc = $(filter-out ui/main.c,$(call src,$(1)))
+libsrc = $(filter-out ui/app/main.c,$(call src,$(1)))
 archive = $(BUILD)/lib$(1).a
 ARCHIVES_accel := $(call archive,accel)
 ARCHIVES_core := $(call archive,core) $(ARCHIVES_accel)
@@ -74,7 +74,7 @@ all: kvmlens
 kvmlens: $(BUILD)/kvmlens
 	$(Q)ln -sf $< $@
 
-$(BUILD)/kvmlens: $(BUILD)/ui/main.o $(ARCHIVES_ui)
+$(BUILD)/kvmlens: $(BUILD)/ui/app/main.o $(ARCHIVES_ui)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_ui)
 

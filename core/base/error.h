@@ -3,7 +3,7 @@
  * A human sentence beside a negative errno.
  *
  * Fallible functions return 0 (or a count) or a negative errno. Those whose failure a person may
- * read take a `struct error *err` last; it may be NULL. Only ui/main.c prints it.
+ * read take a `struct error *err` last; it may be NULL. Only ui/app/main.c prints it.
  */
 #ifndef KVMLENS_CORE_BASE_ERROR_H
 #define KVMLENS_CORE_BASE_ERROR_H

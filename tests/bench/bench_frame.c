@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/state.h"
-#include "ui/view.h"
+#include "ui/state/state.h"
+#include "ui/view/view.h"
 
 #define FRAMES 200
 

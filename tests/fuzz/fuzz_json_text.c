@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
-#include "ui/json.h"
+#include "ui/report/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ui/output.h"
-#include "ui/report.h"
+#include "ui/app/output.h"
+#include "ui/report/report.h"
 
 #define RECORD "record\n"
 

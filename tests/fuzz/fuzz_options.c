@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ui/delay.h"
-#include "ui/filter.h"
-#include "ui/options.h"
-#include "ui/report.h"
+#include "ui/choose/delay.h"
+#include "ui/choose/filter.h"
+#include "ui/app/options.h"
+#include "ui/report/report.h"
 
 #define ARGS_MAX 16
 #define SIZE_MAX_TRIED 4096

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/batch.h"
+#include "ui/app/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "tests/lib/two_vms.h"
-#include "ui/exit_status.h"
-#include "ui/stdio_guard.h"
+#include "ui/app/exit_status.h"
+#include "ui/app/stdio_guard.h"
 #include "core/base/whole_write.h"
 
 /* A host that is sampled from memory, and what a test wants to happen at which tick. */

@@ -3,7 +3,7 @@
  * Metrics with estimates, from the first sample to the file, of real processes whose memory is
  * read. What reads it is looked at on its way to the kernel.
  */
-#include "ui/batch.h"
+#include "ui/app/batch.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 
 #include "tests/lib/guest.h"
 #include "tests/lib/snapshot_builder.h"
-#include "ui/exit_status.h"
+#include "ui/app/exit_status.h"
 
 #define MIB (1ull << 20)
 #define VMS 3

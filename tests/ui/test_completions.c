@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "ui/options.h"
+#include "ui/app/options.h"
 
 #define TEXT_MAX (1 << 16)
 

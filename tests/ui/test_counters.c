@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/counters.h"
+#include "ui/state/counters.h"
 
 struct fixture {
     struct snapshot_builder *b;

@@ -13,7 +13,7 @@
 
 #include "core/base/text.h"
 #include "tests/lib/two_vms.h"
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 static const struct filter all = {.vm_fd = -1};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/delay.h"
+#include "ui/choose/delay.h"
 
 #include <errno.h>
 #include <locale.h>

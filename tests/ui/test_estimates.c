@@ -3,7 +3,7 @@
  * Which VMs are estimated when, with a clock that only estimates move; and what is kept for the
  * next run.
  */
-#include "ui/estimates.h"
+#include "ui/report/estimates.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/tree.h"
-#include "ui/estimates_file.h"
+#include "ui/app/estimates_file.h"
 
 #define S 1000000000ull
 #define VMS 25

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/filter.h"
+#include "ui/choose/filter.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ui/format.h"
+#include "ui/grid/format.h"
 
 struct format_case {
     double value;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ui/key_decoder.h"
+#include "ui/grid/key_decoder.h"
 
 #define KEYS_MAX 64
 

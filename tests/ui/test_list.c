@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/list.h"
+#include "ui/report/list.h"
 
 #include <jansson.h>
 #include <setjmp.h>

@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
-#include "ui/columns.h"
-#include "ui/exit_status.h"
-#include "ui/keys.h"
-#include "ui/options.h"
-#include "ui/report.h"
+#include "ui/state/columns.h"
+#include "ui/app/exit_status.h"
+#include "ui/grid/keys.h"
+#include "ui/app/options.h"
+#include "ui/report/report.h"
 
 #define PAGE "man/kvmlens.1"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/metrics.h"
+#include "ui/report/metrics.h"
 
 #include <locale.h>
 #include <setjmp.h>
@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "tests/lib/two_vms.h"
-#include "ui/estimates.h"
-#include "ui/report.h"
+#include "ui/report/estimates.h"
+#include "ui/report/report.h"
 
 static void bounds_are_canonical_numbers(void **state)
 {

@@ -25,7 +25,7 @@
 #include <utmp.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/monitor.h"
+#include "ui/app/monitor.h"
 
 #define DEADLINE_MS 10000
 #define OUTPUT_MAX (1 << 20)

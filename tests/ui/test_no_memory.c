@@ -18,13 +18,13 @@
 #include "core/find/host_check.h"
 #include "core/base/rootfs.h"
 #include "tests/lib/two_vms.h"
-#include "ui/batch.h"
-#include "ui/doctor.h"
-#include "ui/exit_status.h"
-#include "ui/export.h"
-#include "ui/list.h"
-#include "ui/report.h"
-#include "ui/report_scan.h"
+#include "ui/app/batch.h"
+#include "ui/app/doctor.h"
+#include "ui/app/exit_status.h"
+#include "ui/app/export.h"
+#include "ui/report/list.h"
+#include "ui/report/report.h"
+#include "ui/report/report_scan.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OWN_MALLOC 0

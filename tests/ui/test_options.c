@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/options.h"
+#include "ui/app/options.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/source/sampler.h"
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 #define ARGS_MAX 24
 

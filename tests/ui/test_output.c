@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/output.h"
+#include "ui/app/output.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/partial.h"
+#include "ui/report/partial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

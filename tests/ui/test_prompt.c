@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "ui/keys.h"
-#include "ui/prompt.h"
+#include "ui/grid/keys.h"
+#include "ui/grid/prompt.h"
 
 static void type(struct ui_prompt *p, const char *text)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/two_vms.h"
-#include "ui/number.h"
+#include "ui/report/number.h"
 
 struct fixture {
     struct two_vms *vms;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/report_scan.h"
+#include "ui/report/report_scan.h"
 
 #include <errno.h>
 #include <jansson.h>

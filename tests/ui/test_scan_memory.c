@@ -19,7 +19,7 @@
 #include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
-#include "ui/scan_run.h"
+#include "ui/app/scan_run.h"
 
 #define MIB (1ull << 20)
 #define LARGE (2 * MIB) /* no mapping but the buffers of a scan is as large */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* `--scan` as a whole: exit status and what is printed, of processes with known memory. */
-#include "ui/scan_run.h"
+#include "ui/app/scan_run.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include <jansson.h>
 
 #include "tests/lib/guest.h"
-#include "ui/exit_status.h"
+#include "ui/app/exit_status.h"
 
 #define MIB (1ull << 20)
 #define PAGE 4096ull

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "ui/scanner.h"
+#include "ui/state/scanner.h"
 
 #define VMS (SCANNER_WAITING_MAX + 2)
 

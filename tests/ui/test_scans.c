@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/scans.h"
+#include "ui/state/scans.h"
 
 static struct scan_report *report(int pid, enum scan_state state, double exact, double estimate)
 {

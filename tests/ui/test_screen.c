@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ui/screen.h"
-#include "ui/theme.h"
+#include "ui/grid/screen.h"
+#include "ui/grid/theme.h"
 
 /* The character plane of a grid of one row, without the '|'. */
 static const char *row_text(const struct screen *s, char *out)

@@ -14,9 +14,9 @@
 
 #include "tests/lib/golden.h"
 #include "tests/lib/snapshot_builder.h"
-#include "ui/layout.h"
-#include "ui/state.h"
-#include "ui/view.h"
+#include "ui/state/layout.h"
+#include "ui/state/state.h"
+#include "ui/view/view.h"
 
 /* What a case does to the host before it is drawn, and the keys pressed then. */
 struct screen_case {

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/state.h"
-#include "ui/layout.h"
-#include "ui/view.h"
+#include "ui/state/state.h"
+#include "ui/state/layout.h"
+#include "ui/view/view.h"
 
 struct fixture {
     struct snapshot_builder *b;

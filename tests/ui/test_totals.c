@@ -12,11 +12,11 @@
 #include <cmocka.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/counters.h"
-#include "ui/list.h"
-#include "ui/partial.h"
-#include "ui/report.h"
-#include "ui/trends.h"
+#include "ui/state/counters.h"
+#include "ui/report/list.h"
+#include "ui/report/partial.h"
+#include "ui/report/report.h"
+#include "ui/state/trends.h"
 
 enum { EXITS, FAULTS, LARGE, WAIT, FIELDS };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/view.h"
+#include "ui/view/view.h"
 
 #define VCPUS 4
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "ui/app/doctor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/find/host_check.h"
+#include "ui/app/exit_status.h"
+#include "ui/report/json.h"
+
+static void print_text(const struct host_check *check, const struct check_result *r, FILE *out)
+{
+    fprintf(out, "%-8s %-14s %s\n", host_check_level_name(r->level), check->name, r->finding);
+    if (r->effect[0] != '\0')
+        fprintf(out, "%-23s so: %s\n", "", r->effect);
+    if (r->fix[0] != '\0')
+        fprintf(out, "%-23s fix: %s\n", "", r->fix);
+}
+
+static json_t *make_json(struct json_doc *doc, const struct host_check *check,
+                         const struct check_result *r)
+{
+    json_t *object = json_object();
+
+    json_put(doc, object, "name", json_string(check->name));
+    json_put(doc, object, "level", json_string(host_check_level_name(r->level)));
+    json_put(doc, object, "finding", json_put_text(r->finding));
+    if (r->effect[0] != '\0')
+        json_put(doc, object, "effect", json_put_text(r->effect));
+    if (r->fix[0] != '\0')
+        json_put(doc, object, "fix", json_put_text(r->fix));
+    return object;
+}
+
+static int print_json(struct json_doc *doc, json_t *checks, FILE *out)
+{
+    json_t *record = json_object();
+
+    json_put(doc, record, "schema", json_string("kvmlens-doctor/1"));
+    json_put(doc, record, "checks", checks);
+    char *text = json_put_end(doc, record);
+    if (text == NULL)
+        return -ENOMEM;
+    fprintf(out, "%s\n", text);
+    free(text);
+    return 0;
+}
+
+int doctor_run(const struct rootfs *root, const struct host *host, bool json, FILE *out)
+{
+    struct json_doc doc = {.failed = false};
+    json_t *checks = json ? json_array() : NULL;
+    size_t problems = 0;
+    int r = 0;
+
+    for (const struct host_check *check = host_checks; check->name != NULL; check++) {
+        struct check_result result;
+        host_check_run(check, root, host, &result);
+        problems += result.level == CHECK_PROBLEM;
+        if (json)
+            json_put_item(&doc, checks, make_json(&doc, check, &result));
+        else
+            print_text(check, &result, out);
+    }
+    if (json)
+        r = print_json(&doc, checks, out);
+    else if (problems == 0)
+        fputs("nothing stands between kvmlens and the numbers of this host\n", out);
+    else
+        fprintf(out, "%zu problem%s\n", problems, problems == 1 ? "" : "s");
+    if (r < 0 || ferror(out))
+        return r < 0 ? r : -EIO;
+    return problems > 0 ? STATUS_PARTIAL : STATUS_DONE;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "ui/app/export.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "ui/choose/filter.h"
+#include "ui/report/report.h"
+#include "core/base/whole_write.h"
+
+int export_json(const struct snapshot *s, const char *path, struct error *err)
+{
+    const struct filter everything = {.vm_fd = -1};
+    char clean[160];
+    char *record = report_json_record(s, &everything);
+    int r = 0;
+
+    text_clean(path, strlen(path), clean, sizeof(clean));
+    if (!record)
+        return error_set(err, -ENOMEM, "out of memory");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        r = error_set(err, -errno, "%s was not written: %s", clean, strerror(errno));
+        free(record);
+        return r;
+    }
+    r = whole_write(fd, record, strlen(record));
+    if (r == 0)
+        r = whole_write(fd, "\n", 1);
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r < 0) {
+        unlink(path);
+        error_set(err, r, "%s was not written: %s", clean, strerror(-r));
+    }
+    free(record);
+    return r;
+}

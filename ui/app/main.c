@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Composition root: options, the tree to read, the sampler, then one mode. The only place that
+ * prints errors and decides the exit status.
+ */
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/demo/demo.h"
+#include "core/base/rootfs.h"
+#include "core/source/sampler.h"
+#include "core/base/text.h"
+#include "ui/app/batch.h"
+#include "ui/state/config.h"
+#include "ui/app/doctor.h"
+#include "ui/app/exit_status.h"
+#include "ui/choose/filter.h"
+#include "ui/report/list.h"
+#include "ui/app/monitor.h"
+#include "ui/app/options.h"
+#include "ui/app/scan_run.h"
+#include "ui/report/partial.h"
+#include "ui/app/stdio_guard.h"
+
+/* What a mode works with. */
+struct run {
+    const struct options *opts;
+    const struct filter *filter;
+    const struct rootfs *root;
+    struct sampler *sampler;
+};
+
+static bool is_json(const struct options *opts)
+{
+    return strcmp(opts->format, "json") == 0;
+}
+
+static int run_monitor(const struct run *run, struct error *err)
+{
+    char path[PATH_MAX];
+    const char *no_color = getenv("NO_COLOR"); /* set, and not to nothing: whatever it says */
+    bool has_path = config_path(getenv("XDG_CONFIG_HOME"), getenv("HOME"), path, sizeof(path)) == 0;
+    const struct monitor_config config = {
+        .root = run->opts->sysroot ? NULL : run->root, /* a saved tree has no memory to scan */
+        .config_path = has_path ? path : NULL,
+        .delay_s = run->opts->delay_given ? run->opts->delay_s : 0,
+        .no_colour = run->opts->no_color || (no_color && *no_color),
+        .no_unicode = run->opts->no_unicode,
+        .no_mouse = run->opts->no_mouse,
+        .vm = run->opts->choice.vm ? run->filter : NULL,
+        .guest = run->opts->choice.guest,
+        .pid = run->opts->choice.pid,
+        .fields = run->opts->choice.fields,
+        .since_creation = run->opts->include_past,
+    };
+
+    return monitor_run(run->sampler, &config, err);
+}
+
+static int run_batch(const struct run *run, struct error *err)
+{
+    return batch_run(run->sampler, run->root, run->opts, stdout, stderr, err);
+}
+
+static int run_list(const struct run *run, struct error *err)
+{
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    /* Only a VM of debugfs that is there twice without a process counts as hidden: the first may
+     * be just ending. */
+    if (result == 0) {
+        snapshot_free(s);
+        result = sampler_tick(run->sampler, &s, err);
+    }
+    if (result < 0)
+        return result;
+    result = filter_check(run->filter, s, err);
+    if (result == 0 && (result = list_run(s, run->filter, is_json(run->opts), stdout)) == -ENOMEM)
+        error_set(err, result, "out of memory");
+    struct partial partial = {0};
+    if (result == 0 && partial_count_hidden(run->filter, s, &partial)) {
+        fflush(stdout);
+        partial_tell(&partial, stderr);
+        result = STATUS_PARTIAL;
+    }
+    snapshot_free(s);
+    return result;
+}
+
+static int run_fields(const struct run *run, struct error *err)
+{
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    if (result < 0)
+        return result;
+    result = list_fields(s, stdout);
+    snapshot_free(s);
+    return result;
+}
+
+/*
+ * The VM must be found before it is scanned; what is borrowed from the snapshot outlives the scan.
+ */
+static int run_scan(const struct run *run, struct error *err)
+{
+    struct scan_options options = run->opts->scan;
+    char ascii[256];
+    struct snapshot *s;
+    int result = sampler_tick(run->sampler, &s, err);
+
+    if (result < 0)
+        return result;
+    result = filter_check(run->filter, s, err);
+    const struct snapshot_vm *vm = result == 0 ? filter_find(run->filter, s) : NULL;
+    if (vm != NULL) {
+        struct scan_subject subject = {.id = vm->id, .vmm = vm->vmm, .name = vm->name,
+                                       .name_raw = vm->name_raw};
+        for (size_t i = 0; i < s->vm_count; i++)
+            subject.process_vms += s->vms[i].id.pid == vm->id.pid;
+        options.json = is_json(run->opts);
+        options.unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+        if (!options.unicode) {
+            text_ascii(vm->name, ascii, sizeof(ascii));
+            subject.name = ascii;
+        }
+        options.progress = isatty(STDERR_FILENO) != 0;
+        result = scan_run(run->root, &subject, &options, stdout, err);
+    } else if (result == 0) {
+        result = error_set(err, -ESRCH, "no such VM");
+    }
+    snapshot_free(s);
+    return result;
+}
+
+static int run_doctor(const struct run *run, struct error *err)
+{
+    int result = doctor_run(run->root, sampler_host(run->sampler), is_json(run->opts), stdout);
+
+    return result == -ENOMEM ? error_set(err, result, "out of memory") : result;
+}
+
+/* Each returns an exit status or a negative errno with a sentence. -EIO: stdout has the error. */
+static int (*const modes[MODE_COUNT])(const struct run *run, struct error *err) = {
+    [MODE_MONITOR] = run_monitor, [MODE_ONCE] = run_batch,   [MODE_LOG] = run_batch,
+    [MODE_LIST] = run_list,       [MODE_FIELDS] = run_fields, [MODE_DOCTOR] = run_doctor,
+    [MODE_SCAN] = run_scan,
+};
+
+/*
+ * Errors quote what the user typed or what a VMM is called: nothing of it may steer the terminal.
+ */
+static void complain(const struct error *err)
+{
+    char line[sizeof(err->msg) * 2];
+    const char *at = err->msg;
+
+    for (const char *end; *at != '\0'; at = *end != '\0' ? end + 1 : end) {
+        end = at + strcspn(at, "\n");
+        text_clean(at, (size_t)(end - at), line, sizeof(line));
+        fprintf(stderr, "%s%s\n", at == err->msg ? "kvmlens: " : "  ", line);
+    }
+}
+
+/* The write that failed knew, but it may have been one in the middle of many. */
+static bool reader_has_left(void)
+{
+    struct pollfd out = {STDOUT_FILENO, 0, 0};
+
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
+/*
+ * What was printed has to arrive: a full disk is a failure, a reader that left is not.
+ * @code: why an earlier write failed, where that is known; else EIO.
+ */
+static int finish_output(int status, int code)
+{
+    bool failed = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed)
+        return status;
+    if (errno != 0)
+        code = errno;
+    if (code == EPIPE || reader_has_left())
+        return status;
+    fprintf(stderr, "kvmlens: cannot write to standard output: %s\n", strerror(code));
+    return STATUS_FAILED;
+}
+
+static int run_mode(const struct options *opts, const struct filter *filter, struct error *err)
+{
+    struct rootfs root;
+    struct demo *demo = NULL;
+    struct run run = {.opts = opts, .filter = filter, .root = &root};
+    struct sampler_config config = {.root = &root, .sources = opts->sources};
+
+    int result = rootfs_open(opts->sysroot, &root, err);
+    if (result < 0)
+        return result;
+    if (opts->demo)
+        result = demo_start(&demo, err);
+    if (result == 0)
+        result = sampler_open(&config, &run.sampler, err);
+    if (result == 0) {
+        result = modes[opts->mode](&run, err);
+        sampler_close(run.sampler);
+    } else {
+        /* Not for the caller to judge by its errno: a missing /dev/kvm is no misuse. */
+        result = STATUS_FAILED;
+    }
+    demo_stop(demo);
+    rootfs_close(&root);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct options opts;
+    struct filter filter;
+    struct error err = {0};
+
+    if (demo_is_child(argc, argv))
+        return demo_child_main(argc, argv);
+    if (stdio_guard() < 0)
+        return STATUS_FAILED;
+    setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");
+    /* A reader that leaves is seen as EPIPE where the write happens. */
+    signal(SIGPIPE, SIG_IGN);
+
+    if (options_parse(argc, argv, &opts, &err) < 0) {
+        complain(&err);
+        fprintf(stderr, "Try 'kvmlens --help'.\n");
+        return STATUS_USAGE;
+    }
+    if (opts.mode == MODE_HELP || opts.mode == MODE_VERSION) {
+        (opts.mode == MODE_HELP ? options_usage : options_version)(stdout);
+        return finish_output(STATUS_DONE, EIO);
+    }
+    if (filter_open(&opts.choice, &filter, &err) < 0) {
+        complain(&err);
+        return STATUS_USAGE;
+    }
+    if (opts.mode == MODE_MONITOR && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+        fprintf(stderr, "kvmlens: the monitor needs a terminal on standard input and output\n"
+                        "For scripts and pipes use --batch (-1) or --log (-l).\n");
+        filter_close(&filter);
+        return STATUS_FAILED;
+    }
+    int result = run_mode(&opts, &filter, &err);
+    filter_close(&filter);
+    /* Choices that this host cannot serve are usage errors; so is what the modes call one. */
+    int status = result >= 0 ? result
+                 : result == -ENOTUNIQ || result == -EINVAL || result == -ENOENT ? STATUS_USAGE
+                                                                               : STATUS_FAILED;
+    /* Without a sentence: it is standard output that has the error. */
+    bool unwritten = result < 0 && err.msg[0] == '\0';
+    if (unwritten && (result == -EPIPE || reader_has_left()))
+        status = STATUS_DONE;
+    if (err.msg[0] != '\0' && status != STATUS_DONE && status != STATUS_PARTIAL)
+        complain(&err);
+    return finish_output(status, unwritten ? -result : EIO);
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT
+#include "ui/app/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/source/sampler.h"
+#include "core/base/text.h"
+#include "ui/choose/delay.h"
+#include "ui/app/options_internal.h"
+#include "ui/report/report.h"
+
+#define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
+#define OPT_LONG_BASE 256
+#define TABLE_MAX 64 /* rows; options.given has one bit each */
+
+/* A bad argument as a message may show it. */
+struct shown {
+    char text[SHOWN_MAX];
+};
+
+static struct shown show(const char *arg)
+{
+    struct shown s = {.text = ""};
+
+    text_clean(arg, strlen(arg), s.text, sizeof(s.text));
+    return s;
+}
+
+static int set_mode(struct options *opts, enum options_mode mode, struct error *err)
+{
+    static const char *const names[MODE_COUNT] = {
+        [MODE_ONCE] = "--once",     [MODE_LOG] = "--log",           [MODE_LIST] = "--list",
+        [MODE_DOCTOR] = "--doctor", [MODE_FIELDS] = "--fields help", [MODE_SCAN] = "--scan",
+    };
+
+    if (opts->mode != MODE_MONITOR && opts->mode != mode)
+        return error_set(err, -EINVAL, "%s and %s exclude each other: give one of them",
+                         names[opts->mode], names[mode]);
+    opts->mode = mode;
+    return 0;
+}
+
+static int parse_count(const char *name, const char *arg, unsigned long max, unsigned long *ret,
+                       struct error *err)
+{
+    unsigned long value = 0;
+
+    for (const char *p = arg; *p != '\0'; p++) {
+        if (!isdigit((unsigned char)*p) || value > (max - (unsigned long)(*p - '0')) / 10)
+            goto bad;
+        value = value * 10 + (unsigned long)(*p - '0');
+    }
+    if (value == 0)
+        goto bad;
+    *ret = value;
+    return 0;
+bad:
+    return error_set(err, -EINVAL, "%s '%s': give a whole number from 1 to %lu", name,
+                     show(arg).text, max);
+}
+
+static int apply_scan(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--scan: the VM is empty");
+    opts->choice.vm = arg;
+    return set_mode(opts, MODE_SCAN, err);
+}
+
+static int apply_pid(struct options *opts, const char *arg, struct error *err)
+{
+    unsigned long pid = 0;
+    int r = parse_count("process id", arg, INT_MAX, &pid, err);
+
+    opts->choice.pid = (pid_t)pid;
+    return r;
+}
+
+static int apply_guest(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--guest: the name is empty; --list shows the names");
+    opts->choice.guest = arg;
+    return 0;
+}
+
+static int apply_fields(struct options *opts, const char *arg, struct error *err)
+{
+    if (strcmp(arg, "help") == 0)
+        return set_mode(opts, MODE_FIELDS, err);
+    opts->choice.fields = arg;
+    return 0;
+}
+
+static int apply_delay(struct options *opts, const char *arg, struct error *err)
+{
+    opts->delay_given = true;
+    if (delay_parse(arg, &opts->delay_s) < 0)
+        return error_set(err, -EINVAL, "delay '%s': give seconds from 0.1 to 3600, such as 0.5",
+                         show(arg).text);
+    return 0;
+}
+
+static int apply_iterations(struct options *opts, const char *arg, struct error *err)
+{
+    return parse_count("--iterations", arg, 1000000000, &opts->iterations, err);
+}
+
+/* proc alone gives no counters, so kvm_stat's -d means: counters from debugfs only. */
+static int apply_debugfs(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->sources = SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC);
+    return 0;
+}
+
+static const char *const source_words[] = {"statsfd", "debugfs", "proc", NULL};
+
+static int apply_source(struct options *opts, const char *arg, struct error *err)
+{
+    static const unsigned bits[] = {SOURCE_BIT(SOURCE_STATSFD), SOURCE_BIT(SOURCE_DEBUGFS),
+                                    SOURCE_BIT(SOURCE_PROC)};
+
+    opts->sources = 0;
+    for (const char *p = arg;;) {
+        size_t len = strcspn(p, ",");
+        unsigned bit = 0;
+        for (size_t i = 0; source_words[i] != NULL; i++)
+            if (strlen(source_words[i]) == len && strncmp(p, source_words[i], len) == 0)
+                bit = bits[i];
+        if (bit == 0)
+            return error_set(err, -EINVAL,
+                             "--source '%s': give a comma-separated list of statsfd, debugfs, proc",
+                             show(arg).text);
+        opts->sources |= bit;
+        p += len;
+        if (*p == '\0')
+            return 0;
+        p++;
+    }
+}
+
+static int apply_format(struct options *opts, const char *arg, struct error *err)
+{
+    if (report_format_find(arg) == NULL) {
+        char names[100];
+        report_format_names(names, sizeof(names));
+        return error_set(err, -EINVAL, "--format '%s': give one of %s", show(arg).text, names);
+    }
+    opts->format = arg;
+    return 0;
+}
+
+static int apply_csv(struct options *opts, const char *arg, struct error *err)
+{
+    (void)arg;
+    (void)err;
+    opts->format = "csv";
+    return 0;
+}
+
+static int apply_log_file(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--log-to-file: the file name is empty");
+    opts->log_file = arg;
+    return set_mode(opts, MODE_LOG, err);
+}
+
+static int apply_output(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--output: the file name is empty");
+    opts->output = arg;
+    return 0;
+}
+
+static int apply_sysroot(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--sysroot: the directory is empty");
+    opts->sysroot = arg;
+    return 0;
+}
+
+/* Last members of a row whose option has a plain effect. */
+#define CALLS(function) function, MODE_MONITOR, 0
+#define FLAG(member) NULL, MODE_MONITOR, offsetof(struct options, member)
+#define ENTERS(entered) NULL, entered, 0
+#define ONCE_LOG (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG))
+#define MONITOR MODE_BIT(MODE_MONITOR)
+#define SCAN MODE_BIT(MODE_SCAN)
+#define SAMPLED (ONCE_LOG | MONITOR)
+
+const struct option_row option_table[] = {
+    {'1', "once", "batch", NULL, NULL, GROUP_MODE, MODES_ANY,
+     "sample twice, one delay apart, print the snapshot and exit", ENTERS(MODE_ONCE)},
+    {'l', "log", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
+     "print one record per interval until interrupted", ENTERS(MODE_LOG)},
+    {0, "list", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
+     "list the VMs, and for each source: usable, or why not", ENTERS(MODE_LIST)},
+    {0, "scan", NULL, "VM", NULL, GROUP_MODE, MODES_ANY,
+     "count the zero pages of a VM's RAM, without changing it", CALLS(apply_scan)},
+    {0, "doctor", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
+     "check the host: each problem with its cause and its fix", ENTERS(MODE_DOCTOR)},
+    {0, "demo", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
+     "run two small VMs of our own meanwhile; goes with every mode", FLAG(demo)},
+    {'h', "help", NULL, NULL, NULL, GROUP_MODE, MODES_ANY, "print this help and exit",
+     ENTERS(MODE_HELP)},
+    {'V', "version", NULL, NULL, NULL, GROUP_MODE, MODES_ANY, "print the version and exit",
+     ENTERS(MODE_VERSION)},
+
+    {'p', "pid", NULL, "PID", NULL, GROUP_SELECT, MODES_VMS, "only the VMs of this process",
+     CALLS(apply_pid)},
+    {'g', "guest", NULL, "NAME", NULL, GROUP_SELECT, MODES_VMS, "only the VM of this name",
+     CALLS(apply_guest)},
+    {'f', "fields", NULL, "REGEX", NULL, GROUP_SELECT, SAMPLED | MODE_BIT(MODE_FIELDS),
+     "only fields that match (POSIX extended); 'help' lists them", CALLS(apply_fields)},
+
+    {'s', "set-delay", NULL, "SECONDS", NULL, GROUP_SAMPLE, SAMPLED,
+     "time between samples, 0.1 to 3600 (default 1)", CALLS(apply_delay)},
+    {'n', "iterations", NULL, "N", NULL, GROUP_SAMPLE, MODE_BIT(MODE_LOG),
+     "end the log after N records", CALLS(apply_iterations)},
+    {'i', "debugfs-include-past", NULL, NULL, NULL, GROUP_SAMPLE, SAMPLED,
+     "totals since the VM was created, not since kvmlens started", FLAG(include_past)},
+    {'d', "debugfs", NULL, NULL, NULL, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
+     "counters from debugfs only: --source debugfs,proc", CALLS(apply_debugfs)},
+    {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
+     "use only these sources: statsfd,debugfs,proc", CALLS(apply_source)},
+
+    {0, "sample", NULL, "N", NULL, GROUP_SAMPLE, SCAN,
+     "read N random pages only, and estimate", CALLS(options_scan_sample)},
+    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SAMPLE, SCAN,
+     "read at most so many million bytes per second", CALLS(options_scan_max_rate)},
+    {0, "threads", NULL, "N", NULL, GROUP_SAMPLE, SCAN, "read with N threads (default 1)",
+     CALLS(options_scan_threads)},
+    {0, "ram", NULL, "START-END", NULL, GROUP_SAMPLE, SCAN,
+     "these addresses of the VMM are the RAM; may be repeated", CALLS(options_scan_ram)},
+    {0, "force", NULL, NULL, NULL, GROUP_SAMPLE, SCAN,
+     "also read memory under userfaultfd and of confidential guests", CALLS(options_scan_force)},
+    {0, "accel", NULL, "NAME", NULL, GROUP_SAMPLE, SCAN, "compare with this instruction set",
+     CALLS(options_scan_accel)},
+
+    {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
+     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN, "format of the output",
+     CALLS(apply_format)},
+    {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv",
+     CALLS(apply_csv)},
+    {0, "wide", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "CSV of one VM: one row per record, one column per number", FLAG(wide)},
+    {0, "csv-safe", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "CSV: put a ' before names that a spreadsheet takes for a formula", FLAG(csv_safe)},
+    {0, "per-vcpu", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "prometheus, openmetrics: series of each vCPU too", FLAG(per_vcpu)},
+    {0, "estimate", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "prometheus, openmetrics: estimate the zero pages of each VM", FLAG(estimate)},
+    {'L', "log-to-file", NULL, "FILE", NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
+     "log, appended to FILE; SIGHUP opens it again", CALLS(apply_log_file)},
+    {'o', "output", NULL, "FILE", NULL, GROUP_OUTPUT, ONCE_LOG,
+     "replace FILE with each record, never leaving half of one", CALLS(apply_output)},
+    {'z', "skip-zero-records", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
+     "leave out counters (--once) and VMs (--log) that are all zero", FLAG(skip_zero)},
+    {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "no colours; so does NO_COLOR=1",
+     FLAG(no_color)},
+    {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR | SCAN,
+     "draw with ASCII characters only", FLAG(no_unicode)},
+    {0, "no-mouse", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "leave the mouse to the terminal",
+     FLAG(no_mouse)},
+
+    {0, "sysroot", NULL, "DIR", NULL, GROUP_SYSTEM, MODES_ANY,
+     "read a saved /proc and /sys tree instead of this host's", CALLS(apply_sysroot)},
+    {0},
+};
+
+static const struct option_row *row_of(int c)
+{
+    for (const struct option_row *row = option_table; row->long_name != NULL; row++)
+        if ((c != 0 && c == row->short_name) ||
+            c == OPT_LONG_BASE + (int)(row - option_table))
+            return row;
+    return NULL;
+}
+
+/* Both tables that getopt_long(3) wants. A leading ':' tells a missing argument from an unknown
+ * option. */
+static void build_getopt(char shorts[2 * TABLE_MAX + 2], struct option longs[2 * TABLE_MAX + 1])
+{
+    size_t n = 0;
+
+    *shorts++ = ':';
+    for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
+        int c = row->short_name != 0 ? row->short_name : OPT_LONG_BASE + (int)(row - option_table);
+        const char *names[] = {row->long_name, row->alias};
+        for (size_t i = 0; i < 2; i++)
+            if (names[i] != NULL)
+                longs[n++] = (struct option){names[i], row->arg != NULL, NULL, c};
+        if (row->short_name != 0) {
+            *shorts++ = row->short_name;
+            if (row->arg != NULL)
+                *shorts++ = ':';
+        }
+    }
+    *shorts = '\0';
+    longs[n] = (struct option){0};
+}
+
+static void row_label(const struct option_row *row, char *buf, size_t size)
+{
+    if (row->short_name != 0)
+        snprintf(buf, size, "-%c, --%s", row->short_name, row->long_name);
+    else
+        snprintf(buf, size, "--%s", row->long_name);
+}
+
+static int bad_option(int c, int argc, char **argv, struct error *err)
+{
+    const char *arg = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    const struct option_row *row = row_of(optopt);
+
+    if (c == ':')
+        return error_set(err, -EINVAL, "'%s' needs an argument: %s", show(arg).text,
+                         row != NULL ? row->arg : "see --help");
+    if (optopt > 0 && optopt < OPT_LONG_BASE && row == NULL) {
+        char name[2] = {(char)optopt, '\0'};
+        return error_set(err, -EINVAL, "unknown option '-%s'; kvmlens --help lists all",
+                         show(name).text);
+    }
+    if (row != NULL)
+        return error_set(err, -EINVAL, "'%s' takes no argument", show(arg).text);
+    return error_set(err, -EINVAL, "unknown or ambiguous option '%s'; kvmlens --help lists all",
+                     show(arg).text);
+}
+
+static const char *mode_words(enum options_mode mode)
+{
+    static const char *const words[MODE_COUNT] = {
+        [MODE_MONITOR] = "the interactive monitor", [MODE_ONCE] = "--once",
+        [MODE_LOG] = "--log",                       [MODE_LIST] = "--list",
+        [MODE_DOCTOR] = "--doctor",                 [MODE_FIELDS] = "--fields help",
+        [MODE_SCAN] = "--scan",
+    };
+    return words[mode];
+}
+
+/* What only some formats can do. */
+static int check_formats(const struct options *opts, struct error *err)
+{
+    const struct report_format *format = report_format_find(opts->format);
+    bool csv = strcmp(opts->format, "csv") == 0;
+
+    if ((MODE_BIT(opts->mode) & (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN)) &&
+        format != &report_text && format != &report_json)
+        return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
+                         opts->format);
+    if (format->document && opts->mode == MODE_LOG && opts->output == NULL)
+        return error_set(
+            err, -EINVAL,
+            "--log --format %s needs --output FILE, for each record is a whole document",
+            opts->format);
+    if (!format->document && opts->mode == MODE_LOG && opts->output != NULL)
+        return error_set(err, -EINVAL,
+                         "--output keeps the last record only: give --log-to-file for a log");
+    if (opts->per_vcpu && !format->document)
+        return error_set(err, -EINVAL, "--per-vcpu goes with --format prometheus or openmetrics; "
+                                       "the other formats have all vCPUs");
+    if (opts->estimate && !format->document)
+        return error_set(err, -EINVAL, "--estimate goes with --format prometheus or openmetrics; "
+                                       "--scan VM --sample N prints one VM's");
+    /* A collector takes a series that is gone for a VM that is gone. */
+    if (opts->skip_zero && format->document)
+        return error_set(err, -EINVAL, "--skip-zero-records goes with --format text, csv or json");
+    if (opts->skip_zero && opts->mode == MODE_ONCE && format != &report_text)
+        return error_set(err, -EINVAL, "--skip-zero-records with --once goes with --format text");
+    if ((opts->wide || opts->csv_safe) && !csv)
+        return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
+    const struct filter_choice *vms = &opts->choice;
+    if (opts->wide && vms->guest == NULL && vms->vm == NULL && vms->pid == 0)
+        return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");
+    return 0;
+}
+
+static int check_modes(const struct options *opts, struct error *err)
+{
+    for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
+        if (!(opts->given & 1ull << (row - option_table)) || (row->modes & MODE_BIT(opts->mode)))
+            continue;
+        char label[64], goes[100] = "";
+        row_label(row, label, sizeof(label));
+        for (int mode = 0; mode < MODE_HELP; mode++) {
+            size_t len = strlen(goes);
+            if (row->modes & MODE_BIT(mode))
+                snprintf(goes + len, sizeof(goes) - len, "%s%s", len > 0 ? ", " : "",
+                         mode_words((enum options_mode)mode));
+        }
+        return error_set(err, -EINVAL, "%s has no meaning with %s; it goes with: %s", label,
+                         mode_words(opts->mode), goes);
+    }
+    if ((opts->choice.vm != NULL) + (opts->choice.guest != NULL) + (opts->choice.pid != 0) > 1)
+        return error_set(err, -EINVAL,
+                         "VM, --guest and --pid exclude each other: give one of them");
+    if (opts->choice.vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
+        return error_set(err, -EINVAL, "%s takes no VM: leave '%s' away", mode_words(opts->mode),
+                         show(opts->choice.vm).text);
+    if (opts->demo && opts->sysroot != NULL)
+        return error_set(err, -EINVAL,
+                         "--demo and --sysroot exclude each other: a saved tree has no live VMs");
+    return check_formats(opts, err);
+}
+
+static int apply_row(const struct option_row *row, struct options *opts, struct error *err)
+{
+    if (row->apply != NULL)
+        return row->apply(opts, optarg, err);
+    if (row->flag != 0)
+        *(bool *)((char *)opts + row->flag) = true;
+    else if (row->enters == MODE_HELP || row->enters == MODE_VERSION)
+        opts->mode = row->enters; /* whatever else was given */
+    else
+        return set_mode(opts, row->enters, err);
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct error *err)
+{
+    char shorts[2 * TABLE_MAX + 2];
+    struct option longs[2 * TABLE_MAX + 1];
+    int c;
+
+    *ret = (struct options){.delay_s = 1.0, .sources = SOURCES_ALL, .format = "text"};
+    build_getopt(shorts, longs);
+    optind = 0; /* GNU: start afresh, so that tests may parse more than once */
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        const struct option_row *row = c == '?' || c == ':' ? NULL : row_of(c);
+        if (row == NULL)
+            return bad_option(c, argc, argv, err);
+        int r = apply_row(row, ret, err);
+        if (r < 0)
+            return r;
+        if (ret->mode == MODE_HELP || ret->mode == MODE_VERSION)
+            return 0;
+        ret->given |= 1ull << (row - option_table);
+    }
+    if (argc - optind > 1)
+        return error_set(err, -EINVAL, "'%s' is one VM too many: give at most one",
+                         show(argv[optind + 1]).text);
+    if (optind < argc) {
+        if (argv[optind][0] == '\0')
+            return error_set(err, -EINVAL, "the VM is empty: give a pid, pid:fd or a name");
+        if (ret->mode == MODE_SCAN)
+            return error_set(err, -EINVAL, "'%s' is one VM too many: --scan has named one",
+                             show(argv[optind]).text);
+        ret->choice.vm = argv[optind];
+    }
+    return check_modes(ret, err);
+}
+
+static const char *const group_titles[GROUP_COUNT] = {
+    [GROUP_MODE] = "Modes (none: interactive monitor)",
+    [GROUP_SELECT] = "What to show",
+    [GROUP_SAMPLE] = "Sampling",
+    [GROUP_OUTPUT] = "Output",
+    [GROUP_SYSTEM] = "System",
+};
+
+void options_usage(FILE *out)
+{
+    char formats[100];
+
+    report_format_names(formats, sizeof(formats));
+    fputs("Usage: kvmlens [OPTIONS] [VM]\n"
+          "Shows what the virtual machines of this KVM host are doing.\n"
+          "VM is a process id, pid:fd, or a name.\n",
+          out);
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        fprintf(out, "\n%s:\n", group_titles[group]);
+        for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
+            char label[64];
+            if ((int)row->group != group)
+                continue;
+            snprintf(label, sizeof(label), "%c%c%c --%s%s%s%s%s", row->short_name ? '-' : ' ',
+                     row->short_name ? row->short_name : ' ', row->short_name ? ',' : ' ',
+                     row->long_name, row->alias ? ", --" : "", row->alias ? row->alias : "",
+                     row->arg ? " " : "", row->arg ? row->arg : "");
+            fprintf(out, "  %-30s %s%s%s%s\n", label, row->help,
+                    row->words == report_format_words ? " (" : "",
+                    row->words == report_format_words ? formats : "",
+                    row->words == report_format_words ? ")" : "");
+        }
+    }
+    fputs("\nExit status: 0 done, 1 failed, 2 usage, 3 done but some numbers could not be read.\n"
+          "The manual: man kvmlens\n",
+          out);
+}
+
+void options_version(FILE *out)
+{
+    fputs("kvmlens " KVMLENS_VERSION "\nLicence: MIT\n", out);
+}

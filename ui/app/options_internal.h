@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of ui/app/options.h share: the options of --scan, rows of the table in options.c.
+ */
+#ifndef KVMLENS_UI_APP_OPTIONS_INTERNAL_H
+#define KVMLENS_UI_APP_OPTIONS_INTERNAL_H
+
+#include "core/base/error.h"
+#include "ui/app/options.h"
+
+/* Each takes its argument into opts->scan: 0, or -EINVAL with a sentence. */
+int options_scan_sample(struct options *opts, const char *arg, struct error *err);
+int options_scan_max_rate(struct options *opts, const char *arg, struct error *err);
+int options_scan_threads(struct options *opts, const char *arg, struct error *err);
+int options_scan_force(struct options *opts, const char *arg, struct error *err);
+int options_scan_ram(struct options *opts, const char *arg, struct error *err);
+int options_scan_accel(struct options *opts, const char *arg, struct error *err);
+
+#endif

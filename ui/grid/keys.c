@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "ui/grid/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text_file.h"
+
+#define VMS SCREEN_BIT(SCREEN_VMS)
+#define COUNTERS SCREEN_BIT(SCREEN_COUNTERS)
+#define VCPUS SCREEN_BIT(SCREEN_VCPUS)
+#define HISTOGRAMS SCREEN_BIT(SCREEN_HISTOGRAMS)
+#define MEMORY SCREEN_BIT(SCREEN_MEMORY)
+#define DETAIL (COUNTERS | VCPUS | MEMORY | HISTOGRAMS)
+#define HOST SCREEN_BIT(SCREEN_HOST)
+#define TABLES (COUNTERS | HOST)
+#define CHOOSER SCREEN_BIT(SCREEN_CHOOSER)
+#define HELP SCREEN_BIT(SCREEN_HELP)
+#define ALL SCREENS_ALL
+#define LIVE (VMS | DETAIL | HOST) /* screens with numbers */
+#define F(n) KEYCODE_F(n)
+
+/* In the order of the function bar and of the help. */
+const struct key_binding key_table[] = {
+    {LIVE | CHOOSER, {F(1), 'h', '?'}, COMMAND_HELP, "Help", "show the keys"},
+    {HELP | CHOOSER | DETAIL | HOST, {KEYCODE_ESCAPE}, COMMAND_CLOSE, "Back",
+     "back to where you came from"},
+    {HELP, {F(1), 'h', '?'}, COMMAND_CLOSE, NULL, "close the help"},
+    {VMS, {KEYCODE_ESCAPE}, COMMAND_CLOSE, NULL, "close what is open; never quits"},
+    {VMS, {F(2), 'S'}, COMMAND_COLUMNS, "Columns",
+     "choose the columns, their order and their width"},
+    {VMS | TABLES, {F(3), '/'}, COMMAND_SEARCH, "Search", "search for a name while you type it"},
+    {VMS | TABLES, {'n'}, COMMAND_SEARCH_NEXT, NULL, "search for the same name again"},
+    {VMS | TABLES, {F(4), '\\', 'f'}, COMMAND_FILTER, "Filter",
+     "show only what matches a regular expression"},
+    {VMS | TABLES, {'c'}, COMMAND_FILTER_CLEAR, NULL, "clear the filters"},
+    {VMS, {F(5), 't', '*'}, COMMAND_TREE, "vCPUs", "show or hide the vCPUs of all VMs"},
+    {VMS, {'+', '='}, COMMAND_EXPAND, NULL, "show the vCPUs of the selected VM"},
+    {VMS, {'-'}, COMMAND_COLLAPSE, NULL, "hide the vCPUs of the selected VM"},
+    {VMS, {F(6), '.'}, COMMAND_SORT_MENU, "Sort", "choose the column to sort by"},
+    {VMS, {'>'}, COMMAND_SORT_NEXT, NULL, "sort by the next column"},
+    {VMS, {'<'}, COMMAND_SORT_PREVIOUS, NULL, "sort by the previous column"},
+    {VMS | TABLES, {'I'}, COMMAND_SORT_INVERT, NULL, "turn the sort order round"},
+    {VMS, {'P'}, COMMAND_SORT_CPU, NULL, "sort by CPU time"},
+    {VMS, {'M'}, COMMAND_SORT_RSS, NULL, "sort by resident memory"},
+    {VMS, {'E'}, COMMAND_SORT_EXITS, NULL, "sort by exits"},
+    {VMS, {'N'}, COMMAND_SORT_PID, NULL, "sort by process id"},
+    {VMS, {KEYCODE_ENTER}, COMMAND_OPEN, "Open", "open the selected VM"},
+    {VMS, {'m'}, COMMAND_MEMORY, "Memory", "open the memory of the selected VM: its zero pages"},
+    {MEMORY, {'R'}, COMMAND_SCAN, "Read all", "read all of it, for the exact figure"},
+    {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
+    {DETAIL, {'1'}, COMMAND_TAB_COUNTERS, NULL, "all counters of the VM"},
+    {DETAIL, {'2'}, COMMAND_TAB_VCPUS, NULL, "its vCPUs"},
+    {DETAIL, {'3', 'm'}, COMMAND_TAB_MEMORY, NULL,
+     "its memory: what of it is zero, what a migration would send"},
+    {DETAIL, {'4'}, COMMAND_TAB_HISTOGRAMS, NULL, "its histograms"},
+    {DETAIL, {KEYCODE_TAB}, COMMAND_TAB_NEXT, "Next tab", "next tab"},
+    {DETAIL, {KEYCODE_BACK_TAB}, COMMAND_TAB_PREVIOUS, NULL, "previous tab"},
+    {HISTOGRAMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "previous vCPU, or all together"},
+    {HISTOGRAMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "next vCPU"},
+    {VMS, {'b'}, COMMAND_HOST, "Host", "counters of all VMs together"},
+    {HOST, {'b'}, COMMAND_BY_GUEST, "By guest", "counters of all VMs, or one row per guest"},
+    {HOST, {KEYCODE_ENTER}, COMMAND_CHOOSE, "Guests",
+     "guests of the selected counter; of a guest, open it"},
+    {HOST, {'g', 'p'}, COMMAND_GUESTS, NULL, "only guests with this name or pid"},
+    {TABLES, {F(6), 'o'}, COMMAND_ORDER, "Order", "sort by rate, by total or by name"},
+    {TABLES, {'z'}, COMMAND_ZEROS, "Zeros", "show or hide counters that counted nothing"},
+    {VMS | TABLES, {'r'}, COMMAND_RESET, NULL, "totals count from now on"},
+    {VMS | TABLES, {'i'}, COMMAND_SINCE, NULL,
+     "totals since each VM was created, or since start or reset"},
+    {VMS, {' '}, COMMAND_TAG, NULL, "tag the VM, or take the tag off"},
+    {VMS, {'U'}, COMMAND_UNTAG, NULL, "take all tags off"},
+    {VMS, {'T'}, COMMAND_ONLY_TAGGED, NULL, "show only tagged VMs, or all"},
+    {VMS | DETAIL, {'F'}, COMMAND_FOLLOW, NULL,
+     "follow: when the VM ends, go on with the next of its name"},
+    {CHOOSER, {KEYCODE_ENTER, ' '}, COMMAND_CHOOSE, "Choose",
+     "show or hide the column; to sort: sort by it"},
+    {CHOOSER, {F(7), '['}, COMMAND_MOVE_UP, "Earlier", "move the column to the left"},
+    {CHOOSER, {F(8), ']'}, COMMAND_MOVE_DOWN, "Later", "move the column to the right"},
+    {CHOOSER, {KEYCODE_LEFT, '-'}, COMMAND_NARROWER, NULL, "make the column narrower"},
+    {CHOOSER, {KEYCODE_RIGHT, '+'}, COMMAND_WIDER, NULL, "make the column wider"},
+    {ALL, {KEYCODE_UP, 'k'}, COMMAND_UP, NULL, "one row up"},
+    {ALL, {KEYCODE_DOWN, 'j'}, COMMAND_DOWN, NULL, "one row down"},
+    {ALL, {KEYCODE_PAGE_UP, KEYCODE_CTRL('B')}, COMMAND_PAGE_UP, NULL, "one page up"},
+    {ALL, {KEYCODE_PAGE_DOWN, KEYCODE_CTRL('F')}, COMMAND_PAGE_DOWN, NULL, "one page down"},
+    {ALL, {KEYCODE_HOME}, COMMAND_FIRST, NULL, "first row, and stay on it"},
+    {ALL & ~HOST, {'g'}, COMMAND_FIRST, NULL, "the same"},
+    {ALL, {KEYCODE_END, 'G'}, COMMAND_LAST, NULL, "last row"},
+    {VMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "columns to the left"},
+    {VMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "columns to the right"},
+    {LIVE, {'Z'}, COMMAND_FREEZE, "Freeze", "freeze the numbers, or go on"},
+    {VMS | VCPUS | MEMORY | HISTOGRAMS, {'z'}, COMMAND_FREEZE, NULL, "the same"},
+    {LIVE, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
+    {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
+    {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
+    {LIVE, {'W'}, COMMAND_EXPORT, NULL, "write the newest snapshot to a JSON file"},
+    {LIVE | CHOOSER, {F(12), 'w'}, COMMAND_SAVE, NULL,
+     "save columns, order, delay and colours as the default"},
+    {LIVE, {'C'}, COMMAND_THEME, NULL, "next colour scheme"},
+    {ALL, {KEYCODE_CTRL('L')}, COMMAND_REDRAW, NULL, "draw the whole screen again"},
+    {ALL, {F(10), 'q', 'Q'}, COMMAND_QUIT, "Quit", "quit"},
+};
+
+const size_t key_count = sizeof(key_table) / sizeof(key_table[0]);
+
+static const char *const titles[SCREEN_COUNT] = {
+    [SCREEN_VMS] = "VMs",
+    [SCREEN_COUNTERS] = "Counters",
+    [SCREEN_VCPUS] = "vCPUs",
+    [SCREEN_MEMORY] = "Memory",
+    [SCREEN_HISTOGRAMS] = "Histograms",
+    [SCREEN_HOST] = "Host counters",
+    [SCREEN_CHOOSER] = "Columns",
+    [SCREEN_HELP] = "Help",
+};
+
+enum ui_command keys_find(enum ui_screen screen, uint32_t key)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        if (!(key_table[i].screens & SCREEN_BIT(screen)))
+            continue;
+        for (size_t k = 0; k < KEYS_PER_BINDING && key_table[i].keys[k]; k++)
+            if (key_table[i].keys[k] == key)
+                return key_table[i].command;
+    }
+    return COMMAND_NONE;
+}
+
+char *keys_name(uint32_t key, char out[KEY_NAME_MAX])
+{
+    static const struct {
+        uint32_t key;
+        const char *name;
+    } names[] = {
+        {KEYCODE_TAB, "Tab"},         {KEYCODE_ENTER, "Enter"},    {KEYCODE_ESCAPE, "Esc"},
+        {KEYCODE_BACKSPACE, "BkSp"},  {KEYCODE_UP, "Up"},          {KEYCODE_DOWN, "Down"},
+        {KEYCODE_LEFT, "Left"},       {KEYCODE_RIGHT, "Right"},    {KEYCODE_PAGE_UP, "PgUp"},
+        {KEYCODE_PAGE_DOWN, "PgDn"},  {KEYCODE_HOME, "Home"},      {KEYCODE_END, "End"},
+        {KEYCODE_DELETE, "Del"},      {KEYCODE_BACK_TAB, "Shift-Tab"}, {' ', "Space"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].key == key)
+            return strcpy(out, names[i].name);
+    if (key > KEYCODE_F0 && key < KEYCODE_F0 + 64)
+        snprintf(out, KEY_NAME_MAX, "F%u", (unsigned)(key - KEYCODE_F0));
+    else if (key < ' ')
+        snprintf(out, KEY_NAME_MAX, "Ctrl-%c", (char)('@' + key));
+    else
+        snprintf(out, KEY_NAME_MAX, "%c", key < 0x7f ? (char)key : '?');
+    return out;
+}
+
+char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_MAX])
+{
+    char name[KEY_NAME_MAX];
+    char *p = out;
+
+    *out = '\0';
+    for (size_t k = 0; k < KEYS_PER_BINDING && binding->keys[k]; k++) {
+        if (k > 0)
+            p = stpcpy(p, ", ");
+        p = stpcpy(p, keys_name(binding->keys[k], name));
+    }
+    return out;
+}
+
+const char *keys_screen_title(enum ui_screen screen)
+{
+    return titles[screen];
+}
+
+char *keys_dump(void)
+{
+    struct text_file file;
+    char *text;
+
+    if (text_file_open(&file) < 0)
+        return NULL;
+    FILE *out = file.out;
+    for (size_t i = 0; i < key_count; i++) {
+        char names[KEY_NAMES_MAX];
+        if (key_table[i].screens == SCREENS_ALL) {
+            fputs("all", out);
+        } else {
+            const char *comma = "";
+            for (enum ui_screen s = 0; s < SCREEN_COUNT; s++)
+                if (key_table[i].screens & SCREEN_BIT(s)) {
+                    fprintf(out, "%s%s", comma, titles[s]);
+                    comma = ", ";
+                }
+        }
+        fprintf(out, "\t%s\t%s\n", keys_binding_names(&key_table[i], names), key_table[i].help);
+    }
+    return text_file_close(&file, &text, NULL) < 0 ? NULL : text;
+}

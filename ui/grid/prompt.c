@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "ui/grid/prompt.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "ui/grid/keys.h"
+
+static const char *const questions[PROMPT_COUNT] = {
+    [PROMPT_DELAY] = "Seconds between two refreshes (0.1 to 3600): ",
+    [PROMPT_SEARCH] = "Search: ",
+    [PROMPT_FILTER] = "Show only (regular expression): ",
+    [PROMPT_GUESTS] = "Only guests (regular expression of names, or a pid): ",
+    [PROMPT_EXPORT] = "Write JSON to new file: ",
+};
+
+const char *prompt_question(enum prompt_kind kind)
+{
+    return questions[kind];
+}
+
+void prompt_open(struct ui_prompt *p, enum prompt_kind kind, const char *text)
+{
+    int n = snprintf(p->text, sizeof(p->text), "%s", text);
+
+    p->kind = kind;
+    p->len = n < 0 ? 0 : (size_t)n < sizeof(p->text) ? (size_t)n : sizeof(p->text) - 1;
+    p->cursor = p->len;
+    p->selected = p->len > 0;
+    p->refused[0] = '\0';
+}
+
+void prompt_refuse(struct ui_prompt *p, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(p->refused, sizeof(p->refused), fmt, args);
+    va_end(args);
+}
+
+/* Characters a person types: no controls, nothing beyond Unicode. */
+static int is_text(uint32_t key)
+{
+    return key >= ' ' && key != 0x7f && !(key >= 0x80 && key < 0xA0) && key <= 0x10FFFF &&
+           !(key >= 0xD800 && key < 0xE000);
+}
+
+/* Where the character before @at begins, and where that at @at ends: whole UTF-8 sequences. */
+static size_t step_back(const struct ui_prompt *p, size_t at)
+{
+    while (at > 0 && ((unsigned char)p->text[--at] & 0xC0) == 0x80)
+        ;
+    return at;
+}
+
+static size_t step_on(const struct ui_prompt *p, size_t at)
+{
+    at += at < p->len;
+    while (at < p->len && ((unsigned char)p->text[at] & 0xC0) == 0x80)
+        at++;
+    return at;
+}
+
+static enum prompt_event cut(struct ui_prompt *p, size_t from, size_t to)
+{
+    if (from == to)
+        return PROMPT_IGNORED;
+    memmove(p->text + from, p->text + to, p->len - to + 1);
+    p->len -= to - from;
+    p->cursor = from;
+    return PROMPT_CHANGED;
+}
+
+static enum prompt_event insert(struct ui_prompt *p, uint32_t code)
+{
+    char bytes[4];
+    size_t n = text_encode(code, bytes);
+
+    if (p->len + n >= sizeof(p->text))
+        return PROMPT_IGNORED;
+    memmove(p->text + p->cursor + n, p->text + p->cursor, p->len - p->cursor + 1);
+    memcpy(p->text + p->cursor, bytes, n);
+    p->len += n;
+    p->cursor += n;
+    return PROMPT_CHANGED;
+}
+
+/* A key that writes or moves. */
+static enum prompt_event edit(struct ui_prompt *p, uint32_t key, bool selected)
+{
+    switch (key) {
+    case KEYCODE_LEFT: p->cursor = step_back(p, p->cursor); return PROMPT_IGNORED;
+    case KEYCODE_RIGHT: p->cursor = step_on(p, p->cursor); return PROMPT_IGNORED;
+    case KEYCODE_HOME: p->cursor = 0; return PROMPT_IGNORED;
+    case KEYCODE_END: p->cursor = p->len; return PROMPT_IGNORED;
+    case KEYCODE_CTRL('U'): return cut(p, 0, p->len);
+    case KEYCODE_CTRL('H'):
+    case KEYCODE_BACKSPACE: return cut(p, step_back(p, p->cursor), p->cursor);
+    case KEYCODE_DELETE: return cut(p, p->cursor, step_on(p, p->cursor));
+    default: break;
+    }
+    if (selected)
+        cut(p, 0, p->len);
+    return insert(p, key);
+}
+
+enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
+{
+    static const uint32_t editing[] = {KEYCODE_LEFT, KEYCODE_RIGHT, KEYCODE_HOME,
+                                       KEYCODE_END,  KEYCODE_DELETE, KEYCODE_BACKSPACE,
+                                       KEYCODE_CTRL('H'), KEYCODE_CTRL('U')};
+    bool edits = is_text(key), selected = p->selected;
+
+    if (key == KEYCODE_ESCAPE)
+        return PROMPT_LEFT;
+    if (key == KEYCODE_ENTER)
+        return PROMPT_ACCEPTED;
+    for (size_t i = 0; i < sizeof(editing) / sizeof(editing[0]); i++)
+        edits |= editing[i] == key;
+    if (!edits)
+        return PROMPT_IGNORED;
+    p->selected = false;
+    p->refused[0] = '\0';
+    return edit(p, key, selected);
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+#include "ui/report/list.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "core/base/text.h"
+#include "ui/report/number.h"
+#include "ui/report/json.h"
+
+#define NAME_COLUMNS 24
+
+static const enum reading_source sources[] = {SOURCE_STATSFD, SOURCE_DEBUGFS, SOURCE_PROC};
+#define SOURCES (sizeof(sources) / sizeof(sources[0]))
+
+/* Which source a missing number would have come from. */
+static bool cause_is_of(enum reading_cause cause, enum reading_source source)
+{
+    static const enum reading_source owner[CAUSE_COUNT] = {
+        [CAUSE_LOCKDOWN] = SOURCE_DEBUGFS,
+        [CAUSE_LOCKDOWN_INTEGRITY] = SOURCE_DEBUGFS,
+        [CAUSE_LOCKDOWN_CONFIDENTIALITY] = SOURCE_DEBUGFS,
+        [CAUSE_DEBUGFS_UNMOUNTED] = SOURCE_DEBUGFS,
+        [CAUSE_DEBUGFS_DENIED] = SOURCE_DEBUGFS,
+        [CAUSE_NO_VM_DIR] = SOURCE_DEBUGFS,
+        [CAUSE_HOST_TOTALS] = SOURCE_DEBUGFS,
+        [CAUSE_NO_STATS_FD] = SOURCE_STATSFD,
+        [CAUSE_NO_PTRACE] = SOURCE_STATSFD,
+        [CAUSE_BAD_STATS] = SOURCE_STATSFD,
+        [CAUSE_HIST_ONLY_STATSFD] = SOURCE_STATSFD,
+        [CAUSE_NO_THREAD_ID] = SOURCE_PROC,
+    };
+    return owner[cause] == source;
+}
+
+static void count(struct list_source *l, const struct reading *reading)
+{
+    if (reading->state == READING_OK) {
+        l->readable += reading->source == l->source;
+        return;
+    }
+    if (!cause_is_of(reading->cause, l->source))
+        return;
+    l->refused += reading->state == READING_DENIED;
+    if (l->cause == CAUSE_NONE)
+        l->cause = reading->cause;
+}
+
+struct list_source list_source(const struct snapshot *s, const struct snapshot_vm *vm,
+                               enum reading_source source)
+{
+    struct list_source l = {.source = source};
+
+    for (size_t i = 0; i < s->field_count; i++)
+        if (s->fields->fields[i].scope == FIELD_VM)
+            count(&l, &vm->values[i].reading);
+    for (int i = 0; i < VM_GAUGE_COUNT; i++)
+        count(&l, &vm->gauges[i]);
+    for (size_t v = 0; v < vm->vcpu_count; v++) {
+        const struct snapshot_vcpu *vcpu = &vm->vcpus[v];
+        for (size_t i = 0; i < s->field_count; i++)
+            if (s->fields->fields[i].scope == FIELD_VCPU)
+                count(&l, &vcpu->values[i].reading);
+        for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
+            count(&l, &vcpu->gauges[i]);
+    }
+    /* debugfs has vCPU counters as sums of the VM only. */
+    for (size_t i = 0; i < s->field_count; i++)
+        if (s->fields->fields[i].scope == FIELD_VCPU && source == SOURCE_DEBUGFS)
+            count(&l, &vm->values[i].reading);
+    if (l.cause == CAUSE_NONE && l.readable == 0) {
+        uint8_t causes[] = {vm->vm_cause, vm->vcpu_cause};
+        for (size_t i = 0; i < 2; i++)
+            if (l.cause == CAUSE_NONE && cause_is_of(causes[i], source))
+                l.cause = causes[i];
+    }
+    return l;
+}
+
+static const char *usable_word(const struct list_source *l)
+{
+    if (l->readable > 0)
+        return l->refused > 0 ? "partly" : "usable";
+    return l->cause != CAUSE_NONE ? "no" : "not used";
+}
+
+static void text_source(const struct list_source *l, FILE *out)
+{
+    const char *why = reading_cause_text(l->cause);
+
+    fprintf(out, "    %-8s %-8s", reading_source_name(l->source), usable_word(l));
+    if (l->readable > 0)
+        fprintf(out, " %zu numbers", l->readable);
+    if (l->refused > 0)
+        fprintf(out, ", %zu refused", l->refused);
+    if (why[0] != '\0')
+        fprintf(out, "%s %s", l->readable > 0 || l->refused > 0 ? ":" : "", why);
+    fputc('\n', out);
+}
+
+static void text_vm(const struct snapshot *s, const struct snapshot_vm *vm, FILE *out)
+{
+    char ram[NUMBER_MAX], rss[NUMBER_MAX];
+    size_t width = text_width(vm->name);
+
+    number_reading_bytes(&vm->ram_bytes, ram);
+    number_reading_bytes(&vm->gauges[VM_RSS_BYTES], rss);
+    fprintf(out, "%8d %4d %s%*s %-16s %5zu %8s %8s\n", (int)vm->id.pid, vm->id.fd, vm->name,
+            (int)(width < NAME_COLUMNS ? NAME_COLUMNS - width : 0), "", vm->vmm, vm->vcpu_count,
+            ram, rss);
+    for (size_t i = 0; i < SOURCES; i++) {
+        struct list_source l = list_source(s, vm, sources[i]);
+        text_source(&l, out);
+    }
+    if (vm->vcpus_by_fd_order)
+        fputs("    note     several VMs in one process: their vCPUs were told apart by the order "
+              "of descriptors only\n",
+              out);
+}
+
+static int list_text(const struct snapshot *s, const struct filter *filter, FILE *out)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        if (!filter_vm(filter, &s->vms[i]))
+            continue;
+        if (shown++ == 0)
+            fprintf(out, "%8s %4s %-*s %-16s %5s %8s %8s\n", "PID", "FD", NAME_COLUMNS, "NAME",
+                    "VMM", "vCPUs", "RAM", "RSS");
+        text_vm(s, &s->vms[i], out);
+    }
+    if (shown > 0 && s->host_values != NULL)
+        fprintf(out, "note: %s, which kvmlens -1 prints. %s\n",
+                reading_cause_text(CAUSE_HOST_TOTALS), reading_cause_fix(CAUSE_HOST_TOTALS));
+    if (shown == 0)
+        fputs("no VMs found; kvmlens --doctor tells what hides them, if any run\n", out);
+    return ferror(out) ? -EIO : 0;
+}
+
+static json_t *json_sources(struct json_doc *doc, const struct snapshot *s,
+                            const struct snapshot_vm *vm)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < SOURCES; i++) {
+        struct list_source l = list_source(s, vm, sources[i]);
+        json_t *entry = json_object();
+        json_put(doc, entry, "usable", json_boolean(l.readable > 0));
+        json_put(doc, entry, "readable", json_integer((json_int_t)l.readable));
+        json_put(doc, entry, "refused", json_integer((json_int_t)l.refused));
+        if (l.cause != CAUSE_NONE)
+            json_put(doc, entry, "cause", json_string(reading_cause_text(l.cause)));
+        json_put(doc, object, reading_source_name(l.source), entry);
+    }
+    return object;
+}
+
+static int list_json(const struct snapshot *s, const struct filter *filter, FILE *out)
+{
+    char time[NUMBER_MAX];
+    struct json_doc build = {.failed = false}, *doc = &build;
+    json_t *record = json_object(), *vms = json_array();
+
+    number_time(&s->wall, time);
+    json_put(doc, record, "schema", json_string("kvmlens-list/1"));
+    json_put(doc, record, "time", json_string(time));
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct snapshot_vm *vm = &s->vms[i];
+        if (!filter_vm(filter, vm))
+            continue;
+        json_t *object = json_put_identity(doc, vm);
+        json_put(doc, object, "sources", json_sources(doc, s, vm));
+        json_put_item(doc, vms, object);
+    }
+    json_put(doc, record, "vms", vms);
+    char *text = json_put_end(doc, record);
+    if (text == NULL)
+        return -ENOMEM;
+    fprintf(out, "%s\n", text);
+    free(text);
+    return ferror(out) ? -EIO : 0;
+}
+
+int list_run(const struct snapshot *s, const struct filter *filter, bool json, FILE *out)
+{
+    return json ? list_json(s, filter, out) : list_text(s, filter, out);
+}
+
+int list_fields(const struct snapshot *s, FILE *out)
+{
+    fprintf(out, "%-36s %-5s %-19s %-13s %s\n", "FIELD", "SCOPE", "KIND", "UNIT", "MEANING");
+    for (size_t i = 0; i < s->field_count; i++) {
+        const struct field *f = &s->fields->fields[i];
+        const struct field_known *known = field_known(f->name);
+        char unit[NUMBER_MAX];
+        if (f->exponent != 0)
+            snprintf(unit, sizeof(unit), "%s*%d^%d", field_unit_name(f->unit), f->base,
+                     f->exponent);
+        else
+            snprintf(unit, sizeof(unit), "%s", field_unit_name(f->unit));
+        fprintf(out, "%-36s %-5s %-19s %-13s %s\n", f->name, field_scope_name(f->scope),
+                field_kind_name(f->kind), unit, known != NULL ? known->text : "");
+    }
+    if (s->field_count == 0)
+        fputs("no fields: they are those of the VMs that run, and none was found\n", out);
+    return ferror(out) ? -EIO : 0;
+}

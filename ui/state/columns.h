@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Columns of the VMs screen: one constant table for drawing, sorting, choosing and documentation.
+ */
+#ifndef KVMLENS_UI_STATE_COLUMNS_H
+#define KVMLENS_UI_STATE_COLUMNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/model/snapshot.h"
+#include "ui/state/scans.h"
+#include "ui/grid/screen.h"
+
+enum column_id {
+    COLUMN_PID,
+    COLUMN_FD,
+    COLUMN_NAME,
+    COLUMN_VMM,
+    COLUMN_VCPUS,
+    COLUMN_CPU,
+    COLUMN_WAIT,
+    COLUMN_EXITS,
+    COLUMN_TREND,
+    COLUMN_IO,
+    COLUMN_MMIO,
+    COLUMN_HALT,
+    COLUMN_IRQ,
+    COLUMN_PF_FIXED,
+    COLUMN_RAM,
+    COLUMN_RSS,
+    COLUMN_MAPPED,
+    COLUMN_ZERO,
+    COLUMN_SOURCE,
+    COLUMN_COUNT
+};
+
+enum column_kind {
+    COLUMN_TEXT,
+    COLUMN_INTEGER,
+    COLUMN_COUNT_PER_S, /* format_count */
+    COLUMN_BYTES,
+    COLUMN_PERCENT, /* the value is a ratio */
+    COLUMN_ZERO_SHARE, /* a ratio that reads 100 only when it is; text "~": an estimate */
+    COLUMN_GRAPH    /* drawn from the history; sorts by what it shows */
+};
+
+/* Where the fields are that columns show: resolved once per frame, not once per row. */
+struct column_fields {
+    int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
+    const struct scans *scans; /* NULL: none */
+};
+
+/* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
+struct column_value {
+    double number;
+    const char *text;   /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE what stands before the number */
+    unsigned char state, cause; /* enum reading_state, enum reading_cause */
+    bool blank;         /* the column has nothing to say about a vCPU */
+};
+
+struct column {
+    const char *name;   /* stable: configuration, --sort */
+    const char *title;  /* on the screen */
+    const char *unit;   /* documentation */
+    const char *origin; /* documentation: where the number comes from */
+    int width;          /* columns on the screen, at least */
+    int width_max;      /* where there is room to spare */
+    enum align align;
+    enum column_kind kind;
+    int keep;           /* where room is scarce, columns with the smallest go first */
+    bool hidden;        /* not shown unless asked for */
+    bool descending;    /* natural order of sorting */
+    const char *fields[3]; /* of counters: names to look for, in this order; NULL ends */
+    struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
+                               const struct snapshot_vcpu *vcpu,
+                               const struct column_fields *fields);
+};
+
+extern const struct column column_table[COLUMN_COUNT];
+
+/* column_find - id of that name, or -ENOENT. */
+int column_find(const char *name);
+
+void column_fields_resolve(const struct snapshot *s, const struct scans *scans,
+                           struct column_fields *ret);
+
+struct column_value column_get(enum column_id id, const struct column_fields *fields,
+                               const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu);
+
+/*
+ * column_draw - one value in @width columns, with the texts of missing ones.
+ * @style STYLE_NORMAL lets the column choose (zeros dim, long waits warn); any other is used as it
+ * is.
+ */
+void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
+                 struct rect clip, int y, int x, int width, enum style style);
+
+/* Which columns stand where. */
+struct column_slot {
+    enum column_id id;
+    int x, width;
+};
+
+struct column_plan {
+    struct column_slot slots[COLUMN_COUNT];
+    size_t count;
+    bool more_left, more_right; /* chosen columns that found no room */
+};
+
+/* The columns a person chose, in order. */
+struct column_choice {
+    enum column_id ids[COLUMN_COUNT];
+    size_t count;
+    unsigned char width[COLUMN_COUNT]; /* by column_id; 0: as wide as it needs and finds room */
+};
+
+#define COLUMN_WIDTH_MAX 64
+
+void column_choice_default(struct column_choice *ret);
+
+/*
+ * columns_plan - which of the chosen columns are shown in @cols columns, and where. Pure.
+ * @shift 0: those that matter least go where room is scarce. Above: that many are skipped after the
+ * name, then as many are shown as fit.
+ */
+void columns_plan(const struct column_choice *choice, int cols, int shift, struct column_plan *ret);
+
+#endif

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+#include "ui/state/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "core/base/text_file.h"
+#include "core/base/whole_write.h"
+#include "ui/choose/delay.h"
+#include "ui/grid/theme.h"
+
+void config_init(struct config *config)
+{
+    *config = (struct config){.theme = -1, .sort = -1};
+}
+
+/* --- parsing ---------------------------------------------------------------------------------- */
+
+struct parser {
+    struct config *config;
+    const char *at; /* rest of the text */
+    int line;       /* that was read last: inih does not tell its handler */
+    bool is_pair;   /* it must be name = value, for it is nothing else; and has not been seen yet */
+    char section[64]; /* that unknown lines were kept under last */
+};
+
+/* "WHAT 'TEXT': FIX"; @text NULL: "WHAT: FIX". */
+static void problem(struct parser *p, const char *what, const char *text, const char *fix)
+{
+    struct config *c = p->config;
+    char clean[60] = "";
+
+    if (text != NULL)
+        text_clean(text, strlen(text), clean, sizeof(clean));
+    if (c->problems < CONFIG_TOLD_MAX) {
+        struct config_problem *told = &c->told[c->problems];
+        const char *quote = text != NULL ? "'" : "";
+        told->line = p->line;
+        snprintf(told->text, sizeof(told->text), "%s%s%s%s%s: %s", what, text != NULL ? " " : "",
+                 quote, clean, quote, fix);
+    }
+    c->problems++;
+}
+
+void config_wrong_lines(const struct config *c, char *buf, size_t size)
+{
+    size_t told = c->problems < CONFIG_TOLD_MAX ? c->problems : CONFIG_TOLD_MAX;
+    size_t len = 0;
+
+    buf[0] = '\0';
+    for (size_t i = 0; i < told && len < size; i++) {
+        bool last = i + 1 == c->problems;
+        len += (size_t)snprintf(buf + len, size - len, "%s%d",
+                                i == 0 ? (last ? "line " : "lines ") : last ? " and " : ", ",
+                                c->told[i].line);
+    }
+    if (c->problems > told && len < size)
+        snprintf(buf + len, size - len, " and more");
+}
+
+static void parse_bool(struct parser *p, const char *value, bool *ret)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        problem(p, "neither yes nor no:", value, "give one of them");
+    else
+        *ret = strcmp(value, "yes") == 0;
+}
+
+static void set_delay(struct parser *p, const char *value)
+{
+    if (delay_parse(value, &p->config->delay_s) < 0)
+        problem(p, "this is no delay:", value, "give seconds from 0.1 to 3600");
+}
+
+static void set_theme(struct parser *p, const char *value)
+{
+    char fix[80] = "give ";
+    int theme = theme_find(value);
+
+    for (size_t i = 0; i < theme_count; i++) {
+        size_t len = strlen(fix);
+        snprintf(fix + len, sizeof(fix) - len, "%s%s",
+                 i == 0 ? "" : i + 1 == theme_count ? " or " : ", ", theme_table[i].name);
+    }
+    if (theme < 0)
+        problem(p, "there is no theme", value, fix);
+    else
+        p->config->theme = theme;
+}
+
+#define COLUMN_FIX "the manual lists them under COLUMNS"
+
+static void set_sort(struct parser *p, const char *value)
+{
+    int column = column_find(value);
+
+    if (column < 0)
+        problem(p, "there is no column", value, COLUMN_FIX);
+    else
+        p->config->sort = column;
+}
+
+static void set_inverted(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->inverted);
+}
+
+static void set_vcpus(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->tree);
+}
+
+static void keep_unknown(struct parser *p, const char *section, const char *name, const char *value)
+{
+    char *out = p->config->unknown;
+    size_t len = strlen(out), left = CONFIG_UNKNOWN_MAX - len;
+    bool same = strcmp(p->section, section) == 0;
+    int n = snprintf(out + len, left, "%s%s%s%s = %s\n", same ? "" : "[", same ? "" : section,
+                     same ? "" : "]\n", name, value);
+
+    if (n < 0 || (size_t)n >= left)
+        out[len] = '\0'; /* no room: it is lost, and told as a problem like all unknown lines */
+    else
+        snprintf(p->section, sizeof(p->section), "%s", section);
+}
+
+static void add_column(struct parser *p, const char *name, const char *value)
+{
+    struct column_choice *c = &p->config->columns;
+    int id = column_find(name);
+    char *end;
+    bool is_auto = strcmp(value, "auto") == 0;
+    long width = is_auto ? 0 : strtol(value, &end, 10);
+
+    if (id < 0) {
+        problem(p, "there is no column", name, COLUMN_FIX);
+        keep_unknown(p, "columns", name, value);
+        return;
+    }
+    for (size_t i = 0; i < c->count; i++)
+        if (c->ids[i] == (enum column_id)id) {
+            problem(p, "the column is there twice:", name, "leave one away");
+            return;
+        }
+    /* The column itself is wanted, whatever its width. */
+    if (!is_auto && (*end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
+        problem(p, "this is no width:", value, "give auto, or a number from 3 to 64");
+        width = 0;
+    }
+    c->ids[c->count++] = (enum column_id)id;
+    c->width[id] = (unsigned char)width;
+}
+
+static const struct {
+    const char *name;
+    void (*set)(struct parser *p, const char *value);
+} keys[] = {
+    {"delay", set_delay}, {"sort", set_sort},   {"inverted", set_inverted},
+    {"vcpus", set_vcpus}, {"theme", set_theme},
+};
+
+static int on_pair(void *arg, const char *section, const char *name, const char *value)
+{
+    struct parser *p = arg;
+
+    p->is_pair = false;
+    if (strcmp(section, "columns") == 0) {
+        add_column(p, name, value);
+        return 1;
+    }
+    for (size_t i = 0; strcmp(section, "monitor") == 0 && i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(name, keys[i].name) == 0) {
+            keys[i].set(p, value);
+            return 1;
+        }
+    problem(p, "not known here:", name, "leave it away");
+    keep_unknown(p, section, name, value);
+    return 1;
+}
+
+/* inih goes on after a line that it does not understand, and tells the number of the first only. */
+static void check_last_line(struct parser *p)
+{
+    if (p->is_pair)
+        problem(p, "neither [section] nor name = value", NULL, "leave it away, or put ; before it");
+    p->is_pair = false;
+}
+
+/* Is it something else than name = value? */
+static bool is_other(const char *line, size_t len)
+{
+    while (len > 0 && strchr(" \t\r\v\f", *line) != NULL && *line != '\0') {
+        line++;
+        len--;
+    }
+    return len == 0 || *line == ';' || *line == '#' ||
+           (*line == '[' && memchr(line, ']', len) != NULL);
+}
+
+/* fgets() on the text that counts lines. */
+static char *next_line(char *out, int size, void *arg)
+{
+    struct parser *p = arg;
+    size_t len = strcspn(p->at, "\n");
+    size_t room = (size_t)size - 1;
+
+    check_last_line(p);
+    if (*p->at == '\0')
+        return NULL;
+    if (p->line == 0 && strncmp(p->at, "\xEF\xBB\xBF", 3) == 0) {
+        p->at += 3; /* a mark that some editors put there */
+        len -= 3;
+    }
+    p->line++;
+    const char *line = p->at;
+    p->at += len + (line[len] == '\n');
+    if (len > room - 1) {
+        problem(p, "the line is too long", NULL, "shorten it to 190 bytes");
+        return strcpy(out, "\n");
+    }
+    memcpy(out, line, len);
+    out[len] = '\0';
+    p->is_pair = !is_other(line, len);
+    return out;
+}
+
+static bool has_name(const struct column_choice *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->ids[i] == COLUMN_NAME)
+            return true;
+    return false;
+}
+
+void config_parse(const char *text, struct config *ret)
+{
+    struct parser p = {.config = ret, .at = text};
+
+    config_init(ret);
+    ini_parse_stream(next_line, &p, on_pair, &p);
+    check_last_line(&p);
+    if (ret->columns.count > 0 && !has_name(&ret->columns)) {
+        problem(&p, "the columns lack the name, so all are shown", NULL, "add name = auto");
+        ret->columns = (struct column_choice){.count = 0};
+    }
+}
+
+/* --- the file
+ * -------------------------------------------------------------------------------------- */
+
+int config_path(const char *xdg_config_home, const char *home, char *out, size_t size)
+{
+    int n = -1;
+
+    if (xdg_config_home && xdg_config_home[0] == '/')
+        n = snprintf(out, size, "%s/kvmlens/config", xdg_config_home);
+    else if (home && home[0] == '/')
+        n = snprintf(out, size, "%s/.config/kvmlens/config", home);
+    return n > 0 && (size_t)n < size ? 0 : -ENOENT;
+}
+
+static int read_text(int fd, char *out, size_t size, size_t *ret_len)
+{
+    *ret_len = 0;
+    for (;;) {
+        ssize_t n = read(fd, out + *ret_len, size - *ret_len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return 0;
+        *ret_len += (size_t)n;
+        if (*ret_len == size)
+            return -EFBIG;
+    }
+}
+
+static int check_owner(int fd, struct error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return error_set(err, -EPERM,
+                         "the configuration file is no regular file and was not read");
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return error_set(err, -EPERM,
+                         "the configuration file belongs to another user and was not read");
+    return 0;
+}
+
+int config_read(const char *path, struct config *ret, struct error *err)
+{
+    /* Non-blocking: a FIFO in its place must not hold the program. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t len = 0;
+
+    config_init(ret);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_set(err, -errno, "the configuration file cannot be read: %s",
+                               strerror(errno));
+    int r = check_owner(fd, err);
+    char *text = r == 0 ? malloc(CONFIG_FILE_MAX + 1) : NULL;
+    if (r == 0 && !text)
+        r = error_set(err, -ENOMEM, "out of memory");
+    if (text) {
+        r = read_text(fd, text, CONFIG_FILE_MAX, &len);
+        if (r < 0) {
+            error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
+        } else {
+            text[len] = '\0';
+            config_parse(text, ret);
+        }
+    }
+    close(fd);
+    free(text);
+    return r;
+}
+
+static char *to_text(const struct config *c)
+{
+    struct text_file file;
+    char *text;
+
+    if (text_file_open(&file) < 0)
+        return NULL;
+    FILE *out = file.out;
+    fputs("; written by kvmlens\n[monitor]\n", out);
+    if (c->delay_s > 0)
+        fprintf(out, "delay = %g\n", c->delay_s);
+    if (c->sort >= 0)
+        fprintf(out, "sort = %s\ninverted = %s\n", column_table[c->sort].name,
+                c->inverted ? "yes" : "no");
+    fprintf(out, "vcpus = %s\n", c->tree ? "yes" : "no");
+    if (c->theme >= 0)
+        fprintf(out, "theme = %s\n", theme_table[c->theme].name);
+    fputs("\n[columns]\n; in this order; a width, or auto\n", out);
+    for (size_t i = 0; i < c->columns.count; i++) {
+        enum column_id id = c->columns.ids[i];
+        if (c->columns.width[id])
+            fprintf(out, "%s = %d\n", column_table[id].name, c->columns.width[id]);
+        else
+            fprintf(out, "%s = auto\n", column_table[id].name);
+    }
+    if (c->unknown[0])
+        fprintf(out, "\n; not known to this version\n%s", c->unknown);
+    return text_file_close(&file, &text, NULL) < 0 ? NULL : text;
+}
+
+/* @dir exists and is ours; made when it is missing and what it is in is ours. */
+static bool own_directory(const char *dir)
+{
+    char parent[PATH_MAX];
+    struct stat st;
+
+    if (stat(dir, &st) == 0)
+        return S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+    snprintf(parent, sizeof(parent), "%s", dir);
+    return errno == ENOENT && stat(dirname(parent), &st) == 0 && st.st_uid == geteuid() &&
+           mkdir(dir, 0700) == 0;
+}
+
+/* The directory of the file, made when it is missing; ours and no link. An fd or -errno. */
+static int open_directory(const char *path, struct error *err)
+{
+    char dir[PATH_MAX], parent[PATH_MAX];
+    struct stat st;
+
+    snprintf(dir, sizeof(dir), "%s", path);
+    dirname(dir);
+    snprintf(parent, sizeof(parent), "%s", dir);
+    dirname(parent);
+    if (!own_directory(parent))
+        return error_set(err, -EPERM,
+                         "not saved: the configuration directory is not there or belongs to "
+                         "another user (sudo keeps HOME; sudo -H does not)");
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, -errno, "not saved: %s", strerror(errno));
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, -errno, "not saved: %s", strerror(errno));
+    if (fstat(fd, &st) < 0 || st.st_uid != geteuid()) {
+        close(fd);
+        return error_set(err, -EPERM, "not saved: the directory belongs to another user");
+    }
+    return fd;
+}
+
+int config_write(const char *path, const struct config *config, struct error *err)
+{
+    static const char temporary[] = ".config.new";
+    struct stat st;
+    char *text = to_text(config);
+    int r = 0;
+
+    if (!text)
+        return error_set(err, -ENOMEM, "out of memory");
+    int dir = open_directory(path, err);
+    if (dir < 0) {
+        free(text);
+        return dir;
+    }
+    if (fstatat(dir, "config", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (!S_ISREG(st.st_mode) || st.st_uid != geteuid())) {
+        r = error_set(err, -EPERM, "not saved: the file there is a link, or not ours");
+    } else {
+        unlinkat(dir, temporary, 0); /* left behind by a crash */
+        int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        r = fd < 0 ? -errno : whole_write(fd, text, strlen(text));
+        if (r == 0 && fsync(fd) < 0)
+            r = -errno;
+        if (fd >= 0 && close(fd) < 0 && r == 0)
+            r = -errno;
+        /* What the old file had and nobody understood is not lost. */
+        if (r == 0) {
+            unlinkat(dir, "config.old", 0);
+            if (linkat(dir, "config", dir, "config.old", 0) < 0 && errno != ENOENT)
+                r = -errno;
+        }
+        if (r == 0 && renameat(dir, temporary, dir, "config") < 0)
+            r = -errno;
+        if (r < 0) {
+            unlinkat(dir, temporary, 0);
+            error_set(err, r, "not saved: %s", strerror(-r));
+        }
+    }
+    close(dir);
+    free(text);
+    return r;
+}

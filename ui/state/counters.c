@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+#include "ui/state/counters.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/grid/format.h"
+
+static int reserve(struct counters *c, size_t count)
+{
+    if (count <= c->cap)
+        return 0;
+    struct counter_row *rows = realloc(c->rows, count * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    c->rows = rows;
+    c->cap = count;
+    return 0;
+}
+
+void counters_done(struct counters *c)
+{
+    free(c->rows);
+    *c = (struct counters){0};
+}
+
+bool counters_guest_matches(const struct pattern *guests, const struct snapshot_vm *vm)
+{
+    char pid[16];
+
+    if (!guests || !guests->set)
+        return true;
+    snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
+    return pattern_match(guests, vm->name) || pattern_match(guests, pid);
+}
+
+/* Is there a number, but nobody could tell us? One that this kernel does not count is not. */
+static bool is_lacking(uint8_t state, uint8_t cause)
+{
+    if (state != READING_ABSENT)
+        return state != READING_OK;
+    return cause != CAUSE_NONE && cause != CAUSE_NOT_IN_KERNEL && cause != CAUSE_NOT_COUNTED &&
+           cause != CAUSE_GONE;
+}
+
+/* Add what is known; what is not leaves its state where nothing is known at all. */
+static void add(struct rate *sum, double value, uint8_t state, uint8_t cause, bool *is_short)
+{
+    *is_short |= is_lacking(state, cause);
+    if (state == READING_OK) {
+        sum->value = (sum->state == READING_OK ? sum->value : 0) + value;
+        sum->state = READING_OK;
+    } else if (sum->state == READING_ABSENT) {
+        sum->state = state;
+        sum->cause = cause;
+    }
+}
+
+static void add_field(struct counter_row *row, const struct counters_query *q,
+                      const struct snapshot_vm *then, const struct snapshot_vm *vm, size_t field)
+{
+    struct reading total = snapshot_total_since(q->base, then, q->s, vm, field);
+    const struct snapshot_value *v = &vm->values[field];
+
+    add(&row->total, (double)total.raw, total.state, total.cause, &row->total_short);
+    if (total.state == READING_OK)
+        row->source = total.source;
+    if (q->s->fields->fields[field].kind != FIELD_CUMULATIVE)
+        return;
+    if (v->reading.state == READING_OK)
+        add(&row->rate, v->rate.value, v->rate.state, v->rate.cause, &row->rate_short);
+    else
+        add(&row->rate, 0, v->reading.state, v->reading.cause, &row->rate_short);
+}
+
+const struct snapshot_value *counters_totals(const struct counters_query *q)
+{
+    return q->vm || q->by_guest || (q->guests && q->guests->set) ? NULL : q->s->host_values;
+}
+
+/* Of all VMs together. */
+static void set_total(struct counter_row *row, const struct counters_query *q,
+                      const struct snapshot_value *value, size_t field)
+{
+    struct reading total = snapshot_host_total(q->base, q->s, field);
+
+    row->total = (struct rate){(double)total.raw, total.state, total.cause};
+    row->source = value->reading.source;
+    row->rate = value->rate;
+}
+
+static bool has_share(const struct field *f)
+{
+    return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE;
+}
+
+static bool is_shown(const struct counters_query *q, const struct field *f)
+{
+    if (field_is_hist(f) || (!q->vm && !counters_totals(q) && f->kind != FIELD_CUMULATIVE))
+        return false;
+    return !q->pattern || pattern_match(q->pattern, f->name);
+}
+
+/* Which fields are asked for: matched once, not once per VM. */
+static size_t shown_fields(const struct counters_query *q, uint16_t fields[FIELD_MAX])
+{
+    size_t n = 0;
+
+    for (size_t f = 0; f < q->s->field_count && f < FIELD_MAX; f++)
+        if (is_shown(q, &q->s->fields->fields[f]))
+            fields[n++] = (uint16_t)f;
+    return n;
+}
+
+static bool any_guest_matches(const struct counters_query *q)
+{
+    for (size_t v = 0; v < q->s->vm_count; v++)
+        if (counters_guest_matches(q->guests, &q->s->vms[v]))
+            return true;
+    return q->s->vm_count == 0; /* then nothing else can be told of the pattern */
+}
+
+/* Rows of which no number could ever be known would only look like missing numbers. */
+static enum counters_lack lack_of(const struct counters_query *q, const uint16_t *fields, size_t n)
+{
+    size_t usable = 0;
+
+    for (size_t i = 0; i < n; i++)
+        usable += !q->by_guest || has_share(&q->s->fields->fields[fields[i]]);
+    if (q->pattern && q->pattern->set && usable == 0 && q->s->field_count > 0)
+        return COUNTERS_LACK_FIELD;
+    if (!q->vm && q->guests && q->guests->set && !any_guest_matches(q))
+        return COUNTERS_LACK_GUEST;
+    return COUNTERS_LACK_NOTHING;
+}
+
+static int collect_fields(const struct counters_query *q, struct counters *c)
+{
+    uint16_t fields[FIELD_MAX];
+    size_t n = shown_fields(q, fields);
+
+    c->lack = lack_of(q, fields, n);
+    if (c->lack != COUNTERS_LACK_NOTHING)
+        return 0;
+    if (reserve(c, n) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        c->rows[i] = (struct counter_row){.index = fields[i], .id = fields[i], .share = NAN};
+    c->count = n;
+    const struct snapshot_value *totals = counters_totals(q);
+    for (size_t i = 0; totals && i < n; i++)
+        set_total(&c->rows[i], q, &totals[fields[i]], fields[i]);
+    for (size_t v = 0; !totals && v < q->s->vm_count; v++) {
+        const struct snapshot_vm *vm = &q->s->vms[v];
+        if (q->vm ? vm != q->vm : !counters_guest_matches(q->guests, vm))
+            continue;
+        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        for (size_t i = 0; i < n; i++)
+            add_field(&c->rows[i], q, then, vm, fields[i]);
+    }
+    return 0;
+}
+
+static int collect_guests(const struct counters_query *q, struct counters *c)
+{
+    uint16_t fields[FIELD_MAX];
+    size_t n = shown_fields(q, fields);
+
+    c->lack = lack_of(q, fields, n);
+    if (c->lack != COUNTERS_LACK_NOTHING)
+        return 0;
+    if (reserve(c, q->s->vm_count) < 0)
+        return -ENOMEM;
+    for (size_t v = 0; v < q->s->vm_count; v++) {
+        const struct snapshot_vm *vm = &q->s->vms[v];
+        if (!counters_guest_matches(q->guests, vm))
+            continue;
+        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        struct counter_row *row = &c->rows[c->count++];
+        *row = (struct counter_row){
+            .index = (uint32_t)v,
+            .id = (int64_t)vm->id.pid << 32 | (uint32_t)vm->id.fd, /* a process may have several */
+            .share = NAN,
+        };
+        for (size_t i = 0; i < n; i++)
+            if (has_share(&q->s->fields->fields[fields[i]]))
+                add_field(row, q, then, vm, fields[i]);
+    }
+    return 0;
+}
+
+/* A counter that moves stays when its total was just reset: its rate is not 0. */
+static void drop_zeros(struct counters *c)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const struct counter_row *r = &c->rows[i];
+        bool moves = r->rate.state == READING_OK && r->rate.value > 0;
+        if (r->total.state == READING_OK && r->total.value == 0 && !moves)
+            c->hidden_zero++;
+        else
+            c->rows[kept++] = *r;
+    }
+    c->count = kept;
+}
+
+/* Of a sum, when one more row is part of it: one number is enough. */
+static enum reading_state sum_state(enum reading_state sum, enum reading_state row)
+{
+    return row == READING_OK || sum == READING_ABSENT ? row : sum;
+}
+
+/* Before zeros are left out: they are part of the sums too. */
+static void set_sum_states(const struct counters_query *q, struct counters *c)
+{
+    c->total_sum_state = c->rate_sum_state = READING_ABSENT;
+    c->total_sum_short = c->rate_sum_short = false;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct counter_row *r = &c->rows[i];
+        if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
+            continue;
+        c->total_sum_state = sum_state(c->total_sum_state, r->total.state);
+        c->rate_sum_state = sum_state(c->rate_sum_state, r->rate.state);
+        c->total_sum_short |= r->total_short || is_lacking(r->total.state, r->total.cause);
+        c->rate_sum_short |= r->rate_short || is_lacking(r->rate.state, r->rate.cause);
+    }
+}
+
+static void set_shares(const struct counters_query *q, struct counters *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct counter_row *r = &c->rows[i];
+        if (r->total.state != READING_OK ||
+            (!q->by_guest && !has_share(&q->s->fields->fields[r->index])))
+            continue;
+        r->share = r->total.value;
+        c->total_sum += r->total.value;
+        if (r->rate.state == READING_OK)
+            c->rate_sum += r->rate.value;
+    }
+    for (size_t i = 0; i < c->count; i++)
+        c->rows[i].share = c->total_sum > 0 ? c->rows[i].share / c->total_sum : NAN;
+}
+
+static const char *row_name(const struct counters_query *q, const struct counter_row *r)
+{
+    return q->by_guest ? q->s->vms[r->index].name : q->s->fields->fields[r->index].name;
+}
+
+/* In seconds for times, so that they can be compared with each other. */
+static double comparable(const struct counters_query *q, const struct counter_row *r, double value)
+{
+    const struct field *f = q->by_guest ? NULL : &q->s->fields->fields[r->index];
+
+    return f ? value * pow(f->base, f->exponent) : value;
+}
+
+static int compare(const void *pa, const void *pb, void *arg)
+{
+    const struct counters_query *q = arg;
+    const struct counter_row *a = pa, *b = pb;
+    const struct rate *x = q->order == COUNTERS_BY_RATE ? &a->rate : &a->total;
+    const struct rate *y = q->order == COUNTERS_BY_RATE ? &b->rate : &b->total;
+    int r = 0;
+
+    if (q->order != COUNTERS_BY_NAME) {
+        bool xok = x->state == READING_OK, yok = y->state == READING_OK;
+        if (xok != yok)
+            return xok ? -1 : 1;
+        double p = xok ? comparable(q, a, x->value) : 0, s = yok ? comparable(q, b, y->value) : 0;
+        r = (p < s) - (p > s);
+    }
+    if (r == 0)
+        r = strcmp(row_name(q, a), row_name(q, b));
+    return q->inverted ? -r : r;
+}
+
+int counters_collect(const struct counters_query *q, struct counters *c)
+{
+    c->count = c->hidden_zero = 0;
+    c->rate_sum = c->total_sum = 0;
+    int r = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
+    if (r < 0)
+        return r;
+    set_sum_states(q, c);
+    if (q->hide_zero)
+        drop_zeros(c);
+    set_shares(q, c);
+    if (c->count > 0)
+        qsort_r(c->rows, c->count, sizeof(c->rows[0]), compare, (void *)q);
+    return 0;
+}
+
+char *counters_value_text(const struct field *f, double raw, char out[FORMAT_MAX])
+{
+    double value = raw * pow(f->base, f->exponent);
+
+    if (f->unit == FIELD_SECONDS)
+        return format_seconds(out, value);
+    if (f->unit == FIELD_BYTES)
+        return format_bytes(out, value);
+    if (f->unit == FIELD_BOOLEAN && raw <= 1)
+        return strcpy(out, raw > 0 ? "yes" : "no");
+    if (value >= 0 && value < 18e18)
+        return format_exact(out, (uint64_t)value);
+    return format_count(out, value);
+}
+
+char *counters_rate_text(const struct field *f, double rate, char out[FORMAT_MAX])
+{
+    if (f->unit == FIELD_SECONDS)
+        return strcat(format_percent(out, rate * pow(f->base, f->exponent)), "%");
+    if (f->unit == FIELD_BYTES)
+        return format_bytes(out, rate * pow(f->base, f->exponent));
+    return format_count(out, rate * pow(f->base, f->exponent));
+}
+
+char *counters_kind_text(const struct field *f, char out[FORMAT_MAX])
+{
+    static const char *const kinds[FIELD_KIND_COUNT] = {
+        [FIELD_CUMULATIVE] = "counter",        [FIELD_INSTANT] = "gauge", [FIELD_PEAK] = "peak",
+        [FIELD_LINEAR_HIST] = "histogram",     [FIELD_LOG_HIST] = "histogram",
+    };
+    static const char *const units[FIELD_UNIT_COUNT] = {
+        [FIELD_NONE] = "", [FIELD_BYTES] = " B", [FIELD_SECONDS] = " s", [FIELD_CYCLES] = " cyc",
+        [FIELD_BOOLEAN] = " y/n",
+    };
+
+    snprintf(out, FORMAT_MAX, "%s%s", kinds[f->kind], units[f->unit]);
+    return out;
+}

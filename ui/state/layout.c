@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "ui/state/layout.h"
+
+#include <string.h>
+
+struct layout layout_make(int rows, int cols)
+{
+    struct layout l = {0};
+
+    if (rows < LAYOUT_ROWS_MIN || cols < LAYOUT_COLS_MIN) {
+        l.too_small = true;
+        return l;
+    }
+    int header = rows < 12 || cols >= 140 ? 1 : 2;
+    int bar = rows < 8 ? 0 : 1;
+
+    l.header = (struct rect){0, 0, header, cols};
+    l.titles = (struct rect){header, 0, 1, cols};
+    l.body = (struct rect){header + 1, 0, rows - header - 2 - bar, cols};
+    l.status = (struct rect){rows - 1 - bar, 0, 1, cols};
+    l.bar = (struct rect){rows - bar, 0, bar, cols};
+    return l;
+}
+
+static int item_width(const struct key_binding *b)
+{
+    char name[KEY_NAME_MAX];
+
+    return (int)(strlen(keys_name(b->keys[0], name)) + strlen(b->bar)) + 1;
+}
+
+size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX])
+{
+    size_t n = 0;
+    int total = -1;
+
+    for (size_t i = 0; i < key_count && n < BAR_ITEMS_MAX; i++) {
+        const struct key_binding *b = &key_table[i];
+        if (!b->bar || !(b->screens & SCREEN_BIT(screen)))
+            continue;
+        ret[n] = (struct bar_item){.binding = b, .width = item_width(b)};
+        total += ret[n++].width + 1;
+    }
+    /* The last one, Quit, stays; those before it go. */
+    while (n > 1 && total > cols) {
+        total -= ret[n - 2].width + 1;
+        ret[n - 2] = ret[n - 1];
+        n--;
+    }
+    for (size_t i = 0, x = 0; i < n; i++) {
+        ret[i].x = (int)x;
+        x += (size_t)ret[i].width + 1;
+    }
+    return n;
+}
+
+void layout_tabs(int cols, struct tab_item ret[TABS_COUNT])
+{
+    static const struct tab_item tabs[TABS_COUNT] = {
+        {SCREEN_COUNTERS, "1 Counters", 0, 10},
+        {SCREEN_VCPUS, "2 vCPUs", 0, 7},
+        {SCREEN_MEMORY, "3 Memory", 0, 8},
+        {SCREEN_HISTOGRAMS, "4 Histograms", 0, 12},
+    };
+    int x = cols;
+
+    for (int i = TABS_COUNT; i-- > 0;) {
+        ret[i] = tabs[i];
+        x -= ret[i].width + 1;
+        ret[i].x = x;
+    }
+}
+
+const struct counters_column counters_columns[COUNTERS_COLUMN_COUNT] = {
+    [COUNTERS_NAME] = {"COUNTER", 18, ALIGN_LEFT, 100, false, COUNTERS_BY_NAME},
+    [COUNTERS_TOTAL] = {"TOTAL", 14, ALIGN_RIGHT, 80, false, COUNTERS_BY_TOTAL},
+    [COUNTERS_SHARE] = {"%TOTAL", 6, ALIGN_RIGHT, 60, false, COUNTERS_BY_TOTAL},
+    [COUNTERS_RATE] = {"RATE/s", 7, ALIGN_RIGHT, 90, false, COUNTERS_BY_RATE},
+    [COUNTERS_TREND] = {"TREND", 10, ALIGN_LEFT, 50, true, COUNTERS_ORDER_COUNT},
+    [COUNTERS_KIND] = {"KIND", 11, ALIGN_LEFT, 40, true, COUNTERS_ORDER_COUNT},
+    [COUNTERS_SOURCE] = {"SOURCE", 7, ALIGN_LEFT, 45, true, COUNTERS_ORDER_COUNT},
+};
+
+void layout_counters(int cols, bool detail, struct counters_plan *p)
+{
+    int total;
+
+    for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++)
+        p->width[c] = counters_columns[c].detail_only && !detail ? 0 : counters_columns[c].width;
+    for (;;) {
+        int least = -1;
+        total = -1;
+        for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++) {
+            if (!p->width[c])
+                continue;
+            total += p->width[c] + 1;
+            if (least < 0 || counters_columns[c].keep < counters_columns[least].keep)
+                least = c;
+        }
+        if (total <= cols || least == COUNTERS_NAME)
+            break;
+        p->width[least] = 0;
+    }
+    int spare = cols > total ? cols - total : 0, name = spare < 14 ? spare : 14;
+    p->width[COUNTERS_NAME] += name;
+    spare -= name;
+    if (p->width[COUNTERS_TREND])
+        p->width[COUNTERS_TREND] += spare < 40 ? spare : 40;
+    for (int c = 0, x = 0; c < COUNTERS_COLUMN_COUNT; c++) {
+        p->x[c] = x;
+        x += p->width[c] ? p->width[c] + 1 : 0;
+    }
+}
+
+enum counters_order layout_counters_order_at(int cols, bool detail, int x)
+{
+    struct counters_plan p;
+
+    layout_counters(cols, detail, &p);
+    for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++) {
+        if (x < p.x[c] || x >= p.x[c] + p.width[c])
+            continue;
+        return counters_columns[c].order;
+    }
+    return COUNTERS_ORDER_COUNT;
+}

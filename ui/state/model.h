@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model: what there is to show. Read by the views and by the keys, made by the monitor.
+ */
+#ifndef KVMLENS_UI_STATE_MODEL_H
+#define KVMLENS_UI_STATE_MODEL_H
+
+#include "core/model/snapshot.h"
+#include "core/scan/worker.h"
+#include "ui/state/scans.h"
+#include "ui/state/trends.h"
+
+/* All borrowed. */
+struct ui_model {
+    const struct snapshot *now;  /* NULL before the first */
+    const struct snapshot *base; /* totals count from here; NULL: since each VM was created */
+    const struct trends *trends;
+    /* Of the VM whose drill-down is open: @now while it lives, afterwards the last that had it. */
+    const struct snapshot *detail;
+    const struct scans *scans;   /* NULL: this host cannot be scanned (a saved tree) */
+    struct worker_progress scan; /* of the scan under way; not busy: none */
+    uint64_t mono_ns;            /* the time, CLOCK_MONOTONIC; 0: that of @now */
+    bool scan_waiting;           /* a scan of the open VM waits for that one */
+};
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "ui/state/scans.h"
+
+static void entry_done(struct scans_entry *e)
+{
+    scan_report_free(e->last);
+    scan_report_free(e->running);
+}
+
+void scans_done(struct scans *scans)
+{
+    for (size_t i = 0; i < scans->count; i++)
+        entry_done(&scans->list[i]);
+    scans->count = 0;
+}
+
+static struct scans_entry *find(const struct scans *scans, const struct vm_id *vm)
+{
+    for (size_t i = 0; i < scans->count; i++)
+        if (vm_id_equal(&scans->list[i].vm, vm))
+            return (struct scans_entry *)&scans->list[i];
+    return NULL;
+}
+
+static struct scans_entry *find_or_add(struct scans *scans, const struct vm_id *vm)
+{
+    struct scans_entry *e = find(scans, vm);
+
+    if (e)
+        return e;
+    if (scans->count < SCANS_MAX) {
+        e = &scans->list[scans->count++];
+    } else {
+        e = &scans->list[0];
+        for (size_t i = 1; i < SCANS_MAX; i++)
+            if (scans->list[i].used_ns < e->used_ns)
+                e = &scans->list[i];
+        entry_done(e);
+    }
+    *e = (struct scans_entry){.vm = *vm, .zero_ratio = -1};
+    return e;
+}
+
+static void take_figure(struct scans_entry *e, const struct scan_report *r)
+{
+    if (r->zero_known) {
+        e->zero_ratio = r->zero_ratio;
+        e->zero_exact = true;
+    } else if (r->estimate.valid && !(e->zero_exact && r->state == SCAN_RUNNING)) {
+        /* An exact figure stands until a new scan has ended; an estimate is better than none. */
+        e->zero_ratio = r->estimate.zero_ratio;
+        e->zero_exact = false;
+    }
+}
+
+/* Ended by somebody before anything was known: no reason to forget what was. */
+static bool is_empty_beside(const struct scan_report *r, const struct scan_report *last)
+{
+    return r->state == SCAN_CANCELLED && !r->zero_known && !r->estimate.valid && last &&
+           (last->zero_known || last->estimate.valid);
+}
+
+void scans_put(struct scans *scans, struct scan_report *r, uint64_t now_ns)
+{
+    struct scans_entry *e = find_or_add(scans, &r->vm);
+
+    e->used_ns = now_ns;
+    take_figure(e, r);
+    scan_report_free(e->running);
+    e->running = NULL;
+    if (r->state == SCAN_RUNNING) {
+        e->running = r;
+        return;
+    }
+    if (is_empty_beside(r, e->last)) {
+        scan_report_free(r);
+        return;
+    }
+    scan_report_free(e->last);
+    e->last = r;
+    e->last_ns = now_ns;
+}
+
+const struct scans_entry *scans_find(const struct scans *scans, const struct vm_id *vm)
+{
+    return scans ? find(scans, vm) : NULL;
+}
+
+void scans_forget_ended(struct scans *scans, const struct snapshot *s, const struct vm_id *keep)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < scans->count; i++) {
+        struct scans_entry *e = &scans->list[i];
+        if (snapshot_find(s, &e->vm) || (keep && vm_id_equal(&e->vm, keep)))
+            scans->list[kept++] = *e;
+        else
+            entry_done(e);
+    }
+    scans->count = kept;
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+// Rows, sorting and selection of the VMs screen.
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/state/layout.h"
+#include "ui/state/state.h"
+
+size_t vms_page(const struct ui_state *state)
+{
+    int rows = layout_make(state->rows, state->cols).body.rows;
+
+    return rows > 1 ? (size_t)rows : 1;
+}
+
+/* --- sorting ---------------------------------------------------------------------------------- */
+
+struct sort_key {
+    double number;
+    const char *text; /* NULL for numbers */
+    uint32_t vm;
+    bool missing;
+};
+
+static int compare_keys(const void *pa, const void *pb, void *descending)
+{
+    const struct sort_key *a = pa, *b = pb;
+    int r;
+
+    /* What is missing comes last in both directions; equals stay in the order of the snapshot. */
+    if (a->missing != b->missing)
+        return a->missing ? 1 : -1;
+    if (a->missing)
+        r = 0;
+    else if (a->text)
+        r = strcmp(a->text, b->text);
+    else
+        r = (a->number > b->number) - (a->number < b->number);
+    if (r != 0)
+        return *(bool *)descending ? -r : r;
+    return a->vm < b->vm ? -1 : 1;
+}
+
+static bool is_shown(const struct vms_state *vms, const struct snapshot_vm *vm)
+{
+    char pid[16];
+
+    if (vms->only_tagged && !vm_set_has(&vms->tagged, &vm->id))
+        return false;
+    if (!filter_vm(&vms->only, vm))
+        return false;
+    if (!vms->filter.set)
+        return true;
+    snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
+    return pattern_match(&vms->filter, vm->name) || pattern_match(&vms->filter, vm->vmm) ||
+           pattern_match(&vms->filter, pid);
+}
+
+/* The VMs to show, in order. The caller frees them. */
+static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_model *model,
+                                   size_t *ret_count)
+{
+    const struct snapshot *s = model->now;
+    struct sort_key *keys = malloc((s->vm_count + 1) * sizeof(*keys));
+    size_t count = 0;
+    struct column_fields fields;
+    bool descending = column_table[vms->sort].descending != vms->sort_inverted;
+
+    if (!keys)
+        return NULL;
+    column_fields_resolve(s, model->scans, &fields);
+    for (size_t i = 0; i < s->vm_count; i++) {
+        if (!is_shown(vms, &s->vms[i]))
+            continue;
+        struct column_value v = column_get(vms->sort, &fields, &s->vms[i], NULL);
+        keys[count++] = (struct sort_key){
+            .number = v.number,
+            .text = column_table[vms->sort].kind == COLUMN_TEXT ? v.text : NULL,
+            .vm = (uint32_t)i,
+            .missing = v.state != READING_OK || isnan(v.number),
+        };
+    }
+    qsort_r(keys, count, sizeof(*keys), compare_keys, &descending);
+    *ret_count = count;
+    return keys;
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static bool is_expanded(const struct vms_state *vms, const struct snapshot_vm *vm)
+{
+    return vm->vcpu_count > 0 && vms->tree != vm_set_has(&vms->toggled, &vm->id);
+}
+
+static int rows_reserve(struct vms_state *vms, size_t count)
+{
+    if (count <= vms->row_cap)
+        return 0;
+    struct vms_row *rows = realloc(vms->rows, count * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    vms->rows = rows;
+    vms->row_cap = count;
+    return 0;
+}
+
+static bool is_selected(const struct vms_state *vms, const struct snapshot *s, struct vms_row row)
+{
+    const struct snapshot_vm *vm = &s->vms[row.vm];
+
+    if (!vm_id_equal(&vm->id, &vms->selected))
+        return false;
+    return vms->selected_vcpu == (row.vcpu < 0 ? -1 : vm->vcpus[row.vcpu].id);
+}
+
+static void select_row(struct vms_state *vms, const struct snapshot *s, size_t row)
+{
+    const struct vms_row *r = &vms->rows[row];
+    const struct snapshot_vm *vm = &s->vms[r->vm];
+
+    vms->scroll.row = row;
+    vms->selected = vm->id;
+    vms->selected_vcpu = r->vcpu < 0 ? -1 : vm->vcpus[r->vcpu].id;
+    snprintf(vms->selected_name, sizeof(vms->selected_name), "%s", vm->name);
+}
+
+/* The selected VM is gone. A follower waits for its name; else the neighbour is taken. */
+static void replace_selection(struct vms_state *vms, const struct snapshot *s)
+{
+    if (vms->follow) {
+        for (size_t i = 0; i < vms->row_count; i++)
+            if (vms->rows[i].vcpu < 0 &&
+                strcmp(s->vms[vms->rows[i].vm].name, vms->selected_name) == 0) {
+                select_row(vms, s, i);
+                return;
+            }
+        return;
+    }
+    select_row(vms, s, vms->scroll.row < vms->row_count ? vms->scroll.row : vms->row_count - 1);
+}
+
+static void follow_selection(struct vms_state *vms, const struct snapshot *s)
+{
+    size_t vm_row = SIZE_MAX;
+
+    if (vms->row_count == 0)
+        return;
+    if (vms->stick_to_first) {
+        select_row(vms, s, 0);
+        return;
+    }
+    for (size_t i = 0; i < vms->row_count; i++) {
+        if (is_selected(vms, s, vms->rows[i])) {
+            vms->scroll.row = i;
+            return;
+        }
+        if (vms->rows[i].vcpu < 0 && vm_id_equal(&s->vms[vms->rows[i].vm].id, &vms->selected))
+            vm_row = i;
+    }
+    if (vm_row != SIZE_MAX) /* its vCPU rows were closed */
+        select_row(vms, s, vm_row);
+    else
+        replace_selection(vms, s);
+}
+
+int vms_follow(struct ui_state *state, const struct ui_model *model)
+{
+    struct vms_state *vms = &state->vms;
+    const struct snapshot *s = model->now;
+    size_t need = 0, count = 0;
+
+    vms->row_count = vms->vm_rows = 0;
+    if (!s)
+        return 0;
+    vm_set_forget_ended(&vms->toggled, s);
+    vm_set_forget_ended(&vms->tagged, s);
+    if (vms->tagged.count == 0)
+        vms->only_tagged = false;
+    struct sort_key *keys = sorted_vms(vms, model, &count);
+    for (size_t i = 0; keys && i < count; i++) {
+        const struct snapshot_vm *vm = &s->vms[keys[i].vm];
+        need += 1 + (is_expanded(vms, vm) ? vm->vcpu_count : 0);
+    }
+    if (!keys || rows_reserve(vms, need) < 0) {
+        free(keys);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct snapshot_vm *vm = &s->vms[keys[i].vm];
+        bool expanded = is_expanded(vms, vm);
+        vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, -1};
+        for (size_t v = 0; expanded && v < vm->vcpu_count; v++)
+            vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, (int32_t)v};
+    }
+    vms->vm_rows = count;
+    free(keys);
+    follow_selection(vms, s);
+    scroll_fit(&vms->scroll, vms->row_count, vms_page(state));
+    return 0;
+}
+
+const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct ui_model *model)
+{
+    const struct vms_state *vms = &state->vms;
+
+    if (!model->now || vms->row_count == 0)
+        return NULL;
+    const struct snapshot_vm *vm = &model->now->vms[vms->rows[vms->scroll.row].vm];
+    return vm_id_equal(&vm->id, &vms->selected) ? vm : NULL; /* NULL: waiting for it to come back */
+}
+
+void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t row)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (vms->row_count == 0)
+        return;
+    vms->stick_to_first = false;
+    select_row(vms, model->now, row < vms->row_count ? row : vms->row_count - 1);
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+void vms_sort_by(struct vms_state *vms, enum column_id id)
+{
+    vms->sort_inverted = vms->sort == id && !vms->sort_inverted;
+    vms->sort = id;
+}
+
+/* The key of a column, as of htop and top: pressed again it changes nothing. */
+static void sort_key(struct vms_state *vms, enum column_id id)
+{
+    vms->sort_inverted = false;
+    vms->sort = id;
+}
+
+static void sort_step(struct vms_state *vms, size_t step)
+{
+    size_t at = 0;
+
+    if (vms->columns.count == 0)
+        return;
+    for (size_t i = 0; i < vms->columns.count; i++)
+        if (vms->columns.ids[i] == vms->sort)
+            at = i + step;
+    vms->sort = vms->columns.ids[at % vms->columns.count];
+    vms->sort_inverted = false;
+}
+
+static void set_expanded(struct ui_state *state, const struct ui_model *model, bool expanded)
+{
+    const struct snapshot_vm *vm = vms_selected(state, model);
+
+    if (!vm || vm->vcpu_count == 0 || is_expanded(&state->vms, vm) == expanded)
+        return;
+    if (!vm_set_toggle(&state->vms.toggled, &vm->id))
+        ui_say(state, "Too many VMs opened by hand: F5 opens all");
+}
+
+static void tag(struct ui_state *state, const struct ui_model *model)
+{
+    const struct snapshot_vm *vm = vms_selected(state, model);
+
+    if (vm && !vm_set_toggle(&state->vms.tagged, &vm->id))
+        ui_say(state, "No more than %d VMs can be tagged", UI_VM_SET_MAX);
+    if (!vm || state->vms.only_tagged)
+        return;
+    /* On to the next VM: its vCPU rows would take the tag off again. */
+    size_t next = state->vms.scroll.row + 1;
+    while (next < state->vms.row_count && state->vms.rows[next].vcpu >= 0)
+        next++;
+    if (next < state->vms.row_count)
+        vms_select_row(state, model, next);
+}
+
+static void toggle_only_tagged(struct ui_state *state)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (vms->tagged.count == 0)
+        ui_say(state, "No VM is tagged: Space tags one");
+    else
+        vms->only_tagged = !vms->only_tagged;
+}
+
+static void open_selected(struct ui_state *state, const struct ui_model *model, enum ui_screen tab)
+{
+    const struct snapshot_vm *vm = vms_selected(state, model);
+
+    if (vm)
+        ui_open(state, vm, tab);
+}
+
+static void open_chooser(struct ui_state *state, bool sorting)
+{
+    state->back = SCREEN_VMS;
+    state->screen = SCREEN_CHOOSER;
+    state->chooser = (struct chooser_state){.sorting = sorting};
+    for (size_t row = 0; sorting && row < COLUMN_COUNT; row++) {
+        bool chosen;
+        if (chooser_row(&state->vms.columns, row, &chosen) == state->vms.sort)
+            state->chooser.scroll.row = row;
+    }
+    scroll_fit(&state->chooser.scroll, COLUMN_COUNT, vms_page(state));
+}
+
+/* On to the right as long as there is something to be seen there. */
+static void scroll_right(struct ui_state *state)
+{
+    struct vms_state *vms = &state->vms;
+    struct column_plan plan;
+
+    columns_plan(&vms->columns, state->cols, vms->column_shift, &plan);
+    if (plan.more_right && vms->column_shift + 3 < (int)vms->columns.count)
+        vms->column_shift++;
+}
+
+enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
+                           enum ui_command command)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (command == COMMAND_FIRST) {
+        vms->stick_to_first = true;
+        return UI_NOTHING;
+    }
+    if (scroll_command(&vms->scroll, command, vms->row_count, vms_page(state))) {
+        vms_select_row(state, model, vms->scroll.row);
+        return UI_NOTHING;
+    }
+    switch (command) {
+    case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
+    case COMMAND_MEMORY:
+        open_selected(state, model, SCREEN_MEMORY);
+        return ui_memory_entered(state, model);
+    case COMMAND_HOST: state->screen = SCREEN_HOST; break;
+    case COMMAND_COLUMNS: open_chooser(state, false); break;
+    case COMMAND_SORT_MENU: open_chooser(state, true); break;
+    case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;
+    case COMMAND_SCROLL_RIGHT: scroll_right(state); break;
+    case COMMAND_TREE:
+        vms->tree = !vms->tree;
+        vms->toggled.count = 0;
+        break;
+    case COMMAND_EXPAND: set_expanded(state, model, true); break;
+    case COMMAND_COLLAPSE: set_expanded(state, model, false); break;
+    case COMMAND_SORT_NEXT: sort_step(vms, 1); break;
+    case COMMAND_SORT_PREVIOUS: sort_step(vms, vms->columns.count - 1); break;
+    case COMMAND_SORT_INVERT: vms->sort_inverted = !vms->sort_inverted; break;
+    case COMMAND_SORT_PID: sort_key(vms, COLUMN_PID); break;
+    case COMMAND_SORT_CPU: sort_key(vms, COLUMN_CPU); break;
+    case COMMAND_SORT_RSS: sort_key(vms, COLUMN_RSS); break;
+    case COMMAND_SORT_EXITS: sort_key(vms, COLUMN_EXITS); break;
+    case COMMAND_TAG: tag(state, model); break;
+    case COMMAND_UNTAG: vms->tagged.count = 0; break;
+    case COMMAND_ONLY_TAGGED: toggle_only_tagged(state); break;
+    case COMMAND_FOLLOW:
+        vms->follow = !vms->follow;
+        vms->stick_to_first = false;
+        ui_say(state, vms->follow ? "Following %s: when it ends, the next of its name is taken"
+                                  : "No longer following %s", vms->selected_name);
+        break;
+    default: break;
+    }
+    return UI_NOTHING;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// The lines at the top: the host, totals, our own cost, the clock. Where room is scarce the least
+// important goes.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "ui/grid/format.h"
+#include "ui/view/view.h"
+
+#define SPARK_COLS 12
+#define GAP 2
+
+struct segment {
+    const char *label;
+    char value[80];
+    enum style style;
+    int keep;      /* the smallest goes first */
+    int line;
+    bool right;    /* stands at the right edge */
+    bool spark;    /* followed by the graph of the host's exits */
+    bool dropped;
+};
+
+struct segments {
+    struct segment list[16];
+    size_t count;
+};
+
+static struct segment *add(struct segments *all, int line, int keep, const char *label,
+                           enum style style)
+{
+    struct segment *s = &all->list[all->count++];
+
+    *s = (struct segment){.label = label, .style = style, .keep = keep, .line = line};
+    return s;
+}
+
+#define SET(segment, ...) snprintf((segment)->value, sizeof((segment)->value), __VA_ARGS__)
+
+void view_sum(struct rate *sum, struct rate number)
+{
+    if (number.state == READING_OK) {
+        sum->value += number.value;
+        sum->state = READING_OK;
+    } else if (sum->state == READING_ABSENT) {
+        sum->state = number.state;
+    }
+}
+
+/* The CPU time is that of the process: the VMs of one process, which stand together, have one. */
+static struct rate cpu_total(const struct snapshot *s)
+{
+    struct rate sum = {.state = READING_ABSENT};
+
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (i == 0 || s->vms[i].id.pid != s->vms[i - 1].id.pid)
+            view_sum(&sum, s->vms[i].cpu_ratio);
+    return sum;
+}
+
+/* A sum that some VM's number is missing from is more than what is shown: ">38.2k/s". */
+static void rate_text(struct segment *s, struct rate r, bool whole, char *(*format)(char *, double),
+                      const char *unit)
+{
+    char buf[FORMAT_MAX];
+
+    if (r.state == READING_OK) {
+        SET(s, "%s%s%s", whole ? "" : ">", format(buf, r.value), unit);
+        return;
+    }
+    SET(s, "%s", reading_state_text(r.state));
+    s->style = STYLE_MISSING;
+}
+
+static bool knows_all_exits(const struct snapshot *s)
+{
+    struct column_fields fields;
+
+    if (s->host_values)
+        return true; /* the kernel's total has all of them */
+    column_fields_resolve(s, NULL, &fields);
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (column_get(COLUMN_EXITS, &fields, &s->vms[i], NULL).state != READING_OK)
+            return false;
+    return true;
+}
+
+static bool knows_all_cpu(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (s->vms[i].cpu_ratio.state != READING_OK)
+            return false;
+    return true;
+}
+
+static void collect_host(struct segments *all, const struct snapshot *s)
+{
+    SET(add(all, 0, 60, "", STYLE_NORMAL), "%.40s", s->host.name);
+    SET(add(all, 0, 20, "", STYLE_DIM), "%.40s", s->host.kernel);
+    SET(add(all, 0, 80, "", STYLE_NORMAL), "%zu VM%s %zu vCPU%s", s->vm_count,
+        s->vm_count == 1 ? "" : "s", s->vcpu_count, s->vcpu_count == 1 ? "" : "s");
+}
+
+/* Zero pages of the VMs that were scanned, weighed by their RAM. */
+static void collect_zero(struct segments *all, const struct ui_model *m, int line)
+{
+    double bytes = 0, zero = 0;
+    size_t scanned = 0;
+
+    for (size_t i = 0; i < m->now->vm_count && m->scans && m->scans->count > 0; i++) {
+        const struct snapshot_vm *vm = &m->now->vms[i];
+        const struct scans_entry *e = scans_find(m->scans, &vm->id);
+        if (!e || e->zero_ratio < 0 || vm->ram_bytes.state != READING_OK)
+            continue;
+        bytes += (double)vm->ram_bytes.raw;
+        zero += (double)vm->ram_bytes.raw * e->zero_ratio;
+        scanned++;
+    }
+    if (bytes > 0)
+        SET(add(all, line, 52, "zero ", STYLE_NORMAL), "%.1f%% (%zu of %zu VMs)",
+            floor(zero / bytes * 1000) / 10, scanned, m->now->vm_count);
+}
+
+static void collect_totals(struct segments *all, const struct ui_model *m, int line)
+{
+    const struct snapshot *s = m->now;
+    char time[FORMAT_MAX], share[FORMAT_MAX];
+    struct segment *exits = add(all, line, 70, "exits ", STYLE_NORMAL);
+
+    exits->spark = true;
+    rate_text(exits, trends_host_exits(s), knows_all_exits(s), format_count, "/s");
+    rate_text(add(all, line, 58, "CPU ", STYLE_NORMAL), cpu_total(s), knows_all_cpu(s),
+              format_percent, "%");
+    collect_zero(all, m, line);
+    if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
+        SET(add(all, line, 45, "lockdown ", STYLE_NOTICE), "%s",
+            s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
+    if (snapshot_may_lack_vms(s))
+        SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
+    if (s->interval_s > 0)
+        SET(add(all, line, 30, "self ", STYLE_DIM), "%s%% %s",
+            format_percent(share, s->self_cpu_ratio),
+            format_seconds(time, (double)s->sample_ns / 1e9));
+}
+
+/*
+ * Rates are over the time between two reads. After a sample that came late this is not the delay,
+ * and may be another time for each VM.
+ */
+static void collect_measured(struct segments *all, const struct snapshot *s, double delay_s)
+{
+    double low = s->interval_s, high = low;
+    char from[FORMAT_MAX], to[FORMAT_MAX];
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        double span = s->vms[i].interval_s;
+        low = span > 0 && span < low ? span : low;
+        high = span > high ? span : high;
+    }
+    if (!snapshot_interval_differs(low, delay_s) && !snapshot_interval_differs(high, delay_s))
+        return;
+    struct segment *measured = add(all, 0, 72, "", STYLE_NOTICE);
+    measured->right = true;
+    if (snapshot_interval_differs(low, high))
+        SET(measured, "over %s to %s", format_seconds(from, low), format_seconds(to, high));
+    else
+        SET(measured, "over %s", format_seconds(from, low));
+}
+
+static void collect_right(struct segments *all, const struct ui_state *st, const struct snapshot *s)
+{
+    if (st->frozen) {
+        struct segment *frozen = add(all, 0, 99, "", STYLE_WARNING);
+        frozen->right = true;
+        SET(frozen, "FROZEN");
+    }
+    struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
+    delay->right = true;
+    SET(delay, "%gs", st->delay_s);
+    if (s)
+        collect_measured(all, s, st->delay_s);
+    if (s) {
+        struct segment *clock = add(all, 0, 75, "", STYLE_NORMAL);
+        long seconds = (long)((s->wall.tv_sec + st->utc_offset_s) % 86400);
+        clock->right = true;
+        SET(clock, "%02ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+}
+
+static int segment_width(const struct segment *s)
+{
+    return (int)text_width(s->label) + (int)text_width(s->value) + (s->spark ? 1 + SPARK_COLS : 0);
+}
+
+/* Drop from a line what does not fit, the least important first. */
+static void fit(struct segments *all, int line, int cols)
+{
+    for (;;) {
+        int width = 0;
+        struct segment *least = NULL;
+
+        for (size_t i = 0; i < all->count; i++) {
+            struct segment *s = &all->list[i];
+            if (s->line != line || s->dropped)
+                continue;
+            width += segment_width(s) + (width > 0 ? GAP : 0);
+            if (!least || s->keep < least->keep)
+                least = s;
+        }
+        if (!least || width <= cols)
+            return;
+        least->dropped = true;
+    }
+}
+
+static void draw_segment(const struct ui_model *m, const struct segment *s, struct rect r, int y,
+                         int x, struct screen *out)
+{
+    x += screen_text(out, r, y, x, STYLE_LABEL, s->label);
+    x += screen_text(out, r, y, x, s->style, s->value);
+    if (s->spark) {
+        float values[SPARK_COLS];
+        size_t n = trends_host(m->trends, TREND_EXITS, values, SPARK_COLS);
+        screen_spark(out, r, y, x + 1, SPARK_COLS, STYLE_GRAPH, values, n, 0);
+    }
+}
+
+void view_header(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                 struct screen *out)
+{
+    struct segments all = {.count = 0};
+
+    SET(add(&all, 0, 100, "", STYLE_STRONG), "kvmlens");
+    if (m->now) {
+        collect_host(&all, m->now);
+        collect_totals(&all, m, r.rows > 1 ? 1 : 0);
+    }
+    collect_right(&all, st, m->now);
+    for (int line = 0; line < r.rows; line++) {
+        int left = r.x, right = r.x + r.cols;
+        fit(&all, line, r.cols);
+        for (size_t i = 0; i < all.count; i++) {
+            const struct segment *s = &all.list[i];
+            if (s->line != line || s->dropped || s->right)
+                continue;
+            draw_segment(m, s, r, r.y + line, left, out);
+            left += segment_width(s) + GAP;
+        }
+        for (size_t i = all.count; i-- > 0;) {
+            const struct segment *s = &all.list[i];
+            if (s->line != line || s->dropped || !s->right)
+                continue;
+            right -= segment_width(s);
+            draw_segment(m, s, r, r.y + line, right, out);
+            right -= GAP;
+        }
+    }
+}

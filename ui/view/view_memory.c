@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+// The memory of one VM: three answers to how much of it is zero, a map of it, what a migration
+// would send.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/ept.h"
+#include "core/base/text.h"
+#include "ui/grid/format.h"
+#include "ui/state/scanner.h"
+#include "ui/view/view.h"
+
+#define LABEL_COLS 11
+#define MAP_LABEL_COLS 7
+#define LINE_BITS_PER_S 1e9 /* the line a wire size is told for */
+
+/* From what matters least to what matters most: a cell of the map shows the last one it holds. */
+static const struct {
+    enum page_class page_class;
+    enum glyph glyph;
+    const char *label;
+    bool always; /* in the legend, also when there are none */
+} classes[] = {
+    {PAGE_UNTOUCHED, GLYPH_SHADE_0, "untouched", true},
+    {PAGE_ZERO_MAPPED, GLYPH_SHADE_1, "zero-mapped", true},
+    {PAGE_ZERO_CONTENT, GLYPH_SHADE_2, "zero", true},
+    {PAGE_UNREAD, GLYPH_UNREAD, "not read", false},
+    {PAGE_SWAPPED, GLYPH_SHADE_4, "swapped", false},
+    {PAGE_UNREADABLE, GLYPH_UNKNOWN, "unreadable", false},
+    {PAGE_NONZERO, GLYPH_SHADE_3, "nonzero", true},
+};
+#define CLASSES (sizeof(classes) / sizeof(classes[0]))
+
+struct pen {
+    struct screen *out;
+    struct rect r;
+    int y;
+};
+
+static void label(struct pen *p, const char *text)
+{
+    screen_text(p->out, p->r, p->y, p->r.x, STYLE_LABEL, text);
+}
+
+#define SAY(p, style, ...)                                                                         \
+    screen_printf((p)->out, (p)->r, (p)->y, (p)->r.x + LABEL_COLS, style, __VA_ARGS__)
+
+static void draw_mapped(struct pen *p, const struct snapshot_vm *vm)
+{
+    char mapped[FORMAT_MAX], ram[FORMAT_MAX], share[FORMAT_MAX];
+    double ratio = vm->ram_bytes.state == READING_OK
+                       ? ept_zero_ratio(vm->mapped_bytes, vm->ram_bytes.raw)
+                       : -1;
+
+    label(p, "KVM maps");
+    if (vm->mapped_bytes.state != READING_OK) {
+        SAY(p, STYLE_MISSING, "%s: %s", reading_state_text(vm->mapped_bytes.state),
+            vm->mapped_bytes.cause ? reading_cause_text(vm->mapped_bytes.cause)
+                                   : "this host does not count mapped pages");
+    } else if (ratio >= 0) {
+        SAY(p, STYLE_NORMAL, "%s of %s; the guest never touched about %s %%",
+            format_bytes(mapped, (double)vm->mapped_bytes.raw),
+            format_bytes(ram, (double)vm->ram_bytes.raw), format_share(share, ratio));
+    } else {
+        SAY(p, STYLE_NORMAL, "%s", format_bytes(mapped, (double)vm->mapped_bytes.raw));
+    }
+    p->y++;
+}
+
+static uint64_t class_bytes(const struct scan_report *r, enum page_class c)
+{
+    return r->counts.pages[c] * SCAN_PAGE_BYTES;
+}
+
+static void draw_resident(struct pen *p, const struct scan_report *r)
+{
+    char resident[FORMAT_MAX], untouched[FORMAT_MAX], swapped[FORMAT_MAX], time[FORMAT_MAX];
+    uint64_t gone = class_bytes(r, PAGE_UNTOUCHED) + class_bytes(r, PAGE_SWAPPED);
+
+    label(p, "Resident");
+    if (r->residency_done)
+        SAY(p, STYLE_NORMAL, "%s; %s untouched, %s swapped   exact, %s",
+            format_bytes(resident, (double)(r->pages_total * SCAN_PAGE_BYTES - gone)),
+            format_bytes(untouched, (double)class_bytes(r, PAGE_UNTOUCHED)),
+            format_bytes(swapped, (double)class_bytes(r, PAGE_SWAPPED)),
+            format_seconds(time, r->cost.residency_s));
+    else
+        SAY(p, STYLE_MISSING, "...");
+    p->y++;
+}
+
+static void draw_estimate(struct pen *p, const struct scan_report *r)
+{
+    const struct scan_estimate *e = &r->estimate;
+    char zero[FORMAT_MAX], low[FORMAT_MAX], high[FORMAT_MAX], n[FORMAT_MAX], of[FORMAT_MAX];
+
+    label(p, "Estimate");
+    if (e->valid)
+        SAY(p, STYLE_NORMAL, "%s %% zero   (95 %%: %s to %s; %s of %s resident pages)",
+            format_share(zero, e->zero_ratio), format_share(low, e->ci95_low),
+            format_share(high, e->ci95_high), format_exact(n, e->sampled),
+            format_exact(of, e->population));
+    else if (r->state == SCAN_RUNNING)
+        SAY(p, STYLE_MISSING, "...");
+    else
+        SAY(p, STYLE_DIM, "%s", screen_glyph(p->out, GLYPH_NOTHING));
+    p->y++;
+}
+
+static void draw_running(struct pen *p, const struct worker_progress *w)
+{
+    char done[FORMAT_MAX], total[FORMAT_MAX], eta[FORMAT_MAX];
+    double ratio = w->total_bytes ? (double)w->done_bytes / (double)w->total_bytes : 0;
+    int x = p->r.x + LABEL_COLS;
+
+    if (w->phase != SCAN_PHASE_READ || w->total_bytes == 0) {
+        SAY(p, STYLE_NOTICE, "%s ...", scan_phase_name(w->phase));
+        return;
+    }
+    int width = p->r.cols >= 100 ? 24 : 12;
+    x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, "[");
+    screen_bar(p->out, rect_clip((struct rect){p->y, x, 1, width}, p->r), p->y, x, width,
+               STYLE_GRAPH, ratio);
+    x += width;
+    x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, "]");
+    x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " %d %%  %s of %s", (int)(ratio * 100),
+                       format_bytes(done, (double)w->done_bytes),
+                       format_bytes(total, (double)w->total_bytes));
+    if (w->bytes_per_s > 0)
+        x +=
+            screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %.1f GB/s", w->bytes_per_s / 1e9);
+    if (w->eta_s >= 0)
+        screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, "  %s left",
+                      format_seconds(eta, w->eta_s));
+}
+
+/* Nobody asked for it, and it would have taken a while: what it would take. */
+static void draw_not_read(struct pen *p, const struct scan_report *r)
+{
+    char bytes[FORMAT_MAX], time[FORMAT_MAX];
+    double seconds = scan_exact_seconds(r);
+    int x = p->r.x + LABEL_COLS;
+
+    x += SAY(p, STYLE_NOTICE, "R reads %s",
+             format_bytes(bytes, (double)r->estimate.population * SCAN_PAGE_BYTES));
+    if (seconds < 0)
+        return;
+    x += screen_printf(p->out, p->r, p->y, x, STYLE_NOTICE, ", about %s at %.1f GB/s",
+                       format_seconds(time, seconds), r->estimate.bytes_per_s / 1e9);
+    screen_printf(p->out, p->r, p->y, x, STYLE_DIM, "   read unasked up to %s",
+                  format_seconds(time, SCANNER_AT_ONCE_S));
+}
+
+static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
+{
+    char zero[FORMAT_MAX], low[FORMAT_MAX], high[FORMAT_MAX], read[FORMAT_MAX], time[FORMAT_MAX];
+    char age[FORMAT_MAX];
+
+    format_bytes(read, (double)r->cost.bytes_read);
+    format_seconds(time, r->cost.elapsed_s);
+    format_seconds(age, age_s);
+    if (r->mode == SCAN_ESTIMATE && r->state == SCAN_DONE)
+        draw_not_read(p, r);
+    else if (r->zero_known)
+        SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago",
+            format_share(zero, r->zero_ratio), read, time, r->cost.accel ? r->cost.accel : "?",
+            age);
+    else
+        SAY(p, STYLE_NOTICE, "%s: between %s and %s %% zero   %s read   %s ago",
+            r->state == SCAN_CANCELLED ? "cancelled"
+            : r->partial               ? "incomplete"
+                                       : "not all could be read",
+            format_share(low, r->zero_low), format_share(high, r->zero_high), read, age);
+}
+
+static void draw_legend(struct pen *p, const struct scan_report *r)
+{
+    int x = p->r.x;
+    bool wide = p->r.cols >= 100;
+    bool all = wide && r->counts.pages[PAGE_UNREAD] == 0; /* else none found is not none there */
+
+    for (size_t i = CLASSES; i-- > 0;) {
+        uint64_t pages = r->counts.pages[classes[i].page_class];
+        char count[FORMAT_MAX], bytes[FORMAT_MAX];
+        if (pages == 0 && !(classes[i].always && all))
+            continue;
+        x +=
+            screen_text(p->out, p->r, p->y, x, STYLE_GRAPH, screen_glyph(p->out, classes[i].glyph));
+        x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " %s %s", classes[i].label,
+                           wide ? format_exact(count, pages)
+                                : format_bytes(count, (double)pages * SCAN_PAGE_BYTES));
+        if (classes[i].page_class == PAGE_ZERO_CONTENT && pages > 0 && wide)
+            x += screen_printf(p->out, p->r, p->y, x, STYLE_DIM, " (%s resident for nothing)",
+                               format_bytes(bytes, (double)pages * SCAN_PAGE_BYTES));
+        x += wide ? 3 : 2;
+    }
+    p->y++;
+}
+
+/* Slices of one cell of the map, added up. */
+static void sum_slices(const struct scan_report *r, size_t from, size_t to,
+                       uint64_t ret[PAGE_CLASS_COUNT])
+{
+    memset(ret, 0, PAGE_CLASS_COUNT * sizeof(ret[0]));
+    for (size_t s = from; s < to && s < r->slice_count; s++)
+        for (int c = 0; c < PAGE_CLASS_COUNT; c++)
+            ret[c] += r->slices[s].pages[c];
+}
+
+/* The glyph says what is in it, the style how much of that: half and more, a twentieth and more,
+ * less. */
+static void draw_cell(struct pen *p, int y, int x, const uint64_t pages[PAGE_CLASS_COUNT])
+{
+    uint64_t total = 0;
+
+    for (int c = 0; c < PAGE_CLASS_COUNT; c++)
+        total += pages[c];
+    for (size_t i = CLASSES; i-- > 0;) {
+        uint64_t n = pages[classes[i].page_class];
+        if (n == 0)
+            continue;
+        enum style style = n * 2 >= total    ? STYLE_GRAPH_HIGH
+                           : n * 20 >= total ? STYLE_GRAPH_ALT
+                                             : STYLE_GRAPH;
+        if (classes[i].page_class == PAGE_UNTOUCHED || classes[i].page_class == PAGE_ZERO_MAPPED)
+            style = STYLE_DIM;
+        screen_text(p->out, p->r, y, x, style, screen_glyph(p->out, classes[i].glyph));
+        return;
+    }
+}
+
+static void draw_map(struct pen *p, const struct scan_report *r, int rows)
+{
+    int width = p->r.cols - MAP_LABEL_COLS;
+    size_t cells = width > 0 && rows > 0 ? (size_t)rows * (size_t)width : 0;
+
+    /* No more cells than slices: a small VM has a small map. */
+    if (cells > r->slice_count) {
+        rows = (int)((r->slice_count + (size_t)width - 1) / (size_t)width);
+        cells = r->slice_count;
+    }
+    for (size_t i = 0; i < cells; i++) {
+        uint64_t pages[PAGE_CLASS_COUNT];
+        int y = p->y + (int)(i / (size_t)width),
+            x = p->r.x + MAP_LABEL_COLS + (int)(i % (size_t)width);
+        size_t from = i * r->slice_count / cells, to = (i + 1) * r->slice_count / cells;
+        char at[FORMAT_MAX];
+
+        if (i % (size_t)width == 0)
+            screen_field(p->out, p->r, y, p->r.x, MAP_LABEL_COLS - 1, ALIGN_RIGHT, STYLE_LABEL,
+                         format_bytes(at, (double)r->pages_total * SCAN_PAGE_BYTES * (double)i /
+                                              (double)cells));
+        sum_slices(r, from, to > from ? to : from + 1, pages);
+        draw_cell(p, y, x, pages);
+    }
+    p->y += rows;
+}
+
+static void draw_wire(struct pen *p, const struct scan_report *r)
+{
+    const struct scan_wire *w = &r->wire;
+    char bytes[FORMAT_MAX], normal[FORMAT_MAX], zero[FORMAT_MAX], time[FORMAT_MAX];
+
+    label(p, "On the wire");
+    if (w->valid)
+        screen_printf(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_STRONG,
+                      "%s%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
+                       r->zero_known ? "" : "about ", format_bytes(bytes, (double)w->bytes),
+                       format_exact(normal, w->normal_pages), SCAN_WIRE_PAGE_BYTES,
+                       format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
+                      format_seconds(time, (double)w->bytes * 8 / LINE_BITS_PER_S));
+    else
+        screen_text(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_MISSING,
+                    r->state == SCAN_RUNNING ? "..." : "not known: not everything was read");
+    p->y++;
+}
+
+static void draw_regions(struct pen *p, const struct scan_report *r, size_t top)
+{
+    for (size_t i = top; i < r->region_count && p->y < p->r.y + p->r.rows; i++, p->y++) {
+        const struct scan_region *region = &r->regions[i];
+        char size[FORMAT_MAX], text[400];
+        if (i == top)
+            label(p, "Regions");
+        snprintf(text, sizeof(text), "%012" PRIx64 " %6s %s  %s%s%s  %s", region->ram.start,
+                 format_bytes(size, (double)region->ram.bytes),
+                 ram_backing_name(region->ram.backing), region->ram.rule,
+                 region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
+                 region->ram.name);
+        screen_field(p->out, p->r, p->y, p->r.x + LABEL_COLS, p->r.cols - LABEL_COLS, ALIGN_LEFT,
+                     region->ram.skip ? STYLE_NOTICE : STYLE_NORMAL, text);
+    }
+}
+
+static void draw_warnings(struct pen *p, const struct scan_report *r)
+{
+    for (size_t i = 0; i < r->warning_count && i < 2; i++)
+        screen_field(p->out, p->r, p->y++, p->r.x, p->r.cols, ALIGN_LEFT, STYLE_NOTICE,
+                     r->warnings[i]);
+}
+
+static void draw_report(struct pen *p, const struct scan_report *r, size_t top)
+{
+    /* Beside the map: legend, wire, and one line of regions or more. */
+    int bottom = p->r.y + p->r.rows;
+    int regions = p->r.rows >= 16 ? 4 : p->r.rows >= 12 ? 2 : 1;
+
+    if (r->region_count < (size_t)regions)
+        regions = (int)r->region_count;
+
+    draw_warnings(p, r);
+    draw_legend(p, r);
+    draw_map(p, r, bottom - p->y - 1 - regions);
+    draw_wire(p, r);
+    draw_regions(p, r, top);
+}
+
+static bool is_running(const struct ui_model *m, const struct vm_id *vm)
+{
+    return m->scan.busy && vm_id_equal(&m->scan.vm, vm);
+}
+
+static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool running)
+{
+    char text[400];
+
+    if (!m->scans)
+        snprintf(text, sizeof(text), "The memory of a VM can be scanned on the live system only.");
+    else if (m->scan_waiting)
+        snprintf(text, sizeof(text), "Waiting for the scan of process %d to end.",
+                 (int)m->scan.vm.pid);
+    else if (running)
+        snprintf(text, sizeof(text), "Looking at the VM: %s ...", scan_phase_name(m->scan.phase));
+    else
+        snprintf(text, sizeof(text), "Not looked at yet. R reads all of it.");
+    screen_paragraph(p->out, (struct rect){p->y, p->r.x, 2, p->r.cols}, STYLE_NOTICE, text);
+}
+
+void view_memory(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                 struct screen *out)
+{
+    const struct snapshot_vm *vm = detail_vm(st, m);
+    const struct scans_entry *e = scans_find(m->scans, &st->detail.vm);
+    struct pen p = {out, r, r.y};
+    bool running = is_running(m, &st->detail.vm);
+    const struct scan_report *report = e ? running && e->running ? e->running : e->last : NULL;
+
+    if (vm)
+        draw_mapped(&p, vm);
+    if (!report) {
+        draw_nothing_yet(&p, m, running);
+        return;
+    }
+    if (report->state == SCAN_REFUSED ||
+        (report->state == SCAN_FAILED && !report->residency_done)) {
+        char text[400];
+        snprintf(text, sizeof(text), "%s: %s",
+                 report->state == SCAN_REFUSED ? "This memory is not scanned" : "The scan failed",
+                 report->error.msg);
+        screen_paragraph(out, (struct rect){p.y, r.x, r.y + r.rows - p.y, r.cols}, STYLE_WARNING,
+                         text);
+        return;
+    }
+    /* Not the newest snapshot's where there is a clock: frozen, or between slow refreshes, that is
+     * older than the scan. */
+    uint64_t now_ns = m->mono_ns ? m->mono_ns : m->now ? m->now->mono_ns : 0;
+    draw_resident(&p, report);
+    draw_estimate(&p, report);
+    label(&p, "Exact");
+    if (running)
+        draw_running(&p, &m->scan);
+    else
+        draw_exact(&p, report, now_ns > e->last_ns ? (double)(now_ns - e->last_ns) / 1e9 : 0);
+    p.y++;
+    if (report->state == SCAN_FAILED)
+        screen_field(out, r, p.y++, r.x, r.cols, ALIGN_LEFT, STYLE_WARNING, report->error.msg);
+    draw_report(&p, report, st->detail.regions.top);
+}
