@@ -163,7 +163,7 @@ check-arm64:
 	    RUNNER='$(ARM64_RUNNER)' && \
 	  printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(ARM64_RUNNER)' $(CURDIR)/$(ARM64_BUILD)/kvmlens >$(ARM64_BUILD)/kvmlens-emulated && \
 	  chmod +x $(ARM64_BUILD)/kvmlens-emulated && $(ARM64_BUILD)/kvmlens-emulated --version && \
-	  if $(ARM64_BUILD)/kvmlens-emulated --sysroot tests/roots/no-debugfs --list 2>&1 | grep -q 'not implemented'; then \
+	  if $(ARM64_BUILD)/kvmlens-emulated --sysroot tests/data/roots/no-debugfs --list 2>&1 | grep -q 'not implemented'; then \
 	    echo "SKIP $(ARM64_E2E) on arm64: this qemu-user lacks openat2"; exit 0; fi; \
 	  KVMLENS=$(ARM64_BUILD)/kvmlens-emulated TESTVM=/bin/true $(PYTHON) tests/e2e/run.py $(ARM64_E2E)
 

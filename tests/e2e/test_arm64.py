@@ -10,7 +10,7 @@ import tempfile
 import kvmtest
 from kvmtest import ROOT, kvmlens
 
-sys.path.insert(0, os.path.join(ROOT, "tests/roots"))
+sys.path.insert(0, os.path.join(ROOT, "tests/data/roots"))
 import generate  # noqa: E402  (it lies beside the saved trees)
 
 # arch/arm64/kvm/guest.c and include/linux/kvm_host.h of Linux 6.12

@@ -9,7 +9,7 @@ import tempfile
 import kvmtest
 from kvmtest import KVMLENS, ROOT
 
-HOST = os.path.join(ROOT, "tests/roots/no-debugfs")
+HOST = os.path.join(ROOT, "tests/data/roots/no-debugfs")
 
 # Sequences that are no key of kvmlens. Before, their bytes were commands.
 NO_KEYS = {

@@ -11,7 +11,7 @@ import unittest
 import kvmtest
 from kvmtest import KVMLENS, need_tool, run
 
-ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "roots", "lockdown-qemu10")
+ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "roots", "lockdown-qemu10")
 
 
 class Late(kvmtest.TestCase):

@@ -10,7 +10,7 @@ import tempfile
 import kvmtest
 from kvmtest import KVMLENS, ROOT, kvmlens, wait_for
 
-sys.path.insert(0, os.path.join(ROOT, "tests/roots"))
+sys.path.insert(0, os.path.join(ROOT, "tests/data/roots"))
 import generate  # noqa: E402  (it lies beside the saved trees)
 
 KVM = "sys/kernel/debug/kvm"

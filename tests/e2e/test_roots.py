@@ -10,7 +10,7 @@ import tempfile
 import kvmtest
 from kvmtest import ROOT, kvmlens
 
-ROOTS = os.path.join(ROOT, "tests/roots")
+ROOTS = os.path.join(ROOT, "tests/data/roots")
 sys.path.insert(0, ROOTS)
 import generate  # noqa: E402  (it lies beside the trees)
 

@@ -61,7 +61,7 @@ int golden_check(const char *name, const char *text)
 
     if (!text)
         return 0;
-    snprintf(path, sizeof(path), "tests/golden/%s", name);
+    snprintf(path, sizeof(path), "tests/data/golden/%s", name);
     if (getenv("GOLDEN_UPDATE"))
         return write_all(path, text);
     char *want = read_all(path);

@@ -265,7 +265,7 @@ static void the_doctor_is_complete_or_an_error(void **state)
     struct rootfs root;
 
     (void)state;
-    assert_int_equal(rootfs_open("tests/roots/no-debugfs", &root, NULL), 0);
+    assert_int_equal(rootfs_open("tests/data/roots/no-debugfs", &root, NULL), 0);
     every_failure_is_told("doctor", make_doctor, &root);
     rootfs_close(&root);
 }
