@@ -246,7 +246,9 @@ check-units: all $(testvm)
 headers := $(wildcard $(addsuffix /*.h,$(layers) tests/lib) $(addsuffix /*/*.h,$(layers)))
 .PHONY: check-layers check-headers check-symbols
 check-layers:
-	$(Q)tests/checks/layers
+	$(Q)tests/checks/places
+	$(Q)tests/checks/rooms
+	$(Q)$(PYTHON) -B tests/checks/test_rooms.py -q
 	$(Q)tests/checks/lines
 
 # The screens in README.md are golden screens.
