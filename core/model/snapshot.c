@@ -76,33 +76,34 @@ static const char *put_text(struct cursor *at, const char *s)
 
 /* --- rates ------------------------------------------------------------------------------------ */
 
-static struct rate no_rate(enum reading_state state, enum reading_cause cause)
+static struct figure no_figure(enum reading_state state, enum reading_cause cause)
 {
-    return (struct rate){.state = (uint8_t)state, .cause = (uint8_t)cause};
+    return (struct figure){.state = (uint8_t)state, .cause = (uint8_t)cause};
 }
 
 /*
  * Growth per second between two readings of one cumulative number; @prev NULL when there is none.
  */
-static struct rate growth(const struct reading *prev, uint64_t prev_ns, const struct reading *cur,
-                          uint64_t cur_ns)
+static struct figure growth(const struct reading *prev, uint64_t prev_ns, const struct reading *cur,
+                            uint64_t cur_ns)
 {
     if (cur->state != READING_OK)
-        return no_rate((enum reading_state)cur->state, (enum reading_cause)cur->cause);
+        return no_figure((enum reading_state)cur->state, (enum reading_cause)cur->cause);
     /* Another source counts from another start or sums at another moment. */
     if (prev == NULL || prev->state != READING_OK || prev->source != cur->source ||
         cur_ns <= prev_ns)
-        return no_rate(READING_WARMUP, CAUSE_NONE);
+        return no_figure(READING_WARMUP, CAUSE_NONE);
     if (cur->raw < prev->raw)
-        return no_rate(READING_RESET, CAUSE_NONE);
-    return (struct rate){.value = (double)(cur->raw - prev->raw) * 1e9 / (double)(cur_ns - prev_ns),
-                         .state = READING_OK};
+        return no_figure(READING_RESET, CAUSE_NONE);
+    return (struct figure){.value =
+                               (double)(cur->raw - prev->raw) * 1e9 / (double)(cur_ns - prev_ns),
+                           .state = READING_OK};
 }
 
-static struct rate gauge_ratio(const struct reading *prev, uint64_t prev_ns,
-                               const struct reading *cur, uint64_t cur_ns)
+static struct figure gauge_ratio(const struct reading *prev, uint64_t prev_ns,
+                                 const struct reading *cur, uint64_t cur_ns)
 {
-    struct rate r = growth(prev, prev_ns, cur, cur_ns);
+    struct figure r = growth(prev, prev_ns, cur, cur_ns);
 
     r.value /= 1e9;
     return r;
@@ -117,7 +118,7 @@ static void derive_values(const struct sample_entity *prev, size_t prev_fields,
         const struct reading *before = prev != NULL && f < prev_fields ? &prev->readings[f] : NULL;
         out[f].reading = *now;
         out[f].rate = fields->fields[f].kind != FIELD_CUMULATIVE
-                          ? no_rate(READING_ABSENT, CAUSE_NONE)
+                          ? no_figure(READING_ABSENT, CAUSE_NONE)
                           : growth(before, before != NULL ? prev->time_ns[before->source] : 0, now,
                                    cur->time_ns[now->source]);
     }
@@ -146,12 +147,12 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
 
 /* --- a VM ------------------------------------------------------------------------------------- */
 
-static struct rate sum_of_waits(const struct snapshot_vm *vm)
+static struct figure sum_of_waits(const struct snapshot_vm *vm)
 {
-    struct rate sum = {.state = READING_OK};
+    struct figure sum = {.state = READING_OK};
 
     if (vm->vcpu_count == 0)
-        return no_rate(READING_ABSENT, CAUSE_NO_THREAD_ID);
+        return no_figure(READING_ABSENT, CAUSE_NO_THREAD_ID);
     for (size_t k = 0; k < vm->vcpu_count; k++) {
         if (vm->vcpus[k].wait_ratio.state != READING_OK)
             return vm->vcpus[k].wait_ratio;
@@ -300,7 +301,7 @@ static void derive_host(const struct sample *prev, const struct sample *cur,
                   &cur->host, cur, fields, out->host_values);
     for (size_t f = 0; ended && f < cur->field_count; f++)
         if (out->host_values[f].rate.state == READING_OK)
-            out->host_values[f].rate = no_rate(READING_RESET, CAUSE_NONE);
+            out->host_values[f].rate = no_figure(READING_RESET, CAUSE_NONE);
 }
 
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
@@ -357,7 +358,7 @@ static struct snapshot_value value_of(const struct snapshot *s, const struct sna
                                       const char *field)
 {
     struct snapshot_value best = {.reading = reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL),
-                                  .rate = no_rate(READING_ABSENT, CAUSE_NOT_IN_KERNEL)};
+                                  .rate = no_figure(READING_ABSENT, CAUSE_NOT_IN_KERNEL)};
 
     /* One name may stand for two fields when two kernels' schemas meet (a guess and the real
      * one). */
@@ -387,21 +388,22 @@ struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *
     if (s->host_values != NULL)
         return value_of(s, s->host_values, field);
     return (struct snapshot_value){.reading = reading_missing(READING_ABSENT, CAUSE_NONE),
-                                   .rate = no_rate(READING_ABSENT, CAUSE_NONE)};
+                                   .rate = no_figure(READING_ABSENT, CAUSE_NONE)};
 }
 
-struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
+struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
 {
     const struct reading *ratio = &vcpu->gauges[VCPU_TSC_SCALING_RATIO];
     const struct reading *bits = &vcpu->gauges[VCPU_TSC_SCALING_FRAC_BITS];
 
     if (ratio->state != READING_OK)
-        return no_rate((enum reading_state)ratio->state, (enum reading_cause)ratio->cause);
+        return no_figure((enum reading_state)ratio->state, (enum reading_cause)ratio->cause);
     if (bits->state != READING_OK)
-        return no_rate((enum reading_state)bits->state, (enum reading_cause)bits->cause);
+        return no_figure((enum reading_state)bits->state, (enum reading_cause)bits->cause);
     if (bits->raw > 63)
-        return no_rate(READING_ABSENT, CAUSE_READ_ERROR);
-    return (struct rate){.value = ldexp((double)ratio->raw, -(int)bits->raw), .state = READING_OK};
+        return no_figure(READING_ABSENT, CAUSE_READ_ERROR);
+    return (struct figure){.value = ldexp((double)ratio->raw, -(int)bits->raw),
+                           .state = READING_OK};
 }
 
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id)

@@ -13,22 +13,16 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "core/model/field.h"
 #include "core/base/host.h"
+#include "core/model/field.h"
+#include "core/model/figure.h"
 #include "core/model/reading.h"
 #include "core/model/sample.h"
 #include "core/model/vm.h"
 
-/* A double that may be missing. */
-struct rate {
-    double value;      /* meaningless unless state is READING_OK */
-    uint8_t state;     /* enum reading_state */
-    uint8_t cause;     /* enum reading_cause */
-};
-
 struct snapshot_value {
     struct reading reading; /* the kernel's raw number */
-    struct rate rate;       /* per second, raw units; cumulative fields only, else ABSENT */
+    struct figure rate;     /* per second, raw units; cumulative fields only, else ABSENT */
 };
 
 struct snapshot_vcpu {
@@ -37,7 +31,7 @@ struct snapshot_vcpu {
     struct snapshot_value *values;        /* [field_count] */
     uint64_t *buckets;                    /* [bucket_count] */
     struct reading gauges[VCPU_GAUGE_COUNT];
-    struct rate cpu_ratio, wait_ratio;    /* of one CPU: 1.0 = a whole one */
+    struct figure cpu_ratio, wait_ratio; /* of one CPU: 1.0 = a whole one */
 };
 
 struct snapshot_vm {
@@ -53,8 +47,8 @@ struct snapshot_vm {
     struct reading gauges[VM_GAUGE_COUNT];
     /* between the two reads of its counters, which its rates are over; 0 = there was only one */
     double interval_s;
-    struct rate cpu_ratio;          /* whole process, 1.0 = one CPU */
-    struct rate wait_ratio;         /* sum over the vCPU threads */
+    struct figure cpu_ratio;        /* whole process, 1.0 = one CPU */
+    struct figure wait_ratio;       /* sum over the vCPU threads */
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
     /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host
      * counts none */
@@ -128,7 +122,7 @@ struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *
  * 2^FRAC_BITS, not per second. Missing with the state and cause of what is missing of the two;
  * hosts without TSC scaling have neither.
  */
-struct rate snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
+struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
 
 /*
  * snapshot_total - a field's total since an earlier moment.

@@ -178,7 +178,7 @@ static void tsc_scaling_is_the_ratio_over_two_to_the_fraction_bits(void **state)
         struct snapshot_vcpu vcpu = {0};
         vcpu.gauges[VCPU_TSC_SCALING_RATIO] = cases[i].ratio;
         vcpu.gauges[VCPU_TSC_SCALING_FRAC_BITS] = cases[i].bits;
-        struct rate scaling = snapshot_tsc_scaling(&vcpu);
+        struct figure scaling = snapshot_tsc_scaling(&vcpu);
         assert_int_equal(scaling.state, cases[i].state);
         assert_int_equal(scaling.cause, cases[i].cause);
         if (scaling.state == READING_OK)

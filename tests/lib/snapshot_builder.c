@@ -146,7 +146,7 @@ void snapshot_builder_set(struct snapshot_builder *b, size_t vm, int vcpu, int f
 
     v->reading = reading_ok(raw, source);
     if (b->fields.fields[field].kind == FIELD_CUMULATIVE)
-        v->rate = (struct rate){.value = rate, .state = READING_OK};
+        v->rate = (struct figure){.value = rate, .state = READING_OK};
 }
 
 void snapshot_builder_missing(struct snapshot_builder *b, size_t vm, int vcpu, int field,
@@ -155,7 +155,7 @@ void snapshot_builder_missing(struct snapshot_builder *b, size_t vm, int vcpu, i
     struct snapshot_value *v = value_of(b, vm, vcpu, field);
 
     v->reading = reading_missing(state, cause);
-    v->rate = (struct rate){.state = (uint8_t)state, .cause = (uint8_t)cause};
+    v->rate = (struct figure){.state = (uint8_t)state, .cause = (uint8_t)cause};
 }
 
 void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, int field,
@@ -164,7 +164,7 @@ void snapshot_builder_warmup(struct snapshot_builder *b, size_t vm, int vcpu, in
     struct snapshot_value *v = value_of(b, vm, vcpu, field);
 
     v->reading = reading_ok(raw, SOURCE_STATSFD);
-    v->rate = (struct rate){.state = READING_WARMUP};
+    v->rate = (struct figure){.state = READING_WARMUP};
 }
 
 void snapshot_builder_host(struct snapshot_builder *b, int field, uint64_t raw, double rate)
@@ -175,7 +175,7 @@ void snapshot_builder_host(struct snapshot_builder *b, int field, uint64_t raw, 
         s->host_values = must(calloc(s->field_count + 1, sizeof(*s->host_values)));
     s->host_values[field].reading = reading_ok(raw, SOURCE_DEBUGFS);
     if (b->fields.fields[field].kind == FIELD_CUMULATIVE)
-        s->host_values[field].rate = (struct rate){.value = rate, .state = READING_OK};
+        s->host_values[field].rate = (struct figure){.value = rate, .state = READING_OK};
 }
 
 /* --- one allocation --------------------------------------------------------------------------- */
@@ -300,8 +300,8 @@ static void set_vcpus(struct snapshot_builder *b, size_t vm, const double rates[
     }
     for (size_t c = 0; c < n; c++) {
         struct snapshot_vcpu *vcpu = &v->vcpus[c];
-        vcpu->cpu_ratio = (struct rate){.value = cpu, .state = READING_OK};
-        vcpu->wait_ratio = (struct rate){.value = wait, .state = READING_OK};
+        vcpu->cpu_ratio = (struct figure){.value = cpu, .state = READING_OK};
+        vcpu->wait_ratio = (struct figure){.value = wait, .state = READING_OK};
         vcpu->gauges[VCPU_TSC_OFFSET] = reading_ok((uint64_t)-9553258952, SOURCE_DEBUGFS);
         vcpu->gauges[VCPU_GUEST_MODE] = reading_ok(0, SOURCE_DEBUGFS);
         snapshot_builder_set(b, vm, (int)c, WAIT_NS, 950000000, 9.5e8, SOURCE_STATSFD);
@@ -315,8 +315,8 @@ static void set_vcpus(struct snapshot_builder *b, size_t vm, const double rates[
     snapshot_builder_set(b, vm, -1, WAIT_NS, 950000000 * n, 9.5e8 * (double)n, SOURCE_STATSFD);
     snapshot_builder_set(b, vm, -1, GUEST_MODE, 0, 0, SOURCE_STATSFD);
     snapshot_builder_set(b, vm, -1, HIST, 0, 0, SOURCE_STATSFD);
-    v->cpu_ratio = (struct rate){.value = cpu * (double)n, .state = READING_OK};
-    v->wait_ratio = (struct rate){.value = wait * (double)n, .state = READING_OK};
+    v->cpu_ratio = (struct figure){.value = cpu * (double)n, .state = READING_OK};
+    v->wait_ratio = (struct figure){.value = wait * (double)n, .state = READING_OK};
     v->vcpu_source = SOURCE_STATSFD;
 }
 
@@ -349,10 +349,10 @@ void snapshot_builder_three_vms(struct snapshot_builder *b)
         snapshot_builder_missing(b, vm, -1, f, READING_DENIED, CAUSE_LOCKDOWN);
         snapshot_builder_missing(b, vm, 0, f, READING_ABSENT, CAUSE_NO_STATS_FD);
     }
-    b->s.vms[vm].cpu_ratio = (struct rate){.value = 0.271, .state = READING_OK};
-    b->s.vms[vm].wait_ratio = (struct rate){.value = 0.221, .state = READING_OK};
-    b->s.vms[vm].vcpus[0].cpu_ratio = (struct rate){.value = 0.262, .state = READING_OK};
-    b->s.vms[vm].vcpus[0].wait_ratio = (struct rate){.value = 0.221, .state = READING_OK};
+    b->s.vms[vm].cpu_ratio = (struct figure){.value = 0.271, .state = READING_OK};
+    b->s.vms[vm].wait_ratio = (struct figure){.value = 0.221, .state = READING_OK};
+    b->s.vms[vm].vcpus[0].cpu_ratio = (struct figure){.value = 0.262, .state = READING_OK};
+    b->s.vms[vm].vcpus[0].wait_ratio = (struct figure){.value = 0.221, .state = READING_OK};
     b->s.vms[vm].ram_bytes = reading_ok(512ull << 20, SOURCE_PROC);
     b->s.vms[vm].gauges[VM_RSS_BYTES] = reading_ok(130ull << 20, SOURCE_PROC);
     b->s.vms[vm].vm_cause = CAUSE_LOCKDOWN;

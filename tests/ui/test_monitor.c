@@ -45,10 +45,10 @@ int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *e
     s->interval_s = sampler->ticks++ == 0 ? 0 : 1;
     if (sampler->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
-            s->vms[i].cpu_ratio = (struct rate){.state = READING_WARMUP};
+            s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
     else
         for (size_t i = 0; i < s->vm_count; i++)
-            s->vms[i].cpu_ratio = (struct rate){.value = 0.77, .state = READING_OK};
+            s->vms[i].cpu_ratio = (struct figure){.value = 0.77, .state = READING_OK};
     *ret = snapshot_builder_take(sampler->b);
     return 0;
 }

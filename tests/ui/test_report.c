@@ -310,7 +310,7 @@ static void text_gives_seconds_to_seconds_only(void **state)
 
 static void a_rate_has_the_scale_of_its_total(void **state)
 {
-    const struct rate rate = {.value = 5000, .state = READING_OK};
+    const struct figure rate = {.value = 5000, .state = READING_OK};
     const struct field thousandths = {.kind = FIELD_CUMULATIVE, .base = 10, .exponent = -3};
     const struct field nanoseconds = {
         .kind = FIELD_CUMULATIVE, .unit = FIELD_SECONDS, .base = 10, .exponent = -9};

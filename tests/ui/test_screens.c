@@ -64,7 +64,7 @@ static void build_warmup(struct snapshot_builder *b)
     s->interval_s = 0;
     for (size_t i = 0; i < s->vm_count; i++) {
         struct snapshot_vm *vm = &s->vms[i];
-        vm->cpu_ratio = vm->wait_ratio = (struct rate){.state = READING_WARMUP};
+        vm->cpu_ratio = vm->wait_ratio = (struct figure){.state = READING_WARMUP};
         for (int f = 0; f < 7; f++)
             if (vm->values[f].reading.state == READING_OK)
                 snapshot_builder_warmup(b, i, -1, f, 1000);
@@ -79,7 +79,7 @@ static void build_all_denied(struct snapshot_builder *b)
     s->host.lockdown = LOCKDOWN_INTEGRITY;
     for (size_t i = 0; i < s->vm_count; i++) {
         struct snapshot_vm *vm = &s->vms[i];
-        const struct rate denied = {.state = READING_DENIED, .cause = CAUSE_NO_PERMISSION};
+        const struct figure denied = {.state = READING_DENIED, .cause = CAUSE_NO_PERMISSION};
         const struct reading none = reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
         vm->cpu_ratio = vm->wait_ratio = denied;
         vm->ram_bytes = vm->mapped_bytes = vm->gauges[VM_RSS_BYTES] = none;
@@ -108,7 +108,7 @@ static void build_totals(struct snapshot_builder *b)
         snapshot_builder_vm(b, 500 + 100 * (int)i, 9, i ? "second" : "first", "qemu", 2);
         struct snapshot_vm *vm = snapshot_builder_get(b, i);
         vm->vm_cause = vm->vcpu_cause = CAUSE_HOST_TOTALS;
-        vm->cpu_ratio = (struct rate){.value = 0.5, .state = READING_OK};
+        vm->cpu_ratio = (struct figure){.value = 0.5, .state = READING_OK};
         for (int f = 0; f <= fields; f++)
             snapshot_builder_missing(b, i, -1, f, READING_ABSENT, CAUSE_HOST_TOTALS);
     }
@@ -123,7 +123,7 @@ static void build_totals_reset(struct snapshot_builder *b)
     build_totals(b);
     struct snapshot_value *host = snapshot_builder_snapshot(b)->host_values;
     for (int f = 0; f < 6; f++)
-        host[f].rate = (struct rate){.state = READING_RESET};
+        host[f].rate = (struct figure){.state = READING_RESET};
 }
 
 static void build_tsc_differs(struct snapshot_builder *b)
@@ -541,7 +541,7 @@ static void build_one_process(struct snapshot_builder *b)
 
     for (int fd = 5; fd < 9; fd++) {
         size_t vm = snapshot_builder_vm(b, fd < 8 ? 700 : 800, fd, "many", "other", 1);
-        snapshot_builder_get(b, vm)->cpu_ratio = (struct rate){.value = 0.5, .state = READING_OK};
+        snapshot_builder_get(b, vm)->cpu_ratio = (struct figure){.value = 0.5, .state = READING_OK};
         snapshot_builder_missing(b, vm, -1, exits, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
     }
 }

@@ -384,7 +384,7 @@ static void the_host_table_counts_from_its_base(void **state)
 
 static void exits_of_the_host_are_the_kernels_total(void **state)
 {
-    struct rate exits = trends_host_exits(snapshot_builder_finish(*state));
+    struct figure exits = trends_host_exits(snapshot_builder_finish(*state));
 
     assert_int_equal(exits.state, READING_OK);
     assert_true(exits.value == 250);

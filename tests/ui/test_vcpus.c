@@ -59,7 +59,7 @@ static void set_vcpu(struct fixture *f, int vcpu, uint64_t blocking, double exit
 {
     snapshot_builder_set(f->b, 0, vcpu, EXITS, 1000, exits_per_s, SOURCE_STATSFD);
     snapshot_builder_set(f->b, 0, vcpu, BLOCKING, blocking, 0, SOURCE_STATSFD);
-    f->vm->vcpus[vcpu].cpu_ratio = (struct rate){.value = cpu_ratio, .state = READING_OK};
+    f->vm->vcpus[vcpu].cpu_ratio = (struct figure){.value = cpu_ratio, .state = READING_OK};
 }
 
 static void draw(struct fixture *f)
@@ -122,7 +122,7 @@ static void before_the_second_sample_it_is_not_known_whether_a_vcpu_runs(void **
 
     set_vcpu(f, 0, 0, 0, 0);
     snapshot_builder_warmup(f->b, 0, 0, EXITS, 1000);
-    f->vm->vcpus[0].cpu_ratio = (struct rate){.value = 1, .state = READING_WARMUP};
+    f->vm->vcpus[0].cpu_ratio = (struct figure){.value = 1, .state = READING_WARMUP};
     draw(f);
     assert_non_null(strstr(row_of(f, 0), " not halted "));
 }

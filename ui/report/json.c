@@ -66,7 +66,7 @@ json_t *json_put_text(const char *s)
     return text;
 }
 
-void json_put_rate(struct json_doc *doc, json_t *object, const char *key, const struct rate *rate)
+void json_put_rate(struct json_doc *doc, json_t *object, const char *key, const struct figure *rate)
 {
     if (rate->state == READING_OK)
         json_put(doc, object, key, json_real(rate->value));

@@ -43,7 +43,8 @@ json_t *json_put_missing(uint8_t state, uint8_t cause);
 /* json_put_reading, json_put_rate - set the key when the number is there. */
 void json_put_reading(struct json_doc *doc, json_t *object, const char *key,
                       const struct reading *reading);
-void json_put_rate(struct json_doc *doc, json_t *object, const char *key, const struct rate *rate);
+void json_put_rate(struct json_doc *doc, json_t *object, const char *key,
+                   const struct figure *rate);
 
 /*
  * json_put_identity - a new object with what names a VM: pid tid vm_fd name vmm vcpus_total

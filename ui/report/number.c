@@ -50,7 +50,7 @@ static void put_decimal(double value, const char *unit, char buf[NUMBER_MAX])
         snprintf(buf, NUMBER_MAX, "%.1f%s", value, unit);
 }
 
-void number_ratio(const struct rate *rate, char buf[NUMBER_MAX])
+void number_ratio(const struct figure *rate, char buf[NUMBER_MAX])
 {
     if (rate->state == READING_OK)
         put_decimal(rate->value * 100, "%", buf);
@@ -76,7 +76,7 @@ void number_value(const struct field *field, uint64_t raw, char buf[NUMBER_MAX])
         snprintf(buf, NUMBER_MAX, "%.*f%s", field->exponent > 0 ? 0 : 6, value, unit);
 }
 
-void number_rate(const struct field *field, const struct rate *rate, char buf[NUMBER_MAX])
+void number_rate(const struct field *field, const struct figure *rate, char buf[NUMBER_MAX])
 {
     if (rate->state != READING_OK)
         snprintf(buf, NUMBER_MAX, "%s", reading_state_text(rate->state));

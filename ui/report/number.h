@@ -26,7 +26,7 @@ void number_missing(uint8_t state, uint8_t cause, char buf[NUMBER_MAX]);
 void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 
 /* number_ratio - "12.3%", or the state's short text ("...", "n/a"). */
-void number_ratio(const struct rate *rate, char buf[NUMBER_MAX]);
+void number_ratio(const struct figure *rate, char buf[NUMBER_MAX]);
 
 /*
  * number_value - a field's number in its unit: "1.500000s" of what is measured in seconds, else
@@ -38,7 +38,7 @@ void number_value(const struct field *field, uint64_t raw, char buf[NUMBER_MAX])
  * number_rate - a field's rate: "120.0" of its unit per second; a time counter as share of the
  * interval, "12.3%"; else the state's short text.
  */
-void number_rate(const struct field *field, const struct rate *rate, char buf[NUMBER_MAX]);
+void number_rate(const struct field *field, const struct figure *rate, char buf[NUMBER_MAX]);
 
 /* number_scale - factor from raw values to the field's unit: base^exponent. */
 double number_scale(const struct field *field);

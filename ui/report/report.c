@@ -77,7 +77,7 @@ bool report_idle(const struct filter *filter, const struct snapshot *s,
 {
     for (size_t i = 0; i < s->field_count; i++) {
         const struct field *field = &s->fields->fields[i];
-        const struct rate *rate = &values[i].rate;
+        const struct figure *rate = &values[i].rate;
         if (field->kind != FIELD_CUMULATIVE || !filter_field(filter, field))
             continue;
         if (values[i].reading.state == READING_ABSENT)

@@ -80,7 +80,7 @@ static void end_row(const struct row *row, uint8_t state, uint8_t cause)
     fputc('\n', row->out);
 }
 
-static void put_rate(FILE *out, const struct rate *rate)
+static void put_rate(FILE *out, const struct figure *rate)
 {
     if (rate->state == READING_OK)
         fprintf(out, "%.10g", rate->value);
@@ -130,7 +130,7 @@ static void put_reading(const struct row *row, const char *name, const char *uni
     end_row(row, reading->state, reading->cause);
 }
 
-static void put_ratio(const struct row *row, const char *name, const struct rate *ratio)
+static void put_ratio(const struct row *row, const char *name, const struct figure *ratio)
 {
     begin_row(row, name, -1, "instant", "ratio", 0);
     put_rate(row->out, ratio);
@@ -155,7 +155,7 @@ static void put_vm(struct row *row, const struct snapshot *s)
     for (size_t v = 0; v < vm->vcpu_count; v++) {
         row->vcpu = &vm->vcpus[v];
         put_reading(row, "tsc_offset", "cycles", true, &row->vcpu->gauges[VCPU_TSC_OFFSET]);
-        struct rate scaling = snapshot_tsc_scaling(row->vcpu);
+        struct figure scaling = snapshot_tsc_scaling(row->vcpu);
         put_ratio(row, "tsc_scaling_ratio", &scaling);
         put_ratio(row, "cpu_ratio", &row->vcpu->cpu_ratio);
         put_ratio(row, "wait_ratio", &row->vcpu->wait_ratio);

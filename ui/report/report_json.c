@@ -109,7 +109,7 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
         else
             json_put(doc, object, gauges[i], json_put_u64(g->raw));
     }
-    struct rate scaling = snapshot_tsc_scaling(vcpu);
+    struct figure scaling = snapshot_tsc_scaling(vcpu);
     json_put_rate(doc, object, "tsc_scaling_ratio", &scaling);
     json_put_rate(doc, object, "cpu_ratio", &vcpu->cpu_ratio);
     json_put_rate(doc, object, "wait_ratio", &vcpu->wait_ratio);

@@ -111,7 +111,7 @@ static bool have_tsc_scaling(const struct snapshot_vm *vm)
 
 static void put_tsc_scaling(FILE *out, const struct snapshot_vcpu *vcpu)
 {
-    struct rate scaling = snapshot_tsc_scaling(vcpu);
+    struct figure scaling = snapshot_tsc_scaling(vcpu);
 
     if (scaling.state == READING_OK)
         fprintf(out, " %11.6f", scaling.value);

@@ -23,7 +23,7 @@ static struct column_value value_reading(struct reading r)
     return (struct column_value){.number = (double)r.raw, .state = r.state, .cause = r.cause};
 }
 
-static struct column_value value_rate(struct rate r)
+static struct column_value value_rate(struct figure r)
 {
     return (struct column_value){.number = r.value, .state = r.state, .cause = r.cause};
 }

@@ -47,7 +47,7 @@ static bool is_lacking(uint8_t state, uint8_t cause)
 }
 
 /* Add what is known; what is not leaves its state where nothing is known at all. */
-static void add(struct rate *sum, double value, uint8_t state, uint8_t cause, bool *is_short)
+static void add(struct figure *sum, double value, uint8_t state, uint8_t cause, bool *is_short)
 {
     *is_short |= is_lacking(state, cause);
     if (state == READING_OK) {
@@ -87,7 +87,7 @@ static void set_total(struct counter_row *row, const struct counters_query *q,
 {
     struct reading total = snapshot_host_total(q->base, q->s, field);
 
-    row->total = (struct rate){(double)total.raw, total.state, total.cause};
+    row->total = (struct figure){(double)total.raw, total.state, total.cause};
     row->source = value->reading.source;
     row->rate = value->rate;
 }
@@ -263,8 +263,8 @@ static int compare(const void *pa, const void *pb, void *arg)
 {
     const struct counters_query *q = arg;
     const struct counter_row *a = pa, *b = pb;
-    const struct rate *x = q->order == COUNTERS_BY_RATE ? &a->rate : &a->total;
-    const struct rate *y = q->order == COUNTERS_BY_RATE ? &b->rate : &b->total;
+    const struct figure *x = q->order == COUNTERS_BY_RATE ? &a->rate : &a->total;
+    const struct figure *y = q->order == COUNTERS_BY_RATE ? &b->rate : &b->total;
     int r = 0;
 
     if (q->order != COUNTERS_BY_NAME) {

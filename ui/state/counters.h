@@ -17,8 +17,8 @@ struct counter_row {
     uint32_t index;      /* of the field; by guest: of the VM */
     int64_t id;          /* stays the same from snapshot to snapshot: index of the field, or pid
                           * and fd of the VM; not negative */
-    struct rate total;   /* raw units; of gauges and peaks the value itself */
-    struct rate rate;    /* raw units per second; cumulative only */
+    struct figure total; /* raw units; of gauges and peaks the value itself */
+    struct figure rate;  /* raw units per second; cumulative only */
     /* sums that a number is missing from, so in truth they are more */
     bool total_short, rate_short;
     double share;        /* of all shown, 0..1; NAN: has none */

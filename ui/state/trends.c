@@ -31,10 +31,10 @@ static float rate_or_gap(struct column_value v)
     return v.state == READING_OK ? (float)v.number : NAN;
 }
 
-struct rate trends_host_exits(const struct snapshot *s)
+struct figure trends_host_exits(const struct snapshot *s)
 {
     struct column_fields fields;
-    struct rate sum = {.state = READING_ABSENT};
+    struct figure sum = {.state = READING_ABSENT};
 
     if (s->host_values)
         return snapshot_host_value(s, "exits").rate;
@@ -63,7 +63,7 @@ static void update_counters(struct trends *trends, const struct snapshot *s)
         values[f] = NAN;
         if (f >= s->field_count || vm->values[f].reading.state != READING_OK)
             continue;
-        const struct rate *rate = &vm->values[f].rate;
+        const struct figure *rate = &vm->values[f].rate;
         if (s->fields->fields[f].kind != FIELD_CUMULATIVE)
             values[f] = (float)vm->values[f].reading.raw;
         else if (rate->state == READING_OK)
@@ -77,7 +77,7 @@ static void update_counters(struct trends *trends, const struct snapshot *s)
 void trends_update(struct trends *trends, const struct snapshot *s)
 {
     struct column_fields fields;
-    struct rate host = trends_host_exits(s);
+    struct figure host = trends_host_exits(s);
     float value = host.state == READING_OK ? (float)host.value : NAN;
 
     column_fields_resolve(s, NULL, &fields);

@@ -46,6 +46,6 @@ size_t trends_host(const struct trends *trends, enum trend trend, float *ret, si
  * trends_host_exits - sum of the exit rates that are known, or the kernel's own total; its state
  * when none is.
  */
-struct rate trends_host_exits(const struct snapshot *s);
+struct figure trends_host_exits(const struct snapshot *s);
 
 #endif

@@ -38,7 +38,4 @@ void view_status(const struct ui_model *model, const struct ui_state *state, str
                  struct screen *out);
 void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
 
-/* view_sum - one more number of a sum, which is missing as long as all of its numbers are. */
-void view_sum(struct rate *sum, struct rate number);
-
 #endif

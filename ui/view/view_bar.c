@@ -116,7 +116,7 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
                            struct screen *out)
 {
     const struct vms_state *vms = &st->vms;
-    struct rate exits = {.state = READING_ABSENT}, cpu = exits;
+    struct figure exits = {.state = READING_ABSENT}, cpu = exits;
     bool all_exits = true, all_cpu = true; /* else a sum is more than what is shown: ">125" */
     char a[FORMAT_MAX], b[FORMAT_MAX];
     struct column_fields fields;
@@ -138,11 +138,11 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
         if (!vm)
             continue;
         struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
-        view_sum(&exits, (struct rate){.value = v.number, .state = (uint8_t)v.state});
+        figure_add(&exits, (struct figure){.value = v.number, .state = (uint8_t)v.state});
         all_exits &= v.state == READING_OK;
         all_cpu &= vm->cpu_ratio.state == READING_OK;
         if (!process_tagged_before(&vms->tagged, i))
-            view_sum(&cpu, vm->cpu_ratio);
+            figure_add(&cpu, vm->cpu_ratio);
     }
     screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s%s, exits %s%s%s",
                   vms->tagged.count, cpu.state == READING_OK && !all_cpu ? ">" : "",

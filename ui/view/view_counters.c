@@ -34,7 +34,7 @@ static void draw_titles(const struct counters_state *cs, const struct counters_p
 }
 
 /* A number that may be missing: its text or what stands for it; ">38.2k" when it is short. */
-static void draw_value(const struct rate *value, bool is_short, const char *text,
+static void draw_value(const struct figure *value, bool is_short, const char *text,
                        const struct counters_plan *p, int c, struct rect r, int y, enum style style,
                        struct screen *out)
 {
@@ -110,7 +110,7 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
     const struct counter_row *row = &cs->counters.rows[cs->scroll.row];
     const struct field *f = &s->fields->fields[row->index];
     const struct field_known *known = field_known(f->name);
-    const struct rate *missing = row->total.state != READING_OK ? &row->total : NULL;
+    const struct figure *missing = row->total.state != READING_OK ? &row->total : NULL;
     bool reset = row->total.state == READING_RESET;
     char text[700], fix[HOST_FIX_MAX];
 

@@ -108,7 +108,7 @@ static bool differs(const struct snapshot_vcpu *usual, const struct snapshot_vcp
  */
 static bool has_run(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
 {
-    struct rate exits = snapshot_vcpu_value(s, vcpu, "exits").rate, cpu = vcpu->cpu_ratio;
+    struct figure exits = snapshot_vcpu_value(s, vcpu, "exits").rate, cpu = vcpu->cpu_ratio;
 
     return (exits.state == READING_OK && exits.value > 0) ||
            (cpu.state == READING_OK && cpu.value >= RUNNING_CPU_RATIO);
@@ -184,7 +184,7 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
     draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(usual->offset, vcpu, VCPU_TSC_OFFSET), r, y,
                &x, V_TSC, style, out);
-    struct rate scaling = snapshot_tsc_scaling(vcpu);
+    struct figure scaling = snapshot_tsc_scaling(vcpu);
     struct reading scaling_state = {.state = scaling.state, .cause = scaling.cause};
     snprintf(text, sizeof(text), "%.6f", scaling.value);
     draw_gauge(&scaling_state, text, differs(usual->scaling, vcpu, VCPU_TSC_SCALING_RATIO), r, y,

@@ -39,30 +39,20 @@ static struct segment *add(struct segments *all, int line, int keep, const char 
 
 #define SET(segment, ...) snprintf((segment)->value, sizeof((segment)->value), __VA_ARGS__)
 
-void view_sum(struct rate *sum, struct rate number)
-{
-    if (number.state == READING_OK) {
-        sum->value += number.value;
-        sum->state = READING_OK;
-    } else if (sum->state == READING_ABSENT) {
-        sum->state = number.state;
-    }
-}
-
 /* The CPU time is that of the process: the VMs of one process, which stand together, have one. */
-static struct rate cpu_total(const struct snapshot *s)
+static struct figure cpu_total(const struct snapshot *s)
 {
-    struct rate sum = {.state = READING_ABSENT};
+    struct figure sum = {.state = READING_ABSENT};
 
     for (size_t i = 0; i < s->vm_count; i++)
         if (i == 0 || s->vms[i].id.pid != s->vms[i - 1].id.pid)
-            view_sum(&sum, s->vms[i].cpu_ratio);
+            figure_add(&sum, s->vms[i].cpu_ratio);
     return sum;
 }
 
 /* A sum that some VM's number is missing from is more than what is shown: ">38.2k/s". */
-static void rate_text(struct segment *s, struct rate r, bool whole, char *(*format)(char *, double),
-                      const char *unit)
+static void rate_text(struct segment *s, struct figure r, bool whole,
+                      char *(*format)(char *, double), const char *unit)
 {
     char buf[FORMAT_MAX];
 
