@@ -114,7 +114,7 @@ tests: $(unit_tests)
 # Tests in which threads share memory: those worth a run under the thread sanitizer.
 .PHONY: list-thread-tests
 list-thread-tests:
-	@echo $(filter %/test_worker %/test_scan %/test_scan_weather %/test_scan_odd_memory \
+	@echo $(filter %/test_scan_worker %/test_scan %/test_scan_weather %/test_scan_odd_memory \
 	  %/test_minivm,$(unit_tests))
 
 # Every unit test is run even when one fails; the exit status is that of all of them.
@@ -129,7 +129,7 @@ unit: $(unit_tests)
 # or read the memory of another process, which is the emulator's and not laid out as the test says.
 EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_sampler ui/test_monitor \
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
-                 core/test_scan_privacy core/test_worker core/test_uffd_holders core/test_source_proc \
+                 core/test_scan_privacy core/test_scan_worker core/test_uffd_holders core/test_source_proc \
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs \
                  core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_host_fix \
                  core/test_scan_files core/test_scan_inspect core/test_scan_smaps ui/test_scan_memory \

@@ -28,12 +28,12 @@
 #include <cmocka.h>
 
 #include "accel/cpu.h"
+#include "core/find/vm_build.h"
 #include "core/scan/page_reader.h"
 #include "core/scan/read_child.h"
 #include "core/scan/residency.h"
 #include "core/scan/scan.h"
-#include "core/find/vm_build.h"
-#include "core/scan/worker.h"
+#include "core/scan/scan_worker.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
 
@@ -55,12 +55,12 @@ static void nap_ms(long ms)
     nanosleep(&ts, NULL);
 }
 
-static struct scan_report *wait_report(struct worker *worker, double timeout_s)
+static struct scan_report *wait_report(struct scan_worker *worker, double timeout_s)
 {
     struct scan_report *report = NULL;
 
     for (double end = now_s() + timeout_s; report == NULL && now_s() < end;) {
-        report = worker_take(worker);
+        report = scan_worker_take(worker);
         if (report == NULL)
             nap_ms(1);
     }
@@ -68,13 +68,13 @@ static struct scan_report *wait_report(struct worker *worker, double timeout_s)
 }
 
 /* A scan that has stopped on its own would be waited for without end: then the test fails. */
-static void wait_for_reading(struct worker *worker, uint64_t bytes)
+static void wait_for_reading(struct scan_worker *worker, uint64_t bytes)
 {
     double end = now_s() + 20;
 
-    while (worker_progress(worker).done_bytes < bytes && now_s() < end)
+    while (scan_worker_progress(worker).done_bytes < bytes && now_s() < end)
         nap_ms(1);
-    assert_true(worker_progress(worker).done_bytes >= bytes);
+    assert_true(scan_worker_progress(worker).done_bytes >= bytes);
 }
 
 static const struct minivm_range all_nonzero = {.start = 0, .bytes = 256 * MIB,
@@ -85,16 +85,16 @@ static const struct guest_ram_config big = {.backing = MINIVM_ANON, .bytes = 256
 static void target_that_ends_leaves_a_partial_report(void **state)
 {
     struct rootfs root;
-    struct worker *worker;
+    struct scan_worker *worker;
     struct guest guest;
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_true(guest_start(&guest, guest_ram, &big));
-    assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+    assert_int_equal(scan_worker_start(&root, -1, &worker, NULL), 0);
     struct scan_request request = scanning_request(&guest);
     request.max_rate_bytes = 64 * MIB;
-    assert_int_equal(worker_submit(worker, &request), 0);
+    assert_int_equal(scan_worker_submit(worker, &request), 0);
     wait_for_reading(worker, 4 * MIB);
     guest_stop(&guest);
     struct scan_report *report = wait_report(worker, 5);
@@ -105,7 +105,7 @@ static void target_that_ends_leaves_a_partial_report(void **state)
     assert_true(report->partial && !report->zero_known && !report->wire.valid);
     assert_true(report->counts.pages[PAGE_NONZERO] > 0 && report->counts.pages[PAGE_UNREAD] > 0);
     scan_report_free(report);
-    assert_true(worker_stop(worker));
+    assert_true(scan_worker_stop(worker));
     rootfs_close(&root);
 }
 
@@ -234,16 +234,16 @@ static void unplugging_guest(struct guest_info *info, const void *arg)
 static void memory_unplugged_during_a_scan_is_said_so(void **state)
 {
     struct rootfs root;
-    struct worker *worker;
+    struct scan_worker *worker;
     struct guest guest;
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_true(guest_start(&guest, unplugging_guest, &big));
-    assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+    assert_int_equal(scan_worker_start(&root, -1, &worker, NULL), 0);
     struct scan_request request = scanning_request(&guest);
     request.max_rate_bytes = 512 * MIB;
-    assert_int_equal(worker_submit(worker, &request), 0);
+    assert_int_equal(scan_worker_submit(worker, &request), 0);
     wait_for_reading(worker, 4 * MIB);
     guest.info->extra[0] = 1;
     struct scan_report *report = wait_report(worker, 10);
@@ -253,7 +253,7 @@ static void memory_unplugged_during_a_scan_is_said_so(void **state)
     /* what was gone before it was looked at has no memory: it was not read, nor made anew */
     assert_true(report->counts.pages[PAGE_UNTOUCHED] > 0);
     scan_report_free(report);
-    assert_true(worker_stop(worker));
+    assert_true(scan_worker_stop(worker));
     guest_stop(&guest);
     rootfs_close(&root);
 }
@@ -291,15 +291,15 @@ static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     for (size_t i = 0; i < 2; i++) {
-        struct worker *worker;
+        struct scan_worker *worker;
         struct guest guest;
         assert_true(guest_start(&guest, giving_guest, &big));
-        assert_int_equal(worker_start(&root, -1, &worker, NULL), 0);
+        assert_int_equal(scan_worker_start(&root, -1, &worker, NULL), 0);
         struct scan_request request = scanning_request(&guest);
         request.max_rate_bytes = cases[i].rate;
         request.mode = cases[i].mode;
         request.sample_pages = cases[i].sample;
-        assert_int_equal(worker_submit(worker, &request), 0);
+        assert_int_equal(scan_worker_submit(worker, &request), 0);
         wait_for_reading(worker, 1);
         guest.info->extra[0] = 1;
         struct scan_report *report = wait_report(worker, 30);
@@ -312,7 +312,7 @@ static void memory_given_back_during_a_slow_scan_is_not_made_anew(void **state)
         assert_in_range(report->counts.pages[PAGE_ZERO_MAPPED], 0, 2 * MIB / PAGE);
         assert_in_range(report->counts.pages[PAGE_UNTOUCHED], 254 * MIB / PAGE, 256 * MIB / PAGE);
         scan_report_free(report);
-        assert_true(worker_stop(worker));
+        assert_true(scan_worker_stop(worker));
         guest_stop(&guest);
     }
     rootfs_close(&root);

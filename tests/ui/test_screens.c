@@ -346,7 +346,7 @@ static const struct {
 struct stage {
     struct snapshot_builder *b, *later;
     struct trends trends;
-    struct scans scans;
+    struct scan_reports scans;
     struct ui_model model;
     struct ui_state state;
     struct screen screen;
@@ -370,11 +370,15 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                   .detail = s,
                                   .trends = &st->trends};
     if (c->has_scan) {
-        scans_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look),
-                  s->mono_ns - 9000000000);
-        st->model.scan = (struct worker_progress){
-            .busy = c->scan == SCAN_RUNNING, .phase = SCAN_PHASE_READ, .done_bytes = 211u << 20,
-            .total_bytes = 423u << 20, .bytes_per_s = 6.3e9, .eta_s = 0.034, .vm = s->vms[1].id};
+        scan_reports_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look),
+                         s->mono_ns - 9000000000);
+        st->model.scan = (struct scan_worker_progress){.busy = c->scan == SCAN_RUNNING,
+                                                       .phase = SCAN_PHASE_READ,
+                                                       .done_bytes = 211u << 20,
+                                                       .total_bytes = 423u << 20,
+                                                       .bytes_per_s = 6.3e9,
+                                                       .eta_s = 0.034,
+                                                       .vm = s->vms[1].id};
     }
     ui_state_init(&st->state, rows, cols, 1.0);
     st->state.since_creation = !c->base;
@@ -404,7 +408,7 @@ static void stage_free(struct stage *st)
     screen_done(&st->screen);
     ui_state_done(&st->state);
     trends_done(&st->trends);
-    scans_done(&st->scans);
+    scan_reports_done(&st->scans);
     snapshot_builder_free(st->later);
     snapshot_builder_free(st->b);
     free(st);
@@ -622,7 +626,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     enum { HOSTS = sizeof(hosts) / sizeof(hosts[0]) };
     struct snapshot_builder *builders[HOSTS];
     struct ui_model models[HOSTS];
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
     struct trends trends;
     struct ui_state state;
     struct screen screen;
@@ -640,7 +644,8 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     }
     for (enum scan_state s = SCAN_RUNNING; s <= SCAN_REFUSED; s++)
         if (s != SCAN_FAILED)
-            scans_put(&scans, make_report(&models[0].now->vms[s % 3].id, s, false), 1000000 * s);
+            scan_reports_put(&scans, make_report(&models[0].now->vms[s % 3].id, s, false),
+                             1000000 * s);
     ui_state_init(&state, 24, 80, 1.0);
     assert_int_equal(screen_init(&screen, 24, 80, true), 0);
     for (int step = 0; step < 4000; step++) {
@@ -669,7 +674,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     }
     screen_done(&screen);
     ui_state_done(&state);
-    scans_done(&scans);
+    scan_reports_done(&scans);
     trends_done(&trends);
     for (size_t i = 0; i < HOSTS; i++)
         snapshot_builder_free(builders[i]);

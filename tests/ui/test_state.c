@@ -586,7 +586,7 @@ static void a_click_on_the_explanation_selects_no_hidden_counter(void **state)
 static void the_memory_is_read_when_somebody_asks_and_not_before(void **state)
 {
     struct fixture *f = *state;
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
     struct tab_item tabs[TABS_COUNT];
 
     f->model.scans = &scans;

@@ -39,9 +39,9 @@ static int wait_for_report(struct estimator *e, uint64_t deadline_ns, struct sca
 {
     int why = 0;
 
-    while ((*ret = worker_take(e->worker)) == NULL) {
+    while ((*ret = scan_worker_take(e->worker)) == NULL) {
         bool stops = wait_until(e, deadline_ns, why != 0);
-        scan_report_free(worker_peek(e->worker));
+        scan_report_free(scan_worker_peek(e->worker));
         bool is_late = now_ns(NULL) >= deadline_ns;
         if (why != 0 && is_late) {
             e->is_stuck = true;
@@ -49,7 +49,7 @@ static int wait_for_report(struct estimator *e, uint64_t deadline_ns, struct sca
         }
         if (why == 0 && (stops || is_late)) {
             why = stops ? -EINTR : -ETIME;
-            worker_cancel(e->worker);
+            scan_worker_cancel(e->worker);
             deadline_ns = now_ns(NULL) + GRACE_NS;
         }
     }
@@ -68,9 +68,9 @@ static int take(void *ctx, const struct scan_request *request, uint64_t deadline
         e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (e->wake_fd < 0)
         return -errno;
-    int n = e->worker == NULL ? worker_start(e->root, e->wake_fd, &e->worker, NULL) : 0;
+    int n = e->worker == NULL ? scan_worker_start(e->root, e->wake_fd, &e->worker, NULL) : 0;
     if (n == 0)
-        n = worker_submit(e->worker, request);
+        n = scan_worker_submit(e->worker, request);
     if (n < 0)
         return n;
     n = wait_for_report(e, deadline_ns, ret);
@@ -89,7 +89,7 @@ void estimator_init(struct estimator *e, const struct rootfs *root, int stop_fd)
 void estimator_done(struct estimator *e)
 {
     /* A thread that is left behind still writes to it. */
-    if (worker_stop(e->worker) && e->wake_fd >= 0)
+    if (scan_worker_stop(e->worker) && e->wake_fd >= 0)
         close(e->wake_fd);
     e->worker = NULL;
     e->wake_fd = -1;

@@ -6,14 +6,14 @@
 #define KVMLENS_UI_APP_ESTIMATOR_H
 
 #include "core/base/rootfs.h"
-#include "core/scan/worker.h"
+#include "core/scan/scan_worker.h"
 #include "ui/report/estimates.h"
 
 struct estimator {
     const struct rootfs *root; /* borrowed */
     int stop_fd;               /* borrowed, never read: readable when it is to end; -1: none */
     int wake_fd;
-    struct worker *worker;     /* started with the first estimate */
+    struct scan_worker *worker; /* started with the first estimate */
     /* the kernel holds the thread in a read of some VM: no more estimates in this run */
     bool is_stuck;
 };

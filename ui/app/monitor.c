@@ -15,15 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/model/snapshot.h"
 #include "core/base/text.h"
-#include "ui/state/config.h"
-#include "ui/choose/delay.h"
+#include "core/model/snapshot.h"
 #include "ui/app/export.h"
-#include "ui/state/scanner.h"
-#include "ui/state/state.h"
+#include "ui/app/scan_queue.h"
+#include "ui/choose/delay.h"
 #include "ui/grid/term_curses.h"
 #include "ui/grid/theme.h"
+#include "ui/state/config.h"
+#include "ui/state/state.h"
 #include "ui/state/trends.h"
 #include "ui/view/view.h"
 
@@ -43,7 +43,7 @@ struct monitor {
     struct snapshot *now;    /* the newest */
     struct snapshot *base;   /* totals count from here */
     struct snapshot *detail; /* the last that had the VM of the drill-down */
-    struct scanner scanner;
+    struct scan_queue queue;
     sigset_t mask, old_mask;
     bool masked;
     int signal_fd, timer_fd;
@@ -107,10 +107,10 @@ static struct ui_model model_of(const struct monitor *m)
         .base = m->base,
         .detail = m->detail,
         .trends = &m->trends,
-        .scans = m->scanner.root ? &m->scanner.scans : NULL,
-        .scan = scanner_progress(&m->scanner),
+        .scans = m->queue.root ? &m->queue.scans : NULL,
+        .scan = scan_queue_progress(&m->queue),
         .mono_ns = now_ns(),
-        .scan_waiting = scanner_is_waiting(&m->scanner, &m->state.detail.vm),
+        .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
     };
 }
 
@@ -133,7 +133,7 @@ static void follow(struct monitor *m)
     struct ui_model model;
 
     update_detail(m);
-    scans_forget_ended(&m->scanner.scans, m->now, &m->state.detail.vm);
+    scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
     model = model_of(m);
     ui_follow(&m->state, &model);
     /* Following may have opened the successor of a VM that ended. */
@@ -202,10 +202,10 @@ static void export_snapshot(struct monitor *m)
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
 }
 
-static void scan(struct monitor *m, enum scanner_depth depth)
+static void scan(struct monitor *m, enum scan_queue_depth depth)
 {
     struct error err = {0};
-    int r = scanner_request(&m->scanner, m->now, &m->state.detail.vm, depth, &err);
+    int r = scan_queue_request(&m->queue, m->now, &m->state.detail.vm, depth, &err);
 
     if (r < 0)
         ui_say(&m->state, "No scan: %s", err.msg);
@@ -253,13 +253,13 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
         m->due_ns = now_ns();
         return tick(m, m->state.delay_s, err);
     case UI_LOOK:
-        scan(m, SCANNER_LOOK);
+        scan(m, SCAN_QUEUE_LOOK);
         break;
     case UI_SCAN:
-        scan(m, SCANNER_EXACT);
+        scan(m, SCAN_QUEUE_EXACT);
         break;
     case UI_SCAN_CANCEL:
-        scanner_cancel(&m->scanner, &m->state.detail.vm);
+        scan_queue_cancel(&m->queue, &m->state.detail.vm);
         break;
     case UI_SAVE:
         save(m);
@@ -343,7 +343,7 @@ static int loop(struct monitor *m, struct error *err)
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = m->signal_fd, .events = POLLIN},
                            {.fd = m->timer_fd, .events = POLLIN},
-                           {.fd = m->scanner.wake_fd, .events = POLLIN}};
+                           {.fd = m->queue.wake_fd, .events = POLLIN}};
     uint64_t expirations;
     int r = 0;
 
@@ -363,7 +363,7 @@ static int loop(struct monitor *m, struct error *err)
             r = error_set(err, -EIO, "the terminal went away");
         else if (!m->quit && term_wait_ms(m->term) == 0)
             r = keys(m, err);
-        if (!m->quit && r == 0 && fds[3].revents && scanner_wake(&m->scanner, now_ns()))
+        if (!m->quit && r == 0 && fds[3].revents && scan_queue_wake(&m->queue, now_ns()))
             follow(m);
         if (!m->quit && r == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
@@ -479,7 +479,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     r = apply_filters(m, c, err);
     if (r < 0)
         return r;
-    r = scanner_init(&m->scanner, c->root);
+    r = scan_queue_init(&m->queue, c->root);
     if (r < 0)
         return error_set(err, r, "eventfd: %s", strerror(-r));
     m->due_ns = now_ns();
@@ -505,7 +505,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
 static void finish(struct monitor *m)
 {
     term_close(m->term);
-    scanner_done(&m->scanner);
+    scan_queue_done(&m->queue);
     ui_state_done(&m->state);
     trends_done(&m->trends);
     screen_done(&m->screen);
@@ -524,7 +524,7 @@ static void finish(struct monitor *m)
 int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err)
 {
     struct monitor m = {
-        .sampler = sampler, .signal_fd = -1, .timer_fd = -1, .scanner = {.wake_fd = -1}};
+        .sampler = sampler, .signal_fd = -1, .timer_fd = -1, .queue = {.wake_fd = -1}};
     int r = prepare(&m, config, err);
 
     if (r == 0)

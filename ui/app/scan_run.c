@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "core/scan/worker.h"
+#include "core/scan/scan_worker.h"
 #include "ui/app/exit_status.h"
 #include "ui/grid/format.h"
 #include "ui/report/report_scan.h"
@@ -48,9 +48,9 @@ static void waits_close(struct scan_waits *waits)
     pthread_sigmask(SIG_SETMASK, &waits->old_mask, NULL);
 }
 
-static void put_progress(struct worker *worker)
+static void put_progress(struct scan_worker *worker)
 {
-    struct worker_progress p = worker_progress(worker);
+    struct scan_worker_progress p = scan_worker_progress(worker);
     char done[FORMAT_MAX], total[FORMAT_MAX], eta[FORMAT_MAX];
 
     fprintf(stderr, ERASE_LINE "%s: %s", scan_phase_name(p.phase),
@@ -65,20 +65,21 @@ static void put_progress(struct worker *worker)
 }
 
 /* Until the report is there. A second signal, or a scan that the kernel holds, ends without one. */
-static struct scan_report *wait_for_report(struct worker *worker, const struct scan_waits *waits,
-                                           bool progress, struct error *err)
+static struct scan_report *wait_for_report(struct scan_worker *worker,
+                                           const struct scan_waits *waits, bool progress,
+                                           struct error *err)
 {
     bool shown = false, asked = false;
     struct scan_report *report, *newest = NULL;
 
-    while ((report = worker_take(worker)) == NULL) {
+    while ((report = scan_worker_take(worker)) == NULL) {
         struct pollfd fds[] = {{.fd = waits->wake_fd, .events = POLLIN},
                                {.fd = waits->signal_fd, .events = POLLIN}};
         int ready = poll(fds, 2, asked ? 1000 : progress ? PROGRESS_MS : -1);
         uint64_t count;
         struct signalfd_siginfo info;
         if (read(waits->wake_fd, &count, sizeof(count)) > 0) {
-            struct scan_report *peek = worker_peek(worker);
+            struct scan_report *peek = scan_worker_peek(worker);
             if (peek != NULL) {
                 scan_report_free(newest);
                 newest = peek;
@@ -93,7 +94,7 @@ static struct scan_report *wait_for_report(struct worker *worker, const struct s
             break;
         }
         if (signalled) {
-            worker_cancel(worker);
+            scan_worker_cancel(worker);
             asked = true;
         }
         if (progress) {
@@ -150,7 +151,7 @@ int scan_run(const struct rootfs *root, const struct scan_subject *subject,
              const struct scan_options *options, FILE *out, struct error *err)
 {
     struct scan_waits waits;
-    struct worker *worker = NULL;
+    struct scan_worker *worker = NULL;
     struct scan_report *report = NULL;
     struct scan_request *request = malloc(sizeof(*request));
 
@@ -159,8 +160,8 @@ int scan_run(const struct rootfs *root, const struct scan_subject *subject,
     make_request(subject, options, request);
     int n = waits_open(&waits, err);
     if (n == 0)
-        n = worker_start(root, waits.wake_fd, &worker, err);
-    if (n == 0 && worker_submit(worker, request) < 0)
+        n = scan_worker_start(root, waits.wake_fd, &worker, err);
+    if (n == 0 && scan_worker_submit(worker, request) < 0)
         n = error_set(err, -ENOMEM, "out of memory"); /* nothing else keeps a new worker from it */
     free(request);
     if (n == 0) {
@@ -170,7 +171,7 @@ int scan_run(const struct rootfs *root, const struct scan_subject *subject,
                            : -EINTR;
     }
     /* The eventfd must outlive the thread: one that is stuck in the kernel keeps it. */
-    if (worker_stop(worker))
+    if (scan_worker_stop(worker))
         waits_close(&waits);
     scan_report_free(report);
     return n;

@@ -116,7 +116,7 @@ GETTER(get_zero)
     UNUSED(column, fields);
     if (vcpu)
         return nothing;
-    const struct scans_entry *e = scans_find(fields->scans, &vm->id);
+    const struct scan_reports_entry *e = scan_reports_find(fields->scans, &vm->id);
     if (e && e->zero_ratio >= 0)
         return (struct column_value){
             .number = e->zero_ratio, .text = e->zero_exact ? "" : "~", .state = READING_OK};
@@ -238,7 +238,7 @@ int column_find(const char *name)
     return -ENOENT;
 }
 
-void column_fields_resolve(const struct snapshot *s, const struct scans *scans,
+void column_fields_resolve(const struct snapshot *s, const struct scan_reports *scans,
                            struct column_fields *ret)
 {
     ret->scans = scans;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "core/model/snapshot.h"
-#include "ui/state/scans.h"
 #include "ui/grid/screen.h"
+#include "ui/state/scan_reports.h"
 
 enum column_id {
     COLUMN_PID,
@@ -48,7 +48,7 @@ enum column_kind {
 /* Where the fields are that columns show: resolved once per frame, not once per row. */
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
-    const struct scans *scans; /* NULL: none */
+    const struct scan_reports *scans; /* NULL: none */
 };
 
 /* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
@@ -82,7 +82,7 @@ extern const struct column column_table[COLUMN_COUNT];
 /* column_find - id of that name, or -ENOENT. */
 int column_find(const char *name);
 
-void column_fields_resolve(const struct snapshot *s, const struct scans *scans,
+void column_fields_resolve(const struct snapshot *s, const struct scan_reports *scans,
                            struct column_fields *ret);
 
 struct column_value column_get(enum column_id id, const struct column_fields *fields,

@@ -6,9 +6,11 @@
 #define KVMLENS_UI_STATE_MODEL_H
 
 #include "core/model/snapshot.h"
-#include "core/scan/worker.h"
-#include "ui/state/scans.h"
+#include "core/scan/scan_worker.h"
+#include "ui/state/scan_reports.h"
 #include "ui/state/trends.h"
+
+#define UI_SCAN_AT_ONCE_S 0.1 /* memory that takes no longer is read without being asked for */
 
 /* All borrowed. */
 struct ui_model {
@@ -17,8 +19,8 @@ struct ui_model {
     const struct trends *trends;
     /* Of the VM whose drill-down is open: @now while it lives, afterwards the last that had it. */
     const struct snapshot *detail;
-    const struct scans *scans;   /* NULL: this host cannot be scanned (a saved tree) */
-    struct worker_progress scan; /* of the scan under way; not busy: none */
+    const struct scan_reports *scans; /* NULL: this host cannot be scanned (a saved tree) */
+    struct scan_worker_progress scan; /* of the scan under way; not busy: none */
     uint64_t mono_ns;            /* the time, CLOCK_MONOTONIC; 0: that of @now */
     bool scan_waiting;           /* a scan of the open VM waits for that one */
 };

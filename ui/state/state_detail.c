@@ -193,7 +193,8 @@ enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_m
     const struct vm_id *vm = &state->detail.vm;
 
     if (state->screen != SCREEN_MEMORY || !model->scans || state->detail.ended ||
-        scans_find(model->scans, vm) || (model->scan.busy && vm_id_equal(&model->scan.vm, vm)))
+        scan_reports_find(model->scans, vm) ||
+        (model->scan.busy && vm_id_equal(&model->scan.vm, vm)))
         return UI_NOTHING;
     return UI_LOOK;
 }
@@ -201,7 +202,7 @@ enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_m
 static void scroll_regions(struct ui_state *state, const struct ui_model *model,
                            enum ui_command command)
 {
-    const struct scans_entry *e = scans_find(model->scans, &state->detail.vm);
+    const struct scan_reports_entry *e = scan_reports_find(model->scans, &state->detail.vm);
     const struct scan_report *r = e ? e->running ? e->running : e->last : NULL;
 
     /* One line of regions is visible at the least. */

@@ -101,7 +101,7 @@ static void collect_zero(struct segments *all, const struct ui_model *m, int lin
 
     for (size_t i = 0; i < m->now->vm_count && m->scans && m->scans->count > 0; i++) {
         const struct snapshot_vm *vm = &m->now->vms[i];
-        const struct scans_entry *e = scans_find(m->scans, &vm->id);
+        const struct scan_reports_entry *e = scan_reports_find(m->scans, &vm->id);
         if (!e || e->zero_ratio < 0 || vm->ram_bytes.state != READING_OK)
             continue;
         bytes += (double)vm->ram_bytes.raw;

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/model/ept.h"
 #include "core/base/text.h"
+#include "core/model/ept.h"
 #include "ui/grid/format.h"
-#include "ui/state/scanner.h"
 #include "ui/view/view.h"
 
 #define LABEL_COLS 11
@@ -108,7 +107,7 @@ static void draw_estimate(struct pen *p, const struct scan_report *r)
     p->y++;
 }
 
-static void draw_running(struct pen *p, const struct worker_progress *w)
+static void draw_running(struct pen *p, const struct scan_worker_progress *w)
 {
     char done[FORMAT_MAX], total[FORMAT_MAX], eta[FORMAT_MAX];
     double ratio = w->total_bytes ? (double)w->done_bytes / (double)w->total_bytes : 0;
@@ -149,7 +148,7 @@ static void draw_not_read(struct pen *p, const struct scan_report *r)
     x += screen_printf(p->out, p->r, p->y, x, STYLE_NOTICE, ", about %s at %.1f GB/s",
                        format_seconds(time, seconds), r->estimate.bytes_per_s / 1e9);
     screen_printf(p->out, p->r, p->y, x, STYLE_DIM, "   read unasked up to %s",
-                  format_seconds(time, SCANNER_AT_ONCE_S));
+                  format_seconds(time, UI_SCAN_AT_ONCE_S));
 }
 
 static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
@@ -341,7 +340,7 @@ void view_memory(const struct ui_model *m, const struct ui_state *st, struct rec
                  struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
-    const struct scans_entry *e = scans_find(m->scans, &st->detail.vm);
+    const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
     struct pen p = {out, r, r.y};
     bool running = is_running(m, &st->detail.vm);
     const struct scan_report *report = e ? running && e->running ? e->running : e->last : NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/scan/worker.h"
+#include "core/scan/scan_worker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 struct fixture {
     struct rootfs root;
     struct guest guest;
-    struct worker *worker;
+    struct scan_worker *worker;
     int wake_fd;
 };
 
@@ -37,10 +37,10 @@ static double now_s(void)
 /*
  * Until @bytes were read in the reading phase. A scan that has stopped on its own fails the test.
  */
-static void wait_for_reading(struct worker *worker, uint64_t bytes)
+static void wait_for_reading(struct scan_worker *worker, uint64_t bytes)
 {
     for (double end = now_s() + 20; now_s() < end; usleep(500)) {
-        struct worker_progress p = worker_progress(worker);
+        struct scan_worker_progress p = scan_worker_progress(worker);
         if (p.phase == SCAN_PHASE_READ && p.done_bytes >= bytes)
             return;
     }
@@ -53,22 +53,22 @@ static int setup(void **state)
         {.start = 0, .bytes = 64 * MIB, .fill = MINIVM_FILL_MIX},
         {.start = 96 * MIB, .bytes = 32 * MIB, .fill = MINIVM_FILL_MIX, .stride = 5},
     };
-    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 128 * MIB,
-                                                   .ranges = ranges, .range_count = 2};
+    static const struct guest_ram_config config = {
+        .backing = MINIVM_ANON, .bytes = 128 * MIB, .ranges = ranges, .range_count = 2};
     static struct fixture f;
 
     f.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     *state = &f;
     if (rootfs_open(NULL, &f.root, NULL) < 0 || !guest_start(&f.guest, guest_ram, &config))
         return -1;
-    return worker_start(&f.root, f.wake_fd, &f.worker, NULL);
+    return scan_worker_start(&f.root, f.wake_fd, &f.worker, NULL);
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    bool stopped = worker_stop(f->worker);
+    bool stopped = scan_worker_stop(f->worker);
     guest_stop(&f->guest);
     rootfs_close(&f->root);
     close(f->wake_fd);
@@ -85,7 +85,8 @@ static struct scan_report *wait_for_report(struct fixture *f)
 {
     struct scan_report *report;
 
-    for (double end = now_s() + 10; (report = worker_take(f->worker)) == NULL && now_s() < end;) {
+    for (double end = now_s() + 10;
+         (report = scan_worker_take(f->worker)) == NULL && now_s() < end;) {
         struct pollfd p = {.fd = f->wake_fd, .events = POLLIN};
         uint64_t count;
         if (poll(&p, 1, 10000) > 0)
@@ -99,19 +100,19 @@ static void job_is_done_once_and_wakes_the_main_loop(void **state)
     struct fixture *f = *state;
     struct scan_request request = request_for(f);
 
-    assert_false(worker_progress(f->worker).busy);
-    assert_null(worker_take(f->worker));
+    assert_false(scan_worker_progress(f->worker).busy);
+    assert_null(scan_worker_take(f->worker));
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(worker_submit(f->worker, &request), 0);
-        assert_true(worker_progress(f->worker).busy);
+        assert_int_equal(scan_worker_submit(f->worker, &request), 0);
+        assert_true(scan_worker_progress(f->worker).busy);
         struct scan_report *report = wait_for_report(f);
         assert_non_null(report);
         assert_int_equal(report->state, SCAN_DONE);
         assert_int_equal(report->counts.pages[PAGE_NONZERO], f->guest.info->pages.nonzero);
         assert_int_equal(report->vm.pid, f->guest.pid);
         scan_report_free(report);
-        assert_null(worker_take(f->worker));
-        assert_false(worker_progress(f->worker).busy);
+        assert_null(scan_worker_take(f->worker));
+        assert_false(scan_worker_progress(f->worker).busy);
     }
 }
 
@@ -120,16 +121,17 @@ static void second_job_is_refused_until_the_first_is_taken(void **state)
     struct fixture *f = *state;
     struct scan_request request = request_for(f);
 
-    assert_int_equal(worker_submit(f->worker, &request), 0);
-    assert_int_equal(worker_submit(f->worker, &request), -EBUSY);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
+    assert_int_equal(scan_worker_submit(f->worker, &request), -EBUSY);
     double end = now_s() + 20;
-    while ((worker_progress(f->worker).phase != SCAN_PHASE_READ ||
-            worker_progress(f->worker).eta_s >= 0) && now_s() < end)
+    while ((scan_worker_progress(f->worker).phase != SCAN_PHASE_READ ||
+            scan_worker_progress(f->worker).eta_s >= 0) &&
+           now_s() < end)
         usleep(1000);
     assert_true(now_s() < end);
-    assert_int_equal(worker_submit(f->worker, &request), -EBUSY);
+    assert_int_equal(scan_worker_submit(f->worker, &request), -EBUSY);
     scan_report_free(wait_for_report(f));
-    assert_int_equal(worker_submit(f->worker, &request), 0);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
     scan_report_free(wait_for_report(f));
 }
 
@@ -144,10 +146,10 @@ static void cancel_ends_a_scan_within_50_ms(void **state)
         request.threads = 1 + (unsigned)i % 3;
         request.max_rate_bytes = i < 4 ? 20 * MIB : 200 * MIB;
         request.estimate_first = i % 2 == 1;
-        assert_int_equal(worker_submit(f->worker, &request), 0);
+        assert_int_equal(scan_worker_submit(f->worker, &request), 0);
         wait_for_reading(f->worker, 2 * MIB);
         double begin = now_s();
-        worker_cancel(f->worker);
+        scan_worker_cancel(f->worker);
         struct scan_report *report = wait_for_report(f);
         double took = now_s() - begin;
         assert_non_null(report);
@@ -169,9 +171,9 @@ static void cancel_without_a_job_has_no_effect_on_the_next(void **state)
     struct fixture *f = *state;
     struct scan_request request = request_for(f);
 
-    worker_cancel(f->worker);
-    worker_cancel(f->worker);
-    assert_int_equal(worker_submit(f->worker, &request), 0);
+    scan_worker_cancel(f->worker);
+    scan_worker_cancel(f->worker);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
     struct scan_report *report = wait_for_report(f);
     assert_int_equal(report->state, SCAN_DONE);
     scan_report_free(report);
@@ -189,12 +191,12 @@ static void progress_and_intermediate_reports_grow(void **state)
     request.estimate_first = true;
     request.sample_pages = 100;
     request.threads = 2;
-    assert_int_equal(worker_submit(f->worker, &request), 0);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
     double end = now_s() + 60;
-    while ((report = worker_take(f->worker)) == NULL) {
+    while ((report = scan_worker_take(f->worker)) == NULL) {
         assert_true(now_s() < end);
-        struct worker_progress p = worker_progress(f->worker);
-        struct scan_report *peek = worker_peek(f->worker);
+        struct scan_worker_progress p = scan_worker_progress(f->worker);
+        struct scan_report *peek = scan_worker_peek(f->worker);
         if (p.phase == SCAN_PHASE_READ) {
             assert_true(p.done_bytes >= last || p.done_bytes == 0);
             last = p.done_bytes;
@@ -229,7 +231,7 @@ static void rate_limit_is_kept(void **state)
     request.max_rate_bytes = 100 * MIB;
     request.threads = 3;
     double begin = now_s();
-    assert_int_equal(worker_submit(f->worker, &request), 0);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
     struct scan_report *report = wait_for_report(f);
     double rate = (double)report->cost.bytes_read / (now_s() - begin) / (double)MIB;
     print_message("  %.0f of 100 MiB/s\n", rate);
@@ -244,17 +246,17 @@ static void two_scans_of_one_vm_at_once_agree(void **state)
     struct fixture second = *f;
 
     second.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert_int_equal(worker_start(&f->root, second.wake_fd, &second.worker, NULL), 0);
+    assert_int_equal(scan_worker_start(&f->root, second.wake_fd, &second.worker, NULL), 0);
     request.threads = 2;
     request.max_rate_bytes = 300 * MIB;
-    assert_int_equal(worker_submit(f->worker, &request), 0);
-    assert_int_equal(worker_submit(second.worker, &request), 0);
+    assert_int_equal(scan_worker_submit(f->worker, &request), 0);
+    assert_int_equal(scan_worker_submit(second.worker, &request), 0);
     struct scan_report *a = wait_for_report(f), *b = wait_for_report(&second);
     assert_memory_equal(&a->counts, &b->counts, sizeof(a->counts));
     assert_int_equal(a->counts.pages[PAGE_NONZERO], f->guest.info->pages.nonzero);
     scan_report_free(a);
     scan_report_free(b);
-    assert_true(worker_stop(second.worker));
+    assert_true(scan_worker_stop(second.worker));
     close(second.wake_fd);
 }
 
@@ -262,19 +264,19 @@ static void stop_in_the_middle_of_a_scan_is_quick(void **state)
 {
     struct fixture *f = *state;
     struct scan_request request = request_for(f);
-    struct worker *worker;
+    struct scan_worker *worker;
 
-    assert_true(worker_stop(NULL));
-    assert_int_equal(worker_start(&f->root, -1, &worker, NULL), 0);
+    assert_true(scan_worker_stop(NULL));
+    assert_int_equal(scan_worker_start(&f->root, -1, &worker, NULL), 0);
     request.max_rate_bytes = 1 * MIB;
     request.threads = 2;
-    assert_int_equal(worker_submit(worker, &request), 0);
+    assert_int_equal(scan_worker_submit(worker, &request), 0);
     wait_for_reading(worker, 1);
     double begin = now_s();
-    assert_true(worker_stop(worker));
+    assert_true(scan_worker_stop(worker));
     assert_true(now_s() - begin < 0.5);
-    assert_int_equal(worker_start(&f->root, -1, &worker, NULL), 0);
-    assert_true(worker_stop(worker));
+    assert_int_equal(scan_worker_start(&f->root, -1, &worker, NULL), 0);
+    assert_true(scan_worker_stop(worker));
 }
 
 /* The mask of a thread of ours that is not this one. */

@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: MIT
-#include "ui/state/scans.h"
+#include "ui/state/scan_reports.h"
 
-static void entry_done(struct scans_entry *e)
+static void entry_done(struct scan_reports_entry *e)
 {
     scan_report_free(e->last);
     scan_report_free(e->running);
 }
 
-void scans_done(struct scans *scans)
+void scan_reports_done(struct scan_reports *scans)
 {
     for (size_t i = 0; i < scans->count; i++)
         entry_done(&scans->list[i]);
     scans->count = 0;
 }
 
-static struct scans_entry *find(const struct scans *scans, const struct vm_id *vm)
+static struct scan_reports_entry *find(const struct scan_reports *scans, const struct vm_id *vm)
 {
     for (size_t i = 0; i < scans->count; i++)
         if (vm_id_equal(&scans->list[i].vm, vm))
-            return (struct scans_entry *)&scans->list[i];
+            return (struct scan_reports_entry *)&scans->list[i];
     return NULL;
 }
 
-static struct scans_entry *find_or_add(struct scans *scans, const struct vm_id *vm)
+static struct scan_reports_entry *find_or_add(struct scan_reports *scans, const struct vm_id *vm)
 {
-    struct scans_entry *e = find(scans, vm);
+    struct scan_reports_entry *e = find(scans, vm);
 
     if (e)
         return e;
-    if (scans->count < SCANS_MAX) {
+    if (scans->count < SCAN_REPORTS_MAX) {
         e = &scans->list[scans->count++];
     } else {
         e = &scans->list[0];
-        for (size_t i = 1; i < SCANS_MAX; i++)
+        for (size_t i = 1; i < SCAN_REPORTS_MAX; i++)
             if (scans->list[i].used_ns < e->used_ns)
                 e = &scans->list[i];
         entry_done(e);
     }
-    *e = (struct scans_entry){.vm = *vm, .zero_ratio = -1};
+    *e = (struct scan_reports_entry){.vm = *vm, .zero_ratio = -1};
     return e;
 }
 
-static void take_figure(struct scans_entry *e, const struct scan_report *r)
+static void take_figure(struct scan_reports_entry *e, const struct scan_report *r)
 {
     if (r->zero_known) {
         e->zero_ratio = r->zero_ratio;
@@ -60,9 +60,9 @@ static bool is_empty_beside(const struct scan_report *r, const struct scan_repor
            (last->zero_known || last->estimate.valid);
 }
 
-void scans_put(struct scans *scans, struct scan_report *r, uint64_t now_ns)
+void scan_reports_put(struct scan_reports *scans, struct scan_report *r, uint64_t now_ns)
 {
-    struct scans_entry *e = find_or_add(scans, &r->vm);
+    struct scan_reports_entry *e = find_or_add(scans, &r->vm);
 
     e->used_ns = now_ns;
     take_figure(e, r);
@@ -81,17 +81,19 @@ void scans_put(struct scans *scans, struct scan_report *r, uint64_t now_ns)
     e->last_ns = now_ns;
 }
 
-const struct scans_entry *scans_find(const struct scans *scans, const struct vm_id *vm)
+const struct scan_reports_entry *scan_reports_find(const struct scan_reports *scans,
+                                                   const struct vm_id *vm)
 {
     return scans ? find(scans, vm) : NULL;
 }
 
-void scans_forget_ended(struct scans *scans, const struct snapshot *s, const struct vm_id *keep)
+void scan_reports_forget_ended(struct scan_reports *scans, const struct snapshot *s,
+                               const struct vm_id *keep)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < scans->count; i++) {
-        struct scans_entry *e = &scans->list[i];
+        struct scan_reports_entry *e = &scans->list[i];
         if (snapshot_find(s, &e->vm) || (keep && vm_id_equal(&e->vm, keep)))
             scans->list[kept++] = *e;
         else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/scan/worker.h"
+#include "core/scan/scan_worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,16 +11,21 @@
 
 #define STOP_WAIT_MS 500
 
-enum worker_state { WORKER_IDLE, WORKER_QUEUED, WORKER_RUNNING, WORKER_DONE };
+enum scan_worker_state {
+    SCAN_WORKER_IDLE,
+    SCAN_WORKER_QUEUED,
+    SCAN_WORKER_RUNNING,
+    SCAN_WORKER_DONE
+};
 
-struct worker {
+struct scan_worker {
     const struct rootfs *root;
     int wake_fd;
     pthread_t thread;
-    pthread_cond_t cond;      /* state or quit changed, or the thread ended */
+    pthread_cond_t cond; /* state or quit changed, or the thread ended */
     struct scan_progress progress;
-    pthread_mutex_t mutex;    /* guards all below */
-    enum worker_state state;
+    pthread_mutex_t mutex; /* guards all below */
+    enum scan_worker_state state;
     bool quit, ended;
     struct scan_request request;
     struct scan_report *peek; /* newest intermediate report, not fetched yet */
@@ -28,7 +33,7 @@ struct worker {
     struct scan_report *spare; /* for a job that has no memory for its own. NULL: in use */
 };
 
-static void wake(const struct worker *worker)
+static void wake(const struct scan_worker *worker)
 {
     uint64_t one = 1;
 
@@ -38,7 +43,7 @@ static void wake(const struct worker *worker)
 
 static void on_publish(void *arg, struct scan_report *report)
 {
-    struct worker *worker = arg;
+    struct scan_worker *worker = arg;
 
     pthread_mutex_lock(&worker->mutex);
     struct scan_report *old = worker->peek;
@@ -48,10 +53,12 @@ static void on_publish(void *arg, struct scan_report *report)
     wake(worker);
 }
 
-static void run_one(struct worker *worker, const struct scan_request *request)
+static void run_one(struct scan_worker *worker, const struct scan_request *request)
 {
-    struct scan_env env = {.root = worker->root, .progress = &worker->progress,
-                           .publish = on_publish, .publish_arg = worker};
+    struct scan_env env = {.root = worker->root,
+                           .progress = &worker->progress,
+                           .publish = on_publish,
+                           .publish_arg = worker};
     struct scan_report *report = NULL;
 
     scan_execute(&env, request, &report);
@@ -62,23 +69,23 @@ static void run_one(struct worker *worker, const struct scan_request *request)
         scan_report_use_spare(report, request);
     }
     worker->done = report;
-    worker->state = WORKER_DONE;
+    worker->state = SCAN_WORKER_DONE;
     pthread_mutex_unlock(&worker->mutex);
     wake(worker);
 }
 
-static void *worker_main(void *arg)
+static void *scan_worker_main(void *arg)
 {
-    struct worker *worker = arg;
+    struct scan_worker *worker = arg;
     struct scan_request request;
 
     pthread_mutex_lock(&worker->mutex);
     while (!worker->quit) {
-        if (worker->state != WORKER_QUEUED) {
+        if (worker->state != SCAN_WORKER_QUEUED) {
             pthread_cond_wait(&worker->cond, &worker->mutex);
             continue;
         }
-        worker->state = WORKER_RUNNING;
+        worker->state = SCAN_WORKER_RUNNING;
         request = worker->request;
         pthread_mutex_unlock(&worker->mutex);
         run_one(worker, &request);
@@ -90,10 +97,11 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, struct error *err)
+int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker **ret,
+                      struct error *err)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-    struct worker *worker = calloc(1, sizeof(*worker));
+    struct scan_worker *worker = calloc(1, sizeof(*worker));
     pthread_condattr_t attr;
     sigset_t all, old;
 
@@ -117,7 +125,7 @@ int worker_start(const struct rootfs *root, int wake_fd, struct worker **ret, st
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int n = pthread_create(&worker->thread, NULL, worker_main, worker);
+    int n = pthread_create(&worker->thread, NULL, scan_worker_main, worker);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (n != 0) {
         pthread_cond_destroy(&worker->cond);
@@ -139,19 +147,19 @@ static void reset_progress(struct scan_progress *progress)
     atomic_store(&progress->cancel, false);
 }
 
-int worker_submit(struct worker *worker, const struct scan_request *request)
+int scan_worker_submit(struct scan_worker *worker, const struct scan_request *request)
 {
     int n = -EBUSY;
 
     pthread_mutex_lock(&worker->mutex);
-    if (worker->state == WORKER_IDLE && worker->spare == NULL) {
+    if (worker->state == SCAN_WORKER_IDLE && worker->spare == NULL) {
         worker->spare = scan_report_spare();
         n = worker->spare != NULL ? n : -ENOMEM;
     }
-    if (worker->state == WORKER_IDLE && worker->spare != NULL) {
+    if (worker->state == SCAN_WORKER_IDLE && worker->spare != NULL) {
         reset_progress(&worker->progress);
         worker->request = *request;
-        worker->state = WORKER_QUEUED;
+        worker->state = SCAN_WORKER_QUEUED;
         pthread_cond_broadcast(&worker->cond);
         n = 0;
     }
@@ -159,15 +167,15 @@ int worker_submit(struct worker *worker, const struct scan_request *request)
     return n;
 }
 
-void worker_cancel(struct worker *worker)
+void scan_worker_cancel(struct scan_worker *worker)
 {
     atomic_store_explicit(&worker->progress.cancel, true, memory_order_relaxed);
 }
 
-struct worker_progress worker_progress(struct worker *worker)
+struct scan_worker_progress scan_worker_progress(struct scan_worker *worker)
 {
     struct scan_progress *p = &worker->progress;
-    struct worker_progress ret = {
+    struct scan_worker_progress ret = {
         .phase = (enum scan_phase)atomic_load_explicit(&p->phase, memory_order_relaxed),
         .done_bytes = atomic_load_explicit(&p->done_bytes, memory_order_relaxed),
         .total_bytes = atomic_load_explicit(&p->total_bytes, memory_order_relaxed),
@@ -177,7 +185,7 @@ struct worker_progress worker_progress(struct worker *worker)
     struct timespec ts;
 
     pthread_mutex_lock(&worker->mutex);
-    ret.busy = worker->state != WORKER_IDLE;
+    ret.busy = worker->state != SCAN_WORKER_IDLE;
     ret.vm = worker->request.vm;
     pthread_mutex_unlock(&worker->mutex);
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -189,7 +197,7 @@ struct worker_progress worker_progress(struct worker *worker)
     return ret;
 }
 
-struct scan_report *worker_peek(struct worker *worker)
+struct scan_report *scan_worker_peek(struct scan_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
     struct scan_report *report = worker->peek;
@@ -198,29 +206,29 @@ struct scan_report *worker_peek(struct worker *worker)
     return report;
 }
 
-struct scan_report *worker_take(struct worker *worker)
+struct scan_report *scan_worker_take(struct scan_worker *worker)
 {
     struct scan_report *report = NULL, *stale = NULL;
 
     pthread_mutex_lock(&worker->mutex);
-    if (worker->state == WORKER_DONE) {
+    if (worker->state == SCAN_WORKER_DONE) {
         report = worker->done;
         stale = worker->peek;
         worker->done = worker->peek = NULL;
-        worker->state = WORKER_IDLE;
+        worker->state = SCAN_WORKER_IDLE;
     }
     pthread_mutex_unlock(&worker->mutex);
     scan_report_free(stale);
     return report;
 }
 
-bool worker_stop(struct worker *worker)
+bool scan_worker_stop(struct scan_worker *worker)
 {
     struct timespec until;
 
     if (worker == NULL)
         return true;
-    worker_cancel(worker);
+    scan_worker_cancel(worker);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += STOP_WAIT_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/state/scans.h"
+#include "ui/state/scan_reports.h"
 
 static struct scan_report *report(int pid, enum scan_state state, double exact, double estimate)
 {
@@ -25,101 +25,103 @@ static struct scan_report *report(int pid, enum scan_state state, double exact, 
     return r;
 }
 
-static const struct scans_entry *entry(const struct scans *scans, int pid)
+static const struct scan_reports_entry *entry(const struct scan_reports *scans, int pid)
 {
     const struct vm_id id = {.pid = pid, .start_ticks = 1000 + (uint64_t)pid, .fd = 9};
 
-    return scans_find(scans, &id);
+    return scan_reports_find(scans, &id);
 }
 
 static void an_estimate_stands_until_the_exact_figure_comes(void **unused)
 {
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
 
     (void)unused;
     assert_null(entry(&scans, 7));
-    scans_put(&scans, report(7, SCAN_RUNNING, -1, -1), 1);
+    scan_reports_put(&scans, report(7, SCAN_RUNNING, -1, -1), 1);
     assert_true(entry(&scans, 7)->zero_ratio < 0);
-    scans_put(&scans, report(7, SCAN_RUNNING, -1, 0.9), 2);
+    scan_reports_put(&scans, report(7, SCAN_RUNNING, -1, 0.9), 2);
     assert_true(entry(&scans, 7)->zero_ratio == 0.9 && !entry(&scans, 7)->zero_exact);
     assert_non_null(entry(&scans, 7)->running);
-    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 3);
+    scan_reports_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 3);
     assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
     assert_null(entry(&scans, 7)->running);
     assert_int_equal(entry(&scans, 7)->last_ns, 3);
-    scans_done(&scans);
+    scan_reports_done(&scans);
 }
 
 static void an_exact_figure_stands_while_it_is_scanned_again(void **unused)
 {
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
 
     (void)unused;
-    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 1);
-    scans_put(&scans, report(7, SCAN_RUNNING, -1, 0.5), 2);
+    scan_reports_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 1);
+    scan_reports_put(&scans, report(7, SCAN_RUNNING, -1, 0.5), 2);
     assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
-    scans_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5), 3); /* older than the estimate now */
+    scan_reports_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5),
+                     3); /* older than the estimate now */
     assert_true(entry(&scans, 7)->zero_ratio == 0.5 && !entry(&scans, 7)->zero_exact);
-    scans_put(&scans, report(7, SCAN_REFUSED, -1, -1), 4);
+    scan_reports_put(&scans, report(7, SCAN_REFUSED, -1, -1), 4);
     assert_true(entry(&scans, 7)->zero_ratio == 0.5);
-    scans_done(&scans);
+    scan_reports_done(&scans);
 }
 
 /* A scan that is ended before it knows anything took the one before with it. */
 static void a_cancelled_scan_that_knows_nothing_leaves_what_was_known(void **unused)
 {
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
 
     (void)unused;
-    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 1);
+    scan_reports_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 1);
     assert_int_equal(entry(&scans, 7)->last->state, SCAN_CANCELLED); /* there is nothing better */
-    scans_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 2);
-    scans_put(&scans, report(7, SCAN_RUNNING, -1, -1), 3);
-    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 4);
+    scan_reports_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 2);
+    scan_reports_put(&scans, report(7, SCAN_RUNNING, -1, -1), 3);
+    scan_reports_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 4);
     assert_null(entry(&scans, 7)->running);
     assert_int_equal(entry(&scans, 7)->last->state, SCAN_DONE);
     assert_int_equal(entry(&scans, 7)->last_ns, 2);
     assert_true(entry(&scans, 7)->zero_ratio == 0.95 && entry(&scans, 7)->zero_exact);
-    scans_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5), 5); /* this one knows more of today */
+    scan_reports_put(&scans, report(7, SCAN_CANCELLED, -1, 0.5),
+                     5); /* this one knows more of today */
     assert_int_equal(entry(&scans, 7)->last_ns, 5);
-    scans_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 6);
+    scan_reports_put(&scans, report(7, SCAN_CANCELLED, -1, -1), 6);
     assert_true(entry(&scans, 7)->last->estimate.valid);
-    scans_put(&scans, report(7, SCAN_REFUSED, -1, -1), 7); /* its reason is to be seen */
+    scan_reports_put(&scans, report(7, SCAN_REFUSED, -1, -1), 7); /* its reason is to be seen */
     assert_int_equal(entry(&scans, 7)->last->state, SCAN_REFUSED);
-    scans_done(&scans);
+    scan_reports_done(&scans);
 }
 
 static void results_go_with_their_vm(void **unused)
 {
     struct snapshot_builder *b = snapshot_builder_new();
-    struct scans scans = {.count = 0};
+    struct scan_reports scans = {.count = 0};
     const struct vm_id open = {.pid = 9, .start_ticks = 1009, .fd = 9};
 
     (void)unused;
     snapshot_builder_fields_x86(b);
     snapshot_builder_vm(b, 7, 9, "stays", "qemu", 1);
     for (int pid = 7; pid <= 9; pid++)
-        scans_put(&scans, report(pid, SCAN_DONE, 0.5, -1), 1);
-    scans_forget_ended(&scans, snapshot_builder_finish(b), &open);
+        scan_reports_put(&scans, report(pid, SCAN_DONE, 0.5, -1), 1);
+    scan_reports_forget_ended(&scans, snapshot_builder_finish(b), &open);
     assert_non_null(entry(&scans, 7));
     assert_null(entry(&scans, 8));
     assert_non_null(entry(&scans, 9)); /* its drill-down is open */
-    scans_done(&scans);
+    scan_reports_done(&scans);
     snapshot_builder_free(b);
 }
 
 static void the_oldest_result_makes_room(void **unused)
 {
-    struct scans *scans = calloc(1, sizeof(*scans));
+    struct scan_reports *scans = calloc(1, sizeof(*scans));
 
     (void)unused;
-    for (int i = 0; i <= SCANS_MAX; i++)
-        scans_put(scans, report(100 + i, SCAN_DONE, 0.5, -1), (uint64_t)i + 1);
-    assert_int_equal(scans->count, SCANS_MAX);
+    for (int i = 0; i <= SCAN_REPORTS_MAX; i++)
+        scan_reports_put(scans, report(100 + i, SCAN_DONE, 0.5, -1), (uint64_t)i + 1);
+    assert_int_equal(scans->count, SCAN_REPORTS_MAX);
     assert_null(entry(scans, 100));
     assert_non_null(entry(scans, 101));
-    assert_non_null(entry(scans, 100 + SCANS_MAX));
-    scans_done(scans);
+    assert_non_null(entry(scans, 100 + SCAN_REPORTS_MAX));
+    scan_reports_done(scans);
     free(scans);
 }
 

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: MIT
-#include "ui/state/scanner.h"
+#include "ui/app/scan_queue.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-int scanner_init(struct scanner *s, const struct rootfs *root)
+int scan_queue_init(struct scan_queue *s, const struct rootfs *root)
 {
     s->root = root;
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return s->wake_fd < 0 ? -errno : 0;
 }
 
-void scanner_done(struct scanner *s)
+void scan_queue_done(struct scan_queue *s)
 {
     /* A thread that the kernel holds in a read is left behind, and with it what it writes to. */
-    if (worker_stop(s->worker) && s->wake_fd >= 0)
+    if (scan_worker_stop(s->worker) && s->wake_fd >= 0)
         close(s->wake_fd);
     s->worker = NULL;
     s->wake_fd = -1;
     s->waiting_count = 0;
-    scans_done(&s->scans);
+    scan_reports_done(&s->scans);
 }
 
 static struct scan_request make_request(const struct snapshot *snapshot,
-                                        const struct snapshot_vm *vm, enum scanner_depth depth)
+                                        const struct snapshot_vm *vm, enum scan_queue_depth depth)
 {
     struct scan_request request = {
         .vm = vm->id,
         .vmm = vm->vmm,
         .mode = SCAN_EXACT,
         .estimate_first = true,
-        .exact_limit_s = depth == SCANNER_LOOK ? SCANNER_AT_ONCE_S : 0,
+        .exact_limit_s = depth == SCAN_QUEUE_LOOK ? UI_SCAN_AT_ONCE_S : 0,
         .idle_priority = true,
     };
 
@@ -42,7 +42,7 @@ static struct scan_request make_request(const struct snapshot *snapshot,
 }
 
 /* Its place among those that wait; @waiting_count: it does not. */
-static size_t find_waiting(const struct scanner *s, const struct vm_id *vm)
+static size_t find_waiting(const struct scan_queue *s, const struct vm_id *vm)
 {
     size_t i = 0;
 
@@ -51,27 +51,27 @@ static size_t find_waiting(const struct scanner *s, const struct vm_id *vm)
     return i;
 }
 
-bool scanner_is_waiting(const struct scanner *s, const struct vm_id *vm)
+bool scan_queue_is_waiting(const struct scan_queue *s, const struct vm_id *vm)
 {
     return find_waiting(s, vm) < s->waiting_count;
 }
 
-static void drop_waiting(struct scanner *s, size_t i)
+static void drop_waiting(struct scan_queue *s, size_t i)
 {
     s->waiting_count--;
     memmove(&s->waiting[i], &s->waiting[i + 1], (s->waiting_count - i) * sizeof(s->waiting[0]));
 }
 
-static int submit(struct scanner *s, const struct scan_request *request)
+static int submit(struct scan_queue *s, const struct scan_request *request)
 {
-    int r = worker_submit(s->worker, request);
+    int r = scan_worker_submit(s->worker, request);
 
     if (r == 0)
-        s->depth = request->exact_limit_s > 0 ? SCANNER_LOOK : SCANNER_EXACT;
+        s->depth = request->exact_limit_s > 0 ? SCAN_QUEUE_LOOK : SCAN_QUEUE_EXACT;
     return r;
 }
 
-static int add_waiting(struct scanner *s, const struct scan_request *request, struct error *err)
+static int add_waiting(struct scan_queue *s, const struct scan_request *request, struct error *err)
 {
     size_t i = find_waiting(s, &request->vm);
 
@@ -80,52 +80,52 @@ static int add_waiting(struct scanner *s, const struct scan_request *request, st
             s->waiting[i].exact_limit_s = 0;
         return 1;
     }
-    if (s->waiting_count == SCANNER_WAITING_MAX)
-        return error_set(err, -EBUSY, "%d scans are waiting already", SCANNER_WAITING_MAX);
+    if (s->waiting_count == SCAN_QUEUE_WAITING_MAX)
+        return error_set(err, -EBUSY, "%d scans are waiting already", SCAN_QUEUE_WAITING_MAX);
     s->waiting[s->waiting_count++] = *request;
     return 1;
 }
 
-int scanner_request(struct scanner *scanner, const struct snapshot *snapshot,
-                    const struct vm_id *vm, enum scanner_depth depth, struct error *err)
+int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
+                       const struct vm_id *vm, enum scan_queue_depth depth, struct error *err)
 {
     const struct snapshot_vm *found = snapshot ? snapshot_find(snapshot, vm) : NULL;
 
     if (!found)
         return error_set(err, -ESRCH, "the VM has ended");
-    if (!scanner->root)
+    if (!queue->root)
         return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
-    if (!scanner->worker) {
-        int r = worker_start(scanner->root, scanner->wake_fd, &scanner->worker, err);
+    if (!queue->worker) {
+        int r = scan_worker_start(queue->root, queue->wake_fd, &queue->worker, err);
         if (r < 0)
             return r;
     }
     struct scan_request request = make_request(snapshot, found, depth);
-    struct worker_progress p = worker_progress(scanner->worker);
+    struct scan_worker_progress p = scan_worker_progress(queue->worker);
     if (p.busy && vm_id_equal(&p.vm, vm)) {
-        if (depth == SCANNER_LOOK || scanner->depth == SCANNER_EXACT)
+        if (depth == SCAN_QUEUE_LOOK || queue->depth == SCAN_QUEUE_EXACT)
             return 0; /* under way already */
-        int waits = add_waiting(scanner, &request, err);
+        int waits = add_waiting(queue, &request, err);
         return waits < 0 ? waits : 0;
     }
-    int r = submit(scanner, &request);
+    int r = submit(queue, &request);
     if (r == -EBUSY)
-        return add_waiting(scanner, &request, err);
+        return add_waiting(queue, &request, err);
     return r < 0 ? error_set(err, r, "the scan could not be started") : 0;
 }
 
-void scanner_cancel(struct scanner *s, const struct vm_id *vm)
+void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
 {
-    if (scanner_is_waiting(s, vm))
+    if (scan_queue_is_waiting(s, vm))
         drop_waiting(s, find_waiting(s, vm));
     if (!s->worker)
         return;
-    struct worker_progress p = worker_progress(s->worker);
+    struct scan_worker_progress p = scan_worker_progress(s->worker);
     if (p.busy && vm_id_equal(&p.vm, vm))
-        worker_cancel(s->worker);
+        scan_worker_cancel(s->worker);
 }
 
-bool scanner_wake(struct scanner *s, uint64_t now_ns)
+bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
 {
     struct scan_report *report;
     uint64_t count;
@@ -133,12 +133,12 @@ bool scanner_wake(struct scanner *s, uint64_t now_ns)
 
     if (read(s->wake_fd, &count, sizeof(count)) < 0 || !s->worker)
         return false;
-    while ((report = worker_peek(s->worker)) != NULL) {
-        scans_put(&s->scans, report, now_ns);
+    while ((report = scan_worker_peek(s->worker)) != NULL) {
+        scan_reports_put(&s->scans, report, now_ns);
         news = true;
     }
-    if ((report = worker_take(s->worker)) != NULL) {
-        scans_put(&s->scans, report, now_ns);
+    if ((report = scan_worker_take(s->worker)) != NULL) {
+        scan_reports_put(&s->scans, report, now_ns);
         news = true;
     }
     /* Without memory it is given up: nothing would wake us to try again. */
@@ -147,7 +147,7 @@ bool scanner_wake(struct scanner *s, uint64_t now_ns)
     return news;
 }
 
-struct worker_progress scanner_progress(const struct scanner *s)
+struct scan_worker_progress scan_queue_progress(const struct scan_queue *s)
 {
-    return s->worker ? worker_progress(s->worker) : (struct worker_progress){.eta_s = -1};
+    return s->worker ? scan_worker_progress(s->worker) : (struct scan_worker_progress){.eta_s = -1};
 }

@@ -10,14 +10,14 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "ui/state/scanner.h"
+#include "ui/app/scan_queue.h"
 
-#define VMS (SCANNER_WAITING_MAX + 2)
+#define VMS (SCAN_QUEUE_WAITING_MAX + 2)
 
 /* VMs that have ended: each scan of them is refused, and that is a report. */
 struct bed {
     struct rootfs root;
-    struct scanner scanner;
+    struct scan_queue queue;
     struct snapshot_vm vms[VMS];
     struct snapshot snapshot;
 };
@@ -30,32 +30,32 @@ static void open_bed(struct bed *bed)
         bed->vms[i].vmm = "qemu";
     }
     assert_int_equal(rootfs_open(NULL, &bed->root, NULL), 0);
-    assert_int_equal(scanner_init(&bed->scanner, &bed->root), 0);
+    assert_int_equal(scan_queue_init(&bed->queue, &bed->root), 0);
 }
 
 static void close_bed(struct bed *bed)
 {
-    scanner_done(&bed->scanner);
+    scan_queue_done(&bed->queue);
     rootfs_close(&bed->root);
 }
 
 static int request(struct bed *bed, int vm, struct error *err)
 {
-    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, SCANNER_EXACT, err);
+    return scan_queue_request(&bed->queue, &bed->snapshot, &bed->vms[vm].id, SCAN_QUEUE_EXACT, err);
 }
 
 /* Until the worker says no more for a while. */
 static void run_all(struct bed *bed)
 {
-    struct pollfd poller = {.fd = bed->scanner.wake_fd, .events = POLLIN};
+    struct pollfd poller = {.fd = bed->queue.wake_fd, .events = POLLIN};
 
     while (poll(&poller, 1, 300) > 0)
-        scanner_wake(&bed->scanner, 1);
+        scan_queue_wake(&bed->queue, 1);
 }
 
 static bool was_scanned(const struct bed *bed, int vm)
 {
-    return scans_find(&bed->scanner.scans, &bed->vms[vm].id) != NULL;
+    return scan_reports_find(&bed->queue.scans, &bed->vms[vm].id) != NULL;
 }
 
 static void all_scans_that_wait_have_their_turn(void **state)
@@ -69,12 +69,12 @@ static void all_scans_that_wait_have_their_turn(void **state)
     for (int vm = 1; vm < VMS - 1; vm++)
         assert_int_equal(request(&bed, vm, NULL), 1);
     assert_int_equal(request(&bed, 1, NULL), 1); /* waits once, not twice */
-    assert_int_equal(bed.scanner.waiting_count, SCANNER_WAITING_MAX);
-    assert_true(scanner_is_waiting(&bed.scanner, &bed.vms[VMS - 2].id));
+    assert_int_equal(bed.queue.waiting_count, SCAN_QUEUE_WAITING_MAX);
+    assert_true(scan_queue_is_waiting(&bed.queue, &bed.vms[VMS - 2].id));
     run_all(&bed);
     for (int vm = 0; vm < VMS - 1; vm++)
-        assert_true(vm_id_equal(&bed.scanner.scans.list[vm].vm, &bed.vms[vm].id)); /* in turn */
-    assert_int_equal(bed.scanner.waiting_count, 0);
+        assert_true(vm_id_equal(&bed.queue.scans.list[vm].vm, &bed.vms[vm].id)); /* in turn */
+    assert_int_equal(bed.queue.waiting_count, 0);
     close_bed(&bed);
 }
 
@@ -103,8 +103,8 @@ static void waiting_scan_that_is_taken_back_is_not_done_and_the_others_are(void 
     open_bed(&bed);
     for (int vm = 0; vm < 4; vm++)
         assert_true(request(&bed, vm, NULL) >= 0);
-    scanner_cancel(&bed.scanner, &bed.vms[2].id);
-    assert_false(scanner_is_waiting(&bed.scanner, &bed.vms[2].id));
+    scan_queue_cancel(&bed.queue, &bed.vms[2].id);
+    assert_false(scan_queue_is_waiting(&bed.queue, &bed.vms[2].id));
     run_all(&bed);
     assert_true(was_scanned(&bed, 1) && was_scanned(&bed, 3));
     assert_false(was_scanned(&bed, 2));
@@ -113,7 +113,7 @@ static void waiting_scan_that_is_taken_back_is_not_done_and_the_others_are(void 
 
 static int look(struct bed *bed, int vm)
 {
-    return scanner_request(&bed->scanner, &bed->snapshot, &bed->vms[vm].id, SCANNER_LOOK, NULL);
+    return scan_queue_request(&bed->queue, &bed->snapshot, &bed->vms[vm].id, SCAN_QUEUE_LOOK, NULL);
 }
 
 static void an_exact_scan_is_done_after_a_look_at_the_same_vm(void **state)
@@ -124,22 +124,22 @@ static void an_exact_scan_is_done_after_a_look_at_the_same_vm(void **state)
     open_bed(&bed);
     assert_int_equal(look(&bed, 0), 0);
     assert_int_equal(look(&bed, 0), 0);
-    assert_int_equal(bed.scanner.waiting_count, 0);
+    assert_int_equal(bed.queue.waiting_count, 0);
     assert_int_equal(request(&bed, 0, NULL), 0); /* of the same VM: nothing is said */
-    assert_int_equal(bed.scanner.waiting_count, 1);
+    assert_int_equal(bed.queue.waiting_count, 1);
     assert_int_equal(look(&bed, 1), 1);
-    assert_true(bed.scanner.waiting[1].exact_limit_s > 0);
+    assert_true(bed.queue.waiting[1].exact_limit_s > 0);
     assert_int_equal(request(&bed, 1, NULL), 1); /* waits already, and is to read all now */
-    assert_int_equal(bed.scanner.waiting_count, 2);
-    assert_true(bed.scanner.waiting[1].exact_limit_s == 0);
+    assert_int_equal(bed.queue.waiting_count, 2);
+    assert_true(bed.queue.waiting[1].exact_limit_s == 0);
     assert_int_equal(look(&bed, 1), 1);
-    assert_true(bed.scanner.waiting[1].exact_limit_s == 0);
+    assert_true(bed.queue.waiting[1].exact_limit_s == 0);
     run_all(&bed);
-    assert_int_equal(bed.scanner.waiting_count, 0);
+    assert_int_equal(bed.queue.waiting_count, 0);
     assert_true(was_scanned(&bed, 0) && was_scanned(&bed, 1));
     assert_int_equal(request(&bed, 0, NULL), 0);
     assert_int_equal(request(&bed, 0, NULL), 0); /* under way */
-    assert_int_equal(bed.scanner.waiting_count, 0);
+    assert_int_equal(bed.queue.waiting_count, 0);
     close_bed(&bed);
 }
 
