@@ -227,26 +227,38 @@ static size_t total_bytes(const struct iovec *segments, size_t count)
     return total;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* Have the request in shared memory done. */
 static ssize_t exchange(struct read_child *child, int timeout_ms, const atomic_bool *cancel)
 {
+    const uint64_t deadline = now_ms() + (uint64_t)timeout_ms;
     char byte = 0;
 
     if (send(child->sock, &byte, 1, MSG_NOSIGNAL) != 1)
         goto dead;
-    for (int waited = 0;; waited += TICK_MS) {
+    for (;;) {
         struct pollfd poller = {.fd = child->sock, .events = POLLIN};
-        if (poll(&poller, 1, TICK_MS) > 0)
+        int ready = poll(&poller, 1, TICK_MS);
+        if (ready > 0)
             break;
+        if (ready < 0 && errno != EINTR)
+            goto dead;
         bool cancelled = cancel != NULL && atomic_load_explicit(cancel, memory_order_relaxed);
-        if (cancelled || waited >= timeout_ms) {
+        if (cancelled || now_ms() >= deadline) {
             finish(child);
             return cancelled ? -ECANCELED : -ETIMEDOUT;
         }
     }
     if (recv(child->sock, &byte, 1, 0) == 1)
         return child->request->result;
-dead: /* it touched what was there no more, or somebody killed it */
+dead: /* it touched what was there no more, somebody killed it, or it cannot be waited for */
     finish(child);
     return -EIO;
 }

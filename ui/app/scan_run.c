@@ -70,12 +70,17 @@ static struct scan_report *wait_for_report(struct scan_worker *worker,
                                            struct error *err)
 {
     bool shown = false, asked = false;
+    int failed = 0;
     struct scan_report *report, *newest = NULL;
 
     while ((report = scan_worker_take(worker)) == NULL) {
         struct pollfd fds[] = {{.fd = waits->wake_fd, .events = POLLIN},
                                {.fd = waits->signal_fd, .events = POLLIN}};
         int ready = poll(fds, 2, asked ? 1000 : progress ? PROGRESS_MS : -1);
+        if (ready < 0 && errno != EINTR) {
+            failed = error_set(err, -errno, "waiting for the scan: %s", strerror(errno));
+            break;
+        }
         uint64_t count;
         struct signalfd_siginfo info;
         if (read(waits->wake_fd, &count, sizeof(count)) > 0) {
@@ -105,7 +110,7 @@ static struct scan_report *wait_for_report(struct scan_worker *worker,
     if (shown)
         fputs(ERASE_LINE, stderr);
     scan_report_free(newest);
-    if (report == NULL)
+    if (report == NULL && failed == 0)
         error_set(err, -EINTR, "interrupted before anything was found");
     return report;
 }
