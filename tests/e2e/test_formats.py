@@ -263,6 +263,15 @@ class Logs(kvmtest.TestCase):
                 self.assertEqual(result.returncode, 1, str(result))
                 self.assertIn("standard output: No space left on device", result.err)
 
+    def test_full_disk_is_told_by_a_list_that_lacks_processes(self):
+        kvmtest.need_root()
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        with open("/dev/full", "w", encoding="ascii") as full:
+            result = run(*nobody, KVMLENS, "--list", stdout=full)
+        self.assertEqual(result.returncode, 1, str(result))
+        self.assertIn("could not be looked into", result.err)
+        self.assertIn("standard output: No space left on device", result.err)
+
 
 class LogRotate(kvmtest.TestCase):
     def setUp(self):

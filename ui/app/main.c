@@ -87,9 +87,8 @@ static int run_list(const struct run *run, struct error *err)
         error_set(err, result, "out of memory");
     struct partial partial = {0};
     if (result == 0 && partial_count_hidden(run->filter, s, &partial)) {
-        fflush(stdout);
+        result = fflush(stdout) == 0 ? STATUS_PARTIAL : -errno;
         partial_tell(&partial, stderr);
-        result = STATUS_PARTIAL;
     }
     snapshot_free(s);
     return result;
