@@ -16,13 +16,6 @@ static const struct {
     "ends "                                                                                        \
     "only by booting without it."
 
-static const char *const sources[SOURCE_COUNT] = {
-    [SOURCE_NONE] = "none",
-    [SOURCE_STATSFD] = "statsfd",
-    [SOURCE_DEBUGFS] = "debugfs",
-    [SOURCE_PROC] = "proc",
-};
-
 static const struct {
     const char *text, *fix;
 } causes[CAUSE_COUNT] = {
@@ -84,9 +77,4 @@ const char *reading_cause_text(enum reading_cause cause)
 const char *reading_cause_fix(enum reading_cause cause)
 {
     return causes[cause].fix;
-}
-
-const char *reading_source_name(enum reading_source source)
-{
-    return sources[source];
 }

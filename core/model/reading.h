@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/model/source_list.h"
+
 enum reading_state {
     READING_ABSENT, /* this host has no such number; the state of zeroed memory */
     READING_OK,
@@ -21,8 +23,6 @@ enum reading_state {
     READING_STALE,  /* could be read before, not in this tick */
     READING_STATE_COUNT
 };
-
-enum reading_source { SOURCE_NONE, SOURCE_STATSFD, SOURCE_DEBUGFS, SOURCE_PROC, SOURCE_COUNT };
 
 /* Why a number is missing. The texts are in reading.c, one table. */
 enum reading_cause {
@@ -81,8 +81,5 @@ const char *reading_cause_text(enum reading_cause cause);
 
 /* reading_cause_fix - what helps, one sentence; "" where nothing does. */
 const char *reading_cause_fix(enum reading_cause cause);
-
-/* reading_source_name - "statsfd", "debugfs", "proc"; "none". */
-const char *reading_source_name(enum reading_source source);
 
 #endif

@@ -98,11 +98,19 @@ const struct host *sampler_host(const struct sampler *s)
     return &s->host;
 }
 
+static const struct reading source_is_off = {.state = READING_ABSENT, .cause = CAUSE_SOURCE_OFF};
+
+/* A source that is asked says why it has no number. */
+static void explain_gauge(struct reading *gauge)
+{
+    if (gauge->state == READING_ABSENT && gauge->cause == CAUSE_NONE)
+        *gauge = source_is_off;
+}
+
 /* Readings that only an excluded source could have given say so. */
 static void explain_excluded(const struct sampler *s, struct sample *sample)
 {
-    const unsigned counters = SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS);
-    const struct reading off = reading_missing(READING_ABSENT, CAUSE_SOURCE_OFF);
+    const unsigned counters = sources_that_give(GIVES_COUNTERS);
 
     if ((s->sources & SOURCES_ALL) == SOURCES_ALL)
         return;
@@ -112,14 +120,12 @@ static void explain_excluded(const struct sampler *s, struct sample *sample)
             for (size_t f = 0; f < sample->field_count; f++)
                 if (vm->entity.readings[f].cause == CAUSE_NONE &&
                     vm->entity.readings[f].state != READING_OK)
-                    vm->entity.readings[f] = off;
-        for (int g = 0; g < VM_GAUGE_COUNT && !(s->sources & SOURCE_BIT(SOURCE_PROC)); g++)
-            vm->gauges[g] = off;
+                    vm->entity.readings[f] = source_is_off;
+        for (int g = 0; g < VM_GAUGE_COUNT; g++)
+            explain_gauge(&vm->gauges[g]);
         for (size_t k = 0; k < vm->vcpu_count; k++)
             for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
-                if (vm->vcpus[k].gauges[g].state == READING_ABSENT &&
-                    vm->vcpus[k].gauges[g].cause == CAUSE_NONE)
-                    vm->vcpus[k].gauges[g] = off;
+                explain_gauge(&vm->vcpus[k].gauges[g]);
     }
 }
 
@@ -178,7 +184,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         source_table[i]->read(s->open_sources[i], sample);
         /* What the vCPUs gave need not be read again as a sum. */
-        if (source_table[i]->id == SOURCE_STATSFD)
+        if (source_gives(source_table[i]->id) & GIVES_VCPU_COUNTERS)
             sample_add_vcpu_sums(sample, &s->fields);
         cost[source_table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     }

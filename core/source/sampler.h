@@ -13,10 +13,6 @@
 #include "core/base/rootfs.h"
 #include "core/model/snapshot.h"
 
-#define SOURCE_BIT(source) (1u << (source))
-#define SOURCES_ALL                                                                                \
-    (SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC))
-
 struct sampler;
 
 struct sampler_config {

@@ -40,9 +40,11 @@ struct source_ops {
  */
 int source_keep_below(void);
 
-/* Best first. NULL ends. */
+/* Those of core/model/source_list.h, best first. NULL ends. */
 extern const struct source_ops *const source_table[];
 
-extern const struct source_ops source_statsfd, source_debugfs, source_proc;
+#define SOURCE_OPS(id, name, brief, gives) extern const struct source_ops source_##name;
+SOURCES(SOURCE_OPS)
+#undef SOURCE_OPS
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "core/source/source.h"
 
-const struct source_ops *const source_table[] = {&source_statsfd, &source_debugfs, &source_proc,
-                                                 NULL};
+#define ROW(id, name, brief, gives) &source_##name,
+const struct source_ops *const source_table[] = {SOURCES(ROW) NULL};
 
 int source_keep_below(void)
 {

@@ -120,25 +120,31 @@ static int apply_debugfs(struct options *opts, const char *arg, struct error *er
     return 0;
 }
 
-static const char *const source_words[] = {"statsfd", "debugfs", "proc", NULL};
+#define WORD(id, name, brief, gives) #name,
+static const char *const source_words[] = {SOURCES(WORD) NULL};
+
+/* All names of sources with @between them. */
+static struct shown list_sources(const char *between)
+{
+    struct shown s = {.text = ""};
+    size_t len = 0;
+
+    for (size_t i = 0; source_words[i] != NULL && len < sizeof(s.text); i++)
+        len += (size_t)snprintf(s.text + len, sizeof(s.text) - len, "%s%s", i > 0 ? between : "",
+                                source_words[i]);
+    return s;
+}
 
 static int apply_source(struct options *opts, const char *arg, struct error *err)
 {
-    static const unsigned bits[] = {SOURCE_BIT(SOURCE_STATSFD), SOURCE_BIT(SOURCE_DEBUGFS),
-                                    SOURCE_BIT(SOURCE_PROC)};
-
     opts->sources = 0;
     for (const char *p = arg;;) {
         size_t len = strcspn(p, ",");
-        unsigned bit = 0;
-        for (size_t i = 0; source_words[i] != NULL; i++)
-            if (strlen(source_words[i]) == len && strncmp(p, source_words[i], len) == 0)
-                bit = bits[i];
-        if (bit == 0)
-            return error_set(err, -EINVAL,
-                             "--source '%s': give a comma-separated list of statsfd, debugfs, proc",
-                             show(arg).text);
-        opts->sources |= bit;
+        enum reading_source source = source_find(p, len);
+        if (source == SOURCE_NONE)
+            return error_set(err, -EINVAL, "--source '%s': give a comma-separated list of %s",
+                             show(arg).text, list_sources(", ").text);
+        opts->sources |= SOURCE_BIT(source);
         p += len;
         if (*p == '\0')
             return 0;
@@ -232,7 +238,7 @@ const struct option_row option_table[] = {
     {'d', "debugfs", NULL, NULL, NULL, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
      "counters from debugfs only: --source debugfs,proc", CALLS(apply_debugfs)},
     {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
-     "use only these sources: statsfd,debugfs,proc", CALLS(apply_source)},
+     "use only these sources: ", CALLS(apply_source)},
 
     {0, "sample", NULL, "N", NULL, GROUP_SAMPLE, SCAN,
      "read N random pages only, and estimate", CALLS(options_scan_sample)},
@@ -488,7 +494,8 @@ void options_usage(FILE *out)
                      row->short_name ? row->short_name : ' ', row->short_name ? ',' : ' ',
                      row->long_name, row->alias ? ", --" : "", row->alias ? row->alias : "",
                      row->arg ? " " : "", row->arg ? row->arg : "");
-            fprintf(out, "  %-30s %s%s%s%s\n", label, row->help,
+            fprintf(out, "  %-30s %s%s%s%s%s\n", label, row->help,
+                    row->words == source_words ? list_sources(",").text : "",
                     row->words == report_format_words ? " (" : "",
                     row->words == report_format_words ? formats : "",
                     row->words == report_format_words ? ")" : "");

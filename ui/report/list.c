@@ -11,9 +11,6 @@
 
 #define NAME_COLUMNS 24
 
-static const enum reading_source sources[] = {SOURCE_STATSFD, SOURCE_DEBUGFS, SOURCE_PROC};
-#define SOURCES (sizeof(sources) / sizeof(sources[0]))
-
 /* Which source a missing number would have come from. */
 static bool cause_is_of(enum reading_cause cause, enum reading_source source)
 {
@@ -65,9 +62,9 @@ struct list_source list_source(const struct snapshot *s, const struct snapshot_v
         for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
             count(&l, &vcpu->gauges[i]);
     }
-    /* debugfs has vCPU counters as sums of the VM only. */
-    for (size_t i = 0; i < s->field_count; i++)
-        if (s->fields->fields[i].scope == FIELD_VCPU && source == SOURCE_DEBUGFS)
+    bool has_sums = source_gives(source) & GIVES_VCPU_SUMS;
+    for (size_t i = 0; i < s->field_count && has_sums; i++)
+        if (s->fields->fields[i].scope == FIELD_VCPU)
             count(&l, &vm->values[i].reading);
     if (l.cause == CAUSE_NONE && l.readable == 0) {
         uint8_t causes[] = {vm->vm_cause, vm->vcpu_cause};
@@ -109,8 +106,8 @@ static void text_vm(const struct snapshot *s, const struct snapshot_vm *vm, FILE
     fprintf(out, "%8d %4d %s%*s %-16s %5zu %8s %8s\n", (int)vm->id.pid, vm->id.fd, vm->name,
             (int)(width < NAME_COLUMNS ? NAME_COLUMNS - width : 0), "", vm->vmm, vm->vcpu_count,
             ram, rss);
-    for (size_t i = 0; i < SOURCES; i++) {
-        struct list_source l = list_source(s, vm, sources[i]);
+    for (enum reading_source i = SOURCE_NONE + 1; i < SOURCE_COUNT; i++) {
+        struct list_source l = list_source(s, vm, i);
         text_source(&l, out);
     }
     if (vm->vcpus_by_fd_order)
@@ -144,8 +141,8 @@ static json_t *json_sources(struct json_doc *doc, const struct snapshot *s,
 {
     json_t *object = json_object();
 
-    for (size_t i = 0; i < SOURCES; i++) {
-        struct list_source l = list_source(s, vm, sources[i]);
+    for (enum reading_source i = SOURCE_NONE + 1; i < SOURCE_COUNT; i++) {
+        struct list_source l = list_source(s, vm, i);
         json_t *entry = json_object();
         json_put(doc, entry, "usable", json_boolean(l.readable > 0));
         json_put(doc, entry, "readable", json_integer((json_int_t)l.readable));

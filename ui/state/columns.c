@@ -125,26 +125,13 @@ GETTER(get_zero)
 
 GETTER(get_source)
 {
-    /* [VM-level source][vCPU-level source] */
-    static const char *const texts[SOURCE_COUNT][SOURCE_COUNT] = {
-        [SOURCE_NONE] = {"none", "fd", "dbg", "proc"},
-        [SOURCE_STATSFD] = {"fd", "fd", "fd+dbg", "fd"},
-        [SOURCE_DEBUGFS] = {"dbg", "fd+dbg", "dbg", "dbg"},
-        [SOURCE_PROC] = {"proc", "fd", "dbg", "proc"},
-    };
     /* When a better one was refused, so that numbers are missing; the status line says why. */
-    static const char *const refused[SOURCE_COUNT][SOURCE_COUNT] = {
-        [SOURCE_NONE] = {"none!", "fd!", "dbg!", "proc!"},
-        [SOURCE_STATSFD] = {"fd!", "fd!", "fd+dbg!", "fd!"},
-        [SOURCE_DEBUGFS] = {"dbg!", "fd+dbg!", "dbg!", "dbg!"},
-        [SOURCE_PROC] = {"proc!", "fd!", "dbg!", "proc!"},
-    };
-    bool missing = vm->vm_cause || vm->vcpu_cause;
+    bool refused = vm->vm_cause || vm->vcpu_cause;
 
-    UNUSED(column, fields);
+    (void)column;
     if (vcpu)
         return nothing;
-    return value_text((missing ? refused : texts)[vm->vm_source][vm->vcpu_source]);
+    return value_text(fields->sources[refused][vm->vm_source][vm->vcpu_source]);
 }
 
 /* clang-format off */
@@ -242,6 +229,12 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
                            struct column_fields *ret)
 {
     ret->scans = scans;
+    for (int vm = 0; vm < SOURCE_COUNT; vm++)
+        for (int vcpu = 0; vcpu < SOURCE_COUNT; vcpu++) {
+            char *text = ret->sources[false][vm][vcpu];
+            source_pair_text((enum reading_source)vm, (enum reading_source)vcpu, text);
+            snprintf(ret->sources[true][vm][vcpu], COLUMN_SOURCE_MAX, "%s!", text);
+        }
     for (int c = 0; c < COLUMN_COUNT; c++) {
         ret->index[c] = -1;
         for (size_t n = 0; n < 3 && column_table[c].fields[n] && ret->index[c] < 0; n++)

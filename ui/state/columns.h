@@ -45,10 +45,14 @@ enum column_kind {
     COLUMN_GRAPH    /* drawn from the history; sorts by what it shows */
 };
 
+#define COLUMN_SOURCE_MAX (SOURCE_PAIR_TEXT_MAX + 1) /* room for a '!' too */
+
 /* Where the fields are that columns show: resolved once per frame, not once per row. */
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
     const struct scan_reports *scans; /* NULL: none */
+    /* [some are refused][of the VM][of its vCPUs]: what the column of sources says */
+    char sources[2][SOURCE_COUNT][SOURCE_COUNT][COLUMN_SOURCE_MAX];
 };
 
 /* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
