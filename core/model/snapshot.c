@@ -100,10 +100,12 @@ static struct figure growth(const struct reading *prev, uint64_t prev_ns, const 
                            .state = READING_OK};
 }
 
-static struct figure gauge_ratio(const struct reading *prev, uint64_t prev_ns,
-                                 const struct reading *cur, uint64_t cur_ns)
+/* Of a time: its share of the interval. @prev and @before NULL: there is none. */
+static struct figure gauge_ratio(const struct sample_entity *prev, const struct reading *before,
+                                 const struct sample_entity *cur, const struct reading *now)
 {
-    struct figure r = growth(prev, prev_ns, cur, cur_ns);
+    struct figure r = growth(before, prev != NULL ? prev->time_ns[before->source] : 0, now,
+                             cur->time_ns[now->source]);
 
     r.value /= 1e9;
     return r;
@@ -131,18 +133,17 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
     const struct sample_entity *e = before != NULL ? &before->entity : NULL;
     /* The same id on another thread is another vCPU as far as CPU time goes. */
     const struct sample_vcpu *thread = before != NULL && before->tid == now->tid ? before : NULL;
-    uint64_t thread_ns = thread != NULL ? thread->entity.time_ns[SOURCE_PROC] : 0;
-    uint64_t now_ns = now->entity.time_ns[SOURCE_PROC];
+    const struct sample_entity *then = thread != NULL ? &thread->entity : NULL;
 
     out->id = now->id;
     out->tid = now->tid;
     memcpy(out->gauges, now->gauges, sizeof(out->gauges));
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
     derive_values(e, prev != NULL ? prev->field_count : 0, &now->entity, cur, fields, out->values);
-    out->cpu_ratio = gauge_ratio(thread ? &thread->gauges[VCPU_CPU_NS] : NULL, thread_ns,
-                                 &now->gauges[VCPU_CPU_NS], now_ns);
-    out->wait_ratio = gauge_ratio(thread ? &thread->gauges[VCPU_WAIT_NS] : NULL, thread_ns,
-                                  &now->gauges[VCPU_WAIT_NS], now_ns);
+    out->cpu_ratio = gauge_ratio(then, thread ? &thread->gauges[VCPU_CPU_NS] : NULL, &now->entity,
+                                 &now->gauges[VCPU_CPU_NS]);
+    out->wait_ratio = gauge_ratio(then, thread ? &thread->gauges[VCPU_WAIT_NS] : NULL,
+                                  &now->entity, &now->gauges[VCPU_WAIT_NS]);
 }
 
 /* --- a VM ------------------------------------------------------------------------------------- */
@@ -256,9 +257,9 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
     derive_values(before ? &before->entity : NULL, prev ? prev->field_count : 0, &now->entity, cur,
                   fields, out->values);
-    out->cpu_ratio = gauge_ratio(before ? &before->gauges[VM_CPU_NS] : NULL,
-                                 before ? before->entity.time_ns[SOURCE_PROC] : 0,
-                                 &now->gauges[VM_CPU_NS], now->entity.time_ns[SOURCE_PROC]);
+    out->cpu_ratio =
+        gauge_ratio(before ? &before->entity : NULL, before ? &before->gauges[VM_CPU_NS] : NULL,
+                    &now->entity, &now->gauges[VM_CPU_NS]);
     out->vcpus = at->vcpu;
     out->vcpu_count = now->vcpu_count;
     at->vcpu += now->vcpu_count;
