@@ -131,7 +131,8 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
                  core/test_scan_privacy core/test_scan_worker core/test_uffd_holders core/test_source_proc \
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs \
-                 core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_host_fix \
+                 core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_source_host \
+                 core/test_host_fix \
                  core/test_scan_files core/test_scan_inspect core/test_scan_smaps ui/test_scan_memory \
                  ui/test_scan_run ui/test_batch_estimates ui/test_estimates
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni

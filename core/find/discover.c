@@ -33,15 +33,18 @@ struct discover *discover_new(const struct rootfs *root, const struct host *host
     return d;
 }
 
-void discover_free(struct discover *d, discover_forget_fn *forget, void *user)
+void discover_forget_all(const struct discover *d, discover_forget_fn *forget, void *user)
+{
+    for (size_t i = 0; i < d->all.count; i++)
+        forget(user, d->all.vms[i]);
+}
+
+void discover_free(struct discover *d)
 {
     if (d == NULL)
         return;
-    for (size_t i = 0; i < d->all.count; i++) {
-        if (forget != NULL)
-            forget(user, d->all.vms[i]);
+    for (size_t i = 0; i < d->all.count; i++)
         vm_free(d->all.vms[i]);
-    }
     vm_table_done(&d->all);
     dir_match_done(&d->match);
     free(d->shown);

@@ -30,11 +30,13 @@ struct discover;
 /* discover_new - @root and @host are borrowed and outlive it. NULL: no memory. */
 struct discover *discover_new(const struct rootfs *root, const struct host *host);
 
-/*
- * discover_forget_fn - called before a VM is freed, so that sources can drop what they keep for it.
- */
+/* discover_forget_fn - called so that sources can drop what they keep for a VM. */
 typedef void discover_forget_fn(void *user, struct vm *vm);
-void discover_free(struct discover *d, discover_forget_fn *forget, void *user); /* NULL ok */
+
+/* discover_forget_all - calls @forget for all VMs, those that discover_vms leaves out as well. */
+void discover_forget_all(const struct discover *d, discover_forget_fn *forget, void *user);
+
+void discover_free(struct discover *d); /* NULL ok; nothing may be kept for a VM any more */
 
 /*
  * discover_tick - bring the list up to date. A VM stays the same object while it lives; @forget is

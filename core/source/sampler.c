@@ -9,7 +9,6 @@
 #include "core/find/discover.h"
 #include "core/source/source.h"
 
-#define SOURCES_MAX 4
 #define SEARCH_MOUNTS_TICKS 8 /* a debugfs that is not at its usual place is looked for so often */
 
 struct sampler {
@@ -18,9 +17,10 @@ struct sampler {
     struct host host;
     struct field_table fields;
     struct discover *discover;
-    struct source *open_sources[SOURCES_MAX]; /* beside source_table; NULL: not in use */
+    struct source_env env;
+    const struct source_ops *const *table;
+    struct source *attached[SOURCE_COUNT]; /* NULL: not in use */
     struct sample *previous;
-    uint64_t (*now_ns)(void);
     uint64_t ticks;
 };
 
@@ -37,6 +37,60 @@ static uint64_t monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* The source of the row @ops, NULL when it is not in use. */
+static struct source *source_of(const struct sampler *s, const struct source_ops *ops)
+{
+    return s->attached[ops->id];
+}
+
+static void forget_vm(void *user, struct vm *vm)
+{
+    const struct sampler *s = user;
+
+    for (size_t i = 0; s->table[i] != NULL; i++)
+        if (source_of(s, s->table[i]) != NULL && s->table[i]->forget != NULL)
+            s->table[i]->forget(source_of(s, s->table[i]), vm);
+}
+
+struct leaving {
+    const struct source_ops *ops;
+    struct source *source;
+};
+
+static void forget_one(void *user, struct vm *vm)
+{
+    const struct leaving *l = user;
+
+    l->ops->forget(l->source, vm);
+}
+
+static void detach(struct sampler *s, const struct source_ops *ops)
+{
+    struct leaving leaving = {ops, source_of(s, ops)};
+
+    if (ops->forget != NULL)
+        discover_forget_all(s->discover, forget_one, &leaving);
+    ops->detach(leaving.source);
+    s->attached[ops->id] = NULL;
+}
+
+/* What is wanted may change from tick to tick. 0 or -ENOMEM. */
+static int attach_wanted(struct sampler *s)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && s->table[i] != NULL; i++) {
+        const struct source_ops *ops = s->table[i];
+        bool wanted = (s->sources & SOURCE_BIT(ops->id)) != 0 &&
+                      (ops->wanted == NULL || ops->wanted(&s->env));
+        if (wanted && source_of(s, ops) == NULL)
+            result = ops->attach(&s->env, &s->attached[ops->id]);
+        else if (!wanted && source_of(s, ops) != NULL)
+            detach(s, ops);
+    }
+    return result;
+}
+
 int sampler_open(const struct sampler_config *config, struct sampler **ret, struct error *err)
 {
     struct sampler *s = calloc(1, sizeof(*s));
@@ -46,7 +100,9 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         return error_set(err, -ENOMEM, "out of memory");
     s->root = config->root;
     s->sources = config->sources;
-    s->now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns;
+    s->table = config->table != NULL ? config->table : source_table;
+    s->env = (struct source_env){s->root, &s->host, &s->fields,
+                                 config->now_ns != NULL ? config->now_ns : monotonic_ns};
     int result = rootfs_stat(s->root, "proc", &st);
     if (result < 0) {
         free(s);
@@ -54,11 +110,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
     }
     host_read(s->root, &s->host);
     s->discover = discover_new(s->root, &s->host);
-    struct source_env env = {s->root, &s->host, &s->fields, s->now_ns};
-    result = s->discover == NULL ? -ENOMEM : 0;
-    for (size_t i = 0; result == 0 && source_table[i] != NULL; i++)
-        if (s->sources & SOURCE_BIT(source_table[i]->id))
-            result = source_table[i]->open(&env, &s->open_sources[i]);
+    result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
     if (result < 0) {
         sampler_close(s);
         return error_set(err, result, "out of memory");
@@ -67,30 +119,17 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
     return 0;
 }
 
-static void forget_vm(void *user, struct vm *vm)
-{
-    struct sampler *s = user;
-
-    for (size_t i = 0; source_table[i] != NULL; i++)
-        if (s->open_sources[i] != NULL)
-            source_table[i]->forget(s->open_sources[i], vm);
-}
-
 void sampler_close(struct sampler *s)
 {
     if (s == NULL)
         return;
-    discover_free(s->discover, forget_vm, s);
-    for (size_t i = 0; source_table[i] != NULL; i++)
-        source_table[i]->close(s->open_sources[i]);
+    for (size_t i = 0; s->table[i] != NULL; i++)
+        if (source_of(s, s->table[i]) != NULL)
+            detach(s, s->table[i]);
+    discover_free(s->discover);
     sample_free(s->previous);
     field_table_done(&s->fields);
     free(s);
-}
-
-const struct field_table *sampler_fields(const struct sampler *s)
-{
-    return &s->fields;
 }
 
 const struct host *sampler_host(const struct sampler *s)
@@ -147,9 +186,23 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
     }
 }
 
+static void read_source(const struct sampler *s, const struct source_ops *ops,
+                        struct sample *sample)
+{
+    struct source *source = source_of(s, ops);
+
+    if (ops->tick != NULL)
+        ops->tick(source, sample);
+    for (size_t i = 0; i < sample->vm_count && ops->read != NULL; i++)
+        ops->read(source, sample, &sample->vms[i]);
+    /* What the vCPUs gave need not be read again as a sum. */
+    if (source_gives(ops->id) & GIVES_VCPU_COUNTERS)
+        sample_add_vcpu_sums(sample, &s->fields);
+}
+
 static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
 {
-    uint64_t start = s->now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+    uint64_t start = s->env.now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
              cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
@@ -157,12 +210,15 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         host_refresh(s->root, s->ticks % SEARCH_MOUNTS_TICKS == 0, &s->host);
     int result = discover_tick(s->discover, forget_vm, s, err);
     const struct vm_list *vms = discover_vms(s->discover);
-    for (size_t i = 0; result == 0 && source_table[i] != NULL; i++) {
-        if (s->open_sources[i] == NULL)
+    if (result == 0 && (result = attach_wanted(s)) < 0)
+        error_set(err, result, "out of memory");
+    for (size_t i = 0; result == 0 && s->table[i] != NULL; i++) {
+        const struct source_ops *ops = s->table[i];
+        if (source_of(s, ops) == NULL || ops->discover == NULL)
             continue;
         uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        result = source_table[i]->prepare(s->open_sources[i], vms);
-        cost[source_table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+        result = ops->discover(source_of(s, ops), vms);
+        cost[ops->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
         if (result < 0)
             error_set(err, result, "out of memory");
     }
@@ -172,21 +228,18 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         return result;
 
     clock_gettime(CLOCK_REALTIME, &sample->wall);
-    sample->read_ns = s->now_ns();
+    sample->read_ns = s->env.now_ns();
     sample->self_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     sample->hidden_processes = discover_hidden_processes(s->discover, &sample->hidden_pid);
     sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
     sample->cut_processes = discover_cut_processes(s->discover);
-    for (size_t i = 0; source_table[i] != NULL; i++) {
-        if (s->open_sources[i] == NULL)
+    for (size_t i = 0; s->table[i] != NULL; i++) {
+        if (source_of(s, s->table[i]) == NULL)
             continue;
         uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        source_table[i]->read(s->open_sources[i], sample);
-        /* What the vCPUs gave need not be read again as a sum. */
-        if (source_gives(source_table[i]->id) & GIVES_VCPU_COUNTERS)
-            sample_add_vcpu_sums(sample, &s->fields);
-        cost[source_table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+        read_source(s, s->table[i], sample);
+        cost[s->table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     }
     explain_excluded(s, sample);
     mark_gone(s, sample);
@@ -195,7 +248,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
         total -= cost[i];
     cost[SOURCE_NONE] = total;
     memcpy(sample->cost_ns, cost, sizeof(cost));
-    sample->duration_ns = s->now_ns() - start;
+    sample->duration_ns = s->env.now_ns() - start;
     *ret = sample;
     return 0;
 }

@@ -14,12 +14,15 @@
 #include "core/model/snapshot.h"
 
 struct sampler;
+struct source_ops;
 
 struct sampler_config {
     const struct rootfs *root; /* borrowed, outlives the sampler */
     /* SOURCE_BIT mask; which may be used. Discovery uses /proc and debugfs always */
     unsigned sources;
     uint64_t (*now_ns)(void); /* NULL: CLOCK_MONOTONIC; tests bring their own */
+    /* NULL: source_table; tests bring their own. NULL ends it. Borrowed, outlives the sampler */
+    const struct source_ops *const *table;
 };
 
 /*
@@ -38,7 +41,6 @@ void sampler_close(struct sampler *sampler); /* NULL ok; snapshots must be freed
  */
 int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err);
 
-const struct field_table *sampler_fields(const struct sampler *sampler);
 const struct host *sampler_host(const struct sampler *sampler);
 
 #endif

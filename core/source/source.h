@@ -2,10 +2,11 @@
 /*
  * A source of counters: one kernel interface behind a table of functions.
  *
- * Each tick: prepare (may learn fields), then the sample is laid out, then read. The best source
- * reads first; the others fill in what it left. Absence is data: a source that can give nothing
- * says why in the readings. Between two ticks a source holds no descriptor of a KVM object. Main
- * thread only.
+ * Each tick: it is asked whether it is wanted, and attached or detached where that has changed;
+ * then discover (may learn fields), then the sample is laid out, then tick for what one look tells
+ * of the whole host, then read for each VM. The best source reads first; the others fill in what it
+ * left. Absence is data: a source that can give nothing says why in the readings. Between two ticks
+ * a source holds no descriptor of a KVM object. Main thread only.
  */
 #ifndef KVMLENS_CORE_SOURCE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_SOURCE_H
@@ -25,13 +26,22 @@ struct source_env {
 
 struct source;
 
+/* What a source does. Those that may be NULL are left out by sources without a use for them. */
 struct source_ops {
     enum reading_source id;
-    int (*open)(const struct source_env *env, struct source **ret); /* 0 or -ENOMEM */
-    int (*prepare)(struct source *source, const struct vm_list *vms); /* 0 or -ENOMEM */
-    void (*read)(struct source *source, struct sample *sample);
-    void (*forget)(struct source *source, struct vm *vm); /* free vm->source_data[id] */
-    void (*close)(struct source *source);                 /* NULL ok */
+    /* Is there a use for it now? Asked before each tick, attached or not. NULL: always. */
+    bool (*wanted)(const struct source_env *env);
+    /* 0, and what the other calls get in *@ret, never NULL; or -ENOMEM. */
+    int (*attach)(const struct source_env *env, struct source **ret);
+    /* Which VMs there are now; may add fields. 0 or -ENOMEM. May be NULL. */
+    int (*discover)(struct source *source, const struct vm_list *vms);
+    /* All of @sample, where one look tells of all VMs or of the host. May be NULL. */
+    void (*tick)(struct source *source, struct sample *sample);
+    /* One VM of @sample; for all of them, after tick. May be NULL. */
+    void (*read)(struct source *source, struct sample *sample, struct sample_vm *vm);
+    /* Free vm->source_data[id], before the VM ends and before detach. May be NULL. */
+    void (*forget)(struct source *source, struct vm *vm);
+    void (*detach)(struct source *source);
 };
 
 /*

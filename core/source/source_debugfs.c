@@ -67,13 +67,15 @@ struct source {
     struct file *files;  /* of any VM directory: the kernel gives all the same */
     size_t file_count;
     bool only_totals;     /* this tick: there are no VM directories, but VMs */
+    bool gives_totals;    /* this tick: and the totals were read, as far as they can be */
+    int guest_mode;       /* field of that name; -1 = not in this sample */
     bool files_are_totals; /* @files are those of the kvm directory itself */
     bool is_settled;      /* two listings of one tick each found the same number of files */
     enum host_lockdown lockdown; /* that @files were judged by */
     size_t mapped_fields; /* size of the field table when the fields were looked up */
 };
 
-static int debugfs_open(const struct source_env *env, struct source **ret)
+static int debugfs_attach(const struct source_env *env, struct source **ret)
 {
     struct source *s = calloc(1, sizeof(*s));
 
@@ -84,10 +86,8 @@ static int debugfs_open(const struct source_env *env, struct source **ret)
     return 0;
 }
 
-static void debugfs_close(struct source *s)
+static void debugfs_detach(struct source *s)
 {
-    if (s == NULL)
-        return;
     free(s->files);
     free(s);
 }
@@ -232,7 +232,7 @@ static bool has_only_totals(const struct source *s, const struct vm_list *vms)
     return alive;
 }
 
-static int debugfs_prepare(struct source *s, const struct vm_list *vms)
+static int debugfs_discover(struct source *s, const struct vm_list *vms)
 {
     s->only_totals = has_only_totals(s, vms);
     const char *dir = s->only_totals ? "" : NULL;
@@ -419,32 +419,33 @@ static void read_totals(struct source *s, struct sample *sample)
     close(dirfd);
 }
 
-static void debugfs_read(struct source *s, struct sample *sample)
+static void debugfs_tick(struct source *s, struct sample *sample)
 {
-    int guest_mode = field_table_find(s->env.fields, "guest_mode");
-
-    if (guest_mode >= (int)sample->field_count)
-        guest_mode = -1;
-    bool totals = s->only_totals && s->files_are_totals && s->file_count > 0;
-    if (totals)
+    s->guest_mode = field_table_find(s->env.fields, "guest_mode");
+    if (s->guest_mode >= (int)sample->field_count)
+        s->guest_mode = -1;
+    s->gives_totals = s->only_totals && s->files_are_totals && s->file_count > 0;
+    if (s->gives_totals)
         read_totals(s, sample);
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        struct sample_vm *sv = &sample->vms[i];
-        take_guest_mode(guest_mode, sv);
-        if (totals)
-            explain_vm(s, sv, CAUSE_HOST_TOTALS);
-        else if (sv->vm->debugfs_dir[0] == '\0')
-            explain_vm(s, sv, sv->vm->debugfs_cause);
-        else
-            read_vm(s, sample, sv);
-    }
+}
+
+static void debugfs_read(struct source *s, struct sample *sample, struct sample_vm *sv)
+{
+    take_guest_mode(s->guest_mode, sv);
+    if (s->gives_totals)
+        explain_vm(s, sv, CAUSE_HOST_TOTALS);
+    else if (sv->vm->debugfs_dir[0] == '\0')
+        explain_vm(s, sv, sv->vm->debugfs_cause);
+    else
+        read_vm(s, sample, sv);
 }
 
 const struct source_ops source_debugfs = {
     .id = SOURCE_DEBUGFS,
-    .open = debugfs_open,
-    .prepare = debugfs_prepare,
+    .attach = debugfs_attach,
+    .discover = debugfs_discover,
+    .tick = debugfs_tick,
     .read = debugfs_read,
     .forget = debugfs_forget,
-    .close = debugfs_close,
+    .detach = debugfs_detach,
 };

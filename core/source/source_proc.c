@@ -36,7 +36,7 @@ struct vm_files {
     struct kept threads[];
 };
 
-static int proc_open(const struct source_env *env, struct source **ret)
+static int proc_attach(const struct source_env *env, struct source **ret)
 {
     *ret = calloc(1, sizeof(**ret));
     if (*ret == NULL)
@@ -46,7 +46,7 @@ static int proc_open(const struct source_env *env, struct source **ret)
     return 0;
 }
 
-static void proc_close(struct source *s)
+static void proc_detach(struct source *s)
 {
     free(s);
 }
@@ -116,13 +116,6 @@ static ssize_t read_file(const struct source *s, struct kept *kept, pid_t tid, c
     return n;
 }
 
-static int proc_prepare(struct source *s, const struct vm_list *vms)
-{
-    (void)s;
-    (void)vms;
-    return 0;
-}
-
 static struct reading failed(int code)
 {
     if (code == -EACCES || code == -EPERM)
@@ -184,23 +177,21 @@ static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
     vcpu->gauges[VCPU_WAIT_NS] = missing;
 }
 
-static void proc_read(struct source *s, struct sample *sample)
+static void proc_read(struct source *s, struct sample *sample, struct sample_vm *sv)
 {
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        struct sample_vm *sv = &sample->vms[i];
-        struct vm_files *files = files_of(s, sv->vm);
-        read_process(s, files, sv);
-        for (size_t k = 0; k < sv->vcpu_count; k++)
-            read_thread(s, files != NULL && k < files->count ? &files->threads[k] : NULL,
-                        sv->id.pid, &sv->vcpus[k]);
-    }
+    struct vm_files *files = files_of(s, sv->vm);
+
+    (void)sample;
+    read_process(s, files, sv);
+    for (size_t k = 0; k < sv->vcpu_count; k++)
+        read_thread(s, files != NULL && k < files->count ? &files->threads[k] : NULL, sv->id.pid,
+                    &sv->vcpus[k]);
 }
 
 const struct source_ops source_proc = {
     .id = SOURCE_PROC,
-    .open = proc_open,
-    .prepare = proc_prepare,
+    .attach = proc_attach,
     .read = proc_read,
     .forget = proc_forget,
-    .close = proc_close,
+    .detach = proc_detach,
 };

@@ -75,7 +75,7 @@ struct source {
     uint64_t tick;
 };
 
-static int statsfd_open(const struct source_env *env, struct source **ret)
+static int statsfd_attach(const struct source_env *env, struct source **ret)
 {
     struct source *s = calloc(1, sizeof(*s));
 
@@ -87,10 +87,8 @@ static int statsfd_open(const struct source_env *env, struct source **ret)
     return 0;
 }
 
-static void statsfd_close(struct source *s)
+static void statsfd_detach(struct source *s)
 {
-    if (s == NULL)
-        return;
     while (s->schemas != NULL) {
         struct schema *next = s->schemas->next;
         free(s->schemas->descs);
@@ -399,7 +397,7 @@ static int prepare_process(struct source *s, struct vm *const *vms, size_t count
     return result;
 }
 
-static int statsfd_prepare(struct source *s, const struct vm_list *vms)
+static int statsfd_discover(struct source *s, const struct vm_list *vms)
 {
     int result = 0;
 
@@ -499,39 +497,37 @@ static void read_one(struct source *s, struct sample *sample, const struct vm *v
     fill(s, file->schema, sample, to);
 }
 
-static void statsfd_read(struct source *s, struct sample *sample)
+static void statsfd_read(struct source *s, struct sample *sample, struct sample_vm *sv)
 {
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        struct sample_vm *sv = &sample->vms[i];
-        const struct vm *vm = sv->vm;
-        struct vm_files *files = vm->source_data[SOURCE_STATSFD];
-        bool any = vm->stats_fd >= 0;
-        for (size_t k = 0; k < sv->vcpu_count && !any; k++)
-            any = vm->vcpus[k].stats_fd >= 0;
-        int pidfd = any ? need_pidfd(s, vm, files) : -1;
-        if (any && pidfd < 0 && s->env.root->live) {
-            explain(s, sample, &sv->entity, FIELD_VM, cause_of(pidfd));
-            for (size_t k = 0; k < sv->vcpu_count; k++)
-                explain(s, sample, &sv->vcpus[k].entity, FIELD_VCPU, cause_of(pidfd));
-            continue;
-        }
-        read_one(s, sample, vm, files, &files->vm, vm->stats_fd, vm->stats_fd_cause, FIELD_VM,
-                 &sv->entity);
+    const struct vm *vm = sv->vm;
+    struct vm_files *files = vm->source_data[SOURCE_STATSFD];
+    bool any = vm->stats_fd >= 0;
+
+    for (size_t k = 0; k < sv->vcpu_count && !any; k++)
+        any = vm->vcpus[k].stats_fd >= 0;
+    int pidfd = any ? need_pidfd(s, vm, files) : -1;
+    if (any && pidfd < 0 && s->env.root->live) {
+        explain(s, sample, &sv->entity, FIELD_VM, cause_of(pidfd));
         for (size_t k = 0; k < sv->vcpu_count; k++)
-            read_one(s, sample, vm, files, &files->vcpus[k], vm->vcpus[k].stats_fd,
-                     vm->vcpu_fd_cause, FIELD_VCPU, &sv->vcpus[k].entity);
-        if (files->pidfd >= s->keep_below) {
-            close(files->pidfd);
-            files->pidfd = -1;
-        }
+            explain(s, sample, &sv->vcpus[k].entity, FIELD_VCPU, cause_of(pidfd));
+        return;
+    }
+    read_one(s, sample, vm, files, &files->vm, vm->stats_fd, vm->stats_fd_cause, FIELD_VM,
+             &sv->entity);
+    for (size_t k = 0; k < sv->vcpu_count; k++)
+        read_one(s, sample, vm, files, &files->vcpus[k], vm->vcpus[k].stats_fd, vm->vcpu_fd_cause,
+                 FIELD_VCPU, &sv->vcpus[k].entity);
+    if (files->pidfd >= s->keep_below) {
+        close(files->pidfd);
+        files->pidfd = -1;
     }
 }
 
 const struct source_ops source_statsfd = {
     .id = SOURCE_STATSFD,
-    .open = statsfd_open,
-    .prepare = statsfd_prepare,
+    .attach = statsfd_attach,
+    .discover = statsfd_discover,
     .read = statsfd_read,
     .forget = statsfd_forget,
-    .close = statsfd_close,
+    .detach = statsfd_detach,
 };

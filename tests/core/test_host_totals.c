@@ -136,8 +136,8 @@ static void the_kind_of_a_total_comes_from_its_name(void **state)
         snprintf(path, sizeof(path), "%s/" KVM "%s", b->tree.path, names[i]);
         assert_int_equal(chmod(path, 0444), 0);
     }
-    assert_int_equal(source_debugfs.open(&env, &source), 0);
-    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(source_debugfs.attach(&env, &source), 0);
+    assert_int_equal(source_debugfs.discover(source, &vms), 0);
     assert_int_equal(fields.count, 3);
     assert_int_equal(fields.fields[field_table_find(&fields, "exits")].kind, FIELD_CUMULATIVE);
     assert_int_equal(fields.fields[field_table_find(&fields, "unheard_of")].kind, FIELD_CUMULATIVE);
@@ -147,9 +147,9 @@ static void the_kind_of_a_total_comes_from_its_name(void **state)
     snprintf(path, sizeof(path), "%s/" KVM "500-9/of_a_vm", b->tree.path);
     assert_int_equal(chmod(path, 0444), 0);
     snprintf(one.debugfs_dir, sizeof(one.debugfs_dir), "500-9");
-    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(source_debugfs.discover(source, &vms), 0);
     assert_int_equal(fields.fields[field_table_find(&fields, "of_a_vm")].kind, FIELD_INSTANT);
-    source_debugfs.close(source);
+    source_debugfs.detach(source);
     field_table_done(&fields);
     b->tree.root.live = false;
 }
@@ -391,22 +391,23 @@ static void a_vm_that_ended_meanwhile_proves_nothing(void **state)
     struct vm ended = {.id = {500, 4000, 9, 1}};
     struct vm *list[] = {&ended};
     const struct vm_list vms = {list, 1};
-    assert_int_equal(source_debugfs.open(&env, &source), 0);
-    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(source_debugfs.attach(&env, &source), 0);
+    assert_int_equal(source_debugfs.discover(source, &vms), 0);
     assert_int_equal(fields.count, 0);
     vm(b, 500);
-    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(source_debugfs.discover(source, &vms), 0);
     assert_int_equal(fields.count, 3);
     /* Nor does it when totals were read before. */
     struct sample *sample;
     tree_remove(&b->tree, "proc/500/fd/9");
-    assert_int_equal(source_debugfs.prepare(source, &vms), 0);
+    assert_int_equal(source_debugfs.discover(source, &vms), 0);
     assert_int_equal(sample_new(&vms, &fields, &sample), 0);
-    source_debugfs.read(source, sample);
+    source_debugfs.tick(source, sample);
+    source_debugfs.read(source, sample, &sample->vms[0]);
     assert_false(sample->has_host);
     assert_false(was_opened(b));
     sample_free(sample);
-    source_debugfs.close(source);
+    source_debugfs.detach(source);
     field_table_done(&fields);
 }
 

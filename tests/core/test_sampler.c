@@ -485,7 +485,8 @@ static void the_interval_of_a_late_sample_is_that_of_its_reads(void **state)
 {
     struct bench *b = *state;
     struct error err = {0};
-    struct sampler_config config = {&b->tree.root, SOURCES_ALL, slow_start};
+    struct sampler_config config = {
+        .root = &b->tree.root, .sources = SOURCES_ALL, .now_ns = slow_start};
 
     qemu(b, 300, "qemu-system-x86_64 -name guest=late", 2, true);
     assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);

@@ -60,13 +60,13 @@ static void begin(struct bench *b, pid_t pid)
     write_gauge(b, "tsc-offset", "-100\n");
     write_gauge(b, "guest_mode", "0\n");
     fake_now = 1000 * SECOND;
-    assert_int_equal(source_debugfs.open(&env, &b->source), 0);
+    assert_int_equal(source_debugfs.attach(&env, &b->source), 0);
 }
 
 static void end(struct bench *b)
 {
     source_debugfs.forget(b->source, &b->vm);
-    source_debugfs.close(b->source);
+    source_debugfs.detach(b->source);
     field_table_done(&b->fields);
     tree_close(&b->tree);
 }
@@ -76,9 +76,10 @@ static struct sample *read_once(struct bench *b)
     struct vm_list list = {b->vms, 1};
     struct sample *sample;
 
-    assert_int_equal(source_debugfs.prepare(b->source, &list), 0);
+    assert_int_equal(source_debugfs.discover(b->source, &list), 0);
     assert_int_equal(sample_new(&list, &b->fields, &sample), 0);
-    source_debugfs.read(b->source, sample);
+    source_debugfs.tick(b->source, sample);
+    source_debugfs.read(b->source, sample, &sample->vms[0]);
     return sample;
 }
 

@@ -112,7 +112,7 @@ static int setup(void **state)
 static void open_source(struct bench *b)
 {
     struct source_env env = {&b->root, &b->host, &b->fields, now_ns};
-    assert_int_equal(source_proc.open(&env, &b->source), 0);
+    assert_int_equal(source_proc.attach(&env, &b->source), 0);
 }
 
 static int teardown(void **state)
@@ -120,7 +120,7 @@ static int teardown(void **state)
     struct bench *b = *state;
 
     source_proc.forget(b->source, &b->vm);
-    source_proc.close(b->source);
+    source_proc.detach(b->source);
     kill(b->pid, SIGKILL);
     waitpid(b->pid, NULL, 0);
     rootfs_close(&b->root);
@@ -135,7 +135,8 @@ static struct sample *read_once(struct bench *b)
     struct sample *sample;
 
     assert_int_equal(sample_new(&list, &b->fields, &sample), 0);
-    source_proc.read(b->source, sample);
+    for (size_t i = 0; i < sample->vm_count; i++)
+        source_proc.read(b->source, sample, &sample->vms[i]);
     return sample;
 }
 

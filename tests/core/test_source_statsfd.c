@@ -68,7 +68,7 @@ static int setup(void **state)
         b.list[i] = &b.vms[i];
     }
     struct source_env env = {&b.tree.root, &b.host, &b.fields, now_ns};
-    assert_int_equal(source_statsfd.open(&env, &b.source), 0);
+    assert_int_equal(source_statsfd.attach(&env, &b.source), 0);
     assert_int_equal(chmod(b.tree.path, 0755), 0);
     b.user = geteuid();
     *state = &b;
@@ -82,7 +82,7 @@ static int teardown(void **state)
     assert_int_equal(seteuid(b->user), 0);
     for (int i = 0; i < VMS; i++)
         source_statsfd.forget(b->source, &b->vms[i]);
-    source_statsfd.close(b->source);
+    source_statsfd.detach(b->source);
     field_table_done(&b->fields);
     tree_close(&b->tree);
     return 0;
@@ -94,9 +94,10 @@ static void read_both(struct bench *b, struct reading out[VMS], enum reading_cau
     struct vm_list list = {b->list, VMS};
     struct sample *sample;
 
-    assert_int_equal(source_statsfd.prepare(b->source, &list), 0);
+    assert_int_equal(source_statsfd.discover(b->source, &list), 0);
     assert_int_equal(sample_new(&list, &b->fields, &sample), 0);
-    source_statsfd.read(b->source, sample);
+    for (size_t i = 0; i < sample->vm_count; i++)
+        source_statsfd.read(b->source, sample, &sample->vms[i]);
     int f = field_table_find(&b->fields, "exits");
     for (int i = 0; i < VMS; i++) {
         const struct sample_entity *e = &sample->vms[i].vcpus[0].entity;
