@@ -407,19 +407,27 @@ struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
                            .state = READING_OK};
 }
 
-const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id)
+const struct snapshot_vm *snapshot_find_fd(const struct snapshot *s, pid_t pid, int fd)
 {
     size_t low = 0, high = s->vm_count;
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         const struct vm_id *at = &s->vms[mid].id;
-        if (at->pid < id->pid || (at->pid == id->pid && at->fd < id->fd))
+        if (at->pid < pid || (at->pid == pid && at->fd < fd))
             low = mid + 1;
         else
             high = mid;
     }
-    return low < s->vm_count && vm_id_equal(&s->vms[low].id, id) ? &s->vms[low] : NULL;
+    bool is_it = low < s->vm_count && s->vms[low].id.pid == pid && s->vms[low].id.fd == fd;
+    return is_it ? &s->vms[low] : NULL;
+}
+
+const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id)
+{
+    const struct snapshot_vm *vm = snapshot_find_fd(s, id->pid, id->fd);
+
+    return vm != NULL && vm_id_equal(&vm->id, id) ? vm : NULL;
 }
 
 struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,

@@ -149,6 +149,9 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
 struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
                                    size_t field);
 
+/* snapshot_find_fd - the VM with that descriptor in that process, or NULL. */
+const struct snapshot_vm *snapshot_find_fd(const struct snapshot *s, pid_t pid, int fd);
+
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
 

@@ -92,20 +92,9 @@ static bool parse_line(const char *line, uint64_t now_ns, struct estimate *ret)
  */
 static const struct snapshot_vm *find_vm(const struct snapshot *s, const struct vm_id *id)
 {
-    size_t low = 0, high = s->vm_count;
+    const struct snapshot_vm *vm = snapshot_find_fd(s, id->pid, id->fd);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct vm_id *at = &s->vms[mid].id;
-        if (at->pid < id->pid || (at->pid == id->pid && at->fd < id->fd))
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    const struct vm_id *at = low < s->vm_count ? &s->vms[low].id : NULL;
-    bool is_it = at != NULL && at->pid == id->pid && at->fd == id->fd &&
-                 at->start_ticks == id->start_ticks;
-    return is_it ? &s->vms[low] : NULL;
+    return vm != NULL && vm->id.start_ticks == id->start_ticks ? vm : NULL;
 }
 
 /* The file has them in the order of the VMs, so what comes out of order is no line of ours. */
