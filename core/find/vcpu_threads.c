@@ -6,28 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Name = prefix, number, suffix. comm is cut at 15 bytes, which none of these reaches below 1000
- * vCPUs.
- */
-static const struct {
-    const char *prefix, *suffix;
-} patterns[] = {
-    {"CPU ", "/KVM"},     /* QEMU with debug-threads=on */
-    {"fc_vcpu ", ""},     /* Firecracker */
-    {"vcpu", ""},         /* cloud-hypervisor */
-    {"crosvm_vcpu", ""},  /* crosvm */
-    {"kvm-vcpu-", ""},    /* kvmtool */
-};
+#include "core/model/vmm.h"
 
+/* comm is cut at 15 bytes, which no name of a vCPU thread reaches below 1000 vCPUs. */
 int vcpu_threads_parse(const char *comm)
 {
-    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-        size_t n = strlen(patterns[i].prefix);
-        if (strncmp(comm, patterns[i].prefix, n) != 0)
+    for (const struct vmm *vmm = vmm_table; vmm->name != NULL; vmm++) {
+        size_t n = vmm->vcpu_thread.prefix != NULL ? strlen(vmm->vcpu_thread.prefix) : 0;
+        if (n == 0 || strncmp(comm, vmm->vcpu_thread.prefix, n) != 0)
             continue;
         size_t digits = strspn(comm + n, "0123456789");
-        if (digits > 0 && digits < 6 && strcmp(comm + n + digits, patterns[i].suffix) == 0)
+        if (digits > 0 && digits < 6 && strcmp(comm + n + digits, vmm->vcpu_thread.suffix) == 0)
             return atoi(comm + n);
     }
     return -1;

@@ -14,10 +14,8 @@
  * @cmdline: @len bytes of /proc/PID/cmdline, arguments end with NUL (the last may lack it)
  * @ret:     NUL-terminated, cut at @size - 1; empty only when @comm is
  *
- * Understands QEMU (-name X, -name guest=X with doubled commas, --name, -uuid, Proxmox -id),
- * Firecracker (--id), cloud-hypervisor (name of its API socket), crosvm and kvmtool (--name).
- * Returns the VMM: "qemu", "firecracker", "cloud-hypervisor", "crosvm", "kvmtool", "kvmlens", else
- * "other".
+ * Understands the options of the VMMs of core/model/vmm.h, with one dash or two. Returns the name
+ * of the VMM there, else "other".
  */
 const char *vmm_name(const char *comm, const char *cmdline, size_t len, char *ret, size_t size);
 

@@ -2,8 +2,8 @@
 /* The cheap figure of a guest's RAM: from maps, which needs no walk of the page tables. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/model/vmm.h"
 #include "core/ram/ram.h"
 #include "core/ram/ram_blocks.h"
 
@@ -11,8 +11,8 @@
 #define MAPS_MAX (32 * MIB)
 #define CMDLINE_MAX (1 * MIB)
 
-static uint64_t qemu_bytes(const char *maps, size_t maps_len, const char *cmdline,
-                           size_t cmdline_len)
+static uint64_t block_bytes(const char *maps, size_t maps_len, const char *cmdline,
+                            size_t cmdline_len)
 {
     struct ram_blocks blocks;
     uint64_t bytes = 0;
@@ -29,8 +29,8 @@ static uint64_t qemu_bytes(const char *maps, size_t maps_len, const char *cmdlin
 uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline,
                           size_t cmdline_len, const char *vmm)
 {
-    if (strcmp(vmm, "qemu") == 0)
-        return qemu_bytes(maps, maps_len, cmdline, cmdline_len);
+    if (vmm_by_name(vmm)->has_ram_blocks)
+        return block_bytes(maps, maps_len, cmdline, cmdline_len);
     struct ram_map map;
     if (ram_select(maps, maps_len, vmm, NULL, 0, &map, NULL) < 0)
         return 0;

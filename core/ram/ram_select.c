@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
+#include "core/model/vmm.h"
 #include "core/ram/parse_maps.h"
 #include "core/ram/ram_alias.h"
 #include "core/ram/ram_blocks.h"
-#include "core/base/text.h"
 
 #define MIB (1ull << 20)
 #define RAM_ALIGN 4096
@@ -17,19 +18,6 @@
 #define RAM_GIVEN_MAX (1ull << 52) /* KVM's guests have 52 bits of physical address at most */
 #define STACK_MAX (16 * MIB) /* glibc's are 8 MiB as a rule */
 #define LIKE_SIZE_PART 8            /* or one that has this part of it */
-
-/* Names of memory that a VMM makes for its guest. From the sources of each. */
-struct ram_name {
-    const char *prefix;
-    const char *rule;
-};
-static const struct ram_name ram_names[] = {
-    {"/memfd:memory-backend-memfd", "memfd of QEMU's name for guest RAM"},
-    {"/memfd:ch_ram", "memfd of cloud-hypervisor's name for guest RAM"},
-    {"/memfd:crosvm_guest", "memfd of crosvm's name for guest RAM"},
-    {"/memfd:guest_mem", "memfd of Firecracker's name for guest RAM"},
-    {"/memfd:kvmtool", "memfd of kvmtool's name for guest RAM"},
-};
 
 static const char rule_given[] = "given with --ram";
 static const char rule_dontfork[] = "QEMU RAM block (dontfork)";
@@ -42,8 +30,8 @@ static const char rule_anon[] = "largest private anonymous memory";
 struct ram_survey {
     uint64_t dontfork_bytes, shared_bytes, anon_bytes; /* of the largest of each kind */
     bool has_named;
-    bool is_qemu;
-    const struct ram_blocks *blocks; /* of QEMU, when the text is maps; else NULL */
+    bool has_blocks;                 /* of QEMU */
+    const struct ram_blocks *blocks; /* those, when the text is maps; else NULL */
 };
 
 static bool is_device(const struct maps_entry *e)
@@ -80,12 +68,12 @@ static bool is_candidate(const struct maps_entry *e)
            parse_maps_name_begins(e, "[anon_shmem:");
 }
 
+/* A VMM may be called anything, so the name of the memory speaks for itself. */
 static const char *named_rule(const struct maps_entry *e)
 {
-    for (size_t i = 0; i < sizeof(ram_names) / sizeof(ram_names[0]); i++) {
-        if (parse_maps_name_begins(e, ram_names[i].prefix))
-            return ram_names[i].rule;
-    }
+    for (const struct vmm *vmm = vmm_table; vmm->name != NULL; vmm++)
+        if (vmm->ram.mapping != NULL && parse_maps_name_begins(e, vmm->ram.mapping))
+            return vmm->ram.rule;
     return NULL;
 }
 
@@ -109,7 +97,7 @@ static int survey(const char *text, size_t len, const char *vmm, const struct ra
     struct maps_entry e;
     int n;
 
-    *ret = (struct ram_survey){.is_qemu = strcmp(vmm, "qemu") == 0, .blocks = blocks};
+    *ret = (struct ram_survey){.has_blocks = vmm_by_name(vmm)->has_ram_blocks, .blocks = blocks};
     while ((n = parse_maps_next(&cursor, &e)) > 0) {
         uint64_t bytes = e.end - e.start;
         if ((e.flags & MAPS_DONTFORK) && !is_device(&e))
@@ -142,7 +130,7 @@ static bool dontfork_applies(const struct ram_survey *s)
 {
     uint64_t largest = s->anon_bytes > s->shared_bytes ? s->anon_bytes : s->shared_bytes;
     /* Other programs mark small buffers (RDMA): theirs must be the bulk of the memory. */
-    return s->dontfork_bytes > 0 && (s->is_qemu || s->dontfork_bytes >= largest / 2);
+    return s->dontfork_bytes > 0 && (s->has_blocks || s->dontfork_bytes >= largest / 2);
 }
 
 static const char *dontfork_takes(const struct ram_survey *s, const struct maps_entry *e,
@@ -151,7 +139,7 @@ static const char *dontfork_takes(const struct ram_survey *s, const struct maps_
     (void)fore;
     if (!(e->flags & MAPS_DONTFORK))
         return NULL;
-    return s->is_qemu ? rule_dontfork : rule_dontfork_other;
+    return s->has_blocks ? rule_dontfork : rule_dontfork_other;
 }
 
 static bool block_applies(const struct ram_survey *s)
@@ -403,20 +391,21 @@ int ram_select_maps(const char *maps, size_t len, const char *cmdline, size_t cm
                     struct ram_map *ret)
 {
     struct ram_blocks blocks = {0};
-    bool is_qemu = strcmp(vmm, "qemu") == 0, is_certain;
+    bool has_blocks = vmm_by_name(vmm)->has_ram_blocks, is_certain;
     int n = 0;
 
     *ret = (struct ram_map){0};
     if (given_count > 0) {
         is_certain = true;
-    } else if (is_qemu) {
+    } else if (has_blocks) {
         n = ram_blocks_find(maps, len, &blocks);
         is_certain = n == 0 && is_complete(&blocks, cmdline, cmdline_len);
     } else {
         is_certain = has_named(maps, len, vmm);
     }
     if (is_certain)
-        n = select_regions(maps, len, vmm, given, given_count, is_qemu ? &blocks : NULL, ret, NULL);
+        n = select_regions(maps, len, vmm, given, given_count, has_blocks ? &blocks : NULL, ret,
+                           NULL);
     ram_blocks_done(&blocks);
     return n < 0 || is_certain ? n : -ENODATA;
 }
