@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+#include "core/base/parse_proc.h"
 #include "core/base/text.h"
 
 #define MOUNT_POINT_MAX 200
@@ -26,9 +28,10 @@ const char *host_lockdown_name(enum host_lockdown lockdown)
 
 bool host_kernel_before(const struct host *host, unsigned major, unsigned minor)
 {
-    unsigned first, second;
+    uint64_t first, second;
+    const char *at = parse_digits(host->kernel, NULL, 10, &first);
 
-    if (sscanf(host->kernel, "%3u.%3u", &first, &second) != 2)
+    if (at == NULL || *at != '.' || parse_digits(at + 1, NULL, 10, &second) == NULL)
         return false;
     return first != major ? first < major : second < minor;
 }
@@ -67,13 +70,13 @@ static enum host_lockdown read_lockdown(const struct rootfs *root)
 static int count_cpus(const char *list)
 {
     int count = 0;
+    uint64_t first, last;
 
-    while (*list >= '0' && *list <= '9') {
-        char *end;
-        long first = strtol(list, &end, 10), last = first;
+    for (const char *end; (end = parse_digits(list, NULL, 10, &first)) != NULL;) {
+        last = first;
         if (*end == '-')
-            last = strtol(end + 1, &end, 10);
-        if (last < first || last > 1 << 20)
+            end = parse_digits(end + 1, NULL, 10, &last);
+        if (end == NULL || last < first || last > 1 << 20)
             return 0;
         count += (int)(last - first) + 1;
         list = *end == ',' ? end + 1 : end;
@@ -166,16 +169,14 @@ static void read_caps(const struct rootfs *root, struct host *ret)
 void host_read(const struct rootfs *root, struct host *ret)
 {
     char buf[4096];
-    unsigned long long kib;
 
     memset(ret, 0, sizeof(*ret));
     read_word(root, "proc/sys/kernel/hostname", ret->name, sizeof(ret->name));
     read_word(root, "proc/sys/kernel/osrelease", ret->kernel, sizeof(ret->kernel));
     if (rootfs_read(root, "sys/devices/system/cpu/online", buf, sizeof(buf)) > 0)
         ret->cpus = count_cpus(buf);
-    if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) != 0 &&
-        sscanf(buf, "MemTotal: %llu kB", &kib) == 1)
-        ret->mem_bytes = kib * 1024;
+    if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) > 0)
+        parse_proc_status_bytes(buf, "MemTotal", &ret->mem_bytes);
     read_caps(root, ret);
     host_refresh(root, true, ret);
 }

@@ -2,30 +2,86 @@
 #include "core/base/parse_number.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 static const char blanks[] = " \t\n";
 
-/* Digits and what follows them. */
-static int parse_digits(const char *s, uint64_t *ret)
+static unsigned digit_of(char c)
 {
-    uint64_t value = 0;
-    size_t digits = strspn(s, "0123456789");
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return (unsigned)(c - 'a') + 10;
+    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
+}
 
-    if (digits == 0 || s[digits + strspn(s + digits, blanks)] != '\0')
+/* As parse_digits. *@ret_fits false: too large, *@ret is not the number. */
+static const char *take_digits(const char *s, const char *end, unsigned base, uint64_t *ret,
+                               bool *ret_fits)
+{
+    const char *first = s;
+
+    *ret = 0;
+    *ret_fits = true;
+    for (unsigned digit; s != end && (digit = digit_of(*s)) < base; s++)
+        if (__builtin_mul_overflow(*ret, (uint64_t)base, ret) ||
+            __builtin_add_overflow(*ret, (uint64_t)digit, ret))
+            *ret_fits = false;
+    return s != first ? s : NULL;
+}
+
+const char *parse_digits(const char *s, const char *end, unsigned base, uint64_t *ret)
+{
+    uint64_t value;
+    bool fits;
+
+    s = take_digits(s, end, base, &value, &fits);
+    if (s == NULL || !fits)
+        return NULL;
+    *ret = value;
+    return s;
+}
+
+const char *parse_id(const char *s, int *ret)
+{
+    uint64_t value;
+    const char *end = parse_digits(s, NULL, 10, &value);
+
+    if (end == NULL || end - s > 9)
+        return NULL;
+    *ret = (int)value;
+    return end;
+}
+
+bool parse_whole_id(const char *s, int *ret)
+{
+    int id;
+    const char *end = parse_id(s, &id);
+
+    if (end == NULL || *end != '\0')
+        return false;
+    *ret = id;
+    return true;
+}
+
+/* Digits and the white space behind them. */
+static int parse_rest(const char *s, uint64_t *ret)
+{
+    uint64_t value;
+    bool fits;
+
+    s = take_digits(s, NULL, 10, &value, &fits);
+    if (s == NULL || s[strspn(s, blanks)] != '\0')
         return -EINVAL;
-    for (size_t i = 0; i < digits; i++)
-        if (__builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(s[i] - '0'), &value))
-            return -ERANGE;
+    if (!fits)
+        return -ERANGE;
     *ret = value;
     return 0;
 }
 
 int parse_u64(const char *s, uint64_t *ret)
 {
-    return parse_digits(s + strspn(s, blanks), ret);
+    return parse_rest(s + strspn(s, blanks), ret);
 }
 
 int parse_i64(const char *s, int64_t *ret)
@@ -34,7 +90,7 @@ int parse_i64(const char *s, int64_t *ret)
 
     s += strspn(s, blanks);
     bool negative = *s == '-';
-    int result = parse_digits(s + negative, &value);
+    int result = parse_rest(s + negative, &value);
     if (result < 0)
         return result;
     if (value > (uint64_t)INT64_MAX + negative)

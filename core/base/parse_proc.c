@@ -4,36 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+
 #define STAT_FLAGS  9
 #define STAT_UTIME  14
 #define STAT_STIME  15
 #define STAT_START  22
 #define MOUNT_POINT 5 /* fields of a line of mountinfo, from 1 */
 #define MOUNT_FIXED 6 /* before the optional ones, which a "-" ends */
-
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
-}
-
-/* Digits from @s on, at least one. Where they end, or NULL: none, or too large a number. */
-static const char *take_number(const char *s, int base, uint64_t *ret)
-{
-    uint64_t value = 0;
-    const char *first = s;
-
-    for (; digit_of(*s) < base; s++) {
-        if (value > (UINT64_MAX - (uint64_t)digit_of(*s)) / (uint64_t)base)
-            return NULL;
-        value = value * (uint64_t)base + (uint64_t)digit_of(*s);
-    }
-    *ret = value;
-    return s > first ? s : NULL;
-}
 
 /* --- stat ------------------------------------------------------------------------------------- */
 
@@ -52,7 +30,7 @@ int parse_proc_stat(const char *text, struct proc_stat *ret)
         at++;
         if (*at == '-') /* field 8 and the priorities may be negative; they are not used */
             at++;
-        at = take_number(at, 10, &numbers[field]);
+        at = parse_digits(at, NULL, 10, &numbers[field]);
         if (at == NULL)
             return -EBADMSG;
     }
@@ -87,11 +65,11 @@ static const char *value_of(const char *text, const char *key)
     return NULL;
 }
 
-bool parse_proc_status(const char *text, const char *key, int base, uint64_t *ret)
+bool parse_proc_status(const char *text, const char *key, unsigned base, uint64_t *ret)
 {
     uint64_t value;
     const char *at = value_of(text, key);
-    const char *end = at != NULL ? take_number(at, base, &value) : NULL;
+    const char *end = at != NULL ? parse_digits(at, NULL, base, &value) : NULL;
 
     if (end == NULL || strchr(" \t\n", *end) == NULL)
         return false;
@@ -103,12 +81,57 @@ bool parse_proc_status_bytes(const char *text, const char *key, uint64_t *ret)
 {
     uint64_t kib;
     const char *at = value_of(text, key);
-    const char *end = at != NULL ? take_number(at, 10, &kib) : NULL;
+    const char *end = at != NULL ? parse_digits(at, NULL, 10, &kib) : NULL;
 
     if (end == NULL || strncmp(end, " kB", 3) != 0 || kib > UINT64_MAX / 1024)
         return false;
     *ret = kib * 1024;
     return true;
+}
+
+/* --- statm, schedstat, limits ----------------------------------------------------------------- */
+
+/* The first two of several numbers. */
+static bool take_pair(const char *text, uint64_t *first, uint64_t *second)
+{
+    const char *at = parse_digits(text, NULL, 10, first);
+
+    if (at == NULL || *at != ' ')
+        return false;
+    at = parse_digits(at + 1, NULL, 10, second);
+    return at != NULL && strchr(" \n", *at) != NULL;
+}
+
+bool parse_proc_statm(const char *text, uint64_t *ret_resident)
+{
+    uint64_t size;
+
+    return take_pair(text, &size, ret_resident);
+}
+
+bool parse_proc_schedstat(const char *text, uint64_t *ret_cpu_ns, uint64_t *ret_wait_ns)
+{
+    return take_pair(text, ret_cpu_ns, ret_wait_ns);
+}
+
+bool parse_proc_limit(const char *text, const char *name, uint64_t *ret_soft)
+{
+    static const char unlimited[] = "unlimited";
+    size_t len = strlen(name);
+    const char *line = text;
+
+    while (line != NULL && (strncmp(line, name, len) != 0 || line[len] != ' ')) {
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    if (line == NULL)
+        return false;
+    line += len + strspn(line + len, " ");
+    if (strncmp(line, unlimited, strlen(unlimited)) == 0) {
+        *ret_soft = UINT64_MAX;
+        return true;
+    }
+    return parse_digits(line, NULL, 10, ret_soft) != NULL;
 }
 
 /* --- mountinfo -------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cuts up what /proc tells of a process: stat, status, mountinfo. Pure: text in, numbers out.
+ * Cuts up what /proc tells of a process: stat, status, statm, schedstat, limits, mountinfo. Pure:
+ * text in, numbers out.
  *
  * The command name of a process is free text that its owner chose; it may look like any of what
  * follows it. Whoever wants a field of stat or status asks here and not the text.
@@ -24,14 +25,30 @@ struct proc_stat {
 int parse_proc_stat(const char *text, struct proc_stat *ret);
 
 /*
- * parse_proc_status - the number behind "KEY:" at the start of a line of /proc/PID/status.
+ * parse_proc_status - the number behind "KEY:" at the start of a line of /proc/PID/status, or of
+ * another file of that form, such as /proc/meminfo.
  *
  * @base: 10, or 16 for masks. False: no such line, or no number in it that fits.
  */
-bool parse_proc_status(const char *text, const char *key, int base, uint64_t *ret);
+bool parse_proc_status(const char *text, const char *key, unsigned base, uint64_t *ret);
 
 /* parse_proc_status_bytes - the same for a size in kB, in bytes. */
 bool parse_proc_status_bytes(const char *text, const char *key, uint64_t *ret);
+
+/* parse_proc_statm - resident pages, field 2 of /proc/PID/statm. False: not in that form. */
+bool parse_proc_statm(const char *text, uint64_t *ret_resident);
+
+/*
+ * parse_proc_schedstat - of a thread: the time it ran and the time it was runnable but had no CPU,
+ * fields 1 and 2 of /proc/PID/task/TID/schedstat. False: not in that form.
+ */
+bool parse_proc_schedstat(const char *text, uint64_t *ret_cpu_ns, uint64_t *ret_wait_ns);
+
+/*
+ * parse_proc_limit - the soft limit in the line of /proc/PID/limits that begins with @name;
+ * UINT64_MAX: there is none. False: no such line, or no number in it.
+ */
+bool parse_proc_limit(const char *text, const char *name, uint64_t *ret_soft);
 
 /* A line of /proc/PID/mountinfo. */
 struct proc_mount {

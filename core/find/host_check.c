@@ -9,9 +9,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/base/parse_number.h"
+#include "core/base/text.h"
 #include "core/find/host_fix.h"
 #include "core/find/kvm_dirs.h"
-#include "core/base/text.h"
 
 #define FDS_COMFORTABLE 1024
 #define STATUS_MAX (1 << 20) /* a process may be in 65536 groups */
@@ -141,9 +142,11 @@ static void check_yama(const struct rootfs *root, const struct host *host, struc
 {
     char buf[32];
     ssize_t n = rootfs_read(root, "proc/sys/kernel/yama/ptrace_scope", buf, sizeof(buf));
-    int scope = n > 0 ? atoi(buf) : 0;
+    int64_t scope = 0;
 
     (void)host;
+    if (n > 0)
+        parse_i64(buf, &scope); /* what is no number forbids nothing */
     if (n == -ENOENT) {
         say(r->finding, "Yama is not active");
     } else if (n <= 0) {
@@ -151,12 +154,13 @@ static void check_yama(const struct rootfs *root, const struct host *host, struc
         say(r->finding, "kernel.yama.ptrace_scope cannot be read: %s", n < 0 ? why(n) : "empty");
     } else if (scope >= 3) {
         r->level = CHECK_PROBLEM;
-        say(r->finding, "kernel.yama.ptrace_scope=%d forbids attaching, even to root", scope);
+        say(r->finding, "kernel.yama.ptrace_scope=%lld forbids attaching, even to root",
+            (long long)scope);
         say(r->effect, "no binary stats (pidfd_getfd) and no memory scan");
         say(r->fix, "boot with a lower kernel.yama.ptrace_scope: 3 cannot be lowered at run time");
     } else if (scope > 0) {
         r->level = CHECK_NOTE;
-        say(r->finding, "kernel.yama.ptrace_scope=%d", scope);
+        say(r->finding, "kernel.yama.ptrace_scope=%lld", (long long)scope);
         say(r->effect, "binary stats and memory scan need CAP_SYS_PTRACE");
     } else {
         say(r->finding, "kernel.yama.ptrace_scope=0");
@@ -257,21 +261,20 @@ static void check_fd_limit(const struct rootfs *root, const struct host *host,
                            struct check_result *r)
 {
     char buf[4096];
-    unsigned long long soft = 0;
+    uint64_t soft;
     ssize_t n = rootfs_read(root, "proc/self/limits", buf, sizeof(buf));
-    const char *line = n > 0 ? strstr(buf, "Max open files") : NULL;
 
     (void)host;
-    if (line == NULL) {
+    if (n <= 0 || !parse_proc_limit(buf, "Max open files", &soft)) {
         r->level = CHECK_UNKNOWN;
         say(r->finding, "the limit of open files cannot be read");
-    } else if (sscanf(line, "Max open files %llu", &soft) == 1 && soft < FDS_COMFORTABLE) {
+    } else if (soft < FDS_COMFORTABLE) {
         r->level = CHECK_NOTE;
-        say(r->finding, "at most %llu files may be open", soft);
+        say(r->finding, "at most %llu files may be open", (unsigned long long)soft);
         say(r->effect, "with many VMs some may not be readable");
         say(r->fix, "ulimit -n %d", FDS_COMFORTABLE);
-    } else if (soft > 0) {
-        say(r->finding, "%llu files may be open", soft);
+    } else if (soft != UINT64_MAX) {
+        say(r->finding, "%llu files may be open", (unsigned long long)soft);
     } else {
         say(r->finding, "any number of files may be open");
     }

@@ -7,24 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+
 bool kvm_dirs_parse(const char *name, pid_t *ret_tid, int *ret_fd)
 {
-    size_t first = strspn(name, "0123456789");
-    size_t second = name[first] == '-' ? strspn(name + first + 1, "0123456789") : 0;
+    const char *at = parse_id(name, ret_tid);
 
-    if (first == 0 || first > 9 || second == 0 || second > 9 || name[first + 1 + second] != '\0')
-        return false;
-    *ret_tid = atoi(name);
-    *ret_fd = atoi(name + first + 1);
-    return true;
+    return at != NULL && *at == '-' && parse_whole_id(at + 1, ret_fd);
 }
 
 int kvm_dirs_parse_vcpu(const char *name)
 {
-    bool is_vcpu = strncmp(name, "vcpu", 4) == 0;
-    size_t digits = is_vcpu ? strspn(name + 4, "0123456789") : 0;
+    int id;
 
-    return digits == 0 || digits > 9 || name[4 + digits] != '\0' ? -1 : atoi(name + 4);
+    return strncmp(name, "vcpu", 4) == 0 && parse_whole_id(name + 4, &id) ? id : -1;
 }
 
 /* Process that a thread belongs to; 0 when it is gone or in another pid namespace. */

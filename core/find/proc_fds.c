@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/parse_number.h"
 #include "core/base/same_file.h"
 
 static const struct {
@@ -19,23 +20,12 @@ static const struct {
     {"anon_inode:kvm-vcpu-stats:", PROC_FD_VCPU_STATS},
 };
 
-/* Digits only: atoi would take "-1", " 2" and "3x". */
-static bool parse_id(const char *s, int *ret)
-{
-    size_t len = strlen(s);
-
-    if (len == 0 || len > 9 || strspn(s, "0123456789") != len)
-        return false;
-    *ret = atoi(s);
-    return true;
-}
-
 enum proc_fd_kind proc_fds_parse(const char *link, int *ret_vcpu)
 {
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
         size_t len = strlen(links[i].text);
         if (links[i].text[len - 1] == ':') {
-            if (strncmp(link, links[i].text, len) == 0 && parse_id(link + len, ret_vcpu))
+            if (strncmp(link, links[i].text, len) == 0 && parse_whole_id(link + len, ret_vcpu))
                 return links[i].kind;
         } else if (strcmp(link, links[i].text) == 0) {
             return links[i].kind;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+
 uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid)
 {
     char path[64];
@@ -39,8 +41,8 @@ static int list_pids(const struct rootfs *root, struct process_list *ret)
         return result;
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL) {
-        size_t digits = strspn(entry->d_name, "0123456789");
-        if (digits == 0 || digits > 9 || entry->d_name[digits] != '\0')
+        pid_t pid;
+        if (!parse_whole_id(entry->d_name, &pid))
             continue;
         if (ret->count == cap) {
             cap = cap ? cap * 2 : 256;
@@ -51,8 +53,7 @@ static int list_pids(const struct rootfs *root, struct process_list *ret)
             }
             ret->processes = grown;
         }
-        ret->processes[ret->count++] =
-            (struct process){.pid = atoi(entry->d_name), .inode = entry->d_ino};
+        ret->processes[ret->count++] = (struct process){.pid = pid, .inode = entry->d_ino};
     }
     closedir(dir);
     if (ret->count > 0)

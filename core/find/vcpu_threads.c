@@ -2,10 +2,11 @@
 #include "core/find/vcpu_threads.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
 #include "core/model/vmm.h"
 
 /* comm is cut at 15 bytes, which no name of a vCPU thread reaches below 1000 vCPUs. */
@@ -15,9 +16,10 @@ int vcpu_threads_parse(const char *comm)
         size_t n = vmm->vcpu_thread.prefix != NULL ? strlen(vmm->vcpu_thread.prefix) : 0;
         if (n == 0 || strncmp(comm, vmm->vcpu_thread.prefix, n) != 0)
             continue;
-        size_t digits = strspn(comm + n, "0123456789");
-        if (digits > 0 && digits < 6 && strcmp(comm + n + digits, vmm->vcpu_thread.suffix) == 0)
-            return atoi(comm + n);
+        int id;
+        const char *end = parse_id(comm + n, &id);
+        if (end != NULL && end - (comm + n) < 6 && strcmp(end, vmm->vcpu_thread.suffix) == 0)
+            return id;
     }
     return -1;
 }
@@ -44,7 +46,7 @@ static void from_debugfs(const struct rootfs *root, const char *debugfs, bool ag
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         struct vm_vcpu *vcpu = &vm->vcpus[i];
         char path[400], buf[32];
-        int tid;
+        uint64_t tid;
         if (vcpu->tid != 0 && !again)
             continue;
         snprintf(path, sizeof(path), "%s/%s/vcpu%d/pid", debugfs, vm->debugfs_dir, vcpu->id);
@@ -52,8 +54,8 @@ static void from_debugfs(const struct rootfs *root, const char *debugfs, bool ag
         if (n < 0)
             return; /* older kernels do not have the file: none of the vCPUs has it */
         /* 0 until the vCPU has run once. */
-        if (sscanf(buf, "%d", &tid) == 1 && tid > 0) {
-            vcpu->tid = tid;
+        if (parse_u64(buf, &tid) == 0 && tid > 0 && tid <= INT_MAX) {
+            vcpu->tid = (pid_t)tid;
             vcpu->tid_by_name = false;
         }
     }
@@ -100,8 +102,8 @@ static void from_names(const struct rootfs *root, struct vm *vm)
         return;
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL) {
-        int tid = atoi(entry->d_name);
-        int id = tid > 0 ? vcpu_of_thread(root, vm->id.pid, tid) : -1;
+        pid_t tid;
+        int id = parse_whole_id(entry->d_name, &tid) ? vcpu_of_thread(root, vm->id.pid, tid) : -1;
         struct vm_vcpu *vcpu = id < 0 ? NULL : find_vcpu(vm, id);
         if (vcpu != NULL && vcpu->tid == 0) {
             vcpu->tid = tid;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+
 #define GUARD_MAX 65536
 
 struct flag_name {
@@ -34,38 +36,15 @@ static bool take_line(struct maps_cursor *cursor, struct maps_cursor *ret_line)
     return true;
 }
 
-static unsigned digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    return 99;
-}
-
 /* A number of base 10 or 16 followed by @stop ('\0': by anything). At least one digit, no
  * overflow. */
 static bool take_number(struct maps_cursor *line, unsigned base, char stop, uint64_t *ret)
 {
-    uint64_t value = 0;
-    const char *first = line->at;
+    const char *end = parse_digits(line->at, line->end, base, ret);
 
-    for (; line->at < line->end; line->at++) {
-        unsigned d = digit(*line->at);
-        if (d >= base)
-            break;
-        if (value > (UINT64_MAX - d) / base)
-            return false;
-        value = value * base + d;
-    }
-    if (line->at == first)
+    if (end == NULL || (stop != '\0' && (end == line->end || *end != stop)))
         return false;
-    if (stop != '\0') {
-        if (line->at == line->end || *line->at != stop)
-            return false;
-        line->at++;
-    }
-    *ret = value;
+    line->at = end + (stop != '\0');
     return true;
 }
 
@@ -158,9 +137,11 @@ static void parse_attribute(struct maps_cursor line, struct maps_entry *entry)
         add_bytes(&entry->rss_bytes, parse_kib(line));
 }
 
+/* The keys of smaps begin with a capital, the kernel's addresses never do. */
 static bool is_header(const struct maps_cursor *cursor)
 {
-    return cursor->at < cursor->end && digit(*cursor->at) < 16;
+    return cursor->at < cursor->end &&
+           memchr("0123456789abcdef", *cursor->at, strlen("0123456789abcdef")) != NULL;
 }
 
 int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret)

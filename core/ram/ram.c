@@ -9,6 +9,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core/base/parse_number.h"
+#include "core/base/parse_proc.h"
+
 #define MIB (1ull << 20)
 #define RAM_ALIGN 4096
 /* vm.max_map_count is 65530 by default, a mapping takes about 700 bytes */
@@ -115,11 +118,10 @@ int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct
 uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid)
 {
     char path[64], text[128];
-    unsigned long long size, resident;
+    uint64_t resident;
 
     snprintf(path, sizeof(path), "proc/%d/statm", (int)pid);
-    if (rootfs_read(root, path, text, sizeof(text)) < 0 ||
-        sscanf(text, "%llu %llu", &size, &resident) != 2)
+    if (rootfs_read(root, path, text, sizeof(text)) < 0 || !parse_proc_statm(text, &resident))
         return 0;
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
@@ -144,18 +146,23 @@ void ram_map_done(struct ram_map *map)
     *map = (struct ram_map){0};
 }
 
+/* Hexadecimal, with or without 0x. As parse_digits. */
+static const char *take_address(const char *text, uint64_t *ret)
+{
+    bool has_prefix = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+
+    return parse_digits(text + (has_prefix ? 2 : 0), NULL, 16, ret);
+}
+
 int ram_parse_range(const char *text, struct ram_range *ret, struct error *err)
 {
-    char *end;
     struct ram_range range;
+    const char *end = take_address(text, &range.start);
 
-    errno = 0;
-    range.start = strtoull(text, &end, 16);
-    if (end == text || *end != '-' || text[0] == '-' || text[0] == '+')
+    if (end == NULL || *end != '-')
         goto bad;
-    const char *second = end + 1;
-    range.end = strtoull(second, &end, 16);
-    if (end == second || *end != '\0' || *second == '-' || *second == '+' || errno != 0)
+    end = take_address(end + 1, &range.end);
+    if (end == NULL || *end != '\0')
         goto bad;
     if (range.start % RAM_ALIGN != 0 || range.end % RAM_ALIGN != 0 || range.start >= range.end)
         goto bad;

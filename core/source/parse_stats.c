@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
+
 int parse_stats_header(const void *buf, size_t size, struct stats_header *ret)
 {
     struct stats_header h;
@@ -26,22 +28,17 @@ int parse_stats_header(const void *buf, size_t size, struct stats_header *ret)
     return 0;
 }
 
-/* "@prefix" and up to nine digits at *@at, which moves on. sscanf would take blanks and signs. */
+/* "@prefix" and a number at *@at, which moves on. sscanf would take blanks and signs. */
 static bool take_number(const char **at, const char *prefix, int *ret)
 {
     size_t len = strlen(prefix);
 
     if (strncmp(*at, prefix, len) != 0)
         return false;
-    const char *number = *at + len;
-    size_t digits = strspn(number, "0123456789");
-    if (digits == 0 || digits > 9)
-        return false;
-    *ret = 0;
-    for (size_t i = 0; i < digits; i++)
-        *ret = *ret * 10 + (number[i] - '0');
-    *at = number + digits;
-    return true;
+    const char *end = parse_id(*at + len, ret);
+    if (end != NULL)
+        *at = end;
+    return end != NULL;
 }
 
 int parse_stats_id(const char *id, size_t name_size, pid_t *ret_tid, int *ret_vcpu)

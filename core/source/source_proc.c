@@ -10,12 +10,12 @@
  * fs/proc/task_mmu.c.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/parse_proc.h"
 #include "core/source/source.h"
 
 struct source {
@@ -166,7 +166,7 @@ static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
         snprintf(path, sizeof(path), "proc/%d/task/%d/schedstat", (int)pid, (int)vcpu->tid);
         ssize_t n = read_file(s, kept, vcpu->tid, path, buf, sizeof(buf));
         vcpu->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
-        if (n > 0 && sscanf(buf, "%" SCNu64 " %" SCNu64, &cpu_ns, &wait_ns) == 2) {
+        if (n > 0 && parse_proc_schedstat(buf, &cpu_ns, &wait_ns)) {
             vcpu->gauges[VCPU_CPU_NS] = reading_ok(cpu_ns, SOURCE_PROC);
             vcpu->gauges[VCPU_WAIT_NS] = reading_ok(wait_ns, SOURCE_PROC);
             return;

@@ -52,6 +52,35 @@ static void a_tsc_offset_is_negative_and_64_bits_wide(void **state)
     assert_int_equal(parse_i64("--1", &v), -EINVAL);
 }
 
+static void digits_end_where_another_byte_or_the_text_does(void **state)
+{
+    static const char text[] = "123ff";
+    uint64_t v = 77;
+    int id = 77;
+
+    (void)state;
+    assert_ptr_equal(parse_digits(text, NULL, 10, &v), text + 3);
+    assert_int_equal(v, 123);
+    assert_ptr_equal(parse_digits(text, text + 2, 10, &v), text + 2);
+    assert_int_equal(v, 12);
+    assert_ptr_equal(parse_digits(text, NULL, 16, &v), text + 5);
+    assert_int_equal(v, 0x123ff);
+    v = 77;
+    assert_null(parse_digits(text, text, 10, &v));
+    assert_null(parse_digits("18446744073709551616", NULL, 10, &v));
+    assert_null(parse_digits("-1", NULL, 10, &v));
+    assert_null(parse_digits(" 1", NULL, 10, &v));
+    assert_null(parse_digits("x", NULL, 16, &v));
+    assert_int_equal(v, 77);
+    assert_true(parse_whole_id("999999999", &id));
+    assert_int_equal(id, 999999999);
+    id = 77;
+    assert_false(parse_whole_id("1000000000", &id));
+    assert_false(parse_whole_id("12x", &id));
+    assert_false(parse_whole_id("", &id));
+    assert_int_equal(id, 77);
+}
+
 static void link_texts_of_kvm_descriptors(void **state)
 {
     (void)state;
@@ -213,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unsigned_numbers),
         cmocka_unit_test(a_tsc_offset_is_negative_and_64_bits_wide),
+        cmocka_unit_test(digits_end_where_another_byte_or_the_text_does),
         cmocka_unit_test(link_texts_of_kvm_descriptors),
         cmocka_unit_test(names_of_vm_directories),
         cmocka_unit_test(names_of_vcpu_threads),

@@ -92,6 +92,55 @@ static void a_line_of_status_is_found_by_its_key_only(void **state)
     assert_int_equal(value, 77);
 }
 
+static void pages_of_statm_are_its_second_number(void **state)
+{
+    static const char *const bad[] = {"", "12", "12 ", "12 x", " 12 7", "12  7", "-1 7", "1 7x 3"};
+    uint64_t pages;
+
+    (void)state;
+    assert_true(parse_proc_statm("1200 77 3 4 0 5 0\n", &pages));
+    assert_int_equal(pages, 77);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(parse_proc_statm(bad[i], &pages));
+}
+
+static void times_of_schedstat_are_its_first_two(void **state)
+{
+    uint64_t cpu, wait;
+
+    (void)state;
+    assert_true(parse_proc_schedstat("18446744073709551615 6 7\n", &cpu, &wait));
+    assert_true(cpu == UINT64_MAX);
+    assert_int_equal(wait, 6);
+    /* A kernel without these statistics gives zeros. */
+    assert_true(parse_proc_schedstat("0 0 0\n", &cpu, &wait));
+    assert_false(parse_proc_schedstat("18446744073709551616 6 7\n", &cpu, &wait));
+    assert_false(parse_proc_schedstat("5\n", &cpu, &wait));
+}
+
+static void a_limit_is_a_number_or_none(void **state)
+{
+    static const char text[] = "Limit                     Soft Limit  Hard Limit  Units\n"
+                               "Max open files is no name 3           3           files\n"
+                               "Max cpu time              unlimited   unlimited   seconds\n"
+                               "Max open files            1024        524288      files\n"
+                               "Max open                  x           x\n"
+                               "Max end";
+    uint64_t soft = 77;
+
+    (void)state;
+    assert_true(parse_proc_limit(text, "Max cpu time", &soft));
+    assert_true(soft == UINT64_MAX);
+    assert_true(parse_proc_limit(strstr(text, "Max cpu"), "Max open files", &soft));
+    assert_int_equal(soft, 1024);
+    soft = 77;
+    assert_false(parse_proc_limit(strstr(text, "Max open  "), "Max open", &soft));
+    assert_false(parse_proc_limit(text, "Max end", &soft));
+    assert_false(parse_proc_limit(text, "open files", &soft));
+    assert_false(parse_proc_limit("", "Max open files", &soft));
+    assert_int_equal(soft, 77);
+}
+
 static void mounts_are_told_by_their_type_and_not_by_free_text(void **state)
 {
     static const char text[] = "22 27 0:21 / /proc rw,relatime shared:1 - proc proc rw,hidepid=2\n"
@@ -150,6 +199,9 @@ int main(void)
         cmocka_unit_test(a_command_name_may_look_like_what_follows_it),
         cmocka_unit_test(a_stat_in_another_form_is_refused),
         cmocka_unit_test(a_line_of_status_is_found_by_its_key_only),
+        cmocka_unit_test(pages_of_statm_are_its_second_number),
+        cmocka_unit_test(times_of_schedstat_are_its_first_two),
+        cmocka_unit_test(a_limit_is_a_number_or_none),
         cmocka_unit_test(mounts_are_told_by_their_type_and_not_by_free_text),
         cmocka_unit_test(an_option_of_a_mount_is_a_whole_word),
     };

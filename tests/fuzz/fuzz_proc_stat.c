@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Any text as /proc/PID/stat and as status. What the owner of a process chooses, its name, changes
- * nothing of what stands behind it.
+ * Any text as /proc/PID/stat, status, statm, schedstat and limits. What the owner of a process
+ * chooses, its name, changes nothing of what stands behind it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +11,18 @@
 #include "core/base/parse_proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void any_numbers(const char *text)
+{
+    uint64_t resident, cpu, wait, soft = 77;
+
+    /* Both are two numbers: what one is to the kernel is nothing to the text. */
+    bool has_pair = parse_proc_statm(text, &resident);
+    if (parse_proc_schedstat(text, &cpu, &wait) != has_pair || (has_pair && wait != resident))
+        abort();
+    if (!parse_proc_limit(text, "Max open files", &soft) && soft != 77)
+        abort();
+}
 
 static void any_text(const char *text)
 {
@@ -24,6 +36,7 @@ static void any_text(const char *text)
     parse_proc_status(text, "Tgid", 10, &value);
     if (parse_proc_status_bytes(text, "VmRSS", &value) && value % 1024 != 0)
         abort();
+    any_numbers(text);
 }
 
 /* The name is the input, cut where the kernel cuts it. */
