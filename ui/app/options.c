@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "ui/app/options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/source/sampler.h"
+#include "core/base/parse_number.h"
 #include "core/base/text.h"
-#include "ui/choose/delay.h"
+#include "core/source/sampler.h"
 #include "ui/app/options_internal.h"
+#include "ui/choose/delay.h"
 #include "ui/report/report.h"
 
 #define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
@@ -45,23 +45,16 @@ static int set_mode(struct options *opts, enum options_mode mode, struct error *
     return 0;
 }
 
-static int parse_count(const char *name, const char *arg, unsigned long max, unsigned long *ret,
-                       struct error *err)
+int options_count(const char *name, const char *arg, uint64_t max, uint64_t *ret, struct error *err)
 {
-    unsigned long value = 0;
+    uint64_t value;
+    const char *end = parse_digits(arg, NULL, 10, &value);
 
-    for (const char *p = arg; *p != '\0'; p++) {
-        if (!isdigit((unsigned char)*p) || value > (max - (unsigned long)(*p - '0')) / 10)
-            goto bad;
-        value = value * 10 + (unsigned long)(*p - '0');
-    }
-    if (value == 0)
-        goto bad;
+    if (end == NULL || *end != '\0' || value < 1 || value > max)
+        return error_set(err, -EINVAL, "%s '%s': give a whole number from 1 to %llu", name,
+                         show(arg).text, (unsigned long long)max);
     *ret = value;
     return 0;
-bad:
-    return error_set(err, -EINVAL, "%s '%s': give a whole number from 1 to %lu", name,
-                     show(arg).text, max);
 }
 
 static int apply_scan(struct options *opts, const char *arg, struct error *err)
@@ -74,8 +67,8 @@ static int apply_scan(struct options *opts, const char *arg, struct error *err)
 
 static int apply_pid(struct options *opts, const char *arg, struct error *err)
 {
-    unsigned long pid = 0;
-    int r = parse_count("process id", arg, INT_MAX, &pid, err);
+    uint64_t pid = 0;
+    int r = options_count("process id", arg, INT_MAX, &pid, err);
 
     opts->choice.pid = (pid_t)pid;
     return r;
@@ -108,7 +101,7 @@ static int apply_delay(struct options *opts, const char *arg, struct error *err)
 
 static int apply_iterations(struct options *opts, const char *arg, struct error *err)
 {
-    return parse_count("--iterations", arg, 1000000000, &opts->iterations, err);
+    return options_count("--iterations", arg, 1000000000, &opts->iterations, err);
 }
 
 /* proc alone gives no counters, so kvm_stat's -d means: counters from debugfs only. */

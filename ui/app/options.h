@@ -42,7 +42,7 @@ struct options {
     struct filter_choice choice; /* VMs and fields */
     double delay_s;      /* --set-delay */
     bool delay_given;    /* it was; else delay_s is the default */
-    unsigned long iterations; /* --iterations; 0 = no limit */
+    uint64_t iterations; /* --iterations; 0 = no limit */
     bool skip_zero;
     bool include_past;
     unsigned sources;    /* SOURCE_BIT mask, core/source/sampler.h */

@@ -8,6 +8,10 @@
 #include "core/base/error.h"
 #include "ui/app/options.h"
 
+/* options_count - a whole number from 1 to @max, of the option @name: 0, or -EINVAL. */
+int options_count(const char *name, const char *arg, uint64_t max, uint64_t *ret,
+                  struct error *err);
+
 /* Each takes its argument into opts->scan: 0, or -EINVAL with a sentence. */
 int options_scan_sample(struct options *opts, const char *arg, struct error *err);
 int options_scan_max_rate(struct options *opts, const char *arg, struct error *err);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ui/app/options_internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -11,39 +10,16 @@
 #define MEGABYTE 1000000ull
 #define MAX_RATE_MB 1000000ul /* 1 TB/s */
 
-/* A whole number from 1 to @max. */
-static int parse_number(const char *option, const char *arg, uint64_t max, uint64_t *ret,
-                        struct error *err)
-{
-    uint64_t value = 0;
-    char shown[80];
-
-    for (const char *p = arg; *p != '\0'; p++) {
-        if (!isdigit((unsigned char)*p) || value > max) {
-            value = 0;
-            break;
-        }
-        value = value * 10 + (uint64_t)(*p - '0');
-    }
-    if (value >= 1 && value <= max) {
-        *ret = value;
-        return 0;
-    }
-    text_clean(arg, strlen(arg), shown, sizeof(shown));
-    return error_set(err, -EINVAL, "%s '%s': give a whole number from 1 to %llu", option, shown,
-                     (unsigned long long)max);
-}
-
 int options_scan_sample(struct options *opts, const char *arg, struct error *err)
 {
     opts->scan.estimate = true;
-    return parse_number("--sample", arg, SCAN_SAMPLE_MAX, &opts->scan.sample_pages, err);
+    return options_count("--sample", arg, SCAN_SAMPLE_MAX, &opts->scan.sample_pages, err);
 }
 
 int options_scan_max_rate(struct options *opts, const char *arg, struct error *err)
 {
     uint64_t megabytes = 0;
-    int n = parse_number("--max-rate", arg, MAX_RATE_MB, &megabytes, err);
+    int n = options_count("--max-rate", arg, MAX_RATE_MB, &megabytes, err);
 
     if (n == 0)
         opts->scan.max_rate_bytes = megabytes * MEGABYTE;
@@ -53,7 +29,7 @@ int options_scan_max_rate(struct options *opts, const char *arg, struct error *e
 int options_scan_threads(struct options *opts, const char *arg, struct error *err)
 {
     uint64_t threads = 0;
-    int n = parse_number("--threads", arg, SCAN_THREADS_MAX, &threads, err);
+    int n = options_count("--threads", arg, SCAN_THREADS_MAX, &threads, err);
 
     if (n == 0)
         opts->scan.threads = (unsigned)threads;

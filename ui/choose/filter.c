@@ -1,33 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "ui/choose/filter.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
 #include "core/base/text.h"
 #include "ui/choose/pattern.h"
 
 #define NAME_SHOWN_MAX 64
 #define LISTED_MAX 6
 
-/* Reads digits up to @end; -1 when there are none, too many or others. */
+/* All of the text up to @end as a number; -1 when it is none or too large. */
 static int parse_int(const char *s, const char *end)
 {
-    long value = 0;
+    uint64_t value;
 
-    if (s == end)
-        return -1;
-    for (; s < end; s++) {
-        if (!isdigit((unsigned char)*s))
-            return -1;
-        value = value * 10 + (*s - '0');
-        if (value > INT_MAX)
-            return -1;
-    }
-    return (int)value;
+    return parse_digits(s, end, 10, &value) == end && value <= INT_MAX ? (int)value : -1;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/parse_number.h"
 #include "core/base/text.h"
 #include "core/base/text_file.h"
 #include "core/base/whole_write.h"
@@ -137,9 +138,9 @@ static void add_column(struct parser *p, const char *name, const char *value)
 {
     struct column_choice *c = &p->config->columns;
     int id = column_find(name);
-    char *end;
+    uint64_t width = 0;
     bool is_auto = strcmp(value, "auto") == 0;
-    long width = is_auto ? 0 : strtol(value, &end, 10);
+    const char *end = is_auto ? NULL : parse_digits(value, NULL, 10, &width);
 
     if (id < 0) {
         problem(p, "there is no column", name, COLUMN_FIX);
@@ -152,7 +153,7 @@ static void add_column(struct parser *p, const char *name, const char *value)
             return;
         }
     /* The column itself is wanted, whatever its width. */
-    if (!is_auto && (*end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
+    if (!is_auto && (end == NULL || *end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
         problem(p, "this is no width:", value, "give auto, or a number from 3 to 64");
         width = 0;
     }
