@@ -26,7 +26,8 @@ const char *host_lockdown_name(enum host_lockdown lockdown)
     return lockdown_names[lockdown];
 }
 
-bool host_kernel_before(const struct host *host, unsigned major, unsigned minor)
+/* Is the release older than @major.@minor? False where it is not known. */
+static bool kernel_before(const struct host *host, unsigned major, unsigned minor)
 {
     uint64_t first, second;
     const char *at = parse_digits(host->kernel, NULL, 10, &first);
@@ -38,7 +39,7 @@ bool host_kernel_before(const struct host *host, unsigned major, unsigned minor)
 
 bool host_kernel_may_lack_vm_dirs(const struct host *host)
 {
-    return host_kernel_before(host, 4, 7);
+    return kernel_before(host, 4, 7);
 }
 
 static void read_word(const struct rootfs *root, const char *path, char *out, size_t size)

@@ -46,11 +46,6 @@ void host_read(const struct rootfs *root, struct host *ret);
 void host_refresh(const struct rootfs *root, bool thorough, struct host *host);
 
 /*
- * host_kernel_before - is the release older than @major.@minor? False where it is not known. Pure.
- */
-bool host_kernel_before(const struct host *host, unsigned major, unsigned minor);
-
-/*
  * host_kernel_may_lack_vm_dirs - of before Linux 4.7 (kvm_create_vm_debugfs): debugfs then has the
  * totals of all VMs together, unless the distributor ported the directories of single VMs back.
  */

@@ -174,12 +174,6 @@ static size_t plain_len(const struct maps_entry *entry)
     return len;
 }
 
-bool parse_maps_name_is(const struct maps_entry *entry, const char *text)
-{
-    size_t len = plain_len(entry);
-    return strlen(text) == len && memcmp(entry->name, text, len) == 0;
-}
-
 bool parse_maps_name_begins(const struct maps_entry *entry, const char *text)
 {
     size_t len = strlen(text);

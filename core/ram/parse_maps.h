@@ -60,9 +60,7 @@ struct maps_cursor parse_maps_begin(const char *text, size_t len);
  */
 int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret);
 
-/* parse_maps_name_is - does the name equal @text, or begin with it? " (deleted)" at the end counts
- * not. */
-bool parse_maps_name_is(const struct maps_entry *entry, const char *text);
+/* parse_maps_name_begins - does the name begin with @text? " (deleted)" at its end is no part. */
 bool parse_maps_name_begins(const struct maps_entry *entry, const char *text);
 
 /*

@@ -148,11 +148,6 @@ void residency_close(struct residency *r)
     free(r);
 }
 
-const char *residency_method(const struct residency *r)
-{
-    return r->use_scan ? "PAGEMAP_SCAN" : "pagemap";
-}
-
 /* What the page table says of a part that it does not map, when a file is behind it. */
 static int refine_absent(struct residency *r, struct emitter *em, uint64_t start, uint64_t end);
 

@@ -69,7 +69,4 @@ typedef int residency_fn(void *arg, const struct residency_run *run);
 int residency_walk(struct residency *residency, uint64_t start, uint64_t end, residency_fn *fn,
                    void *arg);
 
-/* residency_method - "PAGEMAP_SCAN" or "pagemap": static text. */
-const char *residency_method(const struct residency *residency);
-
 #endif
