@@ -6,10 +6,14 @@
 #ifndef KVMLENS_CORE_BASE_HOST_H
 #define KVMLENS_CORE_BASE_HOST_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/rootfs.h"
+
+#define HOST_CAP(bit)               (1ull << (bit)) /* as in host.caps */
+#define HOST_CAP_CHECKPOINT_RESTORE 40              /* linux/capability.h has it since 5.9 */
 
 enum host_lockdown {
     LOCKDOWN_UNKNOWN,

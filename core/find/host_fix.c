@@ -13,13 +13,6 @@ static const struct {
     {HOST_CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE"},
 };
 
-/* Capabilities without which a number is missing for this cause. */
-static const uint64_t cause_needs[CAUSE_COUNT] = {
-    [CAUSE_NO_PERMISSION] = HOST_CAP(CAP_SYS_PTRACE) | HOST_CAP(CAP_DAC_READ_SEARCH),
-    [CAUSE_NO_PTRACE] = HOST_CAP(CAP_SYS_PTRACE),
-    [CAUSE_DEBUGFS_DENIED] = HOST_CAP(CAP_DAC_READ_SEARCH),
-};
-
 const char *host_fix_cap_names(uint64_t caps, char *out)
 {
     size_t len = 0;
@@ -61,11 +54,13 @@ const char *host_fix_caps(const struct host *host, uint64_t needed, char *out)
 
 const char *host_fix_cause(const struct host *host, enum reading_cause cause, char *out)
 {
-    if (cause_needs[cause] != 0 && host->caps_known) {
-        uint64_t missing = cause_needs[cause] & ~host->caps;
+    uint64_t needs = reading_cause_needs(cause);
+
+    if (needs != 0 && host->caps_known) {
+        uint64_t missing = needs & ~host->caps;
         /* Yama may refuse even who holds it: the general text says so. */
         if (missing != 0 || cause != CAUSE_NO_PTRACE)
-            return host_fix_caps(host, cause_needs[cause], out);
+            return host_fix_caps(host, needs, out);
         snprintf(out, HOST_FIX_MAX,
                  "CAP_SYS_PTRACE is held: kernel.yama.ptrace_scope=3, another security module or "
                  "another user namespace refuses.");

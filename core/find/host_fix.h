@@ -6,16 +6,11 @@
 #ifndef KVMLENS_CORE_FIND_HOST_FIX_H
 #define KVMLENS_CORE_FIND_HOST_FIX_H
 
-#include <linux/capability.h>
-
 #include "core/base/host.h"
 #include "core/model/reading.h"
 
 #define HOST_FIX_MAX       256
 #define HOST_FIX_NAMES_MAX 80
-
-#define HOST_CAP(bit)               (1ull << (bit))
-#define HOST_CAP_CHECKPOINT_RESTORE 40 /* linux/capability.h has it since 5.9 */
 
 /*
  * host_fix_caps - which of the capabilities @needed are missing, and how to get them; where none

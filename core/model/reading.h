@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/model/causes.h"
 #include "core/model/source_list.h"
 
 enum reading_state {
@@ -24,33 +25,16 @@ enum reading_state {
     READING_STATE_COUNT
 };
 
-/* Why a number is missing. The texts are in reading.c, one table. */
+/* Why a number is missing: CAUSE_NONE, and one for each row of core/model/causes.h. */
+/* clang-format off */
 enum reading_cause {
     CAUSE_NONE,
-    /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */
-    CAUSE_LOCKDOWN,
-    CAUSE_LOCKDOWN_INTEGRITY,
-    CAUSE_LOCKDOWN_CONFIDENTIALITY,
-    CAUSE_NO_PERMISSION,     /* not root, no capability */
-    CAUSE_NO_PTRACE,         /* pidfd_getfd refused: CAP_SYS_PTRACE or Yama */
-    CAUSE_DEBUGFS_UNMOUNTED, /* no debugfs in the mount table */
-    CAUSE_DEBUGFS_DENIED,    /* mounted, but its directory may not be opened */
-    CAUSE_NO_VM_DIR,         /* debugfs has no directory for this VM */
-    CAUSE_HOST_TOTALS,       /* the kernel counts all VMs together, none apart */
-    CAUSE_NO_STATS_FD,       /* the VMM keeps no binary stats fd for it */
-    CAUSE_HIST_ONLY_STATSFD, /* debugfs shows only the first bucket of a histogram */
-    CAUSE_FD_LIMIT,          /* our own table of open files is full */
-    CAUSE_BAD_STATS,         /* the stats fd holds no valid binary stats */
-    CAUSE_NOT_IN_KERNEL,     /* this kernel does not have the counter */
-    /* the kernel has the number, but on this host it stays 0 whatever happens */
-    CAUSE_NOT_COUNTED,
-    CAUSE_SOURCE_OFF,        /* the source that has it was excluded with --source */
-    CAUSE_NO_THREAD_ID,      /* the vCPU's thread is not known */
-    CAUSE_AMBIGUOUS,         /* several VMs in one process: not known which vCPU belongs to which */
-    CAUSE_GONE,              /* the VM, vCPU or process ended during the tick */
-    CAUSE_READ_ERROR,        /* any other error of open or read */
+#define CAUSE(name, ...) CAUSE_##name,
+    CAUSES(CAUSE)
+#undef CAUSE
     CAUSE_COUNT
 };
+/* clang-format on */
 
 struct reading {
     uint64_t raw;       /* meaningless unless state is READING_OK */
@@ -76,10 +60,29 @@ const char *reading_state_text(enum reading_state state);
 /* reading_state_name - stable lower-case word for machines: "absent", "denied", ... */
 const char *reading_state_name(enum reading_state state);
 
-/* reading_cause_text - "lockdown=integrity" and the like; "" for CAUSE_NONE. */
+/*
+ * reading_state_meaning - what that word says where no cause is known, for people: "cleared since
+ * the sample before". "" for READING_OK.
+ */
+const char *reading_state_meaning(enum reading_state state);
+
+/* What a row of core/model/causes.h says. Texts of CAUSE_NONE, which has no row, are "". */
+
+/* reading_cause_id - the stable word for machines: "lockdown". Causes may share one. */
+const char *reading_cause_id(enum reading_cause cause);
+
+/* reading_cause_text - "lockdown=integrity" and the like. */
 const char *reading_cause_text(enum reading_cause cause);
 
-/* reading_cause_fix - what helps, one sentence; "" where nothing does. */
+/* reading_cause_fix - what helps, whole sentences; "" where nothing does. */
 const char *reading_cause_fix(enum reading_cause cause);
+
+enum cause_nature reading_cause_nature(enum reading_cause cause);
+
+/* reading_cause_needs - capabilities, bit 1 << CAP_..., without which the number is missing. */
+uint64_t reading_cause_needs(enum reading_cause cause);
+
+/* reading_cause_source - the source that would have had the number; SOURCE_NONE: any. */
+enum reading_source reading_cause_source(enum reading_cause cause);
 
 #endif

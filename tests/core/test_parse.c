@@ -14,7 +14,6 @@
 #include "core/find/kvm_dirs.h"
 #include "core/base/parse_number.h"
 #include "core/find/proc_fds.h"
-#include "core/model/reading.h"
 #include "core/find/vcpu_threads.h"
 
 static void unsigned_numbers(void **state)
@@ -221,22 +220,6 @@ static void every_known_counter_is_found_and_explained(void **state)
         assert_true(strcmp(field_known_at(i - 1)->name, field_known_at(i)->name) < 0);
 }
 
-static void every_state_and_cause_has_a_text(void **state)
-{
-    (void)state;
-    for (int i = 0; i < READING_STATE_COUNT; i++) {
-        assert_non_null(reading_state_text((enum reading_state)i));
-        assert_true(strlen(reading_state_name((enum reading_state)i)) > 0);
-        assert_string_not_equal(reading_state_text((enum reading_state)i), "0");
-    }
-    for (int i = 1; i < CAUSE_COUNT; i++) {
-        assert_true(strlen(reading_cause_text((enum reading_cause)i)) > 0);
-        assert_non_null(reading_cause_fix((enum reading_cause)i));
-    }
-    for (int i = 0; i < SOURCE_COUNT; i++)
-        assert_true(strlen(reading_source_name((enum reading_source)i)) > 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,7 +232,6 @@ int main(void)
         cmocka_unit_test(equal_fields_share_an_index_and_different_ones_do_not),
         cmocka_unit_test(bounds_of_histogram_buckets),
         cmocka_unit_test(every_known_counter_is_found_and_explained),
-        cmocka_unit_test(every_state_and_cause_has_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,25 +11,6 @@
 
 #define NAME_COLUMNS 24
 
-/* Which source a missing number would have come from. */
-static bool cause_is_of(enum reading_cause cause, enum reading_source source)
-{
-    static const enum reading_source owner[CAUSE_COUNT] = {
-        [CAUSE_LOCKDOWN] = SOURCE_DEBUGFS,
-        [CAUSE_LOCKDOWN_INTEGRITY] = SOURCE_DEBUGFS,
-        [CAUSE_LOCKDOWN_CONFIDENTIALITY] = SOURCE_DEBUGFS,
-        [CAUSE_DEBUGFS_UNMOUNTED] = SOURCE_DEBUGFS,
-        [CAUSE_DEBUGFS_DENIED] = SOURCE_DEBUGFS,
-        [CAUSE_NO_VM_DIR] = SOURCE_DEBUGFS,
-        [CAUSE_HOST_TOTALS] = SOURCE_DEBUGFS,
-        [CAUSE_NO_STATS_FD] = SOURCE_STATSFD,
-        [CAUSE_NO_PTRACE] = SOURCE_STATSFD,
-        [CAUSE_BAD_STATS] = SOURCE_STATSFD,
-        [CAUSE_HIST_ONLY_STATSFD] = SOURCE_STATSFD,
-        [CAUSE_NO_THREAD_ID] = SOURCE_PROC,
-    };
-    return owner[cause] == source;
-}
 
 static void count(struct list_source *l, const struct reading *reading)
 {
@@ -37,7 +18,7 @@ static void count(struct list_source *l, const struct reading *reading)
         l->readable += reading->source == l->source;
         return;
     }
-    if (!cause_is_of(reading->cause, l->source))
+    if (reading_cause_source(reading->cause) != l->source)
         return;
     l->refused += reading->state == READING_DENIED;
     if (l->cause == CAUSE_NONE)
@@ -69,7 +50,7 @@ struct list_source list_source(const struct snapshot *s, const struct snapshot_v
     if (l.cause == CAUSE_NONE && l.readable == 0) {
         uint8_t causes[] = {vm->vm_cause, vm->vcpu_cause};
         for (size_t i = 0; i < 2; i++)
-            if (l.cause == CAUSE_NONE && cause_is_of(causes[i], source))
+            if (l.cause == CAUSE_NONE && reading_cause_source(causes[i]) == source)
                 l.cause = causes[i];
     }
     return l;

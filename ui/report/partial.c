@@ -4,21 +4,18 @@
 #include "core/find/host_fix.h"
 #include "core/find/proc_fds.h"
 
-/* Causes that are a fact about the host or the user's own choice, not a failure to read. */
-static const bool harmless[CAUSE_COUNT] = {
-    [CAUSE_NOT_IN_KERNEL] = true,
-    [CAUSE_NOT_COUNTED] = true,
-    [CAUSE_SOURCE_OFF] = true,
-    [CAUSE_HIST_ONLY_STATSFD] = true,
-    [CAUSE_GONE] = true,
-};
+/* Not where it is a fact about the host or the user's own choice. */
+static bool is_failure_to_read(uint8_t cause)
+{
+    return reading_cause_nature(cause) == CAUSE_IS_PROBLEM;
+}
 
 static bool is_failure(const struct reading *reading)
 {
-    if (reading->state == READING_DENIED || reading->state == READING_STALE)
-        return !harmless[reading->cause];
-    return reading->state == READING_ABSENT && reading->cause != CAUSE_NONE &&
-           !harmless[reading->cause];
+    bool missing = reading->state == READING_DENIED || reading->state == READING_STALE ||
+                   (reading->state == READING_ABSENT && reading->cause != CAUSE_NONE);
+
+    return missing && is_failure_to_read(reading->cause);
 }
 
 /* Processes of the chosen VMs that were not looked at as a whole. */
@@ -70,7 +67,7 @@ static bool count_bare(const struct snapshot_vm *vm, struct partial *partial)
     uint8_t cause = vm->vm_cause != CAUSE_NONE ? vm->vm_cause : vm->vcpu_cause;
 
     if (vm->vm_source != SOURCE_NONE || vm->vcpu_source != SOURCE_NONE || cause == CAUSE_NONE ||
-        harmless[cause])
+        !is_failure_to_read(cause))
         return false;
     partial->causes[cause].bare_vms++;
     note_process(vm, cause, partial);
@@ -183,7 +180,7 @@ static void tell_unestimated(struct partial *partial, FILE *out)
 static const char *which_processes(const struct partial *partial, int cause, char out[64])
 {
     out[0] = '\0';
-    if (cause == CAUSE_NO_PERMISSION || cause == CAUSE_NO_PTRACE)
+    if ((reading_cause_needs((enum reading_cause)cause) & HOST_CAP(CAP_SYS_PTRACE)) != 0)
         snprintf(out, 64, " (process %d%s)", (int)partial->causes[cause].pid,
                  partial->causes[cause].more_pids ? " and others" : "");
     return out;

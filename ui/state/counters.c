@@ -42,8 +42,7 @@ static bool is_lacking(uint8_t state, uint8_t cause)
 {
     if (state != READING_ABSENT)
         return state != READING_OK;
-    return cause != CAUSE_NONE && cause != CAUSE_NOT_IN_KERNEL && cause != CAUSE_NOT_COUNTED &&
-           cause != CAUSE_GONE;
+    return cause != CAUSE_NONE && reading_cause_nature(cause) != CAUSE_IS_FACT;
 }
 
 /* Add what is known; what is not leaves its state where nothing is known at all. */

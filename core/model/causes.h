@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a number can be missing: the one list of causes. A new cause is a new row, and nothing else.
+ *
+ * CAUSES(X) expands X once per row. A row is
+ *
+ *   name    CAUSE_<name> in enum reading_cause.
+ *   id      what machines get, in JSON, CSV and metrics. It never changes once it was released:
+ *           dashboards and alerts compare it. Lower case, words joined by '-', and not the word
+ *           of a state (core/model/reading.h). The lockdown causes share theirs, because the mode
+ *           of the lockdown stands beside it, as a property of the host.
+ *   text    what people read: "lockdown=integrity". May be reworded at any time.
+ *   fix     what helps, whole sentences; "" where nothing does.
+ *   nature  PROBLEM, SETTING or FACT: enum cause_nature.
+ *   needs   the capabilities without which the number is missing for this cause, or 0. Together
+ *           with what this process holds they decide what helps: core/find/host_fix.h.
+ *   source  the source that would have had the number, or SOURCE_NONE where it may be any.
+ */
+#ifndef KVMLENS_CORE_MODEL_CAUSES_H
+#define KVMLENS_CORE_MODEL_CAUSES_H
+
+enum cause_nature {
+    CAUSE_IS_PROBLEM, /* something could be mended, so the number counts as not read */
+    /* how this host or this command was set up keeps it away: nothing is broken */
+    CAUSE_IS_SETTING,
+    CAUSE_IS_FACT, /* there is no such number, and nobody can change that */
+};
+
+#define CAUSES_LOCKDOWN_FIX                                                                        \
+    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable; lockdown itself "     \
+    "ends only by booting without it."
+
+/* clang-format off */
+#define CAUSES(X)                                                                                  \
+    /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */            \
+    X(LOCKDOWN, "lockdown", "lockdown", CAUSES_LOCKDOWN_FIX,                                       \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    X(LOCKDOWN_INTEGRITY, "lockdown", "lockdown=integrity", CAUSES_LOCKDOWN_FIX,                   \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    X(LOCKDOWN_CONFIDENTIALITY, "lockdown", "lockdown=confidentiality", CAUSES_LOCKDOWN_FIX,       \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    /* not root, no capability */                                                                  \
+    X(NO_PERMISSION, "no-permission", "no permission",                                             \
+      "Run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.",                              \
+      PROBLEM, HOST_CAP(CAP_SYS_PTRACE) | HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_NONE)              \
+    /* pidfd_getfd refused: CAP_SYS_PTRACE or Yama */                                              \
+    X(NO_PTRACE, "no-ptrace", "no ptrace access to the VMM",                                       \
+      "Run as root or with CAP_SYS_PTRACE; kernel.yama.ptrace_scope=3 refuses even that.",         \
+      PROBLEM, HOST_CAP(CAP_SYS_PTRACE), SOURCE_STATSFD)                                           \
+    /* no debugfs in the mount table */                                                            \
+    X(DEBUGFS_UNMOUNTED, "debugfs-not-mounted", "debugfs is not mounted",                          \
+      "mount -t debugfs none /sys/kernel/debug",                                                   \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    /* mounted, but its directory may not be opened */                                             \
+    X(DEBUGFS_DENIED, "debugfs-denied", "debugfs may not be read",                                 \
+      "Run as root, or with CAP_DAC_READ_SEARCH.",                                                 \
+      PROBLEM, HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_DEBUGFS)                                      \
+    /* debugfs has no directory for this VM */                                                     \
+    X(NO_VM_DIR, "no-debugfs-directory", "the VM has no debugfs directory",                        \
+      "Kernels before 4.7 have none. The kernel log tells when a directory of that name was "      \
+      "still in use as the VM started (\"duplicate directory\").",                                 \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    /* the kernel counts all VMs together, none apart */                                           \
+    X(HOST_TOTALS, "host-totals-only", "this kernel has only totals of all VMs",                   \
+      "Linux 4.7 and later count each VM.",                                                        \
+      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+    /* the VMM keeps no binary stats fd for it */                                                  \
+    X(NO_STATS_FD, "no-stats-fd", "the VMM keeps no binary stats fd",                              \
+      "QEMU keeps one per vCPU since 8.1; debugfs has the rest.",                                  \
+      PROBLEM, 0, SOURCE_STATSFD)                                                                  \
+    /* debugfs shows only the first bucket of a histogram */                                       \
+    X(HIST_ONLY_STATSFD, "histogram-needs-stats-fd", "debugfs has no whole histograms",            \
+      "Only a binary stats fd has them: QEMU keeps one per vCPU since 8.1.",                       \
+      SETTING, 0, SOURCE_STATSFD)                                                                  \
+    /* our own table of open files is full */                                                      \
+    X(FD_LIMIT, "open-files-limit", "too many open files", "Raise the limit: ulimit -n 4096",      \
+      PROBLEM, 0, SOURCE_NONE)                                                                     \
+    /* the stats fd holds no valid binary stats */                                                 \
+    X(BAD_STATS, "bad-stats", "invalid binary stats",                                              \
+      "The VMM's stats fd does not hold what the kernel documents; nothing of it was used.",       \
+      PROBLEM, 0, SOURCE_STATSFD)                                                                  \
+    /* this kernel does not have the counter */                                                    \
+    X(NOT_IN_KERNEL, "not-in-kernel", "not in this kernel", "",                                    \
+      FACT, 0, SOURCE_NONE)                                                                        \
+    /* the kernel has the number, but on this host it stays 0 whatever happens */                  \
+    X(NOT_COUNTED, "not-counted", "not counted on this host",                                      \
+      "A host that is itself a guest may not see it.",                                             \
+      FACT, 0, SOURCE_NONE)                                                                        \
+    /* the source that has it was excluded with --source */                                        \
+    X(SOURCE_OFF, "source-off", "excluded by --source",                                            \
+      "Leave --source away to use all sources.",                                                   \
+      SETTING, 0, SOURCE_NONE)                                                                     \
+    /* the vCPU's thread is not known */                                                           \
+    X(NO_THREAD_ID, "no-thread-id", "vCPU thread not known",                                       \
+      "It is known from debugfs, or where the VMM names its vCPU threads "                         \
+      "(QEMU: -name debug-threads=on).",                                                           \
+      PROBLEM, 0, SOURCE_PROC)                                                                     \
+    /* several VMs in one process: not known which vCPU belongs to which */                        \
+    X(AMBIGUOUS, "ambiguous-vcpus", "several VMs in one process, vCPUs not told apart",            \
+      "debugfs tells them apart.",                                                                 \
+      PROBLEM, 0, SOURCE_NONE)                                                                     \
+    /* the VM, vCPU or process ended during the tick */                                            \
+    X(GONE, "ended", "ended meanwhile", "",                                                        \
+      FACT, 0, SOURCE_NONE)                                                                        \
+    /* any other error of open or read */                                                          \
+    X(READ_ERROR, "read-error", "read error", "",                                                  \
+      PROBLEM, 0, SOURCE_NONE)
+/* clang-format on */
+
+#endif
