@@ -49,6 +49,11 @@ const char *reading_cause_id(enum reading_cause cause)
     return causes[cause].id;
 }
 
+const char *reading_missing_id(enum reading_state state, enum reading_cause cause)
+{
+    return cause != CAUSE_NONE ? reading_cause_id(cause) : reading_state_name(state);
+}
+
 const char *reading_cause_text(enum reading_cause cause)
 {
     return causes[cause].text;

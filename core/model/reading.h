@@ -71,6 +71,12 @@ const char *reading_state_meaning(enum reading_state state);
 /* reading_cause_id - the stable word for machines: "lockdown". Causes may share one. */
 const char *reading_cause_id(enum reading_cause cause);
 
+/*
+ * reading_missing_id - what machines get for a missing number: the id of its cause, or where none
+ * is known the word of its state.
+ */
+const char *reading_missing_id(enum reading_state state, enum reading_cause cause);
+
 /* reading_cause_text - "lockdown=integrity" and the like. */
 const char *reading_cause_text(enum reading_cause cause);
 

@@ -142,7 +142,7 @@ class NewQemu(Stable):
             for name in ("pages_4k", "pages_2m", "pages_1g", "nx_lpage_splits"):
                 self.assertEqual(found["counters"].get(name), self.vm.vm_stats()[name])
         if kvmtest.lockdown() == "integrity":
-            self.assertIn("lockdown", found["missing"]["mmu_cache_miss"])
+            self.assertEqual(found["missing"]["mmu_cache_miss"], "lockdown")
 
     def test_tsc_offset_of_every_vcpu_is_there(self):
         kvmtest.need_debugfs()

@@ -110,7 +110,7 @@ class Outages(kvmtest.TestCase):
         gone = len(log.records())
         wait_for(lambda: len(log.records()) > gone + 2, "records")
         missing = vm_of(last(), vm.pid)["missing"]
-        self.assertIn("debugfs is not mounted", str(missing) + str(vm_of(last(), vm.pid)["vcpus"]))
+        self.assertIn("debugfs-not-mounted", str(missing) + str(vm_of(last(), vm.pid)["vcpus"]))
         self.assertEqual(run(*inside, "mount", "-t", "debugfs", "none", "/sys/kernel/debug").returncode, 0)
         wait_for(debugfs_counts, "debugfs to be back")
         # A VM that was made anew has no CPU rate in its first record; one that stayed has it in each.

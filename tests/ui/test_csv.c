@@ -31,7 +31,7 @@ static char *print(struct report *r, const struct snapshot *s)
     return text;
 }
 
-#define CELLS 14
+#define CELLS 15
 
 /* A strict reader of RFC 4180: takes one row off *@pos, cells into @row; false at the end. */
 static bool read_row(char **pos, char *row[CELLS], size_t *ret_count)
@@ -69,7 +69,23 @@ static bool read_row(char **pos, char *row[CELLS], size_t *ret_count)
     return true;
 }
 
-enum { TIME, PID, FD, VM, VCPU, FIELD, BUCKET, KIND, UNIT, EXPONENT, VALUE, RATE, STATE, CAUSE };
+enum {
+    TIME,
+    PID,
+    FD,
+    VM,
+    VCPU,
+    FIELD,
+    BUCKET,
+    KIND,
+    UNIT,
+    EXPONENT,
+    VALUE,
+    RATE,
+    STATE,
+    CAUSE,
+    CAUSE_ID
+};
 
 static const json_t *by_number(const json_t *array, const char *key, const char *number)
 {
@@ -111,6 +127,7 @@ static void long_form_read_back_equals_the_json(void **state)
     assert_int_equal(cells, CELLS);
     assert_string_equal(row[TIME], "time");
     assert_string_equal(row[CAUSE], "cause");
+    assert_string_equal(row[CAUSE_ID], "cause_id");
     while (read_row(&pos, row, &cells)) {
         char clean[200];
         assert_int_equal(cells, CELLS);
@@ -131,6 +148,10 @@ static void long_form_read_back_equals_the_json(void **state)
         compare_cell(value, row[VALUE]);
         compare_cell(rate, row[RATE]);
         assert_int_equal(value == NULL, strcmp(row[STATE], "ok") != 0);
+        const json_t *missing = json_object_get(json_object_get(object, "missing"), row[FIELD]);
+        if (missing != NULL)
+            assert_string_equal(json_string_value(missing),
+                                row[CAUSE_ID][0] != '\0' ? row[CAUSE_ID] : row[STATE]);
         values += value != NULL;
         rows++;
     }
@@ -205,8 +226,9 @@ static void rows_under_a_header_of_other_columns_are_refused(void **state)
         struct report r = {.format = &report_csv, .filter = &all, .stream = true};
         r.joins = true;
         r.header =
-            same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
-                 : "time,pid,vm_fd,vm,vcpu,field,value";
+            same ? "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause,"
+                   "cause_id"
+                 : "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause";
         FILE *mem = open_memstream(&text, &len);
         assert_non_null(mem);
         assert_int_equal(report_record(&r, NULL, s, mem), same ? 0 : -EBADMSG);

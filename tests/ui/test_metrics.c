@@ -78,7 +78,7 @@ static void prometheus_has_the_values_of_the_snapshot(void **state)
         "kvmlens_vm_cpu_seconds_total" VM16 "1.000000000",
         "kvmlens_vm_vcpus" VM16 "2",
         "kvmlens_vms 2",
-        "kvmlens_vm_unreadable_counters" IN_VM16 "cause=\"lockdown=integrity\"} 1",
+        "kvmlens_vm_unreadable_counters" IN_VM16 "cause=\"lockdown\"} 1",
         "# TYPE kvmlens_vm_halt_wait_duration_seconds histogram",
         "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"0.0\"} 0",
         "kvmlens_vm_halt_wait_duration_seconds_bucket" IN_VM16 "le=\"1e-09\"} 4",

@@ -190,7 +190,8 @@ static void a_header_that_could_not_be_compared_is_no_other_header(void **state)
         .filter = &all,
         .stream = true,
         .joins = true,
-        .header = "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause",
+        .header = "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause,"
+                  "cause_id",
     };
     every_failure_is_told("csv that joins a log", make_record, &a);
     snapshot_free(first);

@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/base/text_file.h"
+#include "core/find/host_fix.h"
 
 /*
  * jansson's integers end at 2^63 - 1, the kernel's counters at 2^64 - 1. A larger one travels as a
@@ -79,11 +80,32 @@ void json_put_reading(struct json_doc *doc, json_t *object, const char *key,
         json_put(doc, object, key, json_put_u64(reading->raw));
 }
 
-json_t *json_put_missing(uint8_t state, uint8_t cause)
+void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uint8_t state,
+                      uint8_t cause)
 {
-    const char *name = reading_state_name(state), *why = reading_cause_text(cause);
+    *(cause != CAUSE_NONE ? &doc->causes[cause] : &doc->states[state]) = true;
+    json_put(doc, object, key, json_string(reading_missing_id(state, cause)));
+}
 
-    return why[0] != '\0' ? json_sprintf("%s: %s", name, why) : json_string(name);
+void json_put_causes(struct json_doc *doc, json_t *record, const struct host *host)
+{
+    json_t *object = json_object();
+    char fix[HOST_FIX_MAX];
+
+    for (int i = 0; i < READING_STATE_COUNT; i++)
+        if (doc->states[i])
+            json_put(doc, object, reading_state_name((enum reading_state)i),
+                     json_string(reading_state_meaning((enum reading_state)i)));
+    for (int i = 1; i < CAUSE_COUNT; i++) {
+        enum reading_cause cause = (enum reading_cause)i;
+        if (!doc->causes[i])
+            continue;
+        host_fix_cause(host, cause, fix);
+        json_put(
+            doc, object, reading_cause_id(cause),
+            json_sprintf("%s%s%s", reading_cause_text(cause), fix[0] != '\0' ? ". " : "", fix));
+    }
+    json_put(doc, record, "causes", object);
 }
 
 json_t *json_put_identity(struct json_doc *doc, const struct snapshot_vm *vm)

@@ -19,7 +19,9 @@
  * is put with the functions here, which take NULL for what failed before.
  */
 struct json_doc {
-    bool failed; /* zeroed at first */
+    bool failed; /* zeroed at first, as is all else */
+    /* which ids the document has used so far */
+    bool causes[CAUSE_COUNT], states[READING_STATE_COUNT];
 };
 
 /* json_put, json_put_item - @value goes into @object or @array, which owns it then. */
@@ -37,8 +39,18 @@ json_t *json_put_u64(uint64_t value);
  */
 json_t *json_put_text(const char *bytes);
 
-/* json_put_missing - "state: cause", or "state". */
-json_t *json_put_missing(uint8_t state, uint8_t cause);
+/*
+ * json_put_missing - @object gets the key with the id of why a number is not there: that of its
+ * cause, or where none is known the word of its state.
+ */
+void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uint8_t state,
+                      uint8_t cause);
+
+/*
+ * json_put_causes - "causes" of the whole @record: for each id used so far what it means and what
+ * helps on @host, for people. These sentences may change; the ids do not.
+ */
+void json_put_causes(struct json_doc *doc, json_t *record, const struct host *host);
 
 /* json_put_reading, json_put_rate - set the key when the number is there. */
 void json_put_reading(struct json_doc *doc, json_t *object, const char *key,

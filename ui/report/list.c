@@ -129,7 +129,7 @@ static json_t *json_sources(struct json_doc *doc, const struct snapshot *s,
         json_put(doc, entry, "readable", json_integer((json_int_t)l.readable));
         json_put(doc, entry, "refused", json_integer((json_int_t)l.refused));
         if (l.cause != CAUSE_NONE)
-            json_put(doc, entry, "cause", json_string(reading_cause_text(l.cause)));
+            json_put_missing(doc, entry, "cause", READING_ABSENT, l.cause);
         json_put(doc, object, reading_source_name(l.source), entry);
     }
     return object;
@@ -153,6 +153,7 @@ static int list_json(const struct snapshot *s, const struct filter *filter, FILE
         json_put_item(doc, vms, object);
     }
     json_put(doc, record, "vms", vms);
+    json_put_causes(doc, record, &s->host);
     char *text = json_put_end(doc, record);
     if (text == NULL)
         return -ENOMEM;

@@ -3,8 +3,9 @@
  * CSV (RFC 4180, lines end in LF).
  *
  * Long form: one row per time, VM, vCPU and number, so that VMs and fields may come and go. A
- * number that could not be read is a row too: value empty, state and cause say why. Wide form, for
- * one VM: one row per record. Its columns are fixed by the first record of the file.
+ * number that could not be read is a row too: value empty, state and cause say why, for people, and
+ * cause_id for machines. Wide form, for one VM: one row per record. Its columns are fixed by the
+ * first record of the file; it has no room for causes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 
-#define LONG_HEADER "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
+#define LONG_HEADER                                                                                \
+    "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause,cause_id"
 
 struct row {
     struct report *report;
@@ -77,7 +79,7 @@ static void end_row(const struct row *row, uint8_t state, uint8_t cause)
 {
     fprintf(row->out, ",%s,", reading_state_name(state));
     put_quoted(row->out, reading_cause_text(cause));
-    fputc('\n', row->out);
+    fprintf(row->out, ",%s\n", reading_cause_id(cause));
 }
 
 static void put_rate(FILE *out, const struct figure *rate)

@@ -4,6 +4,7 @@
  * "fields".
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ui/report/json.h"
@@ -31,30 +32,43 @@ static void add_field(struct counters *c, const struct field *field,
     const char *name = field->name;
     struct json_doc *doc = c->doc;
 
-    if (value->reading.state != READING_OK) {
-        /* Two fields may share a name where two sources differ on its kind: the one that was read
-         * counts. */
-        if (!json_object_get(c->counters, name) && !json_object_get(c->histograms, name))
-            json_put(doc, c->missing, name,
-                     json_put_missing(value->reading.state, value->reading.cause));
+    if (value->reading.state != READING_OK)
         return;
-    }
-    json_object_del(c->missing, name);
     if (field_is_hist(field) && buckets != NULL) {
         json_put(doc, c->histograms, name,
                  json_buckets(doc, buckets + field->bucket_index, field->size));
         return;
     }
     json_put(doc, c->counters, name, json_put_u64(value->reading.raw));
-    if (field->kind != FIELD_CUMULATIVE)
-        return;
-    json_put_rate(doc, c->rates, name, &value->rate);
-    if (value->rate.state != READING_OK && value->rate.state != READING_WARMUP) {
-        json_t *key = json_sprintf("rates.%s", name);
-        json_put(doc, c->missing, json_string_value(key),
-                 json_put_missing(value->rate.state, value->rate.cause));
-        json_decref(key);
+    if (field->kind == FIELD_CUMULATIVE)
+        json_put_rate(doc, c->rates, name, &value->rate);
+}
+
+/*
+ * After all that was read is there: two fields may share a name where two sources differ on its
+ * kind, and the one that was read counts.
+ */
+static void add_missing(struct counters *c, const struct field *field,
+                        const struct snapshot_value *value)
+{
+    const char *name = field->name;
+    const struct reading *reading = &value->reading;
+    const struct figure *rate = &value->rate;
+
+    if (reading->state != READING_OK) {
+        if (!json_object_get(c->counters, name) && !json_object_get(c->histograms, name))
+            json_put_missing(c->doc, c->missing, name, reading->state, reading->cause);
+    } else if (field->kind == FIELD_CUMULATIVE && rate->state != READING_OK &&
+               rate->state != READING_WARMUP) {
+        char key[FIELD_NAME_MAX + sizeof("rates.")];
+        snprintf(key, sizeof(key), "rates.%s", name);
+        json_put_missing(c->doc, c->missing, key, rate->state, rate->cause);
     }
+}
+
+static bool is_chosen(const struct field *field, const struct filter *filter, bool vcpu_only)
+{
+    return filter_field(filter, field) && (!vcpu_only || field->scope == FIELD_VCPU);
 }
 
 /* @buckets NULL: it has no histograms. */
@@ -64,11 +78,12 @@ static void set_counters(struct json_doc *doc, json_t *object, const struct snap
 {
     struct counters c = {doc, json_object(), json_object(), json_object(), json_object()};
 
-    for (size_t i = 0; i < s->field_count; i++) {
-        const struct field *field = &s->fields->fields[i];
-        if (filter_field(filter, field) && (!vcpu_only || field->scope == FIELD_VCPU))
-            add_field(&c, field, &values[i], buckets);
-    }
+    for (size_t i = 0; i < s->field_count; i++)
+        if (is_chosen(&s->fields->fields[i], filter, vcpu_only))
+            add_field(&c, &s->fields->fields[i], &values[i], buckets);
+    for (size_t i = 0; i < s->field_count; i++)
+        if (is_chosen(&s->fields->fields[i], filter, vcpu_only))
+            add_missing(&c, &s->fields->fields[i], &values[i]);
     json_put(doc, object, "counters", c.counters);
     json_put(doc, object, "rates", c.rates);
     if (buckets != NULL)
@@ -83,8 +98,8 @@ static void name_missing(struct json_doc *doc, json_t *object, const char *key,
                          const struct reading *reading)
 {
     if (reading->state != READING_OK)
-        json_put(doc, json_object_get(object, "missing"), key,
-                 json_put_missing(reading->state, reading->cause));
+        json_put_missing(doc, json_object_get(object, "missing"), key, reading->state,
+                         reading->cause);
 }
 
 static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
@@ -118,8 +133,8 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
         if (gauges[i] != NULL)
             name_missing(doc, object, gauges[i], &vcpu->gauges[i]);
     if (scaling.state != READING_OK)
-        json_put(doc, json_object_get(object, "missing"), "tsc_scaling_ratio",
-                 json_put_missing(scaling.state, scaling.cause));
+        json_put_missing(doc, json_object_get(object, "missing"), "tsc_scaling_ratio",
+                         scaling.state, scaling.cause);
     return object;
 }
 
@@ -225,6 +240,7 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
             !(skip_idle && report_idle(filter, s, s->vms[i].values)))
             json_put_item(doc, vms, json_vm(doc, s, filter, &s->vms[i]));
     json_put(doc, record, "vms", vms);
+    json_put_causes(doc, record, &s->host);
     if (described == 0 || described < s->field_count)
         json_put(doc, record, "fields", json_fields(doc, s, filter, described));
     return json_put_end(doc, record);

@@ -276,6 +276,7 @@ static void put_totals(struct report *r, struct metrics *m, const struct snapsho
     }
 }
 
+/* Counters by the id of their cause: causes that share one are one series. */
 static void put_unreadable(struct report *r, struct metrics *m, const struct snapshot *s)
 {
     struct metrics_family f = metrics_family(m, METRICS_GAUGE, "vm_unreadable_counters", NULL,
@@ -289,10 +290,17 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
         subject_init(&subject, &s->vms[i], NULL);
         partial_count_vm(r->filter, s, &s->vms[i], &partial);
         for (int cause = 0; cause < CAUSE_COUNT; cause++) {
-            subject.labels[3] =
-                (struct metrics_label){"cause", reading_cause_text((enum reading_cause)cause)};
-            if (partial.causes[cause].fields > 0)
-                metrics_int(&f, subject.labels, partial.causes[cause].fields);
+            const char *id = reading_cause_id((enum reading_cause)cause);
+            size_t fields = 0;
+            for (int other = cause; other < CAUSE_COUNT; other++) {
+                if (strcmp(reading_cause_id((enum reading_cause)other), id) != 0)
+                    continue;
+                fields += partial.causes[other].fields;
+                partial.causes[other].fields = 0;
+            }
+            subject.labels[3] = (struct metrics_label){"cause", id};
+            if (fields > 0)
+                metrics_int(&f, subject.labels, fields);
         }
     }
 }
