@@ -8,6 +8,11 @@ _kvmlens_names() {
         awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
 }
 
+# Names of the formats that this program has.
+_kvmlens_formats() {
+    "$1" --help 2>/dev/null | sed -n '/--format NAME/s/.*(\(.*\))$/\1/p' | tr -d ,
+}
+
 _kvmlens() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local options='--once --batch --log --list --scan --doctor --demo --help --version
@@ -24,7 +29,7 @@ _kvmlens() {
     fi
     case $prev in
     --format)
-        mapfile -t COMPREPLY < <(compgen -W 'text json csv prometheus openmetrics' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_formats "${COMP_WORDS[0]}")" -- "$cur")
         return ;;
     --source)
         local before=''

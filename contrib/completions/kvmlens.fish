@@ -6,6 +6,10 @@ function __kvmlens_names
     kvmlens --list 2>/dev/null |
         awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
 end
+# Names of the formats that this program has.
+function __kvmlens_formats
+    kvmlens --help 2>/dev/null | sed -n '/--format NAME/s/.*(\(.*\))$/\1/p' | string split ', '
+end
 complete -c kvmlens -f -a '(__kvmlens_names)'
 complete -c kvmlens -s 1 -l once -d 'Sample twice, print the snapshot and exit'
 complete -c kvmlens -l batch -d 'Sample twice, print the snapshot and exit'
@@ -30,7 +34,7 @@ complete -c kvmlens -l threads -x -d 'Scan: threads that read'
 complete -c kvmlens -l ram -x -d 'Scan: START-END of the RAM'
 complete -c kvmlens -l force -d 'Scan: also memory under userfaultfd'
 complete -c kvmlens -l accel -x -a 'c sse2 sse41 avx2 avx512 neon' -d 'Scan: instruction set'
-complete -c kvmlens -l format -x -a 'text json csv prometheus openmetrics' -d 'Format of the output'
+complete -c kvmlens -l format -x -a '(__kvmlens_formats)' -d 'Format of the output'
 complete -c kvmlens -s c -l csv -d 'Short for --format csv'
 complete -c kvmlens -l wide -d 'CSV of one VM: one row per record'
 complete -c kvmlens -l csv-safe -d 'CSV: mark names that are formulas'

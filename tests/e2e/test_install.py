@@ -261,8 +261,8 @@ class Completions(Scratch):
         return result.out.split()
 
     def test_bash_completes(self):
-        self.assertEqual(self.complete("kvmlens", "--format", "j"), ["json"])
-        self.assertEqual(self.complete("kvmlens", "--format", "=", "p"), ["prometheus"])
+        self.assertEqual(self.complete(KVMLENS, "--format", "j"), ["json"])
+        self.assertEqual(self.complete(KVMLENS, "--format", "=", "p"), ["prometheus"])
         self.assertEqual(self.complete("kvmlens", "--source", "statsfd,d"), ["statsfd,debugfs"])
         self.assertEqual(self.complete("kvmlens", "--log-"), ["--log-to-file"])
         self.assertIn(str(os.getpid()), self.complete("kvmlens", "-p", str(os.getpid())))
@@ -300,7 +300,8 @@ class Completions(Scratch):
     def test_fish_completes(self):
         need_tool("fish")
         result = run("fish", "-c", f"source {ROOT}/contrib/completions/kvmlens.fish; complete -C 'kvmlens --format '",
-                     env={**kvmtest.environment(), "HOME": self.dir})
+                     env={**kvmtest.environment(), "HOME": self.dir,
+                          "PATH": f"{os.path.dirname(KVMLENS)}:{os.environ['PATH']}"})
         self.assertEqual([line.split("\t")[0] for line in result.out.splitlines()],
                          ["csv", "json", "openmetrics", "prometheus", "text"], str(result))
 

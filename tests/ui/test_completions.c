@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "ui/app/options.h"
+#include "ui/report/report.h"
 
 #define TEXT_MAX (1 << 16)
 
@@ -85,6 +86,11 @@ static void every_option_is_offered_by_every_shell(void **state)
             if (shells[i].shorts && row->short_name != 0 && strstr(text, fish) == NULL &&
                 strstr(text, zsh) == NULL)
                 fail_msg("%s lacks -%c", shells[i].path, row->short_name);
+            /* The formats it has the program itself tells. */
+            if (row->words == report_format_words && strstr(text, "--format NAME") == NULL)
+                fail_msg("%s does not ask --help for the formats", shells[i].path);
+            if (row->words == report_format_words)
+                continue;
             for (size_t w = 0; row->words != NULL && row->words[w] != NULL; w++)
                 if (strstr(text, row->words[w]) == NULL)
                     fail_msg("%s lacks the word %s of --%s", shells[i].path, row->words[w],

@@ -7,12 +7,15 @@
 
 #include "core/base/text_file.h"
 
-const struct report_format *const report_formats[] = {
-    &report_text, &report_json, &report_csv, &report_prometheus, &report_openmetrics, NULL};
+/* clang-format off */
+#define FORMAT(format) &report_##format,
+const struct report_format *const report_formats[] = {REPORT_FORMATS(FORMAT) NULL};
+#undef FORMAT
 
-/* In the order above; a test holds both together. */
-const char *const report_format_words[] = {"text", "json", "csv", "prometheus", "openmetrics",
-                                           NULL};
+#define WORD(format) #format,
+const char *const report_format_words[] = {REPORT_FORMATS(WORD) NULL};
+#undef WORD
+/* clang-format on */
 
 const struct report_format *report_format_find(const char *name)
 {

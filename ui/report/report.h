@@ -50,6 +50,21 @@ struct report_format {
                   FILE *out);
 };
 
+/*
+ * All formats, in the order in which people are told of them. A new one is a file that defines
+ * report_NAME, with NAME as its name, and a row here: options, --help and completions follow.
+ */
+#define REPORT_FORMATS(X)                                                                          \
+    X(text)                                                                                        \
+    X(json)                                                                                        \
+    X(csv)                                                                                         \
+    X(prometheus)                                                                                  \
+    X(openmetrics)
+
+#define REPORT_DECLARE(format) extern const struct report_format report_##format;
+REPORT_FORMATS(REPORT_DECLARE)
+#undef REPORT_DECLARE
+
 extern const struct report_format *const report_formats[]; /* NULL ends */
 extern const char *const report_format_words[];            /* their names; NULL ends */
 
@@ -102,11 +117,5 @@ const struct snapshot_value *report_host_values(const struct filter *filter,
  * The caller frees it with free(). NULL when memory is out.
  */
 char *report_json_record(const struct snapshot *s, const struct filter *filter);
-
-extern const struct report_format report_text;
-extern const struct report_format report_json;
-extern const struct report_format report_csv;
-extern const struct report_format report_prometheus;
-extern const struct report_format report_openmetrics;
 
 #endif
