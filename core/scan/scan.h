@@ -89,6 +89,16 @@ struct scan_request {
     size_t ram_count;             /* 0 = find the regions */
 };
 
+struct snapshot;
+struct snapshot_vm;
+
+/*
+ * scan_request_aim - sets which VM is scanned, and what a scan has to know of it: vm, vmm and
+ * process_vms. @vm: one of @snapshot. The rest stays. Pure.
+ */
+void scan_request_aim(struct scan_request *request, const struct snapshot *snapshot,
+                      const struct snapshot_vm *vm);
+
 struct scan_region {
     struct ram_region ram;
     /* sum: ram.bytes / 4096, once residency is done. Of a scan that was broken off: what was read,

@@ -104,6 +104,30 @@ static void values_reach_their_places(void **state)
     assert_string_equal(o.choice.vm, "-odd-name");
 }
 
+static void options_of_a_scan_are_its_request(void **state)
+{
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("--scan vm16", buf, &o, &err), 0);
+    assert_int_equal(o.scan.mode, SCAN_EXACT);
+    assert_true(o.scan.estimate_first && o.scan.idle_priority && !o.scan.force);
+    assert_int_equal(parse("--scan vm16 --sample 100 --threads 2 --max-rate 5 --force "
+                           "--ram 1000-3000 --ram 5000-6000 --accel c",
+                           buf, &o, &err),
+                     0);
+    assert_int_equal(o.scan.mode, SCAN_ESTIMATE);
+    assert_true(o.scan.force && !o.scan.estimate_first);
+    assert_int_equal(o.scan.sample_pages, 100);
+    assert_int_equal(o.scan.threads, 2);
+    assert_int_equal(o.scan.max_rate_bytes, 5000000);
+    assert_int_equal(o.scan.ram_count, 2);
+    assert_int_equal(o.scan.ram[1].start, 0x5000);
+    assert_non_null(o.scan.accel);
+}
+
 static void sources_are_a_list(void **state)
 {
     char buf[512];
@@ -272,6 +296,7 @@ int main(void)
         cmocka_unit_test(nothing_given_means_the_monitor_with_defaults),
         cmocka_unit_test(each_mode_option_chooses_its_mode),
         cmocka_unit_test(values_reach_their_places),
+        cmocka_unit_test(options_of_a_scan_are_its_request),
         cmocka_unit_test(sources_are_a_list),
         cmocka_unit_test(bad_lines_are_refused_with_a_sentence_that_names_the_cause),
         cmocka_unit_test(empty_arguments_are_refused),

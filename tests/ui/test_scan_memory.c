@@ -116,9 +116,9 @@ static void scan_for_which_there_is_no_memory_ends_and_says_so(void **state)
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &small));
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    struct scan_subject subject = {.id = {.pid = guest.pid}, .vmm = "qemu", .name = "vm",
-                                   .name_raw = "vm"};
-    struct scan_options options = {.estimate = false};
+    struct scan_request request = scanning_request(&guest);
+    request.estimate_first = true;
+    struct scan_output output = {.name = "vm", .name_raw = "vm"};
     FILE *out = fopen("/dev/null", "w");
     assert_non_null(out);
     setvbuf(out, NULL, _IONBF, 0);
@@ -127,7 +127,7 @@ static void scan_for_which_there_is_no_memory_ends_and_says_so(void **state)
         assert_true(nth < FAILURES_MAX);
         alarm(HANG_S);
         calls_left = nth;
-        int n = scan_run(&root, &subject, &options, out, &err);
+        int n = scan_run(&root, &request, &output, out, &err);
         was_short = calls_left <= 0;
         calls_left = 0;
         alarm(0);

@@ -58,10 +58,14 @@ struct outcome {
     json_t *json; /* when it was asked for */
 };
 
-static void scan(const struct guest *guest, struct scan_options options, struct outcome *ret)
+static void scan(const struct guest *guest, enum scan_mode mode, bool json, struct outcome *ret)
 {
-    struct scan_subject subject = {.id = {.pid = guest->pid}, .vmm = "qemu", .name = "vm",
-                                   .name_raw = "vm"};
+    const struct scan_output output = {.name = "vm", .name_raw = "vm", .json = json};
+    const struct scan_request request = {.vm = {.pid = guest->pid},
+                                         .vmm = "qemu",
+                                         .mode = mode,
+                                         .estimate_first = mode == SCAN_EXACT,
+                                         .idle_priority = true};
     struct rootfs root;
     size_t len;
     FILE *out;
@@ -71,11 +75,11 @@ static void scan(const struct guest *guest, struct scan_options options, struct 
     out = open_memstream(&ret->text, &len);
     assert_non_null(out);
     alarm(HANG_S);
-    ret->status = scan_run(&root, &subject, &options, out, &ret->err);
+    ret->status = scan_run(&root, &request, &output, out, &ret->err);
     alarm(0);
     fclose(out);
     rootfs_close(&root);
-    if (options.json) {
+    if (json) {
         ret->json = json_loads(ret->text, 0, NULL);
         assert_non_null(ret->json);
     }
@@ -120,7 +124,7 @@ static void regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio(vo
     assert_true(guest_start(&guest, many_regions, NULL));
     for (int estimate = 0; estimate < 2; estimate++) {
         struct outcome o;
-        scan(&guest, (struct scan_options){.json = true, .estimate = estimate == 1}, &o);
+        scan(&guest, estimate == 1 ? SCAN_ESTIMATE : SCAN_EXACT, true, &o);
         assert_int_equal(o.status, STATUS_PARTIAL);
         assert_true(warns(o.json, "more than 4096 RAM mappings: the rest is left out"));
         assert_int_equal(json_array_size(json_object_get(o.json, "regions")), RAM_REGIONS_MAX);
@@ -144,7 +148,7 @@ static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **s
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
     signal_at_bytes = 2 * MIB;
-    scan(&guest, (struct scan_options){.json = true}, &o);
+    scan(&guest, SCAN_EXACT, true, &o);
     assert_int_equal(o.status, STATUS_DONE);
     assert_string_equal(json_string_value(json_object_get(o.json, "state")), "cancelled");
     const json_t *pages = json_object_get(o.json, "pages");
@@ -161,7 +165,7 @@ static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **s
     outcome_done(&o);
 
     signal_at_bytes = 2 * MIB;
-    scan(&guest, (struct scan_options){.json = false}, &o);
+    scan(&guest, SCAN_EXACT, false, &o);
     assert_non_null(strstr(o.text, "PARTIAL"));
     assert_non_null(strstr(o.text, "  untouched                   8,192 "));
     assert_non_null(strstr(o.text, "Zero about"));

@@ -111,7 +111,7 @@ static int run_fields(const struct run *run, struct error *err)
  */
 static int run_scan(const struct run *run, struct error *err)
 {
-    struct scan_options options = run->opts->scan;
+    struct scan_request request = run->opts->scan;
     char ascii[256];
     struct snapshot *s;
     int result = sampler_tick(run->sampler, &s, err);
@@ -121,18 +121,19 @@ static int run_scan(const struct run *run, struct error *err)
     result = filter_check(run->filter, s, err);
     const struct snapshot_vm *vm = result == 0 ? filter_find(run->filter, s) : NULL;
     if (vm != NULL) {
-        struct scan_subject subject = {.id = vm->id, .vmm = vm->vmm, .name = vm->name,
-                                       .name_raw = vm->name_raw};
-        for (size_t i = 0; i < s->vm_count; i++)
-            subject.process_vms += s->vms[i].id.pid == vm->id.pid;
-        options.json = is_json(run->opts);
-        options.unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-        if (!options.unicode) {
+        struct scan_output output = {
+            .name = vm->name,
+            .name_raw = vm->name_raw,
+            .json = is_json(run->opts),
+            .unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+            .progress = isatty(STDERR_FILENO) != 0,
+        };
+        if (!output.unicode) {
             text_ascii(vm->name, ascii, sizeof(ascii));
-            subject.name = ascii;
+            output.name = ascii;
         }
-        options.progress = isatty(STDERR_FILENO) != 0;
-        result = scan_run(run->root, &subject, &options, stdout, err);
+        scan_request_aim(&request, s, vm);
+        result = scan_run(run->root, &request, &output, stdout, err);
     } else if (result == 0) {
         result = error_set(err, -ESRCH, "no such VM");
     }

@@ -431,7 +431,13 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
     struct option longs[2 * TABLE_MAX + 1];
     int c;
 
-    *ret = (struct options){.delay_s = 1.0, .sources = SOURCES_ALL, .format = "text"};
+    *ret = (struct options){
+        .delay_s = 1.0,
+        .sources = SOURCES_ALL,
+        .format = "text",
+        /* An estimate first, for who does not wait until the end. */
+        .scan = {.mode = SCAN_EXACT, .estimate_first = true, .idle_priority = true},
+    };
     build_getopt(shorts, longs);
     optind = 0; /* GNU: start afresh, so that tests may parse more than once */
     opterr = 0;

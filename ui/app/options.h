@@ -14,8 +14,8 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
+#include "core/scan/scan.h"
 #include "ui/choose/filter.h"
-#include "ui/app/scan_run.h"
 
 enum options_mode {
     MODE_MONITOR, /* no mode option given */
@@ -53,7 +53,7 @@ struct options {
     const char *sysroot;
     bool demo;
     bool no_color, no_unicode, no_mouse;
-    struct scan_options scan; /* options of --scan; accel is for the monitor too */
+    struct scan_request scan; /* --scan; at which VM it aims is not known yet */
     uint64_t given;      /* which rows of the table were used; private to options.c */
 };
 

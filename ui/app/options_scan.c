@@ -12,7 +12,8 @@
 
 int options_scan_sample(struct options *opts, const char *arg, struct error *err)
 {
-    opts->scan.estimate = true;
+    opts->scan.mode = SCAN_ESTIMATE;
+    opts->scan.estimate_first = false;
     return options_count("--sample", arg, SCAN_SAMPLE_MAX, &opts->scan.sample_pages, err);
 }
 
@@ -46,7 +47,7 @@ int options_scan_force(struct options *opts, const char *arg, struct error *err)
 
 int options_scan_ram(struct options *opts, const char *arg, struct error *err)
 {
-    struct scan_options *scan = &opts->scan;
+    struct scan_request *scan = &opts->scan;
 
     if (scan->ram_count == RAM_RANGES_MAX)
         return error_set(err, -EINVAL, "--ram: at most %d ranges", RAM_RANGES_MAX);

@@ -28,16 +28,13 @@ static struct scan_request make_request(const struct snapshot *snapshot,
                                         const struct snapshot_vm *vm, enum scan_queue_depth depth)
 {
     struct scan_request request = {
-        .vm = vm->id,
-        .vmm = vm->vmm,
         .mode = SCAN_EXACT,
         .estimate_first = true,
         .exact_limit_s = depth == SCAN_QUEUE_LOOK ? UI_SCAN_AT_ONCE_S : 0,
         .idle_priority = true,
     };
 
-    for (size_t i = 0; i < snapshot->vm_count; i++)
-        request.process_vms += snapshot->vms[i].id.pid == vm->id.pid;
+    scan_request_aim(&request, snapshot, vm);
     return request;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -115,32 +114,11 @@ static struct scan_report *wait_for_report(struct scan_worker *worker,
     return report;
 }
 
-static void make_request(const struct scan_subject *subject, const struct scan_options *options,
-                         struct scan_request *ret)
+static int finish(const struct scan_report *report, const char *vmm,
+                  const struct scan_output *output, FILE *out, struct error *err)
 {
-    *ret = (struct scan_request){
-        .vm = subject->id,
-        .vmm = subject->vmm,
-        .process_vms = subject->process_vms,
-        .mode = options->estimate ? SCAN_ESTIMATE : SCAN_EXACT,
-        .estimate_first = !options->estimate, /* for who does not wait until the end */
-        .sample_pages = options->sample_pages,
-        .max_rate_bytes = options->max_rate_bytes,
-        .threads = options->threads,
-        .force = options->force,
-        .idle_priority = true,
-        .accel = options->accel,
-        .ram_count = options->ram_count,
-    };
-    memcpy(ret->ram, options->ram, sizeof(ret->ram));
-}
-
-static int finish(const struct scan_report *report, const struct scan_subject *subject,
-                  const struct scan_options *options, FILE *out, struct error *err)
-{
-    int n = options->json
-                ? report_scan_json(report, subject->name_raw, out)
-                : report_scan_text(report, subject->name, subject->vmm, options->unicode, out);
+    int n = output->json ? report_scan_json(report, output->name_raw, out)
+                         : report_scan_text(report, output->name, vmm, output->unicode, out);
     if (n < 0)
         return n == -ENOMEM ? error_set(err, n, "out of memory") : n; /* @out has the error */
     if (report->state == SCAN_REFUSED || report->state == SCAN_FAILED) {
@@ -152,26 +130,21 @@ static int finish(const struct scan_report *report, const struct scan_subject *s
     return is_whole ? STATUS_DONE : STATUS_PARTIAL;
 }
 
-int scan_run(const struct rootfs *root, const struct scan_subject *subject,
-             const struct scan_options *options, FILE *out, struct error *err)
+int scan_run(const struct rootfs *root, const struct scan_request *request,
+             const struct scan_output *output, FILE *out, struct error *err)
 {
     struct scan_waits waits;
     struct scan_worker *worker = NULL;
     struct scan_report *report = NULL;
-    struct scan_request *request = malloc(sizeof(*request));
-
-    if (request == NULL)
-        return error_set(err, -ENOMEM, "out of memory");
-    make_request(subject, options, request);
     int n = waits_open(&waits, err);
+
     if (n == 0)
         n = scan_worker_start(root, waits.wake_fd, &worker, err);
     if (n == 0 && scan_worker_submit(worker, request) < 0)
         n = error_set(err, -ENOMEM, "out of memory"); /* nothing else keeps a new worker from it */
-    free(request);
     if (n == 0) {
-        report = wait_for_report(worker, &waits, options->progress, err);
-        n = report != NULL ? finish(report, subject, options, out, err)
+        report = wait_for_report(worker, &waits, output->progress, err);
+        n = report != NULL ? finish(report, request->vmm, output, out, err)
             : err != NULL  ? err->code
                            : -EINTR;
     }

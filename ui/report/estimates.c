@@ -117,28 +117,14 @@ static struct estimate **list_due(struct estimates *e, const struct snapshot *s,
     return due;
 }
 
-static size_t vms_of_process(const struct snapshot *s, pid_t pid)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < s->vm_count; i++)
-        count += s->vms[i].id.pid == pid;
-    return count;
-}
-
 static int take(struct estimate *e, const struct estimates_taker *taker, const struct snapshot *s,
                 uint64_t deadline_ns)
 {
-    const struct snapshot_vm *vm = snapshot_find(s, &e->vm);
     struct scan_request request = {
-        .vm = vm->id,
-        .vmm = vm->vmm,
-        .process_vms = vms_of_process(s, vm->id.pid),
-        .mode = SCAN_ESTIMATE,
-        .sample_pages = ESTIMATES_SAMPLE_PAGES,
-        .idle_priority = true,
-    };
+        .mode = SCAN_ESTIMATE, .sample_pages = ESTIMATES_SAMPLE_PAGES, .idle_priority = true};
     struct scan_report *report = NULL;
+
+    scan_request_aim(&request, s, snapshot_find(s, &e->vm));
     int n = taker->take(taker->ctx, &request, deadline_ns, &report);
 
     /* A VM that cannot be estimated has a report all the same. */
