@@ -605,6 +605,27 @@ static void a_guest_of_the_command_line_is_chosen_by_the_rule_of_batch(void **un
     }
 }
 
+static void fields_of_the_command_line_match_as_in_batch(void **state)
+{
+    static const struct {
+        const char *fields, *shown;
+    } cases[] = {{"^halt_wait_ns$", "halt_wait_ns"},
+                 {"^HALT_WAIT_NS$", "No counter matches the filter"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct monitor_config config = {.delay_s = 0.2, .fields = cases[i].fields};
+        struct session s;
+        session_start(&s, "xterm-256color", &config, JOB_PLAIN);
+        size_t at = must_see(&s, 0, "db-primary");
+        send(&s, "b");
+        must_see(&s, at, cases[i].shown);
+        send(&s, "q");
+        assert_int_equal(session_end(&s), 0);
+        session_done(&s);
+    }
+}
+
 int main(void)
 {
     /* A shell without job control lets its background jobs ignore the first two, nohup(1) the
@@ -630,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_name_of_several_vms_opens_none_of_them),
         cmocka_unit_test(a_process_with_several_vms_is_listed),
         cmocka_unit_test(a_guest_of_the_command_line_is_chosen_by_the_rule_of_batch),
+        cmocka_unit_test(fields_of_the_command_line_match_as_in_batch),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {

@@ -440,8 +440,8 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
 
     m->state.vms.only = (struct filter){.pid = c->pid, .vm_fd = -1, .name = c->guest};
     if (c->fields &&
-        (pattern_set(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
-         pattern_set(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
+        (pattern_set_exact(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
+         pattern_set_exact(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
         return error_set(err, -EINVAL, "--fields: %s", why);
     return 0;
 }

@@ -139,7 +139,7 @@ int pattern_compile(regex_t *ret, const char *text, int flags, char *why, size_t
 
 /* --- patterns --------------------------------------------------------------------------------- */
 
-int pattern_set(struct pattern *p, const char *text, char *why, size_t why_size)
+static int set(struct pattern *p, const char *text, int flags, char *why, size_t why_size)
 {
     regex_t regex;
 
@@ -147,13 +147,23 @@ int pattern_set(struct pattern *p, const char *text, char *why, size_t why_size)
         pattern_clear(p);
         return 0;
     }
-    if (pattern_compile(&regex, text, REG_ICASE, why, why_size) < 0)
+    if (pattern_compile(&regex, text, flags, why, why_size) < 0)
         return -EINVAL;
     pattern_clear(p);
     p->regex = regex;
     p->set = true;
     snprintf(p->text, sizeof(p->text), "%s", text);
     return 0;
+}
+
+int pattern_set(struct pattern *p, const char *text, char *why, size_t why_size)
+{
+    return set(p, text, REG_ICASE, why, why_size);
+}
+
+int pattern_set_exact(struct pattern *p, const char *text, char *why, size_t why_size)
+{
+    return set(p, text, 0, why, why_size);
 }
 
 void pattern_clear(struct pattern *p)

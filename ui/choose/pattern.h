@@ -33,10 +33,14 @@ struct pattern {
 int pattern_compile(regex_t *ret, const char *text, int flags, char *why, size_t why_size);
 
 /*
- * pattern_set - POSIX extended regular expression, upper and lower case alike; "" clears.
- * 0, or -EINVAL with the reason in @why (may be NULL); the old pattern then stays.
+ * pattern_set - POSIX extended regular expression that was typed into a screen: upper and lower
+ * case are alike; "" clears. 0, or -EINVAL with the reason in @why (may be NULL); the old pattern
+ * then stays.
  */
 int pattern_set(struct pattern *pattern, const char *text, char *why, size_t why_size);
+
+/* pattern_set_exact - the same from the command line, where upper and lower case differ. */
+int pattern_set_exact(struct pattern *pattern, const char *text, char *why, size_t why_size);
 void pattern_clear(struct pattern *pattern); /* also frees; zeroed memory ok */
 
 /* pattern_match - anywhere in @text; a pattern that is not set matches everything. */
