@@ -51,6 +51,39 @@ static int self_status(const struct rootfs *root, const char *key, int base, uin
     return found ? 0 : -EBADMSG;
 }
 
+static bool exists(const struct rootfs *root, const char *path)
+{
+    struct stat st;
+
+    return rootfs_stat(root, path, &st) == 0;
+}
+
+/*
+ * The module alone runs no VM: without VT-x or AMD-V the kernel offers no device, and a container
+ * may have no node of it. A saved tree that has neither directory tells nothing.
+ */
+static void check_kvm_device(const struct rootfs *root, struct check_result *r)
+{
+    size_t len = strlen(r->finding);
+
+    if (exists(root, "dev/kvm") || !(exists(root, "dev/null") || exists(root, "sys/class/misc")))
+        return;
+    if (!exists(root, "sys/class/misc/kvm")) {
+        r->level = CHECK_PROBLEM;
+        snprintf(r->finding + len, sizeof(r->finding) - len, ", but the kernel offers no /dev/kvm");
+        say(r->effect, "this host can run no KVM VM");
+        say(r->fix, "modprobe kvm_intel (or kvm_amd); if that fails, enable VT-x or AMD-V in the "
+                    "firmware, or nested virtualisation where this host is a guest");
+    } else if (exists(root, "dev/null")) {
+        r->level = CHECK_NOTE;
+        snprintf(r->finding + len, sizeof(r->finding) - len, ", but /dev/kvm is missing here");
+        say(r->effect,
+            "VMs of others are seen, but none can be started from here, not even --demo");
+        say(r->fix, "let the container have the device (docker: --device=/dev/kvm); on a host, "
+                    "udevadm trigger /sys/class/misc/kvm");
+    }
+}
+
 static void check_kvm(const struct rootfs *root, const struct host *host, struct check_result *r)
 {
     static const char *const vendors[] = {"kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr"};
@@ -63,16 +96,16 @@ static void check_kvm(const struct rootfs *root, const struct host *host, struct
                     "firmware");
         return;
     }
+    say(r->finding, "kvm is loaded");
     for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
         char path[64];
-        struct stat st;
         snprintf(path, sizeof(path), "sys/module/%s", vendors[i]);
-        if (rootfs_stat(root, path, &st) == 0) {
+        if (exists(root, path)) {
             say(r->finding, "kvm and %s are loaded", vendors[i]);
-            return;
+            break;
         }
     }
-    say(r->finding, "kvm is loaded");
+    check_kvm_device(root, r);
 }
 
 static void check_pid_namespace(const struct rootfs *root, const struct host *host,

@@ -122,6 +122,22 @@ static void a_healthy_host_is_ok(void **state)
     expect(*state, &healthy, "open-files", CHECK_OK, "20000");
 }
 
+/* It said that all is well where no VM can run. */
+static void a_module_without_its_device_is_told(void **state)
+{
+    /* A saved tree that has no devices at all tells nothing about this one. */
+    put(*state, "sys/module/kvm_amd/x", "");
+    expect(*state, &healthy, "kvm", CHECK_OK, "kvm and kvm_amd are loaded");
+    put(*state, "sys/class/misc/fuse/x", "");
+    expect(*state, &healthy, "kvm", CHECK_PROBLEM, "loaded, but the kernel offers no /dev/kvm");
+    put(*state, "sys/class/misc/kvm/x", "");
+    expect(*state, &healthy, "kvm", CHECK_OK, "kvm and kvm_amd are loaded");
+    put(*state, "dev/null", "");
+    expect(*state, &healthy, "kvm", CHECK_NOTE, "loaded, but /dev/kvm is missing here");
+    put(*state, "dev/kvm", "");
+    expect(*state, &healthy, "kvm", CHECK_OK, "kvm and kvm_amd are loaded");
+}
+
 static void each_obstacle_is_named_with_its_fix(void **state)
 {
     struct host locked = healthy, no_kvm = healthy;
@@ -195,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_tree_gives_unknowns_and_no_crash, make_tree,
                                         drop_tree),
         cmocka_unit_test_setup_teardown(a_healthy_host_is_ok, make_tree, drop_tree),
+        cmocka_unit_test_setup_teardown(a_module_without_its_device_is_told, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(an_old_kernel_without_directories_of_vms_is_named,
                                         make_tree, drop_tree),
