@@ -72,7 +72,11 @@ static bool is_new(struct metrics *m, const char *name)
     return true;
 }
 
-bool metrics_begin(struct metrics_family *f)
+/*
+ * Writes the metadata when not done. False when the family must not be written: an earlier one has
+ * its name, or memory is out.
+ */
+static bool begin(struct metrics_family *f)
 {
     struct metrics *m = f->metrics;
     const char *suffix = m->openmetrics ? "" : types[f->type].suffix;
@@ -118,7 +122,7 @@ static void put_name(struct metrics_family *f, const char *suffix,
 
 void metrics_int(struct metrics_family *f, const struct metrics_label *labels, uint64_t value)
 {
-    if (!metrics_begin(f))
+    if (!begin(f))
         return;
     put_name(f, types[f->type].suffix, labels, NULL);
     fprintf(f->metrics->out, "%llu\n", (unsigned long long)value);
@@ -126,7 +130,7 @@ void metrics_int(struct metrics_family *f, const struct metrics_label *labels, u
 
 void metrics_real(struct metrics_family *f, const struct metrics_label *labels, double value)
 {
-    if (!isfinite(value) || !metrics_begin(f))
+    if (!isfinite(value) || !begin(f))
         return;
     put_name(f, types[f->type].suffix, labels, NULL);
     fprintf(f->metrics->out, "%.15g\n", value);
@@ -149,7 +153,7 @@ void metrics_scaled(struct metrics_family *f, const struct metrics_label *labels
     if (field->exponent == 0) {
         metrics_int(f, labels, raw);
     } else if (field->base != 2 && field->exponent < 0 && field->exponent >= -18) {
-        if (!metrics_begin(f))
+        if (!begin(f))
             return;
         put_name(f, types[f->type].suffix, labels, NULL);
         put_shifted(f->metrics->out, raw, -field->exponent);
@@ -179,7 +183,7 @@ void metrics_histogram(struct metrics_family *f, const struct metrics_label *lab
 {
     uint64_t total = 0;
 
-    if (!metrics_begin(f))
+    if (!begin(f))
         return;
     for (size_t i = 0; i + 1 < field->size; i++) {
         uint64_t low, high;

@@ -52,12 +52,6 @@ struct metrics_label {
 struct metrics_family metrics_family(struct metrics *m, enum metrics_type type, const char *stem,
                                      const char *unit, const char *help);
 
-/*
- * metrics_begin - writes the metadata when not done. False when the family must not be written: an
- * earlier one has its name, or memory is out.
- */
-bool metrics_begin(struct metrics_family *f);
-
 /* metrics_int, ... - one sample. @labels: a NULL name ends. Values of labels may hold any text. */
 void metrics_int(struct metrics_family *f, const struct metrics_label *labels, uint64_t value);
 void metrics_real(struct metrics_family *f, const struct metrics_label *labels, double value);

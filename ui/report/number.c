@@ -6,7 +6,7 @@
 
 #include "core/model/reading.h"
 
-void number_bytes(uint64_t bytes, char buf[NUMBER_MAX])
+static void put_bytes(uint64_t bytes, char buf[NUMBER_MAX])
 {
     static const char units[] = "KMGTPE";
     double value = (double)bytes / 1024;
@@ -36,7 +36,7 @@ void number_missing(uint8_t state, uint8_t cause, char buf[NUMBER_MAX])
 void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX])
 {
     if (reading->state == READING_OK)
-        number_bytes(reading->raw, buf);
+        put_bytes(reading->raw, buf);
     else
         snprintf(buf, NUMBER_MAX, "%s", reading_state_text(reading->state));
 }

@@ -16,13 +16,10 @@
 
 #define NUMBER_MAX 96 /* room for anything below, with NUL */
 
-/* number_bytes - "16.0G", "55.1M", "512": powers of 1024. */
-void number_bytes(uint64_t bytes, char buf[NUMBER_MAX]);
-
 /* number_missing - why a number is not there: "denied (lockdown=integrity)", "n/a". */
 void number_missing(uint8_t state, uint8_t cause, char buf[NUMBER_MAX]);
 
-/* number_reading_bytes - number_bytes, or number_missing. */
+/* number_reading_bytes - "16.0G", "55.1M", "512", powers of 1024; or the state's short text. */
 void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 
 /* number_ratio - "12.3%", or the state's short text ("...", "n/a"). */

@@ -42,7 +42,6 @@ struct report {
 
 struct report_format {
     const char *name; /* --format NAME */
-    const char *text; /* one line for the man page */
     const char *magic; /* how its files begin, so that a log knows its own; NULL = not told */
     bool document;    /* each record is a whole document, and needs no second sample */
     /* Write errors stay in the FILE; -ENOMEM is returned. */

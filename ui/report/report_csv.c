@@ -293,6 +293,5 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
 const struct report_format report_csv = {
     .name = "csv",
     .magic = "time,pid,vm_fd,vm,",
-    .text = "RFC 4180, one row per number",
     .record = csv_record,
 };

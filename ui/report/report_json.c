@@ -269,6 +269,5 @@ static int json_record(struct report *r, const struct snapshot *base, const stru
 const struct report_format report_json = {
     .name = "json",
     .magic = "{\"schema\":\"kvmlens/1\"",
-    .text = "one object per line, schema kvmlens/1",
     .record = json_record,
 };

@@ -494,14 +494,12 @@ static int openmetrics_record(struct report *r, const struct snapshot *base,
 
 const struct report_format report_prometheus = {
     .name = "prometheus",
-    .text = "text format 0.0.4, for the textfile collector",
     .document = true,
     .record = prometheus_record,
 };
 
 const struct report_format report_openmetrics = {
     .name = "openmetrics",
-    .text = "OpenMetrics 1.0",
     .document = true,
     .record = openmetrics_record,
 };

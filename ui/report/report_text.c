@@ -361,6 +361,5 @@ static int text_record(struct report *r, const struct snapshot *base, const stru
 const struct report_format report_text = {
     .name = "text",
     .magic = "TIME ",
-    .text = "for people",
     .record = text_record,
 };
