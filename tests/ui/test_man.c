@@ -147,7 +147,7 @@ static void put_keys(FILE *out)
         for (enum ui_screen screen = 0; screen < SCREEN_COUNT; screen++) {
             if (!(b->screens & SCREEN_BIT(screen)))
                 continue;
-            fprintf(out, "%s%s", comma, keys_screen_title(screen));
+            fprintf(out, "%s%s", comma, screen_list[screen].title);
             comma = ",\n";
         }
         fputs(".\n", out);

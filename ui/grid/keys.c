@@ -8,17 +8,29 @@
 #include "core/base/text_file.h"
 
 #define VMS SCREEN_BIT(SCREEN_VMS)
-#define COUNTERS SCREEN_BIT(SCREEN_COUNTERS)
-#define VCPUS SCREEN_BIT(SCREEN_VCPUS)
 #define HISTOGRAMS SCREEN_BIT(SCREEN_HISTOGRAMS)
 #define MEMORY SCREEN_BIT(SCREEN_MEMORY)
-#define DETAIL (COUNTERS | VCPUS | MEMORY | HISTOGRAMS)
 #define HOST SCREEN_BIT(SCREEN_HOST)
-#define TABLES (COUNTERS | HOST)
 #define CHOOSER SCREEN_BIT(SCREEN_CHOOSER)
 #define HELP SCREEN_BIT(SCREEN_HELP)
 #define ALL SCREENS_ALL
-#define LIVE (VMS | DETAIL | HOST) /* screens with numbers */
+
+/* Sets of screens, by what their rows say. */
+#define IF_HAS(screen, is, flag) | (((is) & (flag)) ? SCREEN_BIT(screen) : 0u)
+#define LIVE_SCREEN(id, object, title, is) IF_HAS(SCREEN_##id, is, SCREEN_LIVE)
+#define TABLE_SCREEN(id, object, title, is) IF_HAS(SCREEN_##id, is, SCREEN_TABLE)
+#define TABLE_TAB(id, object, title, key, twin, is, help) IF_HAS(SCREEN_##id, is, SCREEN_TABLE)
+#define ANY_TAB(id, ...) | SCREEN_BIT(SCREEN_##id)
+enum {
+    DETAIL = 0 SCREEN_LIST(SCREEN_LIST_SKIP, ANY_TAB),
+    LIVE = 0 SCREEN_LIST(LIVE_SCREEN, ANY_TAB),
+    TABLES = 0 SCREEN_LIST(TABLE_SCREEN, TABLE_TAB)
+};
+
+/* The keys of the tabs. */
+#define TAB_KEY(id, object, title, key, twin, is, help)                                            \
+    {DETAIL, {key, twin}, COMMAND_TAB(SCREEN_##id), NULL, help},
+
 #define F(n) KEYCODE_F(n)
 
 /* In the order of the function bar and of the help. */
@@ -47,14 +59,11 @@ const struct key_binding key_table[] = {
     {VMS, {'E'}, COMMAND_SORT_EXITS, NULL, "sort by exits"},
     {VMS, {'N'}, COMMAND_SORT_PID, NULL, "sort by process id"},
     {VMS, {KEYCODE_ENTER}, COMMAND_OPEN, "Open", "open the selected VM"},
-    {VMS, {'m'}, COMMAND_MEMORY, "Memory", "open the memory of the selected VM: its zero pages"},
+    {VMS, {'m'}, COMMAND_TAB(SCREEN_MEMORY), "Memory",
+     "open the memory of the selected VM: its zero pages"},
     {MEMORY, {'R'}, COMMAND_SCAN, "Read all", "read all of it, for the exact figure"},
     {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
-    {DETAIL, {'1'}, COMMAND_TAB_COUNTERS, NULL, "all counters of the VM"},
-    {DETAIL, {'2'}, COMMAND_TAB_VCPUS, NULL, "its vCPUs"},
-    {DETAIL, {'3', 'm'}, COMMAND_TAB_MEMORY, NULL,
-     "its memory: what of it is zero, what a migration would send"},
-    {DETAIL, {'4'}, COMMAND_TAB_HISTOGRAMS, NULL, "its histograms"},
+    SCREEN_LIST(SCREEN_LIST_SKIP, TAB_KEY)
     {DETAIL, {KEYCODE_TAB}, COMMAND_TAB_NEXT, "Next tab", "next tab"},
     {DETAIL, {KEYCODE_BACK_TAB}, COMMAND_TAB_PREVIOUS, NULL, "previous tab"},
     {HISTOGRAMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "previous vCPU, or all together"},
@@ -90,7 +99,7 @@ const struct key_binding key_table[] = {
     {VMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "columns to the left"},
     {VMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "columns to the right"},
     {LIVE, {'Z'}, COMMAND_FREEZE, "Freeze", "freeze the numbers, or go on"},
-    {VMS | VCPUS | MEMORY | HISTOGRAMS, {'z'}, COMMAND_FREEZE, NULL, "the same"},
+    {LIVE & ~TABLES, {'z'}, COMMAND_FREEZE, NULL, "the same"},
     {LIVE, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
     {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
     {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},
@@ -103,17 +112,6 @@ const struct key_binding key_table[] = {
 };
 
 const size_t key_count = sizeof(key_table) / sizeof(key_table[0]);
-
-static const char *const titles[SCREEN_COUNT] = {
-    [SCREEN_VMS] = "VMs",
-    [SCREEN_COUNTERS] = "Counters",
-    [SCREEN_VCPUS] = "vCPUs",
-    [SCREEN_MEMORY] = "Memory",
-    [SCREEN_HISTOGRAMS] = "Histograms",
-    [SCREEN_HOST] = "Host counters",
-    [SCREEN_CHOOSER] = "Columns",
-    [SCREEN_HELP] = "Help",
-};
 
 enum ui_command keys_find(enum ui_screen screen, uint32_t key)
 {
@@ -166,9 +164,12 @@ char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_M
     return out;
 }
 
-const char *keys_screen_title(enum ui_screen screen)
+enum ui_screen keys_tab(enum ui_command command)
 {
-    return titles[screen];
+    if (command < COMMAND_TABS || command >= COMMAND_COUNT)
+        return SCREEN_COUNT;
+    enum ui_screen screen = (enum ui_screen)((int)command - (int)COMMAND_TABS);
+    return screen_list_has(screen, SCREEN_TAB) ? screen : SCREEN_COUNT;
 }
 
 char *keys_dump(void)
@@ -187,7 +188,7 @@ char *keys_dump(void)
             const char *comma = "";
             for (enum ui_screen s = 0; s < SCREEN_COUNT; s++)
                 if (key_table[i].screens & SCREEN_BIT(s)) {
-                    fprintf(out, "%s%s", comma, titles[s]);
+                    fprintf(out, "%s%s", comma, screen_list[s].title);
                     comma = ", ";
                 }
         }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ui/grid/screen_list.h"
+
 /* Codes of keys that are no character; characters are their code point. */
 enum key_code {
     KEYCODE_NONE = 0,
@@ -41,20 +43,6 @@ struct ui_key {
     bool pasted;   /* text that was pasted: no command */
 };
 
-enum ui_screen {
-    SCREEN_VMS,
-    SCREEN_COUNTERS, /* the tabs of a VM ... */
-    SCREEN_VCPUS,
-    SCREEN_MEMORY,
-    SCREEN_HISTOGRAMS,
-    SCREEN_HOST,
-    SCREEN_CHOOSER,
-    SCREEN_HELP,
-    SCREEN_COUNT
-};
-#define SCREEN_BIT(screen) (1u << (screen))
-#define SCREENS_ALL ((1u << SCREEN_COUNT) - 1)
-
 /* What a key asks for. */
 enum ui_command {
     COMMAND_NONE,
@@ -70,13 +58,8 @@ enum ui_command {
     COMMAND_SCROLL_LEFT,
     COMMAND_SCROLL_RIGHT,
     COMMAND_OPEN,
-    COMMAND_MEMORY,
     COMMAND_SCAN,
     COMMAND_SCAN_CANCEL,
-    COMMAND_TAB_COUNTERS,
-    COMMAND_TAB_VCPUS,
-    COMMAND_TAB_MEMORY,
-    COMMAND_TAB_HISTOGRAMS,
     COMMAND_TAB_NEXT,
     COMMAND_TAB_PREVIOUS,
     COMMAND_HOST,
@@ -119,8 +102,12 @@ enum ui_command {
     COMMAND_EXPORT,
     COMMAND_SAVE,
     COMMAND_REDRAW,
-    COMMAND_COUNT
+    COMMAND_TABS, /* COMMAND_TAB */
+    COMMAND_COUNT = COMMAND_TABS + SCREEN_COUNT
 };
+
+/* COMMAND_TAB - open this tab, of the VM whose drill-down is open or of the selected one. */
+#define COMMAND_TAB(screen) ((enum ui_command)((int)COMMAND_TABS + (int)(screen)))
 
 #define KEYS_PER_BINDING 4
 
@@ -146,8 +133,8 @@ char *keys_name(uint32_t key, char out[KEY_NAME_MAX]);
 #define KEY_NAMES_MAX (KEYS_PER_BINDING * KEY_NAME_MAX)
 char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_MAX]);
 
-/* keys_screen_title - what help and man page call a screen: "VMs screen". */
-const char *keys_screen_title(enum ui_screen screen);
+/* keys_tab - the tab that this command opens; SCREEN_COUNT: it opens none. */
+enum ui_screen keys_tab(enum ui_command command);
 
 /*
  * keys_dump - the table as text for documentation and its test: one line per binding,

@@ -33,7 +33,7 @@ static size_t collect(struct line *lines, size_t cap)
         else
             lines[heading] = (struct line){
                 .heading = group == SCREEN_COUNT ? "Everywhere"
-                                                 : keys_screen_title((enum ui_screen)group)};
+                                                 : screen_list[group].title};
         if (n + 2 > cap)
             break;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ui/state/layout.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct layout layout_make(int rows, int cols)
@@ -56,18 +57,19 @@ size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS
 
 void layout_tabs(int cols, struct tab_item ret[TABS_COUNT])
 {
-    static const struct tab_item tabs[TABS_COUNT] = {
-        {SCREEN_COUNTERS, "1 Counters", 0, 10},
-        {SCREEN_VCPUS, "2 vCPUs", 0, 7},
-        {SCREEN_MEMORY, "3 Memory", 0, 8},
-        {SCREEN_HISTOGRAMS, "4 Histograms", 0, 12},
-    };
-    int x = cols;
+    int x = cols, n = TABS_COUNT;
 
-    for (int i = TABS_COUNT; i-- > 0;) {
-        ret[i] = tabs[i];
-        x -= ret[i].width + 1;
-        ret[i].x = x;
+    for (int screen = SCREEN_COUNT; screen-- > 0;) {
+        const struct screen_row *row = &screen_list[screen];
+        char key[KEY_NAME_MAX];
+        if (!(row->flags & SCREEN_TAB))
+            continue;
+        struct tab_item *tab = &ret[--n];
+        tab->screen = (enum ui_screen)screen;
+        tab->width =
+            snprintf(tab->text, sizeof(tab->text), "%s %s", keys_name(row->key, key), row->title);
+        x -= tab->width + 1;
+        tab->x = x;
     }
 }
 

@@ -42,11 +42,11 @@ struct bar_item {
 #define BAR_ITEMS_MAX 32
 size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
 
-/* layout_tabs - columns of the tabs in a row of @cols columns, right-aligned. */
-#define TABS_COUNT 4
+/* layout_tabs - texts of the tabs, "1 Counters", and their columns in a row of @cols columns,
+ * right-aligned. */
 struct tab_item {
     enum ui_screen screen;
-    const char *text;
+    char text[32];
     int x, width;
 };
 void layout_tabs(int cols, struct tab_item ret[TABS_COUNT]);

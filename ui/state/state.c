@@ -58,8 +58,7 @@ const struct snapshot *ui_base(const struct ui_state *state, const struct ui_mod
 
 bool ui_is_detail(enum ui_screen screen)
 {
-    return screen == SCREEN_COUNTERS || screen == SCREEN_VCPUS || screen == SCREEN_MEMORY ||
-           screen == SCREEN_HISTOGRAMS;
+    return screen_list_has(screen, SCREEN_TAB);
 }
 
 void ui_say(struct ui_state *state, const char *fmt, ...)

@@ -157,19 +157,6 @@ int detail_follow(struct ui_state *state, const struct ui_model *model)
     return follow_counters(state, &d->counters, &query);
 }
 
-static void step_tab(struct ui_state *state, int by)
-{
-    static const enum ui_screen tabs[] = {SCREEN_COUNTERS, SCREEN_VCPUS, SCREEN_MEMORY,
-                                          SCREEN_HISTOGRAMS};
-    enum { COUNT = sizeof(tabs) / sizeof(tabs[0]) };
-
-    for (int i = 0; i < COUNT; i++)
-        if (tabs[i] == state->screen) {
-            state->screen = tabs[(i + by + COUNT) % COUNT];
-            return;
-        }
-}
-
 static void scroll_histograms(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
@@ -214,18 +201,16 @@ enum ui_action detail_command(struct ui_state *state, const struct ui_model *mod
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
 
-    switch (command) {
-    case COMMAND_TAB_COUNTERS: state->screen = SCREEN_COUNTERS; return UI_NOTHING;
-    case COMMAND_TAB_VCPUS: state->screen = SCREEN_VCPUS; return UI_NOTHING;
-    case COMMAND_TAB_MEMORY:
-        state->screen = SCREEN_MEMORY;
+    if (keys_tab(command) != SCREEN_COUNT) {
+        state->screen = keys_tab(command);
         return ui_memory_entered(state, model);
+    }
+    switch (command) {
     case COMMAND_SCAN: return UI_SCAN;
     case COMMAND_SCAN_CANCEL: return UI_SCAN_CANCEL;
-    case COMMAND_TAB_HISTOGRAMS: state->screen = SCREEN_HISTOGRAMS; return UI_NOTHING;
     case COMMAND_TAB_NEXT:
     case COMMAND_TAB_PREVIOUS:
-        step_tab(state, command == COMMAND_TAB_NEXT ? 1 : -1);
+        state->screen = screen_list_next_tab(state->screen, command == COMMAND_TAB_NEXT ? 1 : -1);
         return ui_memory_entered(state, model);
     case COMMAND_FOLLOW:
         state->vms.follow = !state->vms.follow;

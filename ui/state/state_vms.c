@@ -331,11 +331,12 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
         vms_select_row(state, model, vms->scroll.row);
         return UI_NOTHING;
     }
+    if (keys_tab(command) != SCREEN_COUNT) {
+        open_selected(state, model, keys_tab(command));
+        return ui_memory_entered(state, model);
+    }
     switch (command) {
     case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
-    case COMMAND_MEMORY:
-        open_selected(state, model, SCREEN_MEMORY);
-        return ui_memory_entered(state, model);
     case COMMAND_HOST: state->screen = SCREEN_HOST; break;
     case COMMAND_COLUMNS: open_chooser(state, false); break;
     case COMMAND_SORT_MENU: open_chooser(state, true); break;
