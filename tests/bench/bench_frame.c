@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "tests/lib/snapshot_builder.h"
+#include "ui/screens/screens.h"
 #include "ui/state/state.h"
-#include "ui/view/view.h"
 
 #define FRAMES 200
 
@@ -48,7 +48,7 @@ static void run(const char *what, const struct snapshot *s, const uint32_t *keys
         trends_update(&trends, s);
         ui_follow(&state, &model);
         double middle = cpu_ms();
-        view_draw(&model, &state, &screen);
+        ui_draw(&model, &state, &screen);
         draw[i] = cpu_ms() - middle;
         follow[i] = middle - start;
     }

@@ -14,9 +14,9 @@
 
 #include "tests/lib/golden.h"
 #include "tests/lib/snapshot_builder.h"
+#include "ui/screens/screens.h"
 #include "ui/state/layout.h"
 #include "ui/state/state.h"
-#include "ui/view/view.h"
 
 /* What a case does to the host before it is drawn, and the keys pressed then. */
 struct screen_case {
@@ -391,7 +391,7 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
         assert_int_equal(ui_follow(&st->state, &st->model), 0);
     }
     assert_int_equal(screen_init(&st->screen, rows, cols, !c->ascii), 0);
-    view_draw(&st->model, &st->state, &st->screen);
+    ui_draw(&st->model, &st->state, &st->screen);
     return st;
 }
 
@@ -400,7 +400,7 @@ static void stage_resize(struct stage *st, int rows, int cols)
     assert_int_equal(screen_resize(&st->screen, rows, cols), 0);
     ui_resize(&st->state, rows, cols);
     assert_int_equal(ui_follow(&st->state, &st->model), 0);
-    view_draw(&st->model, &st->state, &st->screen);
+    ui_draw(&st->model, &st->state, &st->screen);
 }
 
 static void stage_free(struct stage *st)
@@ -481,7 +481,7 @@ static void the_cursor_of_the_vcpus_can_be_seen(void **unused)
             for (int x = 0; x < 4; x++)
                 text[x] = (char)screen_cell(&st->screen, selected, x)->code;
             assert_int_equal(sscanf(text, "%d", &id), 1);
-            assert_int_equal(id, st->state.detail.vcpus.row);
+            assert_int_equal(id, st->state.detail.tabs[SCREEN_VCPUS].scroll.row);
         }
     stage_free(st);
 }
@@ -495,7 +495,7 @@ static void a_result_ages_while_the_numbers_are_frozen(void **unused)
 
     (void)unused;
     st->model.mono_ns = st->model.now->mono_ns + 33000000000u;
-    view_draw(&st->model, &st->state, &st->screen);
+    ui_draw(&st->model, &st->state, &st->screen);
     char *dump = screen_dump(&st->screen);
     assert_non_null(strstr(dump, " 42s ago")); /* it was made 9 s before the snapshot */
     free(dump);
@@ -670,7 +670,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
         }
         assert_int_equal(ui_follow(&state, &models[host]), 0);
         ui_update(&state, &models[host], key);
-        view_draw(&models[host], &state, &screen);
+        ui_draw(&models[host], &state, &screen);
     }
     screen_done(&screen);
     ui_state_done(&state);

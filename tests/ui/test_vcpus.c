@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/view/view.h"
+#include "ui/screens/screens.h"
 
 #define VCPUS 4
 
@@ -73,7 +73,7 @@ static void draw(struct fixture *f)
     ui_update(&f->state, &model, (struct ui_key){.code = KEYCODE_ENTER});
     ui_update(&f->state, &model, (struct ui_key){.code = '2'});
     assert_int_equal(screen_init(&f->screen, 24, 80, true), 0);
-    view_draw(&model, &f->state, &f->screen);
+    ui_draw(&model, &f->state, &f->screen);
     f->dump = screen_dump(&f->screen);
 }
 

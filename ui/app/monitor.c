@@ -22,10 +22,10 @@
 #include "ui/choose/delay.h"
 #include "ui/grid/term_curses.h"
 #include "ui/grid/theme.h"
+#include "ui/screens/screens.h"
 #include "ui/state/config.h"
 #include "ui/state/state.h"
 #include "ui/state/trends.h"
-#include "ui/view/view.h"
 
 #define FIRST_DELAY_S                                                                              \
     0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
@@ -117,8 +117,7 @@ static struct ui_model model_of(const struct monitor *m)
 /* Keep the newest snapshot that has the VM of the drill-down. */
 static void update_detail(struct monitor *m)
 {
-    bool open = ui_is_detail(m->state.screen) ||
-                (m->state.screen == SCREEN_HELP && ui_is_detail(m->state.back));
+    bool open = screen_list_has(ui_below(&m->state), SCREEN_TAB);
 
     if (!open)
         replace(m, &m->detail, NULL);
@@ -171,7 +170,7 @@ static void draw(struct monitor *m)
 {
     struct ui_model model = model_of(m);
 
-    view_draw(&model, &m->state, &m->screen);
+    ui_draw(&model, &m->state, &m->screen);
     term_draw(m->term, &m->screen);
     m->changed = false;
 }

@@ -20,8 +20,8 @@
  * TAB(ID, object, title, key, twin, flags, help of the key): SCREEN_LIVE and SCREEN_TAB go without
  * saying. @twin is a second key, or 0.
  *
- * ID makes SCREEN_ID. The object is ID_screen in ui/screens/ID.c. Tabs stand in the order in which
- * the Tab key goes through them.
+ * ID makes SCREEN_ID, object the name of what ui/screens defines: vms_screen. Tabs stand in the
+ * order in which the Tab key goes through them.
  */
 /* clang-format off */
 #define SCREEN_LIST(SCREEN, TAB)                                                                   \

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Tables of counters: of one VM (first tab) and of the host (kvm_stat's own view).
+// Tables of counters.
+#include "ui/screens/counters_table.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,8 +9,14 @@
 #include "core/find/host_fix.h"
 #include "core/base/text.h"
 #include "ui/grid/format.h"
-#include "ui/state/layout.h"
-#include "ui/view/view.h"
+
+/* Name of the counter or guest of a row. */
+static const char *row_name(const struct counters_state *cs, const struct snapshot *s, size_t row)
+{
+    uint32_t index = cs->counters.rows[row].index;
+
+    return cs->by_guest ? s->vms[index].name : s->fields->fields[index].name;
+}
 
 static void draw_titles(const struct counters_state *cs, const struct counters_plan *p,
                         struct rect r, struct screen *out)
@@ -65,7 +73,7 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
     char buf[FORMAT_MAX];
 
     screen_field(out, r, y, r.x + p->x[COUNTERS_NAME], p->width[COUNTERS_NAME], ALIGN_LEFT,
-                 style == STYLE_NORMAL ? STYLE_STRONG : style, counters_row_name(cs, s, index));
+                 style == STYLE_NORMAL ? STYLE_STRONG : style, row_name(cs, s, index));
     draw_value(&row->total, row->total_short,
                f ? counters_value_text(f, row->total.value, buf)
                  : format_exact(buf, (uint64_t)row->total.value),
@@ -139,9 +147,9 @@ static const char *none_text(const struct counters_state *cs)
                                         : "There are no counters.";
 }
 
-static void draw_table(const struct ui_model *m, const struct counters_state *cs,
-                       const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
-                       struct screen *out)
+void counters_table_draw(const struct ui_model *m, const struct counters_state *cs,
+                         const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
+                         struct screen *out)
 {
     struct counters_plan p;
     struct rect rows = {r.y + 1, r.x, r.rows - 1, r.cols};
@@ -165,48 +173,95 @@ static void draw_table(const struct ui_model *m, const struct counters_state *cs
     }
 }
 
-void view_counters(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                   struct screen *out)
-{
-    const struct snapshot_vm *vm = detail_vm(st, m);
+/* --- keys, mouse ------------------------------------------------------------------------------ */
 
-    if (vm)
-        draw_table(m, &st->detail.counters, m->detail, vm, r, out);
+static void select_row(struct counters_state *cs, size_t row)
+{
+    cs->scroll.row = row;
+    cs->selected = row < cs->counters.count ? cs->counters.rows[row].id : -1;
 }
 
-/* The text of a sum, or what stands for it where nothing could be added up. */
-static const char *sum_text(enum reading_state state, const char *text, struct screen *out)
+int counters_table_follow(struct ui_state *state, const struct ui_model *model,
+                          struct counters_state *cs, struct counters_query query)
 {
-    if (state == READING_ABSENT)
-        return screen_glyph(out, GLYPH_NOTHING);
-    return state == READING_OK ? text : reading_state_text(state);
+    query.base = ui_base(state, model);
+    query.hide_zero = cs->hide_zero;
+    query.pattern = &cs->pattern;
+    query.order = cs->order;
+    query.inverted = cs->inverted;
+    int r = counters_collect(&query, &cs->counters);
+
+    for (size_t i = 0; r == 0 && i < cs->counters.count; i++)
+        if (cs->selected >= 0 && cs->counters.rows[i].id == cs->selected)
+            cs->scroll.row = i;
+    if (cs->selected < 0)
+        cs->scroll.row = 0;
+    scroll_fit(&cs->scroll, cs->counters.count, counters_page(state));
+    return r;
 }
 
-void view_host(const struct ui_model *m, const struct ui_state *st, struct rect titles,
-               struct rect r, struct screen *out)
+bool counters_table_command(const struct ui_state *state, struct counters_state *cs,
+                            enum ui_command command)
 {
-    const struct counters_state *cs = &st->host;
-    char text[640], sum[FORMAT_MAX], rate[FORMAT_MAX];
+    if (command == COMMAND_FIRST) {
+        cs->selected = -1;
+        cs->scroll = (struct scroll){0};
+        return true;
+    }
+    if (scroll_command(&cs->scroll, command, cs->counters.count, counters_page(state))) {
+        select_row(cs, cs->scroll.row);
+        return true;
+    }
+    switch (command) {
+    case COMMAND_ORDER:
+        cs->order = (cs->order + 1) % COUNTERS_ORDER_COUNT;
+        cs->inverted = false;
+        return true;
+    case COMMAND_SORT_INVERT: cs->inverted = !cs->inverted; return true;
+    case COMMAND_ZEROS: cs->hide_zero = !cs->hide_zero; return true;
+    default: return false;
+    }
+}
 
-    if (!m->now)
+/* The titles of a table of counters; the same again turns the order round. */
+static void click_order(struct counters_state *cs, bool detail, struct rect r, int x)
+{
+    enum counters_order order = layout_counters_order_at(r.cols, detail, x);
+
+    if (order == COUNTERS_ORDER_COUNT)
         return;
-    bool totals = counters_totals(
-        &(struct counters_query){.s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
-    bool more = cs->counters.total_sum_short && cs->counters.total_sum_state == READING_OK;
-    bool more_rate = cs->counters.rate_sum_short && cs->counters.rate_sum_state == READING_OK;
-    snprintf(text, sizeof(text), "%s%s%s%s%s   total %s%s, %s%s%s   %s%s",
-             cs->by_guest ? "Host counters: by guest"
-             : totals     ? "Kernel's totals of all VMs"
-                          : "Host counters: all VMs",
-             cs->guests.set ? ", guests " : "", cs->guests.text,
-             cs->pattern.set ? ", counters " : "", cs->pattern.text, more ? ">" : "",
-             sum_text(cs->counters.total_sum_state,
-                      format_exact(sum, (uint64_t)cs->counters.total_sum), out),
-             more_rate ? ">" : "",
-             sum_text(cs->counters.rate_sum_state, format_count(rate, cs->counters.rate_sum), out),
-             cs->counters.rate_sum_state == READING_OK ? "/s" : "",
-             st->since_creation ? "since creation" : "since start or reset",
-             cs->counters.hidden_zero ? ", zeros hidden" : "");
-    screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);
-    draw_table(m, cs, m->now, NULL, r, out);
+    cs->inverted = cs->order == order && !cs->inverted;
+    cs->order = order;
+}
+
+bool counters_table_click(const struct ui_state *state, struct counters_state *cs, bool detail,
+                          const struct layout *l, struct ui_key key)
+{
+    int line = key.y - l->body.y - 1;
+
+    if (line < 0) {
+        click_order(cs, detail, l->body, key.x - l->body.x);
+        return false;
+    }
+    size_t row = cs->scroll.top + (size_t)line;
+    /* Below a page is the explanation. */
+    if ((size_t)line >= counters_page(state) || row >= cs->counters.count)
+        return false;
+    if (row == cs->scroll.row && cs->selected >= 0)
+        return true;
+    select_row(cs, row);
+    return false;
+}
+
+bool counters_table_search(struct counters_state *cs, const struct snapshot *s, const char *text,
+                           bool after)
+{
+    size_t count = cs->counters.count, from = cs->scroll.row + after;
+
+    for (size_t i = 0; i < count; i++)
+        if (pattern_contains(row_name(cs, s, (from + i) % count), text)) {
+            select_row(cs, (from + i) % count);
+            return true;
+        }
+    return false;
 }

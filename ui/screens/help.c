@@ -2,7 +2,7 @@
 // The help, made from the key table: one group of keys per screen, those of all screens last.
 #include <stdio.h>
 
-#include "ui/view/view.h"
+#include "ui/screens/object.h"
 
 #define KEYS_COLS 18
 
@@ -40,8 +40,10 @@ static size_t collect(struct line *lines, size_t cap)
     return n;
 }
 
-void view_help(const struct ui_state *st, struct rect titles, struct rect r, struct screen *out)
+static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
+                 struct screen *out)
 {
+    const struct rect titles = l->titles, r = l->body;
     struct line lines[256];
     size_t count = collect(lines, sizeof(lines) / sizeof(lines[0]));
     int columns = r.cols >= 130 ? 2 : 1, width = r.cols / columns;
@@ -50,6 +52,7 @@ void view_help(const struct ui_state *st, struct rect titles, struct rect r, str
     size_t top = st->help.top < last ? st->help.top : last;
     char title[128];
 
+    (void)m;
     snprintf(title, sizeof(title), "Keys %zu-%zu of %zu lines   kvmlens %s", top + 1,
              top + page < count ? top + page : count, count, KVMLENS_VERSION);
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE, title);
@@ -69,3 +72,14 @@ void view_help(const struct ui_state *st, struct rect titles, struct rect r, str
                      STYLE_NORMAL, line->binding->help);
     }
 }
+
+static enum ui_action command(struct ui_state *state, const struct ui_model *model,
+                              enum ui_command command)
+{
+    (void)model;
+    /* How many lines there are, drawing knows; one per key is near enough to stop at. */
+    scroll_text(&state->help, command, key_count + SCREEN_COUNT, vms_page(state));
+    return UI_NOTHING;
+}
+
+const struct screen_object help_screen = {.draw = draw, .command = command};

@@ -8,7 +8,7 @@
 #include "core/base/text.h"
 #include "core/model/ept.h"
 #include "ui/grid/format.h"
-#include "ui/view/view.h"
+#include "ui/screens/object.h"
 
 #define LABEL_COLS 11
 #define MAP_LABEL_COLS 7
@@ -336,9 +336,10 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
     screen_paragraph(p->out, (struct rect){p->y, p->r.x, 2, p->r.cols}, STYLE_NOTICE, text);
 }
 
-void view_memory(const struct ui_model *m, const struct ui_state *st, struct rect r,
+static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
                  struct screen *out)
 {
+    const struct rect r = l->body;
     const struct snapshot_vm *vm = detail_vm(st, m);
     const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
     struct pen p = {out, r, r.y};
@@ -374,5 +375,44 @@ void view_memory(const struct ui_model *m, const struct ui_state *st, struct rec
     p.y++;
     if (report->state == SCAN_FAILED)
         screen_field(out, r, p.y++, r.x, r.cols, ALIGN_LEFT, STYLE_WARNING, report->error.msg);
-    draw_report(&p, report, st->detail.regions.top);
+    draw_report(&p, report, st->detail.tabs[SCREEN_MEMORY].scroll.top);
 }
+
+/* The first look: residency and an estimate. Never UI_SCAN: to read all of it is for a person to
+ * ask for. */
+static enum ui_action entered(const struct ui_state *state, const struct ui_model *model)
+{
+    const struct vm_id *vm = &state->detail.vm;
+
+    if (!model->scans || state->detail.ended || scan_reports_find(model->scans, vm) ||
+        is_running(model, vm))
+        return UI_NOTHING;
+    return UI_LOOK;
+}
+
+static void scroll_regions(struct ui_state *state, const struct ui_model *model,
+                           enum ui_command command)
+{
+    const struct scan_reports_entry *e = scan_reports_find(model->scans, &state->detail.vm);
+    const struct scan_report *r = e ? e->running ? e->running : e->last : NULL;
+
+    /* One line of regions is visible at the least. */
+    scroll_text(&state->detail.tabs[SCREEN_MEMORY].scroll, command, r ? r->region_count : 0, 1);
+}
+
+static enum ui_action command(struct ui_state *state, const struct ui_model *model,
+                              enum ui_command command)
+{
+    if (command == COMMAND_SCAN)
+        return UI_SCAN;
+    if (command == COMMAND_SCAN_CANCEL)
+        return UI_SCAN_CANCEL;
+    scroll_regions(state, model, command);
+    return UI_NOTHING;
+}
+
+const struct screen_object memory_screen = {
+    .draw = draw,
+    .command = command,
+    .entered = entered,
+};

@@ -1,13 +1,35 @@
 // SPDX-License-Identifier: MIT
-// The frame: who draws where.
-#include "ui/view/view.h"
+// The frame: who follows, who draws where.
+#include "ui/screens/screens.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "ui/screens/object.h"
 #include "ui/state/layout.h"
+#include "ui/view/view.h"
 
-static void view_too_small(struct screen *out)
+#define SCREEN_POINTER(id, object, ...) [SCREEN_##id] = &object##_screen,
+static const struct screen_object *const objects[SCREEN_COUNT] = {
+    SCREEN_LIST(SCREEN_POINTER, SCREEN_POINTER)};
+
+const struct screen_object *screens_get(enum ui_screen screen)
+{
+    return objects[screen];
+}
+
+int ui_follow(struct ui_state *state, const struct ui_model *model)
+{
+    int r = vms_follow(state, model); /* below whatever is shown, its selection stays right */
+
+    if (r == 0 && screen_list_has(state->screen, SCREEN_TAB))
+        detail_follow(state, model);
+    if (r == 0 && objects[state->screen]->follow)
+        r = objects[state->screen]->follow(state, model);
+    return r;
+}
+
+static void draw_too_small(struct screen *out)
 {
     struct rect all = screen_rect(out);
     char need[64];
@@ -21,29 +43,34 @@ static void view_too_small(struct screen *out)
     }
 }
 
-void view_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out)
+static void draw_status(const struct ui_model *model, const struct ui_state *state, struct rect r,
+                        struct screen *out)
+{
+    const struct screen_object *object = objects[state->screen];
+
+    if (state->prompt.kind != PROMPT_NONE)
+        view_prompt(&state->prompt, r, out);
+    else if (state->message[0])
+        view_message(state->message, r, out);
+    else if (object->status)
+        object->status(model, state, r, out);
+    else if (screen_list_has(state->screen, SCREEN_TAB))
+        view_cause(model->now, detail_vm(state, model), r, out);
+}
+
+void ui_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out)
 {
     struct layout l = layout_make(out->rows, out->cols);
 
     screen_clear(out);
     if (l.too_small) {
-        view_too_small(out);
+        draw_too_small(out);
         return;
     }
     view_header(model, state, l.header, out);
-    if (ui_is_detail(state->screen))
+    if (screen_list_has(state->screen, SCREEN_TAB))
         view_tabs(model, state, l.titles, out);
-    switch (state->screen) {
-    case SCREEN_VMS: view_vms(model, state, l.titles, l.body, out); break;
-    case SCREEN_COUNTERS: view_counters(model, state, l.body, out); break;
-    case SCREEN_VCPUS: view_vcpus(model, state, l.body, out); break;
-    case SCREEN_MEMORY: view_memory(model, state, l.body, out); break;
-    case SCREEN_HISTOGRAMS: view_histograms(model, state, l.body, out); break;
-    case SCREEN_HOST: view_host(model, state, l.titles, l.body, out); break;
-    case SCREEN_CHOOSER: view_chooser(state, l.titles, l.body, out); break;
-    case SCREEN_HELP: view_help(state, l.titles, l.body, out); break;
-    case SCREEN_COUNT: break;
-    }
-    view_status(model, state, l.status, out);
-    view_bar(state, l.bar, out);
+    objects[state->screen]->draw(model, state, &l, out);
+    draw_status(model, state, l.status, out);
+    view_bar(state->screen, l.bar, out);
 }

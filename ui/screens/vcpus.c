@@ -1,45 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Of one VM: the row of tabs, the vCPUs, the histograms.
+// The vCPUs of one VM.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/text.h"
 #include "ui/grid/format.h"
-#include "ui/state/layout.h"
-#include "ui/view/view.h"
-
-/* --- tabs ------------------------------------------------------------------------------------- */
-
-void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r,
-               struct screen *out)
-{
-    const struct snapshot_vm *vm = detail_vm(st, m);
-    struct tab_item tabs[TABS_COUNT];
-    char text[300], ram[FORMAT_MAX];
-
-    layout_tabs(r.cols, tabs);
-    int width = tabs[0].x - 1;
-    const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
-    if (vm)
-        snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name,
-                 (int)vm->id.pid, vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
-                 vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw)
-                                                   : "");
-    else
-        snprintf(text, sizeof(text), "%s%s", st->detail.name, state);
-    if (width > 0)
-        screen_field(out, r, r.y, r.x, width, ALIGN_LEFT,
-                     st->detail.ended ? STYLE_WARNING : STYLE_STRONG, text);
-    for (int i = 0; i < TABS_COUNT; i++) {
-        bool open = tabs[i].screen == st->screen;
-        /* Brackets tell the open one where colours do not. */
-        screen_printf(out, r, r.y, r.x + tabs[i].x - open, open ? STYLE_TAB : STYLE_KEY_TEXT,
-                      open ? "[%s]" : "%s", tabs[i].text);
-    }
-}
-
-/* --- vCPUs ------------------------------------------------------------------------------------ */
+#include "ui/screens/object.h"
 
 /* Share of a CPU that only a vCPU that runs its guest takes. */
 #define RUNNING_CPU_RATIO 0.01
@@ -218,11 +184,12 @@ static void draw_tsc_summary(const struct snapshot_vm *vm, const struct usual *u
                       vm->vcpu_cause ? ": " : "", reading_cause_text(vm->vcpu_cause));
 }
 
-void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                struct screen *out)
+static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
+                 struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
-    const struct scroll *scroll = &st->detail.vcpus;
+    const struct scroll *scroll = &st->detail.tabs[SCREEN_VCPUS].scroll;
+    const struct rect r = l->body;
     struct column_fields fields;
     struct rect rows = {r.y + 1, r.x, (int)counters_page(st), r.cols};
     int x = r.x;
@@ -250,106 +217,43 @@ void view_vcpus(const struct ui_model *m, const struct ui_state *st, struct rect
         draw_tsc_summary(vm, &usual, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
 }
 
-/* --- histograms
- * ----------------------------------------------------------------------------------- */
-
-static void range_text(const struct field *f, size_t bucket, char *out, size_t size)
+static int follow(struct ui_state *state, const struct ui_model *model)
 {
-    uint64_t low, high;
-    char a[FORMAT_MAX], b[FORMAT_MAX];
+    const struct snapshot_vm *vm = detail_vm(state, model);
 
-    field_bucket_range(f, bucket, &low, &high);
-    counters_value_text(f, (double)low, a);
-    if (high == UINT64_MAX)
-        snprintf(out, size, "%s and more", a);
-    else
-        snprintf(out, size, "%s .. %s", a, counters_value_text(f, (double)high, b));
+    if (vm)
+        scroll_fit(&state->detail.tabs[SCREEN_VCPUS].scroll, vm->vcpu_count, counters_page(state));
+    return 0;
 }
 
-static void draw_histogram_title(const struct field *f, uint64_t sum, const struct reading *reading,
-                                 struct rect r, int y, struct screen *out)
+static enum ui_action command(struct ui_state *state, const struct ui_model *model,
+                              enum ui_command command)
 {
-    const struct field_known *known = field_known(f->name);
-    char count[FORMAT_MAX];
-    int x = r.x + screen_text(out, r, y, r.x, STYLE_STRONG, f->name);
+    const struct snapshot_vm *vm = detail_vm(state, model);
 
-    if (reading->state == READING_OK)
-        x += screen_printf(out, r, y, x, STYLE_NORMAL, "  %s times", format_exact(count, sum));
-    else
-        x += screen_printf(out, r, y, x, STYLE_MISSING, "  %s%s%s",
-                           reading_state_text(reading->state), reading->cause ? ": " : "",
-                           reading_cause_text(reading->cause));
-    if (known && known->text)
-        screen_field(out, r, y, x + 2, r.x + r.cols - x - 2, ALIGN_LEFT, STYLE_DIM, known->text);
+    if (vm)
+        scroll_command(&state->detail.tabs[SCREEN_VCPUS].scroll, command, vm->vcpu_count,
+                       counters_page(state));
+    return UI_NOTHING;
 }
 
-#define RANGE_COLS 18
-#define COUNT_COLS 13
-
-static void draw_bucket(const struct field *f, const uint64_t *buckets, int bucket, uint64_t sum,
-                        uint64_t largest, struct rect r, int y, struct screen *out)
+static enum ui_action click(struct ui_state *state, const struct ui_model *model,
+                            const struct layout *l, struct ui_key key)
 {
-    uint64_t n = buckets[f->bucket_index + (size_t)bucket];
-    char text[80], buf[FORMAT_MAX];
-    int x = r.x + RANGE_COLS + COUNT_COLS + 9;
+    const struct snapshot_vm *vm = detail_vm(state, model);
+    struct scroll *scroll = &state->detail.tabs[SCREEN_VCPUS].scroll;
+    int line = key.y - l->body.y - 1;
 
-    range_text(f, (size_t)bucket, text, sizeof(text));
-    screen_field(out, r, y, r.x, RANGE_COLS, ALIGN_RIGHT, STYLE_LABEL, text);
-    screen_field(out, r, y, r.x + RANGE_COLS + 1, COUNT_COLS, ALIGN_RIGHT,
-                 n ? STYLE_NORMAL : STYLE_DIM, format_exact(buf, n));
-    screen_field(out, r, y, r.x + RANGE_COLS + COUNT_COLS + 2, 6, ALIGN_RIGHT, STYLE_DIM,
-                 format_percent(buf, sum ? (double)n / (double)sum : 0));
-    screen_bar(out, r, y, x, r.x + r.cols - x - 1, STYLE_GRAPH,
-               largest ? (double)n / (double)largest : 0);
+    if (!vm || line < 0 || (size_t)line >= counters_page(state))
+        return UI_NOTHING;
+    if (scroll->top + (size_t)line < vm->vcpu_count)
+        scroll->row = scroll->top + (size_t)line;
+    return UI_NOTHING;
 }
 
-static void bucket_sums(const struct field *f, const uint64_t *buckets, uint64_t *ret_sum,
-                        uint64_t *ret_largest)
-{
-    *ret_sum = *ret_largest = 0;
-    for (size_t i = 0; i < f->size; i++) {
-        uint64_t n = buckets[f->bucket_index + i];
-        *ret_sum += n;
-        *ret_largest = n > *ret_largest ? n : *ret_largest;
-    }
-}
-
-void view_histograms(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                     struct screen *out)
-{
-    const struct snapshot_vm *vm = detail_vm(st, m);
-    struct histogram_line lines[HISTOGRAM_LINES_MAX];
-    int vcpu = st->detail.histogram_vcpu;
-
-    if (!vm)
-        return;
-    const uint64_t *buckets = histogram_buckets(st, vm);
-    const struct snapshot_value *values = vcpu >= 0 ? vm->vcpus[vcpu].values : vm->values;
-    size_t count = histogram_lines(m->detail, buckets, lines, HISTOGRAM_LINES_MAX);
-    struct rect body = {r.y + 1, r.x, r.rows - 1, r.cols};
-    size_t page = body.rows > 0 ? (size_t)body.rows : 0, last = count > page ? count - page : 0;
-    size_t top = st->detail.histograms.top < last ? st->detail.histograms.top : last;
-
-    screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
-    if (vcpu < 0)
-        screen_text(out, r, r.y, r.x, STYLE_TITLE,
-                    "All vCPUs together, since creation. Left and Right: one vCPU");
-    else
-        screen_printf(out, r, r.y, r.x, STYLE_TITLE,
-                      "vCPU %d, since creation. Left and Right: another one", vm->vcpus[vcpu].id);
-    if (count == 0)
-        screen_text(out, body, body.y, body.x + 2, STYLE_NOTICE,
-                    "This kernel counts no histograms.");
-    for (size_t i = 0; i < page && top + i < count; i++) {
-        const struct histogram_line *line = &lines[top + i];
-        uint64_t sum, largest;
-        bucket_sums(line->field, buckets, &sum, &largest);
-        if (line->bucket < 0)
-            draw_histogram_title(line->field, sum,
-                                 &values[line->field - m->detail->fields->fields].reading, body,
-                                 body.y + (int)i, out);
-        else
-            draw_bucket(line->field, buckets, line->bucket, sum, largest, body, body.y + (int)i,
-                        out);
-    }
-}
+const struct screen_object vcpus_screen = {
+    .draw = draw,
+    .follow = follow,
+    .command = command,
+    .click = click,
+};

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The table of VMs, with the vCPU rows of those that are open.
+// The table of VMs, with the vCPU rows of those that are open: what is drawn and clicked. Its rows
+// and commands are in ui/state.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/find/host_fix.h"
+#include "core/base/text.h"
+#include "ui/grid/format.h"
+#include "ui/screens/object.h"
+#include "ui/state/layout.h"
 #include "ui/view/view.h"
 
 #define GRAPH_MAX HISTORY_LENGTH
@@ -189,15 +194,16 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
     draw_hint(r, y, STYLE_NORMAL, "VMs of other PID namespaces show only on the host.", out);
 }
 
-void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect titles,
-              struct rect r, struct screen *out)
+static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
+                 struct screen *out)
 {
     const struct vms_state *vms = &st->vms;
+    const struct rect r = l->body;
     struct column_fields fields;
     struct column_plan plan;
 
     columns_plan(&vms->columns, r.cols, vms->column_shift, &plan);
-    draw_titles(vms, &plan, titles, out);
+    draw_titles(vms, &plan, l->titles, out);
     if (!m->now)
         return;
     if (m->now->vm_count == 0) {
@@ -224,3 +230,153 @@ void view_vms(const struct ui_model *m, const struct ui_state *st, struct rect t
             draw_vcpu(&fields, &plan, vm, (size_t)vms->rows[row].vcpu, r, y, style, out);
     }
 }
+
+/* --- status line ------------------------------------------------------------------------------ */
+
+/* The CPU time is that of the process: of its tagged VMs the first counts. */
+static bool process_tagged_before(const struct vm_set *tagged, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (tagged->ids[i].pid == tagged->ids[index].pid)
+            return true;
+    return false;
+}
+
+/* What of the command line chooses VMs: ", guest web-07"; "": nothing. */
+static void only_text(const struct filter *only, char *out, size_t size)
+{
+    char name[64];
+
+    *out = '\0';
+    if (only->name) {
+        text_clean(only->name, strlen(only->name), name, sizeof(name));
+        snprintf(out, size, ", guest %s", name);
+    } else if (only->pid != 0) {
+        snprintf(out, size, ", process %d", (int)only->pid);
+    }
+}
+
+/* What the filters and tags leave out, so that nobody takes a part for the whole. */
+static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                           struct screen *out)
+{
+    const struct vms_state *vms = &st->vms;
+    struct figure exits = {.state = READING_ABSENT}, cpu = exits;
+    bool all_exits = true, all_cpu = true; /* else a sum is more than what is shown: ">125" */
+    char a[FORMAT_MAX], b[FORMAT_MAX];
+    struct column_fields fields;
+    int x = r.x;
+
+    if (vms->vm_rows < m->now->vm_count) {
+        char only[80];
+        only_text(&vms->only, only, sizeof(only));
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ", vms->vm_rows,
+                           m->now->vm_count, only, vms->filter.set ? ", filter " : "",
+                           vms->filter.text,
+                           *only || vms->filter.set ? "; c clears it" : "");
+    }
+    if (vms->tagged.count == 0)
+        return;
+    column_fields_resolve(m->now, m->scans, &fields);
+    for (size_t i = 0; i < vms->tagged.count; i++) {
+        const struct snapshot_vm *vm = snapshot_find(m->now, &vms->tagged.ids[i]);
+        if (!vm)
+            continue;
+        struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
+        figure_add(&exits, (struct figure){.value = v.number, .state = (uint8_t)v.state});
+        all_exits &= v.state == READING_OK;
+        all_cpu &= vm->cpu_ratio.state == READING_OK;
+        if (!process_tagged_before(&vms->tagged, i))
+            figure_add(&cpu, vm->cpu_ratio);
+    }
+    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s%s, exits %s%s%s",
+                  vms->tagged.count, cpu.state == READING_OK && !all_cpu ? ">" : "",
+                  cpu.state == READING_OK ? format_percent(a, cpu.value)
+                                          : reading_state_text(cpu.state),
+                  cpu.state == READING_OK ? "%" : "",
+                  exits.state == READING_OK && !all_exits ? ">" : "",
+                  exits.state == READING_OK ? format_count(b, exits.value)
+                                            : reading_state_text(exits.state),
+                  exits.state == READING_OK ? "/s" : "");
+}
+
+static void draw_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
+                        struct screen *out)
+{
+    const struct snapshot_vm *vm = vms_selected(st, m);
+
+    if (!m->now)
+        return;
+    if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)
+        draw_selection(m, st, r, out);
+    else if (!vm && st->vms.follow)
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
+                      "Waiting for a VM called %s. F stops following", st->vms.selected_name);
+    else
+        view_cause(m->now, vm, r, out);
+}
+
+/* --- mouse, search ---------------------------------------------------------------------------- */
+
+static void click_title(struct ui_state *state, struct rect r, int x)
+{
+    struct column_plan plan;
+
+    columns_plan(&state->vms.columns, r.cols, state->vms.column_shift, &plan);
+    for (size_t i = 0; i < plan.count; i++)
+        if (x >= plan.slots[i].x && x < plan.slots[i].x + plan.slots[i].width)
+            vms_sort_by(&state->vms, plan.slots[i].id);
+}
+
+/* A click on a row selects it; on the selected row it opens what is there. */
+static enum ui_action click(struct ui_state *state, const struct ui_model *model,
+                            const struct layout *l, struct ui_key key)
+{
+    size_t row = state->vms.scroll.top + (size_t)(key.y - l->body.y);
+
+    if (key.y < l->body.y)
+        click_title(state, l->titles, key.x - l->titles.x);
+    else if (row == state->vms.scroll.row && row < state->vms.row_count)
+        return vms_command(state, model, COMMAND_OPEN);
+    else if (row < state->vms.row_count)
+        vms_select_row(state, model, row);
+    return UI_NOTHING;
+}
+
+static bool contains(const struct ui_state *state, const struct ui_model *model, size_t row,
+                     const char *text)
+{
+    const struct vms_row *r = &state->vms.rows[row];
+    const struct snapshot_vm *vm = &model->now->vms[r->vm];
+    char pid[16];
+
+    snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
+    return r->vcpu < 0 && (pattern_contains(vm->name, text) || strcmp(pid, text) == 0);
+}
+
+static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
+                   bool after)
+{
+    size_t count = state->vms.row_count, from = state->vms.scroll.row + after;
+
+    for (size_t i = 0; i < count; i++)
+        if (contains(state, model, (from + i) % count, text)) {
+            vms_select_row(state, model, (from + i) % count);
+            return true;
+        }
+    return false;
+}
+
+static struct pattern *filter(struct ui_state *state)
+{
+    return &state->vms.filter;
+}
+
+const struct screen_object vms_screen = {
+    .draw = draw,
+    .status = draw_status,
+    .command = vms_command,
+    .click = click,
+    .search = search,
+    .filter = filter,
+};

@@ -305,6 +305,22 @@ void column_choice_default(struct column_choice *ret)
             ret->ids[ret->count++] = (enum column_id)i;
 }
 
+enum column_id column_choice_row(const struct column_choice *choice, size_t row, bool *ret_chosen)
+{
+    *ret_chosen = row < choice->count;
+    if (*ret_chosen)
+        return choice->ids[row];
+    size_t rest = row - choice->count;
+    for (int id = 0; id < COLUMN_COUNT; id++) {
+        bool chosen = false;
+        for (size_t i = 0; i < choice->count; i++)
+            chosen |= choice->ids[i] == (enum column_id)id;
+        if (!chosen && rest-- == 0)
+            return (enum column_id)id;
+    }
+    return COLUMN_NAME; /* not reached for row < COLUMN_COUNT */
+}
+
 static int total_width(const struct column_plan *plan)
 {
     int sum = 0;

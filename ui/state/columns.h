@@ -123,6 +123,10 @@ struct column_choice {
 
 void column_choice_default(struct column_choice *ret);
 
+/* column_choice_row - the column of a row of the chooser: the chosen ones in their order, then the
+ * others. */
+enum column_id column_choice_row(const struct column_choice *choice, size_t row, bool *ret_chosen);
+
 /*
  * columns_plan - which of the chosen columns are shown in @cols columns, and where. Pure.
  * @shift 0: those that matter least go where room is scarce. Above: that many are skipped after the

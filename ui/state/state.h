@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State: all that the keys change. ui_update() turns a key into a new state and, where the outside
- * is concerned, an action. No terminal, no clock, no I/O.
+ * State: all that the keys change. ui_update() of ui/screens turns a key into a new state and,
+ * where the outside is concerned, an action. No terminal, no clock, no I/O.
  */
 #ifndef KVMLENS_UI_STATE_STATE_H
 #define KVMLENS_UI_STATE_STATE_H
@@ -88,14 +88,19 @@ struct counters_state {
     struct counters counters; /* made by counters_follow */
 };
 
+/* What each tab may use as it likes; zero when another VM is opened. */
+struct tab_state {
+    struct scroll scroll;
+    int choice; /* histograms: 1 + index of the vCPU shown; 0: all together */
+};
+
 struct detail_state {
     struct vm_id vm;
     char name[128];
     enum ui_screen from; /* where it was opened: the VMs or the host counters */
     bool ended; /* it is gone; the last numbers stay on the screen */
     struct counters_state counters;
-    struct scroll vcpus, regions, histograms;
-    int histogram_vcpu; /* index of the vCPU shown; -1: all together */
+    struct tab_state tabs[SCREEN_COUNT]; /* of the tabs among the screens */
 };
 
 struct chooser_state {
@@ -105,7 +110,7 @@ struct chooser_state {
 
 struct ui_state {
     enum ui_screen screen;
-    enum ui_screen back; /* where the help, the chooser and the host counters return to */
+    enum ui_screen back; /* where a screen with SCREEN_OVER returns to */
     int rows, cols;      /* of the terminal */
     struct vms_state vms;
     struct detail_state detail;
@@ -129,30 +134,6 @@ void ui_state_done(struct ui_state *state);
 /* ui_resize - new size of the terminal. */
 void ui_resize(struct ui_state *state, int rows, int cols);
 
-/*
- * ui_follow - a new snapshot (or a new size) is there: rows, selections and scroll positions follow
- * it. 0 or -ENOMEM, the rows then being empty.
- */
-int ui_follow(struct ui_state *state, const struct ui_model *model);
-
-/* ui_update - one key or mouse event. The rows are brought up to date. */
-enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, struct ui_key key);
-
-/* ui_command - what a key stands for; ui_update finds it in the key table. */
-enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
-                          enum ui_command command);
-
-/* ui_prompt_accept - Enter in a prompt: @kind was asked, state->prompt.text is the answer. One that
- * does not do is refused, and the prompt stays open. */
-enum ui_action ui_prompt_accept(struct ui_state *state, const struct ui_model *model,
-                                enum prompt_kind kind);
-
-/* ui_search - select the next row that contains @text, from the selected one or after it. */
-bool ui_search(struct ui_state *state, const struct ui_model *model, const char *text, bool after);
-
-/* ui_mouse - a click or a turn of the wheel. */
-enum ui_action ui_mouse(struct ui_state *state, const struct ui_model *model, struct ui_key key);
-
 /* ui_select - start with this VM selected; ui_open - with its drill-down. */
 void ui_select(struct ui_state *state, const struct snapshot_vm *vm);
 void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_screen tab);
@@ -168,8 +149,8 @@ void ui_to_config(const struct ui_state *state, struct config *ret);
 /* ui_base - the snapshot totals count from, as chosen. */
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model);
 
-/* ui_is_detail - is it one of the tabs of a VM? */
-bool ui_is_detail(enum ui_screen screen);
+/* ui_below - the screen that is shown, or the one that the help or the chooser lies over. */
+enum ui_screen ui_below(const struct ui_state *state);
 
 /* --- VMs screen: state_vms.c --- */
 
@@ -182,45 +163,16 @@ void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t
 void vms_sort_by(struct vms_state *vms,
                  enum column_id id); /* the same again turns the order round */
 
-/* --- drill-down and host counters: state_detail.c --- */
+/* --- drill-down: state_detail.c --- */
 
 /* detail_vm - the VM whose drill-down is open, in model->detail; NULL when it never was there. */
 const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct ui_model *model);
 
-/* counters_of - the table of counters of the screen that is shown, or NULL. */
-struct counters_state *counters_of(struct ui_state *state);
+/* detail_follow - see whether that VM still is there; when it ended and somebody follows it, its
+ * successor of the same name takes its place. */
+void detail_follow(struct ui_state *state, const struct ui_model *model);
+
+/* counters_page - rows that a table with titles and an explanation shows at a time, at least 1. */
 size_t counters_page(const struct ui_state *state);
-/* counters_row_name - name of the counter or guest of a row */
-const char *counters_row_name(const struct counters_state *cs, const struct snapshot *s,
-                              size_t row);
-void counters_select_row(struct counters_state *cs, size_t row);
-
-/* histogram_lines - lines of the histogram tab: what its view draws and its keys scroll over. */
-struct histogram_line {
-    const struct field *field;
-    int bucket; /* -1: the title */
-};
-size_t histogram_lines(const struct snapshot *s, const uint64_t *buckets,
-                       struct histogram_line *ret, size_t cap);
-/* histogram_buckets - of the vCPU chosen, or of the VM. */
-const uint64_t *histogram_buckets(const struct ui_state *state, const struct snapshot_vm *vm);
-#define HISTOGRAM_LINES_MAX 512
-
-/* ui_memory_entered - the memory of a VM came on the screen: UI_LOOK unless that was done or is
- * under way. Never UI_SCAN: reading all of it is for a person to ask for. */
-enum ui_action ui_memory_entered(const struct ui_state *state, const struct ui_model *model);
-
-enum ui_action detail_command(struct ui_state *state, const struct ui_model *model,
-                              enum ui_command command);
-enum ui_action ui_host_command(struct ui_state *state, const struct ui_model *model,
-                            enum ui_command command);
-int detail_follow(struct ui_state *state, const struct ui_model *model);
-int ui_host_follow(struct ui_state *state, const struct ui_model *model);
-
-/* --- column chooser: state_chooser.c --- */
-
-/* chooser_row - the column of a row: the chosen ones in their order, then the others. */
-enum column_id chooser_row(const struct column_choice *choice, size_t row, bool *ret_chosen);
-enum ui_action chooser_command(struct ui_state *state, enum ui_command command);
 
 #endif

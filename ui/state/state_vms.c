@@ -301,7 +301,7 @@ static void open_chooser(struct ui_state *state, bool sorting)
     state->chooser = (struct chooser_state){.sorting = sorting};
     for (size_t row = 0; sorting && row < COLUMN_COUNT; row++) {
         bool chosen;
-        if (chooser_row(&state->vms.columns, row, &chosen) == state->vms.sort)
+        if (column_choice_row(&state->vms.columns, row, &chosen) == state->vms.sort)
             state->chooser.scroll.row = row;
     }
     scroll_fit(&state->chooser.scroll, COLUMN_COUNT, vms_page(state));
@@ -333,7 +333,7 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     }
     if (keys_tab(command) != SCREEN_COUNT) {
         open_selected(state, model, keys_tab(command));
-        return ui_memory_entered(state, model);
+        return UI_NOTHING;
     }
     switch (command) {
     case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
@@ -342,6 +342,7 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     case COMMAND_SORT_MENU: open_chooser(state, true); break;
     case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;
     case COMMAND_SCROLL_RIGHT: scroll_right(state); break;
+    case COMMAND_FILTER_CLEAR: vms->only = (struct filter){.vm_fd = -1}; break;
     case COMMAND_TREE:
         vms->tree = !vms->tree;
         vms->toggled.count = 0;

@@ -1,41 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Views: state and snapshot become cells. Pure: they read their arguments only and draw inside
- * their rectangle only.
+ * Views: what all screens, or all tabs, show around their own part. Pure: they read their arguments
+ * only and draw inside their rectangle only.
  */
 #ifndef KVMLENS_UI_VIEW_VIEW_H
 #define KVMLENS_UI_VIEW_VIEW_H
 
-#include "ui/state/model.h"
+#include <stdbool.h>
+
+#include "ui/grid/keys.h"
+#include "ui/grid/prompt.h"
 #include "ui/grid/screen.h"
+#include "ui/state/model.h"
 #include "ui/state/state.h"
 
-/* view_draw - the whole screen. @out has the size that the state knows. */
-void view_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out);
-
-/* Parts of it. */
+/* view_header - the host, totals, the clock: 1 or 2 rows at the top. */
 void view_header(const struct ui_model *model, const struct ui_state *state, struct rect r,
                  struct screen *out);
-void view_vms(const struct ui_model *model, const struct ui_state *state, struct rect titles,
-              struct rect body, struct screen *out);
+
+/* view_tabs - the VM whose drill-down is open, and its tabs: 1 row. */
 void view_tabs(const struct ui_model *model, const struct ui_state *state, struct rect r,
                struct screen *out);
-void view_counters(const struct ui_model *model, const struct ui_state *state, struct rect body,
-                   struct screen *out);
-void view_vcpus(const struct ui_model *model, const struct ui_state *state, struct rect body,
+
+/* view_prompt, view_message - what is asked or said in the status line. */
+void view_prompt(const struct ui_prompt *prompt, struct rect r, struct screen *out);
+void view_message(const char *message, struct rect r, struct screen *out);
+
+/* view_cause - in the status line, why something of this VM is missing, and what helps. False:
+ * nothing is missing, or @vm is NULL. @now says what the host is like. */
+bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct rect r,
                 struct screen *out);
-void view_memory(const struct ui_model *model, const struct ui_state *state, struct rect body,
-                 struct screen *out);
-void view_histograms(const struct ui_model *model, const struct ui_state *state, struct rect body,
-                     struct screen *out);
-void view_host(const struct ui_model *model, const struct ui_state *state, struct rect titles,
-               struct rect body, struct screen *out);
-void view_chooser(const struct ui_state *state, struct rect titles, struct rect body,
-                  struct screen *out);
-void view_help(const struct ui_state *state, struct rect titles, struct rect body,
-               struct screen *out);
-void view_status(const struct ui_model *model, const struct ui_state *state, struct rect r,
-                 struct screen *out);
-void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
+
+/* view_bar - the function keys of a screen. */
+void view_bar(enum ui_screen screen, struct rect r, struct screen *out);
 
 #endif

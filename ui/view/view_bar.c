@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two lines at the bottom: status or prompt, and the function keys.
+// The two lines at the bottom: what is asked, said or missing, and the function keys.
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ static void draw_input(const struct ui_prompt *p, struct rect r, struct screen *
                 p->selected ? "typing replaces it, arrows edit it" : "Enter accepts, Esc leaves");
 }
 
-static void draw_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
+void view_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
 {
     char label[UI_REFUSED_MAX + 4];
 
@@ -68,12 +68,15 @@ static enum reading_cause vm_cause(const struct snapshot_vm *vm, const char **re
     return vm->vcpu_cause;
 }
 
-static void draw_cause(const struct host *host, const struct snapshot_vm *vm, struct rect r,
-                       struct screen *out)
+bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct rect r,
+                struct screen *out)
 {
     const char *what;
     char fix[HOST_FIX_MAX];
-    enum reading_cause cause = vm_cause(vm, &what);
+    enum reading_cause cause = vm ? vm_cause(vm, &what) : CAUSE_NONE;
+
+    if (cause == CAUSE_NONE)
+        return false;
     int name_width = (int)text_width(vm->name);
 
     if (name_width > r.cols / 3)
@@ -85,96 +88,11 @@ static void draw_cause(const struct host *host, const struct snapshot_vm *vm, st
     x += screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,
                        reading_cause_text(cause));
     screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL,
-                 host_fix_cause(host, cause, fix));
+                 host_fix_cause(&now->host, cause, fix));
+    return true;
 }
 
-/* The CPU time is that of the process: of its tagged VMs the first counts. */
-static bool process_tagged_before(const struct vm_set *tagged, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (tagged->ids[i].pid == tagged->ids[index].pid)
-            return true;
-    return false;
-}
-
-/* What of the command line chooses VMs: ", guest web-07"; "": nothing. */
-static void only_text(const struct filter *only, char *out, size_t size)
-{
-    char name[64];
-
-    *out = '\0';
-    if (only->name) {
-        text_clean(only->name, strlen(only->name), name, sizeof(name));
-        snprintf(out, size, ", guest %s", name);
-    } else if (only->pid != 0) {
-        snprintf(out, size, ", process %d", (int)only->pid);
-    }
-}
-
-/* What the filters and tags leave out, so that nobody takes a part for the whole. */
-static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                           struct screen *out)
-{
-    const struct vms_state *vms = &st->vms;
-    struct figure exits = {.state = READING_ABSENT}, cpu = exits;
-    bool all_exits = true, all_cpu = true; /* else a sum is more than what is shown: ">125" */
-    char a[FORMAT_MAX], b[FORMAT_MAX];
-    struct column_fields fields;
-    int x = r.x;
-
-    if (vms->vm_rows < m->now->vm_count) {
-        char only[80];
-        only_text(&vms->only, only, sizeof(only));
-        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ", vms->vm_rows,
-                           m->now->vm_count, only, vms->filter.set ? ", filter " : "",
-                           vms->filter.text,
-                           *only || vms->filter.set ? "; c clears it" : "");
-    }
-    if (vms->tagged.count == 0)
-        return;
-    column_fields_resolve(m->now, m->scans, &fields);
-    for (size_t i = 0; i < vms->tagged.count; i++) {
-        const struct snapshot_vm *vm = snapshot_find(m->now, &vms->tagged.ids[i]);
-        if (!vm)
-            continue;
-        struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
-        figure_add(&exits, (struct figure){.value = v.number, .state = (uint8_t)v.state});
-        all_exits &= v.state == READING_OK;
-        all_cpu &= vm->cpu_ratio.state == READING_OK;
-        if (!process_tagged_before(&vms->tagged, i))
-            figure_add(&cpu, vm->cpu_ratio);
-    }
-    screen_printf(out, r, r.y, x, STYLE_TAGGED, "%zu tagged: CPU %s%s%s, exits %s%s%s",
-                  vms->tagged.count, cpu.state == READING_OK && !all_cpu ? ">" : "",
-                  cpu.state == READING_OK ? format_percent(a, cpu.value)
-                                          : reading_state_text(cpu.state),
-                  cpu.state == READING_OK ? "%" : "",
-                  exits.state == READING_OK && !all_exits ? ">" : "",
-                  exits.state == READING_OK ? format_count(b, exits.value)
-                                            : reading_state_text(exits.state),
-                  exits.state == READING_OK ? "/s" : "");
-}
-
-/* In the counters of a VM: what is left out, then why something is missing. */
-static void draw_detail(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                        struct screen *out)
-{
-    const struct snapshot_vm *vm = detail_vm(st, m);
-    const struct counters_state *cs = &st->detail.counters;
-    const char *what;
-
-    if (st->screen == SCREEN_COUNTERS && cs->pattern.set)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it",
-                      cs->counters.count, cs->pattern.text);
-    else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
-        draw_cause(&m->now->host, vm, r, out);
-    else if (st->screen == SCREEN_COUNTERS && cs->counters.hidden_zero > 0)
-        screen_printf(out, r, r.y, r.x, STYLE_DIM,
-                      "%zu counters that counted nothing are hidden; z shows them",
-                      cs->counters.hidden_zero);
-}
-
-static void draw_message(const char *message, struct rect r, struct screen *out)
+void view_message(const char *message, struct rect r, struct screen *out)
 {
     int width = (int)text_width(message);
 
@@ -182,33 +100,10 @@ static void draw_message(const char *message, struct rect r, struct screen *out)
                  message);
 }
 
-void view_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
-                 struct screen *out)
-{
-    const struct snapshot_vm *vm = vms_selected(st, m);
-    const char *what;
-
-    if (st->prompt.kind != PROMPT_NONE)
-        draw_prompt(&st->prompt, r, out);
-    else if (st->message[0])
-        draw_message(st->message, r, out);
-    else if (ui_is_detail(st->screen))
-        draw_detail(m, st, r, out);
-    else if (st->screen != SCREEN_VMS || !m->now)
-        return;
-    else if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)
-        draw_selection(m, st, r, out);
-    else if (!vm && st->vms.follow)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
-                      "Waiting for a VM called %s. F stops following", st->vms.selected_name);
-    else if (vm && vm_cause(vm, &what) != CAUSE_NONE)
-        draw_cause(&m->now->host, vm, r, out);
-}
-
-void view_bar(const struct ui_state *st, struct rect r, struct screen *out)
+void view_bar(enum ui_screen screen, struct rect r, struct screen *out)
 {
     struct bar_item items[BAR_ITEMS_MAX];
-    size_t n = layout_bar(st->screen, r.cols, items);
+    size_t n = layout_bar(screen, r.cols, items);
 
     for (size_t i = 0; i < n; i++) {
         char name[KEY_NAME_MAX];

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The VM whose drill-down is open, and its tabs.
+#include <stdio.h>
+
+#include "ui/grid/format.h"
+#include "ui/state/layout.h"
+#include "ui/view/view.h"
+
+void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r,
+               struct screen *out)
+{
+    const struct snapshot_vm *vm = detail_vm(st, m);
+    struct tab_item tabs[TABS_COUNT];
+    char text[300], ram[FORMAT_MAX];
+
+    layout_tabs(r.cols, tabs);
+    int width = tabs[0].x - 1;
+    const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
+    if (vm)
+        snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name,
+                 (int)vm->id.pid, vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
+                 vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw)
+                                                   : "");
+    else
+        snprintf(text, sizeof(text), "%s%s", st->detail.name, state);
+    if (width > 0)
+        screen_field(out, r, r.y, r.x, width, ALIGN_LEFT,
+                     st->detail.ended ? STYLE_WARNING : STYLE_STRONG, text);
+    for (int i = 0; i < TABS_COUNT; i++) {
+        bool open = tabs[i].screen == st->screen;
+        /* Brackets tell the open one where colours do not. */
+        screen_printf(out, r, r.y, r.x + tabs[i].x - open, open ? STYLE_TAB : STYLE_KEY_TEXT,
+                      open ? "[%s]" : "%s", tabs[i].text);
+    }
+}
