@@ -252,15 +252,18 @@ check-layers:
 	$(Q)$(PYTHON) -B tests/checks/test_rooms.py -q
 	$(Q)tests/checks/lines
 
-# The screens in README.md are golden screens.
+# The screens in README.md are golden screens, and the links of all documents lead somewhere.
 .PHONY: check-readme
 check-readme:
 	$(Q)tests/checks/readme-screens
+	$(Q)tests/checks/links
+	$(Q)$(PYTHON) -B tests/checks/test_links.py -q
 
-# Writes the golden screens anew, and with them those of README.md: look at the diff before it is committed.
+# Writes the golden screens anew, and with them those of README.md and the tables of the manual: look at the
+# diff before it is committed.
 .PHONY: golden-update
-golden-update: $(BUILD)/tests/ui/test_screens
-	$(Q)GOLDEN_UPDATE=1 $<
+golden-update: $(BUILD)/tests/ui/test_screens $(BUILD)/tests/ui/test_man
+	$(Q)for t in $^; do GOLDEN_UPDATE=1 $$t || exit 1; done
 	$(Q)tests/checks/readme-screens --update
 
 # Each header brings all it needs.
