@@ -84,6 +84,17 @@ static void every_paragraph_of_an_option_is_in_the_table(void **state)
     assert_true(found > 0);
 }
 
+static void no_line_is_longer_than_80_bytes(void **state)
+{
+    int number = 1;
+
+    for (const char *line = *state, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        if (end - line > 80)
+            fail_msg("%s:%d: longer than 80 bytes: %.*s", PAGE, number, (int)(end - line), line);
+        number++;
+    }
+}
+
 static void every_format_is_described(void **state)
 {
     for (size_t i = 0; report_formats[i] != NULL; i++) {
@@ -132,27 +143,63 @@ static void put_key_names(FILE *out, const struct key_binding *binding)
     fputc('\n', out);
 }
 
-static void put_keys(FILE *out)
+/* Keys of several screens stand under the first group of which all screens have them. */
+static const struct {
+    uint32_t flags; /* of the screens in it */
+    const char *title;
+} key_groups[] = {
+    {0, "all screens"},
+    {SCREEN_LIVE, "all screens with numbers"},
+    {SCREEN_TAB, "all tabs of a VM"},
+};
+#define KEY_GROUPS (sizeof(key_groups) / sizeof(key_groups[0]))
+
+static uint32_t screens_of_group(size_t group)
 {
-    fputs(".Bl -tag -width Ds\n", out);
+    uint32_t screens = 0;
+
+    for (enum ui_screen screen = 0; screen < SCREEN_COUNT; screen++)
+        if (screen_list_has(screen, key_groups[group].flags))
+            screens |= SCREEN_BIT(screen);
+    return screens;
+}
+
+/* The screens of @binding that no group before @group has named. */
+static uint32_t screens_left(const struct key_binding *binding, size_t group)
+{
+    uint32_t left = binding->screens;
+
+    for (size_t g = 0; g < group; g++)
+        if ((left & screens_of_group(g)) == screens_of_group(g))
+            left &= ~screens_of_group(g);
+    return left;
+}
+
+static void put_group(FILE *out, const char *title, uint32_t screens, size_t group)
+{
+    bool any = false;
+
     for (size_t i = 0; i < key_count; i++) {
         const struct key_binding *b = &key_table[i];
-        const char *comma = "";
+        if ((screens_left(b, group) & screens) != screens)
+            continue;
+        if (!any)
+            fprintf(out, ".Ss Keys: %s\n.Bl -tag -width Ds\n", title);
+        any = true;
         fputs(".It ", out);
         put_key_names(out, b);
         fprintf(out, "%c%s.\n", toupper((unsigned char)b->help[0]), b->help + 1);
-        if (b->screens == SCREENS_ALL)
-            continue;
-        fputs(".Em On\\& :\n", out);
-        for (enum ui_screen screen = 0; screen < SCREEN_COUNT; screen++) {
-            if (!(b->screens & SCREEN_BIT(screen)))
-                continue;
-            fprintf(out, "%s%s", comma, screen_list[screen].title);
-            comma = ",\n";
-        }
-        fputs(".\n", out);
     }
-    fputs(".El\n", out);
+    if (any)
+        fputs(".El\n", out);
+}
+
+static void put_keys(FILE *out)
+{
+    for (size_t g = 0; g < KEY_GROUPS; g++)
+        put_group(out, key_groups[g].title, screens_of_group(g), g);
+    for (enum ui_screen screen = 0; screen < SCREEN_COUNT; screen++)
+        put_group(out, screen_list[screen].title, SCREEN_BIT(screen), KEY_GROUPS);
 }
 
 /* Text lines of a page are short. */
@@ -238,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PAGE_TEST(every_option_has_its_paragraph),
         PAGE_TEST(every_paragraph_of_an_option_is_in_the_table),
+        PAGE_TEST(no_line_is_longer_than_80_bytes),
         PAGE_TEST(every_format_is_described),
         PAGE_TEST(every_exit_status_is_described),
         PAGE_TEST(keys_are_those_of_the_key_table),
