@@ -513,7 +513,7 @@ int minivm_start(const struct minivm_config *config, struct minivm **ret, struct
 {
     (void)config;
     (void)ret;
-    return error_set(err, -ENOTSUP, "VMs of our own are made on x86-64 only");
+    return error_set(err, -ENOTSUP, "kvmlens can make VMs on x86-64 only");
 }
 
 void minivm_stop(struct minivm *vm)

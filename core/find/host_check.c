@@ -91,7 +91,7 @@ static void check_kvm(const struct rootfs *root, const struct host *host, struct
     if (!host->kvm_module) {
         r->level = CHECK_PROBLEM;
         say(r->finding, "the kvm module is not loaded");
-        say(r->effect, "this host can run no KVM VM");
+        say(r->effect, "this host cannot run VMs with KVM");
         say(r->fix, "modprobe kvm_intel (or kvm_amd); if that fails, enable VT-x or AMD-V in the "
                     "firmware");
         return;
@@ -123,7 +123,8 @@ static void check_pid_namespace(const struct rootfs *root, const struct host *ho
     } else {
         r->level = CHECK_PROBLEM;
         say(r->finding, "this is a PID namespace of its own, as in a container");
-        say(r->effect, "VMs outside are not seen, and debugfs names them by numbers unknown here");
+        say(r->effect, "kvmlens does not see VMs outside, and debugfs names them by numbers that "
+                       "are unknown here");
         say(r->fix, "run in the namespace of the host (docker: --pid=host; kubernetes: "
                     "hostPID: true)");
     }
@@ -163,7 +164,7 @@ static void check_capabilities(const struct rootfs *root, const struct host *hos
     }
     bool is_root = self_status(root, "Uid", 10, &uid) == 0 && uid == 0;
     r->level = CHECK_PROBLEM;
-    say(r->finding, "%smissing: %s", is_root ? "this root is not a whole one, " : "",
+    say(r->finding, "%s: %s", is_root ? "this root lacks capabilities" : "capabilities are missing",
         host_fix_cap_names(missing, names));
     say(r->effect, "out of reach: %s", lost);
     say(r->fix, "%s", is_root ? "let the container, unit or wrapper that took them keep them"
@@ -287,7 +288,7 @@ static void check_hidepid(const struct rootfs *root, const struct host *host,
     }
     r->level = CHECK_NOTE;
     say(r->finding, "/proc is mounted with hidepid=%s", hide);
-    say(r->effect, "VMs of other users are seen by root and CAP_SYS_PTRACE only");
+    say(r->effect, "only root and CAP_SYS_PTRACE see VMs of other users");
 }
 
 static void check_fd_limit(const struct rootfs *root, const struct host *host,
@@ -330,7 +331,7 @@ static void check_pagemap_scan(const struct rootfs *root, const struct host *hos
                errno == ENOTTY) {
         r->level = CHECK_NOTE;
         say(r->finding, "kernel %s has no PAGEMAP_SCAN (Linux 6.7)", host->kernel);
-        say(r->effect, "memory scans read /proc/PID/pagemap instead, some times slower");
+        say(r->effect, "memory scans read /proc/PID/pagemap instead, which is slower");
     } else {
         say(r->finding, "kernel %s has PAGEMAP_SCAN", host->kernel);
     }

@@ -102,7 +102,7 @@ static const struct field_known known[] = {
     {"mmu_cache_miss", VM, CUM, NUM, 0, 1,
      "Guest page table pages for which KVM had to make a new one of its own."},
     {"mmu_flooded", VM, CUM, NUM, 0, 1,
-     "Shadow pages given up since the guest wrote them too often."},
+     "Shadow pages given up because the guest wrote to them too often."},
     {"mmu_pde_zapped", VM, CUM, NUM, 0, 1, "Page directory entries thrown away."},
     {"mmu_pte_updated", VM, CUM, NUM, 0, 1,
      "Page table entries that KVM changed after the guest (older kernels)."},

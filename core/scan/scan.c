@@ -186,7 +186,7 @@ static int refuse_confidential(struct scan_job *job, struct error *err)
         return n;
     if (seen.passthrough)
         scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
-                         "zero pages of it cannot be given back");
+                         "and its zero pages cannot be given back");
     if (seen.confidential == NULL || job->request->force)
         return 0;
     return error_set(err, -EOPNOTSUPP, "the memory of this guest is confidential (%s): what can be "

@@ -23,14 +23,15 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
         scan_report_warn(report, "more than %d RAM mappings: the rest is left out",
                          RAM_REGIONS_MAX);
     if (map->device_count > 0)
-        scan_report_warn(report, "%zu mappings of device memory (VFIO) are no RAM and left out",
-                         map->device_count);
+        scan_report_warn(report, "%zu mappings of device memory (VFIO) are not RAM and were left "
+                         "out", map->device_count);
     if (map->alias_count > 0)
-        scan_report_warn(report, "%zu mappings show memory that is counted already: left out",
-                         map->alias_count);
+        scan_report_warn(report, "%zu mappings show memory that is counted already, and were left "
+                         "out", map->alias_count);
     const char *what = request->force
-                           ? "present pages are read all the same, as asked for"
-                           : "not read, for a read might wait for ever; --force reads";
+                           ? "their present pages are read all the same, as asked for"
+                           : "they are not read, because a read might wait for ever; --force "
+                             "reads them";
     if (map->uffd_count > 0)
         scan_report_warn(report, "%zu RAM mappings are registered with userfaultfd (postcopy, or a "
                          "snapshot being loaded): %s", map->uffd_count, what);

@@ -155,7 +155,7 @@ static void each_obstacle_is_named_with_its_fix(void **state)
     expect(*state, &healthy, "capabilities", CHECK_PROBLEM,
            "missing: CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE");
     put(*state, "proc/self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t0000000000080000\n");
-    expect(*state, &healthy, "capabilities", CHECK_PROBLEM, "this root is not a whole one");
+    expect(*state, &healthy, "capabilities", CHECK_PROBLEM, "this root lacks capabilities");
     expect(*state, &healthy, "yama", CHECK_PROBLEM, "ptrace_scope=3");
     expect(*state, &healthy, "hidepid", CHECK_NOTE, "hidepid=invisible");
     expect(*state, &healthy, "debugfs", CHECK_PROBLEM, "No such file");

@@ -263,7 +263,7 @@ static void an_expression_beyond_its_limits_is_refused_with_the_reason(void **un
         {"[a{5000}]", NULL},
         {"^(exits|(mmio|io)_exits)+$", NULL},
         {"((((((((((((((((((((a))))))))))))))))))))", NULL},
-        {"(((((((((((((((((((((a)))))))))))))))))))))", "more than 20 parentheses"},
+        {"(((((((((((((((((((((a)))))))))))))))))))))", "more than 20 nested parentheses"},
     };
     static char text[60001];
     struct pattern p = {.set = false};

@@ -303,7 +303,7 @@ static void file_of_somebody_else_is_neither_read_nor_replaced(void **state)
     file_open(&f, "b\n");
     tree_text(&f.tree, "x.estimates", "my own estimates of what the house will cost\n");
     assert_int_equal(load(&f, &e, &err), -EEXIST);
-    assert_non_null(strstr(err.msg, "not of kvmlens"));
+    assert_non_null(strstr(err.msg, "kvmlens did not write it"));
     tree_text(&f.tree, "x.estimates", "kvmlens-estimates/1 b\n");
     assert_int_equal(chmod(f.path, 0666), 0);
     assert_int_equal(load(&f, &e, &err), -EEXIST);
@@ -315,7 +315,7 @@ static void file_of_somebody_else_is_neither_read_nor_replaced(void **state)
     tree_remove(&f.tree, "x.estimates");
     tree_dir(&f.tree, "x.estimates");
     assert_int_equal(load(&f, &e, &err), -EEXIST);
-    assert_non_null(strstr(err.msg, "no regular file"));
+    assert_non_null(strstr(err.msg, "not a regular file"));
     file_close(&f);
 }
 

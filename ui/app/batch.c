@@ -186,9 +186,9 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
     r = report_make(&b->report, base, s, &text, &len);
     if (r == -EBADMSG)
         return error_set(err, r,
-                         "the log file has other columns: give a new one, or the same --fields");
+                         "the log file has other columns: give a new file, or the same --fields");
     if (r < 0)
-        return error_set(err, r, "out of memory for a record, which is missing");
+        return error_set(err, r, "a record is missing: out of memory");
     r = output_write(b->env->out, text, len, err);
     free(text);
     return r;

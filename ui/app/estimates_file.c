@@ -46,13 +46,13 @@ static int open_ours(const char *path, FILE **ret, struct error *err)
         return errno == ENOENT ? 0 : refuse(err, path, strerror(errno));
     const char *why = NULL;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        why = "it is no regular file";
+        why = "it is not a regular file";
     else if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         why = "somebody else may write it";
     else if (st.st_size > FILE_MAX_BYTES ||
              pread(fd, magic, strlen(MAGIC), 0) != (ssize_t)strlen(MAGIC) ||
              strcmp(magic, MAGIC) != 0)
-        why = "it is not of kvmlens";
+        why = "kvmlens did not write it";
     if (why == NULL)
         *ret = fdopen(fd, "r");
     if (*ret == NULL)

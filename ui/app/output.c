@@ -118,7 +118,7 @@ static int accept_file(const char *path, const struct stat *st, struct error *er
     text_clean(path, strlen(path), shown, sizeof(shown));
     if (!owned && !S_ISCHR(st->st_mode))
         return error_set(err, -EINVAL,
-                         "'%s' is neither a file nor a pipe or terminal: give another for the log",
+                         "'%s' is not a file, a pipe or a terminal: give another for the log",
                          shown);
     if (owned && st->st_uid != geteuid() && st->st_uid != 0)
         return error_set(err, -EPERM,
@@ -139,8 +139,8 @@ static int refused(const char *path, int code, struct error *err)
         return fail(err, "open", path, code);
     if (code == -ELOOP && S_ISLNK(st.st_mode))
         return error_set(err, code,
-                         "'%s' is a symbolic link, and a log follows none: give the file that it "
-                         "leads to",
+                         "'%s' is a symbolic link, and a log does not follow links: give the file "
+                         "that it leads to",
                          shown);
     if (code == -EACCES && accept_file(path, &st, err) < 0)
         return code;
@@ -216,7 +216,7 @@ int output_replace(struct output *out, const char *path, struct error *err)
         char shown[160];
         text_clean(path, strlen(path), shown, sizeof(shown));
         return error_set(err, -EINVAL,
-                         "'%s' is no regular file, and --output replaces its file: redirect "
+                         "'%s' is not a regular file, and --output would replace it: redirect "
                          "standard output instead",
                          shown);
     }

@@ -105,7 +105,7 @@ static const char *beyond_limits(const char *p)
             p = end;
         } else if (*p == '(') {
             if (s.depth == PATTERN_NESTED_MAX)
-                return "more than 20 parentheses in each other";
+                return "more than 20 nested parentheses";
             s.groups[++s.depth] = (struct extent){0};
             s.last = 0;
             p++;
