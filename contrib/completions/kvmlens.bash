@@ -10,7 +10,7 @@ _kvmlens_names() {
 
 # Names of the formats that this program has.
 _kvmlens_formats() {
-    "$1" --help 2>/dev/null | sed -n '/--format NAME/s/.*(\(.*\))$/\1/p' | tr -d ,
+    "$1" --help 2>/dev/null | tr '\n' ' ' | sed -n 's/.*--format NAME[^(]*(\([^)]*\)).*/\1/p' | tr -d ,
 }
 
 _kvmlens() {

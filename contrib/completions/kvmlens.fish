@@ -8,7 +8,7 @@ function __kvmlens_names
 end
 # Names of the formats that this program has.
 function __kvmlens_formats
-    kvmlens --help 2>/dev/null | sed -n '/--format NAME/s/.*(\(.*\))$/\1/p' | string split ', '
+    kvmlens --help 2>/dev/null | tr '\n' ' ' | sed -n 's/.*--format NAME[^(]*(\([^)]*\)).*/\1/p' | string split ', '
 end
 complete -c kvmlens -f -a '(__kvmlens_names)'
 complete -c kvmlens -s 1 -l once -d 'Sample twice, print the snapshot and exit'

@@ -231,7 +231,7 @@ const struct option_row option_table[] = {
     {'d', "debugfs", NULL, NULL, NULL, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
      "take counters from debugfs only: --source debugfs,proc", CALLS(apply_debugfs)},
     {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
-     "use only these sources: ", CALLS(apply_source)},
+     "use only these sources", CALLS(apply_source)},
 
     {0, "sample", NULL, "N", NULL, GROUP_SAMPLE, SCAN,
      "read N random pages only, and estimate", CALLS(options_scan_sample)},
@@ -464,48 +464,4 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         ret->choice.vm = argv[optind];
     }
     return check_modes(ret, err);
-}
-
-static const char *const group_titles[GROUP_COUNT] = {
-    [GROUP_MODE] = "Modes (none: interactive monitor)",
-    [GROUP_SELECT] = "What to show",
-    [GROUP_SAMPLE] = "Sampling",
-    [GROUP_OUTPUT] = "Output",
-    [GROUP_SYSTEM] = "System",
-};
-
-void options_usage(FILE *out)
-{
-    char formats[100];
-
-    report_format_names(formats, sizeof(formats));
-    fputs("Usage: kvmlens [OPTIONS] [VM]\n"
-          "Shows what the virtual machines of this KVM host are doing.\n"
-          "VM is a process id, pid:fd, or a name.\n",
-          out);
-    for (int group = 0; group < GROUP_COUNT; group++) {
-        fprintf(out, "\n%s:\n", group_titles[group]);
-        for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
-            char label[64];
-            if ((int)row->group != group)
-                continue;
-            snprintf(label, sizeof(label), "%c%c%c --%s%s%s%s%s", row->short_name ? '-' : ' ',
-                     row->short_name ? row->short_name : ' ', row->short_name ? ',' : ' ',
-                     row->long_name, row->alias ? ", --" : "", row->alias ? row->alias : "",
-                     row->arg ? " " : "", row->arg ? row->arg : "");
-            fprintf(out, "  %-30s %s%s%s%s%s\n", label, row->help,
-                    row->words == source_words ? list_sources(",").text : "",
-                    row->words == report_format_words ? " (" : "",
-                    row->words == report_format_words ? formats : "",
-                    row->words == report_format_words ? ")" : "");
-        }
-    }
-    fputs("\nExit status: 0 done, 1 failed, 2 usage, 3 done but some numbers could not be read.\n"
-          "The manual: man kvmlens\n",
-          out);
-}
-
-void options_version(FILE *out)
-{
-    fputs("kvmlens " KVMLENS_VERSION "\nLicence: MIT\n", out);
 }
