@@ -8,9 +8,9 @@ _kvmlens_names() {
         awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
 }
 
-# Names of the formats that this program has.
-_kvmlens_formats() {
-    "$1" --help 2>/dev/null | tr '\n' ' ' | sed -n 's/.*--format NAME[^(]*(\([^)]*\)).*/\1/p' | tr -d ,
+# _kvmlens_words PROGRAM OPTION: the words that its argument may be, as this program has them.
+_kvmlens_words() {
+    "$1" --help 2>/dev/null | tr '\n' ' ' | sed -n "s/.*$2 [A-Z]* [^(]*(\([^)]*\)).*/\1/p" | tr -d ,
 }
 
 _kvmlens() {
@@ -29,12 +29,12 @@ _kvmlens() {
     fi
     case $prev in
     --format)
-        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_formats "${COMP_WORDS[0]}")" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_words "${COMP_WORDS[0]}" --format)" -- "$cur")
         return ;;
     --source)
         local before=''
         [[ $cur == *,* ]] && before=${cur%,*},
-        mapfile -t COMPREPLY < <(compgen -P "$before" -W 'statsfd debugfs proc' -- "${cur##*,}")
+        mapfile -t COMPREPLY < <(compgen -P "$before" -W "$(_kvmlens_words "${COMP_WORDS[0]}" --source)" -- "${cur##*,}")
         return ;;
     --accel)
         mapfile -t COMPREPLY < <(compgen -W 'c sse2 sse41 avx2 avx512 neon' -- "$cur")

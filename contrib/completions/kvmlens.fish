@@ -6,9 +6,9 @@ function __kvmlens_names
     kvmlens --list 2>/dev/null |
         awk '$1 $2 $5 ~ /^[0-9]+$/ && $3 ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/ { print $3 }'
 end
-# Names of the formats that this program has.
-function __kvmlens_formats
-    kvmlens --help 2>/dev/null | tr '\n' ' ' | sed -n 's/.*--format NAME[^(]*(\([^)]*\)).*/\1/p' | string split ', '
+# __kvmlens_words OPTION: the words that its argument may be, as this program has them.
+function __kvmlens_words
+    kvmlens --help 2>/dev/null | tr '\n' ' ' | sed -n "s/.*$argv[1] [A-Z]* [^(]*(\([^)]*\)).*/\1/p" | string split ', '
 end
 complete -c kvmlens -f -a '(__kvmlens_names)'
 complete -c kvmlens -s 1 -l once -d 'Sample twice, print the snapshot and exit'
@@ -27,14 +27,14 @@ complete -c kvmlens -s s -l set-delay -x -d 'Time between samples, in seconds'
 complete -c kvmlens -s n -l iterations -x -d 'End the log after so many records'
 complete -c kvmlens -s i -l debugfs-include-past -d 'Show totals since the VM was created'
 complete -c kvmlens -s d -l debugfs -d 'Take counters from debugfs only'
-complete -c kvmlens -l source -x -a '(__fish_append , statsfd debugfs proc)' -d 'Use only these sources'
+complete -c kvmlens -l source -x -a '(__fish_append , (__kvmlens_words --source))' -d 'Use only these sources'
 complete -c kvmlens -l sample -x -d 'Scan: read so many random pages, and estimate'
 complete -c kvmlens -l max-rate -x -d 'Scan: read at most so many million bytes per second'
 complete -c kvmlens -l threads -x -d 'Scan: read with so many threads'
 complete -c kvmlens -l ram -x -d 'Scan: take START-END for the RAM'
 complete -c kvmlens -l force -d 'Scan: also read memory under userfaultfd'
 complete -c kvmlens -l accel -x -a 'c sse2 sse41 avx2 avx512 neon' -d 'Scan: compare with this instruction set'
-complete -c kvmlens -l format -x -a '(__kvmlens_formats)' -d 'Print in this format'
+complete -c kvmlens -l format -x -a '(__kvmlens_words --format)' -d 'Print in this format'
 complete -c kvmlens -s c -l csv -d 'Short for --format csv'
 complete -c kvmlens -l wide -d 'Print CSV of one VM: one row per record'
 complete -c kvmlens -l csv-safe -d 'CSV: mark names that are formulas'
