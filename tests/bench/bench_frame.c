@@ -33,12 +33,14 @@ static void run(const char *what, const struct snapshot *s, const uint32_t *keys
 {
     double follow[FRAMES], draw[FRAMES];
     struct trends trends;
+    struct ui_rows all = {0};
     struct ui_state state;
     struct screen screen;
 
     if (trends_init(&trends) < 0 || screen_init(&screen, rows, cols, true) < 0)
         abort();
-    const struct ui_model model = {.now = s, .base = s, .detail = s, .trends = &trends};
+    const struct ui_model model = {
+        .now = s, .base = s, .detail = s, .trends = &trends, .rows = &all};
     ui_state_init(&state, rows, cols, 1);
     ui_follow(&state, &model);
     for (; *keys; keys++)
@@ -59,6 +61,7 @@ static void run(const char *what, const struct snapshot *s, const uint32_t *keys
         what, cols, rows, follow[FRAMES / 2], draw[FRAMES / 2], FRAMES, follow[FRAMES * 99 / 100],
         draw[FRAMES * 99 / 100]);
     ui_state_done(&state);
+    ui_rows_done(&all);
     trends_done(&trends);
     screen_done(&screen);
 }

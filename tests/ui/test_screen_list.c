@@ -20,6 +20,7 @@ struct fixture {
     struct ui_model model;
     struct trends trends;
     struct scan_reports scans;
+    struct ui_rows rows;
     struct ui_state state;
 };
 
@@ -38,7 +39,8 @@ static int setup(void **state)
     snapshot_builder_three_vms(f->b);
     const struct snapshot *s = snapshot_builder_finish(f->b);
     assert_int_equal(trends_init(&f->trends), 0);
-    f->model = (struct ui_model){.now = s, .detail = s, .trends = &f->trends, .scans = &f->scans};
+    f->model = (struct ui_model){
+        .now = s, .detail = s, .trends = &f->trends, .scans = &f->scans, .rows = &f->rows};
     start(f);
     *state = f;
     return 0;
@@ -49,6 +51,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     ui_state_done(&f->state);
+    ui_rows_done(&f->rows);
     trends_done(&f->trends);
     scan_reports_done(&f->scans);
     snapshot_builder_free(f->b);

@@ -347,6 +347,7 @@ struct stage {
     struct snapshot_builder *b, *later;
     struct trends trends;
     struct scan_reports scans;
+    struct ui_rows rows;
     struct ui_model model;
     struct ui_state state;
     struct screen screen;
@@ -368,7 +369,8 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                   .now = s,
                                   .base = c->base ? s : NULL,
                                   .detail = s,
-                                  .trends = &st->trends};
+                                  .trends = &st->trends,
+                                  .rows = &st->rows};
     if (c->has_scan) {
         scan_reports_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look),
                          s->mono_ns - 9000000000);
@@ -407,6 +409,7 @@ static void stage_free(struct stage *st)
 {
     screen_done(&st->screen);
     ui_state_done(&st->state);
+    ui_rows_done(&st->rows);
     trends_done(&st->trends);
     scan_reports_done(&st->scans);
     snapshot_builder_free(st->later);
@@ -628,6 +631,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     struct ui_model models[HOSTS];
     struct scan_reports scans = {.count = 0};
     struct trends trends;
+    struct ui_rows rows = {0};
     struct ui_state state;
     struct screen screen;
     uint32_t random = 20260101;
@@ -639,8 +643,8 @@ static void a_long_random_walk_draws_every_frame(void **unused)
         builders[i] = snapshot_builder_new();
         hosts[i](builders[i]);
         const struct snapshot *s = snapshot_builder_finish(builders[i]);
-        models[i] =
-            (struct ui_model){.now = s, .base = s, .detail = s, .trends = &trends, .scans = &scans};
+        models[i] = (struct ui_model){
+            .now = s, .base = s, .detail = s, .trends = &trends, .scans = &scans, .rows = &rows};
     }
     for (enum scan_state s = SCAN_RUNNING; s <= SCAN_REFUSED; s++)
         if (s != SCAN_FAILED)
@@ -674,6 +678,7 @@ static void a_long_random_walk_draws_every_frame(void **unused)
     }
     screen_done(&screen);
     ui_state_done(&state);
+    ui_rows_done(&rows);
     scan_reports_done(&scans);
     trends_done(&trends);
     for (size_t i = 0; i < HOSTS; i++)

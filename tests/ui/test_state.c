@@ -19,6 +19,7 @@ struct fixture {
     const struct snapshot *s;
     struct ui_model model;
     struct trends trends;
+    struct ui_rows rows;
     struct ui_state state;
 };
 
@@ -30,7 +31,8 @@ static int setup(void **state)
     snapshot_builder_three_vms(f->b);
     f->s = snapshot_builder_finish(f->b);
     assert_int_equal(trends_init(&f->trends), 0);
-    f->model = (struct ui_model){.now = f->s, .detail = f->s, .trends = &f->trends};
+    f->model =
+        (struct ui_model){.now = f->s, .detail = f->s, .trends = &f->trends, .rows = &f->rows};
     ui_state_init(&f->state, 24, 80, 1.0);
     assert_int_equal(ui_follow(&f->state, &f->model), 0);
     *state = f;
@@ -42,6 +44,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     ui_state_done(&f->state);
+    ui_rows_done(&f->rows);
     trends_done(&f->trends);
     snapshot_builder_free(f->b);
     free(f);
@@ -110,7 +113,8 @@ static void when_the_selected_vm_ends_its_neighbour_is_selected(void **state)
     snapshot_builder_fields_x86(b);
     snapshot_builder_vm(b, 5164, 9, "vm16", "qemu", 2);
     snapshot_builder_vm(b, 6003, 21, "fc-1", "firecracker", 1);
-    const struct ui_model later = {.now = snapshot_builder_finish(b), .trends = &f->trends};
+    const struct ui_model later = {
+        .now = snapshot_builder_finish(b), .trends = &f->trends, .rows = &f->rows};
     assert_int_equal(ui_follow(&f->state, &later), 0);
     assert_string_equal(vms_selected(&f->state, &later)->name, "fc-1");
     snapshot_builder_free(b);
@@ -120,7 +124,8 @@ static void no_vm_at_all_is_no_selection_and_no_key_hurts(void **state)
 {
     struct fixture *f = *state;
     struct snapshot_builder *b = snapshot_builder_new();
-    const struct ui_model empty = {.now = snapshot_builder_finish(b), .trends = &f->trends};
+    const struct ui_model empty = {
+        .now = snapshot_builder_finish(b), .trends = &f->trends, .rows = &f->rows};
 
     for (size_t i = 0; i < key_count; i++)
         for (size_t k = 0; k < KEYS_PER_BINDING && key_table[i].keys[k]; k++) {
@@ -146,17 +151,17 @@ static void vcpu_rows_open_for_all_or_for_one(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(f->state.vms.row_count, 3);
+    assert_int_equal(f->rows.vms.count, 3);
     press(f, KEYCODE_F(5));
-    assert_int_equal(f->state.vms.row_count, 3 + 2 + 8 + 1);
+    assert_int_equal(f->rows.vms.count, 3 + 2 + 8 + 1);
     press(f, '-'); /* db-primary is selected */
-    assert_int_equal(f->state.vms.row_count, 3 + 2 + 1);
+    assert_int_equal(f->rows.vms.count, 3 + 2 + 1);
     press(f, 't');
-    assert_int_equal(f->state.vms.row_count, 3);
+    assert_int_equal(f->rows.vms.count, 3);
     press(f, '+');
-    assert_int_equal(f->state.vms.row_count, 3 + 8);
+    assert_int_equal(f->rows.vms.count, 3 + 8);
     press(f, '+');
-    assert_int_equal(f->state.vms.row_count, 3 + 8);
+    assert_int_equal(f->rows.vms.count, 3 + 8);
 }
 
 static void a_selected_vcpu_falls_back_to_its_vm_when_closed(void **state)
@@ -233,7 +238,8 @@ static void the_view_scrolls_with_the_selection(void **state)
     struct snapshot_builder *b = snapshot_builder_new();
 
     snapshot_builder_many_vms(b, 100, 1);
-    const struct ui_model many = {.now = snapshot_builder_finish(b), .trends = &f->trends};
+    const struct ui_model many = {
+        .now = snapshot_builder_finish(b), .trends = &f->trends, .rows = &f->rows};
     ui_follow(&f->state, &many);
     size_t page = vms_page(&f->state);
     for (size_t i = 0; i < page; i++)
@@ -262,9 +268,9 @@ static void a_filter_shows_only_what_matches_and_c_clears_it(void **state)
     press(f, KEYCODE_F(4));
     type(f, "^vm|fire");
     press(f, KEYCODE_ENTER);
-    assert_int_equal(f->state.vms.vm_rows, 2); /* by name and by VMM */
+    assert_int_equal(f->rows.vms.vm_count, 2); /* by name and by VMM */
     press(f, 'c');
-    assert_int_equal(f->state.vms.vm_rows, 3);
+    assert_int_equal(f->rows.vms.vm_count, 3);
 }
 
 static void a_refused_filter_keeps_what_was_typed_and_says_why(void **state)
@@ -349,18 +355,18 @@ static void tags_survive_sorting_and_choose_what_is_shown(void **state)
     press(f, 'N');
     press(f, ' ');
     press(f, 'T');
-    assert_int_equal(f->state.vms.vm_rows, 1);
+    assert_int_equal(f->rows.vms.vm_count, 1);
     press(f, 'P');
     assert_string_equal(selected(f), "vm16");
     press(f, 'U');
-    assert_int_equal(f->state.vms.vm_rows, 3);
+    assert_int_equal(f->rows.vms.vm_count, 3);
 }
 
 static void a_follower_waits_for_the_next_vm_of_the_name(void **state)
 {
     struct fixture *f = *state;
     struct snapshot_builder *none = snapshot_builder_new(), *again = snapshot_builder_new();
-    struct ui_model later = {.trends = &f->trends};
+    struct ui_model later = {.trends = &f->trends, .rows = &f->rows};
 
     snapshot_builder_fields_x86(again);
     snapshot_builder_vm(again, 100, 1, "other", "qemu", 1);
@@ -388,7 +394,7 @@ static void the_open_vm_is_the_selected_one_and_its_end_is_shown(void **state)
     press(f, KEYCODE_ENTER);
     assert_int_equal(f->state.screen, SCREEN_COUNTERS);
     assert_string_equal(detail_vm(&f->state, &f->model)->name, "vm16");
-    assert_true(f->state.detail.counters.counters.count > 3);
+    assert_true(f->rows.counters.count > 3);
     press(f, KEYCODE_TAB);
     assert_int_equal(f->state.screen, SCREEN_VCPUS);
     struct ui_model later = f->model;
@@ -426,7 +432,7 @@ static void the_selected_counter_stays_selected_when_the_order_changes(void **st
     press(f, 'o');
     press(f, 'I');
     assert_int_equal(cs->selected, id);
-    assert_int_equal(cs->counters.rows[cs->scroll.row].id, id);
+    assert_int_equal(f->rows.counters.rows[cs->scroll.row].id, id);
 }
 
 static void tags_go_on_to_the_next_vm_past_the_vcpus(void **state)
@@ -473,7 +479,7 @@ static void guests_of_one_process_are_selected_one_by_one(void **state)
     press(f, 'k');
     assert_int_equal(cs->scroll.row, 1);
     press(f, KEYCODE_ENTER);
-    assert_int_equal(f->state.detail.vm.fd, f->model.now->vms[cs->counters.rows[1].index].id.fd);
+    assert_int_equal(f->state.detail.vm.fd, f->model.now->vms[f->rows.host.rows[1].index].id.fd);
     ui_state_done(&f->state); /* before the snapshot it was made from */
     ui_state_init(&f->state, 24, 80, 1.0);
     snapshot_builder_free(b);
@@ -574,7 +580,7 @@ static void a_click_on_the_explanation_selects_no_hidden_counter(void **state)
     ui_resize(&f->state, 15, 80);
     press(f, KEYCODE_DOWN);
     size_t page = counters_page(&f->state);
-    assert_true(cs->counters.count > page);
+    assert_true(f->rows.counters.count > page);
     size_t row = cs->scroll.row, top = cs->scroll.top;
     for (int y = 4 + (int)page; y < 13; y++)
         click(f, y, 5);

@@ -21,6 +21,7 @@ struct fixture {
     struct snapshot_builder *b;
     struct snapshot_vm *vm;
     struct trends trends;
+    struct ui_rows rows;
     struct ui_state state;
     struct screen screen;
     char *dump;
@@ -48,6 +49,7 @@ static int teardown(void **state)
     free(f->dump);
     screen_done(&f->screen);
     ui_state_done(&f->state);
+    ui_rows_done(&f->rows);
     trends_done(&f->trends);
     snapshot_builder_free(f->b);
     free(f);
@@ -65,7 +67,7 @@ static void set_vcpu(struct fixture *f, int vcpu, uint64_t blocking, double exit
 static void draw(struct fixture *f)
 {
     const struct snapshot *s = snapshot_builder_finish(f->b);
-    struct ui_model model = {.now = s, .detail = s, .trends = &f->trends};
+    struct ui_model model = {.now = s, .detail = s, .trends = &f->trends, .rows = &f->rows};
 
     assert_int_equal(trends_init(&f->trends), 0);
     ui_state_init(&f->state, 24, 80, 1.0);

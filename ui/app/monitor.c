@@ -38,6 +38,7 @@ struct monitor {
     struct term *term;
     struct screen screen;
     struct ui_state state;
+    struct ui_rows rows;
     struct trends trends;
     /* Any of these may be the same one; release() frees a snapshot that nobody needs any more. */
     struct snapshot *now;    /* the newest */
@@ -100,13 +101,14 @@ static void replace(struct monitor *m, struct snapshot **place, struct snapshot 
         release(m, old);
 }
 
-static struct ui_model model_of(const struct monitor *m)
+static struct ui_model model_of(struct monitor *m)
 {
     return (struct ui_model){
         .now = m->now,
         .base = m->base,
         .detail = m->detail,
         .trends = &m->trends,
+        .rows = &m->rows,
         .scans = m->queue.root ? &m->queue.scans : NULL,
         .scan = scan_queue_progress(&m->queue),
         .mono_ns = now_ns(),
@@ -506,6 +508,7 @@ static void finish(struct monitor *m)
     term_close(m->term);
     scan_queue_done(&m->queue);
     ui_state_done(&m->state);
+    ui_rows_done(&m->rows);
     trends_done(&m->trends);
     screen_done(&m->screen);
     free(m->config);

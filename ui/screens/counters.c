@@ -10,7 +10,8 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct snapshot_vm *vm = detail_vm(st, m);
 
     if (vm)
-        counters_table_draw(m, &st->detail.counters, m->detail, vm, l->body, out);
+        counters_table_draw(m, &st->detail.counters, &m->rows->counters, m->detail, vm, l->body,
+                            out);
 }
 
 /* What is left out, then why something is missing. */
@@ -18,14 +19,15 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
                         struct screen *out)
 {
     const struct counters_state *cs = &st->detail.counters;
+    const struct counters *rows = &m->rows->counters;
 
     if (cs->pattern.set)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it",
-                      cs->counters.count, cs->pattern.text);
-    else if (!view_cause(m->now, detail_vm(st, m), r, out) && cs->counters.hidden_zero > 0)
+                      rows->count, cs->pattern.text);
+    else if (!view_cause(m->now, detail_vm(st, m), r, out) && rows->hidden_zero > 0)
         screen_printf(out, r, r.y, r.x, STYLE_DIM,
                       "%zu counters that counted nothing are hidden; z shows them",
-                      cs->counters.hidden_zero);
+                      rows->hidden_zero);
 }
 
 static int follow(struct ui_state *state, const struct ui_model *model)
@@ -34,30 +36,29 @@ static int follow(struct ui_state *state, const struct ui_model *model)
 
     if (!vm)
         return 0;
-    return counters_table_follow(state, model, &state->detail.counters,
+    return counters_table_follow(state, model, &state->detail.counters, &model->rows->counters,
                                  (struct counters_query){.s = model->detail, .vm = vm});
 }
 
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
-    (void)model;
-    counters_table_command(state, &state->detail.counters, command);
+    counters_table_command(state, &state->detail.counters, &model->rows->counters, command);
     return UI_NOTHING;
 }
 
 static enum ui_action click(struct ui_state *state, const struct ui_model *model,
                             const struct layout *l, struct ui_key key)
 {
-    (void)model;
-    counters_table_click(state, &state->detail.counters, true, l, key);
+    counters_table_click(state, &state->detail.counters, &model->rows->counters, true, l, key);
     return UI_NOTHING;
 }
 
 static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
                    bool after)
 {
-    return counters_table_search(&state->detail.counters, model->detail, text, after);
+    return counters_table_search(&state->detail.counters, &model->rows->counters, model->detail,
+                                 text, after);
 }
 
 static struct pattern *filter(struct ui_state *state)

@@ -11,9 +11,10 @@
 #include "ui/grid/format.h"
 
 /* Name of the counter or guest of a row. */
-static const char *row_name(const struct counters_state *cs, const struct snapshot *s, size_t row)
+static const char *row_name(const struct counters_state *cs, const struct counters *rows,
+                            const struct snapshot *s, size_t row)
 {
-    uint32_t index = cs->counters.rows[row].index;
+    uint32_t index = rows->rows[row].index;
 
     return cs->by_guest ? s->vms[index].name : s->fields->fields[index].name;
 }
@@ -64,16 +65,16 @@ static void draw_value(const struct figure *value, bool is_short, const char *te
 }
 
 static void draw_row(const struct ui_model *m, const struct counters_state *cs,
-                     const struct snapshot *s, const struct snapshot_vm *vm,
-                     const struct counters_plan *p, size_t index, struct rect r, int y,
-                     enum style style, struct screen *out)
+                     const struct counters *rows, const struct snapshot *s,
+                     const struct snapshot_vm *vm, const struct counters_plan *p, size_t index,
+                     struct rect r, int y, enum style style, struct screen *out)
 {
-    const struct counter_row *row = &cs->counters.rows[index];
+    const struct counter_row *row = &rows->rows[index];
     const struct field *f = cs->by_guest ? NULL : &s->fields->fields[row->index];
     char buf[FORMAT_MAX];
 
     screen_field(out, r, y, r.x + p->x[COUNTERS_NAME], p->width[COUNTERS_NAME], ALIGN_LEFT,
-                 style == STYLE_NORMAL ? STYLE_STRONG : style, row_name(cs, s, index));
+                 style == STYLE_NORMAL ? STYLE_STRONG : style, row_name(cs, rows, s, index));
     draw_value(&row->total, row->total_short,
                f ? counters_value_text(f, row->total.value, buf)
                  : format_exact(buf, (uint64_t)row->total.value),
@@ -110,12 +111,12 @@ static const char *short_note(const struct counter_row *row)
 }
 
 /* What the selected counter means, and why it is missing if it is. */
-static void draw_explanation(const struct counters_state *cs, const struct snapshot *s,
-                             struct rect r, struct screen *out)
+static void draw_explanation(const struct counters_state *cs, const struct counters *rows,
+                             const struct snapshot *s, struct rect r, struct screen *out)
 {
-    if (cs->counters.count == 0 || cs->by_guest)
+    if (rows->count == 0 || cs->by_guest)
         return;
-    const struct counter_row *row = &cs->counters.rows[cs->scroll.row];
+    const struct counter_row *row = &rows->rows[cs->scroll.row];
     const struct field *f = &s->fields->fields[row->index];
     const struct field_known *known = field_known(f->name);
     const struct figure *missing = row->total.state != READING_OK ? &row->total : NULL;
@@ -135,81 +136,83 @@ static void draw_explanation(const struct counters_state *cs, const struct snaps
 }
 
 /* Why there is no row. */
-static const char *none_text(const struct counters_state *cs)
+static const char *none_text(const struct counters_state *cs, const struct counters *rows)
 {
-    if (cs->counters.lack == COUNTERS_LACK_FIELD)
+    if (rows->lack == COUNTERS_LACK_FIELD)
         return cs->by_guest ? "No counter that guests could be compared by matches the filter. c "
                               "clears it."
                             : "No counter matches the filter. c clears it.";
-    if (cs->counters.lack == COUNTERS_LACK_GUEST)
+    if (rows->lack == COUNTERS_LACK_GUEST)
         return "No guest matches the filter. c clears it.";
-    return cs->counters.hidden_zero > 0 ? "Nothing was counted yet. z shows the zeros."
+    return rows->hidden_zero > 0 ? "Nothing was counted yet. z shows the zeros."
                                         : "There are no counters.";
 }
 
 void counters_table_draw(const struct ui_model *m, const struct counters_state *cs,
-                         const struct snapshot *s, const struct snapshot_vm *vm, struct rect r,
-                         struct screen *out)
+                         const struct counters *rows, const struct snapshot *s,
+                         const struct snapshot_vm *vm, struct rect r, struct screen *out)
 {
     struct counters_plan p;
-    struct rect rows = {r.y + 1, r.x, r.rows - 1, r.cols};
+    struct rect area = {r.y + 1, r.x, r.rows - 1, r.cols};
 
     layout_counters(r.cols, vm != NULL, &p);
     draw_titles(cs, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
     if (r.rows >= LAYOUT_EXPLAIN_FROM) {
-        rows.rows -= LAYOUT_EXPLAIN_ROWS;
-        draw_explanation(cs, s, (struct rect){rows.y + rows.rows, r.x, LAYOUT_EXPLAIN_ROWS, r.cols},
-                         out);
+        area.rows -= LAYOUT_EXPLAIN_ROWS;
+        draw_explanation(cs, rows, s,
+                         (struct rect){area.y + area.rows, r.x, LAYOUT_EXPLAIN_ROWS, r.cols}, out);
     }
-    if (cs->counters.count == 0)
-        screen_text(out, rows, rows.y + (rows.rows > 2), rows.x + 2, STYLE_NOTICE, none_text(cs));
-    for (int i = 0; i < rows.rows && cs->scroll.top + (size_t)i < cs->counters.count; i++) {
+    if (rows->count == 0)
+        screen_text(out, area, area.y + (area.rows > 2), area.x + 2, STYLE_NOTICE,
+                    none_text(cs, rows));
+    for (int i = 0; i < area.rows && cs->scroll.top + (size_t)i < rows->count; i++) {
         size_t index = cs->scroll.top + (size_t)i;
         bool selected = index == cs->scroll.row;
         if (selected)
-            screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
-        draw_row(m, cs, s, vm, &p, index, rows, rows.y + i,
+            screen_fill(out, (struct rect){area.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
+        draw_row(m, cs, rows, s, vm, &p, index, area, area.y + i,
                  selected ? STYLE_SELECTED : STYLE_NORMAL, out);
     }
 }
 
 /* --- keys, mouse ------------------------------------------------------------------------------ */
 
-static void select_row(struct counters_state *cs, size_t row)
+static void select_row(struct counters_state *cs, const struct counters *rows, size_t row)
 {
     cs->scroll.row = row;
-    cs->selected = row < cs->counters.count ? cs->counters.rows[row].id : -1;
+    cs->selected = row < rows->count ? rows->rows[row].id : -1;
 }
 
 int counters_table_follow(struct ui_state *state, const struct ui_model *model,
-                          struct counters_state *cs, struct counters_query query)
+                          struct counters_state *cs, struct counters *rows,
+                          struct counters_query query)
 {
     query.base = ui_base(state, model);
     query.hide_zero = cs->hide_zero;
     query.pattern = &cs->pattern;
     query.order = cs->order;
     query.inverted = cs->inverted;
-    int r = counters_collect(&query, &cs->counters);
+    int r = counters_collect(&query, rows);
 
-    for (size_t i = 0; r == 0 && i < cs->counters.count; i++)
-        if (cs->selected >= 0 && cs->counters.rows[i].id == cs->selected)
+    for (size_t i = 0; r == 0 && i < rows->count; i++)
+        if (cs->selected >= 0 && rows->rows[i].id == cs->selected)
             cs->scroll.row = i;
     if (cs->selected < 0)
         cs->scroll.row = 0;
-    scroll_fit(&cs->scroll, cs->counters.count, counters_page(state));
+    scroll_fit(&cs->scroll, rows->count, counters_page(state));
     return r;
 }
 
 bool counters_table_command(const struct ui_state *state, struct counters_state *cs,
-                            enum ui_command command)
+                            const struct counters *rows, enum ui_command command)
 {
     if (command == COMMAND_FIRST) {
         cs->selected = -1;
         cs->scroll = (struct scroll){0};
         return true;
     }
-    if (scroll_command(&cs->scroll, command, cs->counters.count, counters_page(state))) {
-        select_row(cs, cs->scroll.row);
+    if (scroll_command(&cs->scroll, command, rows->count, counters_page(state))) {
+        select_row(cs, rows, cs->scroll.row);
         return true;
     }
     switch (command) {
@@ -234,8 +237,9 @@ static void click_order(struct counters_state *cs, bool detail, struct rect r, i
     cs->order = order;
 }
 
-bool counters_table_click(const struct ui_state *state, struct counters_state *cs, bool detail,
-                          const struct layout *l, struct ui_key key)
+bool counters_table_click(const struct ui_state *state, struct counters_state *cs,
+                          const struct counters *rows, bool detail, const struct layout *l,
+                          struct ui_key key)
 {
     int line = key.y - l->body.y - 1;
 
@@ -245,22 +249,22 @@ bool counters_table_click(const struct ui_state *state, struct counters_state *c
     }
     size_t row = cs->scroll.top + (size_t)line;
     /* Below a page is the explanation. */
-    if ((size_t)line >= counters_page(state) || row >= cs->counters.count)
+    if ((size_t)line >= counters_page(state) || row >= rows->count)
         return false;
     if (row == cs->scroll.row && cs->selected >= 0)
         return true;
-    select_row(cs, row);
+    select_row(cs, rows, row);
     return false;
 }
 
-bool counters_table_search(struct counters_state *cs, const struct snapshot *s, const char *text,
-                           bool after)
+bool counters_table_search(struct counters_state *cs, const struct counters *rows,
+                           const struct snapshot *s, const char *text, bool after)
 {
-    size_t count = cs->counters.count, from = cs->scroll.row + after;
+    size_t count = rows->count, from = cs->scroll.row + after;
 
     for (size_t i = 0; i < count; i++)
-        if (pattern_contains(row_name(cs, s, (from + i) % count), text)) {
-            select_row(cs, (from + i) % count);
+        if (pattern_contains(row_name(cs, rows, s, (from + i) % count), text)) {
+            select_row(cs, rows, (from + i) % count);
             return true;
         }
     return false;

@@ -19,60 +19,62 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 {
     const struct rect titles = l->titles;
     const struct counters_state *cs = &st->host;
+    const struct counters *rows = &m->rows->host;
     char text[640], sum[FORMAT_MAX], rate[FORMAT_MAX];
 
     if (!m->now)
         return;
     bool totals = counters_totals(
         &(struct counters_query){.s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
-    bool more = cs->counters.total_sum_short && cs->counters.total_sum_state == READING_OK;
-    bool more_rate = cs->counters.rate_sum_short && cs->counters.rate_sum_state == READING_OK;
+    bool more = rows->total_sum_short && rows->total_sum_state == READING_OK;
+    bool more_rate = rows->rate_sum_short && rows->rate_sum_state == READING_OK;
     snprintf(text, sizeof(text), "%s%s%s%s%s   total %s%s, %s%s%s   %s%s",
              cs->by_guest ? "Host counters: by guest"
              : totals     ? "Kernel's totals of all VMs"
                           : "Host counters: all VMs",
              cs->guests.set ? ", guests " : "", cs->guests.text,
              cs->pattern.set ? ", counters " : "", cs->pattern.text, more ? ">" : "",
-             sum_text(cs->counters.total_sum_state,
-                      format_exact(sum, (uint64_t)cs->counters.total_sum), out),
+             sum_text(rows->total_sum_state,
+                      format_exact(sum, (uint64_t)rows->total_sum), out),
              more_rate ? ">" : "",
-             sum_text(cs->counters.rate_sum_state, format_count(rate, cs->counters.rate_sum), out),
-             cs->counters.rate_sum_state == READING_OK ? "/s" : "",
+             sum_text(rows->rate_sum_state, format_count(rate, rows->rate_sum), out),
+             rows->rate_sum_state == READING_OK ? "/s" : "",
              st->since_creation ? "since creation" : "since start or reset",
-             cs->counters.hidden_zero ? ", zeros hidden" : "");
+             rows->hidden_zero ? ", zeros hidden" : "");
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);
-    counters_table_draw(m, cs, m->now, NULL, l->body, out);
+    counters_table_draw(m, cs, rows, m->now, NULL, l->body, out);
 }
 
 static int follow(struct ui_state *state, const struct ui_model *model)
 {
     struct counters_state *cs = &state->host;
 
-    cs->counters.count = 0;
+    model->rows->host.count = 0;
     if (!model->now)
         return 0;
-    return counters_table_follow(state, model, cs,
+    return counters_table_follow(state, model, cs, &model->rows->host,
                                  (struct counters_query){.s = model->now,
                                                          .by_guest = cs->by_guest,
                                                          .guests = &cs->guests});
 }
 
-static void set_by_guest(struct counters_state *cs, bool by_guest)
+static void set_by_guest(struct counters_state *cs, struct counters *rows, bool by_guest)
 {
     cs->by_guest = by_guest;
     cs->selected = -1;
-    cs->counters.count = 0; /* its rows mean something else now */
+    rows->count = 0; /* its rows mean something else now */
 }
 
 /* Enter: from a counter to the guests it comes from, from a guest to its drill-down. */
 static void choose(struct ui_state *state, const struct ui_model *model)
 {
     struct counters_state *cs = &state->host;
+    const struct counters *rows = &model->rows->host;
     char regex[FIELD_NAME_MAX + 2];
 
-    if (cs->counters.count == 0)
+    if (rows->count == 0)
         return;
-    uint32_t index = cs->counters.rows[cs->scroll.row].index;
+    uint32_t index = rows->rows[cs->scroll.row].index;
     if (cs->by_guest) {
         ui_open(state, &model->now->vms[index], SCREEN_COUNTERS);
         return;
@@ -86,7 +88,7 @@ static void choose(struct ui_state *state, const struct ui_model *model)
      * itself. */
     snprintf(regex, sizeof(regex), "^%s$", model->now->fields->fields[index].name);
     pattern_set(&cs->pattern, regex, NULL, 0);
-    set_by_guest(cs, true);
+    set_by_guest(cs, &model->rows->host, true);
 }
 
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
@@ -94,10 +96,10 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
 {
     struct counters_state *cs = &state->host;
 
-    if (counters_table_command(state, cs, command))
+    if (counters_table_command(state, cs, &model->rows->host, command))
         return UI_NOTHING;
     switch (command) {
-    case COMMAND_BY_GUEST: set_by_guest(cs, !cs->by_guest); break;
+    case COMMAND_BY_GUEST: set_by_guest(cs, &model->rows->host, !cs->by_guest); break;
     case COMMAND_GUESTS: prompt_open(&state->prompt, PROMPT_GUESTS, cs->guests.text); break;
     case COMMAND_CHOOSE: choose(state, model); break;
     case COMMAND_FILTER_CLEAR: pattern_clear(&cs->guests); break;
@@ -109,7 +111,8 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
 static enum ui_action click(struct ui_state *state, const struct ui_model *model,
                             const struct layout *l, struct ui_key key)
 {
-    if (key.y >= l->body.y && counters_table_click(state, &state->host, false, l, key))
+    if (key.y >= l->body.y &&
+        counters_table_click(state, &state->host, &model->rows->host, false, l, key))
         choose(state, model);
     return UI_NOTHING;
 }
@@ -117,7 +120,7 @@ static enum ui_action click(struct ui_state *state, const struct ui_model *model
 static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
                    bool after)
 {
-    return counters_table_search(&state->host, model->now, text, after);
+    return counters_table_search(&state->host, &model->rows->host, model->now, text, after);
 }
 
 static struct pattern *filter(struct ui_state *state)

@@ -198,6 +198,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
                  struct screen *out)
 {
     const struct vms_state *vms = &st->vms;
+    const struct vms_rows *rows = &m->rows->vms;
     const struct rect r = l->body;
     struct column_fields fields;
     struct column_plan plan;
@@ -211,12 +212,12 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         return;
     }
     column_fields_resolve(m->now, m->scans, &fields);
-    if (vms->row_count == 0)
+    if (rows->count == 0)
         screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE,
                     "No VM matches the filter. c clears it.");
-    for (int i = 0; i < r.rows && vms->scroll.top + (size_t)i < vms->row_count; i++) {
+    for (int i = 0; i < r.rows && vms->scroll.top + (size_t)i < rows->count; i++) {
         size_t row = vms->scroll.top + (size_t)i;
-        const struct snapshot_vm *vm = &m->now->vms[vms->rows[row].vm];
+        const struct snapshot_vm *vm = &m->now->vms[rows->rows[row].vm];
         bool selected = row == vms->scroll.row && vm_id_equal(&vm->id, &vms->selected);
         bool tagged = vm_set_has(&vms->tagged, &vm->id);
         enum style style = selected ? STYLE_SELECTED : tagged ? STYLE_TAGGED : STYLE_NORMAL;
@@ -224,10 +225,10 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 
         if (selected)
             screen_fill(out, (struct rect){y, r.x, 1, r.cols}, STYLE_SELECTED);
-        if (vms->rows[row].vcpu < 0)
+        if (rows->rows[row].vcpu < 0)
             draw_vm(m, st, &fields, &plan, vm, r, y, style, out);
         else
-            draw_vcpu(&fields, &plan, vm, (size_t)vms->rows[row].vcpu, r, y, style, out);
+            draw_vcpu(&fields, &plan, vm, (size_t)rows->rows[row].vcpu, r, y, style, out);
     }
 }
 
@@ -267,12 +268,12 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
     struct column_fields fields;
     int x = r.x;
 
-    if (vms->vm_rows < m->now->vm_count) {
+    if (m->rows->vms.vm_count < m->now->vm_count) {
         char only[80];
         only_text(&vms->only, only, sizeof(only));
-        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ", vms->vm_rows,
-                           m->now->vm_count, only, vms->filter.set ? ", filter " : "",
-                           vms->filter.text,
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ",
+                           m->rows->vms.vm_count, m->now->vm_count, only,
+                           vms->filter.set ? ", filter " : "", vms->filter.text,
                            *only || vms->filter.set ? "; c clears it" : "");
     }
     if (vms->tagged.count == 0)
@@ -307,7 +308,7 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
 
     if (!m->now)
         return;
-    if (st->vms.vm_rows < m->now->vm_count || st->vms.tagged.count > 0)
+    if (m->rows->vms.vm_count < m->now->vm_count || st->vms.tagged.count > 0)
         draw_selection(m, st, r, out);
     else if (!vm && st->vms.follow)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
@@ -336,17 +337,16 @@ static enum ui_action click(struct ui_state *state, const struct ui_model *model
 
     if (key.y < l->body.y)
         click_title(state, l->titles, key.x - l->titles.x);
-    else if (row == state->vms.scroll.row && row < state->vms.row_count)
+    else if (row == state->vms.scroll.row && row < model->rows->vms.count)
         return vms_command(state, model, COMMAND_OPEN);
-    else if (row < state->vms.row_count)
+    else if (row < model->rows->vms.count)
         vms_select_row(state, model, row);
     return UI_NOTHING;
 }
 
-static bool contains(const struct ui_state *state, const struct ui_model *model, size_t row,
-                     const char *text)
+static bool contains(const struct ui_model *model, size_t row, const char *text)
 {
-    const struct vms_row *r = &state->vms.rows[row];
+    const struct vms_row *r = &model->rows->vms.rows[row];
     const struct snapshot_vm *vm = &model->now->vms[r->vm];
     char pid[16];
 
@@ -357,10 +357,10 @@ static bool contains(const struct ui_state *state, const struct ui_model *model,
 static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
                    bool after)
 {
-    size_t count = state->vms.row_count, from = state->vms.scroll.row + after;
+    size_t count = model->rows->vms.count, from = state->vms.scroll.row + after;
 
     for (size_t i = 0; i < count; i++)
-        if (contains(state, model, (from + i) % count, text)) {
+        if (contains(model, (from + i) % count, text)) {
             vms_select_row(state, model, (from + i) % count);
             return true;
         }

@@ -7,6 +7,7 @@
 
 #include "core/model/snapshot.h"
 #include "core/scan/scan_worker.h"
+#include "ui/state/rows.h"
 #include "ui/state/scan_reports.h"
 #include "ui/state/trends.h"
 
@@ -17,6 +18,7 @@ struct ui_model {
     const struct snapshot *now;  /* NULL before the first */
     const struct snapshot *base; /* totals count from here; NULL: since each VM was created */
     const struct trends *trends;
+    struct ui_rows *rows; /* made by ui_follow from all this and the state; views only read them */
     /* Of the VM whose drill-down is open: @now while it lives, afterwards the last that had it. */
     const struct snapshot *detail;
     const struct scan_reports *scans; /* NULL: this host cannot be scanned (a saved tree) */

@@ -27,14 +27,12 @@ void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
 
 static void counters_state_done(struct counters_state *cs)
 {
-    counters_done(&cs->counters);
     pattern_clear(&cs->pattern);
     pattern_clear(&cs->guests);
 }
 
 void ui_state_done(struct ui_state *state)
 {
-    free(state->vms.rows);
     pattern_clear(&state->vms.filter);
     counters_state_done(&state->detail.counters);
     counters_state_done(&state->host);

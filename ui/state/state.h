@@ -46,12 +46,6 @@ bool vm_set_has(const struct vm_set *set, const struct vm_id *id);
 bool vm_set_toggle(struct vm_set *set, const struct vm_id *id); /* false: the set is full */
 void vm_set_forget_ended(struct vm_set *set, const struct snapshot *s);
 
-/* A row of the VMs screen: a VM, or one vCPU of it. Indices into the snapshot. */
-struct vms_row {
-    uint32_t vm;
-    int32_t vcpu; /* -1: the VM itself */
-};
-
 struct vms_state {
     /* What is selected, by identity: it stays the same VM wherever it is sorted to. */
     struct vm_id selected;
@@ -70,10 +64,6 @@ struct vms_state {
     struct filter only;    /* of the command line: by the same rule as in its other modes */
     struct pattern filter; /* of names, VMMs and pids */
     struct scroll scroll;  /* row: the selected one */
-    /* Made by vms_follow from a snapshot and the above. */
-    struct vms_row *rows;
-    size_t row_count, row_cap;
-    size_t vm_rows; /* VMs among them */
 };
 
 struct counters_state {
@@ -85,7 +75,6 @@ struct counters_state {
     struct pattern guests;
     int64_t selected; /* id of a counter_row; -1: the first row, whichever it is */
     struct scroll scroll;
-    struct counters counters; /* made by counters_follow */
 };
 
 /* What each tab may use as it likes; zero when another VM is opened. */

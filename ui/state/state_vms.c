@@ -95,15 +95,15 @@ static bool is_expanded(const struct vms_state *vms, const struct snapshot_vm *v
     return vm->vcpu_count > 0 && vms->tree != vm_set_has(&vms->toggled, &vm->id);
 }
 
-static int rows_reserve(struct vms_state *vms, size_t count)
+static int rows_reserve(struct vms_rows *all, size_t count)
 {
-    if (count <= vms->row_cap)
+    if (count <= all->cap)
         return 0;
-    struct vms_row *rows = realloc(vms->rows, count * sizeof(*rows));
+    struct vms_row *rows = realloc(all->rows, count * sizeof(*rows));
     if (!rows)
         return -ENOMEM;
-    vms->rows = rows;
-    vms->row_cap = count;
+    all->rows = rows;
+    all->cap = count;
     return 0;
 }
 
@@ -116,9 +116,10 @@ static bool is_selected(const struct vms_state *vms, const struct snapshot *s, s
     return vms->selected_vcpu == (row.vcpu < 0 ? -1 : vm->vcpus[row.vcpu].id);
 }
 
-static void select_row(struct vms_state *vms, const struct snapshot *s, size_t row)
+static void select_row(struct vms_state *vms, const struct vms_rows *all, const struct snapshot *s,
+                       size_t row)
 {
-    const struct vms_row *r = &vms->rows[row];
+    const struct vms_row *r = &all->rows[row];
     const struct snapshot_vm *vm = &s->vms[r->vm];
 
     vms->scroll.row = row;
@@ -128,51 +129,54 @@ static void select_row(struct vms_state *vms, const struct snapshot *s, size_t r
 }
 
 /* The selected VM is gone. A follower waits for its name; else the neighbour is taken. */
-static void replace_selection(struct vms_state *vms, const struct snapshot *s)
+static void replace_selection(struct vms_state *vms, const struct vms_rows *all,
+                              const struct snapshot *s)
 {
     if (vms->follow) {
-        for (size_t i = 0; i < vms->row_count; i++)
-            if (vms->rows[i].vcpu < 0 &&
-                strcmp(s->vms[vms->rows[i].vm].name, vms->selected_name) == 0) {
-                select_row(vms, s, i);
+        for (size_t i = 0; i < all->count; i++)
+            if (all->rows[i].vcpu < 0 &&
+                strcmp(s->vms[all->rows[i].vm].name, vms->selected_name) == 0) {
+                select_row(vms, all, s, i);
                 return;
             }
         return;
     }
-    select_row(vms, s, vms->scroll.row < vms->row_count ? vms->scroll.row : vms->row_count - 1);
+    select_row(vms, all, s, vms->scroll.row < all->count ? vms->scroll.row : all->count - 1);
 }
 
-static void follow_selection(struct vms_state *vms, const struct snapshot *s)
+static void follow_selection(struct vms_state *vms, const struct vms_rows *all,
+                             const struct snapshot *s)
 {
     size_t vm_row = SIZE_MAX;
 
-    if (vms->row_count == 0)
+    if (all->count == 0)
         return;
     if (vms->stick_to_first) {
-        select_row(vms, s, 0);
+        select_row(vms, all, s, 0);
         return;
     }
-    for (size_t i = 0; i < vms->row_count; i++) {
-        if (is_selected(vms, s, vms->rows[i])) {
+    for (size_t i = 0; i < all->count; i++) {
+        if (is_selected(vms, s, all->rows[i])) {
             vms->scroll.row = i;
             return;
         }
-        if (vms->rows[i].vcpu < 0 && vm_id_equal(&s->vms[vms->rows[i].vm].id, &vms->selected))
+        if (all->rows[i].vcpu < 0 && vm_id_equal(&s->vms[all->rows[i].vm].id, &vms->selected))
             vm_row = i;
     }
     if (vm_row != SIZE_MAX) /* its vCPU rows were closed */
-        select_row(vms, s, vm_row);
+        select_row(vms, all, s, vm_row);
     else
-        replace_selection(vms, s);
+        replace_selection(vms, all, s);
 }
 
 int vms_follow(struct ui_state *state, const struct ui_model *model)
 {
     struct vms_state *vms = &state->vms;
+    struct vms_rows *all = &model->rows->vms;
     const struct snapshot *s = model->now;
     size_t need = 0, count = 0;
 
-    vms->row_count = vms->vm_rows = 0;
+    all->count = all->vm_count = 0;
     if (!s)
         return 0;
     vm_set_forget_ended(&vms->toggled, s);
@@ -184,42 +188,44 @@ int vms_follow(struct ui_state *state, const struct ui_model *model)
         const struct snapshot_vm *vm = &s->vms[keys[i].vm];
         need += 1 + (is_expanded(vms, vm) ? vm->vcpu_count : 0);
     }
-    if (!keys || rows_reserve(vms, need) < 0) {
+    if (!keys || rows_reserve(all, need) < 0) {
         free(keys);
         return -ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
         const struct snapshot_vm *vm = &s->vms[keys[i].vm];
         bool expanded = is_expanded(vms, vm);
-        vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, -1};
+        all->rows[all->count++] = (struct vms_row){keys[i].vm, -1};
         for (size_t v = 0; expanded && v < vm->vcpu_count; v++)
-            vms->rows[vms->row_count++] = (struct vms_row){keys[i].vm, (int32_t)v};
+            all->rows[all->count++] = (struct vms_row){keys[i].vm, (int32_t)v};
     }
-    vms->vm_rows = count;
+    all->vm_count = count;
     free(keys);
-    follow_selection(vms, s);
-    scroll_fit(&vms->scroll, vms->row_count, vms_page(state));
+    follow_selection(vms, all, s);
+    scroll_fit(&vms->scroll, all->count, vms_page(state));
     return 0;
 }
 
 const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct ui_model *model)
 {
     const struct vms_state *vms = &state->vms;
+    const struct vms_rows *all = &model->rows->vms;
 
-    if (!model->now || vms->row_count == 0)
+    if (!model->now || all->count == 0)
         return NULL;
-    const struct snapshot_vm *vm = &model->now->vms[vms->rows[vms->scroll.row].vm];
+    const struct snapshot_vm *vm = &model->now->vms[all->rows[vms->scroll.row].vm];
     return vm_id_equal(&vm->id, &vms->selected) ? vm : NULL; /* NULL: waiting for it to come back */
 }
 
 void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t row)
 {
     struct vms_state *vms = &state->vms;
+    const struct vms_rows *all = &model->rows->vms;
 
-    if (vms->row_count == 0)
+    if (all->count == 0)
         return;
     vms->stick_to_first = false;
-    select_row(vms, model->now, row < vms->row_count ? row : vms->row_count - 1);
+    select_row(vms, all, model->now, row < all->count ? row : all->count - 1);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -269,10 +275,11 @@ static void tag(struct ui_state *state, const struct ui_model *model)
     if (!vm || state->vms.only_tagged)
         return;
     /* On to the next VM: its vCPU rows would take the tag off again. */
+    const struct vms_rows *all = &model->rows->vms;
     size_t next = state->vms.scroll.row + 1;
-    while (next < state->vms.row_count && state->vms.rows[next].vcpu >= 0)
+    while (next < all->count && all->rows[next].vcpu >= 0)
         next++;
-    if (next < state->vms.row_count)
+    if (next < all->count)
         vms_select_row(state, model, next);
 }
 
@@ -327,7 +334,7 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
         vms->stick_to_first = true;
         return UI_NOTHING;
     }
-    if (scroll_command(&vms->scroll, command, vms->row_count, vms_page(state))) {
+    if (scroll_command(&vms->scroll, command, model->rows->vms.count, vms_page(state))) {
         vms_select_row(state, model, vms->scroll.row);
         return UI_NOTHING;
     }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#include "ui/state/rows.h"
+
+#include <stdlib.h>
+
+void ui_rows_done(struct ui_rows *rows)
+{
+    free(rows->vms.rows);
+    counters_done(&rows->counters);
+    counters_done(&rows->host);
+    *rows = (struct ui_rows){0};
+}
