@@ -106,12 +106,12 @@ static void a_sum_of_nothing_is_no_zero(void **state)
     struct counters_query q = {.s = &nobody, .hide_zero = true};
 
     assert_int_equal(counters_collect(&q, &f->c), 0);
-    assert_int_equal(f->c.total_sum_state, READING_ABSENT);
-    assert_int_equal(f->c.rate_sum_state, READING_ABSENT);
+    assert_int_equal(f->c.total_sum.state, READING_ABSENT);
+    assert_int_equal(f->c.rate_sum.state, READING_ABSENT);
     q = (struct counters_query){.s = f->s, .base = f->s, .hide_zero = true};
     assert_int_equal(counters_collect(&q, &f->c), 0); /* all zero since then */
-    assert_int_equal(f->c.total_sum_state, READING_OK);
-    assert_int_equal(f->c.rate_sum_state, READING_OK);
+    assert_int_equal(f->c.total_sum.state, READING_OK);
+    assert_int_equal(f->c.rate_sum.state, READING_OK);
 }
 
 static void totals_count_from_the_base(void **state)
@@ -138,12 +138,12 @@ static void a_counter_that_moves_shows_right_after_a_reset(void **state)
 
     assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .hide_zero = true},
                                       &f->c), 0);
-    double rates = f->c.rate_sum;
+    double rates = f->c.rate_sum.value;
     assert_true(rates > 0);
     assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .base = f->s,
                                                                .hide_zero = true}, &f->c), 0);
     assert_true(f->c.count > 0 && f->c.rows[0].total.value == 0 && f->c.rows[0].rate.value > 0);
-    assert_true(f->c.total_sum == 0 && f->c.rate_sum == rates);
+    assert_true(f->c.total_sum.value == 0 && f->c.rate_sum.value == rates);
     for (size_t i = 0; i < f->c.count; i++)
         assert_true(f->c.rows[i].total.value > 0 || f->c.rows[i].rate.value > 0);
 }

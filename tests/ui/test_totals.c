@@ -347,7 +347,7 @@ static void the_host_table_shows_the_kernels_totals(void **state)
     assert_true(row_of(&c, LARGE)->total.value == 77);
     assert_int_equal(row_of(&c, FAULTS)->total.state, READING_DENIED);
     assert_int_equal(row_of(&c, FAULTS)->total.cause, CAUSE_NO_PERMISSION);
-    assert_true(c.total_sum == 12345 && c.rate_sum == 250);
+    assert_true(c.total_sum.value == 12345 && c.rate_sum.value == 250);
     /* Of a VM, of some guests and by guest there is nothing. */
     struct pattern guests = {0};
     assert_int_equal(pattern_set(&guests, "first", NULL, 0), 0);
@@ -359,7 +359,7 @@ static void the_host_table_shows_the_kernels_totals(void **state)
         assert_true(c.count > 0);
         for (size_t k = 0; k < c.count; k++)
             assert_int_equal(c.rows[k].total.state, READING_ABSENT);
-        assert_int_equal(c.total_sum_state, READING_ABSENT);
+        assert_int_equal(c.total_sum.state, READING_ABSENT);
     }
     pattern_clear(&guests);
     counters_done(&c);

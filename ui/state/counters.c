@@ -45,17 +45,15 @@ static bool is_lacking(uint8_t state, uint8_t cause)
     return cause != CAUSE_NONE && reading_cause_nature(cause) != CAUSE_IS_FACT;
 }
 
-/* Add what is known; what is not leaves its state where nothing is known at all. */
-static void add(struct figure *sum, double value, uint8_t state, uint8_t cause, bool *is_short)
+static void add(struct figure *sum, struct figure figure, bool *is_short)
 {
-    *is_short |= is_lacking(state, cause);
-    if (state == READING_OK) {
-        sum->value = (sum->state == READING_OK ? sum->value : 0) + value;
-        sum->state = READING_OK;
-    } else if (sum->state == READING_ABSENT) {
-        sum->state = state;
-        sum->cause = cause;
-    }
+    *is_short |= is_lacking(figure.state, figure.cause);
+    figure_add(sum, figure);
+}
+
+static struct figure figure_of(struct reading r)
+{
+    return (struct figure){.value = (double)r.raw, .state = r.state, .cause = r.cause};
 }
 
 static void add_field(struct counter_row *row, const struct counters_query *q,
@@ -64,15 +62,14 @@ static void add_field(struct counter_row *row, const struct counters_query *q,
     struct reading total = snapshot_total_since(q->base, then, q->s, vm, field);
     const struct snapshot_value *v = &vm->values[field];
 
-    add(&row->total, (double)total.raw, total.state, total.cause, &row->total_short);
+    add(&row->total, figure_of(total), &row->total_short);
     if (total.state == READING_OK)
         row->source = total.source;
     if (q->s->fields->fields[field].kind != FIELD_CUMULATIVE)
         return;
-    if (v->reading.state == READING_OK)
-        add(&row->rate, v->rate.value, v->rate.state, v->rate.cause, &row->rate_short);
-    else
-        add(&row->rate, 0, v->reading.state, v->reading.cause, &row->rate_short);
+    /* A counter that could not be read has no rate; its own state says more than the rate's. */
+    add(&row->rate, v->reading.state == READING_OK ? v->rate : figure_of(v->reading),
+        &row->rate_short);
 }
 
 const struct snapshot_value *counters_totals(const struct counters_query *q)
@@ -86,7 +83,7 @@ static void set_total(struct counter_row *row, const struct counters_query *q,
 {
     struct reading total = snapshot_host_total(q->base, q->s, field);
 
-    row->total = (struct figure){(double)total.raw, total.state, total.cause};
+    row->total = figure_of(total);
     row->source = value->reading.source;
     row->rate = value->rate;
 }
@@ -207,25 +204,20 @@ static void drop_zeros(struct counters *c)
     c->count = kept;
 }
 
-/* Of a sum, when one more row is part of it: one number is enough. */
-static enum reading_state sum_state(enum reading_state sum, enum reading_state row)
+/* Before zeros are left out: that there are some says that something is known. */
+static void set_sums(const struct counters_query *q, struct counters *c)
 {
-    return row == READING_OK || sum == READING_ABSENT ? row : sum;
-}
-
-/* Before zeros are left out: they are part of the sums too. */
-static void set_sum_states(const struct counters_query *q, struct counters *c)
-{
-    c->total_sum_state = c->rate_sum_state = READING_ABSENT;
-    c->total_sum_short = c->rate_sum_short = false;
     for (size_t i = 0; i < c->count; i++) {
         const struct counter_row *r = &c->rows[i];
+        struct figure rate = r->rate;
         if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
             continue;
-        c->total_sum_state = sum_state(c->total_sum_state, r->total.state);
-        c->rate_sum_state = sum_state(c->rate_sum_state, r->rate.state);
-        c->total_sum_short |= r->total_short || is_lacking(r->total.state, r->total.cause);
-        c->rate_sum_short |= r->rate_short || is_lacking(r->rate.state, r->rate.cause);
+        if (r->total.state != READING_OK)
+            rate.value = 0; /* both sums add up the same rows */
+        c->total_sum_short |= r->total_short;
+        c->rate_sum_short |= r->rate_short;
+        add(&c->total_sum, r->total, &c->total_sum_short);
+        add(&c->rate_sum, rate, &c->rate_sum_short);
     }
 }
 
@@ -236,13 +228,9 @@ static void set_shares(const struct counters_query *q, struct counters *c)
         if (r->total.state != READING_OK ||
             (!q->by_guest && !has_share(&q->s->fields->fields[r->index])))
             continue;
-        r->share = r->total.value;
-        c->total_sum += r->total.value;
-        if (r->rate.state == READING_OK)
-            c->rate_sum += r->rate.value;
+        if (c->total_sum.state == READING_OK && c->total_sum.value > 0)
+            r->share = r->total.value / c->total_sum.value;
     }
-    for (size_t i = 0; i < c->count; i++)
-        c->rows[i].share = c->total_sum > 0 ? c->rows[i].share / c->total_sum : NAN;
 }
 
 static const char *row_name(const struct counters_query *q, const struct counter_row *r)
@@ -281,11 +269,12 @@ static int compare(const void *pa, const void *pb, void *arg)
 int counters_collect(const struct counters_query *q, struct counters *c)
 {
     c->count = c->hidden_zero = 0;
-    c->rate_sum = c->total_sum = 0;
+    c->rate_sum = c->total_sum = (struct figure){.state = READING_ABSENT};
+    c->rate_sum_short = c->total_sum_short = false;
     int r = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
     if (r < 0)
         return r;
-    set_sum_states(q, c);
+    set_sums(q, c);
     if (q->hide_zero)
         drop_zeros(c);
     set_shares(q, c);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/model/figure.h"
 #include "core/model/snapshot.h"
 #include "ui/grid/format.h"
 #include "ui/choose/pattern.h"
@@ -39,10 +40,8 @@ struct counters {
     size_t count, cap;
     size_t hidden_zero; /* rows left out because nothing was counted */
     enum counters_lack lack;
-    double rate_sum;    /* of the rows that have a share */
-    double total_sum;
-    enum reading_state rate_sum_state, total_sum_state; /* not OK: no row had one, so no sum */
-    bool rate_sum_short, total_sum_short;
+    struct figure rate_sum, total_sum;    /* of the rows that may have a share */
+    bool rate_sum_short, total_sum_short; /* a number is missing from it */
 };
 
 struct counters_query {
