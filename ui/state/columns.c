@@ -134,88 +134,29 @@ GETTER(get_source)
     return value_text(fields->sources[refused][vm->vm_source][vm->vcpu_source]);
 }
 
-/* clang-format off */
+static enum style name_style(const struct column_value *value)
+{
+    (void)value;
+    return STYLE_STRONG;
+}
+
+static enum style wait_style(const struct column_value *value)
+{
+    if (value->number >= 0.05)
+        return value->number >= 0.20 ? STYLE_WARNING : STYLE_NOTICE;
+    return STYLE_NORMAL;
+}
+
+static enum style source_style(const struct column_value *value)
+{
+    return strchr(value->text, '!') ? STYLE_NOTICE : STYLE_NORMAL;
+}
+
 const struct column column_table[COLUMN_COUNT] = {
-    [COLUMN_PID] = {.name = "pid", .title = "PID", .unit = "-",
-        .origin = "process of the VM; in vCPU rows the thread",
-        .width = 7, .width_max = 7, .keep = 90, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
-        .get = get_pid},
-    [COLUMN_FD] = {.name = "fd", .title = "FD", .unit = "-",
-        .origin = "descriptor of the VM in its process",
-        .width = 4, .width_max = 4, .keep = 5, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
-        .hidden = true, .get = get_fd},
-    [COLUMN_NAME] = {.name = "name", .title = "NAME", .unit = "-",
-        .origin = "name the VMM was given, or its command name",
-        .width = 12, .width_max = 32, .keep = 100, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
-        .get = get_name},
-    [COLUMN_VMM] = {.name = "vmm", .title = "VMM", .unit = "-",
-        .origin = "kind of VMM",
-        .width = 6, .width_max = 16, .keep = 35, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
-        .get = get_vmm},
-    [COLUMN_VCPUS] = {.name = "vcpus", .title = "vCPU", .unit = "-",
-        .origin = "virtual CPUs",
-        .width = 4, .width_max = 4, .keep = 60, .align = ALIGN_RIGHT, .kind = COLUMN_INTEGER,
-        .descending = true, .get = get_vcpus},
-    [COLUMN_CPU] = {.name = "cpu", .title = "CPU%", .unit = "% of one CPU",
-        .origin = "CPU clock of the process; of vCPUs: their threads' "
-                  "schedstat",
-        .width = 6, .width_max = 6, .keep = 95, .align = ALIGN_RIGHT, .kind = COLUMN_PERCENT,
-        .descending = true, .get = get_cpu},
-    [COLUMN_WAIT] = {.name = "wait", .title = "WAIT%", .unit = "% of one CPU",
-        .origin = "time vCPU threads were ready but had no CPU, schedstat",
-        .width = 6, .width_max = 6, .keep = 70, .align = ALIGN_RIGHT, .kind = COLUMN_PERCENT,
-        .descending = true, .get = get_wait},
-    [COLUMN_EXITS] = {.name = "exits", .title = "EXITS/s", .unit = "per second",
-        .origin = "KVM counter exits",
-        .width = 7, .width_max = 7, .keep = 85, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"exits"}, .get = get_field},
-    [COLUMN_TREND] = {.name = "trend", .title = "TREND", .unit = "-",
-        .origin = "EXITS/s of the last refreshes",
-        .width = 8, .width_max = 24, .keep = 53, .align = ALIGN_LEFT, .kind = COLUMN_GRAPH,
-        .descending = true, .fields = {"exits"}, .get = get_field},
-    [COLUMN_IO] = {.name = "io", .title = "IO/s", .unit = "per second",
-        .origin = "KVM counter io_exits",
-        .width = 6, .width_max = 6, .keep = 48, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"io_exits"}, .get = get_field},
-    [COLUMN_MMIO] = {.name = "mmio", .title = "MMIO/s", .unit = "per second",
-        .origin = "KVM counter mmio_exits; arm64: mmio_exit_user",
-        .width = 6, .width_max = 6, .keep = 46, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"mmio_exits", "mmio_exit_user"}, .get = get_field},
-    [COLUMN_HALT] = {.name = "halt", .title = "HALT/s", .unit = "per second",
-        .origin = "KVM counter halt_exits; arm64: wfi_exit_stat",
-        .width = 6, .width_max = 6, .keep = 44, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"halt_exits", "wfi_exit_stat"}, .get = get_field},
-    [COLUMN_IRQ] = {.name = "irq", .title = "IRQ/s", .unit = "per second",
-        .origin = "KVM counter irq_injections",
-        .width = 6, .width_max = 6, .keep = 42, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"irq_injections"}, .get = get_field},
-    [COLUMN_PF_FIXED] = {.name = "pf_fixed", .title = "PF_FIX/s", .unit = "per second",
-        .origin = "KVM counter pf_fixed",
-        .width = 8, .width_max = 8, .keep = 40, .align = ALIGN_RIGHT, .kind = COLUMN_COUNT_PER_S,
-        .descending = true, .fields = {"pf_fixed"}, .get = get_field},
-    [COLUMN_RAM] = {.name = "ram", .title = "RAM", .unit = "bytes",
-        .origin = "guest RAM mapped by the VMM",
-        .width = 6, .width_max = 6, .keep = 65, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
-        .descending = true, .get = get_ram},
-    [COLUMN_RSS] = {.name = "rss", .title = "RSS", .unit = "bytes",
-        .origin = "resident memory of the process, VmRSS of /proc/PID/status",
-        .width = 6, .width_max = 6, .keep = 51, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
-        .descending = true, .get = get_rss},
-    [COLUMN_MAPPED] = {.name = "mapped", .title = "MAPPED", .unit = "bytes",
-        .origin = "what KVM has mapped for the guest: pages_4k, pages_2m, pages_1g",
-        .width = 6, .width_max = 6, .keep = 38, .align = ALIGN_RIGHT, .kind = COLUMN_BYTES,
-        .descending = true, .get = get_mapped},
-    [COLUMN_ZERO] = {.name = "zero", .title = "ZERO%", .unit = "% of guest RAM",
-        .origin = "zero pages found by the last scan (m); ~ when estimated",
-        .width = 6, .width_max = 6, .keep = 54, .align = ALIGN_RIGHT, .kind = COLUMN_ZERO_SHARE,
-        .descending = true, .get = get_zero},
-    [COLUMN_SOURCE] = {.name = "source", .title = "SRC", .unit = "-",
-        .origin = "where the counters come from: fd (binary stats), dbg (debugfs); ! when "
-                  "some are missing",
-        .width = 7, .width_max = 7, .keep = 55, .align = ALIGN_LEFT, .kind = COLUMN_TEXT,
-        .get = get_source},
+#define COLUMN(id, ...) [COLUMN_##id] = {__VA_ARGS__},
+#include "ui/state/column_list.def"
+#undef COLUMN
 };
-/* clang-format on */
 
 int column_find(const char *name)
 {
@@ -252,17 +193,13 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
     return column->get(column, vm, vcpu, fields);
 }
 
-static enum style value_style(enum column_id id, const struct column_value *value)
+static enum style value_style(const struct column *column, const struct column_value *value)
 {
-    if (id == COLUMN_NAME)
-        return STYLE_STRONG;
-    if (id == COLUMN_WAIT && value->number >= 0.05)
-        return value->number >= 0.20 ? STYLE_WARNING : STYLE_NOTICE;
-    if (id == COLUMN_SOURCE && strchr(value->text, '!'))
-        return STYLE_NOTICE;
-    if (column_table[id].kind != COLUMN_TEXT && value->number == 0)
+    enum style style = column->style ? column->style(value) : STYLE_NORMAL;
+
+    if (style == STYLE_NORMAL && column->kind != COLUMN_TEXT && value->number == 0)
         return STYLE_DIM;
-    return STYLE_NORMAL;
+    return style;
 }
 
 void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
@@ -292,7 +229,7 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
     else
         format_count(buf, value->number);
     if (style == STYLE_NORMAL)
-        style = ok ? value_style(id, value)
+        style = ok ? value_style(column, value)
                    : value->state == READING_ABSENT ? STYLE_DIM : STYLE_MISSING;
     screen_field(out, clip, y, x, width, column->align, style, text);
 }
@@ -336,16 +273,14 @@ static void plan_remove(struct column_plan *plan, size_t at)
     memmove(&plan->slots[at], &plan->slots[at + 1], (plan->count - at) * sizeof(plan->slots[0]));
 }
 
-/* Room to spare goes to the columns that can use it, the name first. */
+/* Room to spare goes to the columns that can use it, in the order of the table: the name first. */
 static void widen(const struct column_choice *choice, struct column_plan *plan, int spare)
 {
-    static const enum column_id order[] = {COLUMN_NAME, COLUMN_VMM, COLUMN_TREND};
-
-    for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
+    for (int id = 0; id < COLUMN_COUNT; id++)
         for (size_t i = 0; i < plan->count && spare > 0; i++) {
             struct column_slot *slot = &plan->slots[i];
-            int more = column_table[slot->id].width_max - slot->width;
-            if (slot->id != order[o] || choice->width[slot->id])
+            int more = column_table[id].width_max - slot->width;
+            if ((int)slot->id != id || choice->width[id])
                 continue;
             more = more < spare ? more : spare;
             slot->width += more;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Columns of the VMs screen: one constant table for drawing, sorting, choosing and documentation.
+ * Its rows are in column_list.def.
  */
 #ifndef KVMLENS_UI_STATE_COLUMNS_H
 #define KVMLENS_UI_STATE_COLUMNS_H
@@ -13,25 +14,9 @@
 #include "ui/state/scan_reports.h"
 
 enum column_id {
-    COLUMN_PID,
-    COLUMN_FD,
-    COLUMN_NAME,
-    COLUMN_VMM,
-    COLUMN_VCPUS,
-    COLUMN_CPU,
-    COLUMN_WAIT,
-    COLUMN_EXITS,
-    COLUMN_TREND,
-    COLUMN_IO,
-    COLUMN_MMIO,
-    COLUMN_HALT,
-    COLUMN_IRQ,
-    COLUMN_PF_FIXED,
-    COLUMN_RAM,
-    COLUMN_RSS,
-    COLUMN_MAPPED,
-    COLUMN_ZERO,
-    COLUMN_SOURCE,
+#define COLUMN(id, ...) COLUMN_##id,
+#include "ui/state/column_list.def"
+#undef COLUMN
     COLUMN_COUNT
 };
 
@@ -79,6 +64,7 @@ struct column {
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
                                const struct snapshot_vcpu *vcpu,
                                const struct column_fields *fields);
+    enum style (*style)(const struct column_value *value); /* of one that is known; NULL: usual */
 };
 
 extern const struct column column_table[COLUMN_COUNT];
