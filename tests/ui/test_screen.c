@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/screen_dump.h"
 #include "ui/grid/screen.h"
 #include "ui/grid/theme.h"
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tests/lib/golden.h"
+#include "tests/lib/screen_dump.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/screens/screens.h"
 #include "ui/state/layout.h"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/screen_dump.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/screens/screens.h"
 

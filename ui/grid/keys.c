@@ -2,10 +2,7 @@
 #include "ui/grid/keys.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "core/base/text_file.h"
 
 #define VMS SCREEN_BIT(SCREEN_VMS)
 #define HISTOGRAMS SCREEN_BIT(SCREEN_HISTOGRAMS)
@@ -170,29 +167,4 @@ enum ui_screen keys_tab(enum ui_command command)
         return SCREEN_COUNT;
     enum ui_screen screen = (enum ui_screen)((int)command - (int)COMMAND_TABS);
     return screen_list_has(screen, SCREEN_TAB) ? screen : SCREEN_COUNT;
-}
-
-char *keys_dump(void)
-{
-    struct text_file file;
-    char *text;
-
-    if (text_file_open(&file) < 0)
-        return NULL;
-    FILE *out = file.out;
-    for (size_t i = 0; i < key_count; i++) {
-        char names[KEY_NAMES_MAX];
-        if (key_table[i].screens == SCREENS_ALL) {
-            fputs("all", out);
-        } else {
-            const char *comma = "";
-            for (enum ui_screen s = 0; s < SCREEN_COUNT; s++)
-                if (key_table[i].screens & SCREEN_BIT(s)) {
-                    fprintf(out, "%s%s", comma, screen_list[s].title);
-                    comma = ", ";
-                }
-        }
-        fprintf(out, "\t%s\t%s\n", keys_binding_names(&key_table[i], names), key_table[i].help);
-    }
-    return text_file_close(&file, &text, NULL) < 0 ? NULL : text;
 }

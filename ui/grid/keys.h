@@ -136,11 +136,4 @@ char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_M
 /* keys_tab - the tab that this command opens; SCREEN_COUNT: it opens none. */
 enum ui_screen keys_tab(enum ui_command command);
 
-/*
- * keys_dump - the table as text for documentation and its test: one line per binding,
- * "SCREENS<tab>KEYS<tab>HELP", SCREENS being "all" or the titles joined by ", ". The caller frees
- * it; NULL = no memory.
- */
-char *keys_dump(void);
-
 #endif

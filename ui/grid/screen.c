@@ -18,23 +18,14 @@ static const struct {
     const char *unicode, *ascii;
 } glyphs[GLYPH_COUNT] = {
     [GLYPH_ELLIPSIS] = {"…", "~"},    [GLYPH_BRANCH] = {"├", "|"},
-    [GLYPH_BRANCH_LAST] = {"└", "`"}, [GLYPH_CLOSED] = {"▸", "+"},
-    [GLYPH_OPEN] = {"▾", "-"},        [GLYPH_SORT_DOWN] = {"▾", "-"},
-    [GLYPH_SORT_UP] = {"▴", "+"},     [GLYPH_MORE_LEFT] = {"◂", "<"},
-    [GLYPH_MORE_RIGHT] = {"▸", ">"},  [GLYPH_NOTHING] = {"—", "-"},
-    [GLYPH_TAG] = {"•", "*"},         [GLYPH_BAR] = {"█", "#"},
-    [GLYPH_BAR_REST] = {"░", "."},    [GLYPH_SHADE_0] = {"░", "."},
-    [GLYPH_SHADE_1] = {"▒", "o"},     [GLYPH_SHADE_2] = {"▓", "0"},
-    [GLYPH_SHADE_3] = {"█", "#"},     [GLYPH_SHADE_4] = {"≡", "s"},
-    [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_UNREAD] = {"·", ":"},
-};
-
-static const char letters[STYLE_COUNT] = {
-    [STYLE_NORMAL] = '.',   [STYLE_DIM] = 'd',       [STYLE_STRONG] = 'B',    [STYLE_LABEL] = 'l',
-    [STYLE_TITLE] = 'T',    [STYLE_SORTED] = 'O',    [STYLE_SELECTED] = 'S',  [STYLE_TAGGED] = 'G',
-    [STYLE_MATCH] = 'M',    [STYLE_MISSING] = 'm',   [STYLE_NOTICE] = 'n',    [STYLE_WARNING] = 'W',
-    [STYLE_GRAPH] = 'g',    [STYLE_GRAPH_ALT] = 'a', [STYLE_GRAPH_HIGH] = 'h', [STYLE_KEY] = 'K',
-    [STYLE_KEY_TEXT] = 'k', [STYLE_INPUT] = 'I',     [STYLE_TAB] = 'b',
+    [GLYPH_BRANCH_LAST] = {"└", "`"}, [GLYPH_OPEN] = {"▾", "-"},
+    [GLYPH_SORT_DOWN] = {"▾", "-"},   [GLYPH_SORT_UP] = {"▴", "+"},
+    [GLYPH_MORE_LEFT] = {"◂", "<"},   [GLYPH_MORE_RIGHT] = {"▸", ">"},
+    [GLYPH_NOTHING] = {"—", "-"},     [GLYPH_TAG] = {"•", "*"},
+    [GLYPH_SHADE_0] = {"░", "."},     [GLYPH_SHADE_1] = {"▒", "o"},
+    [GLYPH_SHADE_2] = {"▓", "0"},     [GLYPH_SHADE_3] = {"█", "#"},
+    [GLYPH_SHADE_4] = {"≡", "s"},     [GLYPH_UNKNOWN] = {"?", "?"},
+    [GLYPH_UNREAD] = {"·", ":"},
 };
 
 static const struct cell blank = {.code = ' ', .width = 1};
@@ -326,37 +317,4 @@ void screen_bar(struct screen *screen, struct rect clip, int y, int x, int width
         uint32_t code = part == 0 ? ' ' : steps == 1 ? '#' : 0x2590u - (uint32_t)part;
         put(screen, clip, y, x + i, style, code, 1);
     }
-}
-
-char screen_style_letter(enum style style)
-{
-    return letters[style];
-}
-
-char *screen_dump(const struct screen *screen)
-{
-    size_t rows = (size_t)screen->rows, cols = (size_t)screen->cols;
-    char *text = malloc(64 + rows * (cols * 4 * (1 + SCREEN_COMBINING) + 2) + rows * (cols + 2));
-
-    if (!text)
-        return NULL;
-    char *p = text + sprintf(text, "%zux%zu\n", rows, cols);
-    for (int y = 0; y < screen->rows; y++) {
-        for (int x = 0; x < screen->cols; x++) {
-            const struct cell *cell = screen_cell(screen, y, x);
-            if (cell->width == 0)
-                continue;
-            p += text_encode(cell->code, p);
-            for (size_t i = 0; i < SCREEN_COMBINING && cell->combining[i]; i++)
-                p += text_encode(cell->combining[i], p);
-        }
-        p = stpcpy(p, "|\n");
-    }
-    p = stpcpy(p, "--\n");
-    for (int y = 0; y < screen->rows; y++) {
-        for (int x = 0; x < screen->cols; x++)
-            *p++ = letters[screen_cell(screen, y, x)->style];
-        p = stpcpy(p, "|\n");
-    }
-    return text;
 }

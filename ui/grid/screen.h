@@ -24,7 +24,6 @@ enum style {
     STYLE_SORTED,   /* title of the sort column */
     STYLE_SELECTED, /* the selected row */
     STYLE_TAGGED,
-    STYLE_MATCH,    /* what a search found */
     STYLE_MISSING,  /* a text that stands for a number that is not there */
     STYLE_NOTICE,   /* worth reading: messages, causes */
     STYLE_WARNING,  /* needs attention */
@@ -56,7 +55,6 @@ enum glyph {
     GLYPH_ELLIPSIS,
     GLYPH_BRANCH,      /* tree: a row with more below */
     GLYPH_BRANCH_LAST,
-    GLYPH_CLOSED,      /* tree: rows hidden */
     GLYPH_OPEN,
     GLYPH_SORT_DOWN,   /* largest first */
     GLYPH_SORT_UP,
@@ -64,8 +62,6 @@ enum glyph {
     GLYPH_MORE_RIGHT,
     GLYPH_NOTHING,     /* no value: a dash */
     GLYPH_TAG,
-    GLYPH_BAR,         /* full cell of a bar */
-    GLYPH_BAR_REST,
     GLYPH_SHADE_0,     /* page classes of the heat map, from untouched to in use */
     GLYPH_SHADE_1,
     GLYPH_SHADE_2,
@@ -138,15 +134,5 @@ void screen_spark(struct screen *screen, struct rect clip, int y, int x, int wid
 /* screen_bar - @ratio (0..1, clamped) of @width columns, in eighths where the glyphs allow. */
 void screen_bar(struct screen *screen, struct rect clip, int y, int x, int width, enum style style,
                 double ratio);
-
-/*
- * screen_dump - the grid as text: "ROWSxCOLS", the character plane, a line "--", the plane of the
- * styles (one letter each, screen_style_letters); each row ends with '|'. The caller frees it; NULL
- * = no memory.
- */
-char *screen_dump(const struct screen *screen);
-
-/* screen_style_letter - '.' for NORMAL, a letter for each other style. */
-char screen_style_letter(enum style style);
 
 #endif

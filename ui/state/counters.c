@@ -27,7 +27,7 @@ void counters_done(struct counters *c)
     *c = (struct counters){0};
 }
 
-bool counters_guest_matches(const struct pattern *guests, const struct snapshot_vm *vm)
+static bool guest_matches(const struct pattern *guests, const struct snapshot_vm *vm)
 {
     char pid[16];
 
@@ -114,7 +114,7 @@ static size_t shown_fields(const struct counters_query *q, uint16_t fields[FIELD
 static bool any_guest_matches(const struct counters_query *q)
 {
     for (size_t v = 0; v < q->s->vm_count; v++)
-        if (counters_guest_matches(q->guests, &q->s->vms[v]))
+        if (guest_matches(q->guests, &q->s->vms[v]))
             return true;
     return q->s->vm_count == 0; /* then nothing else can be told of the pattern */
 }
@@ -151,7 +151,7 @@ static int collect_fields(const struct counters_query *q, struct counters *c)
         set_total(&c->rows[i], q, &totals[fields[i]], fields[i]);
     for (size_t v = 0; !totals && v < q->s->vm_count; v++) {
         const struct snapshot_vm *vm = &q->s->vms[v];
-        if (q->vm ? vm != q->vm : !counters_guest_matches(q->guests, vm))
+        if (q->vm ? vm != q->vm : !guest_matches(q->guests, vm))
             continue;
         const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
         for (size_t i = 0; i < n; i++)
@@ -172,7 +172,7 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
         return -ENOMEM;
     for (size_t v = 0; v < q->s->vm_count; v++) {
         const struct snapshot_vm *vm = &q->s->vms[v];
-        if (!counters_guest_matches(q->guests, vm))
+        if (!guest_matches(q->guests, vm))
             continue;
         const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
         struct counter_row *row = &c->rows[c->count++];

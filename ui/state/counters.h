@@ -71,9 +71,6 @@ void counters_done(struct counters *counters);
  */
 const struct snapshot_value *counters_totals(const struct counters_query *query);
 
-/* counters_guest_matches - is it one of the chosen guests? Its name, or its pid as text. */
-bool counters_guest_matches(const struct pattern *guests, const struct snapshot_vm *vm);
-
 /* counters_value_text - a raw number of a field with its unit: "1,234", "3.1ms", "16.0G", "yes". */
 char *counters_value_text(const struct field *field, double raw, char out[FORMAT_MAX]);
 

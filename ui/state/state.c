@@ -95,7 +95,7 @@ void vm_set_forget_ended(struct vm_set *set, const struct snapshot *s)
     set->count = kept;
 }
 
-void ui_select(struct ui_state *state, const struct snapshot_vm *vm)
+static void select_vm(struct ui_state *state, const struct snapshot_vm *vm)
 {
     state->vms.selected = vm->id;
     state->vms.selected_vcpu = -1;
@@ -117,7 +117,7 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
         d->from = state->screen;
     d->ended = false;
     state->screen = tab;
-    ui_select(state, vm);
+    select_vm(state, vm);
 }
 
 void ui_apply_config(struct ui_state *state, const struct config *c)

@@ -123,8 +123,7 @@ void ui_state_done(struct ui_state *state);
 /* ui_resize - new size of the terminal. */
 void ui_resize(struct ui_state *state, int rows, int cols);
 
-/* ui_select - start with this VM selected; ui_open - with its drill-down. */
-void ui_select(struct ui_state *state, const struct snapshot_vm *vm);
+/* ui_open - select this VM and open that tab of its drill-down. */
 void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_screen tab);
 
 /* ui_say - a message for the status line. */
