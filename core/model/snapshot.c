@@ -202,18 +202,27 @@ static struct reading reading_of(const struct snapshot_value *values, size_t cou
     return best;
 }
 
-/* A guest that has used CPU time has run, whether or not its counters can be read. */
+/*
+ * A guest that has used CPU time has run, whether or not its counters can be read. Of one that has
+ * used little, and whose exits are not known, nobody can say that it has not: no 0 is made up.
+ */
 static struct reading mapped_bytes(const struct snapshot_vm *vm, size_t count,
                                    const struct field_table *fields)
 {
-    bool ran = reading_of(vm->values, count, fields, "exits").raw > 0;
+    struct reading exits = reading_of(vm->values, count, fields, "exits");
+    bool ran = exits.raw > 0;
 
     for (size_t k = 0; k < vm->vcpu_count && !ran; k++)
         ran = vm->vcpus[k].gauges[VCPU_CPU_NS].state == READING_OK &&
               vm->vcpus[k].gauges[VCPU_CPU_NS].raw > 10000000;
-    return ept_mapped_bytes(reading_of(vm->values, count, fields, "pages_4k"),
-                            reading_of(vm->values, count, fields, "pages_2m"),
-                            reading_of(vm->values, count, fields, "pages_1g"), ran);
+    struct reading mapped = ept_mapped_bytes(
+        reading_of(vm->values, count, fields, "pages_4k"),
+        reading_of(vm->values, count, fields, "pages_2m"),
+        reading_of(vm->values, count, fields, "pages_1g"), ran);
+    bool unclear = mapped.state == READING_OK && mapped.raw == 0 && !ran;
+    if (unclear && exits.state != READING_OK)
+        return reading_missing((enum reading_state)exits.state, (enum reading_cause)exits.cause);
+    return mapped;
 }
 
 /*

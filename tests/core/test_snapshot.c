@@ -366,6 +366,29 @@ static void mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted(void
     sample_free(s);
 }
 
+/* All gauges 0 of a guest whose exits could not be read: this host may not count. */
+static void mapped_memory_is_no_0_when_nobody_knows_whether_the_guest_has_run(void **state)
+{
+    struct world *w = *state;
+    struct field big = {"pages_2m", FIELD_VM, FIELD_INSTANT, FIELD_NONE, 10, 0, 1, 0, 0};
+    int pages_2m = field_table_add(&w->fields, &big);
+    struct sample *s = sample_at(w, 0);
+    for (int i = 0; i < 2; i++) {
+        s->vms[i].entity.readings[PAGES] = reading_ok(0, SOURCE_STATSFD);
+        s->vms[i].entity.readings[pages_2m] = reading_ok(0, SOURCE_STATSFD);
+    }
+    s->vms[0].entity.readings[EXITS] = reading_missing(READING_DENIED, CAUSE_LOCKDOWN);
+    s->vms[1].entity.readings[EXITS] = reading_ok(0, SOURCE_STATSFD);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+
+    assert_int_equal(n->vms[0].mapped_bytes.state, READING_DENIED);
+    assert_int_equal(n->vms[0].mapped_bytes.cause, CAUSE_LOCKDOWN);
+    assert_int_equal(n->vms[1].mapped_bytes.state, READING_OK);
+    assert_int_equal(n->vms[1].mapped_bytes.raw, 0);
+    snapshot_free(n);
+    sample_free(s);
+}
+
 static void totals_count_from_the_base(void **state)
 {
     struct world *w = *state;
@@ -465,6 +488,7 @@ int main(void)
         TEST(a_vm_that_died_in_the_tick_is_left_out),
         TEST(a_field_that_came_later_has_no_rate_yet),
         TEST(mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted),
+        TEST(mapped_memory_is_no_0_when_nobody_knows_whether_the_guest_has_run),
         TEST(totals_count_from_the_base),
         TEST(a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_difference),
         TEST(a_gap_in_a_counter_is_no_clearing_of_it),
