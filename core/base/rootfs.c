@@ -16,8 +16,11 @@
 int rootfs_open(const char *dir, struct rootfs *ret, struct error *err)
 {
     const char *path = dir != NULL ? dir : "/";
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd;
 
+    do
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         int code = -errno;
         return error_set(err, code, "cannot open the system tree '%s': %s", path, strerror(-code));
@@ -42,12 +45,14 @@ static int open_below(const struct rootfs *root, int dirfd, const char *path, in
 
     /* A saved tree may hold FIFOs. openat2 refuses flags that mean nothing beside O_PATH. */
     flags |= O_CLOEXEC | (flags & O_PATH ? 0 : O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (root->live) {
-        fd = openat(dirfd, path, flags);
-    } else {
-        struct open_how how = {.flags = (uint64_t)flags, .resolve = resolve};
-        fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-    }
+    do {
+        if (root->live) {
+            fd = openat(dirfd, path, flags);
+        } else {
+            struct open_how how = {.flags = (uint64_t)flags, .resolve = resolve};
+            fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+        }
+    } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
 }
 

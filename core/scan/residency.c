@@ -184,10 +184,12 @@ static int scan_step(struct residency *r, struct emitter *em, uint64_t start, ui
         .category_anyof_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED,
         .return_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED | PM_SCAN_PFNZERO,
     };
-    int count = ioctl(r->pagemap_fd, PM_SCAN_IOCTL, &arg);
+    int count, n = 0;
     uint64_t at = start;
-    int n = 0;
 
+    do
+        count = ioctl(r->pagemap_fd, PM_SCAN_IOCTL, &arg);
+    while (count < 0 && errno == EINTR);
     if (count < 0) {
         r->use_scan = errno != ENOTTY && errno != EINVAL; /* before 6.7, or the struct has grown */
         *ret_next = start;
