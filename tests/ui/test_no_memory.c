@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #include "core/find/host_check.h"
 #include "core/base/rootfs.h"
+#include "core/source/sampler.h"
 #include "tests/lib/two_vms.h"
 #include "ui/app/batch.h"
 #include "ui/app/doctor.h"
@@ -409,13 +411,96 @@ static void a_run_without_memory_fails_with_a_sentence_and_prints_nothing(void *
     }
 }
 
+/* --- finding and reading VMs --- */
+
+/* Two ticks on a saved host; *@ret_sampler owns what *@ret borrows. The error, or 0. */
+static int sample_twice(const struct rootfs *root, struct sampler **ret_sampler,
+                        struct snapshot **ret, struct error *err)
+{
+    struct sampler_config config = {.root = root, .sources = SOURCES_ALL};
+    struct snapshot *first = NULL;
+
+    *ret = NULL;
+    *ret_sampler = NULL;
+    *err = (struct error){0};
+    int r = sampler_open(&config, ret_sampler, err);
+    if (r == 0)
+        r = sampler_tick(*ret_sampler, &first, err);
+    if (r == 0)
+        r = sampler_tick(*ret_sampler, ret, err);
+    snapshot_free(first);
+    return r;
+}
+
+/* Each number of @n is that of @whole, or is missing with a cause. */
+static void assert_nothing_wrong(const struct snapshot *n, const struct snapshot *whole, size_t k)
+{
+    if (n->vm_count != whole->vm_count)
+        fail_msg("allocation %zu failed, and %zu of %zu VMs are there without a word", k,
+                 n->vm_count, whole->vm_count);
+    for (size_t i = 0; i < whole->vm_count; i++) {
+        const struct snapshot_vm *vm = &n->vms[i], *other = &whole->vms[i];
+        /* Its name may be that of its command, as when the command line cannot be read. */
+        if (vm->vcpu_count != other->vcpu_count)
+            fail_msg("allocation %zu failed: VM %zu has %zu vCPUs", k, i, vm->vcpu_count);
+        for (size_t f = 0; f < whole->field_count; f++) {
+            const char *name = whole->fields->fields[f].name;
+            struct reading r = snapshot_vm_value(n, vm, name).reading;
+            struct reading expected = snapshot_vm_value(whole, other, name).reading;
+            if (r.state == READING_OK ? r.raw != expected.raw : r.cause == CAUSE_NONE)
+                fail_msg("allocation %zu failed: %s is %llu, state %s, not %llu", k, name,
+                         (unsigned long long)r.raw, reading_state_name(r.state),
+                         (unsigned long long)expected.raw);
+        }
+    }
+}
+
+static void a_sample_has_no_wrong_number_or_is_an_error(void **state)
+{
+    struct rootfs root;
+    struct sampler *sampler, *other;
+    struct snapshot *whole, *n;
+    struct error err;
+    size_t failed = 0;
+
+    (void)state;
+    assert_int_equal(rootfs_open("tests/data/roots/lockdown-qemu10", &root, NULL), 0);
+    int fd = rootfs_openat(&root, "proc", O_DIRECTORY);
+    if (fd == -ENOSYS) {
+        print_message("skipped: this emulator lacks openat2\n");
+        rootfs_close(&root);
+        return;
+    }
+    close(fd);
+    arm(0);
+    assert_int_equal(sample_twice(&root, &sampler, &whole, &err), 0);
+    size_t count = disarm();
+    assert_true(whole->vm_count > 0);
+    for (size_t k = 1; k <= count; k++) {
+        arm(k);
+        int r = sample_twice(&root, &other, &n, &err);
+        disarm();
+        if (r == 0)
+            assert_nothing_wrong(n, whole, k);
+        failed += r != 0;
+        snapshot_free(n);
+        sampler_close(other);
+    }
+    print_message("two ticks: %zu allocations, %zu failures told\n", count, failed);
+    assert_true(failed > 0);
+    snapshot_free(whole);
+    sampler_close(sampler);
+    rootfs_close(&root);
+}
+
 #define TESTS                                                                                      \
     TEST(a_record_is_complete_or_an_error),                                                        \
         TEST(a_header_that_could_not_be_compared_is_no_other_header),                              \
         TEST(a_list_is_complete_or_an_error), TEST(the_doctor_is_complete_or_an_error),            \
         TEST(the_report_of_a_scan_is_complete_or_an_error),                                        \
         TEST(an_exported_snapshot_is_complete_or_an_error),                                        \
-        TEST(a_run_without_memory_fails_with_a_sentence_and_prints_nothing),
+        TEST(a_run_without_memory_fails_with_a_sentence_and_prints_nothing),                       \
+        TEST(a_sample_has_no_wrong_number_or_is_an_error),
 #else
 #define TESTS
 #endif
