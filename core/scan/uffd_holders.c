@@ -21,18 +21,33 @@ static bool sees_all_processes(const struct rootfs *root)
            strcmp(link, INIT_PID_NAMESPACE) == 0 && rootfs_stat(root, "proc/1", &st) == 0;
 }
 
+/* What is gone is an answer; all else that fails is none, and a wrong "none" may block a scan. */
+static bool is_gone(int error)
+{
+    return error == ENOENT || error == ESRCH;
+}
+
+/* readdir, whose failures look like the end. 0 or -EACCES; *@ret NULL at the end. */
+static int next_entry(DIR *dir, struct dirent **ret)
+{
+    errno = 0;
+    *ret = readdir(dir);
+    return *ret == NULL && errno != 0 && !is_gone(errno) ? -EACCES : 0;
+}
+
 /* 1 holds one, 0 none, -EACCES, -ECANCELED; a process that ends meanwhile holds none. */
 static int look(const struct rootfs *root, const char *pid, const atomic_bool *cancel)
 {
     char path[64], link[64];
+    struct dirent *entry;
     int n = 0;
 
     snprintf(path, sizeof(path), "proc/%.20s/fd", pid);
     DIR *dir = rootfs_opendir(root, path, &n);
     if (dir == NULL)
-        return n == -ENOENT || n == -ESRCH ? 0 : -EACCES;
-    n = 0;
-    for (struct dirent *entry; n == 0 && (entry = readdir(dir)) != NULL;) {
+        return is_gone(-n) ? 0 : -EACCES;
+    n = next_entry(dir, &entry);
+    for (; n == 0 && entry != NULL; n = n != 0 ? n : next_entry(dir, &entry)) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         if (atomic_load_explicit(cancel, memory_order_relaxed)) { /* some have a million */
@@ -40,7 +55,7 @@ static int look(const struct rootfs *root, const char *pid, const atomic_bool *c
             break;
         }
         ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
-        if (len < 0 && (errno == EACCES || errno == EPERM))
+        if (len < 0 && !is_gone(errno))
             n = -EACCES;
         if (len < 0)
             continue;
@@ -53,6 +68,7 @@ static int look(const struct rootfs *root, const char *pid, const atomic_bool *c
 
 int uffd_holders_any(const struct rootfs *root, const atomic_bool *cancel)
 {
+    struct dirent *entry;
     int n = 0;
 
     if (!sees_all_processes(root))
@@ -60,8 +76,8 @@ int uffd_holders_any(const struct rootfs *root, const atomic_bool *cancel)
     DIR *dir = rootfs_opendir(root, "proc", &n);
     if (dir == NULL)
         return -EACCES;
-    n = 0;
-    for (struct dirent *entry; n == 0 && (entry = readdir(dir)) != NULL;) {
+    n = next_entry(dir, &entry);
+    for (; n == 0 && entry != NULL; n = n != 0 ? n : next_entry(dir, &entry)) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         n = look(root, entry->d_name, cancel);

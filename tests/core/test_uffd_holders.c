@@ -87,6 +87,18 @@ static void closed_process_makes_it_unknown(void **state)
     tree_close(&tree);
 }
 
+/* Not refused, but not read either, for want of memory, say. */
+static void descriptor_that_cannot_be_read_makes_it_unknown(void **state)
+{
+    struct tree tree;
+
+    (void)state;
+    make_host(&tree);
+    tree_text(&tree, "proc/60/fd/4", "no link: readlink fails");
+    assert_int_equal(ask(&tree), -EACCES);
+    tree_close(&tree);
+}
+
 static void cancelled_look_ends(void **state)
 {
     struct tree tree;
@@ -105,6 +117,7 @@ int main(void)
         cmocka_unit_test(descriptor_in_any_process_is_found),
         cmocka_unit_test(processes_out_of_sight_make_it_unknown),
         cmocka_unit_test(closed_process_makes_it_unknown),
+        cmocka_unit_test(descriptor_that_cannot_be_read_makes_it_unknown),
         cmocka_unit_test(cancelled_look_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
