@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: MIT
+"""Each system call of a tick and of a scan fails once: less is told, with its cause, but nothing wrong.
+
+A sample of the failures; `make faults` tries them all. KVMTEST_FAULTS: "all", or how many seconds each command may
+take (10). KVMTEST_SEED chooses the sample; it is printed.
+"""
+import collections
+import errno
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import time
+
+import kvmtest
+from kvmtest import KVMLENS, SLOWER, need_kvm, need_root, run, sanitized, vms_of
+
+FAULTY = os.path.abspath(os.environ.get("FAULTY", "build/gcc/tests/faults/faulty"))
+HOW_MUCH = os.environ.get("KVMTEST_FAULTS", "10")
+SEED = os.environ.get("KVMTEST_SEED") or str(random.randrange(1 << 32))
+DELAY_S = 0.1
+
+FILE_ERRORS = "EACCES ENOENT ENOMEM EIO ESRCH"
+TABLE_ERRORS = "EMFILE ENFILE ENOMEM"
+# What a call can answer, by its man page. EINTR only where a signal can interrupt it.
+ERRORS = {
+    "openat": f"EINTR {TABLE_ERRORS} EACCES ENOENT EIO ESRCH",
+    "openat2": f"EINTR EAGAIN {TABLE_ERRORS} EACCES ENOENT EIO ESRCH",
+    "close": "EINTR EIO",
+    "read": "short EINTR EIO ENOMEM ESRCH EACCES",
+    "pread64": "short EINTR EIO ENOMEM ESRCH",
+    "write": "short EINTR EIO ENOMEM",
+    "newfstatat": FILE_ERRORS,
+    "statx": FILE_ERRORS,
+    "readlinkat": FILE_ERRORS,
+    "readlink": FILE_ERRORS,
+    "statfs": f"EINTR {FILE_ERRORS}",
+    "fstatfs": "EINTR EIO ENOMEM",
+    "getdents64": "ENOENT ENOMEM EIO ESRCH",
+    "fcntl": "EMFILE ENOMEM",
+    "lseek": "EIO",
+    "ioctl": "EINTR ENOTTY ENOMEM EIO",
+    "fsync": "EINTR EIO ENOSPC",
+    "fchmod": "EIO EACCES",
+    "fchown": "EIO EACCES",
+    "rename": "EACCES ENOENT EIO ENOMEM",
+    "renameat": "EACCES ENOENT EIO ENOMEM",
+    "renameat2": "EACCES ENOENT EIO ENOMEM",
+    "mmap": "ENOMEM",
+    "munmap": "ENOMEM",
+    "mprotect": "ENOMEM",
+    "mremap": "ENOMEM",
+    "madvise": "ENOMEM EINVAL",
+    "mlock": "ENOMEM EAGAIN",
+    "clone": "EAGAIN ENOMEM",
+    "clone3": "EAGAIN ENOMEM",
+    "fork": "EAGAIN ENOMEM",
+    "wait4": "EINTR",
+    "waitid": "EINTR",
+    "kcmp": "EPERM ESRCH EBADF",
+    "pidfd_open": f"{TABLE_ERRORS} ESRCH",
+    "pidfd_getfd": "EMFILE EBADF EPERM ESRCH",
+    "process_vm_readv": "short EFAULT EPERM ESRCH ENOMEM",
+    "poll": "EINTR ENOMEM",
+    "ppoll": "EINTR ENOMEM",
+    "epoll_wait": "EINTR",
+    "epoll_create1": TABLE_ERRORS,
+    "eventfd2": TABLE_ERRORS,
+    "signalfd4": TABLE_ERRORS,
+    "timerfd_create": TABLE_ERRORS,
+    "memfd_create": TABLE_ERRORS,
+    "pipe2": "EMFILE ENFILE",
+    "socketpair": TABLE_ERRORS,
+    "clock_nanosleep": "EINTR",
+    "getrandom": "EINTR",
+    "sysinfo": "EFAULT",
+}
+# What our own descriptors of these kinds never answer; signals do not interrupt what does not wait.
+NEVER = [
+    (r"(read|write|newfstatat|fcntl|close) anon_inode:\[(eventfd|signalfd|timerfd)\]",
+     "short EINTR EIO ENOMEM ESRCH EACCES"),
+    (r"(read|write) /tmp/", "short"),
+]
+# Defects that are known, as (command or None, call, errors, reason). `make faults` tells of those that did not show.
+KNOWN = [
+    (None, r"(openat|newfstatat) (/|/proc)", "ENOENT",
+     "where / or /proc is missing the exit status is 2, as for a VM that is not there"),
+    ("--scan", r"write pipe:\[N\]", "EINTR",
+     "stdio gives up a report when its write is interrupted (kvmlens has no handler that could)"),
+    ("--once", r"(openat|read|getdents64|readlinkat|fcntl|newfstatat) /proc(/VM/(stat|fd|fd/N|cmdline|comm|status))?",
+     "short EACCES ENOENT ENOMEM EIO ESRCH EMFILE",
+     "a process of which a file or a descriptor cannot be read loses its VMs without a word (core/find)"),
+    ("--once", r"(getdents64|openat|fcntl|newfstatat) /sys/kernel/debug(/kvm)?",
+     "EACCES ENOENT ENOMEM EIO ESRCH EMFILE",
+     "without a list of debugfs a VM has no creator thread, without a word (core/find)"),
+]
+# A sanitizer ends the program when its own memory fails.
+OF_MEMORY = ("mmap", "munmap", "mprotect", "mremap", "madvise", "mlock", "clone", "clone3")
+# libc's own search for a locale: one is as good as all.
+OF_LIBC = re.compile(r"/locale|gconv|/zoneinfo")
+TIMES = {"time", "interval_s", "self", "cpu_ratio", "wait_ratio", "elapsed_s", "cpu_s", "rss_bytes"}
+
+
+def without_times(value):
+    """A part of a record without what is measured anew in each run. Nobody runs in these VMs."""
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if k not in TIMES and not k.endswith("_per_s")}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+class Case:
+    """A command whose calls fail, and what its output may be then."""
+
+    def __init__(self, name, vm, *args):
+        self.name, self.vm, self.args = name, vm, args
+
+    def run(self, test, *fault):
+        """Result, the log of its calls; fails when it does not end by itself or leaves something behind."""
+        result = run(FAULTY, "--log", test.log, "--vm", str(self.vm.pid), *fault, "--", KVMLENS, *self.args,
+                     timeout=DELAY_S + 2 + 4, env=test.env, cwd=test.dir)
+        with open(test.log, encoding="utf-8", errors="replace") as f:
+            calls = f.read().splitlines()
+        return result, calls
+
+    def calls(self, test):
+        """Each call that shall fail as (key, nth)."""
+        counts = collections.Counter(c for c in self.run(test)[1] if c[0] != "=")
+        chosen = []
+        for key, count in counts.items():
+            name, _, about = key.partition(" ")
+            if name not in ERRORS or (sanitized() and name in OF_MEMORY):
+                continue
+            # Other processes and VMs are many and all the same.
+            many = re.match(r"/proc/N\b|/sys/kernel/debug/kvm/N-", about) or OF_LIBC.search(about)
+            chosen += [(key, nth) for nth in ((1, count // 2 + 1) if many else range(1, count + 1)) if nth <= count]
+        return sorted(set(chosen))
+
+    def known(self, key, how):
+        """Why a failure is known to go wrong, or None."""
+        return next((reason for name, call, errors, reason in KNOWN
+                     if name in (None, self.name) and re.fullmatch(call, key) and how in errors.split()), None)
+
+
+class Tick(Case):
+    def record(self, result):
+        return json.loads(result.out)
+
+    def check(self, result, usual, call="", how=""):
+        """What is wrong with a result of status 0 or 3; None if nothing is."""
+        found = vms_of(self.record(result), self.vm.pid)
+        if len(found) != 1:
+            ended = how in ("ENOENT", "ESRCH") and "/proc/VM" in call  # that is what a process that ends looks like
+            told = result.returncode == 3 and result.err
+            return None if not found and (ended or told) else f"{len(found)} VMs, status {result.returncode}"
+        found, expected = without_times(found[0]), without_times(vms_of(self.record(usual), self.vm.pid)[0])
+        wrong = compare(expected, found, result.returncode == 3 and result.err)
+        return "; ".join(wrong) or None
+
+
+def compare(expected, found, told, missing=None, where="vm"):
+    """Each number is the same, or not there with a cause."""
+    missing = {**(missing or {}), **(found.get("missing") or {})}
+    wrong = []
+    for key, value in expected.items():
+        if key in ("missing", "sources"):
+            continue
+        at = f"{where}.{key}"
+        if key == "vcpus":
+            by_id = {v["id"]: v for v in found.get("vcpus", [])}
+            for vcpu in value:
+                if vcpu["id"] not in by_id:
+                    wrong += [] if told else [f"{at}: vCPU {vcpu['id']} is not there, without a word"]
+                else:
+                    wrong += compare(vcpu, by_id[vcpu["id"]], told, missing, f"{at}[{vcpu['id']}]")
+        elif isinstance(value, dict):
+            # A rate needs the sample before as well, of which a record does not speak.
+            wrong += compare(value, found.get(key) or {}, told or key == "rates", missing, at)
+        elif found.get(key) is None:
+            if value is not None and not told and key not in missing:
+                wrong.append(f"{at}: is not there, without a word")
+        elif found[key] != value and value is not None:
+            wrong.append(f"{at}: {found[key]!r} instead of {value!r}")
+    for key in found:
+        if key not in expected and key not in ("missing", "sources"):
+            wrong.append(f"{where}.{key}: {found[key]!r}, which is not there else")
+    return wrong
+
+
+class Scan(Case):
+    def record(self, result):
+        return without_times(json.loads(result.out))
+
+    def check(self, result, usual, _call="", _how=""):
+        found, expected = self.record(result), self.record(usual)
+        if sum(v for k, v in found["pages"].items() if k != "total") != found["pages"]["total"]:
+            return f"pages do not add up: {found['pages']}"
+        if result.returncode == 3:
+            return None if found["partial"] or found["warnings"] or result.err else "status 3 without a word"
+        for part in ("pages", "zero_ratio", "regions", "wire", "name", "partial"):
+            if found[part] != expected[part]:
+                return f"{part}: {found[part]} instead of {expected[part]}"
+        return None
+
+
+class Faults(kvmtest.TestCase):
+    seconds = 90 if HOW_MUCH != "all" else 4 * 3600
+
+    def setUp(self):
+        need_kvm()
+        need_root()
+        kvmtest.need(os.access(FAULTY, os.X_OK) and run(FAULTY, "--log", "/dev/null", "--", "true").returncode == 0,
+                     "tests/faults/faulty cannot trace a program here")
+        self.dir = tempfile.mkdtemp(prefix="kvmtest-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.log = tempfile.mktemp(prefix="kvmtest-calls-")
+        self.addCleanup(lambda: os.path.exists(self.log) and os.unlink(self.log))
+        # Leaks cannot be looked for in a traced program.
+        self.env = kvmtest.environment(TMPDIR=self.dir)
+        self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.env.pop("LSAN_OPTIONS", None)
+        self.vm = self.own_vm("--vcpus", "2", "--ram", "16M", "--fill", "mix:2M:4M", "--comm", "faults")
+        kvmtest.wait_for(self.stands_still, "counters that stand still")
+
+    def stands_still(self):
+        """Have the guests halted, so that each run finds the same numbers?"""
+        def counters():
+            record = kvmtest.snapshot("-p", str(self.vm.pid), "-s", str(5 * DELAY_S))
+            vm = kvmtest.vm_of(record, self.vm.pid)
+            return without_times(vm), any(vm["rates"].values())
+        first, moves = counters()
+        return not moves and counters() == (first, False)
+
+    def verdict(self, case, usual, result, calls, key, how):
+        """(outcome for the table, what is wrong or None)"""
+        end = calls[-1] if calls else "= nothing"
+        files = [f for f in os.listdir(self.dir) if f != "record"]
+        if not end.startswith("= exit "):
+            return "broken", f"ended with '{end}'"
+        if files:
+            return "broken", f"leaves {files}"
+        if "runtime error:" in result.err or "Sanitizer" in result.err:
+            return "broken", "sanitizer"
+        if result.returncode not in (0, 1, 3):
+            return "broken", f"exit status {result.returncode}"
+        for line in result.err.splitlines():
+            text = line.partition("kvmlens: ")[2] or line
+            bare = len(text.split()) < 4 and (text, how) != ("out of memory", "ENOMEM")
+            if bare or re.search(r"\berrno\b|error -?\d+", text):
+                return "broken", f"no sentence: {line!r}"
+        if result.returncode == 1:
+            if how == "EINTR":
+                return "broken", "an interrupted call is a failure"
+            return "failed", None if result.err else "failed without a word"
+        try:
+            wrong = case.check(result, usual, key, how)
+        except (ValueError, KeyError) as error:
+            return "broken", f"no whole record: {error!r}"
+        if wrong:
+            return "broken", wrong
+        if (result.returncode, result.err) == (usual.returncode, usual.err):
+            same = without_times(case.record(result)) == without_times(case.record(usual)) if isinstance(case, Scan) \
+                else without_times(vms_of(case.record(result), self.vm.pid)) == \
+                without_times(vms_of(case.record(usual), self.vm.pid))
+            if same:
+                return "same", None
+        if how == "EINTR":
+            return "broken", "an interrupted call changes the result"
+        return "less", None
+
+    def go_through(self, case, seconds):
+        usual, _ = case.run(self)
+        again, _ = case.run(self)
+        self.assert_status(usual, 0, 3)
+        self.assertIsNone(case.check(again, usual), again)
+        plan = [(key, nth, how) for key, nth in case.calls(self) for how in ERRORS[key.split(" ")[0]].split()
+                if not any(re.match(call, key) and how in errors.split() for call, errors in NEVER)]
+        random.Random(SEED).shuffle(plan)
+        # Each call with each error in turn: a sample has some of all.
+        turns, rounds = collections.Counter(), {}
+        for key, nth, how in plan:
+            turns[key.split(" ")[0], how] += 1
+            rounds[key, nth, how] = turns[key.split(" ")[0], how]
+        plan.sort(key=rounds.get)
+        table, bad, missed, tried = collections.Counter(), [], 0, 0
+        known = collections.Counter()
+        start = time.monotonic()
+        for key, nth, how in plan:
+            if seconds is not None and time.monotonic() - start > seconds:
+                break
+            code = how if how == "short" else str(getattr(errno, how))
+            try:
+                result, calls = case.run(self, "--fail", key, "--nth", str(nth), "--how", code)
+            except Exception as error:  # subprocess.TimeoutExpired, which kills the tracer and so all it traced
+                outcome, wrong, result = "broken", f"does not end: {error}"[:200], None
+            else:
+                if not any(c.startswith("!") for c in calls):
+                    missed += 1  # what other processes do differs from run to run
+                    continue
+                outcome, wrong = self.verdict(case, usual, result, calls, key, how)
+                if result.seconds > (DELAY_S + 2) * SLOWER:
+                    # The machine may have been busy: slow is who is slow twice.
+                    slow = case.run(self, "--fail", key, "--nth", str(nth), "--how", code)[0].seconds
+                    wrong = wrong or (f"took {slow:.1f} s" if slow > (DELAY_S + 2) * SLOWER else None)
+            tried += 1
+            table[key.split(" ")[0], how, outcome] += 1
+            if wrong and case.known(key, how):
+                known[case.known(key, how)] += 1
+            elif wrong:
+                bad.append(f"{key} #{nth} {how}: {wrong}" + (f" | {result.err.strip()}" if result else ""))
+                if HOW_MUCH == "all":
+                    print("  " + bad[-1][:600], flush=True)
+        print(f"{case.name}: {tried} of {len(plan)} failures tried, {missed} did not come about; KVMTEST_SEED={SEED}")
+        self.print_table(table)
+        for reason, count in sorted(known.items()):
+            print(f"  known, {count} times: {reason}")
+        gone = {reason for name, _, _, reason in KNOWN if name in (None, case.name)} - set(known)
+        if HOW_MUCH == "all" and gone:
+            bad += [f"is marked as known and did not show: {reason}" for reason in gone]
+        if bad:
+            self.fail(f"{len(bad)} of {tried}:\n" + "\n".join(b[:600] for b in bad[:40]))
+
+    @staticmethod
+    def print_table(table):
+        outcomes = ("same", "less", "failed", "broken")
+        if HOW_MUCH != "all":
+            sums = {o: sum(n for (_, _, is_), n in table.items() if is_ == o) for o in outcomes}
+            print("  " + ", ".join(f"{n} {o}" for o, n in sums.items()))
+            return
+        print(f"  {'call':<18}{'error':<8}" + "".join(f"{o:>8}" for o in outcomes))
+        for name, how in sorted({(n, h) for n, h, _ in table}):
+            print(f"  {name:<18}{how:<8}" + "".join(f"{table[name, how, o] or '-':>8}" for o in outcomes))
+
+    def try_all(self, case):
+        self.go_through(case, None if HOW_MUCH == "all" else float(HOW_MUCH))
+        # The VM never noticed.
+        self.assertIsNone(self.vm.process.poll())
+
+    def once(self, case, key, how, nth=1):
+        """The result of a run in which this call fails."""
+        code = how if how == "short" else str(getattr(errno, how))
+        result, calls = case.run(self, "--fail", key, "--nth", str(nth), "--how", code)
+        self.assertTrue(any(c.startswith("!") for c in calls), f"{key} was not called")
+        return result
+
+    def tick(self):
+        return Tick("--once", self.vm, "-1", "-s", str(DELAY_S), "--format", "json", "-p", str(self.vm.pid))
+
+    def scan(self):
+        return Scan("--scan", self.vm, "--scan", str(self.vm.pid), "--format", "json")
+
+    def test_interrupted_call_is_made_again(self):
+        for case, key in ((self.tick(), "openat /proc/VM/fd"), (self.tick(), "openat /"),
+                          (self.scan(), "openat /proc/VM/smaps"), (self.scan(), "openat /proc/VM/pagemap"),
+                          (self.scan(), "ioctl /proc/VM/pagemap")):
+            with self.subTest(case=case.name, key=key):
+                if key.startswith("ioctl") and key not in case.run(self)[1]:
+                    kvmtest.say_skipped("no PAGEMAP_SCAN on this kernel (6.7)")
+                    continue
+                self.assert_status(self.once(case, key, "EINTR"), 0)
+
+    def test_tick(self):
+        self.try_all(self.tick())
+
+    def test_scan(self):
+        self.try_all(self.scan())
