@@ -238,6 +238,13 @@ faults: all $(TESTVM) $(faulty)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) FAULTY=$(faulty) KVMTEST_FAULTS=all \
 	  $(PYTHON) tests/e2e/run.py test_faults
 
+# VMs come and go for SOAK_SECONDS beside a monitor, a log and scans; their figures before and after. `make e2e` has
+# 20 seconds of it.
+SOAK_SECONDS ?= 600
+.PHONY: soak
+soak: all $(TESTVM)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) SOAK_SECONDS=$(SOAK_SECONDS) $(PYTHON) tests/e2e/run.py test_soak
+
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
 nested: all $(testvm)
