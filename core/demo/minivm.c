@@ -131,8 +131,11 @@ struct minivm {
 
 static int open_kvm(struct error *err)
 {
-    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    int fd;
 
+    do
+        fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
         return error_set(err, -errno,
                          "this machine offers no /dev/kvm: load the module (modprobe kvm_intel or "
@@ -216,7 +219,9 @@ static int create_vm(struct minivm *vm, int kvm, struct error *err)
 {
     uint64_t identity_map = 0xfffbc000;
 
-    vm->info.vm_fd = ioctl(kvm, KVM_CREATE_VM, 0);
+    do
+        vm->info.vm_fd = ioctl(kvm, KVM_CREATE_VM, 0);
+    while (vm->info.vm_fd < 0 && errno == EINTR); /* the kernel means it: it takes its time */
     if (vm->info.vm_fd < 0)
         return fail_step(err, "KVM_CREATE_VM");
     vm->info.creator_tid = gettid();
