@@ -247,19 +247,35 @@ static char *temporary_name(const char *path)
     return asprintf(&name, "%.*s.%s.XXXXXX", dir, path, path + dir) < 0 ? NULL : name;
 }
 
+/* An open file with such a name, which the caller frees; or -errno, and there is none. */
+static int make_temporary(const char *path, char **ret_name)
+{
+    int fd;
+
+    do {
+        char *name = temporary_name(path);
+        if (name == NULL)
+            return -ENOMEM;
+        fd = mkostemp(name, O_CLOEXEC); /* the name is used up, however it ends */
+        if (fd >= 0) {
+            *ret_name = name;
+            return fd;
+        }
+        fd = -errno;
+        free(name);
+    } while (fd == -EINTR);
+    return fd;
+}
+
 static int replace(struct output *out, const char *text, size_t len, struct error *err)
 {
-    char *temporary = temporary_name(out->path);
-    int r;
+    char *temporary = NULL;
+    int r, fd = make_temporary(out->path, &temporary);
 
-    if (temporary == NULL)
-        return error_set(err, -ENOMEM, "out of memory");
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        r = fail(err, "make a file beside", out->path, -errno);
-        free(temporary);
-        return r;
-    }
+    if (fd == -ENOMEM)
+        return error_set(err, fd, "out of memory");
+    if (fd < 0)
+        return fail(err, "make a file beside", out->path, fd);
     /* Readable by the collector, whatever our umask. */
     r = fchmod(fd, 0644) < 0 ? -errno : whole_write(fd, text, len);
     if (close(fd) < 0 && r == 0)
