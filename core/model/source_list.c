@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ROW(id, name, brief, gives) [SOURCE_##id] = {#name, brief, gives},
@@ -55,6 +54,7 @@ void source_pair_text(enum reading_source vm, enum reading_source vcpu,
 
     if (best == SOURCE_NONE || (!has_counters(best) && has_counters(other)))
         best = other;
-    snprintf(ret, SOURCE_PAIR_TEXT_MAX, "%s%s%s", rows[best].brief, both ? "+" : "",
-             both ? rows[other].brief : "");
+    char *end = stpcpy(ret, rows[best].brief);
+    if (both)
+        stpcpy(stpcpy(end, "+"), rows[other].brief);
 }

@@ -174,7 +174,7 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
         for (int vcpu = 0; vcpu < SOURCE_COUNT; vcpu++) {
             char *text = ret->sources[false][vm][vcpu];
             source_pair_text((enum reading_source)vm, (enum reading_source)vcpu, text);
-            snprintf(ret->sources[true][vm][vcpu], COLUMN_SOURCE_MAX, "%s!", text);
+            stpcpy(stpcpy(ret->sources[true][vm][vcpu], text), "!");
         }
     for (int c = 0; c < COLUMN_COUNT; c++) {
         ret->index[c] = -1;
