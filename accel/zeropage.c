@@ -103,8 +103,8 @@ size_t zeropage_choices(unsigned flags, char *buf, size_t size)
     for (const struct zeropage_impl *i = zeropage_impls; i->name != NULL; i++) {
         const char *note = i == best ? "automatic" : runnable(i, flags) ? NULL : blocker(i, flags);
         len += (size_t)snprintf(rest(buf, size, len), len < size ? size - len : 0, "%s%s%s%s%s",
-                                len > 0 ? ", " : "", i->name, note ? " (" : "", note ? note : "",
-                                note ? ")" : "");
+                                len > 0 ? ", " : "", i->name, note != NULL ? " (" : "",
+                                note != NULL ? note : "", note != NULL ? ")" : "");
     }
     for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
         len += (size_t)snprintf(rest(buf, size, len), len < size ? size - len : 0,

@@ -104,7 +104,7 @@ int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
     while ((entry = readdir(dir)) != NULL) {
         struct proc_fd fd = {0};
         ssize_t n;
-        if (!parse_id(entry->d_name, &fd.fd))
+        if (parse_id(entry->d_name, &fd.fd) == NULL)
             continue;
         if (looked_at++ == PROC_FDS_LOOKED_AT_MAX) {
             list.is_cut = true;

@@ -27,14 +27,14 @@ struct history *history_new(size_t series)
 {
     struct history *h = calloc(1, sizeof(*h));
 
-    if (h)
+    if (h != NULL)
         h->series = series;
     return h;
 }
 
 void history_free(struct history *h)
 {
-    if (!h)
+    if (h == NULL)
         return;
     for (size_t i = 0; i < h->count; i++)
         free(h->entries[i]);
@@ -83,13 +83,13 @@ static int insert(struct history *h, size_t at, const struct vm_id *id)
     if (h->count == h->cap) {
         size_t cap = h->cap ? h->cap * 2 : 16;
         struct entry **grown = realloc(h->entries, cap * sizeof(struct entry *));
-        if (!grown)
+        if (grown == NULL)
             return -ENOMEM;
         h->entries = grown;
         h->cap = cap;
     }
     struct entry *e = calloc(1, sizeof(*e) + h->series * HISTORY_LENGTH * sizeof(float));
-    if (!e)
+    if (e == NULL)
         return -ENOMEM;
     e->id = *id;
     memmove(h->entries + at + 1, h->entries + at, (h->count - at) * sizeof(struct entry *));

@@ -140,9 +140,9 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
     memcpy(out->gauges, now->gauges, sizeof(out->gauges));
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
     derive_values(e, prev != NULL ? prev->field_count : 0, &now->entity, cur, fields, out->values);
-    out->cpu_ratio = gauge_ratio(then, thread ? &thread->gauges[VCPU_CPU_NS] : NULL, &now->entity,
-                                 &now->gauges[VCPU_CPU_NS]);
-    out->wait_ratio = gauge_ratio(then, thread ? &thread->gauges[VCPU_WAIT_NS] : NULL,
+    out->cpu_ratio = gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_CPU_NS] : NULL,
+                                 &now->entity, &now->gauges[VCPU_CPU_NS]);
+    out->wait_ratio = gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_WAIT_NS] : NULL,
                                   &now->entity, &now->gauges[VCPU_WAIT_NS]);
 }
 
@@ -264,11 +264,11 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     out->buckets = at->bucket;
     at->bucket += cur->bucket_count;
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
-    derive_values(before ? &before->entity : NULL, prev ? prev->field_count : 0, &now->entity, cur,
-                  fields, out->values);
-    out->cpu_ratio =
-        gauge_ratio(before ? &before->entity : NULL, before ? &before->gauges[VM_CPU_NS] : NULL,
-                    &now->entity, &now->gauges[VM_CPU_NS]);
+    derive_values(before != NULL ? &before->entity : NULL, prev != NULL ? prev->field_count : 0,
+                  &now->entity, cur, fields, out->values);
+    out->cpu_ratio = gauge_ratio(before != NULL ? &before->entity : NULL,
+                                 before != NULL ? &before->gauges[VM_CPU_NS] : NULL, &now->entity,
+                                 &now->gauges[VM_CPU_NS]);
     out->vcpus = at->vcpu;
     out->vcpu_count = now->vcpu_count;
     at->vcpu += now->vcpu_count;

@@ -20,7 +20,7 @@ int export_json(const struct snapshot *s, const char *path, struct error *err)
     int r = 0;
 
     text_clean(path, strlen(path), clean, sizeof(clean));
-    if (!record)
+    if (record == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {

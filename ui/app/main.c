@@ -48,13 +48,14 @@ static int run_monitor(const struct run *run, struct error *err)
     const char *no_color = getenv("NO_COLOR"); /* set, and not to nothing: whatever it says */
     bool has_path = config_path(getenv("XDG_CONFIG_HOME"), getenv("HOME"), path, sizeof(path)) == 0;
     const struct monitor_config config = {
-        .root = run->opts->sysroot ? NULL : run->root, /* a saved tree has no memory to scan */
+        .root =
+            run->opts->sysroot != NULL ? NULL : run->root, /* a saved tree has no memory to scan */
         .config_path = has_path ? path : NULL,
         .delay_s = run->opts->delay_given ? run->opts->delay_s : 0,
-        .no_colour = run->opts->no_color || (no_color && *no_color),
+        .no_colour = run->opts->no_color || (no_color != NULL && *no_color),
         .no_unicode = run->opts->no_unicode,
         .no_mouse = run->opts->no_mouse,
-        .vm = run->opts->choice.vm ? run->filter : NULL,
+        .vm = run->opts->choice.vm != NULL ? run->filter : NULL,
         .guest = run->opts->choice.guest,
         .pid = run->opts->choice.pid,
         .fields = run->opts->choice.fields,

@@ -109,7 +109,7 @@ static struct ui_model model_of(struct monitor *m)
         .detail = m->detail,
         .trends = &m->trends,
         .rows = &m->rows,
-        .scans = m->queue.root ? &m->queue.scans : NULL,
+        .scans = m->queue.root != NULL ? &m->queue.scans : NULL,
         .scan = scan_queue_progress(&m->queue),
         .mono_ns = now_ns(),
         .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
@@ -123,7 +123,7 @@ static void update_detail(struct monitor *m)
 
     if (!open)
         replace(m, &m->detail, NULL);
-    else if (snapshot_find(m->now, &m->state.detail.vm))
+    else if (snapshot_find(m->now, &m->state.detail.vm) != NULL)
         replace(m, &m->detail, m->now);
     if (open)
         trends_open(&m->trends, &m->state.detail.vm);
@@ -138,7 +138,7 @@ static void follow(struct monitor *m)
     model = model_of(m);
     ui_follow(&m->state, &model);
     /* Following may have opened the successor of a VM that ended. */
-    if (m->detail && !snapshot_find(m->detail, &m->state.detail.vm)) {
+    if (m->detail != NULL && snapshot_find(m->detail, &m->state.detail.vm) == NULL) {
         update_detail(m);
         model = model_of(m);
         ui_follow(&m->state, &model);
@@ -156,10 +156,10 @@ static int tick(struct monitor *m, double delay_s, struct error *err)
     if (r < 0)
         return r;
     replace(m, &m->now, next);
-    if (!m->base)
+    if (m->base == NULL)
         m->base = next;
     trends_update(&m->trends, next);
-    if (localtime_r(&next->wall.tv_sec, &local))
+    if (localtime_r(&next->wall.tv_sec, &local) != NULL)
         m->state.utc_offset_s = local.tm_gmtoff;
     follow(m);
     arm_next(m, began, delay_s);
@@ -219,7 +219,7 @@ static void save(struct monitor *m)
     struct error err = {0};
 
     ui_to_config(&m->state, m->config);
-    if (!m->config_path)
+    if (m->config_path == NULL)
         ui_say(&m->state, "Not saved: neither HOME nor XDG_CONFIG_HOME is set");
     else if (config_write(m->config_path, m->config, &err) < 0)
         ui_say(&m->state, "%s", err.msg);
@@ -422,10 +422,10 @@ static int load_config(struct monitor *m, const struct monitor_config *c, struct
 
     m->config_path = c->config_path;
     m->config = malloc(sizeof(*m->config));
-    if (!m->config)
+    if (m->config == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     config_init(m->config);
-    if (!c->config_path)
+    if (c->config_path == NULL)
         return 0;
     if (config_read(c->config_path, m->config, &problem) < 0)
         ui_say(&m->state, "%s", problem.msg);
@@ -440,7 +440,7 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
     char why[100];
 
     m->state.vms.only = (struct filter){.pid = c->pid, .vm_fd = -1, .name = c->guest};
-    if (c->fields &&
+    if (c->fields != NULL &&
         (pattern_set_exact(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
          pattern_set_exact(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
         return error_set(err, -EINVAL, "--fields: %s", why);
@@ -485,7 +485,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
         return error_set(err, r, "eventfd: %s", strerror(-r));
     m->due_ns = now_ns();
     r = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
-    if (r == 0 && c->vm)
+    if (r == 0 && c->vm != NULL)
         r = select_vm(m, c->vm, err);
     if (r < 0)
         return r;

@@ -42,8 +42,9 @@ void options_usage(FILE *out)
                 continue;
             snprintf(label, sizeof(label), "%c%c%c --%s%s%s%s%s", row->short_name ? '-' : ' ',
                      row->short_name ? row->short_name : ' ', row->short_name ? ',' : ' ',
-                     row->long_name, row->alias ? ", --" : "", row->alias ? row->alias : "",
-                     row->arg ? " " : "", row->arg ? row->arg : "");
+                     row->long_name, row->alias != NULL ? ", --" : "",
+                     row->alias != NULL ? row->alias : "", row->arg != NULL ? " " : "",
+                     row->arg != NULL ? row->arg : "");
             fprintf(out, "  %-*s %s", USAGE_INDENT - 3, label, row->help);
             if (row->words != NULL)
                 put_words(row, out);

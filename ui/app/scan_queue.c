@@ -86,13 +86,13 @@ static int add_waiting(struct scan_queue *s, const struct scan_request *request,
 int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
                        const struct vm_id *vm, enum scan_queue_depth depth, struct error *err)
 {
-    const struct snapshot_vm *found = snapshot ? snapshot_find(snapshot, vm) : NULL;
+    const struct snapshot_vm *found = snapshot != NULL ? snapshot_find(snapshot, vm) : NULL;
 
-    if (!found)
+    if (found == NULL)
         return error_set(err, -ESRCH, "the VM has ended");
-    if (!queue->root)
+    if (queue->root == NULL)
         return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
-    if (!queue->worker) {
+    if (queue->worker == NULL) {
         int r = scan_worker_start(queue->root, queue->wake_fd, &queue->worker, err);
         if (r < 0)
             return r;
@@ -115,7 +115,7 @@ void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
 {
     if (scan_queue_is_waiting(s, vm))
         drop_waiting(s, find_waiting(s, vm));
-    if (!s->worker)
+    if (s->worker == NULL)
         return;
     struct scan_worker_progress p = scan_worker_progress(s->worker);
     if (p.busy && vm_id_equal(&p.vm, vm))
@@ -128,7 +128,7 @@ bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
     uint64_t count;
     bool news = false;
 
-    if (read(s->wake_fd, &count, sizeof(count)) < 0 || !s->worker)
+    if (read(s->wake_fd, &count, sizeof(count)) < 0 || s->worker == NULL)
         return false;
     while ((report = scan_worker_peek(s->worker)) != NULL) {
         scan_reports_put(&s->scans, report, now_ns);
@@ -146,5 +146,6 @@ bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
 
 struct scan_worker_progress scan_queue_progress(const struct scan_queue *s)
 {
-    return s->worker ? scan_worker_progress(s->worker) : (struct scan_worker_progress){.eta_s = -1};
+    return s->worker != NULL ? scan_worker_progress(s->worker)
+                             : (struct scan_worker_progress){.eta_s = -1};
 }

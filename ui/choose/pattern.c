@@ -127,12 +127,12 @@ int pattern_compile(regex_t *ret, const char *text, int flags, char *why, size_t
     const char *limit = beyond_limits(text);
 
     if (limit != NULL) {
-        if (why)
+        if (why != NULL)
             snprintf(why, why_size, "%s", limit);
         return -EINVAL;
     }
     int r = regcomp(ret, text, REG_EXTENDED | REG_NOSUB | flags);
-    if (r != 0 && why)
+    if (r != 0 && why != NULL)
         regerror(r, ret, why, why_size);
     return r != 0 ? -EINVAL : 0;
 }

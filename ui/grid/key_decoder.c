@@ -66,12 +66,12 @@ void key_decoder_init(struct key_decoder *d)
 
 void key_decoder_learn(struct key_decoder *d, const char *sequence, uint32_t code)
 {
-    size_t len = sequence ? strlen(sequence) : 0;
+    size_t len = sequence != NULL ? strlen(sequence) : 0;
 
     if (len < 2 || len > KEY_SEQUENCE_MAX || sequence[0] != ESC || sequence[1] == ESC ||
         d->learned_count == KEY_LEARNED_MAX)
         return;
-    if (len == 2 && strchr("[O]PX^_", sequence[1]))
+    if (len == 2 && strchr("[O]PX^_", sequence[1]) != NULL)
         return;
     memcpy(d->learned[d->learned_count].bytes, sequence, len);
     d->learned[d->learned_count].len = len;
@@ -274,11 +274,11 @@ static bool byte_in_escape(struct key_decoder *d, unsigned char byte, struct ui_
         *ret = (struct ui_key){.code = KEYCODE_ESCAPE};
         return twice && !pasting;
     }
-    d->place = byte == '['                     ? KEY_CSI
-               : byte == 'O'                   ? KEY_SS3
-               : byte && strchr("]PX^_", byte) ? KEY_STRING
-               : byte >= 0x20 && byte < 0x30   ? KEY_ESCAPE_MORE
-                                               : KEY_ESCAPE;
+    d->place = byte == '['                             ? KEY_CSI
+               : byte == 'O'                           ? KEY_SS3
+               : byte && strchr("]PX^_", byte) != NULL ? KEY_STRING
+               : byte >= 0x20 && byte < 0x30           ? KEY_ESCAPE_MORE
+                                                       : KEY_ESCAPE;
     if (d->place != KEY_ESCAPE)
         return false;
     if (byte >= 0x80) { /* Alt with such a character: all of it */

@@ -47,7 +47,7 @@ int screen_resize(struct screen *screen, int rows, int cols)
     if (rows < 1 || cols < 1 || rows > SIDE_MAX || cols > SIDE_MAX)
         return -EINVAL;
     struct cell *cells = malloc((size_t)rows * (size_t)cols * sizeof(*cells));
-    if (!cells)
+    if (cells == NULL)
         return -ENOMEM;
     free(screen->cells);
     screen->cells = cells;

@@ -44,10 +44,10 @@ static void add_capability(char *bytes, size_t *len, const char *name)
 {
     const char *s = tigetstr((char *)name);
 
-    if (!s || s == (char *)-1)
+    if (s == NULL || s == (char *)-1)
         return;
     for (; *s && *len < TERM_RESTORE_MAX; s++) {
-        if (s[0] == '$' && s[1] == '<' && strchr(s, '>')) {
+        if (s[0] == '$' && s[1] == '<' && strchr(s, '>') != NULL) {
             s = strchr(s, '>');
             continue;
         }
@@ -111,12 +111,12 @@ static int check_kind(struct error *err)
     const char *kind = getenv("TERM");
 
     /* Run through sudo by root, a user's own terminfo files would be read with root's rights. */
-    if (geteuid() == 0 && getenv("SUDO_UID")) {
+    if (geteuid() == 0 && getenv("SUDO_UID") != NULL) {
         unsetenv("TERMINFO");
         unsetenv("TERMINFO_DIRS");
         unsetenv("TERMPATH");
     }
-    if (!kind || !*kind)
+    if (kind == NULL || !*kind)
         return error_set(err, -ENOTSUP, "TERM is not set, so the monitor cannot draw; "
                                         "set it, or use --batch");
     if (strcmp(kind, "dumb") == 0)
@@ -164,11 +164,11 @@ static void prepare_keys(struct term *t, bool mouse)
     key_decoder_init(&t->decoder);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *sequence = tigetstr((char *)names[i].name);
-        if (sequence && sequence != (char *)-1)
+        if (sequence != NULL && sequence != (char *)-1)
             key_decoder_learn(&t->decoder, sequence, names[i].code);
     }
     /* One that reports its mouse understands modes of xterm, or leaves them out. */
-    bool knows = reports && reports != (char *)-1;
+    bool knows = reports != NULL && reports != (char *)-1;
     t->on = !knows ? "" : mouse ? reports_on : paste_on;
     t->off = !knows ? "" : mouse ? reports_off : paste_off;
 }
@@ -180,12 +180,12 @@ int term_open(const struct term_config *config, struct term **ret, struct error 
     if (r < 0)
         return r;
     struct term *t = calloc(1, sizeof(*t));
-    if (!t)
+    if (t == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     term_restore_remember();
     t->curses = open_curses();
-    if (!t->curses || !tigetstr("cup")) {
-        if (t->curses) {
+    if (t->curses == NULL || tigetstr("cup") == NULL) {
+        if (t->curses != NULL) {
             endwin();
             delscreen(t->curses);
         }
@@ -234,7 +234,7 @@ void term_ends_by(struct term *t, int signal)
 
 void term_close(struct term *t)
 {
-    if (!t)
+    if (t == NULL)
         return;
     leave_screen(t);
     term_restore_end();

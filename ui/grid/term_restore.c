@@ -120,10 +120,10 @@ void term_restore_begin(const char *bytes, size_t len)
     restore.pid = getpid();
     restore.end_signal = restore.writing = 0;
     restore.stack = stack.ss_sp = malloc(stack.ss_size);
-    if (stack.ss_sp)
+    if (stack.ss_sp != NULL)
         sigaltstack(&stack, NULL);
     action.sa_flags =
-        (int)(SA_SIGINFO | SA_NODEFER | SA_RESTART | (stack.ss_sp ? SA_ONSTACK : 0));
+        (int)(SA_SIGINFO | SA_NODEFER | SA_RESTART | (stack.ss_sp != NULL ? SA_ONSTACK : 0));
     for (size_t i = 0; i < COUNT(faults); i++)
         take(faults[i], &action, true);
     for (size_t i = 0; i < COUNT(others); i++)

@@ -56,7 +56,8 @@ static void add_missing(struct counters *c, const struct field *field,
     const struct figure *rate = &value->rate;
 
     if (reading->state != READING_OK) {
-        if (!json_object_get(c->counters, name) && !json_object_get(c->histograms, name))
+        if (json_object_get(c->counters, name) == NULL &&
+            json_object_get(c->histograms, name) == NULL)
             json_put_missing(c->doc, c->missing, name, reading->state, reading->cause);
     } else if (field->kind == FIELD_CUMULATIVE && rate->state != READING_OK &&
                rate->state != READING_WARMUP) {

@@ -14,7 +14,7 @@ static bool search(struct ui_state *state, const struct ui_model *model, const c
 {
     const struct screen_object *object = screens_get(state->screen);
 
-    return *text && object->search && object->search(state, model, text, after);
+    return *text && object->search != NULL && object->search(state, model, text, after);
 }
 
 /* --- prompts --- */
@@ -42,14 +42,14 @@ static struct pattern *filter_of(struct ui_state *state)
 {
     const struct screen_object *object = screens_get(state->screen);
 
-    return object->filter ? object->filter(state) : NULL;
+    return object->filter != NULL ? object->filter(state) : NULL;
 }
 
 static void accept_pattern(struct ui_state *state, struct pattern *pattern)
 {
     char why[100];
 
-    if (pattern && pattern_set(pattern, state->prompt.text, why, sizeof(why)) < 0)
+    if (pattern != NULL && pattern_set(pattern, state->prompt.text, why, sizeof(why)) < 0)
         prompt_refuse(&state->prompt, "No regular expression, %s", why);
 }
 
@@ -111,7 +111,7 @@ static void open_export_prompt(struct ui_state *state, const struct ui_model *mo
 {
     char name[64];
     struct tm t;
-    time_t local = model->now ? model->now->wall.tv_sec + state->utc_offset_s : 0;
+    time_t local = model->now != NULL ? model->now->wall.tv_sec + state->utc_offset_s : 0;
 
     gmtime_r(&local, &t);
     snprintf(name, sizeof(name), "kvmlens-%04d%02d%02d-%02d%02d%02d.json", t.tm_year + 1900,
@@ -136,7 +136,7 @@ static enum ui_action enter(const struct ui_state *state, const struct ui_model 
 {
     const struct screen_object *object = screens_get(state->screen);
 
-    return object->entered ? object->entered(state, model) : UI_NOTHING;
+    return object->entered != NULL ? object->entered(state, model) : UI_NOTHING;
 }
 
 static void toggle_follow(struct ui_state *state)
@@ -173,7 +173,7 @@ static enum ui_action by_screen(struct ui_state *state, const struct ui_model *m
         return enter(state, model);
     if (screen_list_has(was, SCREEN_TAB) && command == COMMAND_FOLLOW)
         toggle_follow(state);
-    else if (object->command)
+    else if (object->command != NULL)
         action = object->command(state, model, command);
     return state->screen == was ? action : enter(state, model);
 }
@@ -216,11 +216,11 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
                    state->search);
         break;
     case COMMAND_FILTER:
-        if (filter_of(state))
+        if (filter_of(state) != NULL)
             prompt_open(&state->prompt, PROMPT_FILTER, filter_of(state)->text);
         break;
     case COMMAND_FILTER_CLEAR:
-        if (filter_of(state))
+        if (filter_of(state) != NULL)
             pattern_clear(filter_of(state));
         return by_screen(state, model, command); /* it may have more of them */
     case COMMAND_RESET:

@@ -9,7 +9,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
 
-    if (vm)
+    if (vm != NULL)
         counters_table_draw(m, &st->detail.counters, &m->rows->counters, m->detail, vm, l->body,
                             out);
 }
@@ -34,7 +34,7 @@ static int follow(struct ui_state *state, const struct ui_model *model)
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
 
-    if (!vm)
+    if (vm == NULL)
         return 0;
     return counters_table_follow(state, model, &state->detail.counters, &model->rows->counters,
                                  (struct counters_query){.s = model->detail, .vm = vm});

@@ -76,18 +76,18 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
     screen_field(out, r, y, r.x + p->x[COUNTERS_NAME], p->width[COUNTERS_NAME], ALIGN_LEFT,
                  style == STYLE_NORMAL ? STYLE_STRONG : style, row_name(cs, rows, s, index));
     draw_value(&row->total, row->total_short,
-               f ? counters_value_text(f, row->total.value, buf)
-                 : format_exact(buf, (uint64_t)row->total.value),
+               f != NULL ? counters_value_text(f, row->total.value, buf)
+                         : format_exact(buf, (uint64_t)row->total.value),
                p, COUNTERS_TOTAL, r, y, style, out);
-    if (!f || f->kind == FIELD_CUMULATIVE)
+    if (f == NULL || f->kind == FIELD_CUMULATIVE)
         draw_value(&row->rate, row->rate_short,
-                   f ? counters_rate_text(f, row->rate.value, buf)
-                     : format_count(buf, row->rate.value),
+                   f != NULL ? counters_rate_text(f, row->rate.value, buf)
+                             : format_count(buf, row->rate.value),
                    p, COUNTERS_RATE, r, y, style, out);
     if (!isnan(row->share))
         screen_field(out, r, y, r.x + p->x[COUNTERS_SHARE], p->width[COUNTERS_SHARE], ALIGN_RIGHT,
                      style, format_percent(buf, row->share));
-    if (!vm || !f)
+    if (vm == NULL || f == NULL)
         return;
     float values[HISTORY_LENGTH];
     size_t want = (size_t)p->width[COUNTERS_TREND] < HISTORY_LENGTH
@@ -124,13 +124,14 @@ static void draw_explanation(const struct counters_state *cs, const struct count
     char text[700], fix[HOST_FIX_MAX];
 
     /* Without a VM nothing is missing for a reason. */
-    if (missing && missing->cause == CAUSE_NONE)
+    if (missing != NULL && missing->cause == CAUSE_NONE)
         missing = NULL;
     snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s%s", f->name, field_scope_name(f->scope),
-             known && known->text ? known->text : "No explanation of this counter is known.",
-             missing ? " Missing: " : "", missing ? reading_cause_text(missing->cause) : "",
-             missing ? ". " : "", missing ? host_fix_cause(&s->host, missing->cause, fix) : "",
-             short_note(row),
+             known != NULL && known->text != NULL ? known->text
+                                                  : "No explanation of this counter is known.",
+             missing != NULL ? " Missing: " : "",
+             missing != NULL ? reading_cause_text(missing->cause) : "", missing != NULL ? ". " : "",
+             missing != NULL ? host_fix_cause(&s->host, missing->cause, fix) : "", short_note(row),
              reset ? " A VM ended since, or a 32-bit counter wrapped: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }

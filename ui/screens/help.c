@@ -62,7 +62,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         struct rect part = {r.y, r.x + (int)(i / (size_t)r.rows) * width, r.rows, width};
         char names[KEY_NAMES_MAX];
 
-        if (line->heading) {
+        if (line->heading != NULL) {
             screen_text(out, part, y, part.x, STYLE_LABEL, line->heading);
             continue;
         }

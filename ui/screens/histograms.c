@@ -78,7 +78,7 @@ static void draw_histogram_title(const struct field *f, uint64_t sum, const stru
         x += screen_printf(out, r, y, x, STYLE_MISSING, "  %s%s%s",
                            reading_state_text(reading->state), reading->cause ? ": " : "",
                            reading_cause_text(reading->cause));
-    if (known && known->text)
+    if (known != NULL && known->text != NULL)
         screen_field(out, r, y, x + 2, r.x + r.cols - x - 2, ALIGN_LEFT, STYLE_DIM, known->text);
 }
 
@@ -122,7 +122,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     int vcpu = chosen_vcpu(st);
     const struct scroll *scroll = &st->detail.tabs[SCREEN_HISTOGRAMS].scroll;
 
-    if (!vm)
+    if (vm == NULL)
         return;
     const uint64_t *buckets = buckets_of(st, vm);
     const struct snapshot_value *values = vcpu >= 0 ? vm->vcpus[vcpu].values : vm->values;
@@ -160,7 +160,7 @@ static int follow(struct ui_state *state, const struct ui_model *model)
     const struct snapshot_vm *vm = detail_vm(state, model);
     struct tab_state *tab = &state->detail.tabs[SCREEN_HISTOGRAMS];
 
-    if (vm && tab->choice > (int)vm->vcpu_count)
+    if (vm != NULL && tab->choice > (int)vm->vcpu_count)
         tab->choice = 0;
     return 0;
 }
@@ -172,7 +172,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
     struct line lines[LINES_MAX];
     const struct snapshot_vm *vm = detail_vm(state, model);
 
-    if (!vm)
+    if (vm == NULL)
         return UI_NOTHING;
     if (command == COMMAND_SCROLL_LEFT || command == COMMAND_SCROLL_RIGHT) {
         int count = (int)vm->vcpu_count + 1, by = command == COMMAND_SCROLL_LEFT ? count - 1 : 1;

@@ -22,7 +22,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct counters *rows = &m->rows->host;
     char text[640], sum[FORMAT_MAX], rate[FORMAT_MAX];
 
-    if (!m->now)
+    if (m->now == NULL)
         return;
     bool totals = counters_totals(
         &(struct counters_query){.s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
@@ -50,7 +50,7 @@ static int follow(struct ui_state *state, const struct ui_model *model)
     struct counters_state *cs = &state->host;
 
     model->rows->host.count = 0;
-    if (!model->now)
+    if (model->now == NULL)
         return 0;
     return counters_table_follow(state, model, cs, &model->rows->host,
                                  (struct counters_query){.s = model->now,
@@ -79,7 +79,7 @@ static void choose(struct ui_state *state, const struct ui_model *model)
         ui_open(state, &model->now->vms[index], SCREEN_COUNTERS);
         return;
     }
-    if (model->now->host_values) {
+    if (model->now->host_values != NULL) {
         ui_say(state, "Not known which guests it comes from: %s",
                reading_cause_text(CAUSE_HOST_TOTALS));
         return;

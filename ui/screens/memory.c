@@ -163,8 +163,8 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
         draw_not_read(p, r);
     else if (r->zero_known)
         SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago",
-            format_share(zero, r->zero_ratio), read, time, r->cost.accel ? r->cost.accel : "?",
-            age);
+            format_share(zero, r->zero_ratio), read, time,
+            r->cost.accel != NULL ? r->cost.accel : "?", age);
     else
         SAY(p, STYLE_NOTICE, "%s: between %s and %s %% zero   %s read   %s ago",
             r->state == SCAN_CANCELLED ? "cancelled"
@@ -324,7 +324,7 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
 {
     char text[400];
 
-    if (!m->scans)
+    if (m->scans == NULL)
         snprintf(text, sizeof(text), "The memory of a VM can be scanned on the live system only.");
     else if (m->scan_waiting)
         snprintf(text, sizeof(text), "Waiting for the scan of process %d to end.",
@@ -344,11 +344,12 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
     struct pen p = {out, r, r.y};
     bool running = is_running(m, &st->detail.vm);
-    const struct scan_report *report = e ? running && e->running ? e->running : e->last : NULL;
+    const struct scan_report *report =
+        e != NULL ? running && e->running != NULL ? e->running : e->last : NULL;
 
-    if (vm)
+    if (vm != NULL)
         draw_mapped(&p, vm);
-    if (!report) {
+    if (report == NULL) {
         draw_nothing_yet(&p, m, running);
         return;
     }
@@ -364,7 +365,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     }
     /* Not the newest snapshot's where there is a clock: frozen, or between slow refreshes, that is
      * older than the scan. */
-    uint64_t now_ns = m->mono_ns ? m->mono_ns : m->now ? m->now->mono_ns : 0;
+    uint64_t now_ns = m->mono_ns ? m->mono_ns : m->now != NULL ? m->now->mono_ns : 0;
     draw_resident(&p, report);
     draw_estimate(&p, report);
     label(&p, "Exact");
@@ -384,8 +385,8 @@ static enum ui_action entered(const struct ui_state *state, const struct ui_mode
 {
     const struct vm_id *vm = &state->detail.vm;
 
-    if (!model->scans || state->detail.ended || scan_reports_find(model->scans, vm) ||
-        is_running(model, vm))
+    if (model->scans == NULL || state->detail.ended ||
+        scan_reports_find(model->scans, vm) != NULL || is_running(model, vm))
         return UI_NOTHING;
     return UI_LOOK;
 }
@@ -394,10 +395,11 @@ static void scroll_regions(struct ui_state *state, const struct ui_model *model,
                            enum ui_command command)
 {
     const struct scan_reports_entry *e = scan_reports_find(model->scans, &state->detail.vm);
-    const struct scan_report *r = e ? e->running ? e->running : e->last : NULL;
+    const struct scan_report *r = e != NULL ? e->running != NULL ? e->running : e->last : NULL;
 
     /* One line of regions is visible at the least. */
-    scroll_text(&state->detail.tabs[SCREEN_MEMORY].scroll, command, r ? r->region_count : 0, 1);
+    scroll_text(&state->detail.tabs[SCREEN_MEMORY].scroll, command, r != NULL ? r->region_count : 0,
+                1);
 }
 
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,

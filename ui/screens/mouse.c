@@ -53,7 +53,7 @@ enum ui_action ui_mouse(struct ui_state *state, const struct ui_model *model, st
         return click_bar(state, model, l.bar, key.x - l.bar.x);
     if (inside(l.titles, key) && screen_list_has(state->screen, SCREEN_TAB))
         return click_tab(state, model, l.titles, key.x - l.titles.x);
-    if (object->click && (inside(l.titles, key) || inside(l.body, key)))
+    if (object->click != NULL && (inside(l.titles, key) || inside(l.body, key)))
         return object->click(state, model, &l, key);
     return UI_NOTHING;
 }

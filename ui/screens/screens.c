@@ -24,7 +24,7 @@ int ui_follow(struct ui_state *state, const struct ui_model *model)
 
     if (r == 0 && screen_list_has(state->screen, SCREEN_TAB))
         detail_follow(state, model);
-    if (r == 0 && objects[state->screen]->follow)
+    if (r == 0 && objects[state->screen]->follow != NULL)
         r = objects[state->screen]->follow(state, model);
     return r;
 }
@@ -52,7 +52,7 @@ static void draw_status(const struct ui_model *model, const struct ui_state *sta
         view_prompt(&state->prompt, r, out);
     else if (state->message[0])
         view_message(state->message, r, out);
-    else if (object->status)
+    else if (object->status != NULL)
         object->status(model, state, r, out);
     else if (screen_list_has(state->screen, SCREEN_TAB))
         view_cause(model->now, detail_vm(state, model), r, out);

@@ -146,7 +146,8 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
             column_draw(numbers[i].column, &v, out, r, y, x, width, style);
         x += width + 1;
     }
-    draw_text(r, y, &x, V_STATE, style, state ? state : screen_glyph(out, GLYPH_NOTHING), out);
+    draw_text(r, y, &x, V_STATE, style, state != NULL ? state : screen_glyph(out, GLYPH_NOTHING),
+              out);
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
     draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(usual->offset, vcpu, VCPU_TSC_OFFSET), r, y,
                &x, V_TSC, style, out);
@@ -197,7 +198,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
     for (int c = 0; c < V_COUNT; c++)
         draw_text(r, r.y, &x, c, STYLE_TITLE, vcpu_table[c].title, out);
-    if (!vm)
+    if (vm == NULL)
         return;
     const struct usual usual = {usual_vcpu(vm, VCPU_TSC_OFFSET),
                                 usual_vcpu(vm, VCPU_TSC_SCALING_RATIO)};
@@ -221,7 +222,7 @@ static int follow(struct ui_state *state, const struct ui_model *model)
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
 
-    if (vm)
+    if (vm != NULL)
         scroll_fit(&state->detail.tabs[SCREEN_VCPUS].scroll, vm->vcpu_count, counters_page(state));
     return 0;
 }
@@ -231,7 +232,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
 
-    if (vm)
+    if (vm != NULL)
         scroll_command(&state->detail.tabs[SCREEN_VCPUS].scroll, command, vm->vcpu_count,
                        counters_page(state));
     return UI_NOTHING;
@@ -244,7 +245,7 @@ static enum ui_action click(struct ui_state *state, const struct ui_model *model
     struct scroll *scroll = &state->detail.tabs[SCREEN_VCPUS].scroll;
     int line = key.y - l->body.y - 1;
 
-    if (!vm || line < 0 || (size_t)line >= counters_page(state))
+    if (vm == NULL || line < 0 || (size_t)line >= counters_page(state))
         return UI_NOTHING;
     if (scroll->top + (size_t)line < vm->vcpu_count)
         scroll->row = scroll->top + (size_t)line;

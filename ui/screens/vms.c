@@ -205,7 +205,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 
     columns_plan(&vms->columns, r.cols, vms->column_shift, &plan);
     draw_titles(vms, &plan, l->titles, out);
-    if (!m->now)
+    if (m->now == NULL)
         return;
     if (m->now->vm_count == 0) {
         draw_empty(m->now, r, out);
@@ -249,7 +249,7 @@ static void only_text(const struct filter *only, char *out, size_t size)
     char name[64];
 
     *out = '\0';
-    if (only->name) {
+    if (only->name != NULL) {
         text_clean(only->name, strlen(only->name), name, sizeof(name));
         snprintf(out, size, ", guest %s", name);
     } else if (only->pid != 0) {
@@ -281,7 +281,7 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
     column_fields_resolve(m->now, m->scans, &fields);
     for (size_t i = 0; i < vms->tagged.count; i++) {
         const struct snapshot_vm *vm = snapshot_find(m->now, &vms->tagged.ids[i]);
-        if (!vm)
+        if (vm == NULL)
             continue;
         struct column_value v = column_get(COLUMN_EXITS, &fields, vm, NULL);
         figure_add(&exits, (struct figure){.value = v.number, .state = (uint8_t)v.state});
@@ -306,11 +306,11 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
 {
     const struct snapshot_vm *vm = vms_selected(st, m);
 
-    if (!m->now)
+    if (m->now == NULL)
         return;
     if (m->rows->vms.vm_count < m->now->vm_count || st->vms.tagged.count > 0)
         draw_selection(m, st, r, out);
-    else if (!vm && st->vms.follow)
+    else if (vm == NULL && st->vms.follow)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
                       "Waiting for a VM called %s. F stops following", st->vms.selected_name);
     else

@@ -39,45 +39,45 @@ static const struct column_value nothing = {.blank = true};
 GETTER(get_pid)
 {
     UNUSED(column, fields);
-    if (vcpu && vcpu->tid == 0)
+    if (vcpu != NULL && vcpu->tid == 0)
         return (struct column_value){.state = READING_ABSENT, .cause = CAUSE_NO_THREAD_ID};
-    return value_number(vcpu ? vcpu->tid : vm->id.pid);
+    return value_number(vcpu != NULL ? vcpu->tid : vm->id.pid);
 }
 
 GETTER(get_fd)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_number(vm->id.fd);
+    return vcpu != NULL ? nothing : value_number(vm->id.fd);
 }
 
 GETTER(get_name)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_text(vm->name);
+    return vcpu != NULL ? nothing : value_text(vm->name);
 }
 
 GETTER(get_vmm)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_text(vm->vmm);
+    return vcpu != NULL ? nothing : value_text(vm->vmm);
 }
 
 GETTER(get_vcpus)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_number((double)vm->vcpu_count);
+    return vcpu != NULL ? nothing : value_number((double)vm->vcpu_count);
 }
 
 GETTER(get_cpu)
 {
     UNUSED(column, fields);
-    return value_rate(vcpu ? vcpu->cpu_ratio : vm->cpu_ratio);
+    return value_rate(vcpu != NULL ? vcpu->cpu_ratio : vm->cpu_ratio);
 }
 
 GETTER(get_wait)
 {
     UNUSED(column, fields);
-    return value_rate(vcpu ? vcpu->wait_ratio : vm->wait_ratio);
+    return value_rate(vcpu != NULL ? vcpu->wait_ratio : vm->wait_ratio);
 }
 
 GETTER(get_field)
@@ -86,7 +86,7 @@ GETTER(get_field)
 
     if (field < 0)
         return (struct column_value){.state = READING_ABSENT, .cause = CAUSE_NOT_IN_KERNEL};
-    const struct snapshot_value *v = vcpu ? &vcpu->values[field] : &vm->values[field];
+    const struct snapshot_value *v = vcpu != NULL ? &vcpu->values[field] : &vm->values[field];
     /* A counter that could not be read has no rate; its own state says more than the rate's. */
     if (v->reading.state != READING_OK)
         return value_reading(v->reading);
@@ -96,31 +96,32 @@ GETTER(get_field)
 GETTER(get_ram)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_reading(vm->ram_bytes);
+    return vcpu != NULL ? nothing : value_reading(vm->ram_bytes);
 }
 
 GETTER(get_rss)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_reading(vm->gauges[VM_RSS_BYTES]);
+    return vcpu != NULL ? nothing : value_reading(vm->gauges[VM_RSS_BYTES]);
 }
 
 GETTER(get_mapped)
 {
     UNUSED(column, fields);
-    return vcpu ? nothing : value_reading(vm->mapped_bytes);
+    return vcpu != NULL ? nothing : value_reading(vm->mapped_bytes);
 }
 
 GETTER(get_zero)
 {
     UNUSED(column, fields);
-    if (vcpu)
+    if (vcpu != NULL)
         return nothing;
     const struct scan_reports_entry *e = scan_reports_find(fields->scans, &vm->id);
-    if (e && e->zero_ratio >= 0)
+    if (e != NULL && e->zero_ratio >= 0)
         return (struct column_value){
             .number = e->zero_ratio, .text = e->zero_exact ? "" : "~", .state = READING_OK};
-    return (struct column_value){.state = e && e->running ? READING_WARMUP : READING_ABSENT};
+    return (struct column_value){.state = e != NULL && e->running != NULL ? READING_WARMUP
+                                                                          : READING_ABSENT};
 }
 
 GETTER(get_source)
@@ -129,7 +130,7 @@ GETTER(get_source)
     bool refused = vm->vm_cause || vm->vcpu_cause;
 
     (void)column;
-    if (vcpu)
+    if (vcpu != NULL)
         return nothing;
     return value_text(fields->sources[refused][vm->vm_source][vm->vcpu_source]);
 }
@@ -149,7 +150,7 @@ static enum style wait_style(const struct column_value *value)
 
 static enum style source_style(const struct column_value *value)
 {
-    return strchr(value->text, '!') ? STYLE_NOTICE : STYLE_NORMAL;
+    return strchr(value->text, '!') != NULL ? STYLE_NOTICE : STYLE_NORMAL;
 }
 
 const struct column column_table[COLUMN_COUNT] = {
@@ -178,7 +179,7 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
         }
     for (int c = 0; c < COLUMN_COUNT; c++) {
         ret->index[c] = -1;
-        for (size_t n = 0; n < 3 && column_table[c].fields[n] && ret->index[c] < 0; n++)
+        for (size_t n = 0; n < 3 && column_table[c].fields[n] != NULL && ret->index[c] < 0; n++)
             for (size_t f = 0; f < s->field_count && ret->index[c] < 0; f++)
                 if (strcmp(s->fields->fields[f].name, column_table[c].fields[n]) == 0)
                     ret->index[c] = (int)f;
@@ -195,7 +196,7 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
 
 static enum style value_style(const struct column *column, const struct column_value *value)
 {
-    enum style style = column->style ? column->style(value) : STYLE_NORMAL;
+    enum style style = column->style != NULL ? column->style(value) : STYLE_NORMAL;
 
     if (style == STYLE_NORMAL && column->kind != COLUMN_TEXT && value->number == 0)
         return STYLE_DIM;

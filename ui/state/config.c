@@ -262,9 +262,9 @@ int config_path(const char *xdg_config_home, const char *home, char *out, size_t
 {
     int n = -1;
 
-    if (xdg_config_home && xdg_config_home[0] == '/')
+    if (xdg_config_home != NULL && xdg_config_home[0] == '/')
         n = snprintf(out, size, "%s/kvmlens/config", xdg_config_home);
-    else if (home && home[0] == '/')
+    else if (home != NULL && home[0] == '/')
         n = snprintf(out, size, "%s/.config/kvmlens/config", home);
     return n > 0 && (size_t)n < size ? 0 : -ENOENT;
 }
@@ -313,9 +313,9 @@ int config_read(const char *path, struct config *ret, struct error *err)
                                strerror(errno));
     int r = check_owner(fd, err);
     char *text = r == 0 ? malloc(CONFIG_FILE_MAX + 1) : NULL;
-    if (r == 0 && !text)
+    if (r == 0 && text == NULL)
         r = error_set(err, -ENOMEM, "out of memory");
-    if (text) {
+    if (text != NULL) {
         r = read_text(fd, text, CONFIG_FILE_MAX, &len);
         if (r < 0) {
             error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
@@ -405,7 +405,7 @@ int config_write(const char *path, const struct config *config, struct error *er
     char *text = to_text(config);
     int r = 0;
 
-    if (!text)
+    if (text == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     int dir = open_directory(path, err);
     if (dir < 0) {

@@ -14,7 +14,7 @@ static int reserve(struct counters *c, size_t count)
     if (count <= c->cap)
         return 0;
     struct counter_row *rows = realloc(c->rows, count * sizeof(*rows));
-    if (!rows)
+    if (rows == NULL)
         return -ENOMEM;
     c->rows = rows;
     c->cap = count;
@@ -31,7 +31,7 @@ static bool guest_matches(const struct pattern *guests, const struct snapshot_vm
 {
     char pid[16];
 
-    if (!guests || !guests->set)
+    if (guests == NULL || !guests->set)
         return true;
     snprintf(pid, sizeof(pid), "%d", (int)vm->id.pid);
     return pattern_match(guests, vm->name) || pattern_match(guests, pid);
@@ -74,7 +74,9 @@ static void add_field(struct counter_row *row, const struct counters_query *q,
 
 const struct snapshot_value *counters_totals(const struct counters_query *q)
 {
-    return q->vm || q->by_guest || (q->guests && q->guests->set) ? NULL : q->s->host_values;
+    return q->vm != NULL || q->by_guest || (q->guests != NULL && q->guests->set)
+               ? NULL
+               : q->s->host_values;
 }
 
 /* Of all VMs together. */
@@ -95,9 +97,10 @@ static bool has_share(const struct field *f)
 
 static bool is_shown(const struct counters_query *q, const struct field *f)
 {
-    if (field_is_hist(f) || (!q->vm && !counters_totals(q) && f->kind != FIELD_CUMULATIVE))
+    if (field_is_hist(f) ||
+        (q->vm == NULL && counters_totals(q) == NULL && f->kind != FIELD_CUMULATIVE))
         return false;
-    return !q->pattern || pattern_match(q->pattern, f->name);
+    return q->pattern == NULL || pattern_match(q->pattern, f->name);
 }
 
 /* Which fields are asked for: matched once, not once per VM. */
@@ -126,9 +129,9 @@ static enum counters_lack lack_of(const struct counters_query *q, const uint16_t
 
     for (size_t i = 0; i < n; i++)
         usable += !q->by_guest || has_share(&q->s->fields->fields[fields[i]]);
-    if (q->pattern && q->pattern->set && usable == 0 && q->s->field_count > 0)
+    if (q->pattern != NULL && q->pattern->set && usable == 0 && q->s->field_count > 0)
         return COUNTERS_LACK_FIELD;
-    if (!q->vm && q->guests && q->guests->set && !any_guest_matches(q))
+    if (q->vm == NULL && q->guests != NULL && q->guests->set && !any_guest_matches(q))
         return COUNTERS_LACK_GUEST;
     return COUNTERS_LACK_NOTHING;
 }
@@ -147,13 +150,13 @@ static int collect_fields(const struct counters_query *q, struct counters *c)
         c->rows[i] = (struct counter_row){.index = fields[i], .id = fields[i], .share = NAN};
     c->count = n;
     const struct snapshot_value *totals = counters_totals(q);
-    for (size_t i = 0; totals && i < n; i++)
+    for (size_t i = 0; totals != NULL && i < n; i++)
         set_total(&c->rows[i], q, &totals[fields[i]], fields[i]);
-    for (size_t v = 0; !totals && v < q->s->vm_count; v++) {
+    for (size_t v = 0; totals == NULL && v < q->s->vm_count; v++) {
         const struct snapshot_vm *vm = &q->s->vms[v];
-        if (q->vm ? vm != q->vm : !guest_matches(q->guests, vm))
+        if (q->vm != NULL ? vm != q->vm : !guest_matches(q->guests, vm))
             continue;
-        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        const struct snapshot_vm *then = q->base != NULL ? snapshot_find(q->base, &vm->id) : NULL;
         for (size_t i = 0; i < n; i++)
             add_field(&c->rows[i], q, then, vm, fields[i]);
     }
@@ -174,7 +177,7 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
         const struct snapshot_vm *vm = &q->s->vms[v];
         if (!guest_matches(q->guests, vm))
             continue;
-        const struct snapshot_vm *then = q->base ? snapshot_find(q->base, &vm->id) : NULL;
+        const struct snapshot_vm *then = q->base != NULL ? snapshot_find(q->base, &vm->id) : NULL;
         struct counter_row *row = &c->rows[c->count++];
         *row = (struct counter_row){
             .index = (uint32_t)v,
@@ -243,7 +246,7 @@ static double comparable(const struct counters_query *q, const struct counter_ro
 {
     const struct field *f = q->by_guest ? NULL : &q->s->fields->fields[r->index];
 
-    return f ? value * pow(f->base, f->exponent) : value;
+    return f != NULL ? value * pow(f->base, f->exponent) : value;
 }
 
 static int compare(const void *pa, const void *pb, void *arg)

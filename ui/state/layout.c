@@ -37,7 +37,7 @@ size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS
 
     for (size_t i = 0; i < key_count && n < BAR_ITEMS_MAX; i++) {
         const struct key_binding *b = &key_table[i];
-        if (!b->bar || !(b->screens & SCREEN_BIT(screen)))
+        if (b->bar == NULL || !(b->screens & SCREEN_BIT(screen)))
             continue;
         ret[n] = (struct bar_item){.binding = b, .width = item_width(b)};
         total += ret[n++].width + 1;

@@ -26,7 +26,7 @@ static struct scan_reports_entry *find_or_add(struct scan_reports *scans, const 
 {
     struct scan_reports_entry *e = find(scans, vm);
 
-    if (e)
+    if (e != NULL)
         return e;
     if (scans->count < SCAN_REPORTS_MAX) {
         e = &scans->list[scans->count++];
@@ -56,7 +56,7 @@ static void take_figure(struct scan_reports_entry *e, const struct scan_report *
 /* Ended by somebody before anything was known: no reason to forget what was. */
 static bool is_empty_beside(const struct scan_report *r, const struct scan_report *last)
 {
-    return r->state == SCAN_CANCELLED && !r->zero_known && !r->estimate.valid && last &&
+    return r->state == SCAN_CANCELLED && !r->zero_known && !r->estimate.valid && last != NULL &&
            (last->zero_known || last->estimate.valid);
 }
 
@@ -84,7 +84,7 @@ void scan_reports_put(struct scan_reports *scans, struct scan_report *r, uint64_
 const struct scan_reports_entry *scan_reports_find(const struct scan_reports *scans,
                                                    const struct vm_id *vm)
 {
-    return scans ? find(scans, vm) : NULL;
+    return scans != NULL ? find(scans, vm) : NULL;
 }
 
 void scan_reports_forget_ended(struct scan_reports *scans, const struct snapshot *s,
@@ -94,7 +94,7 @@ void scan_reports_forget_ended(struct scan_reports *scans, const struct snapshot
 
     for (size_t i = 0; i < scans->count; i++) {
         struct scan_reports_entry *e = &scans->list[i];
-        if (snapshot_find(s, &e->vm) || (keep && vm_id_equal(&e->vm, keep)))
+        if (snapshot_find(s, &e->vm) != NULL || (keep != NULL && vm_id_equal(&e->vm, keep)))
             scans->list[kept++] = *e;
         else
             entry_done(e);

@@ -90,7 +90,7 @@ void vm_set_forget_ended(struct vm_set *set, const struct snapshot *s)
     size_t kept = 0;
 
     for (size_t i = 0; i < set->count; i++)
-        if (snapshot_find(s, &set->ids[i]))
+        if (snapshot_find(s, &set->ids[i]) != NULL)
             set->ids[kept++] = set->ids[i];
     set->count = kept;
 }

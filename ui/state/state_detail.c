@@ -7,7 +7,7 @@
 
 const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct ui_model *model)
 {
-    return model->detail ? snapshot_find(model->detail, &state->detail.vm) : NULL;
+    return model->detail != NULL ? snapshot_find(model->detail, &state->detail.vm) : NULL;
 }
 
 size_t counters_page(const struct ui_state *state)
@@ -23,8 +23,8 @@ void detail_follow(struct ui_state *state, const struct ui_model *model)
 {
     struct detail_state *d = &state->detail;
 
-    d->ended = !model->now || !snapshot_find(model->now, &d->vm);
-    if (!d->ended || !state->vms.follow || !model->now)
+    d->ended = model->now == NULL || snapshot_find(model->now, &d->vm) == NULL;
+    if (!d->ended || !state->vms.follow || model->now == NULL)
         return;
     for (size_t i = 0; i < model->now->vm_count; i++)
         if (strcmp(model->now->vms[i].name, d->name) == 0) {

@@ -35,7 +35,7 @@ static int compare_keys(const void *pa, const void *pb, void *descending)
         return a->missing ? 1 : -1;
     if (a->missing)
         r = 0;
-    else if (a->text)
+    else if (a->text != NULL)
         r = strcmp(a->text, b->text);
     else
         r = (a->number > b->number) - (a->number < b->number);
@@ -69,7 +69,7 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_
     struct column_fields fields;
     bool descending = column_table[vms->sort].descending != vms->sort_inverted;
 
-    if (!keys)
+    if (keys == NULL)
         return NULL;
     column_fields_resolve(s, model->scans, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
@@ -100,7 +100,7 @@ static int rows_reserve(struct vms_rows *all, size_t count)
     if (count <= all->cap)
         return 0;
     struct vms_row *rows = realloc(all->rows, count * sizeof(*rows));
-    if (!rows)
+    if (rows == NULL)
         return -ENOMEM;
     all->rows = rows;
     all->cap = count;
@@ -177,18 +177,18 @@ int vms_follow(struct ui_state *state, const struct ui_model *model)
     size_t need = 0, count = 0;
 
     all->count = all->vm_count = 0;
-    if (!s)
+    if (s == NULL)
         return 0;
     vm_set_forget_ended(&vms->toggled, s);
     vm_set_forget_ended(&vms->tagged, s);
     if (vms->tagged.count == 0)
         vms->only_tagged = false;
     struct sort_key *keys = sorted_vms(vms, model, &count);
-    for (size_t i = 0; keys && i < count; i++) {
+    for (size_t i = 0; keys != NULL && i < count; i++) {
         const struct snapshot_vm *vm = &s->vms[keys[i].vm];
         need += 1 + (is_expanded(vms, vm) ? vm->vcpu_count : 0);
     }
-    if (!keys || rows_reserve(all, need) < 0) {
+    if (keys == NULL || rows_reserve(all, need) < 0) {
         free(keys);
         return -ENOMEM;
     }
@@ -211,7 +211,7 @@ const struct snapshot_vm *vms_selected(const struct ui_state *state, const struc
     const struct vms_state *vms = &state->vms;
     const struct vms_rows *all = &model->rows->vms;
 
-    if (!model->now || all->count == 0)
+    if (model->now == NULL || all->count == 0)
         return NULL;
     const struct snapshot_vm *vm = &model->now->vms[all->rows[vms->scroll.row].vm];
     return vm_id_equal(&vm->id, &vms->selected) ? vm : NULL; /* NULL: waiting for it to come back */
@@ -260,7 +260,7 @@ static void set_expanded(struct ui_state *state, const struct ui_model *model, b
 {
     const struct snapshot_vm *vm = vms_selected(state, model);
 
-    if (!vm || vm->vcpu_count == 0 || is_expanded(&state->vms, vm) == expanded)
+    if (vm == NULL || vm->vcpu_count == 0 || is_expanded(&state->vms, vm) == expanded)
         return;
     if (!vm_set_toggle(&state->vms.toggled, &vm->id))
         ui_say(state, "Too many VMs opened by hand: F5 opens all");
@@ -270,9 +270,9 @@ static void tag(struct ui_state *state, const struct ui_model *model)
 {
     const struct snapshot_vm *vm = vms_selected(state, model);
 
-    if (vm && !vm_set_toggle(&state->vms.tagged, &vm->id))
+    if (vm != NULL && !vm_set_toggle(&state->vms.tagged, &vm->id))
         ui_say(state, "No more than %d VMs can be tagged", UI_VM_SET_MAX);
-    if (!vm || state->vms.only_tagged)
+    if (vm == NULL || state->vms.only_tagged)
         return;
     /* On to the next VM: its vCPU rows would take the tag off again. */
     const struct vms_rows *all = &model->rows->vms;
@@ -297,7 +297,7 @@ static void open_selected(struct ui_state *state, const struct ui_model *model, 
 {
     const struct snapshot_vm *vm = vms_selected(state, model);
 
-    if (vm)
+    if (vm != NULL)
         ui_open(state, vm, tab);
 }
 

@@ -12,7 +12,7 @@ static const struct vm_id host_id; /* all zero: no VM has pid 0 */
 int trends_init(struct trends *trends)
 {
     *trends = (struct trends){.vms = history_new(TREND_COUNT), .host = history_new(TREND_COUNT)};
-    if (trends->vms && trends->host)
+    if (trends->vms != NULL && trends->host != NULL)
         return 0;
     trends_done(trends);
     return -ENOMEM;
@@ -36,7 +36,7 @@ struct figure trends_host_exits(const struct snapshot *s)
     struct column_fields fields;
     struct figure sum = {.state = READING_ABSENT};
 
-    if (s->host_values)
+    if (s->host_values != NULL)
         return snapshot_host_value(s, "exits").rate;
     column_fields_resolve(s, NULL, &fields);
     for (size_t i = 0; i < s->vm_count; i++) {
@@ -57,7 +57,7 @@ static void update_counters(struct trends *trends, const struct snapshot *s)
     const struct snapshot_vm *vm = snapshot_find(s, &trends->open);
     float values[FIELD_MAX];
 
-    if (!vm)
+    if (vm == NULL)
         return; /* it ended: its graphs stay as they were */
     for (size_t f = 0; f < FIELD_MAX; f++) {
         values[f] = NAN;
@@ -92,7 +92,7 @@ void trends_update(struct trends *trends, const struct snapshot *s)
     history_begin(trends->host);
     (void)history_add(trends->host, &host_id, &value);
     history_end(trends->host);
-    if (trends->is_open && trends->counters)
+    if (trends->is_open && trends->counters != NULL)
         update_counters(trends, s);
 }
 
@@ -100,7 +100,7 @@ void trends_open(struct trends *trends, const struct vm_id *id)
 {
     if (trends->is_open && vm_id_equal(&trends->open, id))
         return;
-    if (!trends->counters)
+    if (trends->counters == NULL)
         trends->counters = history_new(FIELD_MAX);
     trends->open = *id;
     trends->is_open = true;
@@ -109,7 +109,7 @@ void trends_open(struct trends *trends, const struct vm_id *id)
 size_t trends_counter(const struct trends *trends, const struct vm_id *id, size_t field, float *ret,
                       size_t count)
 {
-    return trends->counters ? history_get(trends->counters, id, field, ret, count) : 0;
+    return trends->counters != NULL ? history_get(trends->counters, id, field, ret, count) : 0;
 }
 
 size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend trend, float *ret,

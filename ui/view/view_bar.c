@@ -73,7 +73,7 @@ bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct
 {
     const char *what;
     char fix[HOST_FIX_MAX];
-    enum reading_cause cause = vm ? vm_cause(vm, &what) : CAUSE_NONE;
+    enum reading_cause cause = vm != NULL ? vm_cause(vm, &what) : CAUSE_NONE;
 
     if (cause == CAUSE_NONE)
         return false;

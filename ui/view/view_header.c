@@ -68,7 +68,7 @@ static bool knows_all_exits(const struct snapshot *s)
 {
     struct column_fields fields;
 
-    if (s->host_values)
+    if (s->host_values != NULL)
         return true; /* the kernel's total has all of them */
     column_fields_resolve(s, NULL, &fields);
     for (size_t i = 0; i < s->vm_count; i++)
@@ -99,10 +99,10 @@ static void collect_zero(struct segments *all, const struct ui_model *m, int lin
     double bytes = 0, zero = 0;
     size_t scanned = 0;
 
-    for (size_t i = 0; i < m->now->vm_count && m->scans && m->scans->count > 0; i++) {
+    for (size_t i = 0; i < m->now->vm_count && m->scans != NULL && m->scans->count > 0; i++) {
         const struct snapshot_vm *vm = &m->now->vms[i];
         const struct scan_reports_entry *e = scan_reports_find(m->scans, &vm->id);
-        if (!e || e->zero_ratio < 0 || vm->ram_bytes.state != READING_OK)
+        if (e == NULL || e->zero_ratio < 0 || vm->ram_bytes.state != READING_OK)
             continue;
         bytes += (double)vm->ram_bytes.raw;
         zero += (double)vm->ram_bytes.raw * e->zero_ratio;
@@ -169,9 +169,9 @@ static void collect_right(struct segments *all, const struct ui_state *st, const
     struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
     delay->right = true;
     SET(delay, "%gs", st->delay_s);
-    if (s)
+    if (s != NULL)
         collect_measured(all, s, st->delay_s);
-    if (s) {
+    if (s != NULL) {
         struct segment *clock = add(all, 0, 75, "", STYLE_NORMAL);
         long seconds = (long)((s->wall.tv_sec + st->utc_offset_s) % 86400);
         clock->right = true;
@@ -196,10 +196,10 @@ static void fit(struct segments *all, int line, int cols)
             if (s->line != line || s->dropped)
                 continue;
             width += segment_width(s) + (width > 0 ? GAP : 0);
-            if (!least || s->keep < least->keep)
+            if (least == NULL || s->keep < least->keep)
                 least = s;
         }
-        if (!least || width <= cols)
+        if (least == NULL || width <= cols)
             return;
         least->dropped = true;
     }
@@ -223,7 +223,7 @@ void view_header(const struct ui_model *m, const struct ui_state *st, struct rec
     struct segments all = {.count = 0};
 
     SET(add(&all, 0, 100, "", STYLE_STRONG), "kvmlens");
-    if (m->now) {
+    if (m->now != NULL) {
         collect_host(&all, m->now);
         collect_totals(&all, m, r.rows > 1 ? 1 : 0);
     }

@@ -16,7 +16,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     layout_tabs(r.cols, tabs);
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
-    if (vm)
+    if (vm != NULL)
         snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name,
                  (int)vm->id.pid, vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
                  vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw)
