@@ -269,6 +269,8 @@ check-layers:
 	$(Q)tests/checks/places
 	$(Q)tests/checks/rooms
 	$(Q)$(PYTHON) -B tests/checks/test_rooms.py -q
+	$(Q)tests/checks/dialect
+	$(Q)$(PYTHON) -B tests/checks/test_dialect.py -q
 	$(Q)tests/checks/lines
 
 # The screens in README.md are golden screens, and the links of all documents lead somewhere.

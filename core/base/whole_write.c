@@ -42,16 +42,16 @@ int whole_write_until(int fd, const char *text, size_t len, int stop_fd)
     size_t done = 0;
 
     while (done < len) {
-        int r = start < 0 && stop_fd >= 0 ? wait_to_write(fd, stop_fd) : 0;
-        if (r < 0)
-            return r;
+        int result = start < 0 && stop_fd >= 0 ? wait_to_write(fd, stop_fd) : 0;
+        if (result < 0)
+            return result;
         ssize_t n = write(fd, text + done, len - done < most ? len - done : most);
         if (n >= 0) {
             done += (size_t)n;
         } else if (errno == EAGAIN) {
-            r = wait_to_write(fd, stop_fd);
-            if (r < 0)
-                return r;
+            result = wait_to_write(fd, stop_fd);
+            if (result < 0)
+                return result;
         } else if (errno != EINTR) {
             int code = -errno;
             if (done > 0 && start >= 0 && ftruncate(fd, start) == 0)

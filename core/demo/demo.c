@@ -94,15 +94,15 @@ int demo_child_main(int argc, char **argv)
         return 2;
     }
     prctl(PR_SET_NAME, demo_table[i].name);
-    int r = minivm_start(&demo_table[i].config, &vm, &report.error);
-    if (r == 0)
+    int result = minivm_start(&demo_table[i].config, &vm, &report.error);
+    if (result == 0)
         report.info = *minivm_info(vm);
     if (send(CHILD_SOCKET, &report, sizeof(report), MSG_NOSIGNAL) != (ssize_t)sizeof(report))
-        r = -EPIPE;
-    if (r == 0)
+        result = -EPIPE;
+    if (result == 0)
         wait_for_parent();
     minivm_stop(vm);
-    return r < 0;
+    return result < 0;
 }
 
 /* Between fork and exec: system calls only. */
@@ -184,7 +184,7 @@ static int receive(struct demo *demo, size_t i, struct error *err)
 int demo_start(struct demo **ret, struct error *err)
 {
     struct demo *demo = calloc(1, sizeof(*demo));
-    int r = 0;
+    int result = 0;
 
     if (demo == NULL)
         return error_set(err, -ENOMEM, "no memory for the demo");
@@ -192,13 +192,13 @@ int demo_start(struct demo **ret, struct error *err)
         demo->vms[i].name = demo_table[i].name;
         demo->sockets[i] = -1;
     }
-    for (size_t i = 0; r == 0 && i < DEMO_VMS; i++)
-        r = spawn(demo_table[i].name, &demo->vms[i].pid, &demo->sockets[i], err);
-    for (size_t i = 0; r == 0 && i < DEMO_VMS; i++)
-        r = receive(demo, i, err);
-    if (r < 0) {
+    for (size_t i = 0; result == 0 && i < DEMO_VMS; i++)
+        result = spawn(demo_table[i].name, &demo->vms[i].pid, &demo->sockets[i], err);
+    for (size_t i = 0; result == 0 && i < DEMO_VMS; i++)
+        result = receive(demo, i, err);
+    if (result < 0) {
         demo_stop(demo);
-        return r;
+        return result;
     }
     *ret = demo;
     return 0;

@@ -194,10 +194,10 @@ static int fill_ram(struct minivm *vm, const struct minivm_config *config, struc
         ranges[i] = config->ranges[i];
     ranges[config->range_count] =
         (struct minivm_range){.bytes = MINIVM_BOOT_BYTES, .fill = MINIVM_FILL_NONZERO};
-    int r = minivm_ram_fill(&vm->ram, ranges, config->range_count + 1, config->seed, err);
+    int result = minivm_ram_fill(&vm->ram, ranges, config->range_count + 1, config->seed, err);
     free(ranges);
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     memcpy(vm->ram.base + CODE_ADDR, program->code, program->bytes);
     if (config->program == MINIVM_TOUCH) {
         const uint32_t start = (uint32_t)config->touch_start;
@@ -425,20 +425,20 @@ static bool config_valid(const struct minivm_config *config)
 static int start(struct minivm *vm, int kvm, struct error *err)
 {
     int bytes = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-    int r;
+    int result;
 
     if (bytes < (int)sizeof(struct kvm_run))
         return fail_step(err, "the size of a vCPU's shared page");
     vm->run_bytes = (size_t)bytes;
-    if ((r = minivm_ram_map(vm->config.ram_bytes, vm->config.backing, &vm->ram, err)) < 0)
-        return r;
+    if ((result = minivm_ram_map(vm->config.ram_bytes, vm->config.backing, &vm->ram, err)) < 0)
+        return result;
     vm->info.ram = vm->ram.base;
     vm->info.ram_bytes = vm->ram.bytes;
-    if ((r = fill_ram(vm, &vm->config, err)) < 0 || (r = create_vm(vm, kvm, err)) < 0)
-        return r;
+    if ((result = fill_ram(vm, &vm->config, err)) < 0 || (result = create_vm(vm, kvm, err)) < 0)
+        return result;
     for (unsigned i = 0; i < vm->config.vcpus; i++)
-        if ((r = create_vcpu(vm, i, err)) < 0)
-            return r;
+        if ((result = create_vcpu(vm, i, err)) < 0)
+            return result;
     return start_threads(vm, err);
 }
 
@@ -460,11 +460,11 @@ int minivm_start(const struct minivm_config *config, struct minivm **ret, struct
         vm->info.vcpus[i].fd = vm->info.vcpus[i].stats_fd = -1;
     pthread_mutex_init(&vm->lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
-    int r = start(vm, kvm, err);
+    int result = start(vm, kvm, err);
     close(kvm);
-    if (r < 0) {
+    if (result < 0) {
         minivm_stop(vm);
-        return r;
+        return result;
     }
     /* The caller's ranges may not outlive the call. */
     vm->config.ranges = NULL;

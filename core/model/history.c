@@ -103,9 +103,9 @@ int history_add(struct history *h, const struct vm_id *id, const float *values)
     size_t at = lower_bound(h, id);
 
     if (at == h->count || compare(&h->entries[at]->id, id) != 0) {
-        int r = insert(h, at, id);
-        if (r < 0)
-            return r;
+        int result = insert(h, at, id);
+        if (result < 0)
+            return result;
     }
     struct entry *e = h->entries[at];
     for (size_t s = 0; s < h->series; s++)

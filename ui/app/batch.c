@@ -176,22 +176,22 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
     char *text = NULL;
     size_t len = 0;
     const struct snapshot *base = b->opts->include_past ? NULL : b->first;
-    int r;
+    int result;
 
     if (b->opts->estimate)
         refresh_estimates(b, s);
     if (output_is_fresh(b->env->out))
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
-    r = report_make(&b->report, base, s, &text, &len);
-    if (r == -EBADMSG)
-        return error_set(err, r,
+    result = report_make(&b->report, base, s, &text, &len);
+    if (result == -EBADMSG)
+        return error_set(err, result,
                          "the log file has other columns: give a new file, or the same --fields");
-    if (r < 0)
-        return error_set(err, r, "a record is missing: out of memory");
-    r = output_write(b->env->out, text, len, err);
+    if (result < 0)
+        return error_set(err, result, "a record is missing: out of memory");
+    result = output_write(b->env->out, text, len, err);
     free(text);
-    return r;
+    return result;
 }
 
 static void note_missing(struct batch *b, const struct snapshot *s)
@@ -214,26 +214,26 @@ static void note_no_field(struct batch *b, const struct snapshot *s)
 
 static int print_and_note(struct batch *b, const struct snapshot *s, struct error *err)
 {
-    int r = print_record(b, s, err);
+    int result = print_record(b, s, err);
 
-    if (r == 0) {
+    if (result == 0) {
         note_no_field(b, s);
         note_missing(b, s);
     }
-    return r;
+    return result;
 }
 
 static int tick_and_print(struct batch *b, struct error *err)
 {
     struct snapshot *s;
-    int r = b->env->tick(b->env->ctx, &s, err);
+    int result = b->env->tick(b->env->ctx, &s, err);
 
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     rest_when_late(b, false);
-    r = print_and_note(b, s, err);
+    result = print_and_note(b, s, err);
     snapshot_free(s);
-    return r;
+    return result;
 }
 
 static int run_once(struct batch *b, struct error *err)
@@ -274,9 +274,9 @@ static int run_log(struct batch *b, struct error *err)
             reopen(b);
             continue;
         }
-        int r = at_once ? print_and_note(b, b->first, err) : tick_and_print(b, err);
-        if (r < 0 && r != -EINTR)
-            return r; /* a signal that ended a write is for wait_tick to read */
+        int result = at_once ? print_and_note(b, b->first, err) : tick_and_print(b, err);
+        if (result < 0 && result != -EINTR)
+            return result; /* a signal that ended a write is for wait_tick to read */
         at_once = false;
         printed++;
     }
@@ -285,14 +285,15 @@ static int run_log(struct batch *b, struct error *err)
 
 static int run(struct batch *b, struct error *err)
 {
-    int r = b->env->tick(b->env->ctx, &b->first, err);
+    int result = b->env->tick(b->env->ctx, &b->first, err);
 
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     rest_when_late(b, true);
-    r = filter_check(&b->filter, b->first, err);
-    if (r < 0)
-        return r == -ENOENT ? -EINVAL : r; /* no such field: wrong usage, as in the other modes */
+    result = filter_check(&b->filter, b->first, err);
+    if (result < 0)
+        return result == -ENOENT ? -EINVAL
+                                 : result; /* no such field: wrong usage, as in the other modes */
     begin_estimates(b, b->first);
     return b->opts->mode == MODE_LOG ? run_log(b, err) : run_once(b, err);
 }
@@ -321,13 +322,13 @@ static void drain(int fd)
         continue;
 }
 
-static int status_of(const struct batch *b, int r)
+static int status_of(const struct batch *b, int result)
 {
-    if (r == -EPIPE)
+    if (result == -EPIPE)
         return STATUS_DONE;
-    if (r == -ENOTUNIQ || r == -EINVAL)
+    if (result == -ENOTUNIQ || result == -EINVAL)
         return STATUS_USAGE;
-    if (r < 0)
+    if (result < 0)
         return STATUS_FAILED;
     return b->failed_reads ? STATUS_PARTIAL : STATUS_DONE;
 }
@@ -337,9 +338,9 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     struct batch b = {.env = env, .opts = opts};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigset_t block, mask;
-    int r = filter_open(&opts->choice, &b.filter, err);
+    int result = filter_open(&opts->choice, &b.filter, err);
 
-    if (r < 0)
+    if (result < 0)
         return STATUS_USAGE;
     b.report = (struct report){
         .format = report_format_find(opts->format),
@@ -357,11 +358,11 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     our_signals(env->out, &block);
     sigprocmask(SIG_BLOCK, &block, &mask);
     sigaction(SIGPIPE, &ignore, &before);
-    r = open_wakes(&b, err);
-    if (r == 0) {
+    result = open_wakes(&b, err);
+    if (result == 0) {
         env->out->stop_fd = b.wake[WAKE_SIGNAL].fd;
         estimator_init(&b.estimator, env->root, b.wake[WAKE_SIGNAL].fd);
-        r = run(&b, err);
+        result = run(&b, err);
         env->out->stop_fd = -1;
         estimator_done(&b.estimator);
         /* A signal that ended the run has done its work; it must not kill us when unblocked. */
@@ -375,7 +376,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     free(b.estimates_path);
     snapshot_free(b.first);
     filter_close(&b.filter);
-    return status_of(&b, r);
+    return status_of(&b, result);
 }
 
 static int tick_sampler(void *ctx, struct snapshot **ret, struct error *err)
@@ -399,10 +400,10 @@ int batch_run(struct sampler *sampler, const struct rootfs *root, const struct o
               FILE *out, FILE *diag, struct error *err)
 {
     struct output output;
-    int r = open_output(&output, opts, out, err);
+    int result = open_output(&output, opts, out, err);
 
-    if (r < 0)
-        return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+    if (result < 0)
+        return result == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
     struct batch_env env = {tick_sampler, sampler, &output, diag, root};
     int status = batch_run_env(&env, opts, err);
     output_close(&output);

@@ -51,24 +51,24 @@ int doctor_run(const struct rootfs *root, const struct host *host, bool json, FI
     struct json_doc doc = {.failed = false};
     json_t *checks = json ? json_array() : NULL;
     size_t problems = 0;
-    int r = 0;
+    int result = 0;
 
     for (const struct host_check *check = host_checks; check->name != NULL; check++) {
-        struct check_result result;
-        host_check_run(check, root, host, &result);
-        problems += result.level == CHECK_PROBLEM;
+        struct check_result found;
+        host_check_run(check, root, host, &found);
+        problems += found.level == CHECK_PROBLEM;
         if (json)
-            json_put_item(&doc, checks, make_json(&doc, check, &result));
+            json_put_item(&doc, checks, make_json(&doc, check, &found));
         else
-            print_text(check, &result, out);
+            print_text(check, &found, out);
     }
     if (json)
-        r = print_json(&doc, checks, out);
+        result = print_json(&doc, checks, out);
     else if (problems == 0)
         fputs("nothing stands between kvmlens and the numbers of this host\n", out);
     else
         fprintf(out, "%zu problem%s\n", problems, problems == 1 ? "" : "s");
-    if (r < 0 || ferror(out))
-        return r < 0 ? r : -EIO;
+    if (result < 0 || ferror(out))
+        return result < 0 ? result : -EIO;
     return problems > 0 ? STATUS_PARTIAL : STATUS_DONE;
 }

@@ -151,10 +151,10 @@ static int tick(struct monitor *m, double delay_s, struct error *err)
     uint64_t began = now_ns();
     struct snapshot *next = NULL;
     struct tm local;
-    int r = sampler_tick(m->sampler, &next, err);
+    int result = sampler_tick(m->sampler, &next, err);
 
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     replace(m, &m->now, next);
     if (m->base == NULL)
         m->base = next;
@@ -206,11 +206,11 @@ static void export_snapshot(struct monitor *m)
 static void scan(struct monitor *m, enum scan_queue_depth depth)
 {
     struct error err = {0};
-    int r = scan_queue_request(&m->queue, m->now, &m->state.detail.vm, depth, &err);
+    int result = scan_queue_request(&m->queue, m->now, &m->state.detail.vm, depth, &err);
 
-    if (r < 0)
+    if (result < 0)
         ui_say(&m->state, "No scan: %s", err.msg);
-    else if (r > 0)
+    else if (result > 0)
         ui_say(&m->state, "The scan begins when that of another VM has ended; x takes it back");
 }
 
@@ -282,9 +282,9 @@ static int keys(struct monitor *m, struct error *err)
 {
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE;) {
         struct ui_model model = model_of(m);
-        int r = act(m, ui_update(&m->state, &model, key), err);
-        if (r < 0)
-            return r;
+        int result = act(m, ui_update(&m->state, &model, key), err);
+        if (result < 0)
+            return result;
         follow(m);
     }
     return 0;
@@ -346,9 +346,9 @@ static int loop(struct monitor *m, struct error *err)
                            {.fd = m->timer_fd, .events = POLLIN},
                            {.fd = m->queue.wake_fd, .events = POLLIN}};
     uint64_t expirations;
-    int r = 0;
+    int result = 0;
 
-    while (!m->quit && r == 0) {
+    while (!m->quit && result == 0) {
         if (m->changed)
             draw(m);
         if (poll(fds, 4, term_wait_ms(m->term)) < 0) {
@@ -359,20 +359,20 @@ static int loop(struct monitor *m, struct error *err)
         if (fds[1].revents)
             signals(m);
         if (!m->quit && fds[0].revents & POLLIN)
-            r = read_keys(m, err);
+            result = read_keys(m, err);
         else if (!m->quit && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
-            r = error_set(err, -EIO, "the terminal went away");
+            result = error_set(err, -EIO, "the terminal went away");
         else if (!m->quit && term_wait_ms(m->term) == 0)
-            r = keys(m, err);
-        if (!m->quit && r == 0 && fds[3].revents && scan_queue_wake(&m->queue, now_ns()))
+            result = keys(m, err);
+        if (!m->quit && result == 0 && fds[3].revents && scan_queue_wake(&m->queue, now_ns()))
             follow(m);
-        if (!m->quit && r == 0 && fds[2].revents) {
+        if (!m->quit && result == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
             if (n == (ssize_t)sizeof(expirations) && !m->state.frozen)
-                r = tick(m, m->state.delay_s, err);
+                result = tick(m, m->state.delay_s, err);
         }
     }
-    return r;
+    return result;
 }
 
 /* --- start and end
@@ -382,10 +382,10 @@ static int loop(struct monitor *m, struct error *err)
 static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
 {
     size_t found = 0;
-    int r = filter_check(wanted, m->now, err);
+    int result = filter_check(wanted, m->now, err);
 
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     for (size_t i = 0; i < m->now->vm_count; i++)
         found += filter_vm(wanted, &m->now->vms[i]);
     if (found > 1) {
@@ -450,7 +450,7 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
 static int prepare(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
     double delay;
-    int r;
+    int result;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(err, -ENOTTY, "the monitor needs a terminal on input and output; "
@@ -469,32 +469,33 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
                     !c->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0) < 0)
         return error_set(err, -ENOMEM, "out of memory");
     ui_state_init(&m->state, 24, 80, 1.0);
-    r = load_config(m, c, err);
-    if (r < 0)
-        return r;
+    result = load_config(m, c, err);
+    if (result < 0)
+        return result;
     if (c->delay_s > 0)
         m->state.delay_s = delay_clamp(c->delay_s);
     delay = m->state.delay_s;
     m->state.since_creation = c->since_creation;
     m->no_colour = c->no_colour;
-    r = apply_filters(m, c, err);
-    if (r < 0)
-        return r;
-    r = scan_queue_init(&m->queue, c->root);
-    if (r < 0)
-        return error_set(err, r, "eventfd: %s", strerror(-r));
+    result = apply_filters(m, c, err);
+    if (result < 0)
+        return result;
+    result = scan_queue_init(&m->queue, c->root);
+    if (result < 0)
+        return error_set(err, result, "eventfd: %s", strerror(-result));
     m->due_ns = now_ns();
-    r = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
-    if (r == 0 && c->vm != NULL)
-        r = select_vm(m, c->vm, err);
-    if (r < 0)
-        return r;
-    r = term_open(&(struct term_config){
-                      .mouse = !c->no_mouse,
-                      .theme = &theme_table[c->no_colour ? THEME_MONOCHROME : m->state.theme]},
-                  &m->term, err);
-    if (r < 0)
-        return r;
+    result = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
+    if (result == 0 && c->vm != NULL)
+        result = select_vm(m, c->vm, err);
+    if (result < 0)
+        return result;
+    result = term_open(
+        &(struct term_config){.mouse = !c->no_mouse,
+                              .theme =
+                                  &theme_table[c->no_colour ? THEME_MONOCHROME : m->state.theme]},
+        &m->term, err);
+    if (result < 0)
+        return result;
     if (!term_has_colours(m->term))
         m->no_colour = true;
     if (m->no_colour)
@@ -527,14 +528,14 @@ int monitor_run(struct sampler *sampler, const struct monitor_config *config, st
 {
     struct monitor m = {
         .sampler = sampler, .signal_fd = -1, .timer_fd = -1, .queue = {.wake_fd = -1}};
-    int r = prepare(&m, config, err);
+    int result = prepare(&m, config, err);
 
-    if (r == 0)
-        r = loop(&m, err);
+    if (result == 0)
+        result = loop(&m, err);
     finish(&m);
-    if (r == 0 && m.end_signal) {
+    if (result == 0 && m.end_signal) {
         raise(m.end_signal); /* no longer blocked: by default this is the end */
         return error_set(err, -EINTR, "ended by signal %d", m.end_signal);
     }
-    return r;
+    return result;
 }

@@ -68,10 +68,10 @@ static int apply_scan(struct options *opts, const char *arg, struct error *err)
 static int apply_pid(struct options *opts, const char *arg, struct error *err)
 {
     uint64_t pid = 0;
-    int r = options_count("process id", arg, INT_MAX, &pid, err);
+    int result = options_count("process id", arg, INT_MAX, &pid, err);
 
     opts->choice.pid = (pid_t)pid;
-    return r;
+    return result;
 }
 
 static int apply_guest(struct options *opts, const char *arg, struct error *err)
@@ -445,9 +445,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         const struct option_row *row = c == '?' || c == ':' ? NULL : row_of(c);
         if (row == NULL)
             return bad_option(c, argc, argv, err);
-        int r = apply_row(row, ret, err);
-        if (r < 0)
-            return r;
+        int result = apply_row(row, ret, err);
+        if (result < 0)
+            return result;
         if (ret->mode == MODE_HELP || ret->mode == MODE_VERSION)
             return 0;
         ret->given |= 1ull << (row - option_table);

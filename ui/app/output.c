@@ -156,22 +156,22 @@ static int open_log(struct output *out, struct stat *ret, struct error *err)
         fd = open_path(out->path, O_WRONLY | (out->fd >= 0 ? O_NONBLOCK : 0));
     if (fd < 0)
         return refused(out->path, fd, err);
-    int r = fstat(fd, ret) < 0 ? fail(err, "open", out->path, -errno)
-                               : accept_file(out->path, ret, err);
-    if (r == 0 && S_ISFIFO(ret->st_mode)) {
+    int result = fstat(fd, ret) < 0 ? fail(err, "open", out->path, -errno)
+                                    : accept_file(out->path, ret, err);
+    if (result == 0 && S_ISFIFO(ret->st_mode)) {
         /* Who may read a FIFO too never learns that nobody else does. The first time, wait for a
          * reader. */
         close(fd);
         fd = open_path(out->path, O_WRONLY | (out->fd >= 0 ? O_NONBLOCK : 0));
         if (fd < 0)
             return refused(out->path, fd, err);
-        r = fstat(fd, ret) < 0 ? fail(err, "open", out->path, -errno)
-                               : accept_file(out->path, ret, err);
+        result = fstat(fd, ret) < 0 ? fail(err, "open", out->path, -errno)
+                                    : accept_file(out->path, ret, err);
     }
-    if (r == 0)
+    if (result == 0)
         return fd;
     close(fd);
-    return r;
+    return result;
 }
 
 /* Opens the log and takes it in place of the one that is open, if any. */
@@ -184,10 +184,10 @@ static int take_log(struct output *out, struct error *err)
     if (fd < 0)
         return fd;
     bool empty = !S_ISREG(st.st_mode) || st.st_size == 0;
-    int r = empty ? 0 : read_first_line(fd, &first_line);
-    if (r < 0) {
+    int result = empty ? 0 : read_first_line(fd, &first_line);
+    if (result < 0) {
         close(fd);
-        return fail(err, "read", out->path, r);
+        return fail(err, "read", out->path, result);
     }
     if (out->fd >= 0)
         close(out->fd);
@@ -270,24 +270,24 @@ static int make_temporary(const char *path, char **ret_name)
 static int replace(struct output *out, const char *text, size_t len, struct error *err)
 {
     char *temporary = NULL;
-    int r, fd = make_temporary(out->path, &temporary);
+    int result, fd = make_temporary(out->path, &temporary);
 
     if (fd == -ENOMEM)
         return error_set(err, fd, "out of memory");
     if (fd < 0)
         return fail(err, "make a file beside", out->path, fd);
     /* Readable by the collector, whatever our umask. */
-    r = fchmod(fd, 0644) < 0 ? -errno : whole_write(fd, text, len);
-    if (close(fd) < 0 && r == 0)
-        r = -errno;
-    if (r == 0 && rename(temporary, out->path) < 0)
-        r = -errno;
-    if (r < 0) {
+    result = fchmod(fd, 0644) < 0 ? -errno : whole_write(fd, text, len);
+    if (close(fd) < 0 && result == 0)
+        result = -errno;
+    if (result == 0 && rename(temporary, out->path) < 0)
+        result = -errno;
+    if (result < 0) {
         unlink(temporary);
-        fail(err, "write", out->path, r);
+        fail(err, "write", out->path, result);
     }
     free(temporary);
-    return r;
+    return result;
 }
 
 bool output_is_fresh(const struct output *out)
@@ -302,16 +302,16 @@ int output_write(struct output *out, const char *text, size_t len, struct error 
 {
     if (out->kind == OUTPUT_REPLACE)
         return replace(out, text, len, err);
-    int r = out->unmended ? mend(out) : 0;
-    if (r == 0) {
+    int result = out->unmended ? mend(out) : 0;
+    if (result == 0) {
         out->unmended = false;
-        r = whole_write_until(out->fd, text, len, out->stop_fd);
+        result = whole_write_until(out->fd, text, len, out->stop_fd);
     }
-    if (r == 0)
+    if (result == 0)
         out->empty = false;
-    else if (r != -EPIPE && out->kind == OUTPUT_FD)
-        error_set(err, r, "cannot write standard output: %s", strerror(-r));
-    else if (r != -EPIPE)
-        fail(err, "write", out->path, r);
-    return r;
+    else if (result != -EPIPE && out->kind == OUTPUT_FD)
+        error_set(err, result, "cannot write standard output: %s", strerror(-result));
+    else if (result != -EPIPE)
+        fail(err, "write", out->path, result);
+    return result;
 }

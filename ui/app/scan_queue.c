@@ -61,11 +61,11 @@ static void drop_waiting(struct scan_queue *s, size_t i)
 
 static int submit(struct scan_queue *s, const struct scan_request *request)
 {
-    int r = scan_worker_submit(s->worker, request);
+    int result = scan_worker_submit(s->worker, request);
 
-    if (r == 0)
+    if (result == 0)
         s->depth = request->exact_limit_s > 0 ? SCAN_QUEUE_LOOK : SCAN_QUEUE_EXACT;
-    return r;
+    return result;
 }
 
 static int add_waiting(struct scan_queue *s, const struct scan_request *request, struct error *err)
@@ -93,9 +93,9 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
     if (queue->root == NULL)
         return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
     if (queue->worker == NULL) {
-        int r = scan_worker_start(queue->root, queue->wake_fd, &queue->worker, err);
-        if (r < 0)
-            return r;
+        int result = scan_worker_start(queue->root, queue->wake_fd, &queue->worker, err);
+        if (result < 0)
+            return result;
     }
     struct scan_request request = make_request(snapshot, found, depth);
     struct scan_worker_progress p = scan_worker_progress(queue->worker);
@@ -105,10 +105,10 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
         int waits = add_waiting(queue, &request, err);
         return waits < 0 ? waits : 0;
     }
-    int r = submit(queue, &request);
-    if (r == -EBUSY)
+    int result = submit(queue, &request);
+    if (result == -EBUSY)
         return add_waiting(queue, &request, err);
-    return r < 0 ? error_set(err, r, "the scan could not be started") : 0;
+    return result < 0 ? error_set(err, result, "the scan could not be started") : 0;
 }
 
 void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)

@@ -131,10 +131,10 @@ int pattern_compile(regex_t *ret, const char *text, int flags, char *why, size_t
             snprintf(why, why_size, "%s", limit);
         return -EINVAL;
     }
-    int r = regcomp(ret, text, REG_EXTENDED | REG_NOSUB | flags);
-    if (r != 0 && why != NULL)
-        regerror(r, ret, why, why_size);
-    return r != 0 ? -EINVAL : 0;
+    int result = regcomp(ret, text, REG_EXTENDED | REG_NOSUB | flags);
+    if (result != 0 && why != NULL)
+        regerror(result, ret, why, why_size);
+    return result != 0 ? -EINVAL : 0;
 }
 
 /* --- patterns --------------------------------------------------------------------------------- */

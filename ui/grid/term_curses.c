@@ -175,10 +175,10 @@ static void prepare_keys(struct term *t, bool mouse)
 
 int term_open(const struct term_config *config, struct term **ret, struct error *err)
 {
-    int r = check_kind(err);
+    int result = check_kind(err);
 
-    if (r < 0)
-        return r;
+    if (result < 0)
+        return result;
     struct term *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return error_set(err, -ENOMEM, "out of memory");

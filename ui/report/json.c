@@ -167,11 +167,11 @@ static char *dump(const json_t *root)
 
     if (text_file_open(&file) < 0)
         return NULL;
-    int r = json_dump_callback(root, dump_to, &file,
-                               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
+    int result = json_dump_callback(root, dump_to, &file,
+                                    JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
     if (text_file_close(&file, &text, NULL) < 0)
         return NULL;
-    char *out = r == 0 ? finish_text(text) : NULL;
+    char *out = result == 0 ? finish_text(text) : NULL;
     free(text);
     return out;
 }

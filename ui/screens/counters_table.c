@@ -193,15 +193,15 @@ int counters_table_follow(struct ui_state *state, const struct ui_model *model,
     query.pattern = &cs->pattern;
     query.order = cs->order;
     query.inverted = cs->inverted;
-    int r = counters_collect(&query, rows);
+    int result = counters_collect(&query, rows);
 
-    for (size_t i = 0; r == 0 && i < rows->count; i++)
+    for (size_t i = 0; result == 0 && i < rows->count; i++)
         if (cs->selected >= 0 && rows->rows[i].id == cs->selected)
             cs->scroll.row = i;
     if (cs->selected < 0)
         cs->scroll.row = 0;
     scroll_fit(&cs->scroll, rows->count, counters_page(state));
-    return r;
+    return result;
 }
 
 bool counters_table_command(const struct ui_state *state, struct counters_state *cs,

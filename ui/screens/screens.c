@@ -20,13 +20,13 @@ const struct screen_object *screens_get(enum ui_screen screen)
 
 int ui_follow(struct ui_state *state, const struct ui_model *model)
 {
-    int r = vms_follow(state, model); /* below whatever is shown, its selection stays right */
+    int result = vms_follow(state, model); /* below whatever is shown, its selection stays right */
 
-    if (r == 0 && screen_list_has(state->screen, SCREEN_TAB))
+    if (result == 0 && screen_list_has(state->screen, SCREEN_TAB))
         detail_follow(state, model);
-    if (r == 0 && objects[state->screen]->follow != NULL)
-        r = objects[state->screen]->follow(state, model);
-    return r;
+    if (result == 0 && objects[state->screen]->follow != NULL)
+        result = objects[state->screen]->follow(state, model);
+    return result;
 }
 
 static void draw_too_small(struct screen *out)

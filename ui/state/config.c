@@ -311,14 +311,14 @@ int config_read(const char *path, struct config *ret, struct error *err)
                    ? 0
                    : error_set(err, -errno, "the configuration file cannot be read: %s",
                                strerror(errno));
-    int r = check_owner(fd, err);
-    char *text = r == 0 ? malloc(CONFIG_FILE_MAX + 1) : NULL;
-    if (r == 0 && text == NULL)
-        r = error_set(err, -ENOMEM, "out of memory");
+    int result = check_owner(fd, err);
+    char *text = result == 0 ? malloc(CONFIG_FILE_MAX + 1) : NULL;
+    if (result == 0 && text == NULL)
+        result = error_set(err, -ENOMEM, "out of memory");
     if (text != NULL) {
-        r = read_text(fd, text, CONFIG_FILE_MAX, &len);
-        if (r < 0) {
-            error_set(err, r, "the configuration file cannot be read: %s", strerror(-r));
+        result = read_text(fd, text, CONFIG_FILE_MAX, &len);
+        if (result < 0) {
+            error_set(err, result, "the configuration file cannot be read: %s", strerror(-result));
         } else {
             text[len] = '\0';
             config_parse(text, ret);
@@ -326,7 +326,7 @@ int config_read(const char *path, struct config *ret, struct error *err)
     }
     close(fd);
     free(text);
-    return r;
+    return result;
 }
 
 static char *to_text(const struct config *c)
@@ -403,7 +403,7 @@ int config_write(const char *path, const struct config *config, struct error *er
     static const char temporary[] = ".config.new";
     struct stat st;
     char *text = to_text(config);
-    int r = 0;
+    int result = 0;
 
     if (text == NULL)
         return error_set(err, -ENOMEM, "out of memory");
@@ -414,29 +414,29 @@ int config_write(const char *path, const struct config *config, struct error *er
     }
     if (fstatat(dir, "config", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         (!S_ISREG(st.st_mode) || st.st_uid != geteuid())) {
-        r = error_set(err, -EPERM, "not saved: the file there is a link, or not ours");
+        result = error_set(err, -EPERM, "not saved: the file there is a link, or not ours");
     } else {
         unlinkat(dir, temporary, 0); /* left behind by a crash */
         int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        r = fd < 0 ? -errno : whole_write(fd, text, strlen(text));
-        if (r == 0 && fsync(fd) < 0)
-            r = -errno;
-        if (fd >= 0 && close(fd) < 0 && r == 0)
-            r = -errno;
+        result = fd < 0 ? -errno : whole_write(fd, text, strlen(text));
+        if (result == 0 && fsync(fd) < 0)
+            result = -errno;
+        if (fd >= 0 && close(fd) < 0 && result == 0)
+            result = -errno;
         /* What the old file had and nobody understood is not lost. */
-        if (r == 0) {
+        if (result == 0) {
             unlinkat(dir, "config.old", 0);
             if (linkat(dir, "config", dir, "config.old", 0) < 0 && errno != ENOENT)
-                r = -errno;
+                result = -errno;
         }
-        if (r == 0 && renameat(dir, temporary, dir, "config") < 0)
-            r = -errno;
-        if (r < 0) {
+        if (result == 0 && renameat(dir, temporary, dir, "config") < 0)
+            result = -errno;
+        if (result < 0) {
             unlinkat(dir, temporary, 0);
-            error_set(err, r, "not saved: %s", strerror(-r));
+            error_set(err, result, "not saved: %s", strerror(-result));
         }
     }
     close(dir);
     free(text);
-    return r;
+    return result;
 }

@@ -255,18 +255,18 @@ static int compare(const void *pa, const void *pb, void *arg)
     const struct counter_row *a = pa, *b = pb;
     const struct figure *x = q->order == COUNTERS_BY_RATE ? &a->rate : &a->total;
     const struct figure *y = q->order == COUNTERS_BY_RATE ? &b->rate : &b->total;
-    int r = 0;
+    int result = 0;
 
     if (q->order != COUNTERS_BY_NAME) {
         bool xok = x->state == READING_OK, yok = y->state == READING_OK;
         if (xok != yok)
             return xok ? -1 : 1;
         double p = xok ? comparable(q, a, x->value) : 0, s = yok ? comparable(q, b, y->value) : 0;
-        r = (p < s) - (p > s);
+        result = (p < s) - (p > s);
     }
-    if (r == 0)
-        r = strcmp(row_name(q, a), row_name(q, b));
-    return q->inverted ? -r : r;
+    if (result == 0)
+        result = strcmp(row_name(q, a), row_name(q, b));
+    return q->inverted ? -result : result;
 }
 
 int counters_collect(const struct counters_query *q, struct counters *c)
@@ -274,9 +274,9 @@ int counters_collect(const struct counters_query *q, struct counters *c)
     c->count = c->hidden_zero = 0;
     c->rate_sum = c->total_sum = (struct figure){.state = READING_ABSENT};
     c->rate_sum_short = c->total_sum_short = false;
-    int r = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
-    if (r < 0)
-        return r;
+    int result = q->by_guest ? collect_guests(q, c) : collect_fields(q, c);
+    if (result < 0)
+        return result;
     set_sums(q, c);
     if (q->hide_zero)
         drop_zeros(c);

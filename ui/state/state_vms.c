@@ -28,19 +28,19 @@ struct sort_key {
 static int compare_keys(const void *pa, const void *pb, void *descending)
 {
     const struct sort_key *a = pa, *b = pb;
-    int r;
+    int result;
 
     /* What is missing comes last in both directions; equals stay in the order of the snapshot. */
     if (a->missing != b->missing)
         return a->missing ? 1 : -1;
     if (a->missing)
-        r = 0;
+        result = 0;
     else if (a->text != NULL)
-        r = strcmp(a->text, b->text);
+        result = strcmp(a->text, b->text);
     else
-        r = (a->number > b->number) - (a->number < b->number);
-    if (r != 0)
-        return *(bool *)descending ? -r : r;
+        result = (a->number > b->number) - (a->number < b->number);
+    if (result != 0)
+        return *(bool *)descending ? -result : result;
     return a->vm < b->vm ? -1 : 1;
 }
 
