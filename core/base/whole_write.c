@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the record will begin, or -1 when @fd is no regular file. */
+/* Where the record will begin, or -1 when @fd is not a regular file. */
 static off_t start_of(int fd)
 {
     struct stat st;

@@ -27,8 +27,8 @@ enum cause_nature {
 };
 
 #define CAUSES_LOCKDOWN_FIX                                                                        \
-    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable; lockdown itself "     \
-    "ends only by booting without it."
+    "Binary stats fds (QEMU 8.1 and later keeps one per vCPU) stay readable. Only booting without "\
+    "lockdown ends it."
 
 /* clang-format off */
 #define CAUSES(X)                                                                                  \
@@ -77,7 +77,7 @@ enum cause_nature {
       PROBLEM, 0, SOURCE_NONE)                                                                     \
     /* the stats fd holds no valid binary stats */                                                 \
     X(BAD_STATS, "bad-stats", "invalid binary stats",                                              \
-      "The VMM's stats fd does not hold what the kernel documents; nothing of it was used.",       \
+      "The VMM's stats fd does not hold what the kernel documents; none of it was used.",          \
       PROBLEM, 0, SOURCE_STATSFD)                                                                  \
     /* this kernel does not have the counter */                                                    \
     X(NOT_IN_KERNEL, "not-in-kernel", "not in this kernel", "",                                    \
@@ -88,7 +88,7 @@ enum cause_nature {
       FACT, 0, SOURCE_NONE)                                                                        \
     /* the source that has it was excluded with --source */                                        \
     X(SOURCE_OFF, "source-off", "excluded by --source",                                            \
-      "Leave --source away to use all sources.",                                                   \
+      "Leave out --source to use all sources.",                                                    \
       SETTING, 0, SOURCE_NONE)                                                                     \
     /* the vCPU's thread is not known */                                                           \
     X(NO_THREAD_ID, "no-thread-id", "vCPU thread not known",                                       \
@@ -96,8 +96,9 @@ enum cause_nature {
       "(QEMU: -name debug-threads=on).",                                                           \
       PROBLEM, 0, SOURCE_PROC)                                                                     \
     /* several VMs in one process: not known which vCPU belongs to which */                        \
-    X(AMBIGUOUS, "ambiguous-vcpus", "several VMs in one process, vCPUs not told apart",            \
-      "debugfs tells them apart.",                                                                 \
+    X(AMBIGUOUS, "ambiguous-vcpus",                                                                \
+      "several VMs share a process, and their vCPUs cannot be told apart",                         \
+      "Mount debugfs: it tells them apart.",                                                       \
       PROBLEM, 0, SOURCE_NONE)                                                                     \
     /* the VM, vCPU or process ended during the tick */                                            \
     X(GONE, "ended", "ended meanwhile", "",                                                        \

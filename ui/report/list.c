@@ -113,7 +113,7 @@ static int list_text(const struct snapshot *s, const struct filter *filter, FILE
         fprintf(out, "note: %s, which kvmlens -1 prints. %s\n",
                 reading_cause_text(CAUSE_HOST_TOTALS), reading_cause_fix(CAUSE_HOST_TOTALS));
     if (shown == 0)
-        fputs("no VMs found; kvmlens --doctor tells what hides them, if any run\n", out);
+        fputs("no VMs found; if VMs are running, kvmlens --doctor says what hides them\n", out);
     return ferror(out) ? -EIO : 0;
 }
 
@@ -183,6 +183,6 @@ int list_fields(const struct snapshot *s, FILE *out)
                 field_kind_name(f->kind), unit, known != NULL ? known->text : "");
     }
     if (s->field_count == 0)
-        fputs("no fields: they are those of the VMs that run, and none was found\n", out);
+        fputs("no fields: they come from running VMs, and none was found\n", out);
     return ferror(out) ? -EIO : 0;
 }

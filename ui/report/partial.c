@@ -172,7 +172,7 @@ static void tell_unestimated(struct partial *partial, FILE *out)
     partial->unestimated_told = true;
     fprintf(out,
             "kvmlens: %zu VM%s no estimate yet: there was no time for %s. A log, or the next run "
-            "with the same --output, goes on there.\n",
+            "with the same --output, continues there.\n",
             vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
 }
 

@@ -242,7 +242,7 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
         fprintf(out, "  interval %.3f s", s->interval_s);
     fputc('\n', out);
     if (report_host_values(r->filter, s) != NULL) {
-        fputs("\nall VMs together  totals of the kernel, which counts no VM apart\n", out);
+        fputs("\nall VMs together  totals of the kernel, which does not count each VM\n", out);
         put_counters(r, out, base, s, NULL, fields, count);
     }
     for (size_t i = 0; i < s->vm_count; i++)

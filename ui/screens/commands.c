@@ -31,7 +31,8 @@ static enum ui_action accept_delay(struct ui_state *state)
     double seconds;
 
     if (delay_parse(state->prompt.text, &seconds) < 0) {
-        prompt_refuse(&state->prompt, "No delay from %g to %g seconds", DELAY_MIN_S, DELAY_MAX_S);
+        prompt_refuse(&state->prompt, "A delay must be from %g to %g seconds", DELAY_MIN_S,
+                      DELAY_MAX_S);
         return UI_NOTHING;
     }
     return delay_set(state, seconds);
@@ -50,7 +51,7 @@ static void accept_pattern(struct ui_state *state, struct pattern *pattern)
     char why[100];
 
     if (pattern != NULL && pattern_set(pattern, state->prompt.text, why, sizeof(why)) < 0)
-        prompt_refuse(&state->prompt, "No regular expression, %s", why);
+        prompt_refuse(&state->prompt, "Not a regular expression: %s", why);
 }
 
 /* Enter: @kind was asked, the text is the answer. One that does not do is refused, and the prompt

@@ -140,7 +140,7 @@ static void draw_explanation(const struct counters_state *cs, const struct count
 static const char *none_text(const struct counters_state *cs, const struct counters *rows)
 {
     if (rows->lack == COUNTERS_LACK_FIELD)
-        return cs->by_guest ? "No counter that guests could be compared by matches the filter. c "
+        return cs->by_guest ? "No counter that can compare guests matches the filter. c "
                               "clears it."
                             : "No counter matches the filter. c clears it.";
     if (rows->lack == COUNTERS_LACK_GUEST)

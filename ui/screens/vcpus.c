@@ -172,16 +172,17 @@ static void draw_tsc_summary(const struct snapshot_vm *vm, const struct usual *u
         different += differs(usual->offset, &vm->vcpus[i], VCPU_TSC_OFFSET);
     }
     if (different > 0)
-        screen_printf(out, r, r.y, r.x, STYLE_WARNING,
-                      "%zu of %zu vCPUs have another tsc-offset than vCPU %d: the guest's clocks "
-                      "may disagree.",
-                      different, vm->vcpu_count, usual->offset->id);
+        screen_printf(
+            out, r, r.y, r.x, STYLE_WARNING,
+            "%zu of %zu vCPUs have a different tsc-offset from vCPU %d: the guest's clocks "
+            "may disagree.",
+            different, vm->vcpu_count, usual->offset->id);
     else if (known == vm->vcpu_count && known > 1)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "All %zu vCPUs have the same tsc-offset.",
                       known);
     else if (known < vm->vcpu_count)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
-                      "The tsc-offset is known of %zu of %zu vCPUs%s%s.", known, vm->vcpu_count,
+                      "The tsc-offset is known for %zu of %zu vCPUs%s%s.", known, vm->vcpu_count,
                       vm->vcpu_cause ? ": " : "", reading_cause_text(vm->vcpu_cause));
 }
 

@@ -79,7 +79,7 @@ static void parse_bool(struct parser *p, const char *value, bool *ret)
 static void set_delay(struct parser *p, const char *value)
 {
     if (delay_parse(value, &p->config->delay_s) < 0)
-        problem(p, "this is no delay:", value, "give seconds from 0.1 to 3600");
+        problem(p, "not a delay:", value, "give seconds from 0.1 to 3600");
 }
 
 static void set_theme(struct parser *p, const char *value)
@@ -149,12 +149,12 @@ static void add_column(struct parser *p, const char *name, const char *value)
     }
     for (size_t i = 0; i < c->count; i++)
         if (c->ids[i] == (enum column_id)id) {
-            problem(p, "the column is there twice:", name, "leave one away");
+            problem(p, "the column is there twice:", name, "leave one out");
             return;
         }
     /* The column itself is wanted, whatever its width. */
     if (!is_auto && (end == NULL || *end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
-        problem(p, "this is no width:", value, "give auto, or a number from 3 to 64");
+        problem(p, "not a width:", value, "give auto, or a number from 3 to 64");
         width = 0;
     }
     c->ids[c->count++] = (enum column_id)id;
@@ -183,7 +183,7 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
             keys[i].set(p, value);
             return 1;
         }
-    problem(p, "not known here:", name, "leave it away");
+    problem(p, "not known here:", name, "leave it out");
     keep_unknown(p, section, name, value);
     return 1;
 }
@@ -192,7 +192,7 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
 static void check_last_line(struct parser *p)
 {
     if (p->is_pair)
-        problem(p, "neither [section] nor name = value", NULL, "leave it away, or put ; before it");
+        problem(p, "neither [section] nor name = value", NULL, "leave it out, or put ; before it");
     p->is_pair = false;
 }
 
@@ -250,7 +250,7 @@ void config_parse(const char *text, struct config *ret)
     ini_parse_stream(next_line, &p, on_pair, &p);
     check_last_line(&p);
     if (ret->columns.count > 0 && !has_name(&ret->columns)) {
-        problem(&p, "the columns lack the name, so all are shown", NULL, "add name = auto");
+        problem(&p, "the name is not among the columns, so all are shown", NULL, "add name = auto");
         ret->columns = (struct column_choice){.count = 0};
     }
 }
@@ -292,7 +292,7 @@ static int check_owner(int fd, struct error *err)
 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return error_set(err, -EPERM,
-                         "the configuration file is no regular file and was not read");
+                         "the configuration file is not a regular file and was not read");
     if (st.st_uid != geteuid() && st.st_uid != 0)
         return error_set(err, -EPERM,
                          "the configuration file belongs to another user and was not read");
@@ -414,7 +414,8 @@ int config_write(const char *path, const struct config *config, struct error *er
     }
     if (fstatat(dir, "config", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         (!S_ISREG(st.st_mode) || st.st_uid != geteuid())) {
-        result = error_set(err, -EPERM, "not saved: the file there is a link, or not ours");
+        result = error_set(err, -EPERM,
+                           "not saved: the file there is a link, or kvmlens did not write it");
     } else {
         unlinkat(dir, temporary, 0); /* left behind by a crash */
         int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
