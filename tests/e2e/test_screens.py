@@ -181,6 +181,10 @@ class Screens(kvmtest.TestCase):
         self.big_vm()
         self.own_vm("--comm", "next-in-line", "--ram", "16M")
         t = self.monitor()
+        t.wait_text("next-in-line")
+        t.send("f")  # this machine may have other VMs
+        t.send("-l", "big-guest|next-in-line")
+        t.send("Enter")
         self.select(t, "next-in-line")
         t.send("m", "R")
         t.wait(lambda s: re.search(r"Exact +\d.*% zero .* ago", s), "an exact result")
