@@ -10,6 +10,7 @@ by colons, before those of build/cache and PATH), KVMTEST_SLOWER (how many times
 before something counts as hanging: 4 on an emulated CPU), KVMTEST_SKIPPED (a file to which the reason of each test
 left out is appended; tests/checks/skipped sums it up).
 """
+import contextlib
 import ctypes
 import fcntl
 import functools
@@ -676,6 +677,21 @@ def read_stats(pid, fd):
 
 
 PR_SET_CHILD_SUBREAPER = 36
+
+
+@contextlib.contextmanager
+def stopped_thread(tid):
+    """One thread of another process stands still, its others go on. By ptrace, as a debugger would."""
+    seize, interrupt, detach, any_thread = 0x4206, 0x4207, 17, 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(seize, tid, None, None) < 0:
+        need(False, f"no ptrace here: {os.strerror(ctypes.get_errno())}")
+    try:
+        libc.ptrace(interrupt, tid, None, None)
+        os.waitpid(tid, any_thread)
+        yield
+    finally:
+        libc.ptrace(detach, tid, None, None)
 
 
 def become_subreaper():
