@@ -2,10 +2,12 @@
 /*
  * Runs a program and makes one of its system calls fail, seen from outside (ptrace).
  *
- *   faulty --log FILE [--vm PID] [--fail KEY --nth K --how ERRNO|short] -- PROGRAM [ARG]...
+ *   faulty --log FILE [--vm PID] [--dir DIR] [--fail KEY --nth K --how ERRNO|short]
+ *          -- PROGRAM [ARG]...
  *
  * A call has a key: its name and what it is about, "read /proc/VM/stat", where numbers are "N" and
- * the process PID is "VM". So it is found again in another run, whatever other processes there are.
+ * the process PID is "VM", and all below DIR is "DIR". So it is found again in another run,
+ * whatever other processes there are.
  * --fail lets the @K-th call with that key fail, of whatever thread or child; "short" cuts what is
  * read or written to a few bytes. A close is done nevertheless: the kernel's always is. Calls of
  * the dynamic linker neither count nor fail.
@@ -121,7 +123,7 @@ struct task {
 
 static struct tracer {
     FILE *log;
-    const char *vm, *key;
+    const char *vm, *dir, *key;
     unsigned nth, seen;
     int error; /* 0: short */
     uint64_t linker_start, linker_end;
@@ -214,7 +216,7 @@ static void append(char *key, const char *text)
 static const struct call *make_key(pid_t tid, const struct __ptrace_syscall_info *info, char *key)
 {
     const struct call *call = NULL;
-    char text[KEY_SIZE];
+    char path[2 * KEY_SIZE] = "", text[KEY_SIZE];
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
         if (calls[i].number == (long)info->entry.nr)
@@ -222,15 +224,16 @@ static const struct call *make_key(pid_t tid, const struct __ptrace_syscall_info
     if (call == NULL)
         return NULL;
     snprintf(key, KEY_SIZE, "%s ", call->name);
-    if (call->about == FILE_FD || call->about == FILE_AT) {
-        read_link(tid, (int)info->entry.args[0], text, sizeof(text));
-        append(key, strcmp(text, "/") == 0 ? "" : text);
-    }
+    if (call->about == FILE_FD || call->about == FILE_AT)
+        read_link(tid, (int)info->entry.args[0], path, sizeof(path));
     if (call->about == FILE_AT || call->about == FILE_PATH) {
         read_text(tid, info->entry.args[call->about == FILE_AT ? 1 : 0], text, sizeof(text));
-        append(key, text[0] != '/' && text[0] != '\0' ? "/" : "");
-        append(key, text);
+        size_t n = text[0] == '/' || strcmp(path, "/") == 0 ? 0 : strlen(path);
+        const char *slash = text[0] == '/' || text[0] == '\0' ? "" : "/";
+        snprintf(path + n, sizeof(path) - n, "%s%s", slash, text);
     }
+    bool inside = t.dir != NULL && strncmp(path, t.dir, strlen(t.dir)) == 0;
+    append(key, inside ? "DIR" : path);
     return call;
 }
 
@@ -380,7 +383,7 @@ static int trace(pid_t pid)
 static void options(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"log", 1, NULL, 'l'}, {"vm", 1, NULL, 'v'},  {"fail", 1, NULL, 'f'},
+        {"log", 1, NULL, 'l'}, {"vm", 1, NULL, 'v'},  {"dir", 1, NULL, 'd'}, {"fail", 1, NULL, 'f'},
         {"nth", 1, NULL, 'n'}, {"how", 1, NULL, 'h'}, {NULL, 0, NULL, 0},
     };
     int c;
@@ -392,6 +395,9 @@ static void options(int argc, char **argv)
             break;
         case 'v':
             t.vm = optarg;
+            break;
+        case 'd':
+            t.dir = optarg;
             break;
         case 'f':
             t.key = optarg;
