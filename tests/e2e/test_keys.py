@@ -126,7 +126,7 @@ class Prompts(kvmtest.TestCase):
                 (("f", "t", "w", "o", "Enter"), "2 of 3 VMs, filter two;"),  # not webtwo
                 (("f", "End", "-", "i", "n", "Enter"), "2 of 3 VMs, filter two-in;"),
                 (("f", "BSpace", "Home", "Right", "DC", "w", "Enter"), "filter two-i;"),
-                (("f", "(", "x", "Enter"), r"No regular expression, Unmatched ( or \(: (x"),
+                (("f", "(", "x", "Enter"), r"Not a regular expression: Unmatched ( or \(: (x"),
                 ((")", "?", "Enter"), "web-07")):
             for key in keys:
                 t.send(key)

@@ -96,7 +96,7 @@ static void every_tab_opens_from_every_other(void **state)
     struct tab_item tabs[TABS_COUNT];
 
     press(f, KEYCODE_ENTER);
-    layout_tabs(80, tabs);
+    layout_tabs(SCREEN_COUNTERS, 80, tabs);
     for (int from = 0; from < TABS_COUNT; from++)
         for (int to = 0; to < TABS_COUNT; to++) {
             press(f, screen_list[tabs[from].screen].key);
@@ -136,12 +136,32 @@ static void the_labels_of_the_tabs_stand_side_by_side(void **unused)
     struct tab_item tabs[TABS_COUNT];
 
     (void)unused;
-    layout_tabs(80, tabs);
+    layout_tabs(SCREEN_COUNTERS, 80, tabs);
     for (int i = 0; i < TABS_COUNT; i++) {
         assert_int_equal(tabs[i].width, strlen(tabs[i].text));
         assert_true(tabs[i].x >= 0 && tabs[i].x + tabs[i].width < 80);
         assert_true(i == 0 || tabs[i].x == tabs[i - 1].x + tabs[i - 1].width + 1);
     }
+}
+
+/* The open one is always whole, however narrow the terminal is. */
+static void the_open_tab_is_whole_in_a_narrow_terminal(void **unused)
+{
+    struct tab_item tabs[TABS_COUNT];
+
+    (void)unused;
+    for (int cols = LAYOUT_COLS_MIN; cols < 80; cols++)
+        for (int screen = 0; screen < SCREEN_COUNT; screen++) {
+            if (!screen_list_has((enum ui_screen)screen, SCREEN_TAB))
+                continue;
+            layout_tabs((enum ui_screen)screen, cols, tabs);
+            assert_true(tabs[0].x >= 1);
+            for (int i = 0; i < TABS_COUNT; i++) {
+                assert_true(tabs[i].x + tabs[i].width < cols);
+                if (tabs[i].screen == (enum ui_screen)screen)
+                    assert_non_null(strstr(tabs[i].text, screen_list[screen].title));
+            }
+        }
 }
 
 /* Is anything but blanks in @r? */
@@ -241,6 +261,7 @@ int main(void)
         TEST(every_tab_opens_from_every_other),
         TEST(the_tab_key_goes_through_all_tabs_and_back),
         cmocka_unit_test(the_labels_of_the_tabs_stand_side_by_side),
+        cmocka_unit_test(the_open_tab_is_whole_in_a_narrow_terminal),
         TEST(every_screen_draws),
         TEST(every_screen_is_reached_by_keys),
         cmocka_unit_test(a_screen_with_the_filter_key_has_a_filter_and_rows_to_search),

@@ -541,7 +541,7 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     click(f, 5, 10); /* on the selected one: opens it */
     assert_int_equal(f->state.screen, SCREEN_COUNTERS);
     struct tab_item tabs[TABS_COUNT];
-    layout_tabs(80, tabs);
+    layout_tabs(SCREEN_COUNTERS, 80, tabs);
     click(f, 2, tabs[1].x + 2);
     assert_int_equal(f->state.screen, tabs[1].screen);
     size_t n = layout_bar(f->state.screen, 80, items);
@@ -601,7 +601,7 @@ static void the_memory_is_read_when_somebody_asks_and_not_before(void **state)
         enum ui_action action = press(f, i < 4 ? KEYCODE_TAB : KEYCODE_BACK_TAB);
         assert_int_equal(action, f->state.screen == SCREEN_MEMORY ? UI_LOOK : UI_NOTHING);
     }
-    layout_tabs(80, tabs);
+    layout_tabs(SCREEN_COUNTERS, 80, tabs);
     assert_int_equal(click(f, 2, tabs[2].x + 1), UI_LOOK);
     press(f, '1');
     assert_int_equal(press(f, '3'), UI_LOOK);

@@ -28,7 +28,7 @@ static enum ui_action click_tab(struct ui_state *state, const struct ui_model *m
 {
     struct tab_item tabs[TABS_COUNT];
 
-    layout_tabs(r.cols, tabs);
+    layout_tabs(state->screen, r.cols, tabs);
     for (int i = 0; i < TABS_COUNT; i++)
         if (x >= tabs[i].x && x < tabs[i].x + tabs[i].width)
             return ui_command(state, model, COMMAND_TAB(tabs[i].screen));

@@ -55,22 +55,32 @@ size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS
     return n;
 }
 
-void layout_tabs(int cols, struct tab_item ret[TABS_COUNT])
+/* @brief: all but the open one are their keys only. Returns the column of the first. */
+static int place_tabs(enum ui_screen open, bool brief, int cols, struct tab_item ret[TABS_COUNT])
 {
     int x = cols, n = TABS_COUNT;
 
     for (int screen = SCREEN_COUNT; screen-- > 0;) {
         const struct screen_row *row = &screen_list[screen];
+        bool titled = !brief || screen == (int)open;
         char key[KEY_NAME_MAX];
         if (!(row->flags & SCREEN_TAB))
             continue;
         struct tab_item *tab = &ret[--n];
         tab->screen = (enum ui_screen)screen;
-        tab->width =
-            snprintf(tab->text, sizeof(tab->text), "%s %s", keys_name(row->key, key), row->title);
+        tab->width = snprintf(tab->text, sizeof(tab->text), "%s%s%s", keys_name(row->key, key),
+                              titled ? " " : "", titled ? row->title : "");
         x -= tab->width + 1;
         tab->x = x;
     }
+    return x;
+}
+
+void layout_tabs(enum ui_screen open, int cols, struct tab_item ret[TABS_COUNT])
+{
+    /* Before the first stands the bracket of the open one. */
+    if (place_tabs(open, false, cols, ret) < 1)
+        place_tabs(open, true, cols, ret);
 }
 
 const struct counters_column counters_columns[COUNTERS_COLUMN_COUNT] = {

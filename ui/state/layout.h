@@ -43,13 +43,13 @@ struct bar_item {
 size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
 
 /* layout_tabs - texts of the tabs, "1 Counters", and their columns in a row of @cols columns,
- * right-aligned. */
+ * right-aligned. Where they do not fit, those that are not open are "1" only. */
 struct tab_item {
     enum ui_screen screen;
     char text[32];
     int x, width;
 };
-void layout_tabs(int cols, struct tab_item ret[TABS_COUNT]);
+void layout_tabs(enum ui_screen open, int cols, struct tab_item ret[TABS_COUNT]);
 
 /* Columns of a table of counters. */
 enum counters_column_id {

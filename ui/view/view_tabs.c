@@ -13,7 +13,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     struct tab_item tabs[TABS_COUNT];
     char text[300], ram[FORMAT_MAX];
 
-    layout_tabs(r.cols, tabs);
+    layout_tabs(st->screen, r.cols, tabs);
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
     if (vm != NULL)
