@@ -485,6 +485,23 @@ static void guests_of_one_process_are_selected_one_by_one(void **state)
     snapshot_builder_free(b);
 }
 
+static void the_help_gives_way_to_what_it_lay_over(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, KEYCODE_F(2));
+    press(f, KEYCODE_F(1));
+    assert_int_equal(f->state.screen, SCREEN_HELP);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->state.screen, SCREEN_CHOOSER);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->state.screen, SCREEN_VMS);
+    press(f, KEYCODE_ENTER);
+    press(f, KEYCODE_F(1));
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->state.screen, SCREEN_COUNTERS);
+}
+
 static void chosen_columns_keep_their_order_and_width(void **state)
 {
     struct fixture *f = *state;
@@ -691,6 +708,7 @@ int main(void)
         TEST(a_click_on_the_titles_of_counters_sorts_them),
         TEST(a_click_on_the_explanation_selects_no_hidden_counter),
         TEST(guests_of_one_process_are_selected_one_by_one),
+        TEST(the_help_gives_way_to_what_it_lay_over),
         TEST(chosen_columns_keep_their_order_and_width),
         TEST(the_mouse_selects_sorts_scrolls_and_presses_keys),
         TEST(the_memory_is_read_when_somebody_asks_and_not_before),

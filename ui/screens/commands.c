@@ -126,7 +126,9 @@ static void close_screen(struct ui_state *state)
 {
     enum ui_screen to = SCREEN_VMS;
 
-    if (screen_list_has(state->screen, SCREEN_OVER))
+    if (state->screen == SCREEN_HELP)
+        to = state->help_over;
+    else if (screen_list_has(state->screen, SCREEN_OVER))
         to = state->back;
     else if (screen_list_has(state->screen, SCREEN_TAB))
         to = state->detail.from;
@@ -190,7 +192,7 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
     case COMMAND_REDRAW:
         return UI_REDRAW;
     case COMMAND_HELP:
-        state->back = ui_below(state);
+        state->help_over = state->screen;
         state->screen = SCREEN_HELP;
         state->help = (struct scroll){0};
         break;

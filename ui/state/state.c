@@ -52,7 +52,9 @@ const struct snapshot *ui_base(const struct ui_state *state, const struct ui_mod
 
 enum ui_screen ui_below(const struct ui_state *state)
 {
-    return screen_list_has(state->screen, SCREEN_OVER) ? state->back : state->screen;
+    enum ui_screen screen = state->screen == SCREEN_HELP ? state->help_over : state->screen;
+
+    return screen_list_has(screen, SCREEN_OVER) ? state->back : screen;
 }
 
 void ui_say(struct ui_state *state, const char *fmt, ...)

@@ -100,6 +100,8 @@ struct chooser_state {
 struct ui_state {
     enum ui_screen screen;
     enum ui_screen back; /* where a screen with SCREEN_OVER returns to */
+    /* what the help lies over, which may be one with SCREEN_OVER, too */
+    enum ui_screen help_over;
     int rows, cols;      /* of the terminal */
     struct vms_state vms;
     struct detail_state detail;
