@@ -71,7 +71,7 @@ bool parse_proc_status(const char *text, const char *key, unsigned base, uint64_
     const char *at = value_of(text, key);
     const char *end = at != NULL ? parse_digits(at, NULL, base, &value) : NULL;
 
-    if (end == NULL || strchr(" \t\n", *end) == NULL)
+    if (end == NULL || (*end != ' ' && *end != '\t' && *end != '\n'))
         return false;
     *ret = value;
     return true;
@@ -99,7 +99,7 @@ static bool take_pair(const char *text, uint64_t *first, uint64_t *second)
     if (at == NULL || *at != ' ')
         return false;
     at = parse_digits(at + 1, NULL, 10, second);
-    return at != NULL && strchr(" \n", *at) != NULL;
+    return at != NULL && (*at == ' ' || *at == '\n'); /* a text that was cut ends in a number */
 }
 
 bool parse_proc_statm(const char *text, uint64_t *ret_resident)

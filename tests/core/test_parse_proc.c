@@ -116,6 +116,7 @@ static void times_of_schedstat_are_its_first_two(void **state)
     assert_true(parse_proc_schedstat("0 0 0\n", &cpu, &wait));
     assert_false(parse_proc_schedstat("18446744073709551616 6 7\n", &cpu, &wait));
     assert_false(parse_proc_schedstat("5\n", &cpu, &wait));
+    assert_false(parse_proc_schedstat("123456789 98", &cpu, &wait)); /* cut in its last number */
 }
 
 static void a_limit_is_a_number_or_none(void **state)
