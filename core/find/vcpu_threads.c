@@ -17,8 +17,9 @@ int vcpu_threads_parse(const char *comm)
         if (n == 0 || strncmp(comm, vmm->vcpu_thread.prefix, n) != 0)
             continue;
         int id;
+        const char *suffix = vmm->vcpu_thread.suffix != NULL ? vmm->vcpu_thread.suffix : "";
         const char *end = parse_id(comm + n, &id);
-        if (end != NULL && end - (comm + n) < 6 && strcmp(end, vmm->vcpu_thread.suffix) == 0)
+        if (end != NULL && end - (comm + n) < 6 && strcmp(end, suffix) == 0)
             return id;
     }
     return -1;

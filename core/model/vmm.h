@@ -28,7 +28,7 @@ struct vmm {
         enum vmm_name_form form;
     } namings[VMM_NAMINGS_MAX]; /* best first */
     struct {
-        const char *prefix, *suffix; /* the number of the vCPU stands between them */
+        const char *prefix, *suffix; /* the number of the vCPU stands between them; NULL: nothing */
     } vcpu_thread;
     struct {
         const char *mapping; /* how the name of guest RAM begins in /proc/PID/maps */

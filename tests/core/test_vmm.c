@@ -25,7 +25,9 @@ static void each_row_is_found_by_what_it_says(void **state)
             assert_string_equal(vmm_name(program, "", 0, name, sizeof(name)), vmm->name);
         }
         if (vmm->vcpu_thread.prefix != NULL) {
-            snprintf(name, sizeof(name), "%s7%s", vmm->vcpu_thread.prefix, vmm->vcpu_thread.suffix);
+            const char *suffix = vmm->vcpu_thread.suffix;
+            snprintf(name, sizeof(name), "%s7%s", vmm->vcpu_thread.prefix,
+                     suffix != NULL ? suffix : "");
             assert_int_equal(vcpu_threads_parse(name), 7);
         }
         assert_true((vmm->ram.mapping == NULL) == (vmm->ram.rule == NULL));
