@@ -52,6 +52,18 @@ class Rooms(unittest.TestCase):
     def test_a_file_outside_of_rooms(self):
         self.assertIn("there is no room core", self.problems({"core/x.c": ["core/base/a.h"]})[0])
 
+    def test_a_new_room_without_a_row(self):
+        self.assertIn("there is no room ui/new", self.problems({"ui/new/x.c": []})[0])
+
+    def test_arrow_with_angle_brackets_or_in_a_list(self):
+        self.assertEqual(len(self.problems({"core/base/a.def": ["core/find/x.h"]})), 1)
+        with tempfile.TemporaryDirectory() as name:
+            room = pathlib.Path(name) / "core/base"
+            room.mkdir(parents=True)
+            (room / "README.md").write_text("A room.\n")
+            (room / "a.c").write_text("#include <core/find/x.h>\n#include <stdio.h>\n")
+            self.assertEqual(len(list(rooms.problems(pathlib.Path(name)))), 1)
+
     def test_a_room_that_does_not_say_what_it_is(self):
         with tempfile.TemporaryDirectory() as name:
             (pathlib.Path(name) / "core/base").mkdir(parents=True)
