@@ -59,8 +59,8 @@ const struct vm_list *discover_vms(const struct discover *d)
 }
 
 /*
- * Whatever VM a process has, debugfs names it. That it names none is an answer too, but not of an
- * old kernel.
+ * Whatever VM a process has, debugfs names it. When it names none, then there is none, except on an
+ * old kernel, which has no directories.
  */
 bool discover_dirs_tell(const struct discover *d)
 {

@@ -104,12 +104,13 @@ static int apply_iterations(struct options *opts, const char *arg, struct error 
     return options_count("--iterations", arg, 1000000000, &opts->iterations, err);
 }
 
-/* proc alone gives no counters, so kvm_stat's -d means: counters from debugfs only. */
+/* As kvm_stat's -d: counters from debugfs only, and all that are no counters. */
 static int apply_debugfs(struct options *opts, const char *arg, struct error *err)
 {
     (void)arg;
     (void)err;
-    opts->sources = SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC);
+    opts->sources =
+        (SOURCES_ALL & ~sources_that_give(GIVES_COUNTERS)) | SOURCE_BIT(SOURCE_DEBUGFS);
     return 0;
 }
 

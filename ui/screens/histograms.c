@@ -40,16 +40,19 @@ static size_t lines_of(const struct snapshot *s, const uint64_t *buckets, struct
 }
 
 /* Index of the vCPU that was chosen; -1: all of them together. */
-static int chosen_vcpu(const struct ui_state *state)
+/* The index of the vCPU that was chosen; -1: all together. */
+static int chosen_vcpu(const struct ui_state *state, const struct snapshot_vm *vm)
 {
-    return state->detail.tabs[SCREEN_HISTOGRAMS].choice - 1;
+    int vcpu = state->detail.tabs[SCREEN_HISTOGRAMS].choice - 1;
+
+    return vcpu >= 0 && (size_t)vcpu < vm->vcpu_count ? vcpu : -1;
 }
 
 static const uint64_t *buckets_of(const struct ui_state *state, const struct snapshot_vm *vm)
 {
-    int vcpu = chosen_vcpu(state);
+    int vcpu = chosen_vcpu(state, vm);
 
-    return vcpu >= 0 && (size_t)vcpu < vm->vcpu_count ? vm->vcpus[vcpu].buckets : vm->buckets;
+    return vcpu >= 0 ? vm->vcpus[vcpu].buckets : vm->buckets;
 }
 
 static void range_text(const struct field *f, size_t bucket, char *out, size_t size)
@@ -119,11 +122,11 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct rect r = l->body;
     const struct snapshot_vm *vm = detail_vm(st, m);
     struct line lines[LINES_MAX];
-    int vcpu = chosen_vcpu(st);
     const struct scroll *scroll = &st->detail.tabs[SCREEN_HISTOGRAMS].scroll;
 
     if (vm == NULL)
         return;
+    int vcpu = chosen_vcpu(st, vm);
     const uint64_t *buckets = buckets_of(st, vm);
     const struct snapshot_value *values = vcpu >= 0 ? vm->vcpus[vcpu].values : vm->values;
     size_t count = lines_of(m->detail, buckets, lines, LINES_MAX);
