@@ -12,11 +12,12 @@
 
 #include <cmocka.h>
 
-#include "ui/state/columns.h"
+#include "core/model/reading.h"
 #include "ui/app/exit_status.h"
-#include "ui/grid/keys.h"
 #include "ui/app/options.h"
+#include "ui/grid/keys.h"
 #include "ui/report/report.h"
+#include "ui/state/columns.h"
 
 #define PAGE "man/kvmlens.1"
 
@@ -230,6 +231,41 @@ static void put_columns(FILE *out)
     fputs(".El\n", out);
 }
 
+/* Each sentence begins a line. */
+static void put_sentences(FILE *out, const char *text)
+{
+    char sentence[300];
+
+    for (const char *end; (end = strstr(text, ". ")) != NULL; text = end + 2) {
+        snprintf(sentence, sizeof(sentence), "%.*s", (int)(end + 1 - text), text);
+        put_folded(out, sentence);
+    }
+    put_folded(out, text);
+}
+
+/* Ids with what they mean and what helps; of causes that share an id the first. */
+static void put_causes(FILE *out)
+{
+    fputs(".Bl -tag -width Ds\n", out);
+    for (int i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
+        enum reading_cause cause = (enum reading_cause)i;
+        bool first = true;
+        char text[300];
+        for (int k = CAUSE_NONE + 1; k < i; k++)
+            first &= strcmp(reading_cause_id((enum reading_cause)k), reading_cause_id(cause)) != 0;
+        if (!first)
+            continue;
+        snprintf(text, sizeof(text), "%s.%s%s", reading_cause_text(cause),
+                 reading_cause_fix(cause)[0] != '\0' ? " " : "", reading_cause_fix(cause));
+        if (!isupper((unsigned char)text[1])) /* vCPU */
+            text[0] = (char)toupper((unsigned char)text[0]);
+        fprintf(out, ".It Cm %s%s\n", reading_cause_id(cause),
+                reading_cause_nature(cause) == CAUSE_IS_PROBLEM ? " Pq problem" : "");
+        put_sentences(out, text);
+    }
+    fputs(".El\n", out);
+}
+
 static void rewrite_page(const char *before, size_t len, const char *made, const char *after)
 {
     FILE *out = fopen(PAGE, "w");
@@ -277,6 +313,11 @@ static void columns_are_those_of_the_column_table(void **state)
     check_made_part(*state, "columns", put_columns);
 }
 
+static void causes_are_those_of_the_list(void **state)
+{
+    check_made_part(*state, "causes", put_causes);
+}
+
 /* Each test reads the page anew: one may just have rewritten it. */
 #define PAGE_TEST(f) cmocka_unit_test_setup_teardown(f, read_page, free_page)
 
@@ -290,6 +331,7 @@ int main(void)
         PAGE_TEST(every_exit_status_is_described),
         PAGE_TEST(keys_are_those_of_the_key_table),
         PAGE_TEST(columns_are_those_of_the_column_table),
+        PAGE_TEST(causes_are_those_of_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
