@@ -33,7 +33,7 @@ complete -c kvmlens -l max-rate -x -d 'Scan: read at most so many million bytes 
 complete -c kvmlens -l threads -x -d 'Scan: read with so many threads'
 complete -c kvmlens -l ram -x -d 'Scan: take START-END for the RAM'
 complete -c kvmlens -l force -d 'Scan: also read memory under userfaultfd'
-complete -c kvmlens -l accel -x -a 'c sse2 sse41 avx2 avx512 neon' -d 'Scan: compare with this instruction set'
+complete -c kvmlens -l accel -x -a 'c sse2 sse41 avx2 avx512 neon' -d 'Scan: look for zero pages with this instruction set'
 complete -c kvmlens -l format -x -a '(__kvmlens_words --format)' -d 'Print in this format'
 complete -c kvmlens -s c -l csv -d 'Short for --format csv'
 complete -c kvmlens -l wide -d 'Print CSV of one VM: one row per record'

@@ -57,7 +57,7 @@ struct options {
     uint64_t given;      /* which rows of the table were used; private to options.c */
 };
 
-enum options_group { GROUP_MODE, GROUP_SELECT, GROUP_SAMPLE, GROUP_OUTPUT, GROUP_SYSTEM,
+enum options_group { GROUP_MODE, GROUP_SELECT, GROUP_SAMPLE, GROUP_SCAN, GROUP_OUTPUT, GROUP_SYSTEM,
                      GROUP_COUNT };
 
 struct option_row {

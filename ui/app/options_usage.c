@@ -11,6 +11,7 @@ static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_MODE] = "Modes (none: interactive monitor)",
     [GROUP_SELECT] = "What to show",
     [GROUP_SAMPLE] = "Sampling",
+    [GROUP_SCAN] = "With --scan",
     [GROUP_OUTPUT] = "Output",
     [GROUP_SYSTEM] = "System",
 };
