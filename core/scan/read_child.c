@@ -55,7 +55,8 @@ struct read_child {
 
 /*
  * A hole that is touched through a mapping would be filled with memory. With userfaultfd and its
- * SIGBUS feature it is not: the touch ends this process instead. -1: the kernel lacks or refuses it.
+ * SIGBUS feature it is not: the touch ends this process instead. -1: the kernel
+ * lacks or refuses it.
  */
 static int open_hole_guard(void)
 {
