@@ -370,15 +370,28 @@ static void the_host_table_counts_from_its_base(void **state)
     struct snapshot_builder *then = old_kernel(12000, 0);
     struct counters c = {0};
 
+    snapshot_builder_host(*state, FAULTS, 9, 0);
+    snapshot_builder_host(then, FAULTS, 9, 0);
     struct counters_query q = {.s = snapshot_builder_finish(*state),
                                .base = snapshot_builder_finish(then)};
     assert_int_equal(counters_collect(&q, &c), 0);
     assert_true(row_of(&c, EXITS)->total.value == 345);
+    assert_true(c.rate_sum.value == 250);
+    assert_false(c.rate_sum_short);
     snapshot_builder_snapshot(*state)->vm_ends++;
     q.s = snapshot_builder_finish(*state);
     assert_int_equal(counters_collect(&q, &c), 0);
     assert_int_equal(row_of(&c, EXITS)->total.state, READING_RESET);
     assert_true(row_of(&c, EXITS)->rate.value == 250);
+    /* The rate of a row without a total is in no sum, and the sum says so. */
+    assert_true(c.rate_sum.value == 0);
+    assert_true(c.rate_sum_short && c.total_sum_short);
+    /* Nothing is missing where nothing moves. */
+    snapshot_builder_host(*state, EXITS, 12345, 0);
+    q.s = snapshot_builder_finish(*state);
+    assert_int_equal(counters_collect(&q, &c), 0);
+    assert_int_equal(row_of(&c, EXITS)->total.state, READING_RESET);
+    assert_false(c.rate_sum_short);
     counters_done(&c);
     snapshot_builder_free(then);
 }

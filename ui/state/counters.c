@@ -215,10 +215,13 @@ static void set_sums(const struct counters_query *q, struct counters *c)
         struct figure rate = r->rate;
         if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
             continue;
-        if (r->total.state != READING_OK)
-            rate.value = 0; /* both sums add up the same rows */
         c->total_sum_short |= r->total_short;
         c->rate_sum_short |= r->rate_short;
+        /* Both sums add up the same rows, and each tells what it leaves out. */
+        if (r->total.state != READING_OK) {
+            c->rate_sum_short |= rate.state == READING_OK && rate.value > 0;
+            rate.value = 0;
+        }
         add(&c->total_sum, r->total, &c->total_sum_short);
         add(&c->rate_sum, rate, &c->rate_sum_short);
     }
