@@ -88,8 +88,6 @@ NEVER = [
 ]
 # Defects that are known, as (command or None, call, errors, reason). `make faults` tells of those that did not show.
 KNOWN = [
-    (None, r"(openat|newfstatat) (/|/proc)", "ENOENT",
-     "where / or /proc is missing the exit status is 2, as for a VM that is not there"),
     ("--scan", r"write pipe:\[N\]", "EINTR",
      "stdio gives up a report when its write is interrupted (kvmlens has no handler that could)"),
     ("--once", r"(openat|read|getdents64|readlinkat|fcntl|newfstatat) /proc(/VM/(stat|fd|fd/N|cmdline|comm|status))?",

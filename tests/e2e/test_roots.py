@@ -196,7 +196,15 @@ class GeneratedHosts(kvmtest.TestCase):
         tree.link("proc/601/fd/3", "anon_inode:kvm-vm")
         report(self, tree.top)
         missing = kvmlens("--sysroot", tree.top + "-not-there", "--list")
-        self.assert_status(missing, 1, 2)
+        self.assert_status(missing, 1)
+        # A host without /proc is no wrong usage either, unlike a field that no host has.
+        empty = self.tree()
+        shutil.rmtree(os.path.join(empty.top, "proc"))
+        for mode in (["--list"], ["-1"], ["--scan", "600"]):
+            self.assertIn("/proc", self.assert_status(kvmlens("--sysroot", empty.top, *mode), 1).err)
+        tree.vm(700, "whole", 1)
+        for mode in (["--list"], ["-1"]):
+            self.assert_status(kvmlens("--sysroot", tree.top, *mode, "-f", "no_such_field_"), 2)
 
     def test_a_tree_leads_nowhere_out_of_itself(self):
         tree = self.tree()

@@ -292,8 +292,7 @@ static int run(struct batch *b, struct error *err)
     rest_when_late(b, true);
     result = filter_check(&b->filter, b->first, err);
     if (result < 0)
-        return result == -ENOENT ? -EINVAL
-                                 : result; /* no such field: wrong usage, as in the other modes */
+        return result;
     begin_estimates(b, b->first);
     return b->opts->mode == MODE_LOG ? run_log(b, err) : run_once(b, err);
 }

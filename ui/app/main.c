@@ -261,9 +261,9 @@ int main(int argc, char **argv)
     int result = run_mode(&opts, &filter, &err);
     filter_close(&filter);
     /* Choices that this host cannot serve are usage errors; so is what the modes call one. */
-    int status = result >= 0 ? result
-                 : result == -ENOTUNIQ || result == -EINVAL || result == -ENOENT ? STATUS_USAGE
-                                                                               : STATUS_FAILED;
+    int status = result >= 0                                ? result
+                 : result == -ENOTUNIQ || result == -EINVAL ? STATUS_USAGE
+                                                            : STATUS_FAILED;
     /* Without a sentence: it is standard output that has the error. */
     bool unwritten = result < 0 && err.msg[0] == '\0';
     if (unwritten && (result == -EPIPE || reader_has_left()))

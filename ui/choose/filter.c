@@ -144,7 +144,7 @@ int filter_check(const struct filter *f, const struct snapshot *s, struct error 
                          vms, shown, listed, vms > LISTED_MAX ? ", ..." : "");
     }
     if (filter_no_field(f, s))
-        return error_set(err, -ENOENT,
+        return error_set(err, -EINVAL,
                          "--fields matches no field of this host; --fields help lists them");
     return 0;
 }

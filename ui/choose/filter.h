@@ -50,7 +50,8 @@ bool filter_field(const struct filter *filter, const struct field *field);
 /*
  * filter_check - does the choice fit this host?
  * 0; -ESRCH with a sentence when VMs were chosen and none is there; -ENOTUNIQ with a sentence that
- * lists them when a name means several VMs (exit status 2); -ENOENT when no field can match.
+ * lists them when a name means several VMs; -EINVAL when no field can match. The last two are
+ * wrong usage; -ENOENT, which a tick can end with as well, is not.
  */
 int filter_check(const struct filter *filter, const struct snapshot *s, struct error *err);
 
