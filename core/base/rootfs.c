@@ -201,6 +201,14 @@ DIR *rootfs_opendir(const struct rootfs *root, const char *path, int *ret_errno)
     return dir;
 }
 
+struct dirent *rootfs_readdir(DIR *dir, int *ret_errno)
+{
+    errno = 0;
+    struct dirent *entry = readdir(dir);
+    *ret_errno = entry == NULL ? -errno : 0;
+    return entry;
+}
+
 int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret)
 {
     if (root->live)

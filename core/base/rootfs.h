@@ -78,6 +78,12 @@ ssize_t rootfs_readlink(const struct rootfs *root, const char *path, char *buf, 
 /* rootfs_opendir - NULL and a negative errno in *@ret_errno on failure. Ends with closedir. */
 DIR *rootfs_opendir(const struct rootfs *root, const char *path, int *ret_errno);
 
+/*
+ * rootfs_readdir - readdir(3), whose failures look like the end. NULL at the end, *@ret_errno is 0
+ * then, and on failure, a negative errno.
+ */
+struct dirent *rootfs_readdir(DIR *dir, int *ret_errno);
+
 /* rootfs_stat - follows links inside the root. 0 or -errno. */
 int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret);
 

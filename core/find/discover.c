@@ -67,12 +67,12 @@ bool discover_dirs_tell(const struct discover *d)
     return discover_has_dirs(d) && (d->dirs.count > 0 || !host_kernel_may_lack_vm_dirs(d->host));
 }
 
-size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first)
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first,
+                                 enum reading_cause *ret_cause)
 {
-    bool hidden = d->denied > 0 && !discover_dirs_tell(d);
-
-    *ret_first = hidden ? d->first_denied : 0;
-    return hidden ? d->denied : 0;
+    *ret_first = d->first_hidden;
+    *ret_cause = d->hidden_cause;
+    return d->hidden;
 }
 
 bool discover_proc_hides(const struct discover *d)
@@ -95,14 +95,16 @@ bool discover_is_alive(const struct discover *d, const struct vm *vm)
     char path[400];
     struct stat st;
 
-    if (vm->fds_cause == CAUSE_NONE)
-        return proc_fds_is_vm(d->root, vm->id.pid, vm->id.fd);
+    if (vm->fds_cause == CAUSE_NONE) {
+        int result = proc_fds_is_vm(d->root, vm->id.pid, vm->id.fd);
+        return result != 0 && result != -EACCES && result != -EPERM;
+    }
     /* Only its directory tells of it; out of reach, that says nothing. */
     if (vm->debugfs_dir[0] != '\0')
         snprintf(path, sizeof(path), "%s/%s", d->host->debugfs, vm->debugfs_dir);
     else
         snprintf(path, sizeof(path), "proc/%d", (int)vm->id.pid);
-    return rootfs_stat(d->root, path, &st) == 0;
+    return !discover_is_gone(rootfs_stat(d->root, path, &st));
 }
 
 /* --- one tick --------------------------------------------------------------------------------- */
@@ -246,13 +248,36 @@ static void list_dirs(struct discover *d)
     d->dirs = dirs;
 }
 
+/* Why a process may have VMs that are not in the list, or CAUSE_NONE. */
+static enum reading_cause hidden_cause(const struct discover *d, const struct process *p)
+{
+    bool told = discover_dirs_tell(d);
+
+    if (p->unread != CAUSE_NONE)
+        return !told || has_new_dir(d, p->pid) ? p->unread : CAUSE_NONE;
+    /* All that debugfs names was found. */
+    return p->denied && !told ? CAUSE_NO_PERMISSION : CAUSE_NONE;
+}
+
+static void count_hidden(struct discover *d, const struct process *p)
+{
+    enum reading_cause cause = hidden_cause(d, p);
+
+    if (cause == CAUSE_NONE || d->hidden++ > 0)
+        return;
+    d->first_hidden = p->pid;
+    d->hidden_cause = cause;
+}
+
 static int look_around(struct discover *d, discover_forget_fn *forget, void *user)
 {
     bool first = d->tick == 1;
     size_t dir = 0;
     int result = 0;
 
-    d->denied = d->cut = 0;
+    d->hidden = d->cut = 0;
+    d->first_hidden = 0;
+    d->hidden_cause = CAUSE_NONE;
     for (size_t i = 0; result == 0 && i < d->processes.count; i++) {
         struct process *p = &d->processes.processes[i];
         while (dir < d->dirs.count && d->dirs.dirs[dir].pid < p->pid)
@@ -263,8 +288,7 @@ static int look_around(struct discover *d, discover_forget_fn *forget, void *use
         /* What ran before we came is not young. */
         if (first)
             p->looks += YOUNG_LOOKS;
-        if (p->denied && d->denied++ == 0)
-            d->first_denied = p->pid;
+        count_hidden(d, p);
         d->cut += p->is_cut;
     }
     return result;

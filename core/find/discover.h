@@ -48,10 +48,12 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
 const struct vm_list *discover_vms(const struct discover *d);
 
 /*
- * discover_hidden_processes - processes whose descriptors we may not list and that may have VMs
- * which nothing else tells of; 0 where debugfs lists all VMs. *@ret_first: one of them, or 0.
+ * discover_hidden_processes - processes that may have VMs which are not in the list, because we may
+ * not list their descriptors or could not in this tick; where debugfs lists all VMs, only those
+ * that it says have one. *@ret_first: one of them, or 0; *@ret_cause: why that one.
  */
-size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first);
+size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first,
+                                 enum reading_cause *ret_cause);
 
 /*
  * discover_cut_processes - processes that have more descriptors, VMs or vCPUs than are looked at

@@ -21,8 +21,9 @@ struct discover {
     struct dir_match match;
     struct vm_list list;
     uint64_t tick;
-    size_t denied, cut, hidden_vms;
-    pid_t first_denied;
+    size_t hidden, cut, hidden_vms;
+    pid_t first_hidden;              /* of the hidden processes; 0 = there is none */
+    enum reading_cause hidden_cause; /* of that one */
     bool proc_hides;
 };
 
@@ -42,7 +43,14 @@ enum reading_cause discover_dir_cause(const struct discover *d);
 bool discover_is_same_dir(const struct discover *d, const struct vm *vm);
 
 /*
- * discover_look - into a process: its VMs are added, refreshed or removed. 0 or -ENOMEM.
+ * discover_is_gone - does the error mean that what was looked for has ended? Any other says nothing
+ * about it.
+ */
+bool discover_is_gone(int result);
+
+/*
+ * discover_look - into a process: its VMs are added, refreshed or removed. Where it cannot be
+ * looked into they stay, and process.unread says why. 0 or -ENOMEM.
  * Bounded work: see proc_fds.h.
  */
 int discover_look(struct discover *d, struct process *p, discover_forget_fn *forget, void *user);

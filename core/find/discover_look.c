@@ -13,6 +13,17 @@ bool discover_has_dirs(const struct discover *d)
     return d->dirs_result == 0;
 }
 
+bool discover_is_gone(int result)
+{
+    return result == -ENOENT || result == -ESRCH;
+}
+
+/* Of an error that says nothing about what was looked for. */
+static enum reading_cause cause_of(int result)
+{
+    return result == -EMFILE || result == -ENFILE ? CAUSE_FD_LIMIT : CAUSE_READ_ERROR;
+}
+
 enum reading_cause discover_dir_cause(const struct discover *d)
 {
     if (d->host->debugfs[0] == '\0')
@@ -22,13 +33,11 @@ enum reading_cause discover_dir_cause(const struct discover *d)
         return CAUSE_NO_VM_DIR;
     case -ENOENT:
         return CAUSE_NOT_IN_KERNEL;
-    case -EMFILE:
-    case -ENFILE:
-        return CAUSE_FD_LIMIT;
-    case -ENOMEM:
-        return CAUSE_READ_ERROR;
-    default:
+    case -EACCES:
+    case -EPERM:
         return CAUSE_DEBUGFS_DENIED;
+    default:
+        return cause_of(d->dirs_result);
     }
 }
 
@@ -200,10 +209,11 @@ static int update_vms(struct look *look)
     return result < 0 ? result : inserted;
 }
 
-/* Out of descriptors says nothing about the VMs: they stay as they were, until the next look. */
-static int look_later(struct look *look)
+/* That says nothing about the VMs: they stay as they were, until the next look. */
+static int look_later(struct look *look, int why)
 {
-    look->process->looks = 0;
+    look->process->unread = cause_of(why);
+    look->process->unsettled = true;
     proc_fds_done(&look->fds);
     return 0;
 }
@@ -217,15 +227,14 @@ int discover_look(struct discover *d, struct process *p, discover_forget_fn *for
 
     p->looks++;
     p->denied = look.cause != CAUSE_NONE;
-    if (result == -ENOMEM)
-        return result;
-    if (result == -EMFILE || result == -ENFILE)
-        return look_later(&look);
+    p->unread = CAUSE_NONE;
+    if (result < 0 && !discover_is_gone(result))
+        return look_later(&look, result);
     bool lives = result == 0;
     if (lives && (look.fds.vm_count > 0 || p->vm_count > 0)) {
         result = vm_process_read(d->root, p->pid, &look.info);
-        if (result == -EMFILE || result == -ENFILE)
-            return look_later(&look);
+        if (result < 0 && !discover_is_gone(result))
+            return look_later(&look, result);
         lives = result == 0;
     }
     /* What only debugfs tells of is not gone because debugfs is. */

@@ -77,7 +77,7 @@ static int list(const struct rootfs *root, const char *path, struct kvm_dirs *re
     if (dir == NULL)
         return result;
     struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
+    while ((entry = rootfs_readdir(dir, &result)) != NULL) {
         struct kvm_dir d = {.inode = entry->d_ino};
         if (!kvm_dirs_parse(entry->d_name, &d.tid, &d.fd))
             continue;

@@ -35,7 +35,7 @@ int kvm_dirs_parse_vcpu(const char *name);
 /*
  * kvm_dirs_read - list @path (of host.debugfs).
  * @before: the listing of the tick before; threads it knew are not looked up again. May be NULL.
- * 0; -EACCES and the like when the directory cannot be opened; -ENOMEM.
+ * 0; -EACCES and the like when the directory cannot be opened or listed to its end; -ENOMEM.
  */
 int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_dirs *before,
                   struct kvm_dirs *ret);

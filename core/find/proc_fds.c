@@ -101,7 +101,7 @@ int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
     if (dir == NULL)
         return result;
     struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
+    while ((entry = rootfs_readdir(dir, &result)) != NULL) {
         struct proc_fd fd = {0};
         ssize_t n;
         if (parse_id(entry->d_name, &fd.fd) == NULL)
@@ -112,12 +112,11 @@ int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret)
         }
         n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
         if (n < 0) {
-            /* Closed meanwhile is normal; being refused is an answer about the whole process. */
-            if (errno == EACCES || errno == EPERM) {
-                result = -errno;
-                break;
-            }
-            continue;
+            /* Closed meanwhile is normal. Else it may have been a VM's. */
+            if (errno == ENOENT || errno == ESRCH)
+                continue;
+            result = -errno;
+            break;
         }
         link[n] = '\0';
         fd.kind = proc_fds_parse(link, &fd.vcpu);
@@ -148,12 +147,14 @@ void proc_fds_done(struct proc_fds *fds)
     *fds = (struct proc_fds){0};
 }
 
-bool proc_fds_is_vm(const struct rootfs *root, pid_t pid, int fd)
+int proc_fds_is_vm(const struct rootfs *root, pid_t pid, int fd)
 {
     char path[64], link[64];
     int vcpu;
 
     snprintf(path, sizeof(path), "proc/%d/fd/%d", (int)pid, fd);
-    return rootfs_readlink(root, path, link, sizeof(link)) > 0 &&
-           proc_fds_parse(link, &vcpu) == PROC_FD_VM;
+    ssize_t n = rootfs_readlink(root, path, link, sizeof(link));
+    if (n < 0)
+        return n == -ENOENT || n == -ESRCH ? 0 : (int)n;
+    return proc_fds_parse(link, &vcpu) == PROC_FD_VM;
 }

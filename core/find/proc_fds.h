@@ -42,13 +42,13 @@ struct proc_fds {
 enum proc_fd_kind proc_fds_parse(const char *link, int *ret_vcpu);
 
 /*
- * proc_fds_read - 0, -EACCES/-EPERM (not ours to look into), -ENOENT/-ESRCH (process gone),
- * -ENOMEM.
+ * proc_fds_read - 0, -EACCES/-EPERM (not ours to look into), -ENOENT/-ESRCH (process gone), or
+ * another error, which says nothing about the process. @ret is set on success only.
  */
 int proc_fds_read(const struct rootfs *root, pid_t pid, struct proc_fds *ret);
 void proc_fds_done(struct proc_fds *fds);
 
-/* proc_fds_is_vm - is descriptor @fd of @pid a VM now? */
-bool proc_fds_is_vm(const struct rootfs *root, pid_t pid, int fd);
+/* proc_fds_is_vm - is descriptor @fd of @pid a VM now? 1, 0, or -errno where that is not known. */
+int proc_fds_is_vm(const struct rootfs *root, pid_t pid, int fd);
 
 #endif

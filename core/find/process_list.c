@@ -40,7 +40,7 @@ static int list_pids(const struct rootfs *root, struct process_list *ret)
     if (dir == NULL)
         return result;
     struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
+    while ((entry = rootfs_readdir(dir, &result)) != NULL) {
         pid_t pid;
         if (!parse_whole_id(entry->d_name, &pid))
             continue;

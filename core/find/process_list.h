@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "core/base/rootfs.h"
+#include "core/model/reading.h"
 
 struct process {
     pid_t pid;
@@ -20,6 +21,8 @@ struct process {
     unsigned looks;    /* how often discover has looked into it */
     bool no_fds;       /* a kernel thread: never has descriptors */
     bool denied;       /* its descriptors may not be listed */
+    /* why the last look failed: what is known of it is from the look before. Else CAUSE_NONE */
+    enum reading_cause unread;
     size_t vm_count;   /* at the last look */
     bool is_cut;       /* it had more then than is looked at: see proc_fds.is_cut */
     bool unsettled;    /* that look found a change: more may have come right after it */
@@ -32,7 +35,7 @@ struct process_list {
 
 /*
  * process_list_update - all processes of now; those that are the same as before keep what is
- * remembered. 0, -ENOMEM, or what opening /proc said; @list is unchanged then.
+ * remembered. 0, -ENOMEM, or what opening or listing /proc said; @list is unchanged then.
  */
 int process_list_update(const struct rootfs *root, struct process_list *list);
 void process_list_done(struct process_list *list);

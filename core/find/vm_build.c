@@ -32,7 +32,8 @@ int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret
     if (n < 0)
         return n;
     snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
-    if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &len) < 0)
+    ret->is_named = rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &len) == 0;
+    if (!ret->is_named)
         len = 0;
     ret->pid = pid;
     ret->start_ticks = stat.start_ticks;
@@ -44,7 +45,8 @@ int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret
 
 int vm_build_set_name(const struct vm_process *process, struct vm *vm)
 {
-    if (vm->name_raw != NULL && strcmp(vm->name_raw, process->name) == 0 && vm->vmm == process->vmm)
+    if (vm->name_raw != NULL && (!process->is_named || (strcmp(vm->name_raw, process->name) == 0 &&
+                                                        vm->vmm == process->vmm)))
         return 0;
     size_t len = strlen(process->name);
     char *raw = strdup(process->name), *name = malloc(len + 2);
@@ -170,13 +172,18 @@ static int list_debugfs(const struct rootfs *root, const char *debugfs, const st
     if (dir == NULL)
         return 0;
     struct dirent *entry;
+    int failed = 0;
     result = 0;
-    while (result == 0 && (entry = readdir(dir)) != NULL && list->count < VM_VCPUS_MAX) {
+    while (result == 0 && list->count < VM_VCPUS_MAX &&
+           (entry = rootfs_readdir(dir, &failed)) != NULL) {
         int id = kvm_dirs_parse_vcpu(entry->d_name);
         if (id >= 0)
             result = append(list, id, -1);
     }
     closedir(dir);
+    /* Part of a list is worse than none, for which descriptors can stand in. */
+    if (failed < 0)
+        list->count = 0;
     sort_list(list);
     return result;
 }

@@ -17,9 +17,10 @@ struct vm_process {
     uint64_t start_ticks;
     const char *vmm;             /* static text */
     char name[VM_NAME_RAW_MAX];  /* as given */
+    bool is_named;               /* false: its arguments could not be read, so these are a guess */
 };
 
-/* vm_process_read - 0, or a negative errno when the process is gone. */
+/* vm_process_read - 0; -ENOENT/-ESRCH gone, or another error, which says nothing about it. */
 int vm_process_read(const struct rootfs *root, pid_t pid, struct vm_process *ret);
 
 /*
@@ -32,8 +33,8 @@ int vm_process_start(const struct rootfs *root, pid_t pid, uint64_t *ret);
 int vm_build(const struct vm_process *process, int fd, struct vm **ret);
 
 /*
- * vm_build_set_name - a process may change its name while its VMs run. 0 or -ENOMEM: then the old
- * name stays.
+ * vm_build_set_name - a process may change its name while its VMs run. A guess is no change. 0 or
+ * -ENOMEM: then the old name stays.
  */
 int vm_build_set_name(const struct vm_process *process, struct vm *vm);
 

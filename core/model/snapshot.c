@@ -337,6 +337,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->vcpu_count = n.vcpus;
     s->hidden_processes = cur->hidden_processes;
     s->hidden_pid = cur->hidden_pid;
+    s->hidden_cause = cur->hidden_cause;
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
     s->cut_processes = cur->cut_processes;

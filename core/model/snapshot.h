@@ -71,8 +71,9 @@ struct snapshot {
     struct host host;
     const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
     size_t field_count, bucket_count;
-    size_t hidden_processes; /* processes whose descriptors we may not list: each may hide VMs */
+    size_t hidden_processes; /* that could not be looked into: each may hide VMs */
     pid_t hidden_pid;        /* the first of them; 0 = there is none */
+    enum reading_cause hidden_cause; /* why that one could not */
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */

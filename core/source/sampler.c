@@ -230,7 +230,8 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
     clock_gettime(CLOCK_REALTIME, &sample->wall);
     sample->read_ns = s->env.now_ns();
     sample->self_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    sample->hidden_processes = discover_hidden_processes(s->discover, &sample->hidden_pid);
+    sample->hidden_processes =
+        discover_hidden_processes(s->discover, &sample->hidden_pid, &sample->hidden_cause);
     sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
     sample->cut_processes = discover_cut_processes(s->discover);

@@ -228,7 +228,7 @@ static bool has_only_totals(const struct source *s, const struct vm_list *vms)
     size_t count = dirs.count;
     kvm_dirs_done(&dirs);
     for (size_t i = 0; result == 0 && count == 0 && i < vms->count && !alive; i++)
-        alive = proc_fds_is_vm(s->env.root, vms->vms[i]->id.pid, vms->vms[i]->id.fd);
+        alive = proc_fds_is_vm(s->env.root, vms->vms[i]->id.pid, vms->vms[i]->id.fd) == 1;
     return alive;
 }
 

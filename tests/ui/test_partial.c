@@ -58,6 +58,7 @@ static void a_missing_capability_is_named_and_the_process_it_is_needed_for(void 
         if (i == 0)
             continue;
         s->hidden_processes = 3;
+        s->hidden_cause = CAUSE_NO_PERMISSION;
         s->hidden_pid = 812;
     }
     char *text = told(snapshot_builder_finish(b), &all);
@@ -68,6 +69,24 @@ static void a_missing_capability_is_named_and_the_process_it_is_needed_for(void 
                         "kvmlens: 3 processes (812 and others) could not be looked into and may "
                         "have VMs: no permission. This root lacks CAP_SYS_PTRACE: let its "
                         "container or unit keep it.\n");
+    free(text);
+}
+
+static void process_that_could_not_be_read_is_told_with_its_cause(void **state)
+{
+    struct snapshot *s = snapshot_builder_snapshot(*state);
+
+    s->hidden_processes = 1;
+    s->hidden_pid = 812;
+    s->hidden_cause = CAUSE_READ_ERROR;
+    char *text = told(snapshot_builder_finish(*state), &all);
+    assert_string_equal(text, "kvmlens: 1 process (812) could not be looked into and may have VMs: "
+                              "read error\n");
+    free(text);
+    s->hidden_cause = CAUSE_FD_LIMIT;
+    text = told(s, &all);
+    assert_string_equal(text, "kvmlens: 1 process (812) could not be looked into and may have VMs: "
+                              "too many open files. Raise the limit: ulimit -n 4096\n");
     free(text);
 }
 
@@ -103,6 +122,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(a_missing_capability_is_named_and_the_process_it_is_needed_for),
+        TEST(process_that_could_not_be_read_is_told_with_its_cause),
         TEST(what_was_cut_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

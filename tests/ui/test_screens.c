@@ -43,6 +43,7 @@ static void build_hidden_vms(struct snapshot_builder *b)
 {
     snapshot_builder_fields_x86(b);
     snapshot_builder_snapshot(b)->hidden_processes = 59;
+    snapshot_builder_snapshot(b)->hidden_cause = CAUSE_NO_PERMISSION;
     snapshot_builder_snapshot(b)->hidden_vms = 2;
     snapshot_builder_snapshot(b)->proc_hides = true;
 }

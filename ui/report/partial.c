@@ -45,6 +45,7 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     partial->host = s->host;
     partial->hidden_processes = all ? s->hidden_processes : 0;
     partial->hidden_pid = all ? s->hidden_pid : 0;
+    partial->hidden_cause = s->hidden_cause;
     partial->hidden_vms = all ? s->hidden_vms : 0;
     partial->proc_hides = all && s->proc_hides;
     partial->cut_processes = count_cut(filter, s);
@@ -137,12 +138,11 @@ static void tell_hidden(struct partial *partial, FILE *out)
     if (partial->hidden_pid != 0)
         snprintf(which, sizeof(which), " (%d%s)", (int)partial->hidden_pid,
                  partial->hidden_processes == 1 ? "" : " and others");
+    host_fix_cause(&partial->host, partial->hidden_cause, fix);
     if (partial->hidden_processes > 0)
-        fprintf(out,
-                "kvmlens: %zu process%s%s could not be looked into and may have VMs: no "
-                "permission. %s\n",
+        fprintf(out, "kvmlens: %zu process%s%s could not be looked into and may have VMs: %s%s%s\n",
                 partial->hidden_processes, partial->hidden_processes == 1 ? "" : "es", which,
-                host_fix_cause(&partial->host, CAUSE_NO_PERMISSION, fix));
+                reading_cause_text(partial->hidden_cause), fix[0] != '\0' ? ". " : "", fix);
     if (partial->proc_hides)
         fprintf(
             out,

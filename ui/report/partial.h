@@ -27,6 +27,7 @@ struct partial {
     size_t hidden_processes, hidden_vms, cut_processes;
     bool proc_hides;
     pid_t hidden_pid; /* one of the hidden processes, 0 = of none is known */
+    enum reading_cause hidden_cause; /* why that one could not be looked into */
     bool hidden_told;
     size_t unestimated_vms; /* set by who takes estimates: for lack of time */
     bool unestimated_told;

@@ -163,9 +163,11 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
                   out) +
         1;
     if (s->hidden_processes > 0) {
+        host_fix_cause(&s->host, s->hidden_cause, fix);
         snprintf(text, sizeof(text),
-                 "%zu processes could not be looked into and may have VMs: no permission. %s",
-                 s->hidden_processes, host_fix_cause(&s->host, CAUSE_NO_PERMISSION, fix));
+                 "%zu processes could not be looked into and may have VMs: %s%s%s",
+                 s->hidden_processes, reading_cause_text(s->hidden_cause),
+                 fix[0] != '\0' ? ". " : "", fix);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
     if (s->hidden_vms > 0) {
