@@ -38,6 +38,7 @@ struct report {
     unsigned long records;
     unsigned long rows;           /* text: since the header */
     size_t fields_shown;          /* fields that the header or a record has described */
+    bool csv_is_0_1;              /* CSV: the file has the columns of version 0.1.0 */
 };
 
 struct report_format {

@@ -15,8 +15,10 @@
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 
-#define LONG_HEADER                                                                                \
-    "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause,cause_id"
+/* Version 0.1.0 had no cause_id. Its logs go on in their form: the columns before are the same. */
+#define LONG_HEADER_0_1                                                                            \
+    "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
+#define LONG_HEADER LONG_HEADER_0_1 ",cause_id"
 
 struct row {
     struct report *report;
@@ -79,7 +81,9 @@ static void end_row(const struct row *row, uint8_t state, uint8_t cause)
 {
     fprintf(row->out, ",%s,", reading_state_name(state));
     put_quoted(row->out, reading_cause_text(cause));
-    fprintf(row->out, ",%s\n", reading_cause_id(cause));
+    if (!row->report->csv_is_0_1)
+        fprintf(row->out, ",%s", reading_cause_id(cause));
+    fputc('\n', row->out);
 }
 
 static void put_rate(FILE *out, const struct figure *rate)
@@ -238,14 +242,18 @@ static void put_header(const struct report *r, const struct snapshot *s, FILE *o
         fputs(LONG_HEADER "\n", out);
 }
 
-/* Rows under a header of other columns would be read as other numbers. 0, -EBADMSG or -ENOMEM. */
-static int check_header(const struct report *r, const struct snapshot *s)
+/*
+ * Rows under a header of other columns would be read as other numbers. Those of version 0.1.0 are
+ * taken over. 0, -EBADMSG or -ENOMEM.
+ */
+static int join_header(struct report *r, const struct snapshot *s)
 {
     struct text_file file;
     char *text;
 
-    if (r->header == NULL)
-        return 0; /* the file may be written, but not read */
+    r->csv_is_0_1 = !r->wide && r->header != NULL && strcmp(r->header, LONG_HEADER_0_1) == 0;
+    if (r->header == NULL || r->csv_is_0_1)
+        return 0; /* without a header, the file may be written, but not read */
     if (text_file_open(&file) < 0)
         return -ENOMEM;
     put_header(r, s, file.out);
@@ -268,10 +276,12 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
     number_time(&s->wall, time);
     if (r->records == 0)
         r->fields_shown = s->field_count;
-    if (r->fresh)
+    if (r->fresh) {
+        r->csv_is_0_1 = false;
         put_header(r, s, out);
-    else if (r->joins)
-        fits = check_header(r, s);
+    } else if (r->joins) {
+        fits = join_header(r, s);
+    }
     if (fits < 0)
         return fits;
     const struct snapshot_value *host = report_host_values(r->filter, s);
