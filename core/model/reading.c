@@ -51,6 +51,8 @@ const char *reading_cause_id(enum reading_cause cause)
 
 const char *reading_missing_id(enum reading_state state, enum reading_cause cause)
 {
+    if (state == READING_OK)
+        return "";
     return cause != CAUSE_NONE ? reading_cause_id(cause) : reading_state_name(state);
 }
 

@@ -73,7 +73,9 @@ const char *reading_cause_id(enum reading_cause cause);
 
 /*
  * reading_missing_id - what machines get for a missing number: the id of its cause, or where none
- * is known the word of its state.
+ * is known the word of its state; "" where nothing is missing, READING_OK. This is the contract
+ * with whoever reads "missing" of JSON, cause_id of CSV and the label cause of metrics: every
+ * format takes the word from here.
  */
 const char *reading_missing_id(enum reading_state state, enum reading_cause cause);
 

@@ -56,6 +56,18 @@ static void the_ids_are_those_that_machines_know(void **state)
     assert_string_equal(reading_cause_id(CAUSE_NONE), "");
 }
 
+static void a_missing_number_always_has_an_id(void **state)
+{
+    (void)state;
+    for (int i = 0; i < READING_STATE_COUNT; i++) {
+        enum reading_state s = (enum reading_state)i;
+        assert_string_equal(reading_missing_id(s, CAUSE_NONE),
+                            s == READING_OK ? "" : state_contract[i]);
+        if (s != READING_OK)
+            assert_string_equal(reading_missing_id(s, CAUSE_GONE), "ended");
+    }
+}
+
 static void every_cause_is_in_the_contract(void **state)
 {
     bool listed[CAUSE_COUNT] = {[CAUSE_NONE] = true};
@@ -106,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ids_are_those_that_machines_know),
+        cmocka_unit_test(a_missing_number_always_has_an_id),
         cmocka_unit_test(every_cause_is_in_the_contract),
         cmocka_unit_test(an_id_is_a_word_of_its_own),
         cmocka_unit_test(every_state_and_cause_has_a_text),

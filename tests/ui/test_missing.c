@@ -14,7 +14,7 @@
 
 #include "tests/lib/snapshot_builder.h"
 
-#define COUNTERS 5
+#define COUNTERS 7
 
 static const struct filter all = {.vm_fd = -1};
 
@@ -30,6 +30,8 @@ static struct snapshot_builder *new_builder(void)
         {READING_DENIED, CAUSE_NO_PERMISSION},
         {READING_ABSENT, CAUSE_NOT_IN_KERNEL},
         {READING_ABSENT, CAUSE_NONE},
+        {READING_STALE, CAUSE_NONE},
+        {READING_STALE, CAUSE_NO_PERMISSION},
     };
     struct snapshot_builder *b = snapshot_builder_new();
     size_t vm;
@@ -101,7 +103,9 @@ static void json_names_ids_and_says_once_what_they_mean(void **state)
     expect_missing(missing, "counter2", "no-permission");
     expect_missing(missing, "counter3", "not-in-kernel");
     expect_missing(missing, "counter4", "absent");
-    expect_missing(missing, "rates.counter5", "reset");
+    expect_missing(missing, "counter5", "stale");
+    expect_missing(missing, "counter6", "no-permission");
+    expect_missing(missing, "rates.counter7", "reset");
     collect(root, used);
     assert_int_equal(json_object_size(causes), json_object_size(used));
     json_object_foreach(causes, id, sentence)
@@ -134,8 +138,10 @@ static void csv_has_the_ids_in_its_last_column(void **state)
         "denied,lockdown=confidentiality,lockdown\n",
         "denied,no permission,no-permission\n",
         "absent,not in this kernel,not-in-kernel\n",
-        "absent,,\n",
-        "reset,,\n",
+        "absent,,absent\n",
+        "stale,,stale\n",
+        "stale,no permission,no-permission\n",
+        "reset,,reset\n",
     };
     struct snapshot_builder *b = new_builder();
     char *text = print(&report_csv, snapshot_builder_finish(b));
@@ -144,6 +150,7 @@ static void csv_has_the_ids_in_its_last_column(void **state)
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (strstr(text, ends[i]) == NULL)
             fail_msg("no row ends in %s:\n%s", ends[i], text);
+    assert_null(strstr(text, ",ok,,ok"));
     free(text);
     snapshot_builder_free(b);
 }
@@ -159,7 +166,9 @@ static void metrics_have_one_series_for_each_id(void **state)
         char *text = print(formats[i], s), *first = strstr(text, "cause=\"lockdown\"} 2\n");
         assert_non_null(first);
         assert_null(strstr(first + 1, "cause=\"lockdown"));
-        assert_non_null(strstr(text, "cause=\"no-permission\"} 1\n"));
+        assert_non_null(strstr(text, "cause=\"no-permission\"} 2\n"));
+        assert_non_null(strstr(text, "cause=\"stale\"} 1\n"));
+        assert_null(strstr(text, "cause=\"\""));
         assert_null(strstr(text, "cause=\"not-in-kernel\""));
         free(text);
     }

@@ -39,10 +39,7 @@ json_t *json_put_u64(uint64_t value);
  */
 json_t *json_put_text(const char *bytes);
 
-/*
- * json_put_missing - @object gets the key with the id of why a number is not there: that of its
- * cause, or where none is known the word of its state.
- */
+/* json_put_missing - @object gets the key with the reading_missing_id of what is not there. */
 void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uint8_t state,
                       uint8_t cause);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui/report/partial.h"
 
+#include <string.h>
+
 #include "core/find/host_fix.h"
 #include "core/find/proc_fds.h"
 
@@ -86,6 +88,7 @@ bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
             continue;
         any = true;
         partial->causes[reading->cause].fields++;
+        partial->unexplained[reading->state] += reading->cause == CAUSE_NONE;
         partial->causes[reading->cause].vms += !seen[reading->cause];
         note_process(vm, reading->cause, partial);
         seen[reading->cause] = true;
@@ -112,6 +115,7 @@ bool partial_count(const struct filter *filter, const struct snapshot *s, struct
 {
     bool any = false;
 
+    memset(partial->unexplained, 0, sizeof(partial->unexplained));
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         partial->causes[cause].fields = partial->causes[cause].vms =
             partial->causes[cause].bare_vms = partial->causes[cause].totals = 0;

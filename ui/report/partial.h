@@ -24,6 +24,8 @@ struct partial {
         bool more_pids; /* there are other processes beside that */
         bool told;
     } causes[CAUSE_COUNT];
+    /* Those fields of causes[CAUSE_NONE] by their state, which is all that is known of them. */
+    size_t unexplained[READING_STATE_COUNT];
     size_t hidden_processes, hidden_vms, cut_processes;
     bool proc_hides;
     pid_t hidden_pid; /* one of the hidden processes, 0 = of none is known */

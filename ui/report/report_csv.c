@@ -3,9 +3,9 @@
  * CSV (RFC 4180, lines end in LF).
  *
  * Long form: one row per time, VM, vCPU and number, so that VMs and fields may come and go. A
- * number that could not be read is a row too: value empty, state and cause say why, for people, and
- * cause_id for machines. Wide form, for one VM: one row per record. Its columns are fixed by the
- * first record of the file; it has no room for causes.
+ * number that could not be read is a row too: value empty, cause says why for people, and cause_id
+ * for machines. Wide form, for one VM: one row per record. Its columns are fixed by the first
+ * record of the file; it has no room for causes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static void end_row(const struct row *row, uint8_t state, uint8_t cause)
     fprintf(row->out, ",%s,", reading_state_name(state));
     put_quoted(row->out, reading_cause_text(cause));
     if (!row->report->csv_is_0_1)
-        fprintf(row->out, ",%s", reading_cause_id(cause));
+        fprintf(row->out, ",%s", reading_missing_id(state, cause));
     fputc('\n', row->out);
 }
 

@@ -276,6 +276,14 @@ static void put_totals(struct report *r, struct metrics *m, const struct snapsho
     }
 }
 
+static void put_unreadable_of(struct metrics_family *f, struct subject *subject, const char *id,
+                              size_t fields)
+{
+    subject->labels[3] = (struct metrics_label){"cause", id};
+    if (fields > 0)
+        metrics_int(f, subject->labels, fields);
+}
+
 /* Counters by the id of their cause: causes that share one are one series. */
 static void put_unreadable(struct report *r, struct metrics *m, const struct snapshot *s)
 {
@@ -289,7 +297,11 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
             continue;
         subject_init(&subject, &s->vms[i], NULL);
         partial_count_vm(r->filter, s, &s->vms[i], &partial);
-        for (int cause = 0; cause < CAUSE_COUNT; cause++) {
+        for (int state = 0; state < READING_STATE_COUNT; state++)
+            put_unreadable_of(&f, &subject,
+                              reading_missing_id((enum reading_state)state, CAUSE_NONE),
+                              partial.unexplained[state]);
+        for (int cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++) {
             const char *id = reading_cause_id((enum reading_cause)cause);
             size_t fields = 0;
             for (int other = cause; other < CAUSE_COUNT; other++) {
@@ -298,9 +310,7 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
                 fields += partial.causes[other].fields;
                 partial.causes[other].fields = 0;
             }
-            subject.labels[3] = (struct metrics_label){"cause", id};
-            if (fields > 0)
-                metrics_int(&f, subject.labels, fields);
+            put_unreadable_of(&f, &subject, id, fields);
         }
     }
 }
