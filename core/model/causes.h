@@ -12,6 +12,8 @@
  *   text    what people read: "lockdown=integrity". May be reworded at any time.
  *   fix     what helps, whole sentences; "" where nothing does.
  *   nature  PROBLEM, SETTING or FACT: enum cause_nature.
+ *   state   DENIED where the number is there but is refused to us, else ABSENT: enum reading_state
+ *           of a reading that is missing for this cause, unless it is STALE.
  *   needs   the capabilities without which the number is missing for this cause, or 0. Together
  *           with what this process holds they decide what helps: core/find/host_fix.h.
  *   source  the source that would have had the number, or SOURCE_NONE where it may be any.
@@ -34,78 +36,78 @@ enum cause_nature {
 #define CAUSES(X)                                                                                  \
     /* kernel lockdown (mode not known) refuses debugfs files that are not read-only */            \
     X(LOCKDOWN, "lockdown", "lockdown", CAUSES_LOCKDOWN_FIX,                                       \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, DENIED, 0, SOURCE_DEBUGFS)                                                          \
     X(LOCKDOWN_INTEGRITY, "lockdown", "lockdown=integrity", CAUSES_LOCKDOWN_FIX,                   \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, DENIED, 0, SOURCE_DEBUGFS)                                                          \
     X(LOCKDOWN_CONFIDENTIALITY, "lockdown", "lockdown=confidentiality", CAUSES_LOCKDOWN_FIX,       \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, DENIED, 0, SOURCE_DEBUGFS)                                                          \
     /* not root, no capability */                                                                  \
     X(NO_PERMISSION, "no-permission", "no permission",                                             \
       "Run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.",                              \
-      PROBLEM, HOST_CAP(CAP_SYS_PTRACE) | HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_NONE)              \
+      PROBLEM, DENIED, HOST_CAP(CAP_SYS_PTRACE) | HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_NONE)      \
     /* pidfd_getfd refused: CAP_SYS_PTRACE or Yama */                                              \
     X(NO_PTRACE, "no-ptrace", "no ptrace access to the VMM",                                       \
       "Run as root or with CAP_SYS_PTRACE; kernel.yama.ptrace_scope=3 refuses even that.",         \
-      PROBLEM, HOST_CAP(CAP_SYS_PTRACE), SOURCE_STATSFD)                                           \
+      PROBLEM, DENIED, HOST_CAP(CAP_SYS_PTRACE), SOURCE_STATSFD)                                   \
     /* no debugfs in the mount table */                                                            \
     X(DEBUGFS_UNMOUNTED, "debugfs-not-mounted", "debugfs is not mounted",                          \
       "mount -t debugfs none /sys/kernel/debug",                                                   \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, ABSENT, 0, SOURCE_DEBUGFS)                                                          \
     /* mounted, but its directory may not be opened */                                             \
     X(DEBUGFS_DENIED, "debugfs-denied", "debugfs may not be read",                                 \
       "Run as root, or with CAP_DAC_READ_SEARCH.",                                                 \
-      PROBLEM, HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_DEBUGFS)                                      \
+      PROBLEM, DENIED, HOST_CAP(CAP_DAC_READ_SEARCH), SOURCE_DEBUGFS)                              \
     /* debugfs has no directory for this VM */                                                     \
     X(NO_VM_DIR, "no-debugfs-directory", "the VM has no debugfs directory",                        \
       "Kernels before 4.7 have none. The kernel log tells when a directory of that name was "      \
       "still in use as the VM started (\"duplicate directory\").",                                 \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, ABSENT, 0, SOURCE_DEBUGFS)                                                          \
     /* the kernel counts all VMs together, none apart */                                           \
     X(HOST_TOTALS, "host-totals-only", "this kernel has only totals of all VMs",                   \
       "Linux 4.7 and later count each VM.",                                                        \
-      PROBLEM, 0, SOURCE_DEBUGFS)                                                                  \
+      PROBLEM, ABSENT, 0, SOURCE_DEBUGFS)                                                          \
     /* the VMM keeps no binary stats fd for it */                                                  \
     X(NO_STATS_FD, "no-stats-fd", "the VMM keeps no binary stats fd",                              \
       "QEMU keeps one per vCPU since 8.1; debugfs has the rest.",                                  \
-      PROBLEM, 0, SOURCE_STATSFD)                                                                  \
+      PROBLEM, ABSENT, 0, SOURCE_STATSFD)                                                          \
     /* debugfs shows only the first bucket of a histogram */                                       \
     X(HIST_ONLY_STATSFD, "histogram-needs-stats-fd", "debugfs has no whole histograms",            \
       "Only a binary stats fd has them: QEMU keeps one per vCPU since 8.1.",                       \
-      SETTING, 0, SOURCE_STATSFD)                                                                  \
+      SETTING, ABSENT, 0, SOURCE_STATSFD)                                                          \
     /* our own table of open files is full */                                                      \
     X(FD_LIMIT, "open-files-limit", "too many open files", "Raise the limit: ulimit -n 4096",      \
-      PROBLEM, 0, SOURCE_NONE)                                                                     \
+      PROBLEM, DENIED, 0, SOURCE_NONE)                                                             \
     /* the stats fd holds no valid binary stats */                                                 \
     X(BAD_STATS, "bad-stats", "invalid binary stats",                                              \
       "The VMM's stats fd does not hold what the kernel documents; none of it was used.",          \
-      PROBLEM, 0, SOURCE_STATSFD)                                                                  \
+      PROBLEM, ABSENT, 0, SOURCE_STATSFD)                                                          \
     /* this kernel does not have the counter */                                                    \
     X(NOT_IN_KERNEL, "not-in-kernel", "not in this kernel", "",                                    \
-      FACT, 0, SOURCE_NONE)                                                                        \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* the kernel has the number, but on this host it stays 0 whatever happens */                  \
     X(NOT_COUNTED, "not-counted", "not counted on this host",                                      \
       "A host that is itself a guest may not see it.",                                             \
-      FACT, 0, SOURCE_NONE)                                                                        \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* the source that has it was excluded with --source */                                        \
     X(SOURCE_OFF, "source-off", "excluded by --source",                                            \
       "Leave out --source to use all sources.",                                                    \
-      SETTING, 0, SOURCE_NONE)                                                                     \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the vCPU's thread is not known */                                                           \
     X(NO_THREAD_ID, "no-thread-id", "vCPU thread not known",                                       \
       "It is known from debugfs, or where the VMM names its vCPU threads "                         \
       "(QEMU: -name debug-threads=on).",                                                           \
-      PROBLEM, 0, SOURCE_PROC)                                                                     \
+      PROBLEM, ABSENT, 0, SOURCE_PROC)                                                             \
     /* several VMs in one process: not known which vCPU belongs to which */                        \
     X(AMBIGUOUS, "ambiguous-vcpus",                                                                \
       "several VMs share a process, and their vCPUs cannot be told apart",                         \
       "Mount debugfs: it tells them apart.",                                                       \
-      PROBLEM, 0, SOURCE_NONE)                                                                     \
+      PROBLEM, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the VM, vCPU or process ended during the tick */                                            \
     X(GONE, "ended", "ended meanwhile", "",                                                        \
-      FACT, 0, SOURCE_NONE)                                                                        \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* any other error of open or read */                                                          \
     X(READ_ERROR, "read-error", "read error", "",                                                  \
-      PROBLEM, 0, SOURCE_NONE)
+      PROBLEM, ABSENT, 0, SOURCE_NONE)
 /* clang-format on */
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/reading.h"
 
+#include <errno.h>
+
 #include "core/base/host.h"
 
 static const struct {
@@ -18,16 +20,39 @@ static const struct {
 static const struct {
     const char *id, *text, *fix;
     enum cause_nature nature;
+    enum reading_state state;
     enum reading_source source;
     uint64_t needs;
 } causes[CAUSE_COUNT] = {
     [CAUSE_NONE] = {.id = "", .text = "", .fix = ""},
-#define CAUSE(name, id, text, fix, nature, needs, source)                                          \
-    [CAUSE_##name] = {id, text, fix, CAUSE_IS_##nature, source, needs},
+#define CAUSE(name, id, text, fix, nature, state, needs, source)                                   \
+    [CAUSE_##name] = {id, text, fix, CAUSE_IS_##nature, READING_##state, source, needs},
     CAUSES(CAUSE)
 #undef CAUSE
 };
 /* clang-format on */
+
+struct reading reading_of_cause(enum reading_cause cause)
+{
+    return reading_missing(causes[cause].state, cause);
+}
+
+enum reading_cause reading_cause_of_error(int code, enum reading_cause refused)
+{
+    switch (code) {
+    case -EPERM:
+    case -EACCES:
+        return refused;
+    case -EMFILE:
+    case -ENFILE:
+        return CAUSE_FD_LIMIT;
+    case -ENOENT:
+    case -ESRCH:
+        return CAUSE_GONE;
+    default:
+        return CAUSE_READ_ERROR;
+    }
+}
 
 const char *reading_state_text(enum reading_state state)
 {

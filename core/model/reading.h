@@ -54,6 +54,18 @@ static inline struct reading reading_missing(enum reading_state state, enum read
     return (struct reading){.state = (uint8_t)state, .cause = (uint8_t)cause};
 }
 
+/*
+ * reading_of_cause - a number that cannot be had now: READING_DENIED or READING_ABSENT, as the row
+ * of the cause says. READING_ABSENT of CAUSE_NONE.
+ */
+struct reading reading_of_cause(enum reading_cause cause);
+
+/*
+ * reading_cause_of_error - why a file could not be opened or read. @code: a negative errno.
+ * @refused: what -EPERM and -EACCES stand for there.
+ */
+enum reading_cause reading_cause_of_error(int code, enum reading_cause refused);
+
 /* reading_state_text - what a screen shows instead of the number: "n/a", "...", "denied", ... */
 const char *reading_state_text(enum reading_state state);
 

@@ -271,23 +271,19 @@ static struct reading read_number(const struct source *s, int dirfd, const char 
         *refused = n == -EACCES ? CAUSE_NO_PERMISSION : lockdown_cause(s);
         if (n == -EPERM && (mode & 07333) == 0)
             *refused = CAUSE_NO_PERMISSION;
-        return reading_missing(READING_DENIED, *refused);
+        return reading_of_cause(*refused);
     }
     if (n < 0)
-        return reading_missing(READING_ABSENT, n == -ENOENT                   ? CAUSE_GONE
-                                               : n == -EMFILE || n == -ENFILE ? CAUSE_FD_LIMIT
-                                                                              : CAUSE_READ_ERROR);
+        return reading_of_cause(reading_cause_of_error((int)n, CAUSE_NO_PERMISSION));
     int result = is_signed ? parse_i64(buf, &signed_value) : parse_u64(buf, &value);
     if (result < 0)
-        return reading_missing(READING_ABSENT, CAUSE_READ_ERROR);
+        return reading_of_cause(CAUSE_READ_ERROR);
     return reading_ok(is_signed ? (uint64_t)signed_value : value, SOURCE_DEBUGFS);
 }
 
 static void explain_vm(const struct source *s, struct sample_vm *sv, enum reading_cause cause)
 {
-    bool denied =
-        cause == CAUSE_DEBUGFS_DENIED || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
-    struct reading missing = reading_missing(denied ? READING_DENIED : READING_ABSENT, cause);
+    struct reading missing = reading_of_cause(cause);
 
     /* Every VM should have a directory here, few VMMs keep stats fds: this is the better reason. */
     sv->entity.cause = (uint8_t)cause;
@@ -323,9 +319,9 @@ static void read_counters(struct source *s, int dirfd, const struct sample *samp
         if (to->state == READING_OK)
             continue;
         if (file->hist)
-            *to = reading_missing(READING_ABSENT, CAUSE_HIST_ONLY_STATSFD);
+            *to = reading_of_cause(CAUSE_HIST_ONLY_STATSFD);
         else if (file->refused != CAUSE_NONE)
-            *to = reading_missing(READING_DENIED, file->refused);
+            *to = reading_of_cause(file->refused);
         else
             *to = read_number(s, dirfd, file->name, file->mode, false, &file->refused);
         if (s->env.root->live && file->refused == lockdown_cause(s) && to->state != READING_OK)
@@ -386,9 +382,7 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
     snprintf(path, sizeof(path), "%s/%s", s->env.host->debugfs, vm->debugfs_dir);
     int dirfd = rootfs_openat(s->env.root, path, O_DIRECTORY | O_PATH);
     if (dirfd < 0) {
-        explain_vm(s, sv, dirfd == -ENOENT                       ? CAUSE_GONE
-                          : dirfd == -EMFILE || dirfd == -ENFILE ? CAUSE_FD_LIMIT
-                                                                 : CAUSE_DEBUGFS_DENIED);
+        explain_vm(s, sv, reading_cause_of_error(dirfd, CAUSE_DEBUGFS_DENIED));
         return;
     }
     read_counters(s, dirfd, sample, &sv->entity);

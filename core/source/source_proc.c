@@ -118,12 +118,7 @@ static ssize_t read_file(const struct source *s, struct kept *kept, pid_t tid, c
 
 static struct reading failed(int code)
 {
-    if (code == -EACCES || code == -EPERM)
-        return reading_missing(READING_DENIED, CAUSE_NO_PERMISSION);
-    if (code == -EMFILE || code == -ENFILE)
-        return reading_missing(READING_DENIED, CAUSE_FD_LIMIT);
-    return reading_missing(READING_ABSENT, code == -ENOENT || code == -ESRCH ? CAUSE_GONE
-                                                                             : CAUSE_READ_ERROR);
+    return reading_of_cause(reading_cause_of_error(code, CAUSE_NO_PERMISSION));
 }
 
 /* "VmRSS:    1234 kB" of status. */
@@ -132,7 +127,7 @@ static struct reading status_bytes(const char *status, const char *key)
     uint64_t bytes;
 
     if (!parse_proc_status_bytes(status, key, &bytes))
-        return reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+        return reading_of_cause(CAUSE_NOT_IN_KERNEL);
     return reading_ok(bytes, SOURCE_PROC);
 }
 
@@ -160,7 +155,7 @@ static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
 {
     char path[64], buf[128];
     uint64_t cpu_ns, wait_ns;
-    struct reading missing = reading_missing(READING_ABSENT, CAUSE_NO_THREAD_ID);
+    struct reading missing = reading_of_cause(CAUSE_NO_THREAD_ID);
 
     if (vcpu->tid != 0) {
         snprintf(path, sizeof(path), "proc/%d/task/%d/schedstat", (int)pid, (int)vcpu->tid);
@@ -171,7 +166,7 @@ static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
             vcpu->gauges[VCPU_WAIT_NS] = reading_ok(wait_ns, SOURCE_PROC);
             return;
         }
-        missing = n < 0 ? failed((int)n) : reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL);
+        missing = n < 0 ? failed((int)n) : reading_of_cause(CAUSE_NOT_IN_KERNEL);
     }
     vcpu->gauges[VCPU_CPU_NS] = missing;
     vcpu->gauges[VCPU_WAIT_NS] = missing;

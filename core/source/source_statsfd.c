@@ -117,20 +117,12 @@ static void statsfd_forget(struct source *s, struct vm *vm)
 static enum reading_cause cause_of(int code)
 {
     switch (code) {
-    case -EPERM:
-    case -EACCES:
-        return CAUSE_NO_PTRACE;
-    case -EMFILE:
-    case -ENFILE:
-        return CAUSE_FD_LIMIT;
-    case -ESRCH:
     case -EBADF:
-    case -ENOENT:
-        return CAUSE_GONE;
+        return CAUSE_GONE; /* the VMM closed it, or it is another file by now */
     case -EBADMSG:
         return CAUSE_BAD_STATS;
     default:
-        return CAUSE_READ_ERROR;
+        return reading_cause_of_error(code, CAUSE_NO_PTRACE);
     }
 }
 
@@ -458,13 +450,10 @@ static int read_file(const struct source *s, int fd, const struct file *file)
 static void explain(const struct source *s, struct sample *sample, struct sample_entity *to,
                     enum field_scope scope, enum reading_cause cause)
 {
-    bool refused =
-        cause == CAUSE_NO_PTRACE || cause == CAUSE_NO_PERMISSION || cause == CAUSE_FD_LIMIT;
-
     to->cause = (uint8_t)cause;
     for (size_t f = 0; f < sample->field_count; f++)
         if (s->env.fields->fields[f].scope == scope && to->readings[f].state != READING_OK)
-            to->readings[f] = reading_missing(refused ? READING_DENIED : READING_ABSENT, cause);
+            to->readings[f] = reading_of_cause(cause);
 }
 
 static void read_one(struct source *s, struct sample *sample, const struct vm *vm,

@@ -3,6 +3,7 @@
 #include "core/model/reading.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,27 +18,28 @@
 static const struct {
     enum reading_cause cause;
     const char *id;
+    enum reading_state state; /* CSV carries it */
 } contract[] = {
-    {CAUSE_LOCKDOWN, "lockdown"},
-    {CAUSE_LOCKDOWN_INTEGRITY, "lockdown"},
-    {CAUSE_LOCKDOWN_CONFIDENTIALITY, "lockdown"},
-    {CAUSE_NO_PERMISSION, "no-permission"},
-    {CAUSE_NO_PTRACE, "no-ptrace"},
-    {CAUSE_DEBUGFS_UNMOUNTED, "debugfs-not-mounted"},
-    {CAUSE_DEBUGFS_DENIED, "debugfs-denied"},
-    {CAUSE_NO_VM_DIR, "no-debugfs-directory"},
-    {CAUSE_HOST_TOTALS, "host-totals-only"},
-    {CAUSE_NO_STATS_FD, "no-stats-fd"},
-    {CAUSE_HIST_ONLY_STATSFD, "histogram-needs-stats-fd"},
-    {CAUSE_FD_LIMIT, "open-files-limit"},
-    {CAUSE_BAD_STATS, "bad-stats"},
-    {CAUSE_NOT_IN_KERNEL, "not-in-kernel"},
-    {CAUSE_NOT_COUNTED, "not-counted"},
-    {CAUSE_SOURCE_OFF, "source-off"},
-    {CAUSE_NO_THREAD_ID, "no-thread-id"},
-    {CAUSE_AMBIGUOUS, "ambiguous-vcpus"},
-    {CAUSE_GONE, "ended"},
-    {CAUSE_READ_ERROR, "read-error"},
+    {CAUSE_LOCKDOWN, "lockdown", READING_DENIED},
+    {CAUSE_LOCKDOWN_INTEGRITY, "lockdown", READING_DENIED},
+    {CAUSE_LOCKDOWN_CONFIDENTIALITY, "lockdown", READING_DENIED},
+    {CAUSE_NO_PERMISSION, "no-permission", READING_DENIED},
+    {CAUSE_NO_PTRACE, "no-ptrace", READING_DENIED},
+    {CAUSE_DEBUGFS_UNMOUNTED, "debugfs-not-mounted", READING_ABSENT},
+    {CAUSE_DEBUGFS_DENIED, "debugfs-denied", READING_DENIED},
+    {CAUSE_NO_VM_DIR, "no-debugfs-directory", READING_ABSENT},
+    {CAUSE_HOST_TOTALS, "host-totals-only", READING_ABSENT},
+    {CAUSE_NO_STATS_FD, "no-stats-fd", READING_ABSENT},
+    {CAUSE_HIST_ONLY_STATSFD, "histogram-needs-stats-fd", READING_ABSENT},
+    {CAUSE_FD_LIMIT, "open-files-limit", READING_DENIED},
+    {CAUSE_BAD_STATS, "bad-stats", READING_ABSENT},
+    {CAUSE_NOT_IN_KERNEL, "not-in-kernel", READING_ABSENT},
+    {CAUSE_NOT_COUNTED, "not-counted", READING_ABSENT},
+    {CAUSE_SOURCE_OFF, "source-off", READING_ABSENT},
+    {CAUSE_NO_THREAD_ID, "no-thread-id", READING_ABSENT},
+    {CAUSE_AMBIGUOUS, "ambiguous-vcpus", READING_ABSENT},
+    {CAUSE_GONE, "ended", READING_ABSENT},
+    {CAUSE_READ_ERROR, "read-error", READING_ABSENT},
 };
 
 /* Where no cause is known, machines get the word of the state. */
@@ -66,6 +68,33 @@ static void a_missing_number_always_has_an_id(void **state)
         if (s != READING_OK)
             assert_string_equal(reading_missing_id(s, CAUSE_GONE), "ended");
     }
+}
+
+static void a_cause_decides_whether_a_number_is_denied_or_absent(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(contract) / sizeof(contract[0]); i++) {
+        struct reading r = reading_of_cause(contract[i].cause);
+        assert_int_equal(r.state, contract[i].state);
+        assert_int_equal(r.cause, contract[i].cause);
+    }
+    assert_int_equal(reading_of_cause(CAUSE_NONE).state, READING_ABSENT);
+}
+
+static void an_error_has_a_cause(void **state)
+{
+    static const struct {
+        int code;
+        enum reading_cause cause;
+    } errors[] = {
+        {-EPERM, CAUSE_NO_PTRACE}, {-EACCES, CAUSE_NO_PTRACE},  {-EMFILE, CAUSE_FD_LIMIT},
+        {-ENFILE, CAUSE_FD_LIMIT}, {-ENOENT, CAUSE_GONE},       {-ESRCH, CAUSE_GONE},
+        {-EIO, CAUSE_READ_ERROR},  {-ENOMEM, CAUSE_READ_ERROR},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        assert_int_equal(reading_cause_of_error(errors[i].code, CAUSE_NO_PTRACE), errors[i].cause);
 }
 
 static void every_cause_is_in_the_contract(void **state)
@@ -119,6 +148,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ids_are_those_that_machines_know),
         cmocka_unit_test(a_missing_number_always_has_an_id),
+        cmocka_unit_test(a_cause_decides_whether_a_number_is_denied_or_absent),
+        cmocka_unit_test(an_error_has_a_cause),
         cmocka_unit_test(every_cause_is_in_the_contract),
         cmocka_unit_test(an_id_is_a_word_of_its_own),
         cmocka_unit_test(every_state_and_cause_has_a_text),

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -176,12 +178,46 @@ static void a_directory_that_was_listed_while_kvm_filled_it_is_listed_again(void
     end(&b);
 }
 
+/* The counters exist, and another limit would let us have them. */
+static void numbers_for_which_no_descriptor_is_left_are_denied(void **state)
+{
+    struct bench b = {0};
+    struct rlimit before, low;
+    struct sample *sample;
+    struct vm_list list = {b.vms, 1};
+
+    (void)state;
+    begin(&b, 500);
+    write_counter(&b, "exits", "1\n");
+    for (int tick = 0; tick < 4; tick++)
+        sample_free(read_once(&b));
+    assert_int_equal(source_debugfs.discover(b.source, &list), 0);
+    assert_int_equal(sample_new(&list, &b.fields, &sample), 0);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    /* 0: not even its directory can be opened; 1: it can, but no file in it. */
+    for (int left = 0; left < 2; left++) {
+        low = before;
+        low.rlim_cur = (rlim_t)(next + left);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        source_debugfs.read(b.source, sample, &sample->vms[0]);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(counter(&b, sample, "exits").cause, CAUSE_FD_LIMIT);
+        assert_int_equal(counter(&b, sample, "exits").state, READING_DENIED);
+    }
+    sample_free(sample);
+    end(&b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tsc_offsets_of_a_vm_are_read_together_and_at_most_five_seconds_old),
         cmocka_unit_test(guest_mode_is_read_at_every_tick),
         cmocka_unit_test(a_directory_that_was_listed_while_kvm_filled_it_is_listed_again),
+        cmocka_unit_test(numbers_for_which_no_descriptor_is_left_are_denied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
