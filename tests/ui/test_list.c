@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/snapshot_builder.h"
 #include "tests/lib/two_vms.h"
 
 static const struct filter all = {.vm_fd = -1};
@@ -66,6 +67,20 @@ static void text_names_each_vm_and_each_source_with_its_reason(void **state)
     free(text);
     snapshot_free(s);
     two_vms_free(t);
+}
+
+static void one_number_is_no_plural(void **state)
+{
+    struct snapshot_builder *b = snapshot_builder_new();
+    int exits = snapshot_builder_field(b, "exits", FIELD_VM, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    size_t vm = snapshot_builder_vm(b, 5164, 9, "vm16", "qemu", 0);
+
+    (void)state;
+    snapshot_builder_set(b, vm, -1, exits, 7, 0, SOURCE_DEBUGFS);
+    char *text = print(snapshot_builder_finish(b), &all, false);
+    assert_non_null(strstr(text, "debugfs  usable   1 number\n"));
+    free(text);
+    snapshot_builder_free(b);
 }
 
 static void json_has_the_same(void **state)
@@ -133,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sources_are_judged_by_what_they_gave),
         cmocka_unit_test(text_names_each_vm_and_each_source_with_its_reason),
+        cmocka_unit_test(one_number_is_no_plural),
         cmocka_unit_test(json_has_the_same),
         cmocka_unit_test(no_vms_is_said_in_words),
         cmocka_unit_test(fields_are_listed_with_kind_unit_and_scope),

@@ -362,6 +362,20 @@ static void text_lets_no_control_byte_of_a_name_through(void **state)
     }
 }
 
+static void one_of_a_kind_is_no_plural(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t n = 1; n <= 2; n++) {
+        struct report r = {.format = &report_text, .filter = &f->all};
+        struct snapshot s = *f->second;
+        s.vm_count = s.vcpu_count = n;
+        char *text = print(&r, NULL, &s);
+        assert_non_null(strstr(text, n == 1 ? "  1 VM 1 vCPU  " : "  2 VMs 2 vCPUs  "));
+        free(text);
+    }
+}
+
 static void text_numbers_equal_those_of_json(void **state)
 {
     struct fixture *f = *state;
@@ -487,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_lists_counters_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(one_of_a_kind_is_no_plural, setup, teardown),
         cmocka_unit_test_setup_teardown(text_numbers_equal_those_of_json, setup, teardown),
         cmocka_unit_test_setup_teardown(log_has_the_most_telling_columns_first, setup, teardown),
         cmocka_unit_test_setup_teardown(log_repeats_its_header_on_a_terminal_only, setup, teardown),

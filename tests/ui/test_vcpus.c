@@ -138,7 +138,7 @@ static void what_most_vcpus_have_is_not_what_the_first_has(void **state)
     draw(f);
     assert_non_null(strstr(row_of(f, 0), "! 7"));
     assert_null(strstr(row_of(f, 1), "! "));
-    assert_non_null(strstr(f->dump, "1 of 4 vCPUs have a different tsc-offset from vCPU 1"));
+    assert_non_null(strstr(f->dump, "1 of 4 vCPUs has a different tsc-offset from vCPU 1"));
 }
 
 /* Nothing is known of the first: the others can differ from each other all the same. */
@@ -150,7 +150,7 @@ static void an_unknown_first_vcpu_hides_no_difference(void **state)
     f->vm->vcpus[3].gauges[VCPU_TSC_OFFSET] = reading_ok(7, SOURCE_DEBUGFS);
     draw(f);
     assert_non_null(strstr(row_of(f, 3), "! 7"));
-    assert_non_null(strstr(f->dump, "1 of 4 vCPUs have a different tsc-offset from vCPU 1"));
+    assert_non_null(strstr(f->dump, "1 of 4 vCPUs has a different tsc-offset from vCPU 1"));
 }
 
 /* Two against two: none is what most have, and the first known one is compared with. */

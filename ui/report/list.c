@@ -69,7 +69,7 @@ static void text_source(const struct list_source *l, FILE *out)
 
     fprintf(out, "    %-8s %-8s", reading_source_name(l->source), usable_word(l));
     if (l->readable > 0)
-        fprintf(out, " %zu numbers", l->readable);
+        fprintf(out, " %zu number%s", l->readable, l->readable == 1 ? "" : "s");
     if (l->refused > 0)
         fprintf(out, ", %zu refused", l->refused);
     if (why[0] != '\0')

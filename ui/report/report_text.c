@@ -236,8 +236,9 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
     if (fields == NULL)
         return -ENOMEM;
     number_time(&s->wall, time);
-    fprintf(out, "%s  %s  lockdown %s  %zu VMs %zu vCPUs  %s", s->host.name, s->host.kernel,
-            host_lockdown_name(s->host.lockdown), s->vm_count, s->vcpu_count, time);
+    fprintf(out, "%s  %s  lockdown %s  %zu VM%s %zu vCPU%s  %s", s->host.name, s->host.kernel,
+            host_lockdown_name(s->host.lockdown), s->vm_count, s->vm_count == 1 ? "" : "s",
+            s->vcpu_count, s->vcpu_count == 1 ? "" : "s", time);
     if (s->interval_s > 0)
         fprintf(out, "  interval %.3f s", s->interval_s);
     fputc('\n', out);

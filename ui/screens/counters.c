@@ -20,14 +20,15 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
 {
     const struct counters_state *cs = &st->detail.counters;
     const struct counters *rows = &m->rows->counters;
+    bool is_one = rows->hidden_zero == 1;
 
     if (cs->pattern.set)
-        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counters, filter %s; c clears it",
-                      rows->count, cs->pattern.text);
+        screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "%zu counter%s, filter %s; c clears it",
+                      rows->count, rows->count == 1 ? "" : "s", cs->pattern.text);
     else if (!view_cause(m->now, detail_vm(st, m), r, out) && rows->hidden_zero > 0)
         screen_printf(out, r, r.y, r.x, STYLE_DIM,
-                      "%zu counters that counted nothing are hidden; z shows them",
-                      rows->hidden_zero);
+                      "%zu counter%s that counted nothing %s hidden; z shows %s", rows->hidden_zero,
+                      is_one ? "" : "s", is_one ? "is" : "are", is_one ? "it" : "them");
 }
 
 static int follow(struct ui_state *state, const struct ui_model *model)

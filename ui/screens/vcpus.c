@@ -172,11 +172,11 @@ static void draw_tsc_summary(const struct snapshot_vm *vm, const struct usual *u
         different += differs(usual->offset, &vm->vcpus[i], VCPU_TSC_OFFSET);
     }
     if (different > 0)
-        screen_printf(
-            out, r, r.y, r.x, STYLE_WARNING,
-            "%zu of %zu vCPUs have a different tsc-offset from vCPU %d: the guest's clocks "
-            "may disagree.",
-            different, vm->vcpu_count, usual->offset->id);
+        screen_printf(out, r, r.y, r.x, STYLE_WARNING,
+                      "%zu of %zu vCPUs %s a different tsc-offset from vCPU %d: the guest's clocks "
+                      "may disagree.",
+                      different, vm->vcpu_count, different == 1 ? "has" : "have",
+                      usual->offset->id);
     else if (known == vm->vcpu_count && known > 1)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE, "All %zu vCPUs have the same tsc-offset.",
                       known);
