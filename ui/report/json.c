@@ -67,10 +67,11 @@ json_t *json_put_text(const char *s)
     return text;
 }
 
-void json_put_rate(struct json_doc *doc, json_t *object, const char *key, const struct figure *rate)
+void json_put_figure(struct json_doc *doc, json_t *object, const char *key,
+                     const struct figure *figure)
 {
-    if (rate->state == READING_OK)
-        json_put(doc, object, key, json_real(rate->value));
+    if (figure->state == READING_OK)
+        json_put(doc, object, key, json_real(figure->value));
 }
 
 void json_put_reading(struct json_doc *doc, json_t *object, const char *key,

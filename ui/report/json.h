@@ -49,11 +49,11 @@ void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uin
  */
 void json_put_causes(struct json_doc *doc, json_t *record, const struct host *host);
 
-/* json_put_reading, json_put_rate - set the key when the number is there. */
+/* json_put_reading, json_put_figure - set the key when the number is there. */
 void json_put_reading(struct json_doc *doc, json_t *object, const char *key,
                       const struct reading *reading);
-void json_put_rate(struct json_doc *doc, json_t *object, const char *key,
-                   const struct figure *rate);
+void json_put_figure(struct json_doc *doc, json_t *object, const char *key,
+                     const struct figure *figure);
 
 /*
  * json_put_identity - a new object with what names a VM: pid tid vm_fd name vmm vcpus_total

@@ -50,12 +50,12 @@ static void put_decimal(double value, const char *unit, char buf[NUMBER_MAX])
         snprintf(buf, NUMBER_MAX, "%.1f%s", value, unit);
 }
 
-void number_ratio(const struct figure *rate, char buf[NUMBER_MAX])
+void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX])
 {
-    if (rate->state == READING_OK)
-        put_decimal(rate->value * 100, "%", buf);
+    if (ratio->state == READING_OK)
+        put_decimal(ratio->value * 100, "%", buf);
     else
-        snprintf(buf, NUMBER_MAX, "%s", reading_state_text(rate->state));
+        snprintf(buf, NUMBER_MAX, "%s", reading_state_text(ratio->state));
 }
 
 double number_scale(const struct field *field)

@@ -23,7 +23,7 @@ void number_missing(uint8_t state, uint8_t cause, char buf[NUMBER_MAX]);
 void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 
 /* number_ratio - "12.3%", or the state's short text ("...", "n/a"). */
-void number_ratio(const struct figure *rate, char buf[NUMBER_MAX]);
+void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX]);
 
 /*
  * number_value - a field's number in its unit: "1.500000s" of what is measured in seconds, else

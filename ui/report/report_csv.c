@@ -86,10 +86,10 @@ static void end_row(const struct row *row, uint8_t state, uint8_t cause)
     fputc('\n', row->out);
 }
 
-static void put_rate(FILE *out, const struct figure *rate)
+static void put_figure(FILE *out, const struct figure *figure)
 {
-    if (rate->state == READING_OK)
-        fprintf(out, "%.10g", rate->value);
+    if (figure->state == READING_OK)
+        fprintf(out, "%.10g", figure->value);
 }
 
 /* @buckets NULL: of the kernel's totals, which have no histograms. */
@@ -120,7 +120,7 @@ static void put_field(const struct row *row, const struct field *field,
         return;
     }
     /* The value is good; a rate that is not there says why. */
-    put_rate(row->out, &value->rate);
+    put_figure(row->out, &value->rate);
     end_row(row, value->rate.state, value->rate.cause);
 }
 
@@ -139,7 +139,7 @@ static void put_reading(const struct row *row, const char *name, const char *uni
 static void put_ratio(const struct row *row, const char *name, const struct figure *ratio)
 {
     begin_row(row, name, -1, "instant", "ratio", 0);
-    put_rate(row->out, ratio);
+    put_figure(row->out, ratio);
     fputc(',', row->out);
     end_row(row, ratio->state, ratio->cause);
 }
@@ -218,9 +218,9 @@ static void wide_row(const struct report *r, const struct snapshot *s, const str
     wide_reading(out, &vm->gauges[VM_RSS_BYTES]);
     wide_reading(out, &vm->mapped_bytes);
     fputc(',', out);
-    put_rate(out, &vm->cpu_ratio);
+    put_figure(out, &vm->cpu_ratio);
     fputc(',', out);
-    put_rate(out, &vm->wait_ratio);
+    put_figure(out, &vm->wait_ratio);
     for (size_t i = 0; i < r->fields_shown; i++) {
         const struct field *field = &s->fields->fields[i];
         if (!is_column(r, field))
@@ -229,7 +229,7 @@ static void wide_row(const struct report *r, const struct snapshot *s, const str
         if (field->kind != FIELD_CUMULATIVE)
             continue;
         fputc(',', out);
-        put_rate(out, &vm->values[i].rate);
+        put_figure(out, &vm->values[i].rate);
     }
     fputc('\n', out);
 }

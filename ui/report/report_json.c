@@ -41,7 +41,7 @@ static void add_field(struct counters *c, const struct field *field,
     }
     json_put(doc, c->counters, name, json_put_u64(value->reading.raw));
     if (field->kind == FIELD_CUMULATIVE)
-        json_put_rate(doc, c->rates, name, &value->rate);
+        json_put_figure(doc, c->rates, name, &value->rate);
 }
 
 /*
@@ -126,9 +126,9 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
             json_put(doc, object, gauges[i], json_put_u64(g->raw));
     }
     struct figure scaling = snapshot_tsc_scaling(vcpu);
-    json_put_rate(doc, object, "tsc_scaling_ratio", &scaling);
-    json_put_rate(doc, object, "cpu_ratio", &vcpu->cpu_ratio);
-    json_put_rate(doc, object, "wait_ratio", &vcpu->wait_ratio);
+    json_put_figure(doc, object, "tsc_scaling_ratio", &scaling);
+    json_put_figure(doc, object, "cpu_ratio", &vcpu->cpu_ratio);
+    json_put_figure(doc, object, "wait_ratio", &vcpu->wait_ratio);
     set_counters(doc, object, s, filter, vcpu->values, vcpu->buckets, true);
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
         if (gauges[i] != NULL)
@@ -146,8 +146,8 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
 
     json_put_reading(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
     json_put_reading(doc, object, "mapped_bytes", &vm->mapped_bytes);
-    json_put_rate(doc, object, "cpu_ratio", &vm->cpu_ratio);
-    json_put_rate(doc, object, "wait_ratio", &vm->wait_ratio);
+    json_put_figure(doc, object, "cpu_ratio", &vm->cpu_ratio);
+    json_put_figure(doc, object, "wait_ratio", &vm->wait_ratio);
     if (vm->interval_s > 0)
         json_put(doc, object, "interval_s", json_real(vm->interval_s));
     json_put(doc, sources, "vm", json_string(reading_source_name(vm->vm_source)));
