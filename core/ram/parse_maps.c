@@ -140,8 +140,9 @@ static void parse_attribute(struct maps_cursor line, struct maps_entry *entry)
 /* The keys of smaps begin with a capital, the kernel's addresses never do. */
 static bool is_header(const struct maps_cursor *cursor)
 {
-    return cursor->at < cursor->end &&
-           memchr("0123456789abcdef", *cursor->at, strlen("0123456789abcdef")) != NULL;
+    char first = cursor->at < cursor->end ? *cursor->at : '\0';
+
+    return (first >= '0' && first <= '9') || (first >= 'a' && first <= 'f');
 }
 
 int parse_maps_next(struct maps_cursor *cursor, struct maps_entry *ret)

@@ -247,34 +247,32 @@ static char *temporary_name(const char *path)
     return asprintf(&name, "%.*s.%s.XXXXXX", dir, path, path + dir) < 0 ? NULL : name;
 }
 
-/* An open file with such a name, which the caller frees; or -errno, and there is none. */
-static int make_temporary(const char *path, char **ret_name)
+/* Opens a file with such a name, which the caller frees. NULL: there is none, *@ret_fd says why. */
+static char *make_temporary(const char *path, int *ret_fd)
 {
-    int fd;
-
     do {
         char *name = temporary_name(path);
-        if (name == NULL)
-            return -ENOMEM;
-        fd = mkostemp(name, O_CLOEXEC); /* the name is used up, however it ends */
-        if (fd >= 0) {
-            *ret_name = name;
-            return fd;
+        if (name == NULL) {
+            *ret_fd = -ENOMEM;
+            return NULL;
         }
-        fd = -errno;
+        *ret_fd = mkostemp(name, O_CLOEXEC); /* the name is used up, however it ends */
+        if (*ret_fd >= 0)
+            return name;
+        *ret_fd = -errno;
         free(name);
-    } while (fd == -EINTR);
-    return fd;
+    } while (*ret_fd == -EINTR);
+    return NULL;
 }
 
 static int replace(struct output *out, const char *text, size_t len, struct error *err)
 {
-    char *temporary = NULL;
-    int result, fd = make_temporary(out->path, &temporary);
+    int result, fd;
+    char *temporary = make_temporary(out->path, &fd);
 
-    if (fd == -ENOMEM)
+    if (temporary == NULL && fd == -ENOMEM)
         return error_set(err, fd, "out of memory");
-    if (fd < 0)
+    if (temporary == NULL)
         return fail(err, "make a file beside", out->path, fd);
     /* Readable by the collector, whatever our umask. */
     result = fchmod(fd, 0644) < 0 ? -errno : whole_write(fd, text, len);

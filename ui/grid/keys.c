@@ -4,19 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VMS SCREEN_BIT(SCREEN_VMS)
-#define HISTOGRAMS SCREEN_BIT(SCREEN_HISTOGRAMS)
-#define MEMORY SCREEN_BIT(SCREEN_MEMORY)
-#define HOST SCREEN_BIT(SCREEN_HOST)
-#define CHOOSER SCREEN_BIT(SCREEN_CHOOSER)
-#define HELP SCREEN_BIT(SCREEN_HELP)
+enum {
+    VMS = SCREEN_BIT(SCREEN_VMS),
+    HISTOGRAMS = SCREEN_BIT(SCREEN_HISTOGRAMS),
+    MEMORY = SCREEN_BIT(SCREEN_MEMORY),
+    HOST = SCREEN_BIT(SCREEN_HOST),
+    CHOOSER = SCREEN_BIT(SCREEN_CHOOSER),
+    HELP = SCREEN_BIT(SCREEN_HELP),
+};
 #define ALL SCREENS_ALL
 
 /* Sets of screens, by what their rows say. */
-#define IF_HAS(screen, is, flag) | (((is) & (flag)) ? SCREEN_BIT(screen) : 0u)
-#define LIVE_SCREEN(id, object, title, is) IF_HAS(SCREEN_##id, is, SCREEN_LIVE)
-#define TABLE_SCREEN(id, object, title, is) IF_HAS(SCREEN_##id, is, SCREEN_TABLE)
-#define TABLE_TAB(id, object, title, key, twin, is, help) IF_HAS(SCREEN_##id, is, SCREEN_TABLE)
+#define LIVE_SCREEN(id, object, title, is) | ((is) & SCREEN_LIVE ? SCREEN_BIT(SCREEN_##id) : 0u)
+#define TABLE_SCREEN(id, object, title, is) | ((is) & SCREEN_TABLE ? SCREEN_BIT(SCREEN_##id) : 0u)
+#define TABLE_TAB(id, object, title, key, twin, is, help)                                          \
+    | ((is) & SCREEN_TABLE ? SCREEN_BIT(SCREEN_##id) : 0u)
 #define ANY_TAB(id, ...) | SCREEN_BIT(SCREEN_##id)
 enum {
     DETAIL = 0 SCREEN_LIST(SCREEN_LIST_SKIP, ANY_TAB),
