@@ -51,7 +51,7 @@ enum cause_nature {
       PROBLEM, DENIED, HOST_CAP(CAP_SYS_PTRACE), SOURCE_STATSFD)                                   \
     /* no debugfs in the mount table */                                                            \
     X(DEBUGFS_UNMOUNTED, "debugfs-not-mounted", "debugfs is not mounted",                          \
-      "mount -t debugfs none /sys/kernel/debug",                                                   \
+      "Mount it: mount -t debugfs none /sys/kernel/debug",                                         \
       PROBLEM, ABSENT, 0, SOURCE_DEBUGFS)                                                          \
     /* mounted, but its directory may not be opened */                                             \
     X(DEBUGFS_DENIED, "debugfs-denied", "debugfs may not be read",                                 \
