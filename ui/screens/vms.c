@@ -165,20 +165,24 @@ static void draw_empty(const struct snapshot *s, struct rect r, struct screen *o
     if (s->hidden_processes > 0) {
         host_fix_cause(&s->host, s->hidden_cause, fix);
         snprintf(text, sizeof(text),
-                 "%zu processes could not be looked into and may have VMs: %s%s%s",
-                 s->hidden_processes, reading_cause_text(s->hidden_cause),
-                 fix[0] != '\0' ? ". " : "", fix);
+                 "%zu process%s could not be looked into and may have VMs: %s%s%s",
+                 s->hidden_processes, s->hidden_processes == 1 ? "" : "es",
+                 reading_cause_text(s->hidden_cause), fix[0] != '\0' ? ". " : "", fix);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
     if (s->hidden_vms > 0) {
         snprintf(text, sizeof(text),
-                 "%zu VMs are named by debugfs but belong to no process that shows.",
+                 s->hidden_vms == 1
+                     ? "%zu VM is named by debugfs but belongs to no process that shows."
+                     : "%zu VMs are named by debugfs but belong to no process that shows.",
                  s->hidden_vms);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
     if (s->cut_processes > 0) {
         snprintf(text, sizeof(text),
-                 "%zu processes have so many descriptors that the rest was left out.",
+                 s->cut_processes == 1
+                     ? "%zu process has so many descriptors that the rest was left out."
+                     : "%zu processes have so many descriptors that the rest was left out.",
                  s->cut_processes);
         y = draw_hint(r, y, STYLE_WARNING, text, out);
     }
