@@ -36,6 +36,8 @@ KVMLENS = os.path.abspath(os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens"
 TESTVM = os.path.abspath(os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))
 GOLDEN_ENV = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
 SLOWER = float(os.environ.get("KVMTEST_SLOWER", "1"))
+# For strace: the leak checker of a sanitized program ends it where it is traced.
+NO_LEAK_CHECK = ("-E", "ASAN_OPTIONS=detect_leaks=0")
 SANITIZER_OPTIONS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 
 

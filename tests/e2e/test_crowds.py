@@ -40,8 +40,8 @@ class Crowds(kvmtest.TestCase):
         """How often --list of this process compares two descriptors."""
         trace = f"/tmp/kvmlens-kcmp-{os.getpid()}"
         self.addCleanup(lambda: os.path.exists(trace) and os.unlink(trace))
-        result = run("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=kcmp", "-o", trace, KVMLENS, "--list",
-                     "-p", str(pid), timeout=80)
+        result = run("strace", *kvmtest.NO_LEAK_CHECK, "-f", "--seccomp-bpf", "-qq", "-e", "trace=kcmp", "-o", trace,
+                     KVMLENS, "--list", "-p", str(pid), timeout=80)
         self.assert_status(result, 0, 3)
         with open(trace, encoding="utf-8") as f:
             return sum("kcmp(" in line for line in f)
@@ -131,8 +131,8 @@ class Outages(kvmtest.TestCase):
         vm = self.own_vm("--vcpus", "8", prefix=plain)
         trace = f"/tmp/kvmlens-getfd-{os.getpid()}"
         self.addCleanup(lambda: os.path.exists(trace) and os.unlink(trace))
-        result = run("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=pidfd_getfd", "-o", trace, *plain,
-                     KVMLENS, "-l", "-s", "0.1", "-n", "20", "-p", str(vm.pid), timeout=80)
+        result = run("strace", *kvmtest.NO_LEAK_CHECK, "-f", "--seccomp-bpf", "-qq", "-e", "trace=pidfd_getfd", "-o", trace,
+                     *plain, KVMLENS, "-l", "-s", "0.1", "-n", "20", "-p", str(vm.pid), timeout=80)
         self.assert_status(result, 0, 3)
         with open(trace, encoding="utf-8") as f:
             asked = [line for line in f if "pidfd_getfd(" in line]
