@@ -270,7 +270,8 @@ class Faults(kvmtest.TestCase):
     def setUp(self):
         need_kvm()
         need_root()
-        kvmtest.need(os.access(FAULTY, os.X_OK) and run(FAULTY, "--log", "/dev/null", "--", "true").returncode == 0,
+        kvmtest.need(os.access(FAULTY, os.X_OK), "tests/faults/faulty is not there")
+        kvmtest.need(run(FAULTY, "--log", "/dev/null", "--", "true").returncode == 0,
                      "tests/faults/faulty cannot trace a program here")
         self.dir = tempfile.mkdtemp(prefix="kvmtest-")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
