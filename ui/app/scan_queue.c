@@ -73,7 +73,7 @@ static int add_waiting(struct scan_queue *s, const struct scan_request *request,
     size_t i = find_waiting(s, &request->vm);
 
     if (i < s->waiting_count) {
-        if (request->exact_limit_s <= 0) /* more was asked for now */
+        if (request->exact_limit_s <= 0) /* a look waits, and all of it is asked for */
             s->waiting[i].exact_limit_s = 0;
         return 1;
     }
