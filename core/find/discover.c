@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "core/find/proc_fds.h"
-#include "core/ram/ram.h"
 #include "core/find/vcpu_threads.h"
 #include "core/find/vm_build.h"
 #include "core/find/vm_twins.h"
+#include "core/ram/ram.h"
 
 /* a process without a VM, and the vCPUs of a VM, are looked at this often at least */
 #define LOOK_AGAIN_TICKS     32

@@ -6,9 +6,9 @@
 #ifndef KVMLENS_CORE_FIND_VM_BUILD_H
 #define KVMLENS_CORE_FIND_VM_BUILD_H
 
+#include "core/base/rootfs.h"
 #include "core/find/kvm_dirs.h"
 #include "core/find/proc_fds.h"
-#include "core/base/rootfs.h"
 #include "core/model/vm.h"
 
 /* What all VMs of a process share. */

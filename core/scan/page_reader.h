@@ -14,8 +14,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "core/ram/ram.h"
 #include "core/base/rootfs.h"
+#include "core/ram/ram.h"
 
 #define PAGE_READER_BYTES 4096
 

@@ -17,8 +17,8 @@
 #include <sys/types.h>
 
 #include "core/base/error.h"
-#include "core/ram/ram.h"
 #include "core/base/rootfs.h"
+#include "core/ram/ram.h"
 
 #define RESIDENCY_CHUNK_MAX (1ull << 30) /* bytes of address space that one system call looks at */
 

@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "accel/cpu.h"
-#include "core/scan/scan_internal.h"
 #include "core/find/vm_build.h"
+#include "core/scan/scan_internal.h"
 
 #define PUBLISH_NS 100000000ull
 

@@ -18,9 +18,9 @@
 
 #include "accel/zeropage.h"
 #include "core/base/error.h"
-#include "core/ram/ram.h"
 #include "core/base/rootfs.h"
 #include "core/model/vm.h"
+#include "core/ram/ram.h"
 
 #define SCAN_PAGE_BYTES 4096
 #define SCAN_SLICES 4096          /* of the heat map */

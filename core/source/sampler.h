@@ -8,9 +8,9 @@
 #define KVMLENS_CORE_SOURCE_SAMPLER_H
 
 #include "core/base/error.h"
-#include "core/model/field.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/model/field.h"
 #include "core/model/snapshot.h"
 
 struct sampler;

@@ -11,9 +11,9 @@
 #ifndef KVMLENS_CORE_SOURCE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_SOURCE_H
 
-#include "core/model/field.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/model/field.h"
 #include "core/model/sample.h"
 
 /* All that a source may touch, so that a test can fake all of it. Borrowed. */

@@ -24,8 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/find/kvm_dirs.h"
 #include "core/base/parse_number.h"
+#include "core/find/kvm_dirs.h"
 #include "core/find/proc_fds.h"
 #include "core/source/source.h"
 

@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/source/parse_stats.h"
 #include "core/find/proc_fds.h"
+#include "core/source/parse_stats.h"
 #include "core/source/source.h"
 
 /*

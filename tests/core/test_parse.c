@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/model/field.h"
-#include "core/find/kvm_dirs.h"
 #include "core/base/parse_number.h"
+#include "core/find/kvm_dirs.h"
 #include "core/find/proc_fds.h"
 #include "core/find/vcpu_threads.h"
+#include "core/model/field.h"
 
 static void unsigned_numbers(void **state)
 {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ui/state/config.h"
 #include "ui/grid/theme.h"
+#include "ui/state/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/app/options.h"
 #include "ui/choose/delay.h"
 #include "ui/choose/filter.h"
-#include "ui/app/options.h"
 #include "ui/report/report.h"
 
 #define ARGS_MAX 16

@@ -8,8 +8,8 @@
 #ifndef KVMLENS_TESTS_TWO_VMS_H
 #define KVMLENS_TESTS_TWO_VMS_H
 
-#include "core/model/field.h"
 #include "core/base/host.h"
+#include "core/model/field.h"
 #include "core/model/sample.h"
 #include "core/model/snapshot.h"
 

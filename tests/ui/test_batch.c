@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
+#include "core/base/whole_write.h"
 #include "tests/lib/two_vms.h"
 #include "ui/app/exit_status.h"
 #include "ui/app/stdio_guard.h"
-#include "core/base/whole_write.h"
 
 /* A host that is sampled from memory, and what a test wants to happen at which tick. */
 struct fake {

@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ui/grid/theme.h"
 #include "ui/state/config.h"
 #include "ui/state/state.h"
-#include "ui/grid/theme.h"
 
 static void every_setting_is_read(void **unused)
 {

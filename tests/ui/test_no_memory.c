@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/find/host_check.h"
 #include "core/base/rootfs.h"
+#include "core/find/host_check.h"
 #include "core/source/sampler.h"
 #include "tests/lib/two_vms.h"
 #include "ui/app/batch.h"

@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 #include "tests/lib/snapshot_builder.h"
-#include "ui/state/counters.h"
 #include "ui/report/list.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
+#include "ui/state/counters.h"
 #include "ui/state/trends.h"
 
 enum { EXITS, FAULTS, LARGE, WAIT, FIELDS };

@@ -10,11 +10,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "ui/report/estimates.h"
 #include "ui/app/estimates_file.h"
 #include "ui/app/estimator.h"
 #include "ui/app/exit_status.h"
 #include "ui/choose/filter.h"
+#include "ui/report/estimates.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
 

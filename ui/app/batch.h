@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
-#include "core/source/sampler.h"
 #include "core/model/snapshot.h"
+#include "core/source/sampler.h"
 #include "ui/app/options.h"
 #include "ui/app/output.h"
 

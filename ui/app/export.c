@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/base/whole_write.h"
 #include "ui/choose/filter.h"
 #include "ui/report/report.h"
-#include "core/base/whole_write.h"
 
 int export_json(const struct snapshot *s, const char *path, struct error *err)
 {

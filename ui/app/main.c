@@ -13,21 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/demo/demo.h"
 #include "core/base/rootfs.h"
-#include "core/source/sampler.h"
 #include "core/base/text.h"
+#include "core/demo/demo.h"
+#include "core/source/sampler.h"
 #include "ui/app/batch.h"
-#include "ui/state/config.h"
 #include "ui/app/doctor.h"
 #include "ui/app/exit_status.h"
-#include "ui/choose/filter.h"
-#include "ui/report/list.h"
 #include "ui/app/monitor.h"
 #include "ui/app/options.h"
 #include "ui/app/scan_run.h"
-#include "ui/report/partial.h"
 #include "ui/app/stdio_guard.h"
+#include "ui/choose/filter.h"
+#include "ui/report/list.h"
+#include "ui/report/partial.h"
+#include "ui/state/config.h"
 
 /* What a mode works with. */
 struct run {

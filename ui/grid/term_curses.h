@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
-#include "ui/grid/screen.h"
 #include "ui/grid/keys.h"
+#include "ui/grid/screen.h"
 #include "ui/grid/theme.h"
 
 struct term;

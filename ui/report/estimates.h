@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/scan/scan.h"
 #include "core/model/snapshot.h"
+#include "core/scan/scan.h"
 #include "ui/choose/filter.h"
 
 #define ESTIMATES_SAMPLE_PAGES 4096 /* of each VM: an interval of at most 1.6 % */

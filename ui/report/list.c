@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "core/base/text.h"
-#include "ui/report/number.h"
 #include "ui/report/json.h"
+#include "ui/report/number.h"
 
 #define NAME_COLUMNS 24
 

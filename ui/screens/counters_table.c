@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/find/host_fix.h"
 #include "core/base/text.h"
+#include "core/find/host_fix.h"
 #include "ui/grid/format.h"
 
 /* Name of the counter or guest of a row. */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/find/host_fix.h"
 #include "core/base/text.h"
+#include "core/find/host_fix.h"
 #include "ui/grid/format.h"
 #include "ui/screens/object.h"
 #include "ui/state/layout.h"

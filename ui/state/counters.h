@@ -11,8 +11,8 @@
 
 #include "core/model/figure.h"
 #include "core/model/snapshot.h"
-#include "ui/grid/format.h"
 #include "ui/choose/pattern.h"
+#include "ui/grid/format.h"
 
 struct counter_row {
     uint32_t index;      /* of the field; by guest: of the VM */

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ui/state/counters.h"
 #include "ui/grid/keys.h"
 #include "ui/grid/screen.h"
+#include "ui/state/counters.h"
 
 #define LAYOUT_ROWS_MIN 6
 #define LAYOUT_COLS_MIN 30

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 #include "core/model/vm.h"
-#include "ui/state/columns.h"
-#include "ui/state/counters.h"
 #include "ui/choose/filter.h"
-#include "ui/grid/keys.h"
-#include "ui/state/model.h"
 #include "ui/choose/pattern.h"
+#include "ui/grid/keys.h"
 #include "ui/grid/prompt.h"
 #include "ui/grid/scroll.h"
+#include "ui/state/columns.h"
+#include "ui/state/counters.h"
+#include "ui/state/model.h"
 
 /* What the caller of ui_update has to do. */
 enum ui_action {

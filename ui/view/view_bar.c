@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/find/host_fix.h"
 #include "core/base/text.h"
+#include "core/find/host_fix.h"
 #include "ui/grid/format.h"
 #include "ui/state/layout.h"
 #include "ui/view/view.h"
