@@ -41,6 +41,7 @@ struct reading {
     uint8_t state;      /* enum reading_state */
     uint8_t source;     /* enum reading_source of an OK reading */
     uint8_t cause;      /* enum reading_cause of any other */
+    uint8_t unused;     /* 0: no byte of a reading is left to chance, it is copied as it is */
     uint32_t falls;     /* of a VM or of all VMs together: how often it was seen to fall */
 };
 

@@ -3,13 +3,47 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+struct vm_facts vm_facts_of(const struct vm *vm)
+{
+    return (struct vm_facts){
+        .creator_tid = vm->creator_tid,
+        .object = vm->debugfs_inode,
+        .vmm = vm->vmm,
+        .name_raw = vm->name_raw,
+        .name = vm->name,
+        .ram_bytes = vm->ram_bytes,
+        .fds_cause = (uint8_t)vm->fds_cause,
+        .vcpus_by_fd_order = vm->vcpus_by_fd_order,
+        .process_is_cut = vm->process_is_cut,
+    };
+}
+
+static size_t text_bytes(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static const char *put_text(char **at, const char *text)
+{
+    char *to = *at;
+
+    if (text == NULL)
+        return NULL;
+    memcpy(to, text, strlen(text) + 1);
+    *at += strlen(text) + 1;
+    return to;
+}
 
 int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret)
 {
-    size_t vcpus = 0;
+    size_t vcpus = 0, texts = 0;
 
-    for (size_t i = 0; i < vms->count; i++)
+    for (size_t i = 0; i < vms->count; i++) {
         vcpus += vms->vms[i]->vcpu_count;
+        texts += text_bytes(vms->vms[i]->name) + text_bytes(vms->vms[i]->name_raw);
+    }
     size_t entities = 1 + vms->count + vcpus;
     /* Descending alignment, so that no part needs padding: all sizes are multiples of 8. */
     size_t vm_bytes = vms->count * sizeof(struct sample_vm);
@@ -17,7 +51,7 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
     size_t reading_bytes = entities * fields->count * sizeof(struct reading);
     size_t bucket_bytes = entities * fields->bucket_count * sizeof(uint64_t);
     struct sample *s = calloc(1, sizeof(*s));
-    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + 1);
+    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + texts + 1);
 
     if (s == NULL || memory == NULL) {
         free(s);
@@ -32,6 +66,7 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
     struct sample_vcpu *vcpu = (struct sample_vcpu *)(memory + vm_bytes);
     struct reading *reading = (struct reading *)(memory + vm_bytes + vcpu_bytes);
     uint64_t *bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes);
+    char *text = memory + vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes;
 
     s->host.readings = reading;
     s->host.buckets = bucket;
@@ -42,6 +77,9 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
         struct sample_vm *sv = &s->vms[i];
         sv->id = vm->id;
         sv->vm = vm;
+        sv->facts = vm_facts_of(vm);
+        sv->facts.name = put_text(&text, vm->name);
+        sv->facts.name_raw = put_text(&text, vm->name_raw);
         sv->entity.readings = reading;
         sv->entity.buckets = bucket;
         reading += fields->count;
@@ -66,6 +104,7 @@ void sample_free(struct sample *sample)
     if (sample == NULL)
         return;
     free(sample->memory);
+    free(sample->matrices);
     free(sample);
 }
 

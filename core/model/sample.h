@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "core/base/host.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
 #include "core/model/vm.h"
@@ -54,9 +55,23 @@ struct sample_vcpu {
     struct reading gauges[VCPU_GAUGE_COUNT];
 };
 
+/* What is known of a VM beside its numbers, as it was when the sample was laid out. */
+struct vm_facts {
+    pid_t creator_tid;    /* 0 = not known */
+    uint64_t object;      /* inode of its debugfs directory; 0 = not known */
+    const char *vmm;      /* static text */
+    const char *name_raw; /* as the VMM gave it: may hold any byte but NUL */
+    const char *name;     /* cleaned, never empty */
+    uint64_t ram_bytes;   /* 0 = not known */
+    uint8_t fds_cause;    /* enum reading_cause: why its descriptors could not be listed */
+    bool vcpus_by_fd_order;
+    bool process_is_cut;
+};
+
 struct sample_vm {
     struct vm_id id;
-    struct vm *vm; /* borrowed from the list: valid until the next discovery only */
+    struct vm *vm; /* borrowed from the list until the next discovery; NULL in another process */
+    struct vm_facts facts; /* texts belong to the sample */
     bool gone;           /* found dead in this tick: shows nowhere */
     struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
     struct reading gauges[VM_GAUGE_COUNT];
@@ -85,8 +100,13 @@ struct sample {
     bool proc_hides;         /* /proc leaves out processes of others, which may have VMs */
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
+    struct host host_facts;
     void *memory; /* all arrays above */
+    void *matrices; /* readings and buckets, where they are not part of @memory; else NULL */
 };
+
+/* vm_facts_of - what @vm tells; its texts are borrowed. Pure. */
+struct vm_facts vm_facts_of(const struct vm *vm);
 
 /*
  * sample_new - laid out for these VMs and the fields known now; every reading is ABSENT without a

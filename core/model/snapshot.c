@@ -23,7 +23,7 @@ static struct sizes measure(const struct sample *cur)
             continue;
         n.vms++;
         n.vcpus += vm->vcpu_count;
-        n.text += strlen(vm->vm->name) + strlen(vm->vm->name_raw) + 2;
+        n.text += strlen(vm->facts.name) + strlen(vm->facts.name_raw) + 2;
     }
     n.values = (n.vms + n.vcpus + cur->has_host) * cur->field_count;
     n.buckets = (n.vms + n.vcpus) * cur->bucket_count;
@@ -246,7 +246,7 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
                       const struct sample *cur, const struct sample_vm *now,
                       const struct field_table *fields, struct cursor *at, struct snapshot_vm *out)
 {
-    const struct vm *vm = now->vm;
+    const struct vm_facts *vm = &now->facts;
     size_t k = 0;
 
     out->id = now->id;
@@ -256,8 +256,9 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     out->name_raw = put_text(at, vm->name_raw);
     out->vcpus_by_fd_order = vm->vcpus_by_fd_order;
     out->process_is_cut = vm->process_is_cut;
-    out->ram_bytes = vm->ram_bytes != 0 ? reading_ok(vm->ram_bytes, SOURCE_PROC)
-                                        : reading_missing(READING_ABSENT, vm->fds_cause);
+    out->ram_bytes = vm->ram_bytes != 0
+                         ? reading_ok(vm->ram_bytes, SOURCE_PROC)
+                         : reading_missing(READING_ABSENT, (enum reading_cause)vm->fds_cause);
     memcpy(out->gauges, now->gauges, sizeof(out->gauges));
     out->values = at->value;
     at->value += cur->field_count;
@@ -315,8 +316,7 @@ static void derive_host(const struct sample *prev, const struct sample *cur,
 }
 
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
-                                 const struct field_table *fields, const struct host *host,
-                                 uint64_t self_cpu_ns)
+                                 const struct field_table *fields, uint64_t self_cpu_ns)
 {
     struct sizes n = measure(cur);
     struct cursor at;
@@ -329,7 +329,7 @@ struct snapshot *snapshot_derive(const struct sample *prev, const struct sample 
     s->mono_ns = cur->read_ns;
     s->sample_ns = cur->duration_ns;
     memcpy(s->cost_ns, cur->cost_ns, sizeof(s->cost_ns));
-    s->host = *host;
+    s->host = cur->host_facts;
     s->fields = fields;
     s->field_count = cur->field_count;
     s->bucket_count = cur->bucket_count;

@@ -105,8 +105,7 @@ static inline bool snapshot_may_lack_vms(const struct snapshot *s)
  * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
  */
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
-                                 const struct field_table *fields, const struct host *host,
-                                 uint64_t self_cpu_ns);
+                                 const struct field_table *fields, uint64_t self_cpu_ns);
 void snapshot_free(struct snapshot *snapshot);
 
 /* snapshot_vm_value, ... - readings of fields by name; ABSENT for a name that is not there. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/find/discover.h"
+#include "core/model/series.h"
 #include "core/source/source.h"
 
 #define SEARCH_MOUNTS_TICKS 8 /* a debugfs that is not at its usual place is looked for so often */
@@ -20,7 +21,7 @@ struct sampler {
     struct source_env env;
     const struct source_ops *const *table;
     struct source *attached[SOURCE_COUNT]; /* NULL: not in use */
-    struct sample *previous;
+    struct series series;
     uint64_t ticks;
 };
 
@@ -108,6 +109,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         free(s);
         return error_set(err, result, "cannot read /proc: %s", strerror(-result));
     }
+    s->series.fields = &s->fields;
     host_read(s->root, &s->host);
     s->discover = discover_new(s->root, &s->host);
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
@@ -127,9 +129,14 @@ void sampler_close(struct sampler *s)
         if (source_of(s, s->table[i]) != NULL)
             detach(s, s->table[i]);
     discover_free(s->discover);
-    sample_free(s->previous);
+    series_done(&s->series);
     field_table_done(&s->fields);
     free(s);
+}
+
+const struct field_table *sampler_fields(const struct sampler *s)
+{
+    return &s->fields;
 }
 
 const struct host *sampler_host(const struct sampler *s)
@@ -200,7 +207,7 @@ static void read_source(const struct sampler *s, const struct source_ops *ops,
         sample_add_vcpu_sums(sample, &s->fields);
 }
 
-static int take_sample(struct sampler *s, struct sample **ret, struct error *err)
+int sampler_take(struct sampler *s, struct sample **ret, struct error *err)
 {
     uint64_t start = s->env.now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
              cost[SOURCE_COUNT] = {0};
@@ -235,6 +242,7 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
     sample->proc_hides = discover_proc_hides(s->discover);
     sample->hidden_vms = discover_hidden_vms(s->discover);
     sample->cut_processes = discover_cut_processes(s->discover);
+    sample->host_facts = s->host;
     for (size_t i = 0; s->table[i] != NULL; i++) {
         if (source_of(s, s->table[i]) == NULL)
             continue;
@@ -256,22 +264,10 @@ static int take_sample(struct sampler *s, struct sample **ret, struct error *err
 
 int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)
 {
-    struct sample *sample = NULL;
+    struct sample *sample;
 
-    int result = take_sample(s, &sample, err);
-    if (result != 0)
-        return result;
-    if (s->previous != NULL)
-        sample_follow(s->previous, sample);
-    uint64_t self_cpu_ns = s->previous != NULL ? sample->self_cpu_ns - s->previous->self_cpu_ns : 0;
-    struct snapshot *snapshot =
-        snapshot_derive(s->previous, sample, &s->fields, &s->host, self_cpu_ns);
-    if (snapshot == NULL) {
-        sample_free(sample);
-        return error_set(err, -ENOMEM, "out of memory");
-    }
-    sample_free(s->previous);
-    s->previous = sample;
-    *ret = snapshot;
-    return 0;
+    int result = sampler_take(s, &sample, err);
+    if (result == 0 && (result = series_add(&s->series, sample, ret)) < 0)
+        error_set(err, result, "out of memory");
+    return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sampler: finds the VMs, asks the sources, keeps the sample before, derives snapshots.
+ * Sampler: finds the VMs, asks the sources, and makes a sample of what they say.
  *
  * Main thread only. Between two ticks it holds no descriptor of a KVM object.
  */
@@ -33,11 +33,20 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
 void sampler_close(struct sampler *sampler); /* NULL ok; snapshots must be freed before */
 
 /*
- * sampler_tick - sample now.
+ * sampler_take - sample now.
  *
- * *@ret belongs to the caller (snapshot_free) and borrows the sampler's field table. A VM that dies
+ * *@ret belongs to the caller (sample_free); its fields are those of sampler_fields. A VM that dies
  * meanwhile is left out; a number that cannot be read says why. Returns 0, -ENOMEM, or a negative
  * errno with a sentence in @err when the host can no longer be read at all.
+ */
+int sampler_take(struct sampler *sampler, struct sample **ret, struct error *err);
+
+/* sampler_fields - grows with sampler_take, and lives as long as the sampler. */
+const struct field_table *sampler_fields(const struct sampler *sampler);
+
+/*
+ * sampler_tick - sampler_take and the snapshot of it and the sample before, where one process does
+ * both. *@ret belongs to the caller and borrows the field table. As sampler_take.
  */
 int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err);
 

@@ -25,6 +25,7 @@ static struct sample *sample_at(struct world *w, uint64_t ns)
 {
     struct sample *s;
     assert_int_equal(sample_new(&w->vm_list, &w->fields, &s), 0);
+    s->host_facts = w->host;
     s->read_ns = ns;
     return s;
 }
@@ -86,7 +87,7 @@ static void the_first_tick_has_no_rates_and_no_zeros(void **state)
     set_vcpu(s, 0, 1000, 10, 0);
     set_vcpu(s, 1, 1000, 20, 0);
     sample_add_vcpu_sums(s, &w->fields);
-    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, 0);
 
     assert_true(n->interval_s == 0);
     struct snapshot_value v = snapshot_vm_value(n, &n->vms[0], "exits");
@@ -112,7 +113,7 @@ static void rates_use_the_times_next_to_the_reads(void **state)
     set_vcpu(b, 1, 1500000100, 0, 0);
     sample_add_vcpu_sums(a, &w->fields);
     sample_add_vcpu_sums(b, &w->fields);
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 20000000);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 20000000);
 
     assert_true(n->interval_s == 1.0);
     assert_true(n->self_cpu_ratio == 0.02);
@@ -142,7 +143,7 @@ static void a_counter_that_fell_is_a_reset_and_no_huge_rate(void **state)
     struct sample *a = sample_at(w, 0), *b = sample_at(w, 1000000000);
     set_vcpu(a, 0, 100, 1000, 0);
     set_vcpu(b, 0, 1000000100, 10, 0);
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
     struct snapshot_value v = snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits");
 
     assert_int_equal(v.reading.raw, 10);
@@ -194,7 +195,7 @@ static void a_change_of_source_gives_no_rate(void **state)
     set_vcpu(b, 0, 1000000100, 1000000, 0);
     b->vms[0].vcpus[0].entity.readings[EXITS].source = SOURCE_DEBUGFS;
     b->vms[0].vcpus[0].entity.time_ns[SOURCE_DEBUGFS] = 1000000100;
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
 
     assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state,
                      READING_WARMUP);
@@ -211,7 +212,7 @@ static void a_reused_pid_is_another_vm(void **state)
     struct sample *b = sample_at(w, 1000000000);
     set_vcpu(a, 0, 100, 10, 0);
     set_vcpu(b, 0, 1000000100, 20, 0);
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
 
     assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state,
                      READING_WARMUP);
@@ -269,8 +270,8 @@ static void totals_are_void_in_both_intervals_in_which_a_vm_may_have_left_them(v
     sample_follow(b, c);
     sample_follow(c, d);
     for (int i = 0; i < 4; i++) {
-        struct snapshot *n = snapshot_derive(i > 0 ? samples[i - 1] : NULL, samples[i], &w->fields,
-                                             &w->host, 0);
+        struct snapshot *n =
+            snapshot_derive(i > 0 ? samples[i - 1] : NULL, samples[i], &w->fields, 0);
         assert_int_equal(n->host_values[EXITS].rate.state, want[i]);
         if (i == 3)
             assert_true(n->host_values[EXITS].rate.value == 600);
@@ -290,7 +291,7 @@ static void a_vcpu_whose_thread_changed_has_no_cpu_share_yet(void **state)
     struct sample *b = sample_at(w, 1000000000);
     set_vcpu(a, 0, 100, 10, 500000000);
     set_vcpu(b, 0, 1000000100, 20, 600000000);
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
 
     assert_int_equal(n->vms[0].vcpus[0].cpu_ratio.state, READING_WARMUP);
     assert_int_equal(snapshot_vcpu_value(n, &n->vms[0].vcpus[0], "exits").rate.state, READING_OK);
@@ -317,7 +318,7 @@ static void a_vm_that_died_in_the_tick_is_left_out(void **state)
     struct world *w = *state;
     struct sample *s = sample_at(w, 0);
     s->vms[0].gone = true;
-    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, 0);
 
     assert_int_equal(n->vm_count, 1);
     assert_int_equal(n->vms[0].id.pid, 101);
@@ -336,7 +337,7 @@ static void a_field_that_came_later_has_no_rate_yet(void **state)
     struct sample *b = sample_at(w, 1000000000);
     b->vms[0].entity.readings[f] = reading_ok(5, SOURCE_DEBUGFS);
     b->vms[0].entity.time_ns[SOURCE_DEBUGFS] = 1000000000;
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
 
     assert_int_equal(n->vms[0].values[f].rate.state, READING_WARMUP);
     snapshot_free(n);
@@ -356,7 +357,7 @@ static void mapped_memory_is_summed_over_page_sizes_or_named_as_not_counted(void
     s->vms[1].entity.readings[PAGES] = reading_ok(0, SOURCE_DEBUGFS);
     s->vms[1].entity.readings[pages_2m] = reading_ok(0, SOURCE_DEBUGFS);
     s->vms[1].entity.readings[EXITS] = reading_ok(5, SOURCE_DEBUGFS);
-    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, 0);
 
     assert_int_equal(n->vms[0].mapped_bytes.state, READING_OK);
     assert_int_equal(n->vms[0].mapped_bytes.raw, 3 * 4096 + 2 * 2097152);
@@ -379,7 +380,7 @@ static void mapped_memory_is_no_0_when_nobody_knows_whether_the_guest_has_run(vo
     }
     s->vms[0].entity.readings[EXITS] = reading_missing(READING_DENIED, CAUSE_LOCKDOWN);
     s->vms[1].entity.readings[EXITS] = reading_ok(0, SOURCE_STATSFD);
-    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, &w->host, 0);
+    struct snapshot *n = snapshot_derive(NULL, s, &w->fields, 0);
 
     assert_int_equal(n->vms[0].mapped_bytes.state, READING_DENIED);
     assert_int_equal(n->vms[0].mapped_bytes.cause, CAUSE_LOCKDOWN);
@@ -398,8 +399,8 @@ static void totals_count_from_the_base(void **state)
     b->vms[1].entity.readings[EXITS] = reading_ok(7, SOURCE_DEBUGFS);
     b->vms[0].entity.readings[PAGES] = reading_ok(50, SOURCE_DEBUGFS);
     a->vms[0].entity.readings[PAGES] = reading_ok(40, SOURCE_DEBUGFS);
-    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
-    struct snapshot *n = snapshot_derive(a, b, &w->fields, &w->host, 0);
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, 0);
+    struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
 
     assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 300);
     assert_int_equal(snapshot_total(NULL, n, &n->vms[0], EXITS).raw, 1300);
@@ -430,10 +431,10 @@ static void a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_differ
     struct sample *b = exits_after(w, a, reading_ok(5, SOURCE_DEBUGFS));
     struct sample *c = exits_after(w, b, reading_ok(1200, SOURCE_DEBUGFS));
     struct sample *d = exits_after(w, c, reading_ok(1300, SOURCE_DEBUGFS));
-    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
-    struct snapshot *cleared = snapshot_derive(a, b, &w->fields, &w->host, 0);
-    struct snapshot *n = snapshot_derive(b, c, &w->fields, &w->host, 0);
-    struct snapshot *later = snapshot_derive(c, d, &w->fields, &w->host, 0);
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, 0);
+    struct snapshot *cleared = snapshot_derive(a, b, &w->fields, 0);
+    struct snapshot *n = snapshot_derive(b, c, &w->fields, 0);
+    struct snapshot *later = snapshot_derive(c, d, &w->fields, 0);
 
     assert_int_equal(snapshot_total(base, cleared, &cleared->vms[0], EXITS).raw, 5);
     assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 1200);
@@ -458,8 +459,8 @@ static void a_gap_in_a_counter_is_no_clearing_of_it(void **state)
     struct sample *b = exits_after(w, a, reading_missing(READING_DENIED, CAUSE_FD_LIMIT));
     struct sample *c = exits_after(w, b, reading_ok(900, SOURCE_DEBUGFS));
     struct sample *d = exits_after(w, c, reading_ok(1200, SOURCE_STATSFD));
-    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, &w->host, 0);
-    struct snapshot *n = snapshot_derive(c, d, &w->fields, &w->host, 0);
+    struct snapshot *base = snapshot_derive(NULL, a, &w->fields, 0);
+    struct snapshot *n = snapshot_derive(c, d, &w->fields, 0);
 
     assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 200);
     snapshot_free(base);

@@ -91,6 +91,7 @@ static void fill_vm(struct two_vms *t, int tick, int vm)
     *s = (struct sample_vm){
         .id = t->vms[vm].id,
         .vm = &t->vms[vm],
+        .facts = vm_facts_of(&t->vms[vm]),
         .entity = entity(t, tick, vm, 0),
         .vcpus = t->vcpus[tick][vm],
         .vcpu_count = vcpus,
@@ -177,10 +178,12 @@ const struct field_table *two_vms_fields(const struct two_vms *t)
 
 struct snapshot *two_vms_first(struct two_vms *t)
 {
-    return snapshot_derive(NULL, &t->samples[0], &t->fields, &t->host, 0);
+    t->samples[0].host_facts = t->host;
+    return snapshot_derive(NULL, &t->samples[0], &t->fields, 0);
 }
 
 struct snapshot *two_vms_second(struct two_vms *t)
 {
-    return snapshot_derive(&t->samples[0], &t->samples[1], &t->fields, &t->host, SECOND / 100);
+    t->samples[1].host_facts = t->host;
+    return snapshot_derive(&t->samples[0], &t->samples[1], &t->fields, SECOND / 100);
 }

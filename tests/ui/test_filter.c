@@ -95,14 +95,12 @@ static void name_of_two_vms_is_refused_with_a_list(void **state)
 {
     struct two_vms *t = two_vms_new();
     struct sample *last = two_vms_sample(t, 1);
-    struct vm twin = *last->vms[1].vm;
     struct filter_choice o = {.guest = "vm16"};
     struct error err;
     int check;
 
     (void)state;
-    twin.name = twin.name_raw = (char *)"vm16";
-    last->vms[1].vm = &twin;
+    last->vms[1].facts.name = last->vms[1].facts.name_raw = "vm16";
     struct snapshot *s = two_vms_second(t);
     assert_int_equal(chosen(&o, s, &check, &err), 2);
     assert_int_equal(check, -ENOTUNIQ);

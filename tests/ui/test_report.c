@@ -170,10 +170,8 @@ static void json_name_cannot_pose_as_a_big_integer(void **state)
     struct fixture *f = *state;
     static char name[] = "\xEF\xB7\x90" "12,\"x\":1";
     struct sample *last = two_vms_sample(f->vms, 1);
-    struct vm vm = *last->vms[1].vm;
 
-    vm.name_raw = name;
-    last->vms[1].vm = &vm;
+    last->vms[1].facts.name_raw = name;
     struct snapshot *s = two_vms_second(f->vms);
     char *text = report_json_record(s, &f->all);
     json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
