@@ -25,6 +25,7 @@ struct two_vms {
     struct sample_vm sample_vms[2][2];
     struct sample_vcpu vcpus[2][2][VCPUS_MAX];
     struct entity_memory memory[2][2][1 + VCPUS_MAX];
+    struct entity_memory totals[2]; /* of the host: none */
 };
 
 static const struct field fields[F_COUNT] = {
@@ -148,6 +149,7 @@ struct two_vms *two_vms_new(void)
         for (int vm = 0; vm < 2; vm++)
             fill_vm(t, tick, vm);
         t->samples[tick] = (struct sample){
+            .host = {.readings = t->totals[tick].readings, .buckets = t->totals[tick].buckets},
             .wall = {1767225600 + tick, 123000000},
             .read_ns = (uint64_t)(10 + tick) * SECOND,
             .duration_ns = 812000,
