@@ -22,13 +22,15 @@
 /* above, a look costs tens of ms: neither a changing number nor its turn are reason enough */
 #define BUSY_FDS 4096
 
-struct discover *discover_new(const struct rootfs *root, const struct host *host)
+struct discover *discover_new(const struct discover_config *config)
 {
     struct discover *d = calloc(1, sizeof(*d));
 
     if (d != NULL) {
-        d->root = root;
-        d->host = host;
+        d->root = config->root;
+        d->host = config->host;
+        d->beacon = config->beacon;
+        d->shunned = config->shunned;
     }
     return d;
 }
@@ -96,6 +98,7 @@ bool discover_is_alive(const struct discover *d, const struct vm *vm)
     struct stat st;
 
     if (vm->fds_cause == CAUSE_NONE) {
+        beacon_at(d->beacon, vm->id.pid, BEACON_LIST_FDS);
         int result = proc_fds_is_vm(d->root, vm->id.pid, vm->id.fd);
         return result != 0 && result != -EACCES && result != -EPERM;
     }
@@ -149,13 +152,14 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
     bool turn = ((uint64_t)p->pid + d->tick) % LOOK_AGAIN_TICKS == 0;
     uint64_t count;
 
-    if (p->no_fds)
+    if (p->no_fds || p->is_shunned)
         return false;
     bool told = discover_dirs_tell(d);
     if (turn && told && p->vm_count == 0 && p->fd_count >= BUSY_FDS)
         turn = false;
     if (p->looks == 0 || turn || p->unsettled || !d->root->live)
         return true;
+    beacon_at(d->beacon, p->pid, BEACON_LIST_FDS);
     if (p->vm_count > 0) {
         count = process_list_fd_count(d->root, p->pid);
         bool changed = count == 0 || count != p->fd_count;
@@ -201,11 +205,13 @@ static void find_details(struct discover *d)
         struct vm *vm = d->all.vms[i];
         uint64_t age = d->tick - vm->id.born;
         bool turn = (d->tick + (uint64_t)vm->id.pid) % 8 == 0;
+        beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
         if (age < 8 || turn)
             vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);
         bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
                        (vm->ram_bytes == 0 && age < 8);
         if (ram_due && ram_read < RAM_READ_PER_TICK && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
+            beacon_at(d->beacon, vm->id.pid, BEACON_READ_MAPS);
             vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2,
                                             &ram_read);
             vm->ram_tick = d->tick;
@@ -239,11 +245,12 @@ static bool process_lives(const void *user, pid_t pid)
 
 static void list_dirs(struct discover *d)
 {
+    const struct kvm_dirs_asking asking = {d->beacon, d->shunned};
     struct kvm_dirs dirs = {0};
 
     d->dirs_result = d->host->debugfs[0] == '\0'
                          ? -ENOENT
-                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &dirs);
+                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &asking, &dirs);
     kvm_dirs_done(&d->dirs);
     d->dirs = dirs;
 }
@@ -253,6 +260,8 @@ static enum reading_cause hidden_cause(const struct discover *d, const struct pr
 {
     bool told = discover_dirs_tell(d);
 
+    if (p->is_shunned)
+        return !told || has_new_dir(d, p->pid) ? CAUSE_STUCK : CAUSE_NONE;
     if (p->unread != CAUSE_NONE)
         return !told || has_new_dir(d, p->pid) ? p->unread : CAUSE_NONE;
     /* All that debugfs names was found. */
@@ -297,7 +306,7 @@ static int look_around(struct discover *d, discover_forget_fn *forget, void *use
 int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
 {
     list_dirs(d);
-    int result = process_list_update(d->root, &d->processes);
+    int result = process_list_update(d->root, d->beacon, d->shunned, &d->processes);
     if (result < 0)
         return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
     /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others

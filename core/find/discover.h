@@ -20,15 +20,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/beacon.h"
 #include "core/base/error.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/model/shun.h"
 #include "core/model/vm.h"
 
 struct discover;
 
-/* discover_new - @root and @host are borrowed and outlive it. NULL: no memory. */
-struct discover *discover_new(const struct rootfs *root, const struct host *host);
+/* All of it is borrowed and outlives the discovery. */
+struct discover_config {
+    const struct rootfs *root;
+    const struct host *host;
+    struct beacon *beacon; /* says what is looked at; NULL: nobody wants to know */
+    /* not looked into, as if their descriptors were refused for CAUSE_STUCK; NULL: none. May change
+     * between two ticks */
+    const struct shun_list *shunned;
+};
+
+/* discover_new - NULL: no memory. */
+struct discover *discover_new(const struct discover_config *config);
 
 /* discover_forget_fn - called so that sources can drop what they keep for a VM. */
 typedef void discover_forget_fn(void *user, struct vm *vm);
@@ -49,8 +61,8 @@ const struct vm_list *discover_vms(const struct discover *d);
 
 /*
  * discover_hidden_processes - processes that may have VMs which are not in the list, because we may
- * not list their descriptors or could not in this tick; where debugfs lists all VMs, only those
- * that it says have one. *@ret_first: one of them, or 0; *@ret_cause: why that one.
+ * not list their descriptors, could not in this tick, or leave them alone; where debugfs lists all
+ * VMs, only those that it says have one. *@ret_first: one of them, or 0; *@ret_cause: why that one.
  */
 size_t discover_hidden_processes(const struct discover *d, pid_t *ret_first,
                                  enum reading_cause *ret_cause);

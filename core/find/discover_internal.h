@@ -12,6 +12,8 @@
 struct discover {
     const struct rootfs *root;
     const struct host *host;
+    struct beacon *beacon;
+    const struct shun_list *shunned;
     struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result; /* of kvm_dirs_read */
@@ -55,7 +57,7 @@ bool discover_is_gone(int result);
  */
 int discover_look(struct discover *d, struct process *p, discover_forget_fn *forget, void *user);
 
-/* discover_forget_dead - VMs of processes that are no longer in the list go. */
+/* discover_forget_dead - VMs of processes that are no longer in the list, or left alone, go. */
 void discover_forget_dead(struct discover *d, discover_forget_fn *forget, void *user);
 
 #endif

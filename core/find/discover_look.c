@@ -62,6 +62,8 @@ static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
                      enum reading_cause *ret_cause)
 {
     size_t count;
+
+    beacon_at(d->beacon, pid, BEACON_LIST_FDS);
     int result = proc_fds_read(d->root, pid, fds);
 
     *ret_cause = CAUSE_NONE;
@@ -155,6 +157,7 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
     /* The directory that tells several VMs' vCPUs apart is out of reach: they stay as they were. */
     if (!discover_has_dirs(d) && inode != 0 && look->fds.vm_count > 1)
         return 0;
+    beacon_at(d->beacon, vm->id.pid, BEACON_READ_DEBUGFS);
     int result = vm_build_set_vcpus(d->root, d->host->debugfs, &look->plan, at, vm);
     if (result > 0)
         look->fds.is_cut = true;
@@ -232,6 +235,7 @@ int discover_look(struct discover *d, struct process *p, discover_forget_fn *for
         return look_later(&look, result);
     bool lives = result == 0;
     if (lives && (look.fds.vm_count > 0 || p->vm_count > 0)) {
+        beacon_at(d->beacon, p->pid, BEACON_READ_PROC);
         result = vm_process_read(d->root, p->pid, &look.info);
         if (result < 0 && !discover_is_gone(result))
             return look_later(&look, result);
@@ -260,8 +264,10 @@ void discover_forget_dead(struct discover *d, discover_forget_fn *forget, void *
 {
     struct look look = {.d = d, .forget = forget, .user = user};
 
-    for (size_t i = 0; i < d->all.count; i++)
-        if (!process_list_has(&d->processes, d->all.vms[i]->id.pid))
+    for (size_t i = 0; i < d->all.count; i++) {
+        const struct process *p = process_list_find(&d->processes, d->all.vms[i]->id.pid);
+        if (p == NULL || p->is_shunned)
             end_vm(&look, i);
+    }
     close_gaps(&look);
 }

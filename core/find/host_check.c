@@ -241,7 +241,7 @@ static void check_debugfs(const struct rootfs *root, const struct host *host,
         closedir(dir);
         say(r->finding, "/%s can be read", host->debugfs);
         if (host_kernel_may_lack_vm_dirs(host) &&
-            kvm_dirs_read(root, host->debugfs, NULL, &dirs) == 0 && dirs.count == 0) {
+            kvm_dirs_read(root, host->debugfs, NULL, NULL, &dirs) == 0 && dirs.count == 0) {
             r->level = CHECK_PROBLEM;
             say(r->finding, "/%s has no directory of a VM, as is usual before Linux 4.7: here %s",
                 host->debugfs, host->kernel);

@@ -23,12 +23,30 @@ int kvm_dirs_parse_vcpu(const char *name)
     return strncmp(name, "vcpu", 4) == 0 && parse_whole_id(name + 4, &id) ? id : -1;
 }
 
+/* Which of the processes that are left alone has this thread? 0 = none. No file of it is opened. */
+static pid_t shunned_of(const struct rootfs *root, const struct shun_list *shunned, pid_t tid)
+{
+    char path[64];
+    struct stat st;
+
+    for (size_t i = 0; shunned != NULL && i < shunned->count && i < SHUN_MAX; i++) {
+        snprintf(path, sizeof(path), "proc/%d/task/%d", (int)shunned->processes[i].pid, (int)tid);
+        if (shunned->processes[i].pid == tid || rootfs_stat(root, path, &st) == 0)
+            return shunned->processes[i].pid;
+    }
+    return 0;
+}
+
 /* Process that a thread belongs to; 0 when it is gone or in another pid namespace. */
-static pid_t process_of(const struct rootfs *root, pid_t tid)
+static pid_t process_of(const struct rootfs *root, const struct kvm_dirs_asking *asking, pid_t tid)
 {
     char path[64], buf[4096];
     uint64_t tgid;
+    pid_t shunned = shunned_of(root, asking->shunned, tid);
 
+    if (shunned != 0)
+        return shunned;
+    beacon_at(asking->beacon, tid, BEACON_READ_PROC);
     snprintf(path, sizeof(path), "proc/%d/status", (int)tid);
     if (rootfs_read(root, path, buf, sizeof(buf)) == 0)
         return 0;
@@ -97,7 +115,7 @@ static int list(const struct rootfs *root, const char *path, struct kvm_dirs *re
 }
 
 int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_dirs *before,
-                  struct kvm_dirs *ret)
+                  const struct kvm_dirs_asking *asking, struct kvm_dirs *ret)
 {
     struct kvm_dirs now = {0};
     int result = list(root, path, &now);
@@ -119,9 +137,9 @@ int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_
         carry_over(now.dirs, now.count, old, before->count);
         free(old);
     }
-    for (size_t i = 0; i < now.count; i++)
+    for (size_t i = 0; i < now.count && asking != NULL; i++)
         if (now.dirs[i].pid == 0)
-            now.dirs[i].pid = process_of(root, now.dirs[i].tid);
+            now.dirs[i].pid = process_of(root, asking, now.dirs[i].tid);
     if (now.count > 0)
         qsort(now.dirs, now.count, sizeof(*now.dirs), compare_pid);
     *ret = now;

@@ -61,7 +61,27 @@ static int list_pids(const struct rootfs *root, struct process_list *ret)
     return result;
 }
 
-int process_list_update(const struct rootfs *root, struct process_list *list)
+/* When it began may be asked of any process: no file of /proc/PID is as safe to read as stat. */
+static bool is_shunned(const struct rootfs *root, const struct shun_list *shunned, pid_t pid)
+{
+    struct proc_stat stat;
+
+    return shun_names(shunned, pid) &&
+           (rootfs_process_stat(root, pid, &stat) != 0 || shun_has(shunned, pid, stat.start_ticks));
+}
+
+/* One that was not there in the tick before. */
+static void meet(const struct rootfs *root, struct beacon *beacon, struct process *p)
+{
+    p->no_fds = root->live && is_kernel_thread(root, p->pid);
+    if (p->no_fds)
+        return;
+    beacon_at(beacon, p->pid, BEACON_LIST_FDS);
+    p->fd_count = process_list_fd_count(root, p->pid);
+}
+
+int process_list_update(const struct rootfs *root, struct beacon *beacon,
+                        const struct shun_list *shunned, struct process_list *list)
 {
     struct process_list now = {0};
     size_t old = 0;
@@ -75,13 +95,14 @@ int process_list_update(const struct rootfs *root, struct process_list *list)
         struct process *p = &now.processes[i];
         while (old < list->count && list->processes[old].pid < p->pid)
             old++;
-        if (old < list->count && list->processes[old].pid == p->pid &&
-            list->processes[old].inode == p->inode) {
+        bool leave = is_shunned(root, shunned, p->pid);
+        /* One that is no longer left alone is new to us. */
+        if (!leave && old < list->count && list->processes[old].pid == p->pid &&
+            list->processes[old].inode == p->inode && !list->processes[old].is_shunned)
             *p = list->processes[old];
-        } else {
-            p->no_fds = root->live && is_kernel_thread(root, p->pid);
-            p->fd_count = p->no_fds ? 0 : process_list_fd_count(root, p->pid);
-        }
+        else if (!leave)
+            meet(root, beacon, p);
+        p->is_shunned = leave;
     }
     process_list_done(list);
     *list = now;
@@ -94,10 +115,15 @@ void process_list_done(struct process_list *list)
     *list = (struct process_list){0};
 }
 
-bool process_list_has(const struct process_list *list, pid_t pid)
+struct process *process_list_find(const struct process_list *list, pid_t pid)
 {
     const struct process key = {.pid = pid};
 
-    return list->count > 0 &&
-           bsearch(&key, list->processes, list->count, sizeof(key), compare_pid) != NULL;
+    return list->count == 0 ? NULL
+                            : bsearch(&key, list->processes, list->count, sizeof(key), compare_pid);
+}
+
+bool process_list_has(const struct process_list *list, pid_t pid)
+{
+    return process_list_find(list, pid) != NULL;
 }

@@ -11,14 +11,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/beacon.h"
 #include "core/base/rootfs.h"
 #include "core/model/reading.h"
+#include "core/model/shun.h"
 
 struct process {
     pid_t pid;
     ino_t inode;       /* of /proc/PID: another one means another process */
     uint64_t fd_count; /* its descriptors when last counted; 0 = this kernel does not tell */
     unsigned looks;    /* how often discover has looked into it */
+    bool is_shunned;   /* left alone in this tick */
     bool no_fds;       /* a kernel thread: never has descriptors */
     bool denied;       /* its descriptors may not be listed */
     /* why the last look failed: what is known of it is from the look before. Else CAUSE_NONE */
@@ -35,11 +38,15 @@ struct process_list {
 
 /*
  * process_list_update - all processes of now; those that are the same as before keep what is
- * remembered. 0, -ENOMEM, or what opening or listing /proc said; @list is unchanged then.
+ * remembered. Of those that are @shunned nothing is asked but when they began. @beacon, @shunned
+ * may be NULL. 0, -ENOMEM, or what opening or listing /proc said; @list is unchanged then.
  */
-int process_list_update(const struct rootfs *root, struct process_list *list);
+int process_list_update(const struct rootfs *root, struct beacon *beacon,
+                        const struct shun_list *shunned, struct process_list *list);
 void process_list_done(struct process_list *list);
 
+/* process_list_find - NULL: it is not there. */
+struct process *process_list_find(const struct process_list *list, pid_t pid);
 bool process_list_has(const struct process_list *list, pid_t pid);
 
 /* process_list_fd_count - st_size of /proc/PID/fd, which Linux 6.2 and later set; else 0. */

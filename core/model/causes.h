@@ -105,6 +105,10 @@ enum cause_nature {
     /* the VM, vCPU or process ended during the tick */                                            \
     X(GONE, "ended", "ended meanwhile", "",                                                        \
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* whoever looked at the process did not come back, and it is left alone since */              \
+    X(STUCK, "stuck", "a call on it does not return",                                              \
+      "The process is left alone while it lives: a file that it holds does not answer.",           \
+      PROBLEM, DENIED, 0, SOURCE_NONE)                                                             \
     /* any other error of open or read */                                                          \
     X(READ_ERROR, "read-error", "read error", "",                                                  \
       PROBLEM, ABSENT, 0, SOURCE_NONE)

@@ -102,8 +102,13 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
     s->root = config->root;
     s->sources = config->sources;
     s->table = config->table != NULL ? config->table : source_table;
-    s->env = (struct source_env){s->root, &s->host, &s->fields,
-                                 config->now_ns != NULL ? config->now_ns : monotonic_ns};
+    s->env = (struct source_env){
+        .root = s->root,
+        .host = &s->host,
+        .fields = &s->fields,
+        .now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns,
+        .beacon = config->beacon,
+    };
     int result = rootfs_stat(s->root, "proc", &st);
     if (result < 0) {
         free(s);
@@ -111,7 +116,12 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
     }
     s->series.fields = &s->fields;
     host_read(s->root, &s->host);
-    s->discover = discover_new(s->root, &s->host);
+    s->discover = discover_new(&(struct discover_config){
+        .root = s->root,
+        .host = &s->host,
+        .beacon = config->beacon,
+        .shunned = config->shunned,
+    });
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
     if (result < 0) {
         sampler_close(s);
@@ -207,7 +217,7 @@ static void read_source(const struct sampler *s, const struct source_ops *ops,
         sample_add_vcpu_sums(sample, &s->fields);
 }
 
-int sampler_take(struct sampler *s, struct sample **ret, struct error *err)
+static int take(struct sampler *s, struct sample **ret, struct error *err)
 {
     uint64_t start = s->env.now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
              cost[SOURCE_COUNT] = {0};
@@ -260,6 +270,14 @@ int sampler_take(struct sampler *s, struct sample **ret, struct error *err)
     sample->duration_ns = s->env.now_ns() - start;
     *ret = sample;
     return 0;
+}
+
+int sampler_take(struct sampler *s, struct sample **ret, struct error *err)
+{
+    int result = take(s, ret, err);
+
+    beacon_at(s->env.beacon, 0, BEACON_NOTHING);
+    return result;
 }
 
 int sampler_tick(struct sampler *s, struct snapshot **ret, struct error *err)

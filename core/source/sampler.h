@@ -7,10 +7,12 @@
 #ifndef KVMLENS_CORE_SOURCE_SAMPLER_H
 #define KVMLENS_CORE_SOURCE_SAMPLER_H
 
+#include "core/base/beacon.h"
 #include "core/base/error.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
 #include "core/model/field.h"
+#include "core/model/shun.h"
 #include "core/model/snapshot.h"
 
 struct sampler;
@@ -23,6 +25,9 @@ struct sampler_config {
     uint64_t (*now_ns)(void); /* NULL: CLOCK_MONOTONIC; tests bring their own */
     /* NULL: source_table; tests bring their own. NULL ends it. Borrowed, outlives the sampler */
     const struct source_ops *const *table;
+    /* Both may be NULL, are borrowed, and outlive the sampler. */
+    struct beacon *beacon;           /* says what is looked at, and nothing between two ticks */
+    const struct shun_list *shunned; /* processes to be left alone; may change between two ticks */
 };
 
 /*

@@ -11,6 +11,7 @@
 #ifndef KVMLENS_CORE_SOURCE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_SOURCE_H
 
+#include "core/base/beacon.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
 #include "core/model/field.h"
@@ -22,6 +23,7 @@ struct source_env {
     const struct host *host;
     struct field_table *fields;
     uint64_t (*now_ns)(void); /* monotonic */
+    struct beacon *beacon;    /* says what is read; NULL: nobody wants to know */
 };
 
 struct source;

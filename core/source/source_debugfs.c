@@ -224,11 +224,13 @@ static bool has_only_totals(const struct source *s, const struct vm_list *vms)
 
     if (!host_kernel_may_lack_vm_dirs(s->env.host) || s->env.host->debugfs[0] == '\0')
         return false;
-    int result = kvm_dirs_read(s->env.root, s->env.host->debugfs, NULL, &dirs);
+    int result = kvm_dirs_read(s->env.root, s->env.host->debugfs, NULL, NULL, &dirs);
     size_t count = dirs.count;
     kvm_dirs_done(&dirs);
-    for (size_t i = 0; result == 0 && count == 0 && i < vms->count && !alive; i++)
+    for (size_t i = 0; result == 0 && count == 0 && i < vms->count && !alive; i++) {
+        beacon_at(s->env.beacon, vms->vms[i]->id.pid, BEACON_LIST_FDS);
         alive = proc_fds_is_vm(s->env.root, vms->vms[i]->id.pid, vms->vms[i]->id.fd) == 1;
+    }
     return alive;
 }
 
@@ -379,6 +381,7 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
     char path[400];
     struct vm *vm = sv->vm;
 
+    beacon_at(s->env.beacon, vm->id.pid, BEACON_READ_DEBUGFS);
     snprintf(path, sizeof(path), "%s/%s", s->env.host->debugfs, vm->debugfs_dir);
     int dirfd = rootfs_openat(s->env.root, path, O_DIRECTORY | O_PATH);
     if (dirfd < 0) {

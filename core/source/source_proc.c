@@ -136,6 +136,7 @@ static void read_process(const struct source *s, struct vm_files *files, struct 
     char path[64], buf[8192];
     uint64_t cpu_ns;
 
+    beacon_at(s->env.beacon, sv->id.pid, BEACON_READ_PROC);
     int result = rootfs_process_cpu_ns(s->env.root, sv->id.pid, &cpu_ns);
     sv->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
     sv->gauges[VM_CPU_NS] = result < 0 ? failed(result) : reading_ok(cpu_ns, SOURCE_PROC);

@@ -126,11 +126,28 @@ static enum reading_cause cause_of(int code)
     }
 }
 
+static int copy_fd(const struct source *s, pid_t pid, int pidfd, int number)
+{
+    beacon_at(s->env.beacon, pid, BEACON_COPY_FD);
+    return rootfs_foreign_fd(s->env.root, pid, pidfd, number);
+}
+
+/* The VMM may have put another file in its place: its close may hang as well as any other call. */
+static void close_copy(const struct source *s, pid_t pid, int fd)
+{
+    if (fd < 0)
+        return;
+    beacon_at(s->env.beacon, pid, BEACON_CLOSE_FD);
+    close(fd);
+}
+
 /* All @size bytes at @offset or an error: a short read of immutable parts is a broken file. */
-static int pread_exact(int fd, void *buf, size_t size, off_t offset)
+static int pread_exact(const struct source *s, pid_t pid, int fd, void *buf, size_t size,
+                       off_t offset)
 {
     ssize_t n;
 
+    beacon_at(s->env.beacon, pid, BEACON_READ_FD);
     do
         n = pread(fd, buf, size, offset);
     while (n < 0 && errno == EINTR);
@@ -237,15 +254,16 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
     pid_t tid = 0;
     int id = -1;
 
+    beacon_at(s->env.beacon, vm->id.pid, BEACON_STAT_FD);
     if (!is_stats_file(s, fd, vcpu))
         return -EBADF;
     if (fstat(fd, &st) < 0)
         return -errno;
-    int result = pread_exact(fd, raw, sizeof(raw), 0);
+    int result = pread_exact(s, vm->id.pid, fd, raw, sizeof(raw), 0);
     if (result == 0)
         result = parse_stats_header(raw, sizeof(raw), &header);
     if (result == 0)
-        result = pread_exact(fd, file->id, header.name_size, header.id_offset);
+        result = pread_exact(s, vm->id.pid, fd, file->id, header.name_size, header.id_offset);
     if (result == 0)
         result = parse_stats_id(file->id, header.name_size, &tid, &id);
     if (result != 0)
@@ -260,7 +278,7 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
     void *descs = malloc(bytes);
     if (descs == NULL)
         return -ENOMEM;
-    result = pread_exact(fd, descs, bytes, header.desc_offset);
+    result = pread_exact(s, vm->id.pid, fd, descs, bytes, header.desc_offset);
     if (result < 0) {
         free(descs);
         return result;
@@ -278,13 +296,12 @@ static int learn(struct source *s, int fd, const struct vm *vm, int vcpu, struct
 static int learn_foreign(struct source *s, int pidfd, const struct vm *vm, int vcpu, int number,
                          struct file *file)
 {
-    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, pidfd, number);
+    int fd = copy_fd(s, vm->id.pid, pidfd, number);
 
     file->fd = number;
     file->schema = NULL;
     int result = fd < 0 ? fd : learn(s, fd, vm, vcpu, file);
-    if (fd >= 0)
-        close(fd);
+    close_copy(s, vm->id.pid, fd);
     file->cause = result < 0 ? cause_of(result) : CAUSE_NONE;
     return result == -ENOMEM ? result : 0;
 }
@@ -427,17 +444,18 @@ static void fill(const struct source *s, const struct schema *schema, struct sam
  * read may hang; then same header, id and descriptors. One read of everything costs less than one
  * per part: 4 KiB on x86.
  */
-static int read_file(const struct source *s, int fd, const struct file *file)
+static int read_file(const struct source *s, pid_t pid, int fd, const struct file *file)
 {
     const struct schema *schema = file->schema;
     const struct stats_header *h = &schema->header;
     struct stat st;
 
+    beacon_at(s->env.beacon, pid, BEACON_STAT_FD);
     if (fstat(fd, &st) < 0)
         return -errno;
     if (st.st_dev != file->device || st.st_ino != file->inode)
         return -EBADF;
-    int result = pread_exact(fd, s->buffer, schema->file_bytes, 0);
+    int result = pread_exact(s, pid, fd, s->buffer, schema->file_bytes, 0);
     if (result < 0)
         return result;
     bool same = memcmp(s->buffer, h, STATS_HEADER_SIZE) == 0 &&
@@ -469,11 +487,10 @@ static void read_one(struct source *s, struct sample *sample, const struct vm *v
         explain(s, sample, to, scope, is_quiet(s, files) ? CAUSE_NO_PTRACE : file->cause);
         return;
     }
-    int fd = rootfs_foreign_fd(s->env.root, vm->id.pid, files->pidfd, number);
-    int result = fd < 0 ? fd : read_file(s, fd, file);
+    int fd = copy_fd(s, vm->id.pid, files->pidfd, number);
+    int result = fd < 0 ? fd : read_file(s, vm->id.pid, fd, file);
     to->time_ns[SOURCE_STATSFD] = s->env.now_ns();
-    if (fd >= 0)
-        close(fd);
+    close_copy(s, vm->id.pid, fd);
     if (result < 0) {
         explain(s, sample, to, scope, cause_of(result));
         if (cause_of(result) == CAUSE_NO_PTRACE)

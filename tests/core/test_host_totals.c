@@ -125,7 +125,7 @@ static void the_kind_of_a_total_comes_from_its_name(void **state)
     b->tree.root.live = true;
     struct host host = {.kernel = "4.4.0", .debugfs = "sys/kernel/debug/kvm"};
     struct field_table fields = {0};
-    struct source_env env = {&b->tree.root, &host, &fields, NULL};
+    struct source_env env = {.root = &b->tree.root, .host = &host, .fields = &fields};
     struct source *source;
     struct vm one = {.id = {500, 4000, 9, 1}};
     struct vm *list[] = {&one};
@@ -386,7 +386,7 @@ static void a_vm_that_ended_meanwhile_proves_nothing(void **state)
     struct bench *b = *state;
     struct host host = {.kernel = "4.4.0", .debugfs = "sys/kernel/debug/kvm"};
     struct field_table fields = {0};
-    struct source_env env = {&b->tree.root, &host, &fields, NULL};
+    struct source_env env = {.root = &b->tree.root, .host = &host, .fields = &fields};
     struct source *source;
     struct vm ended = {.id = {500, 4000, 9, 1}};
     struct vm *list[] = {&ended};

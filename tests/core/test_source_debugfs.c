@@ -48,7 +48,8 @@ static void write_gauge(struct bench *b, const char *name, const char *text)
 
 static void begin(struct bench *b, pid_t pid)
 {
-    struct source_env env = {&b->tree.root, &b->host, &b->fields, now_ns};
+    struct source_env env = {
+        .root = &b->tree.root, .host = &b->host, .fields = &b->fields, .now_ns = now_ns};
 
     tree_open(&b->tree);
     strcpy(b->host.debugfs, "sys/kernel/debug/kvm");

@@ -111,7 +111,8 @@ static int setup(void **state)
 
 static void open_source(struct bench *b)
 {
-    struct source_env env = {&b->root, &b->host, &b->fields, now_ns};
+    struct source_env env = {
+        .root = &b->root, .host = &b->host, .fields = &b->fields, .now_ns = now_ns};
     assert_int_equal(source_proc.attach(&env, &b->source), 0);
 }
 

@@ -67,7 +67,8 @@ static int setup(void **state)
                                .vcpu_count = 1};
         b.list[i] = &b.vms[i];
     }
-    struct source_env env = {&b.tree.root, &b.host, &b.fields, now_ns};
+    struct source_env env = {
+        .root = &b.tree.root, .host = &b.host, .fields = &b.fields, .now_ns = now_ns};
     assert_int_equal(source_statsfd.attach(&env, &b.source), 0);
     assert_int_equal(chmod(b.tree.path, 0755), 0);
     b.user = geteuid();

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+/* What the sampler looks at, for how long, and what it leaves alone: on trees of the tests' own. */
+#include <errno.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/source/sampler.h"
+#include "tests/lib/stats_blob.h"
+#include "tests/lib/tree.h"
+
+#define KVM       "sys/kernel/debug/kvm/"
+#define STEPS_MAX 1024
+
+struct bench {
+    struct tree tree;
+    struct sampler *sampler;
+    struct snapshot *now;
+    struct sampler_config config;
+    struct beacon beacon;
+    struct shun_list shunned;
+};
+
+static struct bench bench;
+
+/* What the beacon said whenever somebody asked for the time. */
+static struct step {
+    int pid, step;
+} seen[STEPS_MAX];
+static size_t seen_count;
+
+static uint64_t clock_ns = 1000000000;
+
+static uint64_t now_ns(void)
+{
+    if (seen_count < STEPS_MAX)
+        seen[seen_count++] =
+            (struct step){atomic_load(&bench.beacon.pid), atomic_load(&bench.beacon.step)};
+    return clock_ns += 1000;
+}
+
+static int setup(void **state)
+{
+    struct bench *b = &bench;
+
+    memset(b, 0, sizeof(*b));
+    seen_count = 0;
+    tree_open(&b->tree);
+    tree_text(&b->tree, "proc/sys/kernel/hostname", "testhost\n");
+    tree_text(&b->tree, "proc/sys/kernel/osrelease", "6.1.0\n");
+    tree_process(&b->tree, 1, "init", "/sbin/init", 1);
+    b->config = (struct sampler_config){
+        .root = &b->tree.root,
+        .sources = SOURCES_ALL,
+        .now_ns = now_ns,
+        .beacon = &b->beacon,
+        .shunned = &b->shunned,
+    };
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    snapshot_free(b->now);
+    sampler_close(b->sampler);
+    tree_close(&b->tree);
+    return 0;
+}
+
+static const struct snapshot *tick(struct bench *b)
+{
+    struct error err = {0};
+
+    if (b->sampler == NULL)
+        assert_int_equal(sampler_open(&b->config, &b->sampler, &err), 0);
+    snapshot_free(b->now);
+    b->now = NULL;
+    assert_int_equal(sampler_tick(b->sampler, &b->now, &err), 0);
+    return b->now;
+}
+
+static void debugfs_vm(struct bench *b, int pid, int fd)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), KVM "%d-%d/remote_tlb_flush", pid, fd);
+    tree_text(&b->tree, path, "7\n");
+    snprintf(path, sizeof(path), KVM "%d-%d/vcpu0/tsc-offset", pid, fd);
+    tree_text(&b->tree, path, "0\n");
+}
+
+static void process(struct bench *b, int pid, const char *name)
+{
+    char cmdline[128];
+
+    snprintf(cmdline, sizeof(cmdline), "qemu-system-x86_64|-name|%s", name);
+    tree_process(&b->tree, pid, "qemu-system-x86", cmdline, 4000);
+}
+
+/* VM fd, its vCPU 0 on the next and the stats of that on the one after. */
+static void vm(struct bench *b, int pid, int fd)
+{
+    static const struct stats_blob_item items[] = {{"exits", 0x000, 0, 1, 0, 25}};
+    static char blob[STATS_BLOB_MAX];
+    char path[64];
+
+    snprintf(path, sizeof(path), "kvm-%d/vcpu-0", pid);
+    size_t size = stats_blob_make(path, items, 1, blob);
+    tree_fd(&b->tree, pid, fd, "anon_inode:kvm-vm");
+    tree_fd(&b->tree, pid, fd + 1, "anon_inode:kvm-vcpu:0");
+    tree_fd(&b->tree, pid, fd + 2, "anon_inode:kvm-vcpu-stats:0");
+    snprintf(path, sizeof(path), "proc/%d/fd-data/%d", pid, fd + 2);
+    tree_write(&b->tree, path, blob, size);
+}
+
+static void qemu(struct bench *b, int pid, const char *name)
+{
+    process(b, pid, name);
+    vm(b, pid, 9);
+}
+
+/* --- what is opened --------------------------------------------------------------------------- */
+
+/* Says of each of these whether anything in it was opened. NULL ends. */
+struct watch {
+    int fd;
+};
+
+static struct watch watch_begin(struct bench *b, const char *const *paths)
+{
+    struct watch w = {inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+
+    assert_true(w.fd >= 0);
+    for (; *paths != NULL; paths++) {
+        char full[256];
+        snprintf(full, sizeof(full), "%s/%s", b->tree.path, *paths);
+        assert_true(inotify_add_watch(w.fd, full, IN_OPEN | IN_ACCESS) >= 0);
+    }
+    return w;
+}
+
+/* Names of what was opened, but for /proc/PID/stat, which says only when a process began. */
+static void watch_end(struct watch w, char *ret, size_t size)
+{
+    _Alignas(struct inotify_event) char events[8192];
+    ssize_t n;
+    size_t len = 0;
+
+    ret[0] = '\0';
+    while ((n = read(w.fd, events, sizeof(events))) > 0) {
+        const struct inotify_event *e;
+        for (char *at = events; at < events + n; at += sizeof(*e) + e->len) {
+            e = (const struct inotify_event *)at;
+            const char *name = e->len > 0 ? e->name : ".";
+            if (strcmp(name, "stat") != 0 && len < size)
+                len += (size_t)snprintf(ret + len, size - len, "%s ", name);
+        }
+    }
+    assert_int_equal(errno, EAGAIN);
+    close(w.fd);
+}
+
+static const char *const of_500[] = {"proc/500",  "proc/500/fd",     "proc/500/fd-data",
+                                     KVM "500-9", KVM "500-9/vcpu0", NULL};
+
+/* --- the beacon ------------------------------------------------------------------------------- */
+
+static bool said(int pid, enum beacon_step step)
+{
+    for (size_t i = 0; i < seen_count; i++)
+        if (seen[i].pid == pid && seen[i].step == (int)step)
+            return true;
+    return false;
+}
+
+static void the_beacon_says_what_is_read_of_which_process(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "one");
+    qemu(b, 600, "two");
+    debugfs_vm(b, 600, 9);
+    tick(b);
+    assert_true(said(500, BEACON_READ_FD));
+    assert_true(said(500, BEACON_READ_PROC));
+    assert_true(said(600, BEACON_READ_FD));
+    assert_true(said(600, BEACON_READ_DEBUGFS));
+    assert_false(said(500, BEACON_READ_DEBUGFS));
+    assert_true(atomic_load(&b->beacon.steps) > 10);
+}
+
+static void between_two_ticks_it_says_nothing(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "one");
+    tick(b);
+    assert_int_equal(atomic_load(&b->beacon.pid), 0);
+    assert_int_equal(atomic_load(&b->beacon.step), BEACON_NOTHING);
+}
+
+/* --- what is left alone ----------------------------------------------------------------------- */
+
+static void shun(struct bench *b, int pid, uint64_t start_ticks)
+{
+    b->shunned.processes[b->shunned.count++] =
+        (struct shunned){.pid = pid, .start_ticks = start_ticks};
+}
+
+static void nothing_of_a_shunned_process_is_opened(void **state)
+{
+    struct bench *b = *state;
+    char opened[512];
+
+    qemu(b, 500, "stuck");
+    debugfs_vm(b, 500, 9);
+    qemu(b, 600, "well");
+    debugfs_vm(b, 600, 9);
+    shun(b, 500, 4000);
+    struct watch w = watch_begin(b, of_500);
+    for (int i = 0; i < 3; i++) {
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, 1);
+        assert_int_equal(s->vms[0].id.pid, 600);
+        assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").reading.state, READING_OK);
+        assert_int_equal(s->hidden_processes, 1);
+        assert_int_equal(s->hidden_pid, 500);
+        assert_int_equal(s->hidden_cause, CAUSE_STUCK);
+        assert_int_equal(s->hidden_vms, 0);
+    }
+    watch_end(w, opened, sizeof(opened));
+    assert_string_equal(opened, "");
+}
+
+/* The test above can fail. */
+static void all_of_another_process_is_opened(void **state)
+{
+    struct bench *b = *state;
+    char opened[1024];
+
+    qemu(b, 500, "well");
+    debugfs_vm(b, 500, 9);
+    struct watch w = watch_begin(b, of_500);
+    tick(b);
+    watch_end(w, opened, sizeof(opened));
+    assert_non_null(strstr(opened, "cmdline"));
+    assert_non_null(strstr(opened, "remote_tlb_flush"));
+    assert_non_null(strstr(opened, "11"));
+}
+
+static void where_debugfs_names_no_vm_of_it_nothing_is_hidden(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    qemu(b, 600, "well");
+    debugfs_vm(b, 600, 9);
+    shun(b, 500, 0);
+    assert_int_equal(tick(b)->hidden_processes, 0);
+}
+
+static void without_debugfs_it_may_have_vms(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    shun(b, 500, 0);
+    const struct snapshot *s = tick(b);
+    assert_int_equal(s->vm_count, 0);
+    assert_int_equal(s->hidden_processes, 1);
+    assert_int_equal(s->hidden_cause, CAUSE_STUCK);
+}
+
+static void a_directory_may_bear_the_number_of_a_thread_of_it(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    tree_dir(&b->tree, "proc/500/task/501");
+    debugfs_vm(b, 501, 9);
+    shun(b, 500, 4000);
+    const struct snapshot *s = tick(b);
+    assert_int_equal(s->hidden_processes, 1);
+    assert_int_equal(s->hidden_pid, 500);
+    assert_int_equal(s->hidden_vms, 0);
+}
+
+static void another_process_with_its_number_is_looked_into(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "other");
+    shun(b, 500, 3999);
+    const struct snapshot *s = tick(b);
+    assert_int_equal(s->vm_count, 1);
+    assert_int_equal(s->hidden_processes, 0);
+}
+
+static void the_list_may_change_between_two_ticks(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    assert_int_equal(tick(b)->vm_count, 1);
+    shun(b, 500, 0);
+    assert_int_equal(tick(b)->vm_count, 0);
+    assert_int_equal(b->now->hidden_processes, 1);
+    b->shunned.count = 0;
+    assert_int_equal(tick(b)->vm_count, 1);
+    assert_int_equal(b->now->hidden_processes, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        TEST(the_beacon_says_what_is_read_of_which_process),
+        TEST(between_two_ticks_it_says_nothing),
+        TEST(nothing_of_a_shunned_process_is_opened),
+        TEST(all_of_another_process_is_opened),
+        TEST(where_debugfs_names_no_vm_of_it_nothing_is_hidden),
+        TEST(without_debugfs_it_may_have_vms),
+        TEST(a_directory_may_bear_the_number_of_a_thread_of_it),
+        TEST(another_process_with_its_number_is_looked_into),
+        TEST(the_list_may_change_between_two_ticks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
