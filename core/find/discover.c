@@ -31,6 +31,7 @@ struct discover *discover_new(const struct discover_config *config)
         d->host = config->host;
         d->beacon = config->beacon;
         d->shunned = config->shunned;
+        d->tick = d->first_tick = config->first_tick;
     }
     return d;
 }
@@ -280,7 +281,7 @@ static void count_hidden(struct discover *d, const struct process *p)
 
 static int look_around(struct discover *d, discover_forget_fn *forget, void *user)
 {
-    bool first = d->tick == 1;
+    bool first = d->tick == d->first_tick + 1;
     size_t dir = 0;
     int result = 0;
 

@@ -37,6 +37,9 @@ struct discover_config {
     /* not looked into, as if their descriptors were refused for CAUSE_STUCK; NULL: none. May change
      * between two ticks */
     const struct shun_list *shunned;
+    /* ticks of another discovery before this one: what both find is told apart by when it was found
+     */
+    uint64_t first_tick;
 };
 
 /* discover_new - NULL: no memory. */

@@ -22,7 +22,7 @@ struct discover {
     size_t shown_cap;
     struct dir_match match;
     struct vm_list list;
-    uint64_t tick;
+    uint64_t tick, first_tick;
     size_t hidden, cut, hidden_vms;
     pid_t first_hidden;              /* of the hidden processes; 0 = there is none */
     enum reading_cause hidden_cause; /* of that one */

@@ -121,6 +121,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .host = &s->host,
         .beacon = config->beacon,
         .shunned = config->shunned,
+        .first_tick = config->first_tick,
     });
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
     if (result < 0) {

@@ -28,6 +28,7 @@ struct sampler_config {
     /* Both may be NULL, are borrowed, and outlive the sampler. */
     struct beacon *beacon;           /* says what is looked at, and nothing between two ticks */
     const struct shun_list *shunned; /* processes to be left alone; may change between two ticks */
+    uint64_t first_tick; /* ticks of a sampler before this one, that this one goes on from */
 };
 
 /*

@@ -40,10 +40,11 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int fake_tick(void *ctx, struct snapshot **ret, struct error *err)
+static int fake_tick(void *ctx, int stop_fd, struct snapshot **ret, struct error *err)
 {
     struct fake *f = ctx;
 
+    (void)stop_fd;
     f->ticks++;
     if (f->ticks == f->slow_at)
         usleep(350000);

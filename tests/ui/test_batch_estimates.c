@@ -107,12 +107,13 @@ static int teardown(void **state)
     return system(command);
 }
 
-static int tick(void *ctx, struct snapshot **ret, struct error *err)
+static int tick(void *ctx, int stop_fd, struct snapshot **ret, struct error *err)
 {
     struct bed *bed = ctx;
     struct snapshot_builder *b = snapshot_builder_new();
     struct timespec now;
 
+    (void)stop_fd;
     (void)err;
     assert_true(bed->ticks < TICKS_MAX);
     bed->builders[bed->ticks++] = b;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The monitor on a pseudo terminal: what it draws first, how it ends, what it leaves behind. The
-// sampler is replaced by one that hands out made-up snapshots.
+// link to the collector is replaced by one that hands out made-up snapshots.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,27 +30,47 @@
 #define DEADLINE_MS 10000
 #define OUTPUT_MAX (1 << 20)
 
-/* --- the sampler ------------------------------------------------------------------------------ */
+/* --- the link to the collector ---------------------------------------------------------------- */
 
-struct sampler {
+struct sample_link {
     struct snapshot_builder *b;
     int ticks;
+    bool asked;
 };
 
-int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err)
+int sample_link_fd(const struct sample_link *link)
+{
+    (void)link;
+    return -1;
+}
+
+void sample_link_ask(struct sample_link *link)
+{
+    link->asked = true;
+}
+
+struct sample_wait sample_link_wait(const struct sample_link *link)
+{
+    return (struct sample_wait){.asked = link->asked, .step = ""};
+}
+
+int sample_link_look(struct sample_link *link, struct snapshot **ret, struct error *err)
 {
     (void)err;
-    /* Each snapshot borrows the field table of its builder, as it does the sampler's in earnest. */
-    struct snapshot *s = snapshot_builder_snapshot(sampler->b);
-    s->interval_s = sampler->ticks++ == 0 ? 0 : 1;
-    if (sampler->ticks == 1)
+    if (!link->asked)
+        return 0;
+    link->asked = false;
+    /* Each snapshot borrows the field table of its builder, as it does the link's in earnest. */
+    struct snapshot *s = snapshot_builder_snapshot(link->b);
+    s->interval_s = link->ticks++ == 0 ? 0 : 1;
+    if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
     else
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.value = 0.77, .state = READING_OK};
-    *ret = snapshot_builder_take(sampler->b);
-    return 0;
+    *ret = snapshot_builder_take(link->b);
+    return 1;
 }
 
 /* --- the terminal ----------------------------------------------------------------------------- */
@@ -69,14 +89,14 @@ static _Noreturn void run_monitor(const struct monitor_config *config, enum job 
 {
     struct rlimit no_core = {0, 0};
     struct error err = {0};
-    struct sampler sampler = {.b = snapshot_builder_new()};
+    struct sample_link link = {.b = snapshot_builder_new()};
 
     setrlimit(RLIMIT_CORE, &no_core);
-    snapshot_builder_three_vms(sampler.b);
+    snapshot_builder_three_vms(link.b);
     if (job == JOB_WITH_TWIN)
-        snapshot_builder_vm(sampler.b, 5164, 30, "vm16", "qemu", 1);
-    int r = monitor_run(&sampler, config, &err);
-    snapshot_builder_free(sampler.b);
+        snapshot_builder_vm(link.b, 5164, 30, "vm16", "qemu", 1);
+    int r = monitor_run(&link, config, &err);
+    snapshot_builder_free(link.b);
     if (r < 0)
         printf("error %d: %s\n", r, err.msg);
     fflush(stdout);
@@ -518,18 +538,18 @@ static void a_terminal_that_cannot_draw_is_refused_with_a_hint(void **unused)
 
 static void without_a_terminal_it_names_batch_mode(void **unused)
 {
-    struct sampler sampler = {.b = snapshot_builder_new()};
+    struct sample_link link = {.b = snapshot_builder_new()};
     struct error err = {0};
     int in = dup(STDIN_FILENO), null = open("/dev/null", O_RDONLY);
 
     (void)unused;
     dup2(null, STDIN_FILENO);
-    assert_int_equal(monitor_run(&sampler, &plain, &err), -ENOTTY);
+    assert_int_equal(monitor_run(&link, &plain, &err), -ENOTTY);
     assert_non_null(strstr(err.msg, "--batch"));
     dup2(in, STDIN_FILENO);
     close(in);
     close(null);
-    snapshot_builder_free(sampler.b);
+    snapshot_builder_free(link.b);
 }
 
 static void an_unknown_vm_is_told_before_the_screen_changes(void **unused)

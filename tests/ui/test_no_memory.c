@@ -347,8 +347,9 @@ static void an_exported_snapshot_is_complete_or_an_error(void **state)
 
 /* --- a whole run --- */
 
-static int tick(void *vms, struct snapshot **ret, struct error *err)
+static int tick(void *vms, int stop_fd, struct snapshot **ret, struct error *err)
 {
+    (void)stop_fd;
     bool armed = memory.armed;
 
     (void)err;

@@ -223,10 +223,15 @@ static int print_and_note(struct batch *b, const struct snapshot *s, struct erro
     return result;
 }
 
+static int tick(const struct batch *b, struct snapshot **ret, struct error *err)
+{
+    return b->env->tick(b->env->ctx, b->wake[WAKE_SIGNAL].fd, ret, err);
+}
+
 static int tick_and_print(struct batch *b, struct error *err)
 {
     struct snapshot *s;
-    int result = b->env->tick(b->env->ctx, &s, err);
+    int result = tick(b, &s, err);
 
     if (result < 0)
         return result;
@@ -243,7 +248,15 @@ static int run_once(struct batch *b, struct error *err)
     enum wait_result w = wait_tick(b, err);
     if (w == WAIT_READER_GONE)
         return -EPIPE;
-    return w == WAIT_FAILED ? -EIO : tick_and_print(b, err);
+    if (w == WAIT_FAILED)
+        return -EIO;
+    struct snapshot *second = NULL;
+    int result = tick(b, &second, err);
+    /* A signal while the second sample is late: what there is, is the first. */
+    if (result == 0 || result == -EINTR)
+        result = print_and_note(b, second != NULL ? second : b->first, err);
+    snapshot_free(second);
+    return result;
 }
 
 /* A log that cannot be opened again goes on in the old file: better there than nowhere. */
@@ -285,8 +298,13 @@ static int run_log(struct batch *b, struct error *err)
 
 static int run(struct batch *b, struct error *err)
 {
-    int result = b->env->tick(b->env->ctx, &b->first, err);
+    int result;
 
+    while ((result = tick(b, &b->first, err)) == -EINTR) {
+        if (read_signal(b->wake[WAKE_SIGNAL].fd) != WAIT_REOPEN)
+            return b->opts->mode == MODE_LOG ? 0 : result;
+        reopen(b);
+    }
     if (result < 0)
         return result;
     rest_when_late(b, true);
@@ -378,9 +396,9 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     return status_of(&b, result);
 }
 
-static int tick_sampler(void *ctx, struct snapshot **ret, struct error *err)
+static int tick_link(void *ctx, int stop_fd, struct snapshot **ret, struct error *err)
 {
-    return sampler_tick(ctx, ret, err);
+    return sample_link_tick(ctx, stop_fd, ret, err);
 }
 
 static int open_output(struct output *ret, const struct options *opts, FILE *out,
@@ -395,7 +413,7 @@ static int open_output(struct output *ret, const struct options *opts, FILE *out
     return 0;
 }
 
-int batch_run(struct sampler *sampler, const struct rootfs *root, const struct options *opts,
+int batch_run(struct sample_link *link, const struct rootfs *root, const struct options *opts,
               FILE *out, FILE *diag, struct error *err)
 {
     struct output output;
@@ -403,7 +421,7 @@ int batch_run(struct sampler *sampler, const struct rootfs *root, const struct o
 
     if (result < 0)
         return result == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
-    struct batch_env env = {tick_sampler, sampler, &output, diag, root};
+    struct batch_env env = {tick_link, link, &output, diag, root};
     int status = batch_run_env(&env, opts, err);
     output_close(&output);
     return status;

@@ -8,14 +8,15 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
+#include "core/collect/sample_link.h"
 #include "core/model/snapshot.h"
-#include "core/source/sampler.h"
 #include "ui/app/options.h"
 #include "ui/app/output.h"
 
 /* What a run touches, so that a test can stand in for all of it. */
 struct batch_env {
-    int (*tick)(void *ctx, struct snapshot **ret, struct error *err); /* as sampler_tick */
+    /* as sample_link_tick */
+    int (*tick)(void *ctx, int stop_fd, struct snapshot **ret, struct error *err);
     void *ctx;
     struct output *out; /* records; each is written whole */
     FILE *diag; /* reasons of exit status 3 */
@@ -23,7 +24,7 @@ struct batch_env {
 };
 
 /*
- * batch_run - --once or --log with this sampler of @root, as @opts say.
+ * batch_run - --once or --log with the samples of @link, as @opts say.
  *
  * Records go to @out, or where --log-to-file and --output say; SIGHUP opens the log file again.
  * SIGINT and SIGTERM end the run with what it has: a log after its last record, --once with a
@@ -34,7 +35,7 @@ struct batch_env {
  * Returns an exit status (ui/app/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the
  * sentence; for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
  */
-int batch_run(struct sampler *sampler, const struct rootfs *root, const struct options *opts,
+int batch_run(struct sample_link *link, const struct rootfs *root, const struct options *opts,
               FILE *out, FILE *diag, struct error *err);
 
 /* batch_run_env - the same with everything it touches given by the caller. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Composition root: options, the tree to read, the sampler, then one mode. The only place that
+ * Composition root: options, the tree to read, the processes, then one mode. The only place that
  * prints errors and decides the exit status.
  */
 #include <errno.h>
@@ -15,8 +15,9 @@
 
 #include "core/base/rootfs.h"
 #include "core/base/text.h"
+#include "core/collect/sample_link.h"
+#include "core/collect/supervisor.h"
 #include "core/demo/demo.h"
-#include "core/source/sampler.h"
 #include "ui/app/batch.h"
 #include "ui/app/doctor.h"
 #include "ui/app/exit_status.h"
@@ -34,7 +35,7 @@ struct run {
     const struct options *opts;
     const struct filter *filter;
     const struct rootfs *root;
-    struct sampler *sampler;
+    struct sample_link *link; /* NULL for a mode that reads no VM */
 };
 
 static bool is_json(const struct options *opts)
@@ -62,24 +63,24 @@ static int run_monitor(const struct run *run, struct error *err)
         .since_creation = run->opts->include_past,
     };
 
-    return monitor_run(run->sampler, &config, err);
+    return monitor_run(run->link, &config, err);
 }
 
 static int run_batch(const struct run *run, struct error *err)
 {
-    return batch_run(run->sampler, run->root, run->opts, stdout, stderr, err);
+    return batch_run(run->link, run->root, run->opts, stdout, stderr, err);
 }
 
 static int run_list(const struct run *run, struct error *err)
 {
     struct snapshot *s;
-    int result = sampler_tick(run->sampler, &s, err);
+    int result = sample_link_tick(run->link, -1, &s, err);
 
     /* Only a VM of debugfs that is there twice without a process counts as hidden: the first may
      * be just ending. */
     if (result == 0) {
         snapshot_free(s);
-        result = sampler_tick(run->sampler, &s, err);
+        result = sample_link_tick(run->link, -1, &s, err);
     }
     if (result < 0)
         return result;
@@ -98,7 +99,7 @@ static int run_list(const struct run *run, struct error *err)
 static int run_fields(const struct run *run, struct error *err)
 {
     struct snapshot *s;
-    int result = sampler_tick(run->sampler, &s, err);
+    int result = sample_link_tick(run->link, -1, &s, err);
 
     if (result < 0)
         return result;
@@ -115,7 +116,7 @@ static int run_scan(const struct run *run, struct error *err)
     struct scan_request request = run->opts->scan;
     char ascii[256];
     struct snapshot *s;
-    int result = sampler_tick(run->sampler, &s, err);
+    int result = sample_link_tick(run->link, -1, &s, err);
 
     if (result < 0)
         return result;
@@ -144,7 +145,10 @@ static int run_scan(const struct run *run, struct error *err)
 
 static int run_doctor(const struct run *run, struct error *err)
 {
-    int result = doctor_run(run->root, sampler_host(run->sampler), is_json(run->opts), stdout);
+    struct host host;
+
+    host_read(run->root, &host);
+    int result = doctor_run(run->root, &host, is_json(run->opts), stdout);
 
     return result == -ENOMEM ? error_set(err, result, "out of memory") : result;
 }
@@ -203,7 +207,8 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     struct rootfs root;
     struct demo *demo = NULL;
     struct run run = {.opts = opts, .filter = filter, .root = &root};
-    struct sampler_config config = {.root = &root, .sources = opts->sources};
+    const struct child_config config = {.root = &root, .sources = opts->sources};
+    struct supervisor supervisor = {0, -1};
 
     int result = rootfs_open(opts->sysroot, &root, err);
     if (result < 0)
@@ -211,14 +216,17 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     if (opts->demo)
         result = demo_start(&demo, err);
     if (result == 0)
-        result = sampler_open(&config, &run.sampler, err);
+        result = supervisor_start(&config, &supervisor, err);
+    if (result == 0)
+        result = sample_link_open(&supervisor, &run.link, err);
     if (result == 0) {
         result = modes[opts->mode](&run, err);
-        sampler_close(run.sampler);
+        sample_link_close(run.link);
     } else {
         /* Not for the caller to judge by its errno: a missing /dev/kvm is no misuse. */
         result = STATUS_FAILED;
     }
+    supervisor_stop(&supervisor);
     demo_stop(demo);
     rootfs_close(&root);
     return result;

@@ -29,12 +29,13 @@
 
 #define FIRST_DELAY_S                                                                              \
     0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
+#define FIRST_WAIT_MS  300   /* for the first sample, before the screen opens without it */
 #define DEAD_READS_MAX 64    /* wake-ups without a byte after which the terminal counts as gone */
 
 static const int our_signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 struct monitor {
-    struct sampler *sampler;
+    struct sample_link *link;
     struct term *term;
     struct screen screen;
     struct ui_state state;
@@ -49,6 +50,10 @@ struct monitor {
     bool masked;
     int signal_fd, timer_fd;
     uint64_t due_ns;   /* of the next tick, monotonic */
+    uint64_t asked_ns; /* when the sample that is waited for was asked for; 0: none is */
+    double next_delay_s;         /* from that one to the next */
+    uint64_t late_s;             /* seconds that it is late, as the screen has it */
+    const struct filter *select; /* to be opened when the first snapshot is there; NULL: nothing */
     int dead_reads;
     int end_signal;    /* the signal that ends us, 0 = none */
     struct config *config;
@@ -113,6 +118,7 @@ static struct ui_model model_of(struct monitor *m)
         .scan = scan_queue_progress(&m->queue),
         .mono_ns = now_ns(),
         .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
+        .wait = sample_link_wait(m->link),
     };
 }
 
@@ -123,7 +129,7 @@ static void update_detail(struct monitor *m)
 
     if (!open)
         replace(m, &m->detail, NULL);
-    else if (snapshot_find(m->now, &m->state.detail.vm) != NULL)
+    else if (m->now != NULL && snapshot_find(m->now, &m->state.detail.vm) != NULL)
         replace(m, &m->detail, m->now);
     if (open)
         trends_open(&m->trends, &m->state.detail.vm);
@@ -134,7 +140,8 @@ static void follow(struct monitor *m)
     struct ui_model model;
 
     update_detail(m);
-    scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
+    if (m->now != NULL)
+        scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
     model = model_of(m);
     ui_follow(&m->state, &model);
     /* Following may have opened the successor of a VM that ended. */
@@ -146,15 +153,38 @@ static void follow(struct monitor *m)
     m->changed = true;
 }
 
-static int tick(struct monitor *m, double delay_s, struct error *err)
+/* A process may have several VMs: then they are listed, for none of them was chosen. */
+static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
 {
-    uint64_t began = now_ns();
-    struct snapshot *next = NULL;
-    struct tm local;
-    int result = sampler_tick(m->sampler, &next, err);
+    size_t found = 0;
+    int result = filter_check(wanted, m->now, err);
 
     if (result < 0)
         return result;
+    for (size_t i = 0; i < m->now->vm_count; i++)
+        found += filter_vm(wanted, &m->now->vms[i]);
+    if (found > 1) {
+        m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
+        return 0;
+    }
+    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
+    follow(m);
+    return 0;
+}
+
+static void ask(struct monitor *m, double delay_s)
+{
+    sample_link_ask(m->link);
+    if (m->asked_ns == 0)
+        m->asked_ns = now_ns();
+    m->next_delay_s = delay_s;
+}
+
+static int arrive(struct monitor *m, struct snapshot *next, struct error *err)
+{
+    const struct filter *select = m->select;
+    struct tm local;
+
     replace(m, &m->now, next);
     if (m->base == NULL)
         m->base = next;
@@ -162,8 +192,34 @@ static int tick(struct monitor *m, double delay_s, struct error *err)
     if (localtime_r(&next->wall.tv_sec, &local) != NULL)
         m->state.utc_offset_s = local.tm_gmtoff;
     follow(m);
-    arm_next(m, began, delay_s);
-    return 0;
+    arm_next(m, m->asked_ns, m->next_delay_s);
+    m->asked_ns = 0;
+    m->select = NULL;
+    return select != NULL ? select_vm(m, select, err) : 0;
+}
+
+/* Is the sample there that was asked for? Where it is late, the screen says so each second. */
+static int look(struct monitor *m, struct error *err)
+{
+    struct snapshot *next = NULL;
+    uint64_t late_s = 0;
+    int result = sample_link_look(m->link, &next, err);
+
+    if (result < 0)
+        return result;
+    /* One that was asked for before the picture was frozen. */
+    if (result > 0 && m->state.frozen && m->now != NULL) {
+        snapshot_free(next);
+        arm_next(m, m->asked_ns, m->next_delay_s);
+        m->asked_ns = 0;
+    } else if (result > 0) {
+        result = arrive(m, next, err);
+    }
+    if (m->asked_ns != 0)
+        late_s = (now_ns() - m->asked_ns) / 1000000000u;
+    m->changed |= late_s != m->late_s;
+    m->late_s = late_s;
+    return result < 0 ? result : 0;
 }
 
 /* --- screen ----------------------------------------------------------------------------------- */
@@ -197,7 +253,9 @@ static void export_snapshot(struct monitor *m)
 {
     struct error err = {0};
 
-    if (export_json(m->now, m->state.export_path, &err) < 0)
+    if (m->now == NULL)
+        ui_say(&m->state, "Not written: the VMs were not read yet");
+    else if (export_json(m->now, m->state.export_path, &err) < 0)
         ui_say(&m->state, "%s", err.msg);
     else
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
@@ -236,7 +294,7 @@ static void set_theme(struct monitor *m)
         ui_say(&m->state, "No colours here: NO_COLOR, --no-color, or a terminal without them");
 }
 
-static int act(struct monitor *m, enum ui_action action, struct error *err)
+static void act(struct monitor *m, enum ui_action action)
 {
     switch (action) {
     case UI_NOTHING:
@@ -252,7 +310,8 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
         break;
     case UI_SAMPLE_NOW:
         m->due_ns = now_ns();
-        return tick(m, m->state.delay_s, err);
+        ask(m, m->state.delay_s);
+        break;
     case UI_LOOK:
         scan(m, SCAN_QUEUE_LOOK);
         break;
@@ -275,19 +334,15 @@ static int act(struct monitor *m, enum ui_action action, struct error *err)
         export_snapshot(m);
         break;
     }
-    return 0;
 }
 
-static int keys(struct monitor *m, struct error *err)
+static void keys(struct monitor *m)
 {
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE;) {
         struct ui_model model = model_of(m);
-        int result = act(m, ui_update(&m->state, &model, key), err);
-        if (result < 0)
-            return result;
+        act(m, ui_update(&m->state, &model, key));
         follow(m);
     }
-    return 0;
 }
 
 /* Something was typed, or the terminal says so again and again when it has gone. */
@@ -298,7 +353,8 @@ static int read_keys(struct monitor *m, struct error *err)
     m->dead_reads = n > 0 ? 0 : m->dead_reads + 1;
     if (n < 0 || m->dead_reads > DEAD_READS_MAX)
         return error_set(err, -EIO, "the terminal went away");
-    return keys(m, err);
+    keys(m);
+    return 0;
 }
 
 static void suspend(struct monitor *m)
@@ -339,19 +395,31 @@ static void signals(struct monitor *m)
     }
 }
 
+/* A key may be half there, and a collector may stand still. -1: nothing to look after. */
+static int wait_ms(struct monitor *m)
+{
+    int key_ms = term_wait_ms(m->term);
+
+    if (m->asked_ns == 0 || (key_ms >= 0 && key_ms < SAMPLE_LINK_LOOK_MS))
+        return key_ms;
+    return SAMPLE_LINK_LOOK_MS;
+}
+
 static int loop(struct monitor *m, struct error *err)
 {
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = m->signal_fd, .events = POLLIN},
                            {.fd = m->timer_fd, .events = POLLIN},
-                           {.fd = m->queue.wake_fd, .events = POLLIN}};
+                           {.fd = m->queue.wake_fd, .events = POLLIN},
+                           {.fd = -1, .events = POLLIN}};
     uint64_t expirations;
     int result = 0;
 
     while (!m->quit && result == 0) {
         if (m->changed)
             draw(m);
-        if (poll(fds, 4, term_wait_ms(m->term)) < 0) {
+        fds[4].fd = sample_link_fd(m->link);
+        if (poll(fds, 5, wait_ms(m)) < 0) {
             if (errno == EINTR)
                 continue;
             return error_set(err, -EIO, "poll: %s", strerror(errno));
@@ -363,39 +431,22 @@ static int loop(struct monitor *m, struct error *err)
         else if (!m->quit && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             result = error_set(err, -EIO, "the terminal went away");
         else if (!m->quit && term_wait_ms(m->term) == 0)
-            result = keys(m, err);
+            keys(m);
         if (!m->quit && result == 0 && fds[3].revents && scan_queue_wake(&m->queue, now_ns()))
             follow(m);
         if (!m->quit && result == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
             if (n == (ssize_t)sizeof(expirations) && !m->state.frozen)
-                result = tick(m, m->state.delay_s, err);
+                ask(m, m->state.delay_s);
         }
+        if (!m->quit && result == 0 && (m->asked_ns != 0 || fds[4].revents))
+            result = look(m, err);
     }
     return result;
 }
 
 /* --- start and end
  * -------------------------------------------------------------------------------- */
-
-/* A process may have several VMs: then they are listed, for none of them was chosen. */
-static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
-{
-    size_t found = 0;
-    int result = filter_check(wanted, m->now, err);
-
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < m->now->vm_count; i++)
-        found += filter_vm(wanted, &m->now->vms[i]);
-    if (found > 1) {
-        m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
-        return 0;
-    }
-    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
-    follow(m);
-    return 0;
-}
 
 /*
  * All that is wrong in the file, for who leaves the monitor again; the status line has room for
@@ -447,6 +498,25 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
     return 0;
 }
 
+/*
+ * So that the first screen has VMs, and that what is wrong with a choice is said without one. One
+ * that takes long is waited for with the screen open.
+ */
+static int wait_first(struct monitor *m, struct error *err)
+{
+    const uint64_t until = now_ns() + FIRST_WAIT_MS * 1000000ull;
+    int result = 0;
+
+    while (result == 0 && m->asked_ns != 0 && now_ns() < until) {
+        struct pollfd fds[] = {{.fd = sample_link_fd(m->link), .events = POLLIN},
+                               {.fd = m->signal_fd, .events = POLLIN}};
+        if (poll(fds, 2, SAMPLE_LINK_LOOK_MS) > 0 && fds[1].revents != 0)
+            break; /* the loop reads it */
+        result = look(m, err);
+    }
+    return result;
+}
+
 static int prepare(struct monitor *m, const struct monitor_config *c, struct error *err)
 {
     double delay;
@@ -484,9 +554,9 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     if (result < 0)
         return error_set(err, result, "eventfd: %s", strerror(-result));
     m->due_ns = now_ns();
-    result = tick(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S, err);
-    if (result == 0 && c->vm != NULL)
-        result = select_vm(m, c->vm, err);
+    m->select = c->vm;
+    ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
+    result = wait_first(m, err);
     if (result < 0)
         return result;
     result = term_open(
@@ -524,10 +594,9 @@ static void finish(struct monitor *m)
         sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 }
 
-int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err)
+int monitor_run(struct sample_link *link, const struct monitor_config *config, struct error *err)
 {
-    struct monitor m = {
-        .sampler = sampler, .signal_fd = -1, .timer_fd = -1, .queue = {.wake_fd = -1}};
+    struct monitor m = {.link = link, .signal_fd = -1, .timer_fd = -1, .queue = {.wake_fd = -1}};
     int result = prepare(&m, config, err);
 
     if (result == 0)

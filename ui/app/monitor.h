@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rootfs.h"
-#include "core/source/sampler.h"
+#include "core/collect/sample_link.h"
 #include "ui/choose/filter.h"
 
 struct monitor_config {
@@ -37,6 +37,6 @@ struct monitor_config {
  * (config), what filter_check finds wrong with the VM, -EIO (the terminal went away), or what
  * sampling gave.
  */
-int monitor_run(struct sampler *sampler, const struct monitor_config *config, struct error *err);
+int monitor_run(struct sample_link *link, const struct monitor_config *config, struct error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef KVMLENS_UI_STATE_MODEL_H
 #define KVMLENS_UI_STATE_MODEL_H
 
+#include "core/model/sample_wait.h"
 #include "core/model/snapshot.h"
 #include "core/scan/scan_worker.h"
 #include "ui/state/rows.h"
@@ -25,6 +26,7 @@ struct ui_model {
     struct scan_worker_progress scan; /* of the scan under way; not busy: none */
     uint64_t mono_ns;            /* the time, CLOCK_MONOTONIC; 0: that of @now */
     bool scan_waiting;           /* a scan of the open VM waits for that one */
+    struct sample_wait wait;     /* for the next snapshot */
 };
 
 #endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "core/collect/child.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int ascending(const void *left, const void *right)
+{
+    return *(const int *)left - *(const int *)right;
+}
+
+/* Everything from 3 on that is not kept. */
+static void close_others(const int *keep, size_t count)
+{
+    int sorted[8];
+    unsigned from = 3;
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = keep[i];
+    qsort(sorted, count, sizeof(sorted[0]), ascending);
+    for (size_t i = 0; i < count; i++) {
+        if (sorted[i] > (int)from)
+            syscall(SYS_close_range, from, (unsigned)sorted[i] - 1, 0u);
+        if (sorted[i] >= (int)from)
+            from = (unsigned)sorted[i] + 1;
+    }
+    syscall(SYS_close_range, from, ~0u, 0u);
+}
+
+static void close_stdio(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (null >= 0)
+            dup2(null, fd);
+        else
+            close(fd);
+    if (null > STDERR_FILENO)
+        close(null);
+}
+
+void child_detach(pid_t parent, const int *keep, size_t count)
+{
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+    setsid();
+    close_stdio();
+    close_others(keep, count);
+    for (int i = 1; i < NSIG; i++)
+        signal(i, i == SIGPIPE ? SIG_IGN : SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Child: what is the same for all processes that the supervisor forks.
+ */
+#ifndef KVMLENS_CORE_COLLECT_CHILD_H
+#define KVMLENS_CORE_COLLECT_CHILD_H
+
+#include <sys/types.h>
+
+#include "core/base/rootfs.h"
+#include "core/collect/desk.h"
+#include "core/collect/message.h"
+#include "core/source/sampler.h"
+
+/* What all children know: set before the supervisor was forked. Strings are borrowed. */
+struct child_config {
+    const struct rootfs *root;
+    unsigned sources; /* SOURCE_BIT mask, of collectors */
+};
+
+struct child {
+    const struct child_config *config;
+    struct message_spawn order;
+    int sock; /* to the front end: blocks */
+    struct desk desk;
+};
+
+/*
+ * child_detach - first thing in a new process: it ends with @parent, has a session of its own, none
+ * of its parent's descriptors but @keep[@count], and nothing of the terminal: who waits for the
+ * end of a pipe must not wait for a child that hangs. All signals are as by default.
+ */
+void child_detach(pid_t parent, const int *keep, size_t count);
+
+/* What each role does until its socket ends; returns an exit status. */
+int collector_main(struct child *child);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Collector: the process that finds VMs and reads their counters. It does what it is asked, one
+ * sample at a time, until its socket ends.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/collect/child.h"
+#include "core/model/sample_flat.h"
+
+static void lay_down(struct child *child, const struct sample *sample,
+                     const struct field_table *fields, struct message_sample *answer)
+{
+    size_t bytes = sample_flat_write(sample, fields, NULL, 0);
+    void *room = desk_room(&child->desk, bytes);
+
+    if (room == NULL) {
+        answer->result = error_set(&answer->error, -ENOMEM, "out of memory");
+        return;
+    }
+    answer->bytes = sample_flat_write(sample, fields, room, bytes);
+}
+
+static int answer_tick(struct child *child, struct sampler *sampler,
+                       const struct message_tick *tick)
+{
+    struct message_sample answer;
+    struct sample *sample = NULL;
+
+    memset(&answer, 0, sizeof(answer));
+    answer.number = tick->number;
+    answer.result = sampler_take(sampler, &sample, &answer.error);
+    if (answer.result == 0)
+        lay_down(child, sample, sampler_fields(sampler), &answer);
+    sample_free(sample);
+    return message_send(child->sock, &answer, sizeof(answer));
+}
+
+int collector_main(struct child *child)
+{
+    struct message_tick tick;
+    const struct sampler_config config = {
+        .root = child->config->root,
+        .sources = child->config->sources,
+        .beacon = &child->desk.top->beacon,
+        .shunned = &tick.shunned,
+        .first_tick = child->order.first_tick,
+    };
+    struct sampler *sampler = NULL;
+    struct message_sample failed;
+    int result;
+
+    memset(&tick, 0, sizeof(tick));
+    memset(&failed, 0, sizeof(failed));
+    failed.result = sampler_open(&config, &sampler, &failed.error);
+    do {
+        result = message_receive(child->sock, &tick, sizeof(tick));
+        failed.number = tick.number;
+        if (result == 0 && failed.result < 0)
+            result = message_send(child->sock, &failed, sizeof(failed));
+        else if (result == 0)
+            result = answer_tick(child, sampler, &tick);
+    } while (result == 0);
+    sampler_close(sampler);
+    return 0;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "core/collect/message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for the two descriptors, aligned as the kernel wants it. */
+union control {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int code_of(void)
+{
+    return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE : -errno;
+}
+
+int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2])
+{
+    union control control = {.bytes = {0}};
+    struct iovec part = {(void *)message, bytes};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t n;
+
+    if (fds != NULL && fds[0] >= 0) {
+        head.msg_control = control.bytes;
+        head.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&head);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, 2 * sizeof(int));
+    }
+    do
+        n = sendmsg(fd, &head, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? code_of() : 0;
+}
+
+int message_send(int fd, const void *message, size_t bytes)
+{
+    return message_send_fds(fd, message, bytes, NULL);
+}
+
+static void take_fds(struct msghdr *head, int ret_fds[2])
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        int fds[2] = {-1, -1};
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(c), (count < 2 ? count : 2) * sizeof(int));
+        if (count == 2 && ret_fds != NULL) {
+            memcpy(ret_fds, fds, sizeof(fds));
+            continue;
+        }
+        for (size_t i = 0; i < count && i < 2; i++)
+            close(fds[i]);
+    }
+}
+
+int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
+{
+    union control control;
+    struct iovec part = {ret, bytes};
+    struct msghdr head = {.msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof(control.bytes)};
+    ssize_t n;
+
+    if (ret_fds != NULL)
+        ret_fds[0] = ret_fds[1] = -1;
+    do
+        n = recvmsg(fd, &head, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? -EAGAIN : code_of();
+    take_fds(&head, ret_fds);
+    if (n == 0)
+        return -EPIPE;
+    return (size_t)n == bytes && (head.msg_flags & MSG_TRUNC) == 0 ? 0 : -EBADMSG;
+}
+
+int message_receive(int fd, void *ret, size_t bytes)
+{
+    return message_receive_fds(fd, ret, bytes, NULL);
+}

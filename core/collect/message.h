@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages between our processes, over SOCK_SEQPACKET pairs that were made before: whole or not at
+ * all, and the end of a process ends its socket.
+ *
+ *   front end -> supervisor   spawn (a child of a role), kill (a child)
+ *   supervisor -> front end   spawned, with two descriptors: the child's socket, its desk
+ *   front end -> collector    tick
+ *   collector -> front end    sample
+ *
+ * A message is read into a structure of its size, and one of another size is no message. What comes
+ * from a child is trusted no more than what lies on its desk.
+ */
+#ifndef KVMLENS_CORE_COLLECT_MESSAGE_H
+#define KVMLENS_CORE_COLLECT_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/error.h"
+#include "core/model/shun.h"
+
+enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_ROLE_COUNT };
+
+struct message_spawn {
+    uint32_t role;       /* enum child_role */
+    uint32_t kill_pid;   /* a child that is killed first; 0: none */
+    uint64_t first_tick; /* of a collector: its ticks are counted from here */
+};
+
+struct message_spawned {
+    int32_t result; /* 0 or a negative errno; then there are no descriptors */
+    int32_t pid;
+};
+
+struct message_tick {
+    uint32_t number; /* comes back in the answer */
+    struct shun_list shunned;
+};
+
+struct message_sample {
+    uint32_t number;
+    int32_t result; /* 0, or the negative errno of @error */
+    uint64_t bytes; /* of the form on the desk */
+    struct error error;
+};
+
+/* message_send - 0, or a negative errno: -EPIPE: the other side has ended. Never waits long. */
+int message_send(int fd, const void *message, size_t bytes);
+
+/*
+ * message_receive - @bytes exactly. 0; -EAGAIN: there is none (only on a socket that does not
+ * block); -EPIPE: the other side has ended; -EBADMSG: one of another size.
+ */
+int message_receive(int fd, void *ret, size_t bytes);
+
+/* message_send_fds, message_receive_fds - the same with two descriptors beside it. @fds[0] < 0:
+ * without. */
+int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2]);
+int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2]);
+
+#endif

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+#include "core/collect/sample_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/collect/adopt.h"
+#include "core/collect/stuck_list.h"
+#include "core/model/sample_flat.h"
+#include "core/model/series.h"
+
+#define MS 1000000ull
+/*
+ * A call that takes so long is given up, as long as the collector uses no CPU time meanwhile. The
+ * next ones before the same sample get half of it each: whoever has many such processes shall not
+ * make us wait for each of them.
+ */
+#define PATIENCE_NS     (1000 * MS)
+#define PATIENCE_MIN_NS (250 * MS)
+/* Without a process to blame it must be the host itself: then nobody is left alone. */
+#define PATIENCE_NOBODY_NS (10000 * MS)
+#define LIVES_MAX          4 /* collectors in a row that end before they give a sample */
+
+struct sample_link {
+    struct supervisor *supervisor;
+    struct child_link child;
+    struct stuck_list stuck;
+    struct field_table fields;
+    struct series series;
+    struct adopted adopted;
+    bool is_first; /* the next sample is the first of this collector */
+    bool asked;
+    uint64_t asked_ns;
+    uint32_t number;   /* of what is asked for */
+    uint64_t ticks;    /* asked for so far, of all collectors */
+    unsigned given_up; /* collectors, since it was asked for */
+    unsigned deaths;   /* collectors that ended by themselves, since the last sample */
+    struct watch {
+        uint64_t steps, cpu_ns; /* of the collector, when it was seen to move */
+        uint64_t still_ns, looked_ns;
+    } watch;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* CPU time of a process of ours; 0 when it has ended. */
+static uint64_t cpu_ns(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* --- a collector ------------------------------------------------------------------------------ */
+
+static int start(struct sample_link *l, pid_t kill_pid, struct error *err)
+{
+    const struct message_spawn order = {
+        .role = CHILD_COLLECTOR, .kill_pid = (uint32_t)kill_pid, .first_tick = l->ticks};
+    int result = supervisor_spawn(l->supervisor, &order, &l->child, err);
+
+    l->is_first = true;
+    l->watch = (struct watch){.looked_ns = now_ns()};
+    return result;
+}
+
+static void send_tick(struct sample_link *l)
+{
+    struct message_tick tick;
+
+    memset(&tick, 0, sizeof(tick));
+    tick.number = ++l->number;
+    stuck_list_shunned(&l->stuck, now_ns(), &tick.shunned);
+    l->ticks++;
+    /* A collector that has ended is seen when its socket is read. */
+    message_send(l->child.sock, &tick, sizeof(tick));
+}
+
+int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err)
+{
+    struct sample_link *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    l->supervisor = supervisor;
+    l->series.fields = &l->fields;
+    int result = start(l, 0, err);
+    if (result < 0) {
+        sample_link_close(l);
+        return result;
+    }
+    *ret = l;
+    return 0;
+}
+
+void sample_link_close(struct sample_link *l)
+{
+    if (l == NULL)
+        return;
+    child_link_close(&l->child);
+    stuck_list_done(&l->stuck);
+    series_done(&l->series);
+    adopted_done(&l->adopted);
+    field_table_done(&l->fields);
+    free(l);
+}
+
+int sample_link_fd(const struct sample_link *l)
+{
+    return l->child.sock;
+}
+
+void sample_link_ask(struct sample_link *l)
+{
+    if (l->asked)
+        return;
+    l->asked = true;
+    l->asked_ns = now_ns();
+    l->given_up = 0;
+    l->watch = (struct watch){.looked_ns = l->asked_ns};
+    send_tick(l);
+}
+
+/* --- one that stands still -------------------------------------------------------------------- */
+
+static pid_t beacon_pid(const struct sample_link *l)
+{
+    int pid = atomic_load_explicit(&l->child.desk.top->beacon.pid, memory_order_relaxed);
+
+    return pid > 0 ? pid : 0;
+}
+
+static const char *beacon_step(const struct sample_link *l)
+{
+    return beacon_text(atomic_load_explicit(&l->child.desk.top->beacon.step, memory_order_relaxed));
+}
+
+/*
+ * Only time in which we ourselves were there to look counts: a host that stood still as a whole, or
+ * a monitor that was stopped, is not the collector's fault.
+ */
+static void watch(struct sample_link *l)
+{
+    struct watch *w = &l->watch;
+    uint64_t now = now_ns(), passed = now - w->looked_ns, most = 4 * SAMPLE_LINK_LOOK_MS * MS;
+    uint64_t steps = atomic_load_explicit(&l->child.desk.top->beacon.steps, memory_order_acquire);
+    uint64_t cpu = cpu_ns(l->child.pid);
+
+    w->looked_ns = now;
+    if (steps != w->steps || cpu > w->cpu_ns + MS) {
+        w->steps = steps;
+        w->cpu_ns = cpu;
+        w->still_ns = 0;
+        return;
+    }
+    w->still_ns += passed < most ? passed : most;
+}
+
+static bool is_stuck(const struct sample_link *l)
+{
+    uint64_t patience = PATIENCE_NS >> (l->given_up < 8 ? l->given_up : 8);
+
+    if (patience < PATIENCE_MIN_NS)
+        patience = PATIENCE_MIN_NS;
+    return l->watch.still_ns >= (beacon_pid(l) > 0 ? patience : PATIENCE_NOBODY_NS);
+}
+
+/* Another collector, that is asked at once. The process that the old one looked at is left alone.
+ */
+static int replace(struct sample_link *l, struct error *err)
+{
+    struct child_link old = l->child;
+    pid_t held_by = beacon_pid(l);
+    const char *step = beacon_step(l);
+
+    l->given_up++;
+    int result = start(l, old.pid, err);
+    if (held_by > 0)
+        stuck_list_add(&l->stuck, held_by, step, old.sock, now_ns());
+    else
+        close(old.sock);
+    old.sock = -1;
+    child_link_close(&old);
+    if (result == 0)
+        send_tick(l);
+    return result;
+}
+
+/* It ended by itself: perhaps by what a VMM gave it to read, and then the next one would too. */
+static int outlive(struct sample_link *l, struct error *err)
+{
+    if (++l->deaths >= LIVES_MAX)
+        return error_set(err, -ECHILD,
+                         "the process that reads the VMs ended %u times before it gave an answer",
+                         l->deaths);
+    return replace(l, err);
+}
+
+/* --- a sample --------------------------------------------------------------------------------- */
+
+static int take(struct sample_link *l, const struct message_sample *m, struct snapshot **ret,
+                struct error *err)
+{
+    struct sample *sample = NULL;
+    void *form = NULL;
+    int result = desk_copy(&l->child.desk, m->bytes, &form);
+
+    if (result == 0)
+        result = sample_flat_read(form, (size_t)m->bytes, &l->fields, &sample);
+    if (result == -ENOMEM)
+        return error_set(err, result, "out of memory");
+    if (result < 0)
+        return error_set(err, result, "the process that reads the VMs gave no valid sample");
+    adopted_apply(&l->adopted, l->is_first ? l->series.previous : NULL, sample);
+    sample->self_cpu_ns = cpu_ns(getpid()) + cpu_ns(l->supervisor->pid) + cpu_ns(l->child.pid);
+    result = series_add(&l->series, sample, ret);
+    if (result < 0)
+        return error_set(err, result, "out of memory");
+    l->is_first = false;
+    l->asked = false;
+    l->deaths = 0;
+    stuck_list_answered(&l->stuck);
+    l->watch.still_ns = 0;
+    return 1;
+}
+
+static int receive(struct sample_link *l, struct snapshot **ret, struct error *err)
+{
+    struct message_sample m;
+
+    for (;;) {
+        int result = message_receive(l->child.sock, &m, sizeof(m));
+        if (result == -EAGAIN)
+            return 0;
+        if (result < 0)
+            return outlive(l, err);
+        if (!l->asked || m.number != l->number)
+            continue; /* nobody waits for it any more */
+        if (m.result == 0)
+            return take(l, &m, ret, err);
+        m.error.msg[sizeof(m.error.msg) - 1] = '\0';
+        return error_set(err, m.result < 0 ? m.result : -EIO, "%s", m.error.msg);
+    }
+}
+
+int sample_link_look(struct sample_link *l, struct snapshot **ret, struct error *err)
+{
+    stuck_list_look(&l->stuck);
+    int result = receive(l, ret, err);
+    if (result != 0 || !l->asked)
+        return result;
+    watch(l);
+    return is_stuck(l) ? replace(l, err) : 0;
+}
+
+int sample_link_tick(struct sample_link *l, int stop_fd, struct snapshot **ret, struct error *err)
+{
+    int result;
+
+    sample_link_ask(l);
+    while ((result = sample_link_look(l, ret, err)) == 0) {
+        struct pollfd fds[] = {{.fd = l->child.sock, .events = POLLIN},
+                               {.fd = stop_fd, .events = POLLIN}};
+        if (poll(fds, 2, SAMPLE_LINK_LOOK_MS) < 0 && errno != EINTR)
+            return error_set(err, -errno, "poll: %s", strerror(errno));
+        if (fds[1].revents != 0)
+            return error_set(err, -EINTR, "interrupted before the VMs were read");
+    }
+    return result > 0 ? 0 : result;
+}
+
+struct sample_wait sample_link_wait(const struct sample_link *l)
+{
+    struct sample_wait w = {.asked = l->asked,
+                            .since_ns = l->asked_ns,
+                            .still_ns = l->asked ? l->watch.still_ns : 0,
+                            .pid = beacon_pid(l),
+                            .step = beacon_step(l),
+                            .stuck = l->stuck.count};
+    const struct stuck *last = stuck_list_last(&l->stuck);
+
+    if (last != NULL) {
+        w.stuck_pid = last->pid;
+        w.stuck_step = last->step;
+    }
+    return w;
+}

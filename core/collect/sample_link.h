@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sample link: how the front end gets samples from a collector, and never waits for it.
+ *
+ * A collector that stands still in one call on somebody's process is given up: it is killed, which
+ * the kernel may not do for long, and another one starts that leaves that process alone. The VMs of
+ * that process stay in the list with their last numbers, as stale, and the process is tried again
+ * when the collector that it held has ended and some time has passed.
+ *
+ * Main thread.
+ */
+#ifndef KVMLENS_CORE_COLLECT_SAMPLE_LINK_H
+#define KVMLENS_CORE_COLLECT_SAMPLE_LINK_H
+
+#include "core/base/error.h"
+#include "core/collect/supervisor.h"
+#include "core/model/sample_wait.h"
+#include "core/model/snapshot.h"
+
+/* How often sample_link_look wants to be called while a sample is asked for. */
+#define SAMPLE_LINK_LOOK_MS 50
+
+struct sample_link;
+
+/* sample_link_open - start a collector. @supervisor is borrowed. 0, or a negative errno with a
+ * sentence. */
+int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err);
+void sample_link_close(struct sample_link *link); /* NULL ok; snapshots must be freed before */
+
+/* sample_link_fd - readable when sample_link_look has something to do. Another one at any time: to
+ * be asked before each poll. */
+int sample_link_fd(const struct sample_link *link);
+
+/* sample_link_ask - for the next sample. No effect while one is asked for. */
+void sample_link_ask(struct sample_link *link);
+
+/*
+ * sample_link_look - is it there? To be called when the descriptor is readable, and every
+ * SAMPLE_LINK_LOOK_MS while a sample is asked for. Never waits for the collector.
+ * 1: *@ret is a snapshot, which belongs to the caller and borrows the fields of the link. 0: not
+ * yet. A negative errno with a sentence: the host cannot be read, or no collector lives long enough
+ * to do it.
+ */
+int sample_link_look(struct sample_link *link, struct snapshot **ret, struct error *err);
+
+/*
+ * sample_link_tick - ask, and wait for it. @stop_fd: returns -EINTR as soon as this is readable,
+ * which stays to be read; -1: nothing stops it. As sample_link_look else, but never 1: 0 is the
+ * snapshot.
+ */
+int sample_link_tick(struct sample_link *link, int stop_fd, struct snapshot **ret,
+                     struct error *err);
+
+struct sample_wait sample_link_wait(const struct sample_link *link);
+
+#endif

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "core/collect/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_MS    5000 /* a fork on a host that swaps; it looks at nothing that could hold it */
+#define CHILDREN_MAX 256  /* those that cannot be killed too */
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+struct keeper {
+    const struct child_config *config;
+    int sock;
+    pid_t children[CHILDREN_MAX]; /* not reaped yet, so that no number is another process' */
+    size_t count;
+};
+
+static int (*const mains[CHILD_ROLE_COUNT])(struct child *child) = {
+    [CHILD_COLLECTOR] = collector_main,
+};
+
+static void reap(struct keeper *k)
+{
+    for (size_t i = 0; i < k->count;) {
+        if (waitpid(k->children[i], NULL, WNOHANG) == 0)
+            i++;
+        else
+            k->children[i] = k->children[--k->count];
+    }
+}
+
+static void kill_child(struct keeper *k, pid_t pid)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (k->children[i] == pid)
+            kill(pid, SIGKILL);
+}
+
+static void __attribute__((noreturn))
+be_child(const struct keeper *k, pid_t parent, const struct message_spawn *order, int sock,
+         struct desk *desk)
+{
+    const int keep[] = {sock, desk->fd, k->config->root->fd};
+    struct child child = {k->config, *order, sock, *desk};
+
+    child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
+    exit(mains[order->role](&child));
+}
+
+/* The child's end of a socket and its desk are @ret_fds, for the front end. */
+static int spawn(struct keeper *k, const struct message_spawn *order, int ret_fds[2])
+{
+    pid_t parent = getpid();
+    struct desk desk = {.fd = -1};
+    int pair[2];
+
+    if (order->role >= CHILD_ROLE_COUNT || mains[order->role] == NULL)
+        return -EINVAL;
+    if (k->count == CHILDREN_MAX)
+        return -EAGAIN;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    int result = desk_open(&desk);
+    pid_t pid = result < 0 ? -1 : fork();
+    if (pid == 0)
+        be_child(k, parent, order, pair[1], &desk);
+    if (pid < 0 && result == 0)
+        result = -errno;
+    close(pair[1]);
+    if (result < 0) {
+        close(pair[0]);
+        desk_close(&desk);
+        return result;
+    }
+    k->children[k->count++] = pid;
+    ret_fds[0] = pair[0];
+    ret_fds[1] = dup(desk.fd);
+    desk_close(&desk);
+    return pid;
+}
+
+static void serve(struct keeper *k, const struct message_spawn *order)
+{
+    struct message_spawned answer = {0};
+    int fds[2] = {-1, -1};
+
+    if (order->kill_pid != 0)
+        kill_child(k, (pid_t)order->kill_pid);
+    reap(k);
+    int pid = spawn(k, order, fds);
+    answer.result = pid < 0 ? pid : 0;
+    answer.pid = pid < 0 ? 0 : pid;
+    message_send_fds(k->sock, &answer, sizeof(answer), fds);
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static void __attribute__((noreturn))
+be_supervisor(const struct child_config *config, int sock, pid_t parent)
+{
+    const int keep[] = {sock, config->root->fd};
+    struct keeper k = {.config = config, .sock = sock};
+    struct message_spawn order;
+    int result;
+
+    child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
+    do {
+        result = message_receive(sock, &order, sizeof(order));
+        if (result == 0)
+            serve(&k, &order);
+    } while (result == 0 || result == -EBADMSG);
+    /* They end with their sockets. What hangs is killed, as soon as the kernel lets go of it. */
+    for (size_t i = 0; i < k.count; i++)
+        kill(k.children[i], SIGKILL);
+    exit(0);
+}
+
+/* --- the front end's side --------------------------------------------------------------------- */
+
+int supervisor_start(const struct child_config *config, struct supervisor *ret, struct error *err)
+{
+    pid_t parent = getpid();
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_set(err, -errno, "socketpair: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0)
+        be_supervisor(config, pair[1], parent);
+    int code = -errno;
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return error_set(err, code, "cannot start a process: %s", strerror(-code));
+    }
+    *ret = (struct supervisor){pid, pair[0]};
+    return 0;
+}
+
+static int wait_answer(int sock)
+{
+    struct pollfd answer = {.fd = sock, .events = POLLIN};
+    int ready;
+
+    do
+        ready = poll(&answer, 1, ANSWER_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
+}
+
+int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
+                     struct child_link *ret, struct error *err)
+{
+    struct message_spawned answer;
+    int fds[2] = {-1, -1};
+
+    int result = message_send(s->sock, order, sizeof(*order));
+    if (result == 0)
+        result = wait_answer(s->sock);
+    if (result == 0)
+        result = message_receive_fds(s->sock, &answer, sizeof(answer), fds);
+    if (result == 0)
+        result = answer.result;
+    if (result == 0 && fds[0] < 0)
+        result = -EBADMSG;
+    *ret = (struct child_link){.sock = -1, .desk = {.fd = -1}};
+    if (result == 0)
+        result = desk_join(fds[1], &ret->desk);
+    if (result < 0) {
+        if (fds[0] >= 0)
+            close(fds[0]);
+        return error_set(err, result, "cannot start a process that looks at VMs: %s",
+                         strerror(-result));
+    }
+    ret->pid = answer.pid;
+    ret->sock = fds[0];
+    return 0;
+}
+
+void supervisor_stop(struct supervisor *s)
+{
+    if (s->pid == 0)
+        return;
+    close(s->sock);
+    waitpid(s->pid, NULL, 0);
+    *s = (struct supervisor){0, -1};
+}
+
+void child_link_close(struct child_link *link)
+{
+    if (link->sock >= 0)
+        close(link->sock);
+    desk_close(&link->desk);
+    *link = (struct child_link){.sock = -1, .desk = {.fd = -1}};
+}
