@@ -31,15 +31,18 @@ static void close_others(const int *keep, size_t count)
     syscall(SYS_close_range, from, ~0u, 0u);
 }
 
+/*
+ * Something must stand in their places, else what is opened next would. A host may refuse /dev/null
+ * to us, but never its root directory as a mere place.
+ */
 static void close_stdio(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    if (null < 0)
+        null = open("/", O_PATH | O_CLOEXEC);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (null >= 0)
-            dup2(null, fd);
-        else
-            close(fd);
+        dup2(null, fd);
     if (null > STDERR_FILENO)
         close(null);
 }

@@ -25,7 +25,7 @@ static int map_top(struct desk *desk)
 
 int desk_open(struct desk *ret)
 {
-    struct desk desk = {.fd = memfd_create("kvmlens", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    struct desk desk = {.fd = memfd_create("sample-desk", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
     int result = desk.fd < 0 ? -errno : 0;
 
     if (result == 0 && (ftruncate(desk.fd, TOP_BYTES) < 0 ||

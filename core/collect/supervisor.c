@@ -6,11 +6,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MS    5000 /* a fork on a host that swaps; it looks at nothing that could hold it */
+#define END_FIRST_NS 100000L   /* children have so long to end, then twice as long again, ... */
+#define END_LAST_NS  25000000L /* 50 ms in all */
 #define CHILDREN_MAX 256  /* those that cannot be killed too */
 
 /* --- the process ------------------------------------------------------------------------------ */
@@ -103,6 +107,48 @@ static void serve(struct keeper *k, const struct message_spawn *order)
             close(fds[i]);
 }
 
+static int watch_children(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Until the front end says something, or has ended. Children that have ended are reaped. */
+static void wait_for_work(struct keeper *k, int signals)
+{
+    struct pollfd fds[] = {{.fd = k->sock, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    struct signalfd_siginfo info;
+
+    while (poll(fds, 2, -1) >= 0 && fds[0].revents == 0)
+        if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            reap(k);
+}
+
+static void wait_children(struct keeper *k)
+{
+    for (long ns = END_FIRST_NS; k->count > 0 && ns <= END_LAST_NS; ns *= 2) {
+        nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+        reap(k);
+    }
+}
+
+/*
+ * They end with their sockets. One that does not is killed, and left to init where the kernel does
+ * not let go of it.
+ */
+static void end_children(struct keeper *k)
+{
+    reap(k);
+    wait_children(k);
+    for (size_t i = 0; i < k->count; i++)
+        kill(k->children[i], SIGKILL);
+    wait_children(k);
+}
+
 static void __attribute__((noreturn))
 be_supervisor(const struct child_config *config, int sock, pid_t parent)
 {
@@ -112,14 +158,14 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
     int result;
 
     child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
+    int signals = watch_children();
     do {
+        wait_for_work(&k, signals);
         result = message_receive(sock, &order, sizeof(order));
         if (result == 0)
             serve(&k, &order);
     } while (result == 0 || result == -EBADMSG);
-    /* They end with their sockets. What hangs is killed, as soon as the kernel lets go of it. */
-    for (size_t i = 0; i < k.count; i++)
-        kill(k.children[i], SIGKILL);
+    end_children(&k);
     exit(0);
 }
 

@@ -200,14 +200,31 @@ def in_mounts(setup, *argv):
             *argv]
 
 
-def fd_links(pid):
-    """What the descriptors of a process point to."""
-    links = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+def family(pid):
+    """A process and all that come from it: kvmlens is several."""
+    found = [pid]
+    for each in found:
         try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+            with open(f"/proc/{each}/task/{each}/children", encoding="ascii") as children:
+                found += map(int, children.read().split())
         except OSError:
             pass
+    return found
+
+
+def fd_links(pid):
+    """What the descriptors of a process point to, and those of all that come from it."""
+    links = []
+    for each in family(pid):
+        try:
+            names = os.listdir(f"/proc/{each}/fd")
+        except OSError:
+            continue
+        for fd in names:
+            try:
+                links.append(os.readlink(f"/proc/{each}/fd/{fd}"))
+            except OSError:
+                pass
     return links
 
 

@@ -11,10 +11,11 @@
 
 #define SPARK_COLS 12
 #define GAP 2
+#define LATE_NS    1000000000ull /* a sample that takes longer is said to be late */
 
 struct segment {
     const char *label;
-    char value[80];
+    char value[120];
     enum style style;
     int keep;      /* the smallest goes first */
     int line;
@@ -83,6 +84,17 @@ static bool knows_all_cpu(const struct snapshot *s)
         if (s->vms[i].cpu_ratio.state != READING_OK)
             return false;
     return true;
+}
+
+/* In whole seconds: it is drawn once a second. */
+static const char *age_text(char out[FORMAT_MAX], uint64_t ns)
+{
+    double s = floor((double)ns / 1e9);
+
+    if (s >= 99)
+        return format_seconds(out, s);
+    snprintf(out, FORMAT_MAX, "%.0fs", s);
+    return out;
 }
 
 static void collect_host(struct segments *all, const struct snapshot *s)
@@ -159,6 +171,40 @@ static void collect_measured(struct segments *all, const struct snapshot *s, dou
         SET(measured, "over %s", format_seconds(from, low));
 }
 
+/*
+ * A sample that does not come: how old the numbers are, and what holds it up. What a VMM did to
+ * deserve to be left alone stays until it is looked at again.
+ */
+static void collect_late(struct segments *all, const struct ui_model *m, int line)
+{
+    const struct sample_wait *w = &m->wait;
+    char age[FORMAT_MAX];
+
+    if (w->stuck > 0) {
+        struct segment *stuck = add(all, line, 67, "", STYLE_WARNING);
+        if (w->stuck > 1)
+            SET(stuck, "%zu processes are stuck", w->stuck);
+        else
+            SET(stuck, "pid %d is stuck: %s", (int)w->stuck_pid, w->stuck_step);
+    }
+    if (!w->asked || m->mono_ns < w->since_ns + LATE_NS)
+        return;
+    struct segment *late = add(all, 0, 95, "", STYLE_WARNING);
+    late->right = true;
+    if (m->now != NULL && m->mono_ns > m->now->mono_ns)
+        SET(late, "%s old", age_text(age, m->mono_ns - m->now->mono_ns));
+    else
+        SET(late, "no numbers yet");
+    if (w->still_ns < LATE_NS / 2)
+        return;
+    struct segment *why = add(all, line, 68, "", STYLE_WARNING);
+    age_text(age, w->still_ns);
+    if (w->pid != 0)
+        SET(why, "pid %d: no answer for %s: %s", (int)w->pid, age, w->step);
+    else
+        SET(why, "no answer for %s", age);
+}
+
 static void collect_right(struct segments *all, const struct ui_state *st, const struct snapshot *s)
 {
     if (st->frozen) {
@@ -227,6 +273,7 @@ void view_header(const struct ui_model *m, const struct ui_state *st, struct rec
         collect_host(&all, m->now);
         collect_totals(&all, m, r.rows > 1 ? 1 : 0);
     }
+    collect_late(&all, m, r.rows > 1 ? 1 : 0);
     collect_right(&all, st, m->now);
     for (int line = 0; line < r.rows; line++) {
         int left = r.x, right = r.x + r.cols;
