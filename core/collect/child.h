@@ -16,6 +16,7 @@
 struct child_config {
     const struct rootfs *root;
     unsigned sources; /* SOURCE_BIT mask, of collectors */
+    struct sampler_scope scope; /* likewise, until a tick says that all is wanted */
 };
 
 struct child {

@@ -23,6 +23,15 @@ static void lay_down(struct child *child, const struct sample *sample,
     answer->bytes = sample_flat_write(sample, fields, room, bytes);
 }
 
+/* Once wide it stays so. */
+static void widen(struct sampler *sampler, const struct message_tick *tick, bool *is_whole)
+{
+    if (tick->whole != 1 || *is_whole)
+        return;
+    *is_whole = true;
+    sampler_set_scope(sampler, &(struct sampler_scope){0});
+}
+
 static int answer_tick(struct child *child, struct sampler *sampler,
                        const struct message_tick *tick)
 {
@@ -47,9 +56,11 @@ int collector_main(struct child *child)
         .beacon = &child->desk.top->beacon,
         .shunned = &tick.shunned,
         .first_tick = child->order.first_tick,
+        .scope = child->config->scope,
     };
     struct sampler *sampler = NULL;
     struct message_sample failed;
+    bool is_whole = false;
     int result;
 
     memset(&tick, 0, sizeof(tick));
@@ -60,8 +71,10 @@ int collector_main(struct child *child)
         failed.number = tick.number;
         if (result == 0 && failed.result < 0)
             result = message_send(child->sock, &failed, sizeof(failed));
-        else if (result == 0)
+        else if (result == 0) {
+            widen(sampler, &tick, &is_whole);
             result = answer_tick(child, sampler, &tick);
+        }
     } while (result == 0);
     sampler_close(sampler);
     return 0;

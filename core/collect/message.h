@@ -36,6 +36,7 @@ struct message_spawned {
 
 struct message_tick {
     uint32_t number; /* comes back in the answer */
+    uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
     struct shun_list shunned;
 };
 

@@ -33,6 +33,7 @@ struct sample_link {
     struct field_table fields;
     struct series series;
     struct adopted adopted;
+    bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
     bool is_first; /* the next sample is the first of this collector */
     bool asked;
     uint64_t asked_ns;
@@ -84,10 +85,16 @@ static void send_tick(struct sample_link *l)
 
     memset(&tick, 0, sizeof(tick));
     tick.number = ++l->number;
+    tick.whole = l->is_whole;
     stuck_list_shunned(&l->stuck, now_ns(), &tick.shunned);
     l->ticks++;
     /* A collector that has ended is seen when its socket is read. */
     message_send(l->child.sock, &tick, sizeof(tick));
+}
+
+void sample_link_widen(struct sample_link *l)
+{
+    l->is_whole = true;
 }
 
 int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err)

@@ -31,6 +31,9 @@ void sample_link_close(struct sample_link *link); /* NULL ok; snapshots must be 
  * be asked before each poll. */
 int sample_link_fd(const struct sample_link *link);
 
+/* sample_link_widen - from the next sample on all VMs are wanted, not only those of the scope. */
+void sample_link_widen(struct sample_link *link);
+
 /* sample_link_ask - for the next sample. No effect while one is asked for. */
 void sample_link_ask(struct sample_link *link);
 

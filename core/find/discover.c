@@ -32,8 +32,17 @@ struct discover *discover_new(const struct discover_config *config)
         d->beacon = config->beacon;
         d->shunned = config->shunned;
         d->tick = d->first_tick = config->first_tick;
+        d->scope = config->scope;
     }
     return d;
+}
+
+/* What was left out of a look before is found in another one. */
+void discover_set_scope(struct discover *d, const struct sampler_scope *scope)
+{
+    d->scope = *scope;
+    for (size_t i = 0; i < d->processes.count; i++)
+        d->processes.processes[i].unsettled = true;
 }
 
 void discover_forget_all(const struct discover *d, discover_forget_fn *forget, void *user)
@@ -204,6 +213,8 @@ static void find_details(struct discover *d)
 
     for (size_t i = 0; i < d->all.count; i++) {
         struct vm *vm = d->all.vms[i];
+        if (!scope_has(&d->scope, vm))
+            continue;
         uint64_t age = d->tick - vm->id.born;
         bool turn = (d->tick + (uint64_t)vm->id.pid) % 8 == 0;
         beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
@@ -234,24 +245,33 @@ static int show(struct discover *d)
         return result;
     d->list = (struct vm_list){.vms = d->shown};
     for (size_t i = 0; i < d->all.count; i++)
-        if (!d->all.vms[i]->is_copy)
+        if (!d->all.vms[i]->is_copy && scope_has(&d->scope, d->all.vms[i]))
             d->shown[d->list.count++] = d->all.vms[i];
-    return dir_match_count_hidden(&d->dirs, d->all.vms, d->all.count, &d->hidden_vms);
+    d->hidden_vms = 0;
+    return d->scope.pid != 0
+               ? 0
+               : dir_match_count_hidden(&d->dirs, d->all.vms, d->all.count, &d->hidden_vms);
 }
 
+/* One that is not in the list because it is not asked for lives on all the same. */
 static bool process_lives(const void *user, pid_t pid)
 {
-    return process_list_has(user, pid);
+    const struct discover *d = user;
+    char path[32];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "proc/%d", (int)pid);
+    return process_list_has(&d->processes, pid) ||
+           (d->scope.pid != 0 && d->scope.pid != pid && rootfs_stat(d->root, path, &st) == 0);
 }
 
-static void list_dirs(struct discover *d)
+static void list_dirs(struct discover *d, const struct asking *asking)
 {
-    const struct kvm_dirs_asking asking = {d->beacon, d->shunned};
     struct kvm_dirs dirs = {0};
 
     d->dirs_result = d->host->debugfs[0] == '\0'
                          ? -ENOENT
-                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, &asking, &dirs);
+                         : kvm_dirs_read(d->root, d->host->debugfs, &d->dirs, asking, &dirs);
     kvm_dirs_done(&d->dirs);
     d->dirs = dirs;
 }
@@ -304,16 +324,30 @@ static int look_around(struct discover *d, discover_forget_fn *forget, void *use
     return result;
 }
 
+/*
+ * Every pid namespace has a process 1, and it is rarely our own: where it is missing, others are.
+ * But that does not matter to who asks for one that is there.
+ */
+static bool proc_hides(const struct discover *d)
+{
+    struct stat st;
+
+    if (!d->root->live || (d->scope.pid != 0 && process_list_has(&d->processes, d->scope.pid)))
+        return false;
+    return d->scope.pid != 0 ? discover_is_gone(rootfs_stat(d->root, "proc/1", &st))
+                             : !process_list_has(&d->processes, 1);
+}
+
 int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err)
 {
-    list_dirs(d);
-    int result = process_list_update(d->root, d->beacon, d->shunned, &d->processes);
+    const struct asking asking = {d->beacon, d->shunned, d->scope.pid};
+
+    list_dirs(d, &asking);
+    int result = process_list_update(d->root, &asking, &d->processes);
     if (result < 0)
         return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
-    /* Every pid namespace has a process 1, and it is rarely our own: where it is missing, others
-     * are. */
-    d->proc_hides = d->root->live && !process_list_has(&d->processes, 1);
-    kvm_dirs_orphan(&d->dirs, process_lives, &d->processes);
+    d->proc_hides = proc_hides(d);
+    kvm_dirs_orphan(&d->dirs, process_lives, d);
     d->tick++;
     discover_forget_dead(d, forget, user);
     lose_dirs(d);

@@ -24,6 +24,7 @@
 #include "core/base/error.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/model/scope.h"
 #include "core/model/shun.h"
 #include "core/model/vm.h"
 
@@ -40,10 +41,14 @@ struct discover_config {
     /* ticks of another discovery before this one: what both find is told apart by when it was found
      */
     uint64_t first_tick;
+    struct sampler_scope scope;
 };
 
 /* discover_new - NULL: no memory. */
 struct discover *discover_new(const struct discover_config *config);
+
+/* discover_set_scope - from the next tick on. */
+void discover_set_scope(struct discover *d, const struct sampler_scope *scope);
 
 /* discover_forget_fn - called so that sources can drop what they keep for a VM. */
 typedef void discover_forget_fn(void *user, struct vm *vm);
@@ -60,6 +65,7 @@ void discover_free(struct discover *d); /* NULL ok; nothing may be kept for a VM
  */
 int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, struct error *err);
 
+/* discover_vms - those in the scope. */
 const struct vm_list *discover_vms(const struct discover *d);
 
 /*

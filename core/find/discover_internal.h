@@ -14,6 +14,7 @@ struct discover {
     const struct host *host;
     struct beacon *beacon;
     const struct shun_list *shunned;
+    struct sampler_scope scope;
     struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result; /* of kvm_dirs_read */

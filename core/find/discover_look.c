@@ -154,6 +154,8 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
                          discover_dir_cause(d));
     else
         vm_build_lose_dir(vm, discover_dir_cause(d));
+    if (!scope_has(&d->scope, vm))
+        return 0;
     /* The directory that tells several VMs' vCPUs apart is out of reach: they stay as they were. */
     if (!discover_has_dirs(d) && inode != 0 && look->fds.vm_count > 1)
         return 0;

@@ -23,22 +23,37 @@ int kvm_dirs_parse_vcpu(const char *name)
     return strncmp(name, "vcpu", 4) == 0 && parse_whole_id(name + 4, &id) ? id : -1;
 }
 
-/* Which of the processes that are left alone has this thread? 0 = none. No file of it is opened. */
-static pid_t shunned_of(const struct rootfs *root, const struct shun_list *shunned, pid_t tid)
+/* Is it one of the process's threads? No file of the process is opened. */
+static bool is_thread_of(const struct rootfs *root, pid_t pid, pid_t tid)
 {
     char path[64];
     struct stat st;
 
-    for (size_t i = 0; shunned != NULL && i < shunned->count && i < SHUN_MAX; i++) {
-        snprintf(path, sizeof(path), "proc/%d/task/%d", (int)shunned->processes[i].pid, (int)tid);
-        if (shunned->processes[i].pid == tid || rootfs_stat(root, path, &st) == 0)
+    snprintf(path, sizeof(path), "proc/%d/task/%d", (int)pid, (int)tid);
+    return pid == tid || rootfs_stat(root, path, &st) == 0;
+}
+
+/* Which of the processes that are left alone has this thread? 0 = none. */
+static pid_t shunned_of(const struct rootfs *root, const struct shun_list *shunned, pid_t tid)
+{
+    for (size_t i = 0; shunned != NULL && i < shunned->count && i < SHUN_MAX; i++)
+        if (is_thread_of(root, shunned->processes[i].pid, tid))
             return shunned->processes[i].pid;
-    }
     return 0;
 }
 
+/* Where only one process is looked at: that one, or of another one just the thread, or 0. */
+static pid_t only_of(const struct rootfs *root, pid_t only, pid_t tid)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "proc/%d", (int)tid);
+    return is_thread_of(root, only, tid) ? only : rootfs_stat(root, path, &st) == 0 ? tid : 0;
+}
+
 /* Process that a thread belongs to; 0 when it is gone or in another pid namespace. */
-static pid_t process_of(const struct rootfs *root, const struct kvm_dirs_asking *asking, pid_t tid)
+static pid_t process_of(const struct rootfs *root, const struct asking *asking, pid_t tid)
 {
     char path[64], buf[4096];
     uint64_t tgid;
@@ -46,6 +61,8 @@ static pid_t process_of(const struct rootfs *root, const struct kvm_dirs_asking 
 
     if (shunned != 0)
         return shunned;
+    if (asking->only != 0)
+        return only_of(root, asking->only, tid);
     beacon_at(asking->beacon, tid, BEACON_READ_PROC);
     snprintf(path, sizeof(path), "proc/%d/status", (int)tid);
     if (rootfs_read(root, path, buf, sizeof(buf)) == 0)
@@ -115,7 +132,7 @@ static int list(const struct rootfs *root, const char *path, struct kvm_dirs *re
 }
 
 int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_dirs *before,
-                  const struct kvm_dirs_asking *asking, struct kvm_dirs *ret)
+                  const struct asking *asking, struct kvm_dirs *ret)
 {
     struct kvm_dirs now = {0};
     int result = list(root, path, &now);

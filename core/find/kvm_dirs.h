@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "core/base/beacon.h"
 #include "core/base/rootfs.h"
-#include "core/model/shun.h"
+#include "core/find/asking.h"
 
 struct kvm_dir {
     pid_t tid;
@@ -34,20 +33,16 @@ bool kvm_dirs_parse(const char *name, pid_t *ret_tid, int *ret_fd);
 /* kvm_dirs_parse_vcpu - "vcpu12" in such a directory -> 12; -1 for any other name. Pure. */
 int kvm_dirs_parse_vcpu(const char *name);
 
-/* How the process of a thread is asked for. */
-struct kvm_dirs_asking {
-    struct beacon *beacon;           /* may be NULL */
-    const struct shun_list *shunned; /* their threads are known by name only; may be NULL */
-};
-
 /*
  * kvm_dirs_read - list @path (of host.debugfs).
  * @before: the listing of the tick before; threads it knew are not looked up again. May be NULL.
- * @asking: NULL: nothing more is needed than the listing, and all are of process 0.
+ * @asking: of a process that is left alone it is only found out that a thread is its own; where but
+ * one is looked at, the threads of others stand for themselves. NULL: nothing more is needed than
+ * the listing, and all are of process 0.
  * 0; -EACCES and the like when the directory cannot be opened or listed to its end; -ENOMEM.
  */
 int kvm_dirs_read(const struct rootfs *root, const char *path, const struct kvm_dirs *before,
-                  const struct kvm_dirs_asking *asking, struct kvm_dirs *ret);
+                  const struct asking *asking, struct kvm_dirs *ret);
 
 /*
  * kvm_dirs_orphan - directories of processes that ended belong to nobody from now on: the VM may

@@ -31,7 +31,8 @@ static int compare_pid(const void *a, const void *b)
     return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static int list_pids(const struct rootfs *root, struct process_list *ret)
+/* @only 0: all. A number that is not listed is none of a process, but it may be a thread's. */
+static int list_pids(const struct rootfs *root, pid_t only, struct process_list *ret)
 {
     size_t cap = 0;
     int result = 0;
@@ -42,7 +43,7 @@ static int list_pids(const struct rootfs *root, struct process_list *ret)
     struct dirent *entry;
     while ((entry = rootfs_readdir(dir, &result)) != NULL) {
         pid_t pid;
-        if (!parse_whole_id(entry->d_name, &pid))
+        if (!parse_whole_id(entry->d_name, &pid) || (only != 0 && pid != only))
             continue;
         if (ret->count == cap) {
             cap = cap ? cap * 2 : 256;
@@ -80,12 +81,12 @@ static void meet(const struct rootfs *root, struct beacon *beacon, struct proces
     p->fd_count = process_list_fd_count(root, p->pid);
 }
 
-int process_list_update(const struct rootfs *root, struct beacon *beacon,
-                        const struct shun_list *shunned, struct process_list *list)
+int process_list_update(const struct rootfs *root, const struct asking *asking,
+                        struct process_list *list)
 {
     struct process_list now = {0};
     size_t old = 0;
-    int result = list_pids(root, &now);
+    int result = list_pids(root, asking->only, &now);
 
     if (result < 0) {
         process_list_done(&now);
@@ -95,13 +96,13 @@ int process_list_update(const struct rootfs *root, struct beacon *beacon,
         struct process *p = &now.processes[i];
         while (old < list->count && list->processes[old].pid < p->pid)
             old++;
-        bool leave = is_shunned(root, shunned, p->pid);
+        bool leave = is_shunned(root, asking->shunned, p->pid);
         /* One that is no longer left alone is new to us. */
         if (!leave && old < list->count && list->processes[old].pid == p->pid &&
             list->processes[old].inode == p->inode && !list->processes[old].is_shunned)
             *p = list->processes[old];
         else if (!leave)
-            meet(root, beacon, p);
+            meet(root, asking->beacon, p);
         p->is_shunned = leave;
     }
     process_list_done(list);

@@ -11,10 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/base/beacon.h"
 #include "core/base/rootfs.h"
+#include "core/find/asking.h"
 #include "core/model/reading.h"
-#include "core/model/shun.h"
 
 struct process {
     pid_t pid;
@@ -38,11 +37,12 @@ struct process_list {
 
 /*
  * process_list_update - all processes of now; those that are the same as before keep what is
- * remembered. Of those that are @shunned nothing is asked but when they began. @beacon, @shunned
- * may be NULL. 0, -ENOMEM, or what opening or listing /proc said; @list is unchanged then.
+ * remembered. Where only one is asked for there is no other in the list; of one that is left alone
+ * nothing is asked but when it began. 0, -ENOMEM, or what opening or listing /proc said; @list is
+ * unchanged then.
  */
-int process_list_update(const struct rootfs *root, struct beacon *beacon,
-                        const struct shun_list *shunned, struct process_list *list);
+int process_list_update(const struct rootfs *root, const struct asking *asking,
+                        struct process_list *list);
 void process_list_done(struct process_list *list);
 
 /* process_list_find - NULL: it is not there. */

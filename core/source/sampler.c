@@ -122,6 +122,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .beacon = config->beacon,
         .shunned = config->shunned,
         .first_tick = config->first_tick,
+        .scope = config->scope,
     });
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
     if (result < 0) {
@@ -143,6 +144,11 @@ void sampler_close(struct sampler *s)
     series_done(&s->series);
     field_table_done(&s->fields);
     free(s);
+}
+
+void sampler_set_scope(struct sampler *s, const struct sampler_scope *scope)
+{
+    discover_set_scope(s->discover, scope);
 }
 
 const struct field_table *sampler_fields(const struct sampler *s)

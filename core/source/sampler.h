@@ -12,6 +12,7 @@
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
 #include "core/model/field.h"
+#include "core/model/scope.h"
 #include "core/model/shun.h"
 #include "core/model/snapshot.h"
 
@@ -29,6 +30,7 @@ struct sampler_config {
     struct beacon *beacon;           /* says what is looked at, and nothing between two ticks */
     const struct shun_list *shunned; /* processes to be left alone; may change between two ticks */
     uint64_t first_tick; /* ticks of a sampler before this one, that this one goes on from */
+    struct sampler_scope scope;
 };
 
 /*
@@ -46,6 +48,9 @@ void sampler_close(struct sampler *sampler); /* NULL ok; snapshots must be freed
  * errno with a sentence in @err when the host can no longer be read at all.
  */
 int sampler_take(struct sampler *sampler, struct sample **ret, struct error *err);
+
+/* sampler_set_scope - from the next tick on. Its name outlives the sampler, or the next call. */
+void sampler_set_scope(struct sampler *sampler, const struct sampler_scope *scope);
 
 /* sampler_fields - grows with sampler_take, and lives as long as the sampler. */
 const struct field_table *sampler_fields(const struct sampler *sampler);

@@ -321,6 +321,128 @@ static void the_list_may_change_between_two_ticks(void **state)
     assert_int_equal(b->now->hidden_processes, 0);
 }
 
+/* --- what is wanted --------------------------------------------------------------------------- */
+
+/* Two VMs that debugfs knows as well. */
+static void two_vms(struct bench *b)
+{
+    qemu(b, 500, "one");
+    debugfs_vm(b, 500, 9);
+    qemu(b, 600, "two");
+    debugfs_vm(b, 600, 9);
+}
+
+static void with_a_pid_no_other_process_is_looked_into(void **state)
+{
+    struct bench *b = *state;
+    char opened[512];
+
+    two_vms(b);
+    tree_dir(&b->tree, "proc/700/fd");
+    b->config.scope.pid = 600;
+    struct watch w = watch_begin(b, of_500);
+    for (int i = 0; i < 3; i++) {
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, 1);
+        assert_int_equal(s->vms[0].id.pid, 600);
+        assert_int_equal(s->vms[0].vcpu_count, 1);
+        assert_int_equal(s->vms[0].creator_tid, 600);
+        assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").reading.raw, 25);
+        assert_int_equal(s->hidden_processes, 0);
+        assert_int_equal(s->hidden_vms, 0);
+    }
+    watch_end(w, opened, sizeof(opened));
+    assert_string_equal(opened, "");
+}
+
+static void with_a_pid_what_is_hidden_is_of_that_process(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    qemu(b, 600, "well");
+    shun(b, 500, 0);
+    b->config.scope.pid = 600;
+    assert_int_equal(tick(b)->hidden_processes, 0);
+    sampler_set_scope(b->sampler, &(struct sampler_scope){.pid = 500});
+    assert_int_equal(tick(b)->hidden_processes, 1);
+    assert_int_equal(b->now->vm_count, 0);
+}
+
+/* Threads have a directory in /proc as well, but are not listed there; nor is this one. */
+static void a_process_that_is_not_there_has_no_vm(void **state)
+{
+    struct bench *b = *state;
+
+    two_vms(b);
+    b->config.scope.pid = 700;
+    assert_int_equal(tick(b)->vm_count, 0);
+}
+
+/* Its thread is gone, and debugfs names the VM by that. */
+static void with_a_pid_a_directory_of_a_thread_that_ended_is_found(void **state)
+{
+    struct bench *b = *state;
+
+    two_vms(b);
+    tree_remove(&b->tree, KVM "600-9");
+    debugfs_vm(b, 601, 9);
+    b->config.scope.pid = 600;
+    for (int i = 0; i < 2; i++) {
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, 1);
+        assert_int_equal(s->vms[0].creator_tid, 601);
+    }
+}
+
+static void with_a_name_no_counter_of_another_vm_is_read(void **state)
+{
+    struct bench *b = *state;
+    char opened[512];
+
+    two_vms(b);
+    b->config.scope.name = "two";
+    struct watch w = watch_begin(
+        b, (const char *const[]){"proc/500/fd-data", KVM "500-9", KVM "500-9/vcpu0", NULL});
+    for (int i = 0; i < 3; i++) {
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, 1);
+        assert_string_equal(s->vms[0].name, "two");
+        assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").reading.raw, 25);
+    }
+    watch_end(w, opened, sizeof(opened));
+    assert_string_equal(opened, "");
+}
+
+static void all_of_a_name_are_wanted(void **state)
+{
+    struct bench *b = *state;
+
+    two_vms(b);
+    qemu(b, 700, "two");
+    b->config.scope.name = "two";
+    assert_int_equal(tick(b)->vm_count, 2);
+}
+
+static void a_scope_that_gets_wider_finds_the_rest(void **state)
+{
+    struct bench *b = *state;
+    static const struct sampler_scope narrow[] = {{.pid = 600}, {.name = "two"}};
+
+    two_vms(b);
+    b->config.scope = narrow[0];
+    for (size_t i = 0; i < 2; i++) {
+        tick(b);
+        sampler_set_scope(b->sampler, &narrow[i]);
+        assert_int_equal(tick(b)->vm_count, 1);
+        sampler_set_scope(b->sampler, &(struct sampler_scope){0});
+        const struct snapshot *s = tick(b);
+        assert_int_equal(s->vm_count, 2);
+        assert_int_equal(s->vms[0].vcpu_count, 1);
+        assert_int_equal(snapshot_vm_value(s, &s->vms[0], "exits").reading.raw, 25);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -337,6 +459,13 @@ int main(void)
         TEST(a_directory_may_bear_the_number_of_a_thread_of_it),
         TEST(another_process_with_its_number_is_looked_into),
         TEST(the_list_may_change_between_two_ticks),
+        TEST(with_a_pid_no_other_process_is_looked_into),
+        TEST(with_a_pid_what_is_hidden_is_of_that_process),
+        TEST(a_process_that_is_not_there_has_no_vm),
+        TEST(with_a_pid_a_directory_of_a_thread_that_ended_is_found),
+        TEST(with_a_name_no_counter_of_another_vm_is_read),
+        TEST(all_of_a_name_are_wanted),
+        TEST(a_scope_that_gets_wider_finds_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

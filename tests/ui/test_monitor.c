@@ -73,6 +73,11 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
     return 1;
 }
 
+void sample_link_widen(struct sample_link *link)
+{
+    (void)link;
+}
+
 /* --- the terminal ----------------------------------------------------------------------------- */
 
 struct session {

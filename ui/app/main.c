@@ -202,12 +202,23 @@ static int finish_output(int status, int code)
     return STATUS_FAILED;
 }
 
+/*
+ * What needs to be looked at. The monitor's VM only says where it opens: its list shows all.
+ */
+static struct sampler_scope scope_of(const struct options *opts, const struct filter *filter)
+{
+    if (opts->mode == MODE_MONITOR)
+        return (struct sampler_scope){opts->choice.pid, opts->choice.guest};
+    return (struct sampler_scope){filter->pid, filter->name};
+}
+
 static int run_mode(const struct options *opts, const struct filter *filter, struct error *err)
 {
     struct rootfs root;
     struct demo *demo = NULL;
     struct run run = {.opts = opts, .filter = filter, .root = &root};
-    const struct child_config config = {.root = &root, .sources = opts->sources};
+    const struct child_config config = {
+        .root = &root, .sources = opts->sources, .scope = scope_of(opts, filter)};
     struct supervisor supervisor = {0, -1};
 
     int result = rootfs_open(opts->sysroot, &root, err);

@@ -59,6 +59,7 @@ struct monitor {
     struct config *config;
     const char *config_path;
     bool no_colour;
+    bool is_narrow;     /* the sampler looks only at what the command line chose */
     bool quit, changed; /* changed: a frame is due */
 };
 
@@ -172,8 +173,18 @@ static int select_vm(struct monitor *m, const struct filter *wanted, struct erro
     return 0;
 }
 
+/* Who clears the choice of the command line wants to see all VMs: until then it saves the looks. */
+static void widen(struct monitor *m)
+{
+    if (!m->is_narrow || !filter_all_vms(&m->state.vms.only))
+        return;
+    m->is_narrow = false;
+    sample_link_widen(m->link);
+}
+
 static void ask(struct monitor *m, double delay_s)
 {
+    widen(m);
     sample_link_ask(m->link);
     if (m->asked_ns == 0)
         m->asked_ns = now_ns();
@@ -491,6 +502,7 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
     char why[100];
 
     m->state.vms.only = (struct filter){.pid = c->pid, .vm_fd = -1, .name = c->guest};
+    m->is_narrow = !filter_all_vms(&m->state.vms.only);
     if (c->fields != NULL &&
         (pattern_set_exact(&m->state.detail.counters.pattern, c->fields, why, sizeof(why)) < 0 ||
          pattern_set_exact(&m->state.host.pattern, c->fields, why, sizeof(why)) < 0))
