@@ -174,7 +174,9 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
         count = process_list_fd_count(d->root, p->pid);
         bool changed = count == 0 || count != p->fd_count;
         p->fd_count = count;
-        return changed || (has_dir && has_new_dir(d, p->pid)) || !vms_as_before(d, p);
+        /* Directories of VMs that a look leaves out stay new for ever. */
+        bool is_new = has_dir && !p->is_cut && has_new_dir(d, p->pid);
+        return changed || is_new || !vms_as_before(d, p);
     }
     /* Where debugfs tells of new VMs nothing else needs to be watched. */
     if (has_dir || told)
@@ -216,7 +218,7 @@ static void find_details(struct discover *d)
         if (!scope_has(&d->scope, vm))
             continue;
         uint64_t age = d->tick - vm->id.born;
-        bool turn = (d->tick + (uint64_t)vm->id.pid) % 8 == 0;
+        bool turn = (d->tick + vm_spread(&vm->id)) % 8 == 0;
         beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
         if (age < 8 || turn)
             vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);

@@ -35,7 +35,7 @@ struct proc_fds {
  * is not in the list, and is_cut says so.
  */
 #define PROC_FDS_LOOKED_AT_MAX 262144 /* of any kind: some tenths of a second */
-#define PROC_FDS_MAX           16384  /* KVM descriptors */
+#define PROC_FDS_MAX           40960 /* KVM descriptors: of 2000 VMs with 8 vCPUs each, and stats */
 #define PROC_FDS_VMS_MAX       4096   /* VMs */
 
 /* proc_fds_parse - kind of a link text; @ret_vcpu is set for the vCPU kinds. Pure. */

@@ -398,7 +398,7 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
          * The second reading comes early for some VMs, so that not all fall into one tick. The
          * vCPUs of one are compared with each other, so they stay together.
          */
-        uint64_t early = (uint64_t)vm->id.pid % 5 * (GAUGE_AGE_NS / 5) + 1;
+        uint64_t early = vm_spread(&vm->id) % 5 * (GAUGE_AGE_NS / 5) + 1;
         if (all)
             kept->vcpus[k].time_ns = kept->vcpus[k].time_ns != 0 ? now : now - early;
     }

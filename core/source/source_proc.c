@@ -18,9 +18,20 @@
 #include "core/base/parse_proc.h"
 #include "core/source/source.h"
 
+/* What a process costs as a whole. */
+struct process_cost {
+    pid_t pid; /* 0: of none yet in this tick */
+    uint64_t time_ns;
+    bool gone;
+    struct reading gauges[VM_GAUGE_COUNT];
+};
+
 struct source {
     struct source_env env;
     int keep_below;
+    /* The VMs of one process stand together, and the kernel walks all its threads for its CPU time.
+     */
+    struct process_cost last;
 };
 
 /* A file that is kept open. */
@@ -131,24 +142,36 @@ static struct reading status_bytes(const char *status, const char *key)
     return reading_ok(bytes, SOURCE_PROC);
 }
 
-static void read_process(const struct source *s, struct vm_files *files, struct sample_vm *sv)
+static void read_process(const struct source *s, struct kept *status, pid_t pid,
+                         struct process_cost *ret)
 {
     char path[64], buf[8192];
     uint64_t cpu_ns;
 
-    beacon_at(s->env.beacon, sv->id.pid, BEACON_READ_PROC);
-    int result = rootfs_process_cpu_ns(s->env.root, sv->id.pid, &cpu_ns);
-    sv->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
-    sv->gauges[VM_CPU_NS] = result < 0 ? failed(result) : reading_ok(cpu_ns, SOURCE_PROC);
-    if (result == -ESRCH || result == -EINVAL)
-        sv->gone = true;
+    beacon_at(s->env.beacon, pid, BEACON_READ_PROC);
+    int result = rootfs_process_cpu_ns(s->env.root, pid, &cpu_ns);
+    *ret = (struct process_cost){.pid = pid, .time_ns = s->env.now_ns()};
+    ret->gauges[VM_CPU_NS] = result < 0 ? failed(result) : reading_ok(cpu_ns, SOURCE_PROC);
+    ret->gone = result == -ESRCH || result == -EINVAL;
 
-    snprintf(path, sizeof(path), "proc/%d/status", (int)sv->id.pid);
-    ssize_t n = read_file(s, files != NULL ? &files->status : NULL, 0, path, buf, sizeof(buf));
-    if (n == -ENOENT || n == -ESRCH)
-        sv->gone = true;
-    sv->gauges[VM_RSS_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmRSS");
-    sv->gauges[VM_PAGETABLE_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmPTE");
+    snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
+    ssize_t n = read_file(s, status, 0, path, buf, sizeof(buf));
+    ret->gone |= n == -ENOENT || n == -ESRCH;
+    ret->gauges[VM_RSS_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmRSS");
+    ret->gauges[VM_PAGETABLE_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmPTE");
+}
+
+static void take_process(struct source *s, struct vm_files *files, struct sample_vm *sv)
+{
+    struct kept *status = files != NULL ? &files->status : NULL;
+
+    if (s->last.pid != sv->id.pid)
+        read_process(s, status, sv->id.pid, &s->last);
+    else if (status != NULL)
+        drop(status); /* one of the process's VMs keeps it open */
+    sv->entity.time_ns[SOURCE_PROC] = s->last.time_ns;
+    memcpy(sv->gauges, s->last.gauges, sizeof(sv->gauges));
+    sv->gone |= s->last.gone;
 }
 
 static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
@@ -173,12 +196,19 @@ static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
     vcpu->gauges[VCPU_WAIT_NS] = missing;
 }
 
+static void proc_tick(struct source *s, struct sample *sample)
+{
+    (void)sample;
+    s->last = (struct process_cost){0};
+}
+
 static void proc_read(struct source *s, struct sample *sample, struct sample_vm *sv)
 {
     struct vm_files *files = files_of(s, sv->vm);
 
     (void)sample;
-    read_process(s, files, sv);
+    take_process(s, files, sv);
+    beacon_at(s->env.beacon, sv->id.pid, BEACON_READ_PROC);
     for (size_t k = 0; k < sv->vcpu_count; k++)
         read_thread(s, files != NULL && k < files->count ? &files->threads[k] : NULL, sv->id.pid,
                     &sv->vcpus[k]);
@@ -187,6 +217,7 @@ static void proc_read(struct source *s, struct sample *sample, struct sample_vm 
 const struct source_ops source_proc = {
     .id = SOURCE_PROC,
     .attach = proc_attach,
+    .tick = proc_tick,
     .read = proc_read,
     .forget = proc_forget,
     .detach = proc_detach,

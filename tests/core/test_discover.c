@@ -136,12 +136,12 @@ static void a_vm_behind_more_descriptors_than_are_looked_at_is_said_to_be_missin
 
     for (int i = 0; i < PROC_FDS_MAX - 1; i++)
         kvm_fd(b, 10 + i, "vcpu", 0);
-    kvm_fd(b, 20000, "vm", -1);
+    kvm_fd(b, 20000 + PROC_FDS_MAX, "vm", -1);
     const struct snapshot *s = tick(b);
     assert_int_equal(s->vm_count, 1);
     assert_int_equal(s->vms[0].vcpu_count, 1);
     assert_int_equal(s->cut_processes, 0);
-    kvm_fd(b, 30000, "vm", -1);
+    kvm_fd(b, 30000 + PROC_FDS_MAX, "vm", -1);
     assert_int_equal(tick(b)->cut_processes, 1);
     /* No more of them: all is well again. */
     tree_remove(&b->tree, "proc/600/fd/10");

@@ -150,9 +150,14 @@ static struct watch watch_begin(struct bench *b, const char *const *paths)
     return w;
 }
 
-/* Names of what was opened, but for /proc/PID/stat, which says only when a process began. */
-static void watch_end(struct watch w, char *ret, size_t size)
+/*
+ * Names of what was opened, but for /proc/PID/stat, which says only when a process began: how often
+ * that was is what it returns.
+ */
+static unsigned watch_end(struct watch w, char *ret, size_t size)
 {
+    unsigned stats = 0;
+
     _Alignas(struct inotify_event) char events[8192];
     ssize_t n;
     size_t len = 0;
@@ -163,12 +168,15 @@ static void watch_end(struct watch w, char *ret, size_t size)
         for (char *at = events; at < events + n; at += sizeof(*e) + e->len) {
             e = (const struct inotify_event *)at;
             const char *name = e->len > 0 ? e->name : ".";
-            if (strcmp(name, "stat") != 0 && len < size)
+            bool is_stat = strcmp(name, "stat") == 0;
+            stats += is_stat && (e->mask & IN_OPEN) != 0;
+            if (!is_stat && len < size)
                 len += (size_t)snprintf(ret + len, size - len, "%s ", name);
         }
     }
     assert_int_equal(errno, EAGAIN);
     close(w.fd);
+    return stats;
 }
 
 static const char *const of_500[] = {"proc/500",  "proc/500/fd",     "proc/500/fd-data",
@@ -443,6 +451,50 @@ static void a_scope_that_gets_wider_finds_the_rest(void **state)
     }
 }
 
+/* --- many VMs of one process ------------------------------------------------------------------ */
+
+static unsigned looks_at_stat(struct bench *b)
+{
+    char opened[64];
+    struct watch w = watch_begin(b, (const char *const[]){"proc/500", NULL});
+
+    tick(b);
+    return watch_end(w, opened, sizeof(opened));
+}
+
+/* What the kernel adds up over all threads of a process is not asked for by each of its VMs. */
+static void a_process_is_asked_once_for_what_it_costs(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "crowd");
+    tick(b);
+    unsigned of_one = looks_at_stat(b);
+    for (int i = 1; i < 40; i++)
+        vm(b, 500, 10 + 5 * i);
+    tick(b);
+    assert_int_equal(looks_at_stat(b), of_one);
+    assert_int_equal(b->now->vm_count, 40);
+    for (size_t i = 0; i < 40; i++) {
+        assert_int_equal(b->now->vms[i].gauges[VM_CPU_NS].raw, 5000000000);
+        assert_int_equal(b->now->vms[i].gauges[VM_RSS_BYTES].raw, 2000 * 1024);
+    }
+}
+
+static void what_is_done_now_and_then_is_spread_over_the_vms_of_a_process(void **state)
+{
+    static const int apart[] = {1, 2, 3, 8, 9, 16, 18};
+
+    (void)state;
+    for (size_t a = 0; a < sizeof(apart) / sizeof(apart[0]); a++) {
+        unsigned turns[8] = {0};
+        for (int i = 0; i < 800; i++)
+            turns[vm_spread(&(struct vm_id){.pid = 4321, .fd = 9 + i * apart[a]}) % 8]++;
+        for (int i = 0; i < 8; i++)
+            assert_in_range(turns[i], 50, 200);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -466,6 +518,8 @@ int main(void)
         TEST(with_a_name_no_counter_of_another_vm_is_read),
         TEST(all_of_a_name_are_wanted),
         TEST(a_scope_that_gets_wider_finds_the_rest),
+        TEST(a_process_is_asked_once_for_what_it_costs),
+        TEST(what_is_done_now_and_then_is_spread_over_the_vms_of_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

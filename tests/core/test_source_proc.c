@@ -136,6 +136,7 @@ static struct sample *read_once(struct bench *b)
     struct sample *sample;
 
     assert_int_equal(sample_new(&list, &b->fields, &sample), 0);
+    source_proc.tick(b->source, sample);
     for (size_t i = 0; i < sample->vm_count; i++)
         source_proc.read(b->source, sample, &sample->vms[i]);
     return sample;
