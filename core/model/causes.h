@@ -105,6 +105,11 @@ enum cause_nature {
     /* the VM, vCPU or process ended during the tick */                                            \
     X(GONE, "ended", "ended meanwhile", "",                                                        \
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* its process had no time left in this tick */                                                \
+    X(SLOW, "slow-process", "looking at its process takes too long",                               \
+      "The VMs of a process that takes long take turns, so that the others are not late: a "       \
+      "longer delay leaves more time.",                                                            \
+      PROBLEM, ABSENT, 0, SOURCE_NONE)                                                             \
     /* whoever looked at the process did not come back, and it is left alone since */              \
     X(STUCK, "stuck", "a call on it does not return",                                              \
       "The process is left alone while it lives: a file that it holds does not answer.",           \

@@ -36,22 +36,39 @@ static const char *put_text(char **at, const char *text)
     return to;
 }
 
-int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret)
-{
-    size_t vcpus = 0, texts = 0;
+/* What an empty sample has room for. */
+struct sizes {
+    size_t vms, vcpus, texts, fields, buckets;
+};
 
-    for (size_t i = 0; i < vms->count; i++) {
-        vcpus += vms->vms[i]->vcpu_count;
-        texts += text_bytes(vms->vms[i]->name) + text_bytes(vms->vms[i]->name_raw);
-    }
-    size_t entities = 1 + vms->count + vcpus;
+/* Where in it the next of each kind goes. */
+struct cursor {
+    struct sample *sample;
+    struct sample_vcpu *vcpu;
+    struct reading *reading;
+    uint64_t *bucket;
+    char *text;
+};
+
+static void place_entity(struct cursor *at, struct sample_entity *entity)
+{
+    entity->readings = at->reading;
+    entity->buckets = at->bucket;
+    at->reading += at->sample->field_count;
+    at->bucket += at->sample->bucket_count;
+}
+
+/* One allocation for all arrays, zeroed, with the host in its place. 0 or -ENOMEM. */
+static int lay_out(const struct sizes *n, struct cursor *ret)
+{
+    size_t entities = 1 + n->vms + n->vcpus;
     /* Descending alignment, so that no part needs padding: all sizes are multiples of 8. */
-    size_t vm_bytes = vms->count * sizeof(struct sample_vm);
-    size_t vcpu_bytes = vcpus * sizeof(struct sample_vcpu);
-    size_t reading_bytes = entities * fields->count * sizeof(struct reading);
-    size_t bucket_bytes = entities * fields->bucket_count * sizeof(uint64_t);
+    size_t vm_bytes = n->vms * sizeof(struct sample_vm);
+    size_t vcpu_bytes = n->vcpus * sizeof(struct sample_vcpu);
+    size_t reading_bytes = entities * n->fields * sizeof(struct reading);
+    size_t bucket_bytes = entities * n->buckets * sizeof(uint64_t);
     struct sample *s = calloc(1, sizeof(*s));
-    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + texts + 1);
+    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + n->texts + 1);
 
     if (s == NULL || memory == NULL) {
         free(s);
@@ -59,43 +76,61 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
         return -ENOMEM;
     }
     s->memory = memory;
-    s->field_count = fields->count;
-    s->bucket_count = fields->bucket_count;
-    s->vm_count = vms->count;
+    s->field_count = n->fields;
+    s->bucket_count = n->buckets;
     s->vms = (struct sample_vm *)memory;
-    struct sample_vcpu *vcpu = (struct sample_vcpu *)(memory + vm_bytes);
-    struct reading *reading = (struct reading *)(memory + vm_bytes + vcpu_bytes);
-    uint64_t *bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes);
-    char *text = memory + vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes;
+    *ret = (struct cursor){
+        .sample = s,
+        .vcpu = (struct sample_vcpu *)(memory + vm_bytes),
+        .reading = (struct reading *)(memory + vm_bytes + vcpu_bytes),
+        .bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes),
+        .text = memory + vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes,
+    };
+    place_entity(ret, &s->host);
+    return 0;
+}
 
-    s->host.readings = reading;
-    s->host.buckets = bucket;
-    reading += fields->count;
-    bucket += fields->bucket_count;
+/* The next VM, as far as it is known without its numbers; its vCPUs still lack their ids. */
+static struct sample_vm *place_vm(struct cursor *at, const struct vm_id *id,
+                                  const struct vm_facts *facts, size_t vcpus)
+{
+    struct sample_vm *sv = &at->sample->vms[at->sample->vm_count++];
+
+    sv->id = *id;
+    sv->facts = *facts;
+    sv->facts.name = put_text(&at->text, facts->name);
+    sv->facts.name_raw = put_text(&at->text, facts->name_raw);
+    place_entity(at, &sv->entity);
+    sv->vcpus = at->vcpu;
+    sv->vcpu_count = vcpus;
+    for (size_t k = 0; k < vcpus; k++, at->vcpu++)
+        place_entity(at, &at->vcpu->entity);
+    return sv;
+}
+
+int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret)
+{
+    struct sizes n = {.vms = vms->count, .fields = fields->count, .buckets = fields->bucket_count};
+    struct cursor at;
+
+    for (size_t i = 0; i < vms->count; i++) {
+        n.vcpus += vms->vms[i]->vcpu_count;
+        n.texts += text_bytes(vms->vms[i]->name) + text_bytes(vms->vms[i]->name_raw);
+    }
+    int result = lay_out(&n, &at);
+    if (result < 0)
+        return result;
     for (size_t i = 0; i < vms->count; i++) {
         struct vm *vm = vms->vms[i];
-        struct sample_vm *sv = &s->vms[i];
-        sv->id = vm->id;
+        struct vm_facts facts = vm_facts_of(vm);
+        struct sample_vm *sv = place_vm(&at, &vm->id, &facts, vm->vcpu_count);
         sv->vm = vm;
-        sv->facts = vm_facts_of(vm);
-        sv->facts.name = put_text(&text, vm->name);
-        sv->facts.name_raw = put_text(&text, vm->name_raw);
-        sv->entity.readings = reading;
-        sv->entity.buckets = bucket;
-        reading += fields->count;
-        bucket += fields->bucket_count;
-        sv->vcpus = vcpu;
-        sv->vcpu_count = vm->vcpu_count;
-        for (size_t k = 0; k < vm->vcpu_count; k++, vcpu++) {
-            vcpu->id = vm->vcpus[k].id;
-            vcpu->tid = vm->vcpus[k].tid;
-            vcpu->entity.readings = reading;
-            vcpu->entity.buckets = bucket;
-            reading += fields->count;
-            bucket += fields->bucket_count;
+        for (size_t k = 0; k < vm->vcpu_count; k++) {
+            sv->vcpus[k].id = vm->vcpus[k].id;
+            sv->vcpus[k].tid = vm->vcpus[k].tid;
         }
     }
-    *ret = s;
+    *ret = at.sample;
     return 0;
 }
 
@@ -163,6 +198,50 @@ static bool all_live_on(const struct sample *prev, const struct sample *sample)
     return true;
 }
 
+/* --- numbers of an earlier sample ------------------------------------------------------------- */
+
+/* A sample of later has more fields, if other ones at all: those of the table come at its end. */
+struct shape {
+    size_t fields, buckets;
+};
+
+static struct shape common_shape(const struct sample *a, const struct sample *b)
+{
+    return (struct shape){
+        a->field_count < b->field_count ? a->field_count : b->field_count,
+        a->bucket_count < b->bucket_count ? a->bucket_count : b->bucket_count,
+    };
+}
+
+static void copy_entity(const struct sample_entity *from, struct shape shape,
+                        struct sample_entity *to)
+{
+    memcpy(to->time_ns, from->time_ns, sizeof(to->time_ns));
+    if (shape.fields > 0)
+        memcpy(to->readings, from->readings, shape.fields * sizeof(*to->readings));
+    if (shape.buckets > 0)
+        memcpy(to->buckets, from->buckets, shape.buckets * sizeof(*to->buckets));
+    to->cause = from->cause;
+}
+
+/* The vCPUs of @to that @from has as well; both ascend by id. */
+static void copy_numbers(const struct sample_vm *from, struct shape shape, struct sample_vm *to)
+{
+    size_t k = 0;
+
+    copy_entity(&from->entity, shape, &to->entity);
+    memcpy(to->gauges, from->gauges, sizeof(to->gauges));
+    for (size_t i = 0; i < to->vcpu_count; i++) {
+        struct sample_vcpu *vcpu = &to->vcpus[i];
+        while (k < from->vcpu_count && from->vcpus[k].id < vcpu->id)
+            k++;
+        if (k == from->vcpu_count || from->vcpus[k].id != vcpu->id)
+            continue;
+        copy_entity(&from->vcpus[k].entity, shape, &vcpu->entity);
+        memcpy(vcpu->gauges, from->vcpus[k].gauges, sizeof(vcpu->gauges));
+    }
+}
+
 /* A number that is missing, or from elsewhere, has not fallen. */
 static void follow_counters(const struct sample_vm *prev, size_t fields, struct sample_vm *vm)
 {
@@ -173,6 +252,15 @@ static void follow_counters(const struct sample_vm *prev, size_t fields, struct 
                     now->source == before->source && now->raw < before->raw;
         now->falls = before->falls + fell;
     }
+}
+
+static void follow_vm(const struct sample *prev, const struct sample_vm *before,
+                      const struct sample *sample, struct sample_vm *now)
+{
+    if (now->skipped)
+        copy_numbers(before, common_shape(prev, sample), now);
+    else
+        follow_counters(before, prev->field_count, now);
 }
 
 static void follow_vms(const struct sample *prev, struct sample *sample)
@@ -186,7 +274,7 @@ static void follow_vms(const struct sample *prev, struct sample *sample)
                 (prev->vms[k].id.pid == id->pid && prev->vms[k].id.fd < id->fd)))
             k++;
         if (k < prev->vm_count && vm_id_equal(&prev->vms[k].id, id))
-            follow_counters(&prev->vms[k], prev->field_count, &sample->vms[i]);
+            follow_vm(prev, &prev->vms[k], sample, &sample->vms[i]);
     }
 }
 
@@ -199,4 +287,114 @@ void sample_follow(const struct sample *prev, struct sample *sample)
         struct reading *now = &sample->host.readings[f];
         now->falls = before->falls + (now->raw < before->raw);
     }
+}
+
+/* --- VMs that are out of reach ---------------------------------------------------------------- */
+
+static bool comes_before(const struct vm_id *a, const struct vm_id *b)
+{
+    return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
+}
+
+static bool is_of(const struct sample_vm *vm, const pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pids[i] == vm->id.pid)
+            return true;
+    return false;
+}
+
+/* A VM of the new sample, and where it is from. */
+struct origin {
+    const struct sample *sample;
+    const struct sample_vm *vm;
+};
+
+/* Those of @cur and those that it lacks, in one order. Returns how many are kept. */
+static size_t merge(const struct sample *prev, const pid_t *pids, size_t count,
+                    const struct sample *cur, struct origin *ret, size_t *ret_count)
+{
+    size_t k = 0, n = 0, kept = 0;
+
+    for (size_t i = 0; i <= cur->vm_count; i++) {
+        const struct sample_vm *next = i < cur->vm_count ? &cur->vms[i] : NULL;
+        for (; k < prev->vm_count && (next == NULL || comes_before(&prev->vms[k].id, &next->id));
+             k++) {
+            if (prev->vms[k].gone || !is_of(&prev->vms[k], pids, count))
+                continue;
+            ret[n++] = (struct origin){prev, &prev->vms[k]};
+            kept++;
+        }
+        if (next == NULL)
+            break;
+        /* Under one number there is one VM: that of now. */
+        if (k < prev->vm_count && !comes_before(&next->id, &prev->vms[k].id))
+            k++;
+        ret[n++] = (struct origin){cur, next};
+    }
+    *ret_count = n;
+    return kept;
+}
+
+static void copy_vm(const struct origin *from, struct cursor *at, enum reading_cause cause)
+{
+    const struct sample_vm *old = from->vm;
+    struct sample_vm *sv = place_vm(at, &old->id, &old->facts, old->vcpu_count);
+
+    for (size_t k = 0; k < old->vcpu_count; k++) {
+        sv->vcpus[k].id = old->vcpus[k].id;
+        sv->vcpus[k].tid = old->vcpus[k].tid;
+    }
+    copy_numbers(old, common_shape(from->sample, at->sample), sv);
+    sv->gone = old->gone;
+    sv->skipped = cause != CAUSE_NONE || old->skipped;
+    sv->skip_cause = cause != CAUSE_NONE ? (uint8_t)cause : old->skip_cause;
+    sv->vm = cause != CAUSE_NONE ? NULL : old->vm;
+}
+
+/* All that is no array. */
+static void copy_head(const struct sample *from, struct sample *to)
+{
+    struct sample head = *from;
+
+    head.memory = to->memory;
+    head.matrices = NULL;
+    head.field_count = to->field_count;
+    head.bucket_count = to->bucket_count;
+    head.vms = to->vms;
+    head.vm_count = to->vm_count;
+    head.host.readings = to->host.readings;
+    head.host.buckets = to->host.buckets;
+    *to = head;
+    copy_entity(&from->host, common_shape(from, to), &to->host);
+}
+
+int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
+                enum reading_cause cause, struct sample **sample)
+{
+    struct sample *cur = *sample;
+    struct origin *origins = malloc((prev->vm_count + cur->vm_count + 1) * sizeof(*origins));
+    struct sizes n = {.fields = cur->field_count, .buckets = cur->bucket_count};
+    struct cursor at;
+    int result = 0;
+
+    if (origins == NULL)
+        return -ENOMEM;
+    if (merge(prev, pids, count, cur, origins, &n.vms) == 0)
+        goto out;
+    for (size_t i = 0; i < n.vms; i++) {
+        const struct sample_vm *vm = origins[i].vm;
+        n.vcpus += vm->vcpu_count;
+        n.texts += text_bytes(vm->facts.name) + text_bytes(vm->facts.name_raw);
+    }
+    if ((result = lay_out(&n, &at)) < 0)
+        goto out;
+    for (size_t i = 0; i < n.vms; i++)
+        copy_vm(&origins[i], &at, origins[i].sample == prev ? cause : CAUSE_NONE);
+    copy_head(cur, at.sample);
+    sample_free(cur);
+    *sample = at.sample;
+out:
+    free(origins);
+    return result;
 }

@@ -73,6 +73,8 @@ struct sample_vm {
     struct vm *vm; /* borrowed from the list until the next discovery; NULL in another process */
     struct vm_facts facts; /* texts belong to the sample */
     bool gone;           /* found dead in this tick: shows nowhere */
+    bool skipped; /* not read in this tick: its numbers, if any, are those of an earlier one */
+    uint8_t skip_cause;          /* enum reading_cause: why */
     struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
     struct reading gauges[VM_GAUGE_COUNT];
     struct sample_vcpu *vcpus; /* [vcpu_count], ascending id */
@@ -124,8 +126,19 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
- * again at 0).
+ * again at 0). A VM that was skipped keeps the numbers that it had in @prev, with their times: the
+ * rates of the sample after are over the time since these were read.
  */
 void sample_follow(const struct sample *prev, struct sample *sample);
+
+/*
+ * sample_keep - VMs of @prev that cannot be looked at any more stay in the list.
+ *
+ * Those of the processes @pids that *@sample lacks come into it, marked as skipped for @cause, with
+ * the numbers that they had. Both samples are of one field table. *@sample becomes another one, and
+ * ends; when there is nothing to keep, or on failure, it stays. 0 or -ENOMEM. Pure.
+ */
+int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
+                enum reading_cause cause, struct sample **sample);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/model/ept.h"
+#include "core/model/snapshot_internal.h"
 
 /* --- memory: one block, cut into the arrays in order of alignment ----------------------------- */
 
@@ -296,6 +297,8 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     if (out->vcpu_source == SOURCE_NONE && out->vcpu_cause == CAUSE_NONE && now->vcpu_count > 0)
         out->vcpu_cause = now->vcpus[0].entity.cause;
     out->interval_s = interval_of(before, now, out);
+    if (now->skipped)
+        snapshot_age_vm(cur, now, fields, out);
 }
 
 static void derive_host(const struct sample *prev, const struct sample *cur,
@@ -450,6 +453,8 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
         then == NULL || field >= base->field_count)
         return now;
     const struct reading *before = &then->values[field].reading;
+    if (before->state == READING_STALE)
+        return *before;
     if (before->state == READING_OK && before->source == now.source && before->falls == now.falls &&
         before->raw <= now.raw)
         now.raw -= before->raw;

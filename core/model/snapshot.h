@@ -47,6 +47,12 @@ struct snapshot_vm {
     struct reading gauges[VM_GAUGE_COUNT];
     /* between the two reads of its counters, which its rates are over; 0 = there was only one */
     double interval_s;
+    /*
+     * Not read in this tick: the age of its newest number; all of them are READING_STALE for
+     * stale_cause. 0: it was read, or never yet.
+     */
+    double stale_s;
+    uint8_t stale_cause;            /* enum reading_cause; CAUSE_NONE: it was read */
     struct figure cpu_ratio;        /* whole process, 1.0 = one CPU */
     struct figure wait_ratio;       /* sum over the vCPU threads */
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
@@ -99,8 +105,9 @@ static inline bool snapshot_may_lack_vms(const struct snapshot *s)
  *
  * @prev NULL on the first tick: rates are WARMUP. VMs are matched by vm_id, vCPUs by id. A
  * cumulative value that went down is READING_RESET for one interval. A change of source is WARMUP.
- * Rates use the times next to the reads. A rate of the host's totals is READING_RESET as well when
- * a VM ended in the interval: its share went with it.
+ * Rates use the times next to the reads. Of a VM that was skipped nothing is shown as if it were of
+ * now: what it had is READING_STALE, and so is what was never read. A rate of the host's totals is
+ * READING_RESET as well when a VM ended in the interval: its share went with it.
  * @self_cpu_ns: CPU time of this program between the samples.
  * Returns NULL when memory is out. Ends with snapshot_free (NULL ok).
  */
@@ -129,7 +136,7 @@ struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
  * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
  * created. A VM that @base does not have began after it: its total is its raw value. So is that of
  * a counter that was seen to fall since: somebody cleared it. Gauges and peaks have no total but
- * their value.
+ * their value. READING_STALE where the number at that moment was.
  */
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
                               const struct snapshot_vm *vm, size_t field);

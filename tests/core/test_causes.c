@@ -39,6 +39,7 @@ static const struct {
     {CAUSE_NO_THREAD_ID, "no-thread-id", READING_ABSENT},
     {CAUSE_AMBIGUOUS, "ambiguous-vcpus", READING_ABSENT},
     {CAUSE_GONE, "ended", READING_ABSENT},
+    {CAUSE_SLOW, "slow-process", READING_ABSENT},
     {CAUSE_STUCK, "stuck", READING_DENIED},
     {CAUSE_READ_ERROR, "read-error", READING_ABSENT},
 };
