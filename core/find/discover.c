@@ -33,6 +33,7 @@ struct discover *discover_new(const struct discover_config *config)
         d->shunned = config->shunned;
         d->tick = d->first_tick = config->first_tick;
         d->scope = config->scope;
+        d->budget = config->budget;
     }
     return d;
 }
@@ -120,6 +121,20 @@ bool discover_is_alive(const struct discover *d, const struct vm *vm)
     return !discover_is_gone(rootfs_stat(d->root, path, &st));
 }
 
+struct process_time *discover_time_of(const struct discover *d, pid_t pid)
+{
+    struct process *p =
+        d != NULL && d->budget != NULL ? process_list_find(&d->processes, pid) : NULL;
+
+    return p != NULL ? &p->time : NULL;
+}
+
+/* 0 where nobody asks how long anything takes. */
+static uint64_t clock_of(const struct discover *d)
+{
+    return d->budget != NULL ? d->budget->now_ns() : 0;
+}
+
 /* --- one tick --------------------------------------------------------------------------------- */
 
 /* Does the VM know the way to its directory, or why there is none? */
@@ -196,12 +211,40 @@ static void lose_dirs(struct discover *d)
         vm_build_lose_dir(d->all.vms[i], discover_dir_cause(d));
 }
 
-static bool is_alone(const struct discover *d, size_t i)
-{
-    pid_t pid = d->all.vms[i]->id.pid;
+/* What reading the maps of processes has cost this tick. */
+struct ram_cost {
+    size_t lookups, read;
+};
 
-    return (i == 0 || d->all.vms[i - 1]->id.pid != pid) &&
-           (i + 1 == d->all.count || d->all.vms[i + 1]->id.pid != pid);
+/* Is this VM's RAM to be looked up now? */
+static bool is_ram_due(const struct discover *d, const struct vm *vm)
+{
+    return vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
+           (vm->ram_bytes == 0 && d->tick - vm->id.born < 8);
+}
+
+static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
+                            struct process_time *time, struct ram_cost *ram)
+{
+    bool turn = (d->tick + vm_spread(&vm->id)) % 8 == 0;
+    bool threads = turn || d->tick - vm->id.born < 8;
+    bool ram_due =
+        is_ram_due(d, vm) && ram->read < RAM_READ_PER_TICK && ram->lookups < RAM_LOOKUPS_PER_TICK;
+
+    if (!scope_has(&d->scope, vm) || !(threads || ram_due))
+        return;
+    uint64_t since = clock_of(d);
+    beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
+    if (threads)
+        vcpu_threads_find(d->root, d->host->debugfs, is_alone, turn, vm);
+    if (ram_due) {
+        beacon_at(d->beacon, vm->id.pid, BEACON_READ_MAPS);
+        ram->lookups++;
+        vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone ? 1 : 2, &ram->read);
+        vm->ram_tick = d->tick;
+    }
+    if (time != NULL)
+        time->spent_ns += clock_of(d) - since;
 }
 
 /*
@@ -211,24 +254,19 @@ static bool is_alone(const struct discover *d, size_t i)
  */
 static void find_details(struct discover *d)
 {
-    size_t ram_lookups = 0, ram_read = 0;
+    struct ram_cost ram = {0};
 
-    for (size_t i = 0; i < d->all.count; i++) {
-        struct vm *vm = d->all.vms[i];
-        if (!scope_has(&d->scope, vm))
-            continue;
-        uint64_t age = d->tick - vm->id.born;
-        bool turn = (d->tick + vm_spread(&vm->id)) % 8 == 0;
-        beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
-        if (age < 8 || turn)
-            vcpu_threads_find(d->root, d->host->debugfs, is_alone(d, i), turn, vm);
-        bool ram_due = vm->ram_tick == 0 || d->tick - vm->ram_tick >= RAM_AGAIN_TICKS ||
-                       (vm->ram_bytes == 0 && age < 8);
-        if (ram_due && ram_read < RAM_READ_PER_TICK && ram_lookups++ < RAM_LOOKUPS_PER_TICK) {
-            beacon_at(d->beacon, vm->id.pid, BEACON_READ_MAPS);
-            vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone(d, i) ? 1 : 2,
-                                            &ram_read);
-            vm->ram_tick = d->tick;
+    for (size_t i = 0, end; i < d->all.count; i = end) {
+        struct process_time *time = discover_time_of(d, d->all.vms[i]->id.pid);
+        end = vm_table_end(&d->all, i, d->all.vms[i]->id.pid);
+        size_t count = end - i, first = i;
+        /* Those come first whose numbers do. */
+        while (time != NULL && first + 1 < end && d->all.vms[first]->id.fd < time->next_fd)
+            first++;
+        for (size_t n = 0; n < count; n++) {
+            if (count > 1 && time != NULL && budget_is_half_over(time, d->budget->limit_ns))
+                break;
+            find_details_of(d, d->all.vms[i + (first - i + n) % count], count == 1, time, &ram);
         }
     }
 }
@@ -301,6 +339,34 @@ static void count_hidden(struct discover *d, const struct process *p)
     d->hidden_cause = cause;
 }
 
+/* Looks into a process if need be, as long as that does not take too much time. */
+static int visit(struct discover *d, struct process *p, bool has_dir, discover_forget_fn *forget,
+                 void *user)
+{
+    /* Only of a VMM the question whether to look costs something. */
+    uint64_t began = p->vm_count > 0 ? clock_of(d) : 0;
+    int result = 0;
+
+    if (p->time.look_after_ns != 0 && clock_of(d) < p->time.look_after_ns)
+        return 0;
+    if (must_look(d, p, has_dir)) {
+        uint64_t since = clock_of(d);
+        result = discover_look(d, p, forget, user);
+        uint64_t now = clock_of(d);
+        budget_looked(&p->time, now, now - since);
+        began = began == 0 ? since : began;
+    }
+    if (began != 0)
+        p->time.spent_ns += clock_of(d) - began;
+    return result;
+}
+
+static void begin_budgets(struct discover *d)
+{
+    for (size_t i = 0; i < d->processes.count && d->budget != NULL; i++)
+        budget_begin(&d->processes.processes[i].time, d->budget->limit_ns);
+}
+
 static int look_around(struct discover *d, discover_forget_fn *forget, void *user)
 {
     bool first = d->tick == d->first_tick + 1;
@@ -315,8 +381,7 @@ static int look_around(struct discover *d, discover_forget_fn *forget, void *use
         while (dir < d->dirs.count && d->dirs.dirs[dir].pid < p->pid)
             dir++;
         bool has_dir = dir < d->dirs.count && d->dirs.dirs[dir].pid == p->pid;
-        if (must_look(d, p, has_dir))
-            result = discover_look(d, p, forget, user);
+        result = visit(d, p, has_dir, forget, user);
         /* What ran before we came is not young. */
         if (first)
             p->looks += YOUNG_LOOKS;
@@ -349,6 +414,7 @@ int discover_tick(struct discover *d, discover_forget_fn *forget, void *user, st
     if (result < 0)
         return error_set(err, result, "cannot list processes in /proc: %s", strerror(-result));
     d->proc_hides = proc_hides(d);
+    begin_budgets(d);
     kvm_dirs_orphan(&d->dirs, process_lives, d);
     d->tick++;
     discover_forget_dead(d, forget, user);

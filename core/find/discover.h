@@ -24,6 +24,7 @@
 #include "core/base/error.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/find/budget.h"
 #include "core/model/scope.h"
 #include "core/model/shun.h"
 #include "core/model/vm.h"
@@ -42,6 +43,7 @@ struct discover_config {
      */
     uint64_t first_tick;
     struct sampler_scope scope;
+    const struct budget *budget; /* NULL: no process is ever too slow */
 };
 
 /* discover_new - NULL: no memory. */
@@ -93,6 +95,12 @@ bool discover_proc_hides(const struct discover *d);
  * another pid namespace, or hidden by the mount options of /proc.
  */
 size_t discover_hidden_vms(const struct discover *d);
+
+/*
+ * discover_time_of - what the process has taken of this tick, for who reads its VMs. NULL: there is
+ * no such process, or no budget. @d may be NULL.
+ */
+struct process_time *discover_time_of(const struct discover *d, pid_t pid);
 
 /* discover_is_alive - does the VM still exist, asked of /proc (or debugfs) now? */
 bool discover_is_alive(const struct discover *d, const struct vm *vm);

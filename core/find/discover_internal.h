@@ -15,6 +15,7 @@ struct discover {
     struct beacon *beacon;
     const struct shun_list *shunned;
     struct sampler_scope scope;
+    const struct budget *budget; /* NULL: there is none */
     struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result; /* of kvm_dirs_read */

@@ -159,7 +159,8 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
     /* The directory that tells several VMs' vCPUs apart is out of reach: they stay as they were. */
     if (!discover_has_dirs(d) && inode != 0 && look->fds.vm_count > 1)
         return 0;
-    beacon_at(d->beacon, vm->id.pid, BEACON_READ_DEBUGFS);
+    if (vm->debugfs_dir[0] != '\0')
+        beacon_at(d->beacon, vm->id.pid, BEACON_READ_DEBUGFS);
     int result = vm_build_set_vcpus(d->root, d->host->debugfs, &look->plan, at, vm);
     if (result > 0)
         look->fds.is_cut = true;

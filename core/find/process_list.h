@@ -13,6 +13,7 @@
 
 #include "core/base/rootfs.h"
 #include "core/find/asking.h"
+#include "core/find/budget.h"
 #include "core/model/reading.h"
 
 struct process {
@@ -27,6 +28,7 @@ struct process {
     enum reading_cause unread;
     size_t vm_count;   /* at the last look */
     bool is_cut;       /* it had more then than is looked at: see proc_fds.is_cut */
+    struct process_time time;
     bool unsettled;    /* that look found a change: more may have come right after it */
 };
 

@@ -166,16 +166,18 @@ static void add_sum(struct sample_vm *vm, const struct field *field, size_t f)
     vm->entity.time_ns[to->source] = vm->vcpus[0].entity.time_ns[to->source];
 }
 
+void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
+                             struct sample_vm *vm)
+{
+    for (size_t f = 0; f < sample->field_count && vm->vcpu_count > 0; f++)
+        if (fields->fields[f].scope == FIELD_VCPU && vm->entity.readings[f].state != READING_OK)
+            add_sum(vm, &fields->fields[f], f);
+}
+
 void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields)
 {
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        struct sample_vm *vm = &sample->vms[i];
-        if (vm->vcpu_count == 0)
-            continue;
-        for (size_t f = 0; f < sample->field_count; f++)
-            if (fields->fields[f].scope == FIELD_VCPU && vm->entity.readings[f].state != READING_OK)
-                add_sum(vm, &fields->fields[f], f);
-    }
+    for (size_t i = 0; i < sample->vm_count; i++)
+        sample_vm_add_vcpu_sums(sample, fields, &sample->vms[i]);
 }
 
 /*

@@ -123,6 +123,10 @@ void sample_free(struct sample *sample);
  */
 void sample_add_vcpu_sums(struct sample *sample, const struct field_table *fields);
 
+/* sample_vm_add_vcpu_sums - the same for one VM of it. */
+void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
+                             struct sample_vm *vm);
+
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began

@@ -22,7 +22,9 @@ struct sampler {
     const struct source_ops *const *table;
     struct source *attached[SOURCE_COUNT]; /* NULL: not in use */
     struct series series;
+    struct budget budget;
     uint64_t ticks;
+    uint64_t began_ns; /* of the tick before; 0 = there was none */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -108,7 +110,9 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .fields = &s->fields,
         .now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns,
         .beacon = config->beacon,
+        .budget = &s->budget,
     };
+    s->budget.now_ns = s->env.now_ns;
     int result = rootfs_stat(s->root, "proc", &st);
     if (result < 0) {
         free(s);
@@ -123,7 +127,9 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .shunned = config->shunned,
         .first_tick = config->first_tick,
         .scope = config->scope,
+        .budget = &s->budget,
     });
+    s->env.discover = s->discover;
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
     if (result < 0) {
         sampler_close(s);
@@ -179,6 +185,8 @@ static void explain_excluded(const struct sampler *s, struct sample *sample)
         return;
     for (size_t i = 0; i < sample->vm_count; i++) {
         struct sample_vm *vm = &sample->vms[i];
+        if (vm->skipped)
+            continue;
         if ((s->sources & counters) != counters)
             for (size_t f = 0; f < sample->field_count; f++)
                 if (vm->entity.readings[f].cause == CAUSE_NONE &&
@@ -210,18 +218,84 @@ static void mark_gone(const struct sampler *s, struct sample *sample)
     }
 }
 
-static void read_source(const struct sampler *s, const struct source_ops *ops,
-                        struct sample *sample)
+/* CPU time of this thread since the last call, for a row of costs. */
+static void charge(uint64_t *since, uint64_t *cost)
 {
-    struct source *source = source_of(s, ops);
+    uint64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-    if (ops->tick != NULL)
-        ops->tick(source, sample);
-    for (size_t i = 0; i < sample->vm_count && ops->read != NULL; i++)
-        ops->read(source, sample, &sample->vms[i]);
-    /* What the vCPUs gave need not be read again as a sum. */
-    if (source_gives(ops->id) & GIVES_VCPU_COUNTERS)
-        sample_add_vcpu_sums(sample, &s->fields);
+    *cost += now - *since;
+    *since = now;
+}
+
+static void look_at_host(const struct sampler *s, struct sample *sample, uint64_t *cost)
+{
+    uint64_t since = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    for (size_t i = 0; s->table[i] != NULL; i++) {
+        const struct source_ops *ops = s->table[i];
+        if (source_of(s, ops) == NULL || ops->tick == NULL)
+            continue;
+        ops->tick(source_of(s, ops), sample);
+        charge(&since, &cost[ops->id]);
+    }
+}
+
+static void read_vm(const struct sampler *s, struct sample *sample, struct sample_vm *vm,
+                    uint64_t *cost)
+{
+    uint64_t since = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    for (size_t i = 0; s->table[i] != NULL; i++) {
+        const struct source_ops *ops = s->table[i];
+        if (source_of(s, ops) == NULL)
+            continue;
+        if (ops->read != NULL)
+            ops->read(source_of(s, ops), sample, vm);
+        /* What the vCPUs gave need not be read again as a sum. */
+        if (source_gives(ops->id) & GIVES_VCPU_COUNTERS)
+            sample_vm_add_vcpu_sums(sample, &s->fields, vm);
+        charge(&since, &cost[ops->id]);
+    }
+}
+
+/*
+ * The VMs of one process, @count of them from @vms on, for as long as it may take. Those that are
+ * not come to have the first turn in the next tick.
+ */
+static void read_process(const struct sampler *s, struct sample *sample, struct sample_vm *vms,
+                         size_t count, uint64_t *cost)
+{
+    struct process_time *time = discover_time_of(s->discover, vms[0].id.pid);
+    size_t first = 0;
+    int next_fd = 0;
+
+    while (time != NULL && first + 1 < count && vms[first].id.fd < time->next_fd)
+        first++;
+    for (size_t n = 0; n < count; n++) {
+        struct sample_vm *vm = &vms[(first + n) % count];
+        if (time != NULL && budget_is_over(time, s->budget.limit_ns)) {
+            vm->skipped = true;
+            vm->skip_cause = CAUSE_SLOW;
+            next_fd = next_fd == 0 ? vm->id.fd : next_fd;
+            continue;
+        }
+        uint64_t since = s->env.now_ns();
+        read_vm(s, sample, vm, cost);
+        if (time != NULL)
+            time->spent_ns += s->env.now_ns() - since;
+    }
+    if (time != NULL)
+        time->next_fd = next_fd;
+}
+
+static void read_vms(const struct sampler *s, struct sample *sample, uint64_t *cost)
+{
+    for (size_t i = 0, end; i < sample->vm_count; i = end) {
+        for (end = i + 1;
+             end < sample->vm_count && sample->vms[end].id.pid == sample->vms[i].id.pid; end++)
+            ;
+        read_process(s, sample, &sample->vms[i], end - i, cost);
+    }
 }
 
 static int take(struct sampler *s, struct sample **ret, struct error *err)
@@ -230,6 +304,8 @@ static int take(struct sampler *s, struct sample **ret, struct error *err)
              cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
+    s->budget.limit_ns = budget_limit_ns(s->began_ns != 0 ? start - s->began_ns : 0);
+    s->began_ns = start;
     if (s->ticks++ > 0)
         host_refresh(s->root, s->ticks % SEARCH_MOUNTS_TICKS == 0, &s->host);
     int result = discover_tick(s->discover, forget_vm, s, err);
@@ -260,13 +336,8 @@ static int take(struct sampler *s, struct sample **ret, struct error *err)
     sample->hidden_vms = discover_hidden_vms(s->discover);
     sample->cut_processes = discover_cut_processes(s->discover);
     sample->host_facts = s->host;
-    for (size_t i = 0; s->table[i] != NULL; i++) {
-        if (source_of(s, s->table[i]) == NULL)
-            continue;
-        uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        read_source(s, s->table[i], sample);
-        cost[s->table[i]->id] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
-    }
+    look_at_host(s, sample, cost);
+    read_vms(s, sample, cost);
     explain_excluded(s, sample);
     mark_gone(s, sample);
     uint64_t total = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;

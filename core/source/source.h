@@ -4,9 +4,10 @@
  *
  * Each tick: it is asked whether it is wanted, and attached or detached where that has changed;
  * then discover (may learn fields), then the sample is laid out, then tick for what one look tells
- * of the whole host, then read for each VM. The best source reads first; the others fill in what it
- * left. Absence is data: a source that can give nothing says why in the readings. Between two ticks
- * a source holds no descriptor of a KVM object. Main thread only.
+ * of the whole host, then read for each VM, all sources of one before the next: a VM whose process
+ * has taken too long is skipped by all of them. The best source comes first; the others fill in
+ * what it left. Absence is data: a source that can give nothing says why in the readings. Between
+ * two ticks a source holds no descriptor of a KVM object. Main thread only.
  */
 #ifndef KVMLENS_CORE_SOURCE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_SOURCE_H
@@ -14,6 +15,8 @@
 #include "core/base/beacon.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
+#include "core/find/budget.h"
+#include "core/find/discover.h"
 #include "core/model/field.h"
 #include "core/model/sample.h"
 
@@ -24,6 +27,9 @@ struct source_env {
     struct field_table *fields;
     uint64_t (*now_ns)(void); /* monotonic */
     struct beacon *beacon;    /* says what is read; NULL: nobody wants to know */
+    /* How long each process may take, and where that is kept; both NULL: as long as it likes */
+    const struct budget *budget;
+    const struct discover *discover;
 };
 
 struct source;
@@ -37,9 +43,12 @@ struct source_ops {
     int (*attach)(const struct source_env *env, struct source **ret);
     /* Which VMs there are now; may add fields. 0 or -ENOMEM. May be NULL. */
     int (*discover)(struct source *source, const struct vm_list *vms);
-    /* All of @sample, where one look tells of all VMs or of the host. May be NULL. */
+    /*
+     * All of @sample, where one look tells of all VMs or of the host; before any VM is read. May be
+     * NULL.
+     */
     void (*tick)(struct source *source, struct sample *sample);
-    /* One VM of @sample; for all of them, after tick. May be NULL. */
+    /* One VM of @sample; for those that are not skipped, after tick. May be NULL. */
     void (*read)(struct source *source, struct sample *sample, struct sample_vm *vm);
     /* Free vm->source_data[id], before the VM ends and before detach. May be NULL. */
     void (*forget)(struct source *source, struct vm *vm);

@@ -328,20 +328,31 @@ static int need_pidfd(const struct source *s, const struct vm *vm, struct vm_fil
     return files->pidfd;
 }
 
-static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files)
+/* Why none of those that are not learnt yet can be read. */
+static void set_cause(struct vm_files *files, enum reading_cause cause)
+{
+    if (files->vm.cause != CAUSE_BAD_STATS)
+        files->vm.cause = cause;
+    for (size_t i = 0; i < files->count; i++)
+        if (files->vcpus[i].cause != CAUSE_BAD_STATS)
+            files->vcpus[i].cause = cause;
+}
+
+static bool is_any_new(const struct vm *vm, const struct vm_files *files)
 {
     bool any = must_learn(&files->vm, vm->stats_fd);
-    int result = 0;
 
     for (size_t i = 0; i < files->count && !any; i++)
         any = must_learn(&files->vcpus[i], vm->vcpus[i].stats_fd);
-    if (!any)
-        return 0;
+    return any;
+}
+
+static int learn_vm(struct source *s, struct vm *vm, struct vm_files *files)
+{
+    int result = 0;
     int pidfd = need_pidfd(s, vm, files);
     if (pidfd < 0 && s->env.root->live) {
-        files->vm.cause = cause_of(pidfd);
-        for (size_t i = 0; i < files->count; i++)
-            files->vcpus[i].cause = cause_of(pidfd);
+        set_cause(files, cause_of(pidfd));
         return 0;
     }
     if (must_learn(&files->vm, vm->stats_fd))
@@ -383,11 +394,37 @@ static struct vm_files *files_of(struct source *s, struct vm *vm)
     return files;
 }
 
-/* The VMs of one process. What one of them learns of being refused goes for all. */
+/* Where the process has taken too long, what is new waits for another tick. */
+static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files, bool is_alone,
+                      struct process_time *time)
+{
+    if (!is_any_new(vm, files))
+        return 0;
+    if (time != NULL && (is_alone ? budget_is_over(time, s->env.budget->limit_ns)
+                                  : budget_is_half_over(time, s->env.budget->limit_ns))) {
+        set_cause(files, CAUSE_SLOW);
+        return 0;
+    }
+    uint64_t since = time != NULL ? s->env.now_ns() : 0;
+    int result = learn_vm(s, vm, files);
+    if (time != NULL)
+        time->spent_ns += s->env.now_ns() - since;
+    return result;
+}
+
+/*
+ * The VMs of one process. What one of them learns of being refused goes for all. Those come first
+ * that are read first.
+ */
 static int prepare_process(struct source *s, struct vm *const *vms, size_t count)
 {
+    struct process_time *time = discover_time_of(s->env.discover, vms[0]->id.pid);
     uint64_t until = 0;
+    size_t first = 0;
     int result = 0;
+
+    while (time != NULL && first + 1 < count && vms[first]->id.fd < time->next_fd)
+        first++;
 
     for (size_t i = 0; i < count; i++) {
         const struct vm_files *files = files_of(s, vms[i]);
@@ -395,10 +432,11 @@ static int prepare_process(struct source *s, struct vm *const *vms, size_t count
             return -ENOMEM;
         until = files->quiet_until > until ? files->quiet_until : until;
     }
-    for (size_t i = 0; i < count && result == 0; i++) {
-        struct vm_files *files = vms[i]->source_data[SOURCE_STATSFD];
+    for (size_t n = 0; n < count && result == 0; n++) {
+        struct vm *vm = vms[(first + n) % count];
+        struct vm_files *files = vm->source_data[SOURCE_STATSFD];
         if (s->tick >= until) {
-            result = prepare_vm(s, vms[i], files);
+            result = prepare_vm(s, vm, files, count == 1, time);
             until = is_quiet(s, files) ? files->quiet_until : until;
         }
         files->quiet_until = until;

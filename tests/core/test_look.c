@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/find/budget.h"
 #include "core/source/sampler.h"
 #include "tests/lib/stats_blob.h"
 #include "tests/lib/tree.h"
@@ -39,8 +40,20 @@ static size_t seen_count;
 
 static uint64_t clock_ns = 1000000000;
 
+/*
+ * A step at this process takes so long: the time passes as soon as the clock is asked after it. The
+ * beacon stands at one step while a test's files are read, so each read of the clock counts.
+ */
+static struct {
+    int pid, step;
+    uint64_t ns;
+} slow;
+
 static uint64_t now_ns(void)
 {
+    if (slow.ns != 0 && atomic_load(&bench.beacon.pid) == slow.pid &&
+        atomic_load(&bench.beacon.step) == slow.step)
+        clock_ns += slow.ns;
     if (seen_count < STEPS_MAX)
         seen[seen_count++] =
             (struct step){atomic_load(&bench.beacon.pid), atomic_load(&bench.beacon.step)};
@@ -53,6 +66,7 @@ static int setup(void **state)
 
     memset(b, 0, sizeof(*b));
     seen_count = 0;
+    memset(&slow, 0, sizeof(slow));
     tree_open(&b->tree);
     tree_text(&b->tree, "proc/sys/kernel/hostname", "testhost\n");
     tree_text(&b->tree, "proc/sys/kernel/osrelease", "6.1.0\n");
@@ -495,6 +509,173 @@ static void what_is_done_now_and_then_is_spread_over_the_vms_of_a_process(void *
     }
 }
 
+/* --- what takes too long ---------------------------------------------------------------------- */
+
+#define MS    1000000ull
+#define CROWD 20
+
+/* A process with VMs on fd 9, 19, ... and another with one. Each tick begins a second later. */
+static void crowd(struct bench *b)
+{
+    process(b, 500, "crowd");
+    for (int i = 0; i < CROWD; i++)
+        vm(b, 500, 9 + 10 * i);
+    qemu(b, 600, "other");
+}
+
+/* A tick begins so long after the one before has begun. */
+static const struct snapshot *tick_after(struct bench *b, uint64_t ms)
+{
+    static uint64_t due;
+
+    due = due + ms * MS > clock_ns ? due + ms * MS : clock_ns;
+    clock_ns = due;
+    return tick(b);
+}
+
+static size_t count_stale(const struct snapshot *s)
+{
+    size_t stale = 0;
+
+    for (size_t i = 0; i < s->vm_count; i++)
+        stale += s->vms[i].stale_cause == CAUSE_SLOW;
+    return stale;
+}
+
+static void nobody_is_skipped_who_takes_no_time(void **state)
+{
+    struct bench *b = *state;
+
+    crowd(b);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(tick_after(b, 1000)->vm_count, CROWD + 1);
+        assert_int_equal(count_stale(b->now), 0);
+    }
+}
+
+static void one_slow_process_makes_no_other_late(void **state)
+{
+    struct bench *b = *state;
+
+    crowd(b);
+    tick_after(b, 1000);
+    slow.pid = 500;
+    slow.step = BEACON_READ_PROC;
+    slow.ns = 20 * MS;
+    for (int i = 0; i < 30; i++) {
+        const struct snapshot *s = tick_after(b, 1000);
+        assert_int_equal(s->vm_count, CROWD + 1);
+        assert_in_range(count_stale(s), 1, CROWD);
+        const struct snapshot_vm *other = &s->vms[CROWD];
+        assert_int_equal(other->id.pid, 600);
+        assert_int_equal(other->stale_cause, CAUSE_NONE);
+        assert_int_equal(snapshot_vm_value(s, other, "exits").rate.state, READING_OK);
+        assert_true(other->interval_s > 0.5 && other->interval_s < 2.0);
+        assert_true(s->sample_ns < 600 * MS); /* all of them take 2 s */
+    }
+}
+
+/* Those that were left out have the first turn: none waits for ever. */
+static void the_vms_of_a_slow_process_take_turns(void **state)
+{
+    struct bench *b = *state;
+    bool read[CROWD] = {false};
+    double oldest = 0;
+
+    crowd(b);
+    tick_after(b, 1000);
+    slow.pid = 500;
+    slow.step = BEACON_READ_PROC;
+    slow.ns = 20 * MS;
+    for (int n = 0; n < 20; n++) {
+        const struct snapshot *s = tick_after(b, 1000);
+        for (size_t i = 0; i < CROWD; i++) {
+            const struct snapshot_vm *vm = &s->vms[i];
+            read[i] |= vm->stale_cause == CAUSE_NONE;
+            oldest = vm->stale_s > oldest ? vm->stale_s : oldest;
+            if (vm->stale_cause == CAUSE_NONE)
+                continue;
+            assert_true(vm->stale_s > 0.5);
+            assert_int_equal(snapshot_vm_value(s, vm, "exits").reading.state, READING_STALE);
+        }
+    }
+    for (size_t i = 0; i < CROWD; i++)
+        assert_true(read[i]);
+    assert_true(oldest < 10);
+}
+
+/* What it took too much is taken off its next ticks, also where it has but one VM. */
+static void one_vm_that_takes_long_is_read_less_often(void **state)
+{
+    struct bench *b = *state;
+    unsigned stale = 0;
+
+    qemu(b, 500, "slow");
+    qemu(b, 600, "other");
+    tick_after(b, 1000);
+    slow.pid = 500;
+    slow.step = BEACON_READ_FD;
+    slow.ns = 600 * MS;
+    for (int n = 0; n < 12; n++) {
+        const struct snapshot *s = tick_after(b, 1000);
+        stale += count_stale(s) > 0;
+        assert_int_equal(s->vms[1].stale_cause, CAUSE_NONE);
+    }
+    assert_in_range(stale, 4, 10);
+    slow.ns = 0;
+    for (int n = 0; n < 12; n++)
+        tick_after(b, 1000);
+    assert_int_equal(count_stale(b->now), 0);
+}
+
+/* The trees of tests are looked at in each tick, so that what is not looked at shows. */
+static void what_takes_long_to_look_at_is_looked_at_less_often(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "slow");
+    tick_after(b, 1000);
+    slow.pid = 500;
+    slow.step = BEACON_READ_PROC; /* the last one of a look: its command line */
+    slow.ns = 450 * MS;           /* of which a look sees one or two */
+    tick_after(b, 1000);
+    slow.ns = 0;
+    vm(b, 500, 29);
+    for (int n = 0; n < 4; n++)
+        assert_int_equal(tick_after(b, 1000)->vm_count, 1);
+    for (int n = 0; n < 7; n++)
+        tick_after(b, 1000);
+    assert_int_equal(b->now->vm_count, 2);
+}
+
+static void the_limit_follows_the_delay(void **state)
+{
+    (void)state;
+    assert_int_equal(budget_limit_ns(0), 100 * MS);
+    assert_int_equal(budget_limit_ns(100 * MS), 50 * MS);
+    assert_int_equal(budget_limit_ns(1000 * MS), 250 * MS);
+    assert_int_equal(budget_limit_ns(3600000 * MS), 1000 * MS);
+}
+
+/* A program that was stopped in the middle of a look has not been slow for all that time. */
+static void what_is_owed_has_a_bound(void **state)
+{
+    struct process_time time = {.spent_ns = 3600000 * MS};
+    int ticks = 0;
+
+    (void)state;
+    do
+        budget_begin(&time, 250 * MS);
+    while (budget_is_over(&time, 250 * MS) && ++ticks < 100);
+    assert_in_range(ticks, 5, 12);
+    budget_looked(&time, 1000 * MS, 3600000 * MS);
+    assert_int_equal(time.look_after_ns, 61000 * MS);
+    budget_looked(&time, 1000 * MS, 900 * MS);
+    assert_int_equal(time.look_after_ns, 10000 * MS);
+    budget_looked(&time, 1000 * MS, MS);
+    assert_int_equal(time.look_after_ns, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -518,6 +699,13 @@ int main(void)
         TEST(with_a_name_no_counter_of_another_vm_is_read),
         TEST(all_of_a_name_are_wanted),
         TEST(a_scope_that_gets_wider_finds_the_rest),
+        TEST(nobody_is_skipped_who_takes_no_time),
+        TEST(one_slow_process_makes_no_other_late),
+        TEST(the_vms_of_a_slow_process_take_turns),
+        TEST(one_vm_that_takes_long_is_read_less_often),
+        TEST(what_takes_long_to_look_at_is_looked_at_less_often),
+        TEST(the_limit_follows_the_delay),
+        TEST(what_is_owed_has_a_bound),
         TEST(a_process_is_asked_once_for_what_it_costs),
         TEST(what_is_done_now_and_then_is_spread_over_the_vms_of_a_process),
     };
