@@ -56,6 +56,7 @@ enum {
     VM_GONE = 1 << 0,
     VM_BY_FD_ORDER = 1 << 1,
     VM_PROCESS_IS_CUT = 1 << 2,
+    VM_SKIPPED = 1 << 3,
 };
 
 struct flat_vm {
@@ -65,7 +66,7 @@ struct flat_vm {
     struct flat_text vmm, name_raw;
     uint8_t cause, fds_cause;
     uint16_t flags;
-    uint32_t unused;
+    uint8_t skip_cause, unused[3];
 };
 
 struct flat_vcpu {

@@ -332,12 +332,14 @@ static bool read_vm(const struct source_form *form, const struct field_table *fi
         .born = le64toh(from.born),
     };
     vm->gone = (le16toh(from.flags) & VM_GONE) != 0;
+    vm->skipped = (le16toh(from.flags) & VM_SKIPPED) != 0;
     vm->vcpus = at->vcpu;
     vm->vcpu_count = le32toh(from.vcpus);
     if (vm->id.pid <= 0 || vm->id.fd < 0 || (i > 0 && !is_before(&vm[-1].id, &vm->id)) ||
         vm->vcpu_count > form->vcpus.count - *next_vcpu || from.cause >= form->causes.count ||
-        !read_facts(form, &from, at, &vm->facts))
+        from.skip_cause >= form->causes.count || !read_facts(form, &from, at, &vm->facts))
         return false;
+    vm->skip_cause = form->causes.to[from.skip_cause];
     read_entity(form, fields, at, from.cause, &vm->entity);
     read_gauges(form->vm_gauges + i * form->head.vm_gauges, form->head.vm_gauges, VM_GAUGE_COUNT,
                 vm->gauges);

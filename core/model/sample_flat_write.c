@@ -155,7 +155,8 @@ static void write_vms(struct flat_writer *w, const struct sample *s, struct text
         const struct sample_vm *vm = &s->vms[i];
         const struct vm_facts *f = &vm->facts;
         unsigned flags = (vm->gone ? VM_GONE : 0u) | (f->vcpus_by_fd_order ? VM_BY_FD_ORDER : 0u) |
-                         (f->process_is_cut ? VM_PROCESS_IS_CUT : 0u);
+                         (f->process_is_cut ? VM_PROCESS_IS_CUT : 0u) |
+                         (vm->skipped ? VM_SKIPPED : 0u);
         items[i] = (struct flat_vm){
             .start_ticks = htole64(vm->id.start_ticks),
             .born = htole64(vm->id.born),
@@ -170,6 +171,7 @@ static void write_vms(struct flat_writer *w, const struct sample *s, struct text
             .cause = vm->entity.cause,
             .fds_cause = f->fds_cause,
             .flags = htole16((uint16_t)flags),
+            .skip_cause = vm->skip_cause,
         };
     }
 }

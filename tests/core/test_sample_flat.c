@@ -47,6 +47,8 @@ static struct block flat_of(struct two_vms *t)
     s->hidden_processes = 3;
     s->hidden_pid = 77;
     s->hidden_cause = CAUSE_NO_PERMISSION;
+    s->vms[1].skipped = true;
+    s->vms[1].skip_cause = CAUSE_SLOW;
     return write_sample(s, two_vms_fields(t));
 }
 
@@ -79,6 +81,9 @@ static void compare(const struct sample *a, const struct sample *b)
         assert_string_equal(x->facts.name, y->facts.name);
         assert_ptr_equal(x->facts.vmm, y->facts.vmm);
         assert_int_equal(x->facts.ram_bytes, y->facts.ram_bytes);
+        assert_int_equal(x->gone, y->gone);
+        assert_int_equal(x->skipped, y->skipped);
+        assert_int_equal(x->skip_cause, y->skip_cause);
         assert_int_equal(x->vcpu_count, y->vcpu_count);
         compare_entities(&x->entity, &y->entity, a);
         assert_memory_equal(x->gauges, y->gauges, sizeof(x->gauges));
