@@ -157,6 +157,24 @@ static void put_source(FILE *out, const char *what, uint8_t source, uint8_t caus
         fprintf(out, " (%s)", reading_cause_text(cause));
 }
 
+/* Where the numbers are from, or why there are none of now. */
+static void put_sources(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm)
+{
+    fputs("  ", out);
+    if (vm->stale_cause != CAUSE_NONE) {
+        fprintf(out, "not read: %s", reading_cause_text((enum reading_cause)vm->stale_cause));
+        if (vm->stale_s > 0)
+            fprintf(out, "; last read %.3f s before", vm->stale_s);
+        fputc('\n', out);
+        return;
+    }
+    put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
+    put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
+    if (snapshot_interval_differs(vm->interval_s, s->interval_s))
+        fprintf(out, ", rates over %.3f s", vm->interval_s);
+    fputc('\n', out);
+}
+
 static int compare_names(const void *a, const void *b, void *fields)
 {
     const struct field *f = fields;
@@ -214,12 +232,7 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     fprintf(out, "\n%s  pid %d fd %d  %s  vCPUs %zu  CPU %s  wait %s  RAM %s  RSS %s  mapped %s\n",
             vm->name, (int)vm->id.pid, vm->id.fd, vm->vmm, vm->vcpu_count, cpu, wait, ram, rss,
             mapped);
-    fputs("  ", out);
-    put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
-    put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
-    if (snapshot_interval_differs(vm->interval_s, s->interval_s))
-        fprintf(out, ", rates over %.3f s", vm->interval_s);
-    fputc('\n', out);
+    put_sources(out, s, vm);
     put_vcpus(out, s, vm);
     /* The line above has said why there is none. */
     if (s->host_values == NULL)

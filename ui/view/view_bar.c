@@ -68,6 +68,18 @@ static enum reading_cause vm_cause(const struct snapshot_vm *vm, const char **re
     return vm->vcpu_cause;
 }
 
+/* ": not read for 3.1s: ". */
+static int draw_age(const struct snapshot_vm *vm, struct rect r, int x, struct screen *out)
+{
+    const char *why = reading_cause_text((enum reading_cause)vm->stale_cause);
+    char age[FORMAT_MAX];
+
+    if (vm->stale_s > 0)
+        return screen_printf(out, r, r.y, x, STYLE_NOTICE, ": not read for %s: %s. ",
+                             format_seconds(age, vm->stale_s), why);
+    return screen_printf(out, r, r.y, x, STYLE_NOTICE, ": not read yet: %s. ", why);
+}
+
 bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct rect r,
                 struct screen *out)
 {
@@ -85,8 +97,10 @@ bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct
 
     screen_field(out, r, r.y, x, name_width, ALIGN_LEFT, STYLE_STRONG, vm->name);
     x += name_width;
-    x += screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,
-                       reading_cause_text(cause));
+    x += vm->stale_cause != CAUSE_NONE
+             ? draw_age(vm, r, x, out)
+             : screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,
+                             reading_cause_text(cause));
     screen_field(out, r, r.y, x, r.x + r.cols - x, ALIGN_LEFT, STYLE_NORMAL,
                  host_fix_cause(&now->host, cause, fix));
     return true;
