@@ -50,7 +50,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now $(call probe,-Wl$(comma)-z$(comma)no
 
 # Asked of pkg-config where it is installed; the fall-backs are Debian's own values.
 lib = $(or $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null),$(2))
-LIBS_core := -lpthread -lm
+LIBS_core := -lpthread -lm $(call lib,libcap-ng,-lcap-ng) $(call lib,libseccomp,-lseccomp)
 LIBS_ui = $(call lib,ncursesw,-lncursesw -ltinfo) $(call lib,jansson,-ljansson) $(call lib,inih,-linih)
 LIBS_test := -lcmocka
 
