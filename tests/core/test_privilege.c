@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What each role of core/privilege holds, what it may no longer do, and what all can still do.
+ */
+#include "core/privilege/privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/role_case.h"
+
+#define PAGE 4096
+
+/* --- what a process holds --- */
+
+static uint64_t status_value(const char *key, int base)
+{
+    char line[256];
+    uint64_t value = UINT64_MAX;
+    FILE *in = fopen("/proc/self/status", "r");
+
+    while (in != NULL && fgets(line, sizeof(line), in) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':')
+            value = strtoull(line + strlen(key) + 1, NULL, base);
+    if (in != NULL)
+        fclose(in);
+    return value;
+}
+
+static void look_at_status(const struct role_case *s, char *say, size_t size)
+{
+    const struct privilege_row *row = &privilege_table[s->role];
+    uint64_t had = s->user == ROOT        ? (role_is_root() ? 0 : UINT64_MAX)
+                   : s->user == UNIT_USER ? ROLE_OF_UNIT
+                                          : 0;
+    uint64_t keep = row->permitted[s->level];
+    /* A root in a container may lack some; what it had cannot be asked any more. */
+    uint64_t permitted = status_value("CapPrm", 16), effective = status_value("CapEff", 16);
+
+    if (had != 0 && had != UINT64_MAX && permitted != (keep & had))
+        SAY("CapPrm is %llx", (unsigned long long)permitted);
+    if ((permitted & ~keep) != 0)
+        SAY("CapPrm has more than the table: %llx", (unsigned long long)permitted);
+    if (s->user == ROOT && geteuid() == 0 && (keep & ROLE_OF_UNIT & ~permitted) != 0 &&
+        (status_value("CapBnd", 16) & keep & ROLE_OF_UNIT) == (keep & ROLE_OF_UNIT))
+        SAY("CapPrm lacks what root had: %llx", (unsigned long long)permitted);
+    if (effective != (row->effective ? permitted : 0))
+        SAY("CapEff is %llx", (unsigned long long)effective);
+    if (status_value("CapAmb", 16) != 0 || status_value("CapInh", 16) != 0)
+        SAY("something is ambient or inheritable");
+    /* Root had CAP_SETPCAP and could cut it; the others have no use for it. */
+    if (s->inherited)
+        keep |= privilege_table[ROLE_SUPERVISOR].permitted[s->level];
+    if (s->user == ROOT && geteuid() == 0 && (status_value("CapBnd", 16) & ~keep) != 0)
+        SAY("CapBnd is %llx", (unsigned long long)status_value("CapBnd", 16));
+    if (status_value("NoNewPrivs", 10) != 1)
+        SAY("no_new_privs is not set");
+    if (prctl(PR_GET_DUMPABLE) != 0)
+        SAY("it is dumpable");
+    if (status_value("Seccomp", 10) != (s->level == PRIVILEGE_STRICT ? 2 : 0))
+        SAY("Seccomp is %llu", (unsigned long long)status_value("Seccomp", 10));
+}
+
+static void each_role_holds_what_the_table_says(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
+            role_check_users(s, look_at_status);
+}
+
+static void look_at_nothing_changed(const struct role_case *s, char *say, size_t size)
+{
+    if (status_value("CapPrm", 16) != *(uint64_t *)s->page || status_value("Seccomp", 10) != 0 ||
+        prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || prctl(PR_GET_DUMPABLE) != 1)
+        SAY("something has changed");
+}
+
+static void off_changes_nothing(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    if (status_value("Seccomp", 10) != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) {
+        print_message("skipped: this test runs in a sandbox already\n");
+        return;
+    }
+    s.level = PRIVILEGE_OFF;
+    *(uint64_t *)s.page = status_value("CapPrm", 16);
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        role_check(&s, look_at_nothing_changed);
+}
+
+/* --- what is refused --- */
+
+static void look_at_refusals(const struct role_case *s, char *say, size_t size)
+{
+    char *const argv[] = {(char *)(uintptr_t) "true", NULL};
+    int pair[2];
+    struct iovec mine = {s->page, 8}, theirs = {s->page, 8};
+    const unsigned roles = 1u << s->role;
+    const struct rlimit64 {
+        uint64_t now, max;
+    } limit = {0, 0};
+
+    REFUSED(execve("/bin/true", argv, argv));
+    REFUSED(syscall(SYS_execveat, AT_FDCWD, "/bin/true", argv, argv, 0));
+    REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
+    REFUSED(socket(AF_INET, SOCK_STREAM, 0));
+    REFUSED(connect(0, NULL, 0));
+    REFUSED(bind(0, NULL, 0));
+    REFUSED(listen(0, 1));
+    REFUSED(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+    REFUSED(ptrace(PTRACE_SEIZE, s->other, NULL, NULL));
+    REFUSED(process_vm_writev(s->other, &mine, 1, &theirs, 1, 0));
+    REFUSED(open("/dev/null", O_WRONLY));
+    REFUSED(open("/dev/null", O_RDWR | O_CLOEXEC));
+    REFUSED(open("/tmp/kvmlens-must-not-be-made", O_RDONLY | O_CREAT, 0600));
+    REFUSED(open("/proc/self/status", O_RDONLY | O_TRUNC));
+    REFUSED(openat(AT_FDCWD, "/tmp", O_TMPFILE | O_RDWR, 0600));
+#ifdef SYS_open
+    REFUSED(syscall(SYS_open, "/dev/null", O_WRONLY));
+    REFUSED(syscall(SYS_creat, "/tmp/kvmlens-must-not-be-made", 0600));
+    REFUSED(syscall(SYS_rename, "/nonexistent/a", "/nonexistent/b"));
+    REFUSED(syscall(SYS_mkdir, "/tmp/kvmlens-must-not-be-made", 0700));
+#endif
+    REFUSED(unlinkat(AT_FDCWD, "/nonexistent/a", 0));
+    REFUSED(truncate("/nonexistent/a", 0));
+    REFUSED(symlink("a", "/tmp/kvmlens-must-not-be-made"));
+    REFUSED(fchmodat(AT_FDCWD, "/nonexistent/a", 0600, 0));
+    REFUSED(fchmod(0, 04755));
+    REFUSED(unshare(CLONE_NEWUTS));
+    REFUSED(syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL));
+    REFUSED(syscall(SYS_bpf, 0, NULL, 0));
+    REFUSED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+    REFUSED(syscall(SYS_init_module, NULL, 0, NULL));
+    REFUSED(syscall(SYS_io_uring_setup, 1, NULL));
+    REFUSED(syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+    REFUSED(syscall(SYS_personality, 0xffffffff));
+    REFUSED(syscall(SYS_setresuid, 0, 0, 0));
+    REFUSED(syscall(SYS_prlimit64, s->other, RLIMIT_CORE, &limit, NULL));
+    REFUSED(ioctl(0, TIOCSTI, "x"));
+    if (roles & ~(1u << ROLE_SUPERVISOR)) {
+        REFUSED(kill(s->other, 0));
+        REFUSED(kill(-1, SIGWINCH));
+        REFUSED(syscall(SYS_tgkill, s->other, s->other, 0));
+        REFUSED(syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0));
+    }
+    if (roles & (1u << ROLE_FRONT | 1u << ROLE_COLLECTOR)) {
+        REFUSED(fork());
+        REFUSED(kill(s->other, SIGKILL));
+        REFUSED(process_vm_readv(s->other, &mine, 1, &theirs, 1, 0));
+        REFUSED(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+    }
+    if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER))
+        REFUSED(syscall(SYS_pidfd_getfd, 0, ROLE_OTHER_FD, 0));
+    REFUSED(syscall(SYS_openat2, AT_FDCWD, "/", NULL, 0));
+    /* A call that is not known is not there, so that a C library takes another. */
+    if (syscall(9999) != -1 || errno != ENOSYS)
+        SAY("an unknown call: %s", strerror(errno));
+    if (access("/tmp/kvmlens-must-not-be-made", F_OK) == 0)
+        SAY("a file was made in /tmp");
+}
+
+static void each_role_is_refused_what_it_does_not_need(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    s.level = PRIVILEGE_STRICT;
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        role_check_users(s, look_at_refusals);
+}
+
+#ifdef __x86_64__
+static void look_at_other_tables_of_calls(const struct role_case *s, char *say, size_t size)
+{
+    long result;
+
+    (void)s;
+    /* getpid by the table of 32-bit programs, where the kernel has it. */
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+    if ((int)result != -EPERM && (int)result != -ENOSYS)
+        SAY("int $0x80: %ld", result);
+    if (syscall(0x40000000 + SYS_getpid) != -1 || (errno != EPERM && errno != ENOSYS))
+        SAY("x32: %s", strerror(errno));
+}
+
+static void calls_of_other_architectures_are_refused(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    s.level = PRIVILEGE_STRICT;
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        role_check(&s, look_at_other_tables_of_calls);
+}
+#endif
+
+/* --- what still works --- */
+
+static volatile sig_atomic_t signals_seen;
+
+static void count_signal(int sig)
+{
+    (void)sig;
+    signals_seen++;
+}
+
+/* What all roles do: files, pairs of sockets, shared memory, signals to themselves. */
+static void look_at_common_work(const struct role_case *s, char *say, size_t size)
+{
+    int pair[2] = {-1, -1};
+    char byte = 'x';
+
+    signal(SIGUSR1, count_signal);
+    DONE(open("/proc/self/status", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    DONE(open("/", O_PATH | O_DIRECTORY));
+    DONE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    DONE(send(pair[0], &byte, 1, MSG_NOSIGNAL));
+    DONE(recv(pair[1], &byte, 1, 0));
+    DONE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+    int fd = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    DONE(fd);
+    DONE(ftruncate(fd, PAGE));
+    DONE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+    if (mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+        SAY("mmap: %s", strerror(errno));
+    struct iovec part = {&byte, 1};
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+    *head = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+    memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+    DONE(sendmsg(pair[0], &msg, 0));
+    DONE(recvmsg(pair[1], &msg, 0));
+    raise(SIGUSR1);
+    /* Who may kill may send nothing else, not even to itself. */
+    if (s->role == ROLE_SCANNER)
+        raise(SIGUSR1);
+    else
+        kill(getpid(), SIGUSR1);
+    if (signals_seen != 2)
+        SAY("%d of 2 signals to itself arrived", (int)signals_seen);
+    DONE(setpriority(PRIO_PROCESS, 0, 19));
+    DONE(prctl(PR_SET_PDEATHSIG, SIGKILL));
+    DONE(syscall(SYS_pidfd_open, getpid(), 0));
+}
+
+static void each_role_can_do_what_all_do(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    s.level = PRIVILEGE_STRICT;
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        role_check_users(s, look_at_common_work);
+}
+
+static void look_at_children(const struct role_case *s, char *say, size_t size)
+{
+    role_look_in_child(s, ROLE_COLLECTOR, look_at_status, say, size);
+    role_look_in_child(s, ROLE_SCANNER, look_at_status, say, size);
+    if (s->level == PRIVILEGE_STRICT) {
+        role_look_in_child(s, ROLE_COLLECTOR, look_at_refusals, say, size);
+        role_look_in_child(s, ROLE_SCANNER, look_at_refusals, say, size);
+        role_look_in_child(s, ROLE_COLLECTOR, look_at_common_work, say, size);
+        role_look_in_child(s, ROLE_SCANNER, look_at_common_work, say, size);
+    }
+}
+
+static void children_of_the_supervisor_are_held_to_their_own_roles(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    s.role = ROLE_SUPERVISOR;
+    for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
+        role_check_users(s, look_at_children);
+}
+
+static void levels_have_names(void **state)
+{
+    enum privilege_level level = PRIVILEGE_LEVELS;
+
+    (void)state;
+    for (int i = 0; i < PRIVILEGE_LEVELS; i++) {
+        assert_int_equal(privilege_level_find(privilege_words[i], &level), 0);
+        assert_int_equal(level, i);
+    }
+    assert_null(privilege_words[PRIVILEGE_LEVELS]);
+    assert_int_equal(privilege_level_find("", &level), -EINVAL);
+    assert_int_equal(privilege_level_find("stric", &level), -EINVAL);
+    assert_string_equal(privilege_gap_text(0), "");
+    assert_non_null(strstr(privilege_gap_text(PRIVILEGE_NO_LANDLOCK), "Landlock"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(levels_have_names),
+        cmocka_unit_test(each_role_holds_what_the_table_says),
+        cmocka_unit_test(off_changes_nothing),
+        cmocka_unit_test(each_role_is_refused_what_it_does_not_need),
+#ifdef __x86_64__
+        cmocka_unit_test(calls_of_other_architectures_are_refused),
+#endif
+        cmocka_unit_test(each_role_can_do_what_all_do),
+        cmocka_unit_test(children_of_the_supervisor_are_held_to_their_own_roles),
+    };
+    return cmocka_run_group_tests(tests, role_with_other, role_without_other);
+}
