@@ -19,7 +19,7 @@ _kvmlens() {
         --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
         --sample --max-rate --threads --ram --force --accel
         --format --csv --wide --csv-safe --per-vcpu --estimate --log-to-file --output --skip-zero-records
-        --no-color --no-unicode --no-mouse --sysroot'
+        --no-color --no-unicode --no-mouse --sysroot --privileges'
     COMPREPLY=()
     # --format=j arrives as three words.
     if [ "$cur" = = ]; then
@@ -35,6 +35,9 @@ _kvmlens() {
         local before=''
         [[ $cur == *,* ]] && before=${cur%,*},
         mapfile -t COMPREPLY < <(compgen -P "$before" -W "$(_kvmlens_words "${COMP_WORDS[0]}" --source)" -- "${cur##*,}")
+        return ;;
+    --privileges)
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_words "${COMP_WORDS[0]}" --privileges)" -- "$cur")
         return ;;
     --accel)
         mapfile -t COMPREPLY < <(compgen -W 'c sse2 sse41 avx2 avx512 neon' -- "$cur")

@@ -264,6 +264,7 @@ class Completions(Scratch):
         self.assertEqual(self.complete(KVMLENS, "--format", "j"), ["json"])
         self.assertEqual(self.complete(KVMLENS, "--format", "=", "p"), ["prometheus"])
         self.assertEqual(self.complete(KVMLENS, "--source", "statsfd,d"), ["statsfd,debugfs"])
+        self.assertEqual(self.complete(KVMLENS, "--privileges", "s"), ["strict"])
         self.assertEqual(self.complete("kvmlens", "--log-"), ["--log-to-file"])
         self.assertIn(str(os.getpid()), self.complete("kvmlens", "-p", str(os.getpid())))
         offered = self.complete("kvmlens", "--")

@@ -43,6 +43,7 @@ static void nothing_given_means_the_monitor_with_defaults(void **state)
     assert_int_equal(o.sources, SOURCES_ALL);
     assert_string_equal(o.format, "text");
     assert_null(o.choice.vm);
+    assert_int_equal(o.privileges, PRIVILEGE_STRICT);
 }
 
 static void each_mode_option_chooses_its_mode(void **state)
@@ -100,6 +101,12 @@ static void values_reach_their_places(void **state)
     assert_string_equal(o.output, "out");
     assert_int_equal(parse("-1 --format openmetrics --estimate", buf, &o, &err), 0);
     assert_true(o.estimate && !o.per_vcpu);
+    assert_int_equal(parse("-l --privileges=basic", buf, &o, &err), 0);
+    assert_int_equal(o.privileges, PRIVILEGE_BASIC);
+    assert_int_equal(parse("--privileges off --doctor", buf, &o, &err), 0);
+    assert_int_equal(o.privileges, PRIVILEGE_OFF);
+    assert_int_equal(parse("--privileges off --privileges strict", buf, &o, &err), 0);
+    assert_int_equal(o.privileges, PRIVILEGE_STRICT);
     assert_int_equal(parse("-1 -- -odd-name", buf, &o, &err), 0);
     assert_string_equal(o.choice.vm, "-odd-name");
 }
@@ -197,6 +204,9 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"-p 5 -g x", "exclude each other"},
         {"-p 5 x", "exclude each other"},
         {"--demo --sysroot t", "exclude each other"},
+        {"--privileges none", "--privileges 'none': give strict, basic or off"},
+        {"--privileges stric", "give strict, basic or off"},
+        {"--privileges", "needs an argument: LEVEL"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -189,6 +189,14 @@ static int apply_sysroot(struct options *opts, const char *arg, struct error *er
     return 0;
 }
 
+static int apply_privileges(struct options *opts, const char *arg, struct error *err)
+{
+    if (privilege_level_find(arg, &opts->privileges) < 0)
+        return error_set(err, -EINVAL, "--privileges '%s': give strict, basic or off",
+                         show(arg).text);
+    return 0;
+}
+
 /* Last members of a row whose option has a plain effect. */
 #define CALLS(function) function, MODE_MONITOR, 0
 #define FLAG(member) NULL, MODE_MONITOR, offsetof(struct options, member)
@@ -275,6 +283,8 @@ const struct option_row option_table[] = {
 
     {0, "sysroot", NULL, "DIR", NULL, GROUP_SYSTEM, MODES_ANY,
      "read a saved /proc and /sys tree instead of this host's", CALLS(apply_sysroot)},
+    {0, "privileges", NULL, "LEVEL", privilege_words, GROUP_SYSTEM, MODES_ANY,
+     "give up what is not needed, capabilities only, or nothing", CALLS(apply_privileges)},
     {0},
 };
 
@@ -436,6 +446,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         .delay_s = 1.0,
         .sources = SOURCES_ALL,
         .format = "text",
+        .privileges = PRIVILEGE_STRICT,
         /* An estimate first, for who does not wait until the end. */
         .scan = {.mode = SCAN_EXACT, .estimate_first = true, .idle_priority = true},
     };

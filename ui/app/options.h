@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
+#include "core/privilege/privilege.h"
 #include "core/scan/scan.h"
 #include "ui/choose/filter.h"
 
@@ -51,6 +52,7 @@ struct options {
     const char *output;   /* --output */
     bool per_vcpu, estimate, wide, csv_safe;
     const char *sysroot;
+    enum privilege_level privileges; /* --privileges */
     bool demo;
     bool no_color, no_unicode, no_mouse;
     struct scan_request scan; /* --scan; at which VM it aims is not known yet */
