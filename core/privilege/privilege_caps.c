@@ -11,7 +11,9 @@ static int fail(struct error *err, const char *what)
 {
     int code = errno != 0 ? -errno : -EPERM;
 
-    return error_set(err, code, "cannot %s: %s (--privileges=off leaves capabilities as they are)",
+    return error_set(err, code,
+                     "cannot %s: %s; the system call filter of a unit has to allow capset "
+                     "(--privileges=off leaves capabilities as they are)",
                      what, strerror(-code));
 }
 

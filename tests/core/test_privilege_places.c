@@ -30,6 +30,7 @@ static void look_at_writing(const struct role_case *s, char *say, size_t size)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     DONE(fd);
     DONE(fchmod(fd, 0644));
+    REFUSED(fchmod(fd, 04755));
     DONE(write(fd, "x", 1));
     DONE(rename(path, other));
     DONE(open(other, O_RDWR | O_APPEND | O_CREAT, 0640));
