@@ -25,25 +25,26 @@
 static void look_at_collecting(const struct role_case *s, char *say, size_t size)
 {
     char path[64], text[8] = "";
-    int pidfd = (int)syscall(SYS_pidfd_open, s->other, 0);
+    pid_t other = s->user == PLAIN_USER ? s->own : s->other;
+    int roots = (int)syscall(SYS_pidfd_open, s->other, 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, other, 0);
     int fd = (int)syscall(SYS_pidfd_getfd, pidfd, ROLE_OTHER_FD, 0);
 
-    if (s->user == PLAIN_USER) {
-        if (fd >= 0)
-            SAY("nobody copied a descriptor of root");
-        return;
-    }
+    if (s->user == PLAIN_USER)
+        REFUSED(syscall(SYS_pidfd_getfd, roots, ROLE_OTHER_FD, 0));
     DONE(pidfd);
     DONE(fd);
     if (pread(fd, text, 7, 0) != 7 || strcmp(text, "foreign") != 0)
         SAY("the copy of a descriptor says '%s'", text);
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)s->other, ROLE_OTHER_FD);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)other, ROLE_OTHER_FD);
     DONE(readlink(path, text, sizeof(text)));
-    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)s->other);
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)other);
     int smaps = open(path, O_RDONLY);
     if (read(smaps, text, 1) != 1)
         SAY("%s: %s", path, strerror(errno));
-    DONE(syscall(SYS_kcmp, s->other, s->other, 0, ROLE_OTHER_FD, ROLE_OTHER_FD));
+    DONE(syscall(SYS_kcmp, other, other, 0, ROLE_OTHER_FD, ROLE_OTHER_FD));
+    if (s->user == PLAIN_USER)
+        return;
     /* A directory that is root's alone, as debugfs is. */
     int dir = open(s->private_dir, O_RDONLY | O_DIRECTORY);
     DONE(dir);
@@ -89,28 +90,27 @@ static void look_at_scanning(const struct role_case *s, char *say, size_t size)
 {
     char path[80], page[16] = "";
     struct iovec mine = {page, sizeof(page)}, theirs = {s->page, sizeof(page)};
-    ssize_t n = process_vm_readv(s->other, &mine, 1, &theirs, 1, 0);
+    pid_t other = s->user == PLAIN_USER ? s->own : s->other;
+    ssize_t n = process_vm_readv(other, &mine, 1, &theirs, 1, 0);
 
-    if (s->user == PLAIN_USER) {
-        if (n >= 0)
-            SAY("nobody read memory of root");
-        return;
-    }
     DONE(n);
+    if (s->user == PLAIN_USER)
+        REFUSED(process_vm_readv(s->other, &mine, 1, &theirs, 1, 0));
     if (page[0] != ROLE_OTHER_BYTE || page[15] != ROLE_OTHER_BYTE)
         SAY("process_vm_readv read something else");
-    snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)s->other);
+    snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)other);
     DONE(open(path, O_RDONLY));
     /* The program's own first mapping is of a file, so it has an entry there. */
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)s->other);
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)other);
     unsigned long start = 0, end = 0;
     FILE *maps = fopen(path, "r");
     if (maps == NULL || fscanf(maps, "%lx-%lx", &start, &end) != 2)
         SAY("%s: %s", path, strerror(errno));
     else
         fclose(maps);
-    snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)s->other, start, end);
-    DONE(open(path, O_RDONLY));
+    snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)other, start, end);
+    if (s->user != PLAIN_USER) /* takes a capability, whoever owns the process */
+        DONE(open(path, O_RDONLY));
 
     int guard = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     if (guard < 0 && errno != ENOSYS) /* a kernel without it is none of ours */
@@ -118,7 +118,7 @@ static void look_at_scanning(const struct role_case *s, char *say, size_t size)
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        n = process_vm_readv(s->other, &mine, 1, &theirs, 1, 0);
+        n = process_vm_readv(other, &mine, 1, &theirs, 1, 0);
         _exit(n == sizeof(page) && syscall(SYS_close_range, 100u, ~0u, 0u) == 0 ? 0 : 1);
     }
     int status = -1;

@@ -42,6 +42,31 @@ static int become(enum role_user user)
     return 0;
 }
 
+static pid_t start_other(void *page)
+{
+    int pipes[2];
+    char byte = 0;
+
+    assert_int_equal(pipe(pipes), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_DUMPABLE, 1); /* as a process that never changed its user */
+        int fd = memfd_create("other", 0);
+        memset(page, ROLE_OTHER_BYTE, PAGE);
+        if (fd < 0 || dup2(fd, ROLE_OTHER_FD) < 0 || write(ROLE_OTHER_FD, "foreign", 7) != 7 ||
+            write(pipes[1], &byte, 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(pipes[0]);
+    close(pipes[1]);
+    return pid;
+}
+
 static void enter_and_look(const struct role_case *s, role_look *look, char *say, size_t size)
 {
     struct error err = {0};
@@ -51,13 +76,15 @@ static void enter_and_look(const struct role_case *s, role_look *look, char *say
         SAY("cannot become %s: %s", user_names[s->user], strerror(-result));
         return;
     }
+    struct role_case as_user = *s;
+    as_user.own = start_other(s->page); /* ends with this process */
     result = privilege_enter(s->role, s->level, s->places, &err);
     if (result < 0)
         SAY("privilege_enter: %s", err.msg);
     else if (result & PRIVILEGE_NO_FILTER)
         SAY("skip: %s", privilege_gap_text(result));
     else
-        look(s, say, size);
+        look(&as_user, say, size);
 }
 
 /* What a child says goes through a pipe; "" = all was well. */
@@ -123,35 +150,12 @@ void role_check_users(struct role_case s, role_look *look)
         role_check(&s, look);
 }
 
-static pid_t start_other(void *page)
-{
-    int pipes[2];
-    char byte = 0;
-
-    assert_int_equal(pipe(pipes), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        int fd = memfd_create("other", 0);
-        memset(page, ROLE_OTHER_BYTE, PAGE);
-        if (fd < 0 || dup2(fd, ROLE_OTHER_FD) < 0 || write(ROLE_OTHER_FD, "foreign", 7) != 7 ||
-            write(pipes[1], &byte, 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
-    }
-    assert_int_equal(read(pipes[0], &byte, 1), 1);
-    close(pipes[0]);
-    close(pipes[1]);
-    return pid;
-}
-
 int role_with_other(void **state)
 {
     static struct role_case s;
 
     s.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a case leaves behind is waited for below */
     s.other = start_other(s.page);
     *state = &s;
     return s.page == MAP_FAILED ? -1 : 0;
@@ -162,7 +166,8 @@ int role_without_other(void **state)
     struct role_case *s = *state;
 
     kill(s->other, SIGKILL);
-    waitpid(s->other, NULL, 0);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
     munmap(s->page, PAGE);
     return 0;
 }

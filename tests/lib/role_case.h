@@ -35,6 +35,7 @@ struct role_case {
     const char *private_dir; /* only its owner may look into it */
     pid_t other;    /* a process of root that waits: ROLE_OTHER_FD holds "foreign", and a page */
     void *page;     /* at this address is full of ROLE_OTHER_BYTE */
+    pid_t own;      /* such a process too, but of the user of the case */
     bool inherited; /* it is a child of the supervisor */
 };
 
