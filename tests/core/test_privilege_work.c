@@ -86,6 +86,20 @@ static void the_collector_reads_processes_of_others(void **state)
     remove_private(dir);
 }
 
+/* The first mapping of a file, which has an entry in map_files. */
+static void find_mapped_file(pid_t pid, unsigned long *ret_start, unsigned long *ret_end)
+{
+    char path[40], line[300] = "";
+
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "r");
+    while (maps != NULL && strchr(line, '/') == NULL && fgets(line, sizeof(line), maps) != NULL)
+        if (sscanf(line, "%lx-%lx", ret_start, ret_end) != 2)
+            break;
+    if (maps != NULL)
+        fclose(maps);
+}
+
 static void look_at_scanning(const struct role_case *s, char *say, size_t size)
 {
     char path[80], page[16] = "";
@@ -100,14 +114,8 @@ static void look_at_scanning(const struct role_case *s, char *say, size_t size)
         SAY("process_vm_readv read something else");
     snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)other);
     DONE(open(path, O_RDONLY));
-    /* The program's own first mapping is of a file, so it has an entry there. */
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)other);
     unsigned long start = 0, end = 0;
-    FILE *maps = fopen(path, "r");
-    if (maps == NULL || fscanf(maps, "%lx-%lx", &start, &end) != 2)
-        SAY("%s: %s", path, strerror(errno));
-    else
-        fclose(maps);
+    find_mapped_file(other, &start, &end);
     snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)other, start, end);
     if (s->user != PLAIN_USER) /* takes a capability, whoever owns the process */
         DONE(open(path, O_RDONLY));

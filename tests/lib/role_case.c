@@ -166,8 +166,8 @@ int role_without_other(void **state)
     struct role_case *s = *state;
 
     kill(s->other, SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0)
-        continue;
+    while (waitpid(-1, NULL, 0) > 0) {
+    }
     munmap(s->page, PAGE);
     return 0;
 }
