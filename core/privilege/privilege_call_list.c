@@ -33,7 +33,8 @@ const char *const privilege_known_calls[] = {
     "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat",
     "fchmod",
     /* memory */
-    "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "msync", "mincore", "membarrier",
+    "mmap", "munmap", "mprotect", "mremap", "madvise", "mlock", "munlock", "brk", "msync",
+    "mincore", "membarrier",
     /* processes and threads */
     "exit", "exit_group", "clone", "fork", "vfork", "wait4", "waitid", "getpid", "gettid",
     "getppid", "getpgrp", "getpgid", "getsid", "setsid", "setpgid", "prctl", "arch_prctl",

@@ -368,7 +368,7 @@ static void count_signal(int sig)
 static void look_at_common_work(const struct role_case *s, char *say, size_t size)
 {
     int pair[2] = {-1, -1};
-    char byte = 'x';
+    char byte = 'x', text[16];
 
     signal(SIGUSR1, count_signal);
     DONE(open("/proc/self/status", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
@@ -383,6 +383,7 @@ static void look_at_common_work(const struct role_case *s, char *say, size_t siz
     DONE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
     if (mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
         SAY("mmap: %s", strerror(errno));
+    DONE(mlock(text, sizeof(text))); /* buffers of guest memory are kept out of swap */
     struct iovec part = {&byte, 1};
     char control[CMSG_SPACE(sizeof(int))] = {0};
     struct msghdr msg = {.msg_iov = &part,
