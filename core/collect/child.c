@@ -47,6 +47,14 @@ static void close_stdio(void)
         close(null);
 }
 
+int child_restrict(const struct child_config *config, enum privilege_role role, struct error *err)
+{
+    const struct privilege_places nowhere = {.saved_tree = !config->root->live};
+    int result = privilege_enter(role, config->privileges, &nowhere, err);
+
+    return result < 0 ? result : 0;
+}
+
 void child_detach(pid_t parent, const int *keep, size_t count)
 {
     sigset_t none;

@@ -10,12 +10,14 @@
 #include "core/base/rootfs.h"
 #include "core/collect/desk.h"
 #include "core/collect/message.h"
+#include "core/privilege/privilege.h"
 #include "core/source/sampler.h"
 
 /* What all children know: set before the supervisor was forked. Strings are borrowed. */
 struct child_config {
     const struct rootfs *root;
     unsigned sources; /* SOURCE_BIT mask, of collectors */
+    enum privilege_level privileges;
     struct sampler_scope scope; /* likewise, until a tick says that all is wanted */
 };
 
@@ -32,6 +34,12 @@ struct child {
  * end of a pipe must not wait for a child that hangs. All signals are as by default.
  */
 void child_detach(pid_t parent, const int *keep, size_t count);
+
+/*
+ * child_restrict - give up all that @role does not need. 0, or a negative errno with a sentence:
+ * then the process must do nothing but say so.
+ */
+int child_restrict(const struct child_config *config, enum privilege_role role, struct error *err);
 
 /* What each role does until its socket ends; returns an exit status. */
 int collector_main(struct child *child);

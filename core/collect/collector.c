@@ -65,7 +65,9 @@ int collector_main(struct child *child)
 
     memset(&tick, 0, sizeof(tick));
     memset(&failed, 0, sizeof(failed));
-    failed.result = sampler_open(&config, &sampler, &failed.error);
+    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &failed.error);
+    if (failed.result == 0)
+        failed.result = sampler_open(&config, &sampler, &failed.error);
     do {
         result = message_receive(child->sock, &tick, sizeof(tick));
         failed.number = tick.number;

@@ -3,6 +3,7 @@
  * Messages between our processes, over SOCK_SEQPACKET pairs that were made before: whole or not at
  * all, and the end of a process ends its socket.
  *
+ *   supervisor -> front end   hello, once
  *   front end -> supervisor   spawn (a child of a role), kill (a child)
  *   supervisor -> front end   spawned, with two descriptors: the child's socket, its desk
  *   front end -> collector    tick
@@ -22,6 +23,12 @@
 #include "core/model/shun.h"
 
 enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_ROLE_COUNT };
+
+/* The first thing that the supervisor says. */
+struct message_hello {
+    int32_t result; /* 0, or the negative errno of @error: it ends then */
+    struct error error;
+};
 
 struct message_spawn {
     uint32_t role;       /* enum child_role */

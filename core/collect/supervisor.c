@@ -154,22 +154,53 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
 {
     const int keep[] = {sock, config->root->fd};
     struct keeper k = {.config = config, .sock = sock};
+    struct message_hello hello;
     struct message_spawn order;
-    int result;
 
+    memset(&hello, 0, sizeof(hello));
     child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
+    hello.result = child_restrict(config, ROLE_SUPERVISOR, &hello.error);
+    int result = message_send(sock, &hello, sizeof(hello));
+    if (hello.result < 0)
+        exit(1);
     int signals = watch_children();
-    do {
+    while (result == 0 || result == -EBADMSG) {
         wait_for_work(&k, signals);
         result = message_receive(sock, &order, sizeof(order));
         if (result == 0)
             serve(&k, &order);
-    } while (result == 0 || result == -EBADMSG);
+    }
     end_children(&k);
     exit(0);
 }
 
 /* --- the front end's side --------------------------------------------------------------------- */
+
+static int wait_answer(int sock)
+{
+    struct pollfd answer = {.fd = sock, .events = POLLIN};
+    int ready;
+
+    do
+        ready = poll(&answer, 1, ANSWER_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
+}
+
+static int receive_hello(int sock, struct error *err)
+{
+    struct message_hello hello;
+    int result = wait_answer(sock);
+
+    if (result == 0)
+        result = message_receive(sock, &hello, sizeof(hello));
+    if (result < 0)
+        return error_set(err, result, "the supervising process does not start: %s",
+                         strerror(-result));
+    if (hello.result < 0 && err != NULL)
+        *err = hello.error;
+    return hello.result;
+}
 
 int supervisor_start(const struct child_config *config, struct supervisor *ret, struct error *err)
 {
@@ -188,18 +219,10 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
         return error_set(err, code, "cannot start a process: %s", strerror(-code));
     }
     *ret = (struct supervisor){pid, pair[0]};
-    return 0;
-}
-
-static int wait_answer(int sock)
-{
-    struct pollfd answer = {.fd = sock, .events = POLLIN};
-    int ready;
-
-    do
-        ready = poll(&answer, 1, ANSWER_MS);
-    while (ready < 0 && errno == EINTR);
-    return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
+    int result = receive_hello(pair[0], err);
+    if (result < 0)
+        supervisor_stop(ret);
+    return result;
 }
 
 int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,

@@ -218,7 +218,11 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     struct demo *demo = NULL;
     struct run run = {.opts = opts, .filter = filter, .root = &root};
     const struct child_config config = {
-        .root = &root, .sources = opts->sources, .scope = scope_of(opts, filter)};
+        .root = &root,
+        .sources = opts->sources,
+        .scope = scope_of(opts, filter),
+        .privileges = opts->privileges,
+    };
     struct supervisor supervisor = {0, -1};
 
     int result = rootfs_open(opts->sysroot, &root, err);
