@@ -219,6 +219,18 @@ static int outlive(struct sample_link *l, struct error *err)
 
 /* --- a sample --------------------------------------------------------------------------------- */
 
+/* The VMs of processes that are left alone stay in the list, as they were. */
+static int keep_stuck(const struct sample_link *l, struct sample **sample)
+{
+    pid_t pids[SHUN_MAX];
+
+    for (size_t i = 0; i < l->stuck.count; i++)
+        pids[i] = l->stuck.items[i].pid;
+    if (l->series.previous == NULL || l->stuck.count == 0)
+        return 0;
+    return sample_keep(l->series.previous, pids, l->stuck.count, CAUSE_STUCK, sample);
+}
+
 static int take(struct sample_link *l, const struct message_sample *m, struct snapshot **ret,
                 struct error *err)
 {
@@ -234,7 +246,11 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
         return error_set(err, result, "the process that reads the VMs gave no valid sample");
     adopted_apply(&l->adopted, l->is_first ? l->series.previous : NULL, sample);
     sample->self_cpu_ns = cpu_ns(getpid()) + cpu_ns(l->supervisor->pid) + cpu_ns(l->child.pid);
-    result = series_add(&l->series, sample, ret);
+    result = keep_stuck(l, &sample);
+    if (result == 0)
+        result = series_add(&l->series, sample, ret);
+    else
+        sample_free(sample);
     if (result < 0)
         return error_set(err, result, "out of memory");
     l->is_first = false;

@@ -2,6 +2,7 @@
 #include "core/collect/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ static int spawn(struct keeper *k, const struct message_spawn *order, int ret_fd
         return -EAGAIN;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
-    int result = desk_open(&desk);
+    /* The end of the front end only: it never waits for a child. */
+    int result = fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : desk_open(&desk);
     pid_t pid = result < 0 ? -1 : fork();
     if (pid == 0)
         be_child(k, parent, order, pair[1], &desk);

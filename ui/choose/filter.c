@@ -96,6 +96,11 @@ const struct snapshot_vm *filter_find(const struct filter *f, const struct snaps
 static int none_found(const struct filter *f, const struct snapshot *s, struct error *err)
 {
     char shown[NAME_SHOWN_MAX];
+
+    if (f->pid != 0 && s->hidden_pid == f->pid && s->hidden_cause == CAUSE_STUCK)
+        return error_set(err, -ESRCH, "process %d could not be looked into: %s", (int)f->pid,
+                         reading_cause_text(CAUSE_STUCK));
+
     bool hidden = snapshot_may_lack_vms(s);
     const char *advice = hidden ? " of those that can be seen; some may be hidden from you, "
                                   "kvmlens --doctor says why"
