@@ -166,6 +166,12 @@ uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline
  * with a sentence. */
 int ram_parse_range(const char *text, struct ram_range *ret, struct error *err);
 
+/*
+ * ram_rule_named - the rule of that text, as struct ram_region has it; a text that says no more
+ * than that there is one for a text that is none of them. Static text. Pure.
+ */
+const char *ram_rule_named(const char *text);
+
 /* "anonymous", "shmem", "hugetlbfs", "file" */
 const char *ram_backing_name(enum ram_backing backing);
 const char *ram_skip_text(enum ram_skip skip);           /* "userfaultfd", ...; "" for NONE */

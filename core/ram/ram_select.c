@@ -59,6 +59,20 @@ static enum ram_backing backing_of(const struct maps_entry *e)
     return e->inode == 0 ? RAM_ANON : RAM_FILE;
 }
 
+const char *ram_rule_named(const char *text)
+{
+    static const char *const rules[] = {rule_given,          rule_dontfork, rule_block,
+                                        rule_dontfork_other, rule_shared,   rule_anon};
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        if (strcmp(text, rules[i]) == 0)
+            return rules[i];
+    for (const struct vmm *vmm = vmm_table; vmm->name != NULL; vmm++)
+        if (vmm->ram.rule != NULL && strcmp(text, vmm->ram.rule) == 0)
+            return vmm->ram.rule;
+    return "another rule";
+}
+
 /* Could this be guest RAM at all? Heap, stacks, code and device memory could not. */
 static bool is_candidate(const struct maps_entry *e)
 {
