@@ -6,6 +6,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,19 +19,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
 #include "core/scan/page_reader.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1 /* Linux 5.11 */
 #endif
 
-#define SEGMENTS_MAX 1024
+#define BATCH_PAGES        512 /* read at once: one huge page */
+#define BATCH_BYTES        (BATCH_PAGES * (size_t)PAGE_READER_BYTES)
+#define MAP_WORDS          (READ_CHILD_PAGES_MAX / 64)
 #define SOCK_FD 3        /* descriptors of the reading process */
 #define FILE_FD 4
 #define COMPARE_TIMEOUT_MS 10000
 #define TICK_MS 10       /* how often cancel is looked at */
 #define REAP_FIRST_NS 50000L  /* a killed process is waited for so long, then twice as long, ... */
 #define REAP_STEPS 12         /* 0.2 s in all */
+#define KILL_STEP          7          /* after 13 ms */
 
 /* Lies in memory that both processes share. */
 struct read_request {
@@ -39,19 +44,28 @@ struct read_request {
     int nice;
     double cpu_s;           /* of this process so far */
     ssize_t result;
-    struct iovec segments[SEGMENTS_MAX];
-    uint64_t bad[];      /* then, at data_offset, the pages */
+    /* of a look: finished, so that what takes long is told from what hangs */
+    atomic_size_t batches;
+    uint64_t zero[MAP_WORDS], bad[MAP_WORDS];
+    struct iovec segments[READ_CHILD_SEGMENTS_MAX];
 };
 
 struct read_child {
+    const struct rootfs *root;
     pid_t target;
-    int file_fd;         /* of comparisons; -1: reads of @target */
+    int file_fd; /* of comparisons; -1: looks at @target */
     const struct zeropage_impl *impl;
-    size_t bytes, data_offset, size;
     struct read_request *request;
     pid_t pid;           /* of the reading process; 0 = none */
     int sock;            /* one byte each way per read */
+    char hung_in[64];    /* function of the kernel; "" = not known */
+    /* of the reading process only: */
+    void *buf_map; /* twice as large, to align it */
+    void *buf;     /* [BATCH_BYTES] */
 };
+
+/* --- the reading process -----------------------------------------------------------------------
+ */
 
 /*
  * A hole that is touched through a mapping would be filled with memory. With userfaultfd and its
@@ -84,21 +98,84 @@ static ssize_t compare_mapped(const struct read_child *child, struct read_reques
         return -errno;
     ssize_t n = -EOPNOTSUPP;
     if (ioctl(guard, UFFDIO_REGISTER, &reg) == 0)
-        n = (ssize_t)child->impl->fn(view, r->bytes / PAGE_READER_BYTES, PAGE_READER_BYTES, r->bad);
+        n = (ssize_t)child->impl->fn(view, r->bytes / PAGE_READER_BYTES, PAGE_READER_BYTES,
+                                     r->zero);
     munmap(view, r->bytes);
     return n;
 }
 
-static ssize_t serve_request(const struct read_child *child, struct read_request *r, int guard)
+/*
+ * Guest memory passes through here: not into a core dump, nor to a swap device. In a huge page, for
+ * speed, where the host has one.
+ */
+static bool make_buffer(struct read_child *child)
+{
+    void *map =
+        mmap(NULL, 2 * BATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (map == MAP_FAILED)
+        return false;
+    child->buf_map = map;
+    child->buf = (void *)(((uintptr_t)map + BATCH_BYTES - 1) / BATCH_BYTES * BATCH_BYTES);
+    madvise(child->buf, BATCH_BYTES, MADV_HUGEPAGE);
+    madvise(child->buf, BATCH_BYTES, MADV_DONTDUMP);
+    mlock(child->buf, BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
+    return true;
+}
+
+/* Moves the first pages of the ranges, a batch at most, to @batch. Returns how many segments. */
+static size_t take_batch(struct iovec **at, const struct iovec *end, struct iovec *batch,
+                         size_t *ret_pages)
+{
+    size_t count = 0, pages = 0;
+
+    while (*at < end && pages < BATCH_PAGES) {
+        size_t room = (BATCH_PAGES - pages) * PAGE_READER_BYTES;
+        size_t bytes = (*at)->iov_len < room ? (*at)->iov_len : room;
+        batch[count++] = (struct iovec){(*at)->iov_base, bytes};
+        pages += bytes / PAGE_READER_BYTES;
+        (*at)->iov_base = (char *)(*at)->iov_base + bytes;
+        (*at)->iov_len -= bytes;
+        *at += (*at)->iov_len == 0;
+    }
+    *ret_pages = pages;
+    return count;
+}
+
+/* Each batch but the last is a whole number of words of the maps. */
+static ssize_t look(struct read_child *child, struct read_request *r)
+{
+    struct iovec *at = r->segments, *end = at + r->count, batch[BATCH_PAGES];
+    uint64_t *zero = r->zero, *bad = r->bad;
+    ssize_t bad_pages = 0;
+
+    if (child->buf == NULL && !make_buffer(child))
+        return -ENOMEM;
+    while (at < end) {
+        size_t pages, count = take_batch(&at, end, batch, &pages);
+        ssize_t n = page_reader_vm(child->target, batch, count, child->buf, bad);
+        if (n < 0)
+            return n;
+        child->impl->fn(child->buf, pages, PAGE_READER_BYTES, zero);
+        for (size_t i = 0; n > 0 && i < (pages + 63) / 64; i++)
+            zero[i] &= ~bad[i];
+        bad_pages += n;
+        zero += BATCH_PAGES / 64;
+        bad += BATCH_PAGES / 64;
+        atomic_fetch_add_explicit(&r->batches, 1, memory_order_release);
+    }
+    return bad_pages;
+}
+
+static ssize_t serve_request(struct read_child *child, struct read_request *r, int guard)
 {
     struct timespec ts;
 
     if (r->nice > 0)
         setpriority(PRIO_PROCESS, 0, r->nice);
-    ssize_t n = child->file_fd < 0
-                    ? page_reader_vm(child->target, r->segments, r->count,
-                                     (char *)r + child->data_offset, r->bad)
-                    : guard < 0 ? -EOPNOTSUPP : compare_mapped(child, r, FILE_FD, guard);
+    ssize_t n = child->file_fd < 0 ? look(child, r)
+                : guard < 0        ? -EOPNOTSUPP
+                                   : compare_mapped(child, r, FILE_FD, guard);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
     r->cpu_s = (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
     return n;
@@ -131,14 +208,22 @@ static void __attribute__((noreturn)) serve(struct read_child *child, int sock, 
         if (write(SOCK_FD, &byte, 1) != 1)
             break;
     }
+    if (child->buf != NULL) {
+        explicit_bzero(child->buf, BATCH_BYTES);
+        munmap(child->buf_map, 2 * BATCH_BYTES);
+    }
     _exit(0);
 }
+
+/* --- who waits for it ---------------------------------------------------------------------------
+ */
 
 static int start(struct read_child *child)
 {
     int pair[2];
     pid_t parent = getpid();
 
+    child->request->cpu_s = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     pid_t pid = fork();
@@ -155,76 +240,65 @@ static int start(struct read_child *child)
     return 0;
 }
 
-/* A process in the kernel's killable sleep ends at once. One that does not is left to init. */
-static void finish(struct read_child *child)
+/*
+ * One that waits for work is given some milliseconds to wipe its buffer and end by itself. A
+ * process in the kernel's killable sleep ends at once. One that does not is left to init.
+ */
+static void finish(struct read_child *child, bool is_idle)
 {
     if (child->pid == 0)
         return;
     close(child->sock);
-    kill(child->pid, SIGKILL);
+    if (!is_idle)
+        kill(child->pid, SIGKILL);
     for (int i = 0; i < REAP_STEPS && waitpid(child->pid, NULL, WNOHANG) == 0; i++) {
         struct timespec ts = {.tv_nsec = REAP_FIRST_NS << i};
         nanosleep(&ts, NULL);
+        if (i == KILL_STEP)
+            kill(child->pid, SIGKILL);
     }
     child->pid = 0;
 }
 
-static int open_child(pid_t pid, int file_fd, const struct zeropage_impl *impl, size_t bytes,
-                      struct read_child **ret)
+static int open_child(const struct rootfs *root, pid_t pid, int file_fd,
+                      const struct zeropage_impl *impl, struct read_child **ret)
 {
     struct read_child *child = calloc(1, sizeof(*child));
 
     *ret = NULL;
     if (child == NULL)
         return -ENOMEM;
-    size_t words = (bytes / PAGE_READER_BYTES + 63) / 64;
-    child->target = pid;
-    child->file_fd = file_fd;
-    child->impl = impl;
-    child->bytes = bytes;
-    child->data_offset = (sizeof(struct read_request) + words * sizeof(uint64_t) + 4095) & ~4095ul;
-    child->size = child->data_offset + (file_fd < 0 ? bytes : 0);
-    void *shared = mmap(NULL, child->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                        0);
+    void *shared = mmap(NULL, sizeof(struct read_request), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         int code = -errno;
         free(child);
         return code;
     }
-    madvise(shared, child->size, MADV_DONTDUMP);
-    child->request = shared;
+    *child = (struct read_child){
+        .root = root, .target = pid, .file_fd = file_fd, .impl = impl, .request = shared};
     *ret = child;
     return 0;
 }
 
-int read_child_open(pid_t pid, size_t bytes, struct read_child **ret)
+int read_child_open(const struct rootfs *root, pid_t pid, const struct zeropage_impl *impl,
+                    struct read_child **ret)
 {
-    return open_child(pid, -1, NULL, bytes, ret);
+    return open_child(root, pid, -1, impl, ret);
 }
 
-int read_child_open_file(int fd, const struct zeropage_impl *impl, size_t bytes,
-                         struct read_child **ret)
+int read_child_open_file(int fd, const struct zeropage_impl *impl, struct read_child **ret)
 {
-    return open_child(0, fd, impl, bytes, ret);
+    return open_child(NULL, 0, fd, impl, ret);
 }
 
 void read_child_close(struct read_child *child)
 {
     if (child == NULL)
         return;
-    finish(child);
-    explicit_bzero(child->request, child->size);
-    munmap(child->request, child->size);
+    finish(child, true);
+    munmap(child->request, sizeof(*child->request));
     free(child);
-}
-
-static size_t total_bytes(const struct iovec *segments, size_t count)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < count; i++)
-        total += segments[i].iov_len;
-    return total;
 }
 
 static uint64_t now_ms(void)
@@ -235,12 +309,51 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Have the request in shared memory done. */
-static ssize_t exchange(struct read_child *child, int timeout_ms, const atomic_bool *cancel)
+/* What does the kernel say that the reading process sleeps in? */
+static void note_hung_in(struct read_child *child)
 {
-    const uint64_t deadline = now_ms() + (uint64_t)timeout_ms;
+    char path[64], raw[sizeof(child->hung_in)];
+
+    child->hung_in[0] = '\0';
+    snprintf(path, sizeof(path), "proc/%d/wchan", (int)child->pid);
+    if (child->root == NULL || rootfs_read(child->root, path, raw, sizeof(raw)) <= 0 ||
+        strcmp(raw, "0") == 0)
+        return;
+    text_clean(raw, strlen(raw), child->hung_in, sizeof(child->hung_in));
+}
+
+const char *read_child_hung_in(const struct read_child *child)
+{
+    return child->hung_in;
+}
+
+bool read_child_hung_in_uffd(const struct read_child *child)
+{
+    return strncmp(child->hung_in, "handle_userfault", strlen("handle_userfault")) == 0;
+}
+
+/* Is there no use in waiting any longer? @since_ms: of the last progress. */
+static bool is_hopeless(struct read_child *child, const struct read_patience *patience,
+                        uint64_t since_ms)
+{
+    uint64_t waited = now_ms() - since_ms;
+    bool is_long = waited >= (uint64_t)patience->any_ms;
+
+    if (waited < (uint64_t)patience->uffd_ms && !is_long)
+        return false;
+    note_hung_in(child);
+    return is_long || read_child_hung_in_uffd(child);
+}
+
+/* Have the request in shared memory done. */
+static ssize_t exchange(struct read_child *child, const struct read_patience *patience)
+{
+    const atomic_bool *cancel = patience->cancel;
+    uint64_t since = now_ms();
+    size_t batches = 0;
     char byte = 0;
 
+    atomic_store(&child->request->batches, 0);
     if (send(child->sock, &byte, 1, MSG_NOSIGNAL) != 1)
         goto dead;
     for (;;) {
@@ -250,37 +363,61 @@ static ssize_t exchange(struct read_child *child, int timeout_ms, const atomic_b
             break;
         if (ready < 0 && errno != EINTR)
             goto dead;
+        size_t now_done = atomic_load_explicit(&child->request->batches, memory_order_acquire);
+        if (now_done != batches)
+            since = now_ms();
+        batches = now_done;
+        beacon_at(patience->beacon, child->target, BEACON_READ_MEMORY);
         bool cancelled = cancel != NULL && atomic_load_explicit(cancel, memory_order_relaxed);
-        if (cancelled || now_ms() >= deadline) {
-            finish(child);
+        if (cancelled || is_hopeless(child, patience, since)) {
+            finish(child, false);
             return cancelled ? -ECANCELED : -ETIMEDOUT;
         }
     }
     if (recv(child->sock, &byte, 1, 0) == 1)
         return child->request->result;
 dead: /* it touched what was there no more, somebody killed it, or it cannot be waited for */
-    finish(child);
+    finish(child, false);
     return -EIO;
 }
 
-ssize_t read_child_read(struct read_child *child, const struct iovec *segments, size_t count,
-                        const void **ret_data, uint64_t *ret_bad, int timeout_ms,
-                        const atomic_bool *cancel)
+/* Results of whole batches hold, all that comes behind them is bad. */
+static void keep_finished(struct read_request *r, size_t pages)
+{
+    for (size_t i = atomic_load(&r->batches) * (BATCH_PAGES / 64); i < (pages + 63) / 64; i++) {
+        size_t left = pages - i * 64;
+        r->zero[i] = 0;
+        r->bad[i] = left >= 64 ? ~0ull : (1ull << left) - 1;
+    }
+}
+
+ssize_t read_child_look(struct read_child *child, const struct iovec *segments, size_t count,
+                        int nice_value, uint64_t *ret_zero, uint64_t *ret_bad, double *ret_cpu_s,
+                        const struct read_patience *patience)
 {
     struct read_request *r = child->request;
-    size_t bytes = total_bytes(segments, count);
+    size_t bytes = 0;
 
-    if (count > SEGMENTS_MAX || bytes > child->bytes)
+    for (size_t i = 0; i < count; i++)
+        bytes += segments[i].iov_len;
+    size_t pages = bytes / PAGE_READER_BYTES, words = (pages + 63) / 64;
+    *ret_cpu_s = 0;
+    if (count > READ_CHILD_SEGMENTS_MAX || pages > READ_CHILD_PAGES_MAX)
         return -EINVAL;
     int n = child->pid == 0 ? start(child) : 0;
     if (n < 0)
         return n;
+    double before = r->cpu_s;
     r->count = count;
+    r->nice = nice_value;
     memcpy(r->segments, segments, count * sizeof(*segments));
-    ssize_t bad = exchange(child, timeout_ms, cancel);
-    if (bad >= 0) {
-        *ret_data = (char *)r + child->data_offset;
-        memcpy(ret_bad, r->bad, (bytes / PAGE_READER_BYTES + 63) / 64 * sizeof(*ret_bad));
+    ssize_t bad = exchange(child, patience);
+    if (bad == -ETIMEDOUT)
+        keep_finished(r, pages);
+    if (bad >= 0 || bad == -ETIMEDOUT) {
+        memcpy(ret_zero, r->zero, words * sizeof(*ret_zero));
+        memcpy(ret_bad, r->bad, words * sizeof(*ret_bad));
+        *ret_cpu_s = r->cpu_s > before ? r->cpu_s - before : 0;
     }
     return bad;
 }
@@ -288,9 +425,11 @@ ssize_t read_child_read(struct read_child *child, const struct iovec *segments, 
 ssize_t read_child_compare(struct read_child *child, uint64_t offset, size_t bytes, int nice_value,
                            uint64_t *ret_zero, double *ret_cpu_s, const atomic_bool *cancel)
 {
+    const struct read_patience patience = {
+        .uffd_ms = COMPARE_TIMEOUT_MS, .any_ms = COMPARE_TIMEOUT_MS, .cancel = cancel};
     struct read_request *r = child->request;
 
-    if (bytes > child->bytes)
+    if (bytes > READ_CHILD_PAGES_MAX * (size_t)PAGE_READER_BYTES)
         return -EINVAL;
     int n = child->pid == 0 ? start(child) : 0;
     if (n < 0)
@@ -299,9 +438,9 @@ ssize_t read_child_compare(struct read_child *child, uint64_t offset, size_t byt
     r->offset = offset;
     r->bytes = bytes;
     r->nice = nice_value;
-    ssize_t zero = exchange(child, COMPARE_TIMEOUT_MS, cancel);
+    ssize_t zero = exchange(child, &patience);
     if (zero >= 0) {
-        memcpy(ret_zero, r->bad, (bytes / PAGE_READER_BYTES + 63) / 64 * sizeof(*ret_zero));
+        memcpy(ret_zero, r->zero, (bytes / PAGE_READER_BYTES + 63) / 64 * sizeof(*ret_zero));
         *ret_cpu_s = r->cpu_s > before ? r->cpu_s - before : 0;
     }
     return zero;

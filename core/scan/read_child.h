@@ -17,26 +17,55 @@
 #include <sys/uio.h>
 
 #include "accel/zeropage.h"
+#include "core/base/beacon.h"
+#include "core/base/rootfs.h"
+
+#define READ_CHILD_PAGES_MAX    4096 /* of one look */
+#define READ_CHILD_SEGMENTS_MAX READ_CHILD_PAGES_MAX
 
 struct read_child;
 
-/* read_child_open - @pid: whose memory. @bytes: of the largest read. 0 or -errno. Ends with
- * read_child_close (NULL ok). */
-int read_child_open(pid_t pid, size_t bytes, struct read_child **ret);
+/*
+ * read_child_open - @pid: whose memory. @root: where it is looked up what a read hangs in;
+ * borrowed. The process is started with the first look. 0 or -errno. Ends with read_child_close
+ * (NULL ok).
+ */
+int read_child_open(const struct rootfs *root, pid_t pid, const struct zeropage_impl *impl,
+                    struct read_child **ret);
 void read_child_close(struct read_child *child);
 
+/* How long, and for whom, a look may take. */
+struct read_patience {
+    /* without progress, then it is asked what holds the read: a userfault is waited for no longer
+     */
+    int uffd_ms;
+    int any_ms;                /* nor is anything else, after this */
+    const atomic_bool *cancel; /* looked at every 10 ms; may be NULL */
+    struct beacon *beacon;     /* goes on as long as this side waits; may be NULL */
+};
+
 /*
- * read_child_read - like page_reader_vm, but gives up.
+ * read_child_look - which pages of memory are zero: read and compared in the child, so that no
+ * page of them is copied twice.
  *
- * @ret_data: the pages, in memory of @child, until its next call. They are not copied: that would
- * leave pieces of them in vector registers.
- * @timeout_ms: for the whole call. @cancel: looked at every 10 ms; may be NULL.
- * Returns the number of bad pages, -ETIMEDOUT or -ECANCELED (the reading process was killed; the
- * next call starts another), or what page_reader_vm returns.
+ * @segments: address ranges, multiples of 4096, READ_CHILD_SEGMENTS_MAX and READ_CHILD_PAGES_MAX
+ * pages at most. @nice_value: of the child from now on; 0 leaves it.
+ * @ret_zero, @ret_bad: shape [ceil(pages / 64)]; bit i: page i is zero, could not be read.
+ * @ret_cpu_s: CPU time it took.
+ * Returns the number of bad pages; -ETIMEDOUT: it was given up, and the pages behind those that
+ * were looked at until then are bad; -ECANCELED; -EIO: somebody killed the child; or what
+ * page_reader_vm returns. After the first three the next call starts another process.
  */
-ssize_t read_child_read(struct read_child *child, const struct iovec *segments, size_t count,
-                        const void **ret_data, uint64_t *ret_bad, int timeout_ms,
-                        const atomic_bool *cancel);
+ssize_t read_child_look(struct read_child *child, const struct iovec *segments, size_t count,
+                        int nice_value, uint64_t *ret_zero, uint64_t *ret_bad, double *ret_cpu_s,
+                        const struct read_patience *patience);
+
+/* read_child_hung_in - after -ETIMEDOUT: the function of the kernel in which the read was, "" when
+ * the kernel does not say. */
+const char *read_child_hung_in(const struct read_child *child);
+
+/* read_child_hung_in_uffd - was that a userfault? */
+bool read_child_hung_in_uffd(const struct read_child *child);
 
 /*
  * read_child_open_file - for comparing memory of a file in place, through a mapping: no copy, so
@@ -45,13 +74,13 @@ ssize_t read_child_read(struct read_child *child, const struct iovec *segments, 
  * What makes a mapping unfit for this program itself only ends the child: SIGBUS when the file
  * has shrunk, or when a hole was punched meanwhile (which userfaultfd keeps from being filled by
  * the touch).
- * @fd: memfd or tmpfs file, borrowed. @bytes: of the largest comparison.
+ * @fd: memfd or tmpfs file, borrowed.
  */
-int read_child_open_file(int fd, const struct zeropage_impl *impl, size_t bytes,
-                         struct read_child **ret);
+int read_child_open_file(int fd, const struct zeropage_impl *impl, struct read_child **ret);
 
 /*
- * read_child_compare - which pages of [@offset, @offset + @bytes) are zero.
+ * read_child_compare - which pages of [@offset, @offset + @bytes) are zero; READ_CHILD_PAGES_MAX of
+ * them at most.
  *
  * @nice_value: of the child from now on; 0 leaves it. @ret_zero: as of zeropage_fn.
  * @ret_cpu_s: CPU time it took.

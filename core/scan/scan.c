@@ -226,10 +226,10 @@ static int prepare_sample(struct scan_job *job)
 }
 
 /* Of the sample, which is the first that is read. */
-static void note_speed(struct scan_report *report, uint64_t took_ns)
+static void note_speed(struct scan_report *report, uint64_t bytes, uint64_t took_ns)
 {
     if (took_ns > 0)
-        report->estimate.bytes_per_s = (double)report->cost.bytes_read * 1e9 / (double)took_ns;
+        report->estimate.bytes_per_s = (double)bytes * 1e9 / (double)took_ns;
 }
 
 /* Does reading all take longer than was asked for? */
@@ -240,34 +240,68 @@ static bool is_too_long(const struct scan_job *job)
     return limit > 0 && !(seconds >= 0 && seconds <= limit);
 }
 
-static int run_estimate(struct scan_job *job)
+static int run_residency(struct scan_job *job)
 {
-    job->seen = calloc(job->chunk_count, sizeof(*job->seen));
-    if (job->seen == NULL)
-        return -ENOMEM;
     set_phase(job, SCAN_PHASE_RESIDENCY);
     int n = run_pass(job);
     job->report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
-    if (n < 0)
-        return n;
-    job->report->residency_done = true;
-    n = prepare_sample(job);
-    if (n < 0)
-        return n;
+    job->report->residency_done = n == 0;
+    return n;
+}
+
+static int run_sample(struct scan_job *job)
+{
     struct scan_progress *progress = job->env->progress;
+    int n = prepare_sample(job);
+
+    if (n < 0)
+        return n;
     uint64_t to_read = job->request->mode == SCAN_ESTIMATE ? job->sample_count
                                                            : job->report->estimate.population;
     atomic_store(&progress->total_bytes, to_read * SCAN_PAGE_BYTES);
     set_phase(job, SCAN_PHASE_SAMPLE);
     publish(job);
-    uint64_t begin_ns = scan_now_ns();
+    uint64_t begin_ns = scan_now_ns(), begin_bytes = job->report->cost.bytes_read;
     atomic_store(&progress->start_ns, begin_ns);
     n = run_pass(job);
     free(job->sample);
     job->sample = NULL;
+    if (n == 0)
+        note_speed(job->report, job->report->cost.bytes_read - begin_bytes,
+                   scan_now_ns() - begin_ns);
+    return n;
+}
+
+static void forget_counts(struct scan_report *report)
+{
+    memset(report->slices, 0, SCAN_SLICES * sizeof(*report->slices));
+    report->counts = (struct page_counts){0};
+    for (size_t i = 0; i < report->region_count; i++)
+        report->regions[i].counts = (struct page_counts){0};
+}
+
+/*
+ * What was drawn from a region that had to be left stands for nothing: the rest is looked at and
+ * drawn from again.
+ */
+static int run_estimate(struct scan_job *job)
+{
+    size_t left;
+    int n;
+
+    job->seen = calloc(job->chunk_count, sizeof(*job->seen));
+    if (job->seen == NULL)
+        return -ENOMEM;
+    do {
+        left = atomic_load(&job->left_count);
+        forget_counts(job->report);
+        job->report->estimate = (struct scan_estimate){.valid = false};
+        n = run_residency(job);
+        if (n == 0)
+            n = run_sample(job);
+    } while (n == 0 && atomic_load(&job->left_count) != left);
     if (n < 0)
         return n;
-    note_speed(job->report, scan_now_ns() - begin_ns);
     scan_report_estimate(job->report);
     publish(job);
     return 0;
@@ -289,10 +323,7 @@ static int run_exact(struct scan_job *job)
         if (job->base == NULL)
             return -ENOMEM;
         memcpy(job->base, report->slices, SCAN_SLICES * sizeof(*job->base));
-        memset(report->slices, 0, SCAN_SLICES * sizeof(*report->slices));
-        report->counts = (struct page_counts){0};
-        for (size_t i = 0; i < report->region_count; i++)
-            report->regions[i].counts = (struct page_counts){0};
+        forget_counts(report);
     }
     set_phase(job, SCAN_PHASE_READ);
     job->reading = true;
@@ -403,6 +434,7 @@ static int run_job(struct scan_job *job)
     struct error *err = &job->report->error;
 
     set_phase(job, SCAN_PHASE_REGIONS);
+    beacon_at(job->env->beacon, job->request->vm.pid, BEACON_LIST_FDS);
     int n = check_request(job, err);
     if (n == 0)
         n = refuse_confidential(job, err);
@@ -457,8 +489,11 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     if (n < 0 && n != -ECANCELED)
         explain(&job, n);
     scan_report_finish(report);
+    if (job.left != NULL)
+        scan_left_tell(&job);
     warn_of_counts(&job);
     job_done(&job);
+    beacon_at(env->beacon, 0, BEACON_NOTHING);
     *ret = report;
     return n;
 }

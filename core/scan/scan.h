@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "accel/zeropage.h"
+#include "core/base/beacon.h"
 #include "core/base/error.h"
 #include "core/base/rootfs.h"
 #include "core/model/vm.h"
@@ -182,6 +183,7 @@ struct scan_env {
      * most ten times a second and at the end of a phase. NULL: nobody wants them. */
     void (*publish)(void *arg, struct scan_report *report);
     void *publish_arg;
+    struct beacon *beacon; /* says what is done to the VMM; NULL: nobody wants to know */
 };
 
 /*

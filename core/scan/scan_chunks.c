@@ -28,7 +28,9 @@ int scan_chunks_prepare(struct scan_job *job, struct error *err)
     job->region_first_page = calloc(count, sizeof(*job->region_first_page));
     job->region_first_chunk = calloc(count + 1, sizeof(*job->region_first_chunk));
     job->unopened = calloc(count, sizeof(*job->unopened));
-    if (job->region_first_page == NULL || job->region_first_chunk == NULL || job->unopened == NULL)
+    job->left = calloc(count, sizeof(*job->left));
+    if (job->region_first_page == NULL || job->region_first_chunk == NULL ||
+        job->unopened == NULL || job->left == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     uint64_t page = 0, total_bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -79,6 +81,9 @@ void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_
 
     seen->present = lane->present;
     seen->time_ns = begin_ns;
+    free(seen->runs); /* of a look that did not hold */
+    seen->runs = NULL;
+    seen->run_count = 0;
     if (lane->run_count == 0 || lane->run_count > SCAN_SEEN_RUNS)
         return;
     seen->runs = malloc(lane->run_count * sizeof(*seen->runs));
@@ -95,5 +100,6 @@ void scan_chunks_done(struct scan_job *job)
     free(job->region_first_page);
     free(job->region_first_chunk);
     free(job->unopened);
+    free(job->left);
     free(job->seen);
 }

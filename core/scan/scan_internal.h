@@ -5,7 +5,9 @@
  *   scan.c         phases, threads, the report that grows
  *   scan_regions.c which mappings are scanned, and what is to be said of them
  *   scan_chunks.c  pieces of regions that threads take
- *   scan_lane.c    one scanning thread: residency and reading
+ *   scan_lane.c    one scanning thread: which pages are there, and what is done with them
+ *   scan_read.c    and their content
+ *   scan_left.c    regions that are given up
  *   scan_count.c   pages into counts and heat map
  *   scan_report.c  reports: make, copy, finish, free; the statistics
  *   scan_sample.c  which pages an estimate reads
@@ -28,10 +30,10 @@
  * comparing from the end backwards (no effect).
  */
 #define SCAN_BATCH_PAGES 512
-#define SCAN_MAPPED_PAGES 4096 /* compared in place at a time: 16 MiB, some milliseconds */
+#define SCAN_CHILD_PAGES         READ_CHILD_PAGES_MAX /* in one go: 16 MiB, some milliseconds */
 #define SCAN_MAPPED_MIN_PAGES 64 /* fewer are read: a mapping costs more than it saves */
 #define SCAN_MAPPER_FAILURES_MAX 8
-#define SCAN_BATCH_SEGMENTS 256
+#define SCAN_POLITE_NICE         10 /* why not SCHED_IDLE: see scan_lane.c */
 #define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
 
 /* A piece of a region: what a thread takes at a time. */
@@ -56,6 +58,17 @@ struct scan_seen {
 #define SCAN_SEEN_FRESH_NS 50000000ull
 
 /*
+ * A region that is read no more: a read of it through the VMM did not return. It may have become a
+ * userfaultfd range after it was looked at, and a VMM may do that to one region after the other.
+ */
+struct scan_left {
+    atomic_bool is_left;
+    bool is_uffd;
+    char hung_in[64]; /* function of the kernel; "" = not known */
+};
+#define SCAN_LEFT_MAX 8 /* when so many are left, all that is read through the VMM is */
+
+/*
  * A scan under way. @mutex guards report, fresh, last_publish_ns, code and error; the rest is
  * constant while threads run, or atomic.
  */
@@ -70,6 +83,8 @@ struct scan_job {
     uint64_t *region_first_page;  /* [region_count] */
     size_t *region_first_chunk;   /* [region_count + 1] */
     atomic_bool *unopened;        /* [region_count] the file behind it could not be opened */
+    struct scan_left *left;       /* [region_count] reading it did not end */
+    atomic_size_t left_count;     /* of them */
     bool reading;                 /* pass reads content; else residency only */
     uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
     uint64_t sample_count;
@@ -91,21 +106,21 @@ struct scan_job {
 struct scan_lane {
     struct scan_job *job;
     struct residency *residency;
-    struct read_child *child;     /* for userfaultfd ranges under --force; made when needed */
+    struct read_child *child; /* reads through the VMM; NULL: none made yet */
     struct scan_chunk chunk;
     int file_fd;                  /* behind the chunk's region; -1: read through the VMM */
-    /* [SCAN_BATCH_BYTES] guest memory: kept out of core dumps, wiped at the end */
+    /* [SCAN_BATCH_BYTES] of the file: kept out of core dumps, wiped at the end; made when needed */
     void *buf_map; /* twice as large, to align it */
     unsigned char *buf;
-    struct iovec segments[SCAN_BATCH_SEGMENTS];
+    struct iovec segments[READ_CHILD_SEGMENTS_MAX];
     size_t segment_count;
     size_t pages;                 /* in segments */
-    uint64_t zero_map[SCAN_MAPPED_PAGES / 64];
-    uint64_t bad_map[SCAN_MAPPED_PAGES / 64];
+    uint64_t zero_map[SCAN_CHILD_PAGES / 64];
+    uint64_t bad_map[SCAN_CHILD_PAGES / 64];
     /* compares the file of the chunk's region in place; NULL: none made yet */
     struct read_child *mapper;
     unsigned mapper_failures;     /* SCAN_MAPPER_FAILURES_MAX: not tried any more */
-    double mapper_cpu_s;
+    double children_cpu_s;
     struct page_counts counts;    /* of the chunk's region, since the last merge */
     struct scan_slice *slices;    /* [SCAN_SLICES] since the last merge; only low..high are not 0 */
     size_t slice_low, slice_high;
@@ -132,6 +147,23 @@ void scan_lane_close(struct scan_lane *lane);
 /* takes chunks until none is left; 0, -ECANCELED, -errno */
 int scan_lane_run(struct scan_lane *lane);
 
+const struct ram_region *scan_lane_region(const struct scan_lane *lane);
+/* adds the lane's counts to the report, when it is time to */
+void scan_lane_maybe_merge(struct scan_lane *lane);
+
+/* scan_read.c: 0, -ECANCELED or -errno */
+/* gather pages that are in the VMM's page table, and read those that make a load */
+int scan_read_vm(struct scan_lane *lane, uint64_t start, uint64_t bytes);
+/* read what was gathered */
+int scan_read_flush(struct scan_lane *lane);
+/* pages of the file behind the region. @zero_class: what pages of zeros are */
+int scan_read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
+                   enum page_class zero_class);
+/* of a run of present pages, those that were drawn */
+int scan_read_sample(struct scan_lane *lane, const struct residency_run *run, bool from_file);
+void scan_read_leave(struct scan_lane *lane); /* the region */
+void scan_read_close(struct scan_lane *lane);
+
 /* scan.c, called by lanes */
 bool scan_job_stops(const struct scan_job *job);
 void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
@@ -154,6 +186,14 @@ bool scan_chunks_take(struct scan_job *job, struct scan_chunk *ret, size_t *ret_
 /* note what the lane saw in its chunk; without memory it is looked at again later */
 void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_ns);
 void scan_chunks_done(struct scan_job *job);
+
+/* scan_left.c */
+/* is it, or are there too many already? */
+bool scan_left_is(const struct scan_job *job, size_t region);
+/* the read of @child did not return */
+void scan_left_add(struct scan_job *job, size_t region, const struct read_child *child);
+/* at the end, with one thread: regions are marked, and warnings made */
+void scan_left_tell(struct scan_job *job);
 
 /* scan_count.c */
 /* add pages of one class at address @start to the counts and the heat map */

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,31 +17,14 @@
  * still gets a tenth of a busy CPU.
  */
 #define POLITE_AFTER_NS 50000000ull
-#define POLITE_NICE 10
 #define NAP_NS 5000000        /* while waiting for --max-rate */
-#define STEPS_PER_S 20
-#define STUCK_MS 1000         /* a forced read of userfaultfd memory is given up after this */
+#define STEPS_PER_S     20
 
 int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
 {
     *lane = (struct scan_lane){.job = job, .file_fd = -1};
     lane->slices = calloc(SCAN_SLICES, sizeof(*lane->slices));
     lane->slice_low = SCAN_SLICES;
-    /*
-     * Guest memory passes through here: not into a core dump, nor to a swap device.
-     * PR_SET_DUMPABLE is left alone: it would take /proc/self from an unprivileged user, and who
-     * may trace us may trace the VMM.
-     */
-    void *map = mmap(NULL, 2 * SCAN_BATCH_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED)
-        return -ENOMEM;
-    lane->buf_map = map;
-    lane->buf = (unsigned char *)(((uintptr_t)map + SCAN_BATCH_BYTES - 1) / SCAN_BATCH_BYTES *
-                                  SCAN_BATCH_BYTES);
-    madvise(lane->buf, SCAN_BATCH_BYTES, MADV_HUGEPAGE); /* where the host has none: small pages */
-    madvise(lane->buf, SCAN_BATCH_BYTES, MADV_DONTDUMP);
-    mlock(lane->buf, SCAN_BATCH_BYTES); /* RLIMIT_MEMLOCK may refuse: then as it is */
     if (lane->slices == NULL)
         return -ENOMEM;
     return residency_open(job->env->root, job->request->vm.pid, true, &lane->residency, NULL);
@@ -50,8 +32,7 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
 
 static void leave_region(struct scan_lane *lane)
 {
-    read_child_close(lane->mapper);
-    lane->mapper = NULL;
+    scan_read_leave(lane);
     if (lane->file_fd >= 0)
         close(lane->file_fd);
     lane->file_fd = -1;
@@ -61,27 +42,23 @@ void scan_lane_close(struct scan_lane *lane)
 {
     leave_region(lane);
     residency_close(lane->residency);
-    read_child_close(lane->child);
+    scan_read_close(lane);
     free(lane->slices);
-    if (lane->buf_map != NULL) {
-        explicit_bzero(lane->buf, SCAN_BATCH_BYTES);
-        munmap(lane->buf_map, 2 * SCAN_BATCH_BYTES);
-    }
 }
 
-static const struct ram_region *lane_region(const struct scan_lane *lane)
+const struct ram_region *scan_lane_region(const struct scan_lane *lane)
 {
     return &lane->job->report->regions[lane->chunk.region].ram;
 }
 
-static void maybe_merge(struct scan_lane *lane)
+void scan_lane_maybe_merge(struct scan_lane *lane)
 {
     uint64_t now = scan_now_ns();
 
     if (lane->job->request->idle_priority && !lane->polite &&
         now - lane->job->begin_ns > POLITE_AFTER_NS) {
         lane->polite = true;
-        setpriority(PRIO_PROCESS, 0, POLITE_NICE); /* on Linux: of this thread, a lane's own */
+        setpriority(PRIO_PROCESS, 0, SCAN_POLITE_NICE); /* on Linux: of this thread, a lane's own */
     }
     if (now - lane->last_merge_ns < MERGE_NS)
         return;
@@ -116,193 +93,8 @@ static int pay_for_rate(struct scan_lane *lane, uint64_t begin_ns)
         uint64_t left = end - now < NAP_NS ? end - now : NAP_NS;
         struct timespec ts = {.tv_nsec = (long)left};
         nanosleep(&ts, NULL);
-        maybe_merge(lane);
+        scan_lane_maybe_merge(lane);
     }
-}
-
-/* Of @pages that were looked at, @bad could not be read. */
-static void note_pages(struct scan_lane *lane, size_t pages, size_t bad)
-{
-    size_t bytes = (pages - bad) * SCAN_PAGE_BYTES;
-
-    lane->bytes_read += bytes;
-    lane->unpaid_bytes += bytes;
-    atomic_fetch_add_explicit(&lane->job->env->progress->done_bytes, pages * SCAN_PAGE_BYTES,
-                              memory_order_relaxed);
-}
-
-/* Which of the pages at @data are zero; those that could not be read are not. */
-static void compare(struct scan_lane *lane, const void *data, size_t pages, size_t bad)
-{
-    lane->job->accel->fn(data, pages, SCAN_PAGE_BYTES, lane->zero_map);
-    for (size_t i = 0; bad > 0 && i < (pages + 63) / 64; i++)
-        lane->zero_map[i] &= ~lane->bad_map[i];
-    note_pages(lane, pages, bad);
-}
-
-static ssize_t read_through_child(struct scan_lane *lane, const void **ret_data)
-{
-    if (lane->child == NULL) {
-        int n = read_child_open(lane->job->request->vm.pid, SCAN_BATCH_BYTES, &lane->child);
-        if (n < 0)
-            return n;
-    }
-    ssize_t n = read_child_read(lane->child, lane->segments, lane->segment_count,
-                                ret_data, lane->bad_map, STUCK_MS,
-                                &lane->job->env->progress->cancel);
-    if (n == -ETIMEDOUT) {
-        memset(lane->bad_map, 0xff, sizeof(lane->bad_map));
-        lane->stuck_pages += lane->pages;
-        n = (ssize_t)lane->pages;
-    }
-    return n;
-}
-
-/* Read the pages that were gathered, through the VMM. */
-static int flush(struct scan_lane *lane)
-{
-    size_t pages = lane->pages, first = 0;
-    const void *data = lane->buf;
-
-    if (pages == 0)
-        return 0;
-    ssize_t bad = lane_region(lane)->skip == RAM_SKIP_UFFD
-                      ? read_through_child(lane, &data)
-                      : page_reader_vm(lane->job->request->vm.pid, lane->segments,
-                                       lane->segment_count, lane->buf, lane->bad_map);
-    if (bad < 0)
-        return (int)bad;
-    compare(lane, data, pages, (size_t)bad);
-    if (lane->job->sample != NULL) {
-        scan_count_sample(lane, pages);
-    } else {
-        for (size_t i = 0; i < lane->segment_count; i++) {
-            const struct iovec *s = &lane->segments[i];
-            scan_count_content(lane, (uintptr_t)s->iov_base, first, s->iov_len / SCAN_PAGE_BYTES,
-                            PAGE_ZERO_CONTENT);
-            first += s->iov_len / SCAN_PAGE_BYTES;
-        }
-    }
-    lane->segment_count = 0;
-    lane->pages = 0;
-    maybe_merge(lane);
-    return 0;
-}
-
-/* Gather pages that are in the VMM's page table; full batches are read. */
-static int gather(struct scan_lane *lane, uint64_t start, uint64_t bytes)
-{
-    while (bytes > 0) {
-        uint64_t room = (SCAN_BATCH_PAGES - lane->pages) * (uint64_t)SCAN_PAGE_BYTES;
-        uint64_t n = bytes < room ? bytes : room;
-        lane->segments[lane->segment_count++] =
-            (struct iovec){.iov_base = (void *)(uintptr_t)start, .iov_len = n};
-        lane->pages += n / SCAN_PAGE_BYTES;
-        start += n;
-        bytes -= n;
-        if (lane->pages == SCAN_BATCH_PAGES || lane->segment_count == SCAN_BATCH_SEGMENTS) {
-            int code = flush(lane);
-            if (code < 0)
-                return code;
-        }
-    }
-    return 0;
-}
-
-/* The child that compares the file of this region in place; NULL: not here, not any more. */
-static struct read_child *mapper(struct scan_lane *lane)
-{
-    const struct scan_job *job = lane->job;
-
-    if (lane_region(lane)->backing != RAM_SHMEM || job->sample != NULL ||
-        job->request->max_rate_bytes != 0 || /* 16 MiB at a time are no steady rate */
-        lane->mapper_failures >= SCAN_MAPPER_FAILURES_MAX)
-        return NULL;
-    if (lane->mapper == NULL &&
-        read_child_open_file(lane->file_fd, job->accel,
-                             SCAN_MAPPED_PAGES * (size_t)SCAN_PAGE_BYTES, &lane->mapper) < 0)
-        lane->mapper_failures = SCAN_MAPPER_FAILURES_MAX;
-    return lane->mapper;
-}
-
-/* Bytes that were compared in place; 0: to be read instead; -ECANCELED. */
-static ssize_t compare_in_place(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
-{
-    const uint64_t most = SCAN_MAPPED_PAGES * (uint64_t)SCAN_PAGE_BYTES;
-    struct read_child *child = bytes >= SCAN_MAPPED_MIN_PAGES * (uint64_t)SCAN_PAGE_BYTES
-                                   ? mapper(lane) : NULL;
-    double cpu_s = 0;
-
-    if (child == NULL)
-        return 0;
-    size_t n = (size_t)(bytes < most ? bytes : most);
-    ssize_t zero = read_child_compare(child, offset, n, lane->polite ? POLITE_NICE : 0,
-                                      lane->zero_map, &cpu_s, &lane->job->env->progress->cancel);
-    lane->mapper_cpu_s += cpu_s;
-    if (zero == -ECANCELED)
-        return zero;
-    if (zero < 0) {
-        lane->mapper_failures += zero == -EIO ? 1 : SCAN_MAPPER_FAILURES_MAX;
-        return 0;
-    }
-    memset(lane->bad_map, 0, sizeof(lane->bad_map));
-    note_pages(lane, n / SCAN_PAGE_BYTES, 0);
-    return (ssize_t)n;
-}
-
-/* The bytes that are in the buffer now, from the file behind the region. */
-static ssize_t read_batch(struct scan_lane *lane, uint64_t offset, uint64_t bytes)
-{
-    size_t n = bytes < SCAN_BATCH_BYTES ? (size_t)bytes : SCAN_BATCH_BYTES;
-    ssize_t bad = page_reader_file(lane->file_fd, offset, n, lane->buf, lane->bad_map);
-    if (bad < 0)
-        return bad;
-    compare(lane, lane->buf, n / SCAN_PAGE_BYTES, (size_t)bad);
-    return (ssize_t)n;
-}
-
-/* Look at pages of the file behind the region. @zero_class: what pages of zeros are. */
-static int read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
-                     enum page_class zero_class)
-{
-    const struct ram_region *region = lane_region(lane);
-
-    while (bytes > 0) {
-        uint64_t offset = region->file_offset + (start - region->start);
-        ssize_t n = scan_job_stops(lane->job) ? -ECANCELED : compare_in_place(lane, offset, bytes);
-        if (n == 0)
-            n = read_batch(lane, offset, bytes);
-        if (n < 0)
-            return (int)n;
-        size_t pages = (size_t)n / SCAN_PAGE_BYTES;
-        if (lane->job->sample != NULL)
-            scan_count_sample(lane, pages);
-        else
-            scan_count_content(lane, start, 0, pages, zero_class);
-        start += (uint64_t)n;
-        bytes -= (uint64_t)n;
-        maybe_merge(lane);
-    }
-    return 0;
-}
-
-/* Of a run of present pages, read those that were drawn. */
-static int read_sample(struct scan_lane *lane, const struct residency_run *run, bool from_file)
-{
-    const struct scan_job *job = lane->job;
-    uint64_t pages = run->bytes / SCAN_PAGE_BYTES, end = lane->ordinal + pages;
-    int n = 0;
-
-    for (; n == 0 && lane->sample_at < job->sample_count; lane->sample_at++) {
-        uint64_t drawn = job->sample[lane->sample_at];
-        if (drawn >= end || drawn >= lane->sample_end)
-            break;
-        uint64_t start = run->start + (drawn - lane->ordinal) * SCAN_PAGE_BYTES;
-        n = from_file ? read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
-                      : gather(lane, start, SCAN_PAGE_BYTES);
-    }
-    lane->ordinal = end;
-    return n;
 }
 
 /* What each kind of run is, and whether its content can be read, and from where. */
@@ -323,19 +115,22 @@ static const struct run_action run_actions[] = {
 
 static bool is_readable(const struct scan_lane *lane)
 {
-    enum ram_skip skip = lane_region(lane)->skip;
-    return skip == RAM_SKIP_NONE || (skip == RAM_SKIP_UFFD && lane->job->request->force);
+    enum ram_skip skip = scan_lane_region(lane)->skip;
+    bool may_be_read =
+        skip == RAM_SKIP_NONE || (skip == RAM_SKIP_UFFD && lane->job->request->force);
+    return may_be_read && !scan_left_is(lane->job, lane->chunk.region);
 }
 
 /* What a run is whose content is not read. */
 static enum page_class class_unread(const struct scan_lane *lane, enum residency_kind kind)
 {
-    const struct ram_region *region = lane_region(lane);
+    const struct ram_region *region = scan_lane_region(lane);
     bool is_in_file = region->inode != 0 && lane->file_fd < 0;
+    bool is_uffd = region->skip == RAM_SKIP_UFFD || scan_left_is(lane->job, lane->chunk.region);
 
     /* Under userfaultfd an absent page may be still on its way from elsewhere, and what the VMM has
      * not mapped itself may be in the file: of one that was not looked at nobody knows. */
-    if (kind == RESIDENCY_ABSENT && (region->skip == RAM_SKIP_UFFD || is_in_file))
+    if (kind == RESIDENCY_ABSENT && (is_uffd || is_in_file))
         return PAGE_UNREADABLE;
     enum page_class page_class = run_actions[kind].page_class;
     return page_class == PAGE_UNREAD ? PAGE_UNREADABLE : page_class;
@@ -365,14 +160,14 @@ static int on_run(void *arg, const struct residency_run *run)
         return 0;
     }
     if (sampling)
-        return read_sample(lane, run, action->from_file);
+        return scan_read_sample(lane, run, action->from_file);
     if (!lane->job->reading) {
         note_run(lane, run);
         scan_count_run(lane, PAGE_UNREAD, run->start, pages);
         return 0;
     }
-    return action->from_file ? read_file(lane, run->start, run->bytes, action->zero_class)
-                             : gather(lane, run->start, run->bytes);
+    return action->from_file ? scan_read_file(lane, run->start, run->bytes, action->zero_class)
+                             : scan_read_vm(lane, run->start, run->bytes);
 }
 
 /* The first sample of a chunk, by bisection; false when there is none. */
@@ -415,10 +210,11 @@ static int walk_chunk(struct scan_lane *lane)
         uint64_t left = lane->chunk.end - at;
         uint64_t len = left < step ? left : step;
         uint64_t begin_ns = scan_now_ns();
+        beacon_at(lane->job->env->beacon, lane->job->request->vm.pid, BEACON_READ_MAPS);
         n = scan_job_stops(lane->job)
                 ? -ECANCELED : residency_walk(lane->residency, at, at + len, on_run, lane);
         if (n == 0)
-            n = flush(lane);
+            n = scan_read_flush(lane);
         if (n == 0)
             n = pay_for_rate(lane, begin_ns);
         at += len;
@@ -445,12 +241,12 @@ static int sample_chunk(struct scan_lane *lane, size_t index)
         return walk_chunk(lane);
     for (size_t i = 0; i < seen->run_count && n == 0; i++)
         n = on_run(lane, &seen->runs[i]);
-    return n < 0 ? n : flush(lane);
+    return n < 0 ? n : scan_read_flush(lane);
 }
 
 static int run_chunk(struct scan_lane *lane, size_t index)
 {
-    const struct ram_region *region = lane_region(lane);
+    const struct ram_region *region = scan_lane_region(lane);
 
     if (region->skip == RAM_SKIP_DEVICE || region->skip == RAM_SKIP_UNMAPPED) {
         if (lane->job->sample == NULL)
@@ -476,9 +272,10 @@ static int run_chunk(struct scan_lane *lane, size_t index)
 static int enter_region(struct scan_lane *lane)
 {
     struct scan_job *job = lane->job;
-    const struct ram_region *region = lane_region(lane);
+    const struct ram_region *region = scan_lane_region(lane);
 
     leave_region(lane);
+    beacon_at(job->env->beacon, job->request->vm.pid, BEACON_OPEN_MEMORY);
     lane->file_fd = page_reader_open_file(job->env->root, job->request->vm.pid, region);
     if (lane->file_fd < 0 && region->inode != 0 && region->skip != RAM_SKIP_DEVICE)
         atomic_store_explicit(&job->unopened[lane->chunk.region], true, memory_order_relaxed);
@@ -505,6 +302,6 @@ int scan_lane_run(struct scan_lane *lane)
     if (n == 0 && scan_job_stops(lane->job))
         n = -ECANCELED;
     if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
-        lane->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9 + lane->mapper_cpu_s;
+        lane->cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9 + lane->children_cpu_s;
     return n;
 }

@@ -44,6 +44,7 @@ int scan_regions_find(struct scan_job *job, struct error *err)
     const atomic_bool *cancel = &job->env->progress->cancel;
     int any = 1;
 
+    beacon_at(job->env->beacon, request->vm.pid, BEACON_READ_MAPS);
     if (ram_page_table_bytes(root, request->vm.pid) >= LARGE_TABLES_BYTES)
         any = uffd_holders_any(root, cancel);
     if (any == -ECANCELED)

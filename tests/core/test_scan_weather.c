@@ -525,32 +525,84 @@ static void userfaultfd_memory_that_is_present_is_read_when_forced(void **state)
 /* The read that must never hold us: of a page that somebody else would have to deliver. */
 static void read_that_never_ends_is_given_up(void **state)
 {
+    const struct zeropage_impl *impl = zeropage_pick(cpu_detect());
     struct guest guest;
+    struct rootfs root;
     struct read_child *child;
-    const void *data;
-    uint64_t bad[1];
+    uint64_t zero[1], bad[1];
+    double cpu_s;
     atomic_bool cancel = true;
+    struct read_patience patience = {.uffd_ms = 200, .any_ms = 5000};
 
     (void)state;
     if (!start_uffd(&guest))
         return;
     struct iovec absent = {(void *)(uintptr_t)(guest.info->ram_start + 20 * MIB), 4 * PAGE};
     struct iovec present = {(void *)(uintptr_t)guest.info->ram_start, 4 * PAGE};
-    assert_int_equal(read_child_open(guest.pid, 4 * PAGE, &child), 0);
-    assert_int_equal(read_child_read(child, &present, 1, &data, bad, 5000, NULL), 0);
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(read_child_open(&root, guest.pid, impl, &child), 0);
+    assert_int_equal(read_child_look(child, &present, 1, 0, zero, bad, &cpu_s, &patience), 0);
     double begin = now_s();
-    assert_int_equal(read_child_read(child, &absent, 1, &data, bad, 200, NULL), -ETIMEDOUT);
+    assert_int_equal(read_child_look(child, &absent, 1, 0, zero, bad, &cpu_s, &patience),
+                     -ETIMEDOUT);
     assert_true(now_s() - begin < 2);
+    assert_true(read_child_hung_in_uffd(child));
+    assert_true(zero[0] == 0 && bad[0] == 0xf);
     begin = now_s();
-    assert_int_equal(read_child_read(child, &absent, 1, &data, bad, 60000, &cancel), -ECANCELED);
+    patience = (struct read_patience){60000, 60000, &cancel, NULL};
+    assert_int_equal(read_child_look(child, &absent, 1, 0, zero, bad, &cpu_s, &patience),
+                     -ECANCELED);
     assert_true(now_s() - begin < 1);
     /* the next call has another process, which is alive */
-    assert_int_equal(read_child_read(child, &present, 1, &data, bad, 5000, NULL), 0);
-    assert_true(*(const unsigned char *)data != 0);
+    patience.cancel = NULL;
+    assert_int_equal(read_child_look(child, &present, 1, 0, zero, bad, &cpu_s, &patience), 0);
+    assert_true(zero[0] == 0 && bad[0] == 0);
     read_child_close(child);
+    rootfs_close(&root);
     guest_stop(&guest);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no process is left over */
     assert_int_equal(errno, ECHILD);
+}
+
+/* Ranges that are cut by batches, and maps that are put together from them. */
+static void what_a_child_says_is_what_is_there(void **state)
+{
+    static const struct minivm_range ranges[] = {
+        {.start = 0, .bytes = 16 * MIB, .fill = MINIVM_FILL_NONZERO},
+        {.start = 5 * MIB + 3 * PAGE, .bytes = 77 * PAGE, .fill = MINIVM_FILL_ZERO}};
+    static const struct guest_ram_config config = {
+        .backing = MINIVM_ANON, .bytes = 16 * MIB, .ranges = ranges, .range_count = 2};
+    const struct zeropage_impl *impl = zeropage_pick(cpu_detect());
+    const struct read_patience patience = {.uffd_ms = 5000, .any_ms = 5000};
+    static uint64_t zero[READ_CHILD_PAGES_MAX / 64], bad[READ_CHILD_PAGES_MAX / 64];
+    static struct iovec segments[READ_CHILD_SEGMENTS_MAX];
+    struct read_child *child;
+    struct guest guest;
+    double cpu_s;
+    size_t count = 0, pages = 0;
+
+    (void)state;
+    assert_true(guest_start(&guest, guest_ram, &config));
+    uint64_t start = guest.info->ram_start, end = start + 16 * MIB;
+    /* of 1, 2, ... pages, with a gap of one page between two */
+    for (uint64_t at = start; at < end; count++) {
+        uint64_t bytes = (count % 91 + 1) * PAGE;
+        bytes = bytes < end - at ? bytes : end - at;
+        segments[count] = (struct iovec){(void *)(uintptr_t)at, bytes};
+        at += bytes + PAGE;
+    }
+    assert_int_equal(read_child_open(NULL, guest.pid, impl, &child), 0);
+    assert_int_equal(read_child_look(child, segments, count, 0, zero, bad, &cpu_s, &patience), 0);
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t k = 0; k < segments[i].iov_len / PAGE; k++, pages++) {
+            uint64_t at = (uintptr_t)segments[i].iov_base - start + k * PAGE;
+            bool is_zero = at >= ranges[1].start && at < ranges[1].start + ranges[1].bytes;
+            assert_int_equal(zero[pages / 64] >> pages % 64 & 1, is_zero);
+            assert_int_equal(bad[pages / 64] >> pages % 64 & 1, 0);
+        }
+    assert_true(pages > 3000);
+    read_child_close(child);
+    guest_stop(&guest);
 }
 
 /*
@@ -575,7 +627,7 @@ static void comparing_in_place_touches_no_hole(void **state)
         assert_int_equal(pwrite(fd, page, PAGE, (off_t)(i * PAGE)), PAGE);
         assert_int_equal(pwrite(fd, page, PAGE, (off_t)(i * PAGE + 3 * bytes)), PAGE);
     }
-    assert_int_equal(read_child_open_file(fd, impl, bytes, &child), 0);
+    assert_int_equal(read_child_open_file(fd, impl, &child), 0);
     ssize_t zero = read_child_compare(child, 0, bytes, 0, map, &cpu_s, NULL);
     if (zero == -EOPNOTSUPP) {
         print_message("  skipped: no userfaultfd here, so holes cannot be guarded\n");
@@ -815,6 +867,7 @@ int main(void)
         cmocka_unit_test(unreadable_memory_is_not_said_to_be_without_zero_pages),
         cmocka_unit_test(userfaultfd_memory_that_is_present_is_read_when_forced),
         cmocka_unit_test(read_that_never_ends_is_given_up),
+        cmocka_unit_test(what_a_child_says_is_what_is_there),
         cmocka_unit_test(comparing_in_place_touches_no_hole),
         cmocka_unit_test(program_with_a_stuck_read_ends_at_once),
         cmocka_unit_test(missing_rights_are_refused_with_their_cause),

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -28,24 +29,28 @@
 #define TICKS_MAX 16
 #define HANG_S 60
 
-static atomic_int signal_at_read;  /* the read that sends SIGTERM; 0 = none */
-static atomic_int reads;
-static atomic_int pids_read[VMS + 1];
-static atomic_int pid_count;
+/* In memory that the test shares with the processes that read for it. */
+static struct seen {
+    atomic_int signal_at_read; /* the read that sends SIGTERM; 0 = none */
+    atomic_int reads;
+    atomic_int pids_read[VMS + 1];
+    atomic_int pid_count;
+} * seen;
+static pid_t test_pid;
 
-/* The main thread may take the signal, and end what is under way, before the read goes on. */
-static void signal_ourselves(void)
+/* The test may take the signal, and end what is under way, before the read goes on. */
+static void signal_test(void)
 {
-    kill(getpid(), SIGTERM);
+    kill(test_pid, SIGTERM);
     usleep(200000);
 }
 
 static void note_pid(pid_t pid)
 {
-    for (int i = 0; i < pid_count; i++)
-        if (pids_read[i] == pid)
+    for (int i = 0; i < seen->pid_count; i++)
+        if (seen->pids_read[i] == pid)
             return;
-    pids_read[pid_count++] = pid;
+    seen->pids_read[seen->pid_count++] = pid;
 }
 
 ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long local_count,
@@ -53,8 +58,8 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
                          unsigned long flags)
 {
     note_pid(pid);
-    if (++reads == signal_at_read)
-        signal_ourselves();
+    if (++seen->reads == seen->signal_at_read)
+        signal_test();
     return syscall(SYS_process_vm_readv, pid, local, local_count, remote, remote_count, flags);
 }
 
@@ -88,7 +93,12 @@ static int setup(void **state)
             return -1;
     qsort(bed.guests, VMS, sizeof(bed.guests[0]), by_pid);
     bed.ticks = 0;
-    signal_at_read = reads = pid_count = 0;
+    test_pid = getpid();
+    if (seen == NULL)
+        seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED)
+        return -1;
+    seen->signal_at_read = seen->reads = seen->pid_count = 0;
     *state = &bed;
     return 0;
 }
@@ -188,7 +198,7 @@ static void every_vm_is_estimated(void **state)
     assert_int_equal(samples(r.text, "kvmlens_vm_zero_ratio", "0.5\n"), VMS);
     assert_int_equal(samples(r.text, "kvmlens_vm_scan_age_seconds", NULL), VMS);
     assert_int_equal(samples(r.text, "kvmlens_vm_scan_failed", "0\n"), VMS);
-    assert_int_equal(pid_count, VMS);
+    assert_int_equal(seen->pid_count, VMS);
 }
 
 /* All of them were estimated to the end, deaf to the signal. */
@@ -199,11 +209,11 @@ static void signal_ends_the_estimates_and_the_file_is_written(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct bed *bed = *state;
         struct result r;
-        reads = pid_count = 0;
+        seen->reads = seen->pid_count = 0;
         unlink(bed->path);
-        signal_at_read = 1;
+        seen->signal_at_read = 1;
         run(bed, modes[i], 0, &r);
-        assert_int_equal(pid_count, 1);
+        assert_int_equal(seen->pid_count, 1);
         assert_int_equal(samples(r.text, "kvmlens_vm_vcpus", NULL), VMS);
         assert_int_equal(samples(r.text, "kvmlens_vm_zero_ratio", NULL), 0);
         assert_int_equal(samples(r.text, "kvmlens_vm_scan_failed", NULL), 0);
@@ -219,11 +229,11 @@ static void next_run_keeps_the_estimates_of_the_one_before(void **state)
     struct result r;
 
     run(*state, MODE_ONCE, 0, &r);
-    assert_int_equal(pid_count, VMS);
+    assert_int_equal(seen->pid_count, VMS);
     for (int i = 0; i < 2; i++) {
-        reads = pid_count = 0;
+        seen->reads = seen->pid_count = 0;
         run(*state, MODE_ONCE, 0, &r);
-        assert_int_equal(reads, 0);
+        assert_int_equal(seen->reads, 0);
         assert_int_equal(samples(r.text, "kvmlens_vm_zero_ratio", "0.5\n"), VMS);
         assert_int_equal(samples(r.text, "kvmlens_vm_migration_bytes", NULL), VMS);
         assert_int_equal(samples(r.text, "kvmlens_vm_scan_pending", "0\n"), VMS);

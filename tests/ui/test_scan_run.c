@@ -25,28 +25,21 @@
 #define TOO_MANY (RAM_REGIONS_MAX + 10)
 #define HANG_S 60 /* a scan that waits for ever ends the test run */
 
-/* What process_vm_readv does at the first read of this many bytes in one piece. */
-static atomic_size_t signal_at_bytes; /* 0 = nothing */
-
-/* The main thread takes the signal, and cancels, before the read goes on. */
-static void signal_ourselves(void)
-{
-    sigset_t pending;
-
-    kill(getpid(), SIGTERM);
-    do {
-        usleep(20000);
-        sigpending(&pending);
-    } while (sigismember(&pending, SIGTERM));
-}
+/*
+ * At the first read of this many bytes in one piece the test gets a signal; 0 = never. In memory
+ * that it shares with the processes that read for it.
+ */
+static atomic_size_t *signal_at_bytes;
+static pid_t test_pid;
 
 ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long local_count,
                          const struct iovec *remote, unsigned long remote_count,
                          unsigned long flags)
 {
-    if (signal_at_bytes != 0 && remote[0].iov_len >= signal_at_bytes) {
-        signal_at_bytes = 0;
-        signal_ourselves();
+    if (*signal_at_bytes != 0 && remote[0].iov_len >= *signal_at_bytes) {
+        *signal_at_bytes = 0;
+        kill(test_pid, SIGTERM);
+        usleep(200000); /* the test takes it, and cancels, before the read goes on */
     }
     return syscall(SYS_process_vm_readv, pid, local, local_count, remote, remote_count, flags);
 }
@@ -147,7 +140,7 @@ static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **s
 
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
-    signal_at_bytes = 2 * MIB;
+    *signal_at_bytes = 2 * MIB;
     scan(&guest, SCAN_EXACT, true, &o);
     assert_int_equal(o.status, STATUS_DONE);
     assert_string_equal(json_string_value(json_object_get(o.json, "state")), "cancelled");
@@ -164,7 +157,7 @@ static void interrupted_scan_tells_what_it_knew_before_it_began_to_read(void **s
     assert_int_equal(json_integer_value(json_object_get(wire, "zero_pages")), 32 * MIB / PAGE);
     outcome_done(&o);
 
-    signal_at_bytes = 2 * MIB;
+    *signal_at_bytes = 2 * MIB;
     scan(&guest, SCAN_EXACT, false, &o);
     assert_non_null(strstr(o.text, "PARTIAL"));
     assert_non_null(strstr(o.text, "  untouched                   8,192 "));
@@ -180,5 +173,9 @@ int main(void)
         cmocka_unit_test(regions_that_are_cut_at_the_limit_end_in_status_3_without_a_ratio),
         cmocka_unit_test(interrupted_scan_tells_what_it_knew_before_it_began_to_read),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+
+    test_pid = getpid();
+    signal_at_bytes = mmap(NULL, sizeof(*signal_at_bytes), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return signal_at_bytes == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+
+#include "core/scan/scan_internal.h"
+
+#define TOLD_MAX 4 /* of which there is a sentence each */
+
+/* A shared file is read past the VMM, where its userfaultfd does not reach. */
+static bool is_read_through_vmm(const struct ram_region *region)
+{
+    return region->skip == RAM_SKIP_NONE && !(region->shared && region->inode != 0);
+}
+
+bool scan_left_is(const struct scan_job *job, size_t region)
+{
+    return atomic_load_explicit(&job->left[region].is_left, memory_order_acquire) ||
+           (atomic_load_explicit(&job->left_count, memory_order_relaxed) >= SCAN_LEFT_MAX &&
+            is_read_through_vmm(&job->report->regions[region].ram));
+}
+
+void scan_left_add(struct scan_job *job, size_t region, const struct read_child *child)
+{
+    struct scan_left *left = &job->left[region];
+
+    pthread_mutex_lock(&job->mutex);
+    if (!atomic_load(&left->is_left)) { /* two lanes may have been in it */
+        left->is_uffd = read_child_hung_in_uffd(child);
+        snprintf(left->hung_in, sizeof(left->hung_in), "%s", read_child_hung_in(child));
+        atomic_store_explicit(&left->is_left, true, memory_order_release);
+        atomic_fetch_add(&job->left_count, 1);
+    }
+    pthread_mutex_unlock(&job->mutex);
+}
+
+static void tell_one(struct scan_report *report, const struct scan_region *region,
+                     const struct scan_left *left)
+{
+    unsigned long long start = region->ram.start, bad = region->counts.pages[PAGE_UNREADABLE];
+
+    if (left->is_uffd)
+        scan_report_warn(report,
+                         "the RAM mapping at %llx became a userfaultfd range while it was "
+                         "read: it was left, with %llu pages unread",
+                         start, bad);
+    else
+        scan_report_warn(
+            report,
+            "a read of the RAM mapping at %llx did not return (%s): it was "
+            "left, with %llu pages unread",
+            start, left->hung_in[0] != '\0' ? left->hung_in : "the kernel does not say why", bad);
+}
+
+void scan_left_tell(struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+    size_t count = atomic_load(&job->left_count), told = 0;
+
+    for (size_t i = 0; count > 0 && i < report->region_count; i++) {
+        struct scan_left *left = &job->left[i];
+        if (!atomic_load(&left->is_left))
+            continue;
+        if (told++ < TOLD_MAX)
+            tell_one(report, &report->regions[i], left);
+        if (left->is_uffd)
+            report->regions[i].ram.skip = RAM_SKIP_UFFD;
+    }
+    if (told > TOLD_MAX)
+        scan_report_warn(report, "%zu more RAM mappings were left for that", told - TOLD_MAX);
+    if (count >= SCAN_LEFT_MAX)
+        scan_report_warn(report, "so many RAM mappings could not be read to their end that all "
+                                 "that is read through the VMM was left");
+}
