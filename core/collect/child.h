@@ -43,5 +43,6 @@ int child_restrict(const struct child_config *config, enum privilege_role role, 
 
 /* What each role does until its socket ends; returns an exit status. */
 int collector_main(struct child *child);
+int scanner_main(struct child *child);
 
 #endif

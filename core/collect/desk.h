@@ -16,15 +16,14 @@
 #include <stdint.h>
 
 #include "core/base/beacon.h"
+#include "core/scan/scan.h"
 
 #define DESK_BYTES_MAX (1ull << 30) /* of one form: 30 times that of 2000 VMs with 8 vCPUs */
 
 /* What both see at the start of the memory; the form lies one page further. */
 struct desk_top {
     struct beacon beacon;
-    /* of a scan under way; see core/collect/scan_link.h */
-    atomic_uint_fast64_t scan_done_bytes, scan_total_bytes, scan_start_ns;
-    atomic_int scan_phase;
+    struct scan_progress scan; /* under way, of a scanner */
 };
 
 struct desk {

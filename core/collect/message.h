@@ -8,6 +8,8 @@
  *   supervisor -> front end   spawned, with two descriptors: the child's socket, its desk
  *   front end -> collector    tick
  *   collector -> front end    sample
+ *   front end -> scanner      scan: begin, cancel, the next report
+ *   scanner -> front end      report
  *
  * A message is read into a structure of its size, and one of another size is no message. What comes
  * from a child is trusted no more than what lies on its desk.
@@ -21,6 +23,7 @@
 
 #include "core/base/error.h"
 #include "core/model/shun.h"
+#include "core/scan/scan_request_wire.h"
 
 enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_ROLE_COUNT };
 
@@ -52,6 +55,27 @@ struct message_sample {
     int32_t result; /* 0, or the negative errno of @error */
     uint64_t bytes; /* of the form on the desk */
     struct error error;
+};
+
+enum scan_order {
+    SCAN_ORDER_BEGIN,  /* @request, as soon as what is under way has ended */
+    SCAN_ORDER_CANCEL, /* what is under way */
+    SCAN_ORDER_NEXT,   /* what lay on the desk was taken: the next report may lie there */
+};
+
+struct message_scan {
+    uint32_t order;  /* enum scan_order */
+    uint32_t number; /* of the scan; comes back with its reports */
+    struct scan_request_wire request;
+};
+
+/* One lies on the desk until SCAN_ORDER_NEXT. */
+struct message_report {
+    uint32_t number;
+    int32_t result;    /* of the last report: 0, or the negative errno for which there is none */
+    uint32_t is_last;  /* the scan has ended */
+    uint32_t unused;
+    uint64_t bytes;    /* of the form on the desk */
 };
 
 /* message_send - 0, or a negative errno: -EPIPE: the other side has ended. Never waits long. */

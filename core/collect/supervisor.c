@@ -29,6 +29,7 @@ struct keeper {
 
 static int (*const mains[CHILD_ROLE_COUNT])(struct child *child) = {
     [CHILD_COLLECTOR] = collector_main,
+    [CHILD_SCANNER] = scanner_main,
 };
 
 static void reap(struct keeper *k)

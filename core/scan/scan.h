@@ -215,6 +215,13 @@ struct scan_report *scan_report_spare(void);
 void scan_report_use_spare(struct scan_report *spare, const struct scan_request *request);
 
 /*
+ * scan_report_break_off - make the newest intermediate report, or a spare one, that of a scan which
+ * will never end: SCAN_FAILED, for that reason.
+ */
+void scan_report_break_off(struct scan_report *report, const struct scan_request *request,
+                           const struct error *why);
+
+/*
  * scan_wilson - 95 % Wilson score interval of a proportion, with the correction for a finite
  * population.
  * @hits of @n drawn from @population (>= n). n = 0 gives 0..1. Pure.

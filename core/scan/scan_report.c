@@ -97,6 +97,17 @@ void scan_report_use_spare(struct scan_report *spare, const struct scan_request 
     error_set(&spare->error, -ENOMEM, "out of memory");
 }
 
+void scan_report_break_off(struct scan_report *report, const struct scan_request *request,
+                           const struct error *why)
+{
+    if (report->slices == NULL)
+        scan_report_use_spare(report, request);
+    report->state = SCAN_FAILED;
+    report->error = *why;
+    report->partial = true;
+    scan_report_finish(report);
+}
+
 void scan_report_free(struct scan_report *report)
 {
     if (report == NULL)

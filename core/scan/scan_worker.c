@@ -23,7 +23,9 @@ struct scan_worker {
     int wake_fd;
     pthread_t thread;
     pthread_cond_t cond; /* state or quit changed, or the thread ended */
-    struct scan_progress progress;
+    struct scan_progress *progress; /* @own, or what another process looks at */
+    struct scan_progress own;
+    struct beacon *beacon;
     pthread_mutex_t mutex; /* guards all below */
     enum scan_worker_state state;
     bool quit, ended;
@@ -56,9 +58,10 @@ static void on_publish(void *arg, struct scan_report *report)
 static void run_one(struct scan_worker *worker, const struct scan_request *request)
 {
     struct scan_env env = {.root = worker->root,
-                           .progress = &worker->progress,
+                           .progress = worker->progress,
                            .publish = on_publish,
-                           .publish_arg = worker};
+                           .publish_arg = worker,
+                           .beacon = worker->beacon};
     struct scan_report *report = NULL;
 
     scan_execute(&env, request, &report);
@@ -100,6 +103,12 @@ static void *scan_worker_main(void *arg)
 int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker **ret,
                       struct error *err)
 {
+    return scan_worker_start_seen(root, wake_fd, NULL, NULL, ret, err);
+}
+
+int scan_worker_start_seen(const struct rootfs *root, int wake_fd, struct scan_progress *progress,
+                           struct beacon *beacon, struct scan_worker **ret, struct error *err)
+{
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
     struct scan_worker *worker = calloc(1, sizeof(*worker));
     pthread_condattr_t attr;
@@ -114,6 +123,8 @@ int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker
     }
     worker->root = root;
     worker->wake_fd = wake_fd;
+    worker->progress = progress != NULL ? progress : &worker->own;
+    worker->beacon = beacon;
     pthread_mutex_init(&worker->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -157,7 +168,7 @@ int scan_worker_submit(struct scan_worker *worker, const struct scan_request *re
         n = worker->spare != NULL ? n : -ENOMEM;
     }
     if (worker->state == SCAN_WORKER_IDLE && worker->spare != NULL) {
-        reset_progress(&worker->progress);
+        reset_progress(worker->progress);
         worker->request = *request;
         worker->state = SCAN_WORKER_QUEUED;
         pthread_cond_broadcast(&worker->cond);
@@ -169,31 +180,39 @@ int scan_worker_submit(struct scan_worker *worker, const struct scan_request *re
 
 void scan_worker_cancel(struct scan_worker *worker)
 {
-    atomic_store_explicit(&worker->progress.cancel, true, memory_order_relaxed);
+    atomic_store_explicit(&worker->progress->cancel, true, memory_order_relaxed);
+}
+
+void scan_worker_progress_of(const struct scan_progress *progress, uint64_t now_ns,
+                             struct scan_worker_progress *ret)
+{
+    uint64_t start_ns = atomic_load_explicit(&progress->start_ns, memory_order_relaxed);
+    int phase = atomic_load_explicit(&progress->phase, memory_order_relaxed);
+
+    ret->phase = phase >= SCAN_PHASE_REGIONS && phase <= SCAN_PHASE_READ ? (enum scan_phase)phase
+                                                                         : SCAN_PHASE_REGIONS;
+    ret->done_bytes = atomic_load_explicit(&progress->done_bytes, memory_order_relaxed);
+    ret->total_bytes = atomic_load_explicit(&progress->total_bytes, memory_order_relaxed);
+    ret->bytes_per_s = 0;
+    ret->eta_s = -1;
+    if (start_ns != 0 && now_ns > start_ns && ret->done_bytes > 0)
+        ret->bytes_per_s = (double)ret->done_bytes * 1e9 / (double)(now_ns - start_ns);
+    if (ret->bytes_per_s > 0 && ret->total_bytes > ret->done_bytes)
+        ret->eta_s = (double)(ret->total_bytes - ret->done_bytes) / ret->bytes_per_s;
 }
 
 struct scan_worker_progress scan_worker_progress(struct scan_worker *worker)
 {
-    struct scan_progress *p = &worker->progress;
-    struct scan_worker_progress ret = {
-        .phase = (enum scan_phase)atomic_load_explicit(&p->phase, memory_order_relaxed),
-        .done_bytes = atomic_load_explicit(&p->done_bytes, memory_order_relaxed),
-        .total_bytes = atomic_load_explicit(&p->total_bytes, memory_order_relaxed),
-        .eta_s = -1,
-    };
-    uint64_t start_ns = atomic_load_explicit(&p->start_ns, memory_order_relaxed);
+    struct scan_worker_progress ret;
     struct timespec ts;
 
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    scan_worker_progress_of(worker->progress,
+                            (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec, &ret);
     pthread_mutex_lock(&worker->mutex);
     ret.busy = worker->state != SCAN_WORKER_IDLE;
     ret.vm = worker->request.vm;
     pthread_mutex_unlock(&worker->mutex);
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    uint64_t now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-    if (start_ns != 0 && now > start_ns && ret.done_bytes > 0)
-        ret.bytes_per_s = (double)ret.done_bytes * 1e9 / (double)(now - start_ns);
-    if (ret.bytes_per_s > 0 && ret.total_bytes > ret.done_bytes)
-        ret.eta_s = (double)(ret.total_bytes - ret.done_bytes) / ret.bytes_per_s;
     return ret;
 }
 

@@ -37,6 +37,13 @@ struct scan_worker_progress {
 int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker **ret,
                       struct error *err);
 
+/*
+ * scan_worker_start_seen - the same, for a process whose progress another one looks at: @progress
+ * and @beacon are borrowed, outlive the worker, and may lie in memory that both share.
+ */
+int scan_worker_start_seen(const struct rootfs *root, int wake_fd, struct scan_progress *progress,
+                           struct beacon *beacon, struct scan_worker **ret, struct error *err);
+
 /* scan_worker_submit - copies @request. 0, -EBUSY while a job is queued, running or not taken, or
  * -ENOMEM. */
 int scan_worker_submit(struct scan_worker *worker, const struct scan_request *request);
@@ -47,6 +54,13 @@ void scan_worker_cancel(struct scan_worker *worker);
 
 /* scan_worker_progress - of the current job. Any thread. */
 struct scan_worker_progress scan_worker_progress(struct scan_worker *worker);
+
+/*
+ * scan_worker_progress_of - what these counters say, which any process may have written: speed and
+ * time left follow from them, at CLOCK_MONOTONIC @now_ns. busy and vm are left alone. Pure.
+ */
+void scan_worker_progress_of(const struct scan_progress *progress, uint64_t now_ns,
+                             struct scan_worker_progress *ret);
 
 /*
  * scan_worker_peek - the newest intermediate report that was not fetched yet (state SCAN_RUNNING),

@@ -88,7 +88,7 @@ static void run_to(struct fake fake, struct options o, int fd, struct output *ou
         out = *output;
     else
         output_fd(&out, fd >= 0 ? fd : fileno(file));
-    struct batch_env env = {fake_tick, &fake, &out, mem, NULL};
+    struct batch_env env = {fake_tick, &fake, &out, mem, NULL, NULL};
     ret->status = batch_run_env(&env, &o, &ret->err);
     ret->ticks = fake.ticks;
     ret->rest_ns = fake.rest_ns;

@@ -66,6 +66,8 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
 struct bed {
     struct guest guests[VMS];
     struct rootfs root;
+    struct child_config config;
+    struct supervisor supervisor;
     char dir[64], path[96];
     struct snapshot_builder *builders[TICKS_MAX]; /* they own the fields of the snapshots */
     size_t ticks;
@@ -92,6 +94,7 @@ static int setup(void **state)
         if (!guest_start(&bed.guests[i], guest_ram, &config))
             return -1;
     qsort(bed.guests, VMS, sizeof(bed.guests[0]), by_pid);
+    bed.config = (struct child_config){.root = &bed.root};
     bed.ticks = 0;
     test_pid = getpid();
     if (seen == NULL)
@@ -99,6 +102,8 @@ static int setup(void **state)
     if (seen == MAP_FAILED)
         return -1;
     seen->signal_at_read = seen->reads = seen->pid_count = 0;
+    if (supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
+        return -1;
     *state = &bed;
     return 0;
 }
@@ -112,6 +117,7 @@ static int teardown(void **state)
         guest_stop(&bed->guests[i]);
     for (size_t i = 0; i < bed->ticks; i++)
         snapshot_builder_free(bed->builders[i]);
+    supervisor_stop(&bed->supervisor);
     rootfs_close(&bed->root);
     snprintf(command, sizeof(command), "rm -rf %s", bed->dir);
     return system(command);
@@ -160,7 +166,7 @@ static void run(struct bed *bed, enum options_mode mode, unsigned long iteration
     memset(ret, 0, sizeof(*ret));
     assert_non_null(mem);
     assert_int_equal(output_replace(&out, bed->path, &err), 0);
-    struct batch_env env = {tick, bed, &out, mem, &bed->root};
+    struct batch_env env = {tick, bed, &out, mem, &bed->root, &bed->supervisor};
     alarm(HANG_S);
     ret->status = batch_run_env(&env, &o, &err);
     alarm(0);

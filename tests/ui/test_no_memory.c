@@ -370,7 +370,7 @@ static int run_batch(const char *format, size_t fail_at, char *text, size_t size
 
     assert_true(file != NULL && diag != NULL);
     output_fd(&out, fileno(file));
-    struct batch_env env = {tick, vms, &out, diag, NULL};
+    struct batch_env env = {tick, vms, &out, diag, NULL, NULL};
     *err = (struct error){0};
     arm(fail_at);
     int status = batch_run_env(&env, &o, err);

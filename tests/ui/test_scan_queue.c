@@ -17,6 +17,8 @@
 /* VMs that have ended: each scan of them is refused, and that is a report. */
 struct bed {
     struct rootfs root;
+    struct child_config config;
+    struct supervisor supervisor;
     struct scan_queue queue;
     struct snapshot_vm vms[VMS];
     struct snapshot snapshot;
@@ -30,12 +32,15 @@ static void open_bed(struct bed *bed)
         bed->vms[i].vmm = "qemu";
     }
     assert_int_equal(rootfs_open(NULL, &bed->root, NULL), 0);
-    assert_int_equal(scan_queue_init(&bed->queue, &bed->root), 0);
+    bed->config = (struct child_config){.root = &bed->root};
+    assert_int_equal(supervisor_start(&bed->config, &bed->supervisor, NULL), 0);
+    scan_queue_init(&bed->queue, &bed->supervisor);
 }
 
 static void close_bed(struct bed *bed)
 {
     scan_queue_done(&bed->queue);
+    supervisor_stop(&bed->supervisor);
     rootfs_close(&bed->root);
 }
 
@@ -44,13 +49,14 @@ static int request(struct bed *bed, int vm, struct error *err)
     return scan_queue_request(&bed->queue, &bed->snapshot, &bed->vms[vm].id, SCAN_QUEUE_EXACT, err);
 }
 
-/* Until the worker says no more for a while. */
+/* Until the scanner says no more for a while. */
 static void run_all(struct bed *bed)
 {
-    struct pollfd poller = {.fd = bed->queue.wake_fd, .events = POLLIN};
-
-    while (poll(&poller, 1, 300) > 0)
+    for (int ready = 1; ready > 0;) {
+        struct pollfd poller = {.fd = scan_queue_fd(&bed->queue), .events = POLLIN};
+        ready = poll(&poller, 1, 300);
         scan_queue_wake(&bed->queue, 1);
+    }
 }
 
 static bool was_scanned(const struct bed *bed, int vm)

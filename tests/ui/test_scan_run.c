@@ -60,17 +60,21 @@ static void scan(const struct guest *guest, enum scan_mode mode, bool json, stru
                                          .estimate_first = mode == SCAN_EXACT,
                                          .idle_priority = true};
     struct rootfs root;
+    const struct child_config config = {.root = &root};
+    struct supervisor supervisor;
     size_t len;
     FILE *out;
 
     *ret = (struct outcome){0};
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(supervisor_start(&config, &supervisor, NULL), 0);
     out = open_memstream(&ret->text, &len);
     assert_non_null(out);
     alarm(HANG_S);
-    ret->status = scan_run(&root, &request, &output, out, &ret->err);
+    ret->status = scan_run(&supervisor, &request, &output, out, &ret->err);
     alarm(0);
     fclose(out);
+    supervisor_stop(&supervisor);
     rootfs_close(&root);
     if (json) {
         ret->json = json_loads(ret->text, 0, NULL);

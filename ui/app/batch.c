@@ -378,7 +378,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     result = open_wakes(&b, err);
     if (result == 0) {
         env->out->stop_fd = b.wake[WAKE_SIGNAL].fd;
-        estimator_init(&b.estimator, env->root, b.wake[WAKE_SIGNAL].fd);
+        estimator_init(&b.estimator, env->supervisor, b.wake[WAKE_SIGNAL].fd);
         result = run(&b, err);
         env->out->stop_fd = -1;
         estimator_done(&b.estimator);
@@ -413,7 +413,8 @@ static int open_output(struct output *ret, const struct options *opts, FILE *out
     return 0;
 }
 
-int batch_run(struct sample_link *link, const struct rootfs *root, const struct options *opts,
+int batch_run(struct sample_link *link, const struct rootfs *root, struct supervisor *supervisor,
+              const struct options *opts,
               FILE *out, FILE *diag, struct error *err)
 {
     struct output output;
@@ -421,7 +422,7 @@ int batch_run(struct sample_link *link, const struct rootfs *root, const struct 
 
     if (result < 0)
         return result == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
-    struct batch_env env = {tick_link, link, &output, diag, root};
+    struct batch_env env = {tick_link, link, &output, diag, root, supervisor};
     int status = batch_run_env(&env, opts, err);
     output_close(&output);
     return status;

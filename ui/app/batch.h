@@ -20,7 +20,8 @@ struct batch_env {
     void *ctx;
     struct output *out; /* records; each is written whole */
     FILE *diag; /* reasons of exit status 3 */
-    const struct rootfs *root; /* where guest memory is read for --estimate; may be NULL without */
+    const struct rootfs *root;     /* for --estimate; may be NULL without, as the next */
+    struct supervisor *supervisor; /* of who reads guest memory for it */
 };
 
 /*
@@ -35,8 +36,8 @@ struct batch_env {
  * Returns an exit status (ui/app/exit_status.h). For STATUS_FAILED and STATUS_USAGE @err has the
  * sentence; for STATUS_PARTIAL the reasons were written to @diag, one per line. Main thread.
  */
-int batch_run(struct sample_link *link, const struct rootfs *root, const struct options *opts,
-              FILE *out, FILE *diag, struct error *err);
+int batch_run(struct sample_link *link, const struct rootfs *root, struct supervisor *supervisor,
+              const struct options *opts, FILE *out, FILE *diag, struct error *err);
 
 /* batch_run_env - the same with everything it touches given by the caller. */
 int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err);

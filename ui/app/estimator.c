@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define GRACE_NS 1000000000ull /* for a scan that was cancelled: it looks at that every 20 ms */
 
@@ -18,38 +16,33 @@ static uint64_t now_ns(void *ctx)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Until the worker or a signal says something, or until then. True: a signal waits. */
-static bool wait_until(const struct estimator *e, uint64_t until_ns, bool is_stopping)
+/* Until the scanner or a signal says something, or it is time to look. True: a signal waits. */
+static bool wait_a_little(const struct estimator *e, bool is_stopping)
 {
-    struct pollfd fds[] = {{.fd = e->wake_fd, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = scan_link_fd(e->link), .events = POLLIN},
                            {.fd = is_stopping ? -1 : e->stop_fd, .events = POLLIN}};
-    uint64_t now = now_ns(NULL), left = until_ns > now ? until_ns - now : 0, count;
-    struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
-                               .tv_nsec = (long)(left % 1000000000u)};
 
-    if (ppoll(fds, 2, &timeout, NULL) < 0)
+    if (poll(fds, 2, SCAN_LINK_LOOK_MS) < 0)
         return false; /* EINTR: a stopped and continued process */
-    if (fds[0].revents != 0 && read(e->wake_fd, &count, sizeof(count)) < 0)
-        return false;
+    scan_link_look(e->link);
     return fds[1].revents != 0;
 }
 
-/* Why it was ended, 0 when it was not, and its report in any case but the last. */
+/* Why it was ended, 0 when it was not, and its report in any case. */
 static int wait_for_report(struct estimator *e, uint64_t deadline_ns, struct scan_report **ret)
 {
+    struct error late = {.code = -ETIME, .msg = "the scan did not end in time"};
     int why = 0;
 
-    while ((*ret = scan_worker_take(e->worker)) == NULL) {
-        bool stops = wait_until(e, deadline_ns, why != 0);
-        scan_report_free(scan_worker_peek(e->worker));
+    while ((*ret = scan_link_take(e->link)) == NULL) {
+        bool stops = wait_a_little(e, why != 0);
+        scan_report_free(scan_link_peek(e->link));
         bool is_late = now_ns(NULL) >= deadline_ns;
-        if (why != 0 && is_late) {
-            e->is_stuck = true;
-            return why;
-        }
+        if (why != 0 && is_late)
+            scan_link_give_up(e->link, &late);
         if (why == 0 && (stops || is_late)) {
             why = stops ? -EINTR : -ETIME;
-            scan_worker_cancel(e->worker);
+            scan_link_cancel(e->link);
             deadline_ns = now_ns(NULL) + GRACE_NS;
         }
     }
@@ -62,37 +55,31 @@ static int take(void *ctx, const struct scan_request *request, uint64_t deadline
     struct estimator *e = ctx;
 
     *ret = NULL;
-    if (e->is_stuck)
-        return -EBUSY;
-    if (e->wake_fd < 0)
-        e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (e->wake_fd < 0)
-        return -errno;
-    int n = e->worker == NULL ? scan_worker_start(e->root, e->wake_fd, &e->worker, NULL) : 0;
-    if (n == 0)
-        n = scan_worker_submit(e->worker, request);
+    if (e->link == NULL)
+        e->link = scan_link_open(e->supervisor);
+    if (e->link == NULL)
+        return -ENOMEM;
+    int n = scan_link_submit(e->link, request, NULL);
     if (n < 0)
         return n;
     n = wait_for_report(e, deadline_ns, ret);
-    if (*ret != NULL && (*ret)->state != SCAN_CANCELLED)
+    bool was_ended = (*ret)->state == SCAN_CANCELLED || (n != 0 && (*ret)->state == SCAN_FAILED);
+    if (!was_ended)
         return 0; /* it was at its end anyway */
     scan_report_free(*ret);
     *ret = NULL;
     return n != 0 ? n : -ECANCELED;
 }
 
-void estimator_init(struct estimator *e, const struct rootfs *root, int stop_fd)
+void estimator_init(struct estimator *e, struct supervisor *supervisor, int stop_fd)
 {
-    *e = (struct estimator){.root = root, .stop_fd = stop_fd, .wake_fd = -1};
+    *e = (struct estimator){.supervisor = supervisor, .stop_fd = stop_fd};
 }
 
 void estimator_done(struct estimator *e)
 {
-    /* A thread that is left behind still writes to it. */
-    if (scan_worker_stop(e->worker) && e->wake_fd >= 0)
-        close(e->wake_fd);
-    e->worker = NULL;
-    e->wake_fd = -1;
+    scan_link_close(e->link);
+    e->link = NULL;
 }
 
 struct estimates_taker estimator_taker(struct estimator *e)

@@ -35,6 +35,7 @@ struct run {
     const struct options *opts;
     const struct filter *filter;
     const struct rootfs *root;
+    struct supervisor *supervisor;
     struct sample_link *link; /* NULL for a mode that reads no VM */
 };
 
@@ -49,8 +50,9 @@ static int run_monitor(const struct run *run, struct error *err)
     const char *no_color = getenv("NO_COLOR"); /* set, and not to nothing: whatever it says */
     bool has_path = config_path(getenv("XDG_CONFIG_HOME"), getenv("HOME"), path, sizeof(path)) == 0;
     const struct monitor_config config = {
-        .root =
-            run->opts->sysroot != NULL ? NULL : run->root, /* a saved tree has no memory to scan */
+        .supervisor = run->opts->sysroot != NULL
+                          ? NULL
+                          : run->supervisor, /* a saved tree has no memory to scan */
         .config_path = has_path ? path : NULL,
         .delay_s = run->opts->delay_given ? run->opts->delay_s : 0,
         .no_colour = run->opts->no_color || (no_color != NULL && *no_color),
@@ -68,7 +70,7 @@ static int run_monitor(const struct run *run, struct error *err)
 
 static int run_batch(const struct run *run, struct error *err)
 {
-    return batch_run(run->link, run->root, run->opts, stdout, stderr, err);
+    return batch_run(run->link, run->root, run->supervisor, run->opts, stdout, stderr, err);
 }
 
 static int run_list(const struct run *run, struct error *err)
@@ -135,7 +137,7 @@ static int run_scan(const struct run *run, struct error *err)
             output.name = ascii;
         }
         scan_request_aim(&request, s, vm);
-        result = scan_run(run->root, &request, &output, stdout, err);
+        result = scan_run(run->supervisor, &request, &output, stdout, err);
     } else if (result == 0) {
         result = error_set(err, -ESRCH, "no such VM");
     }
@@ -224,6 +226,8 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
         .privileges = opts->privileges,
     };
     struct supervisor supervisor = {0, -1};
+
+    run.supervisor = &supervisor;
 
     int result = rootfs_open(opts->sysroot, &root, err);
     if (result < 0)

@@ -115,7 +115,7 @@ static struct ui_model model_of(struct monitor *m)
         .detail = m->detail,
         .trends = &m->trends,
         .rows = &m->rows,
-        .scans = m->queue.root != NULL ? &m->queue.scans : NULL,
+        .scans = m->queue.supervisor != NULL ? &m->queue.scans : NULL,
         .scan = scan_queue_progress(&m->queue),
         .mono_ns = now_ns(),
         .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
@@ -406,14 +406,17 @@ static void signals(struct monitor *m)
     }
 }
 
-/* A key may be half there, and a collector may stand still. -1: nothing to look after. */
+/* A key may be half there, and a child may stand still. -1: nothing to look after. */
 static int wait_ms(struct monitor *m)
 {
-    int key_ms = term_wait_ms(m->term);
+    const int waits[] = {term_wait_ms(m->term), m->asked_ns != 0 ? SAMPLE_LINK_LOOK_MS : -1,
+                         scan_queue_wait_ms(&m->queue)};
+    int least = -1;
 
-    if (m->asked_ns == 0 || (key_ms >= 0 && key_ms < SAMPLE_LINK_LOOK_MS))
-        return key_ms;
-    return SAMPLE_LINK_LOOK_MS;
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+        if (waits[i] >= 0 && (least < 0 || waits[i] < least))
+            least = waits[i];
+    return least;
 }
 
 static int loop(struct monitor *m, struct error *err)
@@ -421,7 +424,7 @@ static int loop(struct monitor *m, struct error *err)
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = m->signal_fd, .events = POLLIN},
                            {.fd = m->timer_fd, .events = POLLIN},
-                           {.fd = m->queue.wake_fd, .events = POLLIN},
+                           {.fd = -1, .events = POLLIN},
                            {.fd = -1, .events = POLLIN}};
     uint64_t expirations;
     int result = 0;
@@ -429,6 +432,7 @@ static int loop(struct monitor *m, struct error *err)
     while (!m->quit && result == 0) {
         if (m->changed)
             draw(m);
+        fds[3].fd = scan_queue_fd(&m->queue);
         fds[4].fd = sample_link_fd(m->link);
         if (poll(fds, 5, wait_ms(m)) < 0) {
             if (errno == EINTR)
@@ -443,7 +447,7 @@ static int loop(struct monitor *m, struct error *err)
             result = error_set(err, -EIO, "the terminal went away");
         else if (!m->quit && term_wait_ms(m->term) == 0)
             keys(m);
-        if (!m->quit && result == 0 && fds[3].revents && scan_queue_wake(&m->queue, now_ns()))
+        if (!m->quit && result == 0 && scan_queue_wake(&m->queue, now_ns()))
             follow(m);
         if (!m->quit && result == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
@@ -562,9 +566,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     result = apply_filters(m, c, err);
     if (result < 0)
         return result;
-    result = scan_queue_init(&m->queue, c->root);
-    if (result < 0)
-        return error_set(err, result, "eventfd: %s", strerror(-result));
+    scan_queue_init(&m->queue, c->supervisor);
     m->due_ns = now_ns();
     m->select = c->vm;
     ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
@@ -608,7 +610,7 @@ static void finish(struct monitor *m)
 
 int monitor_run(struct sample_link *link, const struct monitor_config *config, struct error *err)
 {
-    struct monitor m = {.link = link, .signal_fd = -1, .timer_fd = -1, .queue = {.wake_fd = -1}};
+    struct monitor m = {.link = link, .signal_fd = -1, .timer_fd = -1};
     int result = prepare(&m, config, err);
 
     if (result == 0)

@@ -9,12 +9,11 @@
 #include <sys/types.h>
 
 #include "core/base/error.h"
-#include "core/base/rootfs.h"
 #include "core/collect/sample_link.h"
 #include "ui/choose/filter.h"
 
 struct monitor_config {
-    const struct rootfs *root; /* live system, borrowed: memory can be scanned; NULL: it cannot */
+    struct supervisor *supervisor; /* borrowed: memory can be scanned; NULL: it cannot */
     double delay_s;     /* between two refreshes, 0.1 .. 3600; 0: as configured, else one second */
     bool no_colour;     /* --no-color or NO_COLOR: the monochrome theme */
     bool no_unicode;    /* ASCII glyphs; a locale other than UTF-8 has them anyway */

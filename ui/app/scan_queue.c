@@ -3,23 +3,16 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-int scan_queue_init(struct scan_queue *s, const struct rootfs *root)
+void scan_queue_init(struct scan_queue *s, struct supervisor *supervisor)
 {
-    s->root = root;
-    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return s->wake_fd < 0 ? -errno : 0;
+    s->supervisor = supervisor;
 }
 
 void scan_queue_done(struct scan_queue *s)
 {
-    /* A thread that the kernel holds in a read is left behind, and with it what it writes to. */
-    if (scan_worker_stop(s->worker) && s->wake_fd >= 0)
-        close(s->wake_fd);
-    s->worker = NULL;
-    s->wake_fd = -1;
+    scan_link_close(s->link);
+    s->link = NULL;
     s->waiting_count = 0;
     scan_reports_done(&s->scans);
 }
@@ -59,9 +52,9 @@ static void drop_waiting(struct scan_queue *s, size_t i)
     memmove(&s->waiting[i], &s->waiting[i + 1], (s->waiting_count - i) * sizeof(s->waiting[0]));
 }
 
-static int submit(struct scan_queue *s, const struct scan_request *request)
+static int submit(struct scan_queue *s, const struct scan_request *request, struct error *err)
 {
-    int result = scan_worker_submit(s->worker, request);
+    int result = scan_link_submit(s->link, request, err);
 
     if (result == 0)
         s->depth = request->exact_limit_s > 0 ? SCAN_QUEUE_LOOK : SCAN_QUEUE_EXACT;
@@ -90,62 +83,69 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
 
     if (found == NULL)
         return error_set(err, -ESRCH, "the VM has ended");
-    if (queue->root == NULL)
+    if (queue->supervisor == NULL)
         return error_set(err, -EOPNOTSUPP, "memory cannot be scanned here");
-    if (queue->worker == NULL) {
-        int result = scan_worker_start(queue->root, queue->wake_fd, &queue->worker, err);
-        if (result < 0)
-            return result;
-    }
+    if (queue->link == NULL)
+        queue->link = scan_link_open(queue->supervisor);
+    if (queue->link == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
     struct scan_request request = make_request(snapshot, found, depth);
-    struct scan_worker_progress p = scan_worker_progress(queue->worker);
+    struct scan_worker_progress p = scan_link_progress(queue->link);
     if (p.busy && vm_id_equal(&p.vm, vm)) {
         if (depth == SCAN_QUEUE_LOOK || queue->depth == SCAN_QUEUE_EXACT)
             return 0; /* under way already */
         int waits = add_waiting(queue, &request, err);
         return waits < 0 ? waits : 0;
     }
-    int result = submit(queue, &request);
-    if (result == -EBUSY)
-        return add_waiting(queue, &request, err);
-    return result < 0 ? error_set(err, result, "the scan could not be started") : 0;
+    int result = submit(queue, &request, err);
+    return result == -EBUSY ? add_waiting(queue, &request, err) : result;
 }
 
 void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
 {
     if (scan_queue_is_waiting(s, vm))
         drop_waiting(s, find_waiting(s, vm));
-    if (s->worker == NULL)
+    if (s->link == NULL)
         return;
-    struct scan_worker_progress p = scan_worker_progress(s->worker);
+    struct scan_worker_progress p = scan_link_progress(s->link);
     if (p.busy && vm_id_equal(&p.vm, vm))
-        scan_worker_cancel(s->worker);
+        scan_link_cancel(s->link);
+}
+
+int scan_queue_fd(const struct scan_queue *s)
+{
+    return s->link != NULL ? scan_link_fd(s->link) : -1;
+}
+
+int scan_queue_wait_ms(const struct scan_queue *s)
+{
+    return s->link != NULL && scan_link_progress(s->link).busy ? SCAN_LINK_LOOK_MS : -1;
 }
 
 bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
 {
     struct scan_report *report;
-    uint64_t count;
     bool news = false;
 
-    if (read(s->wake_fd, &count, sizeof(count)) < 0 || s->worker == NULL)
+    if (s->link == NULL)
         return false;
-    while ((report = scan_worker_peek(s->worker)) != NULL) {
+    scan_link_look(s->link);
+    while ((report = scan_link_peek(s->link)) != NULL) {
         scan_reports_put(&s->scans, report, now_ns);
         news = true;
     }
-    if ((report = scan_worker_take(s->worker)) != NULL) {
+    if ((report = scan_link_take(s->link)) != NULL) {
         scan_reports_put(&s->scans, report, now_ns);
         news = true;
     }
-    /* Without memory it is given up: nothing would wake us to try again. */
-    if (s->waiting_count > 0 && submit(s, &s->waiting[0]) != -EBUSY)
+    /* What cannot be started is given up: nothing would wake us to try again. */
+    if (s->waiting_count > 0 && submit(s, &s->waiting[0], NULL) != -EBUSY)
         drop_waiting(s, 0);
     return news;
 }
 
 struct scan_worker_progress scan_queue_progress(const struct scan_queue *s)
 {
-    return s->worker != NULL ? scan_worker_progress(s->worker)
-                             : (struct scan_worker_progress){.eta_s = -1};
+    return s->link != NULL ? scan_link_progress(s->link)
+                           : (struct scan_worker_progress){.eta_s = -1};
 }

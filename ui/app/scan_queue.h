@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/rootfs.h"
-#include "core/scan/scan_worker.h"
+#include "core/collect/scan_link.h"
 #include "ui/state/model.h"
 #include "ui/state/scan_reports.h"
 
@@ -21,9 +20,8 @@ enum scan_queue_depth {
 };
 
 struct scan_queue {
-    const struct rootfs *root;   /* borrowed; NULL: nothing can be scanned */
-    int wake_fd;                 /* readable when scan_queue_wake has something to do; -1: none */
-    struct scan_worker *worker;  /* started with the first scan */
+    struct supervisor *supervisor; /* borrowed; NULL: nothing can be scanned */
+    struct scan_link *link;        /* NULL before the first scan */
     enum scan_queue_depth depth; /* of the scan under way */
     struct scan_reports scans;
     /* submitted in turn when the one under way has ended */
@@ -31,11 +29,10 @@ struct scan_queue {
     size_t waiting_count;
 };
 
-/* scan_queue_init - 0 or a negative errno. @root NULL: scan_queue_request refuses. Ends with
- * scan_queue_done. */
-int scan_queue_init(struct scan_queue *queue, const struct rootfs *root);
+/* scan_queue_init - @supervisor NULL: scan_queue_request refuses. Ends with scan_queue_done. */
+void scan_queue_init(struct scan_queue *queue, struct supervisor *supervisor);
 
-/* scan_queue_done - cancels what runs; at most half a second. */
+/* scan_queue_done - what runs is not waited for. */
 void scan_queue_done(struct scan_queue *queue);
 
 /*
@@ -53,8 +50,14 @@ void scan_queue_cancel(struct scan_queue *queue, const struct vm_id *vm);
 
 bool scan_queue_is_waiting(const struct scan_queue *queue, const struct vm_id *vm);
 
-/* scan_queue_wake - @wake_fd became readable: take reports, start what waits. true: something new
- * is there. */
+/* scan_queue_fd - readable when scan_queue_wake has something to do; -1: none. Another one at any
+ * time: to be asked before each poll. */
+int scan_queue_fd(const struct scan_queue *queue);
+
+/* scan_queue_wait_ms - after which scan_queue_wake is to be called anyway; -1: never. */
+int scan_queue_wait_ms(const struct scan_queue *queue);
+
+/* scan_queue_wake - take reports, start what waits. true: something new is there. */
 bool scan_queue_wake(struct scan_queue *queue, uint64_t now_ns);
 
 struct scan_worker_progress scan_queue_progress(

@@ -5,21 +5,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "core/scan/scan_worker.h"
+#include "core/collect/scan_link.h"
 #include "ui/app/exit_status.h"
 #include "ui/grid/format.h"
 #include "ui/report/report_scan.h"
 
-#define PROGRESS_MS 200
+#define PROGRESS_NS 200000000u
+#define GRACE_NS 1000000000u /* for a scan that was asked to end */
 #define ERASE_LINE "\r\033[K"
 
 /* Descriptors that the waiting loop looks at. */
 struct scan_waits {
-    int wake_fd, signal_fd;
+    int signal_fd;
     sigset_t old_mask;
 };
 
@@ -31,25 +32,30 @@ static int waits_open(struct scan_waits *waits, struct error *err)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, &waits->old_mask);
-    waits->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     waits->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (waits->wake_fd >= 0 && waits->signal_fd >= 0)
+    if (waits->signal_fd >= 0)
         return 0;
     return error_set(err, -errno, "cannot wait for the scan: %s", strerror(errno));
 }
 
 static void waits_close(struct scan_waits *waits)
 {
-    if (waits->wake_fd >= 0)
-        close(waits->wake_fd);
     if (waits->signal_fd >= 0)
         close(waits->signal_fd);
     pthread_sigmask(SIG_SETMASK, &waits->old_mask, NULL);
 }
 
-static void put_progress(struct scan_worker *worker)
+static uint64_t now_ns(void)
 {
-    struct scan_worker_progress p = scan_worker_progress(worker);
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void put_progress(const struct scan_link *link)
+{
+    struct scan_worker_progress p = scan_link_progress(link);
     char done[FORMAT_MAX], total[FORMAT_MAX], eta[FORMAT_MAX];
 
     fprintf(stderr, ERASE_LINE "%s: %s", scan_phase_name(p.phase),
@@ -63,34 +69,30 @@ static void put_progress(struct scan_worker *worker)
     fflush(stderr);
 }
 
-/* Until the report is there. A second signal, or a scan that the kernel holds, ends without one. */
-static struct scan_report *wait_for_report(struct scan_worker *worker,
-                                           const struct scan_waits *waits, bool progress,
-                                           struct error *err)
+/* Until the report is there. A second signal, or a scan that does not end, ends without one. */
+static struct scan_report *wait_for_report(struct scan_link *link, const struct scan_waits *waits,
+                                           bool progress, struct error *err)
 {
-    bool shown = false, asked = false;
+    uint64_t asked_ns = 0, shown_ns = 0;
     int failed = 0;
     struct scan_report *report, *newest = NULL;
 
-    while ((report = scan_worker_take(worker)) == NULL) {
-        struct pollfd fds[] = {{.fd = waits->wake_fd, .events = POLLIN},
+    while ((report = scan_link_take(link)) == NULL) {
+        struct pollfd fds[] = {{.fd = scan_link_fd(link), .events = POLLIN},
                                {.fd = waits->signal_fd, .events = POLLIN}};
-        int ready = poll(fds, 2, asked ? 1000 : progress ? PROGRESS_MS : -1);
-        if (ready < 0 && errno != EINTR) {
+        if (poll(fds, 2, SCAN_LINK_LOOK_MS) < 0 && errno != EINTR) {
             failed = error_set(err, -errno, "waiting for the scan: %s", strerror(errno));
             break;
         }
-        uint64_t count;
         struct signalfd_siginfo info;
-        if (read(waits->wake_fd, &count, sizeof(count)) > 0) {
-            struct scan_report *peek = scan_worker_peek(worker);
-            if (peek != NULL) {
-                scan_report_free(newest);
-                newest = peek;
-            }
+        scan_link_look(link);
+        struct scan_report *peek = scan_link_peek(link);
+        if (peek != NULL) {
+            scan_report_free(newest);
+            newest = peek;
         }
         bool signalled = read(waits->signal_fd, &info, sizeof(info)) > 0;
-        if (asked && (signalled || ready == 0)) {
+        if (asked_ns != 0 && (signalled || now_ns() - asked_ns > GRACE_NS)) {
             report = newest; /* what there was when it got stuck */
             newest = NULL;
             if (report != NULL)
@@ -98,15 +100,15 @@ static struct scan_report *wait_for_report(struct scan_worker *worker,
             break;
         }
         if (signalled) {
-            scan_worker_cancel(worker);
-            asked = true;
+            scan_link_cancel(link);
+            asked_ns = now_ns();
         }
-        if (progress) {
-            put_progress(worker);
-            shown = true;
+        if (progress && now_ns() - shown_ns > PROGRESS_NS) {
+            put_progress(link);
+            shown_ns = now_ns();
         }
     }
-    if (shown)
+    if (shown_ns != 0)
         fputs(ERASE_LINE, stderr);
     scan_report_free(newest);
     if (report == NULL && failed == 0)
@@ -130,27 +132,26 @@ static int finish(const struct scan_report *report, const char *vmm,
     return is_whole ? STATUS_DONE : STATUS_PARTIAL;
 }
 
-int scan_run(const struct rootfs *root, const struct scan_request *request,
+int scan_run(struct supervisor *supervisor, const struct scan_request *request,
              const struct scan_output *output, FILE *out, struct error *err)
 {
     struct scan_waits waits;
-    struct scan_worker *worker = NULL;
     struct scan_report *report = NULL;
-    int n = waits_open(&waits, err);
+    struct scan_link *link = scan_link_open(supervisor);
 
+    if (link == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    int n = waits_open(&waits, err);
     if (n == 0)
-        n = scan_worker_start(root, waits.wake_fd, &worker, err);
-    if (n == 0 && scan_worker_submit(worker, request) < 0)
-        n = error_set(err, -ENOMEM, "out of memory"); /* nothing else keeps a new worker from it */
+        n = scan_link_submit(link, request, err);
     if (n == 0) {
-        report = wait_for_report(worker, &waits, output->progress, err);
+        report = wait_for_report(link, &waits, output->progress, err);
         n = report != NULL ? finish(report, request->vmm, output, out, err)
             : err != NULL  ? err->code
                            : -EINTR;
     }
-    /* The eventfd must outlive the thread: one that is stuck in the kernel keeps it. */
-    if (scan_worker_stop(worker))
-        waits_close(&waits);
+    scan_link_close(link);
+    waits_close(&waits);
     scan_report_free(report);
     return n;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
-#include "core/base/rootfs.h"
+#include "core/collect/supervisor.h"
 #include "core/scan/scan.h"
 
 /* How the report is printed. */
@@ -32,7 +32,7 @@ struct scan_output {
  * be read or regions were left out; or a negative errno with a sentence in @err: refused or failed.
  * A failed scan prints what it has before. An error while writing to @out is a negative errno too.
  */
-int scan_run(const struct rootfs *root, const struct scan_request *request,
+int scan_run(struct supervisor *supervisor, const struct scan_request *request,
              const struct scan_output *output, FILE *out, struct error *err);
 
 #endif
