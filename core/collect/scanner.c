@@ -131,9 +131,10 @@ int scanner_main(struct child *child)
     struct desk_top *top = child->desk.top;
     struct scanner s = {.child = child, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
-    s.broken = s.wake_fd < 0 ? -errno
-                             : scan_worker_start_seen(child->config->root, s.wake_fd, &top->scan,
-                                                      &top->beacon, &s.worker, NULL);
+    s.broken = s.wake_fd < 0 ? -errno : child_restrict(child->config, ROLE_SCANNER, NULL);
+    if (s.broken == 0)
+        s.broken = scan_worker_start_seen(child->config->root, s.wake_fd, &top->scan, &top->beacon,
+                                          &s.worker, NULL);
     serve(&s);
     /* A thread that the kernel holds ends with the process. */
     return scan_worker_stop(s.worker) ? 0 : 1;

@@ -210,8 +210,9 @@ static int run_collected(enum privilege_level level, unsigned refreshes, double 
             cpu[i] = s->self_cpu_ratio * s->interval_s * 1e3;
     }
     if (r == 0)
-        printf("collector, --privileges %s\n  first snapshot after %.1f ms; CPU per refresh %.2f ms "
-               "(median of %u), %.2f times that of one process\n",
+        printf("collector, --privileges %s\n"
+               "  first snapshot after %.1f ms; CPU per refresh %.2f ms (median of %u), %.2f times "
+               "that of one process\n",
                privilege_words[level], first_ms, median(cpu, refreshes), refreshes,
                median(cpu, refreshes) / alone_ms);
     else

@@ -47,9 +47,7 @@ class Late(kvmtest.TestCase):
         # All must be asked for their names; but not for their counters.
         self.assertEqual([line for line in found if "debug/kvm/" in line or "schedstat" in line], [])
 
-    @unittest.expectedFailure
     def test_numbers_tell_their_age_while_the_next_sample_is_late(self):
-        """The screen stands still while a sample takes long: waits for the collector."""
         calls = len(self.traced("getdents64", "-1", "-s", "0.1"))  # of two samples
         slow = f"inject=getdents64:delay_enter=1000000:when={2 * calls}+"
         t = self.tmux("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=getdents64", "-e", slow,

@@ -105,6 +105,11 @@ static _Noreturn void run_monitor(const struct monitor_config *config, enum job 
     if (r < 0)
         printf("error %d: %s\n", r, err.msg);
     fflush(stdout);
+    if (r > 0) {
+        raise(r);
+        printf("signal %d had no effect\n", r);
+        r = -EINTR;
+    }
     _exit(r < 0 ? 1 : 0);
 }
 

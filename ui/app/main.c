@@ -19,6 +19,7 @@
 #include "core/collect/supervisor.h"
 #include "core/demo/demo.h"
 #include "ui/app/batch.h"
+#include "ui/app/confine.h"
 #include "ui/app/doctor.h"
 #include "ui/app/exit_status.h"
 #include "ui/app/monitor.h"
@@ -37,6 +38,7 @@ struct run {
     const struct rootfs *root;
     struct supervisor *supervisor;
     struct sample_link *link; /* NULL for a mode that reads no VM */
+    int *end_signal;          /* ended the monitor, and is to end the program; 0: none */
 };
 
 static bool is_json(const struct options *opts)
@@ -63,9 +65,14 @@ static int run_monitor(const struct run *run, struct error *err)
         .pid = run->opts->choice.pid,
         .fields = run->opts->choice.fields,
         .since_creation = run->opts->include_past,
+        .is_confined = run->opts->privileges == PRIVILEGE_STRICT,
     };
 
-    return monitor_run(run->link, &config, err);
+    int result = monitor_run(run->link, &config, err);
+    if (result <= 0)
+        return result;
+    *run->end_signal = result;
+    return error_set(err, -EINTR, "ended by signal %d", result);
 }
 
 static int run_batch(const struct run *run, struct error *err)
@@ -214,6 +221,17 @@ static struct sampler_scope scope_of(const struct options *opts, const struct fi
     return (struct sampler_scope){filter->pid, filter->name};
 }
 
+/* Once the others are there, this process needs no more than it was told to write. */
+static int start_processes(struct run *run, const struct child_config *config,
+                           struct supervisor *supervisor, struct error *err)
+{
+    int result = supervisor_start(config, supervisor, err);
+
+    if (result == 0)
+        result = confine_front(run->opts, err);
+    return result == 0 ? sample_link_open(supervisor, &run->link, err) : result;
+}
+
 static int run_mode(const struct options *opts, const struct filter *filter, struct error *err)
 {
     struct rootfs root;
@@ -227,27 +245,27 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     };
     struct supervisor supervisor = {0, -1};
 
+    int end_signal = 0;
+
     run.supervisor = &supervisor;
+    run.end_signal = &end_signal;
 
     int result = rootfs_open(opts->sysroot, &root, err);
     if (result < 0)
         return result;
     if (opts->demo)
         result = demo_start(&demo, err);
-    if (result == 0)
-        result = supervisor_start(&config, &supervisor, err);
-    if (result == 0)
-        result = sample_link_open(&supervisor, &run.link, err);
-    if (result == 0) {
-        result = modes[opts->mode](&run, err);
-        sample_link_close(run.link);
-    } else {
-        /* Not for the caller to judge by its errno: a missing /dev/kvm is no misuse. */
-        result = STATUS_FAILED;
-    }
+    /* The doctor looks at the host as who called it, and at no VM. */
+    if (result == 0 && opts->mode != MODE_DOCTOR)
+        result = start_processes(&run, &config, &supervisor, err);
+    /* Not for the caller to judge by its errno: a missing /dev/kvm is no misuse. */
+    result = result == 0 ? modes[opts->mode](&run, err) : STATUS_FAILED;
+    sample_link_close(run.link);
     supervisor_stop(&supervisor);
     demo_stop(demo);
     rootfs_close(&root);
+    if (end_signal != 0)
+        raise(end_signal); /* by default this is the end */
     return result;
 }
 

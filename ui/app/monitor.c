@@ -58,6 +58,7 @@ struct monitor {
     int end_signal;    /* the signal that ends us, 0 = none */
     struct config *config;
     const char *config_path;
+    const char *places; /* why a place may be one that cannot be written; "" when all can */
     bool no_colour;
     bool is_narrow;     /* the sampler looks only at what the command line chose */
     bool quit, changed; /* changed: a frame is due */
@@ -267,7 +268,7 @@ static void export_snapshot(struct monitor *m)
     if (m->now == NULL)
         ui_say(&m->state, "Not written: the VMs were not read yet");
     else if (export_json(m->now, m->state.export_path, &err) < 0)
-        ui_say(&m->state, "%s", err.msg);
+        ui_say(&m->state, "%s%s", err.msg, err.code == -EACCES ? m->places : "");
     else
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
 }
@@ -563,6 +564,9 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     delay = m->state.delay_s;
     m->state.since_creation = c->since_creation;
     m->no_colour = c->no_colour;
+    m->places = c->is_confined
+                    ? " (only the working directory is open to kvmlens; --privileges=basic: all)"
+                    : "";
     result = apply_filters(m, c, err);
     if (result < 0)
         return result;
@@ -616,9 +620,5 @@ int monitor_run(struct sample_link *link, const struct monitor_config *config, s
     if (result == 0)
         result = loop(&m, err);
     finish(&m);
-    if (result == 0 && m.end_signal) {
-        raise(m.end_signal); /* no longer blocked: by default this is the end */
-        return error_set(err, -EINTR, "ended by signal %d", m.end_signal);
-    }
-    return result;
+    return result == 0 ? m.end_signal : result;
 }

@@ -23,6 +23,7 @@ struct monitor_config {
     const char *guest;  /* show only VMs of this name at first; NULL: all */
     pid_t pid;          /* show only VMs of this process at first; 0: all */
     const char *fields; /* regular expression: counters shown at first; NULL: all */
+    bool is_confined;   /* it can write to few places, see ui/app/confine.h */
     bool since_creation; /* --debugfs-include-past: totals since each VM was created */
 };
 
@@ -30,11 +31,10 @@ struct monitor_config {
  * monitor_run - until the user quits.
  *
  * Needs the locale to be set (LC_CTYPE). Main thread. SIGINT, SIGTERM, SIGHUP and SIGQUIT restore
- * the terminal and then have the effect they had before: by default the process ends by that
- * signal; where the caller handles or ignores it, monitor_run returns -EINTR. Returns 0, or a
- * negative errno with a sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too simple), -EINVAL
- * (config), what filter_check finds wrong with the VM, -EIO (the terminal went away), or what
- * sampling gave.
+ * the terminal and end it. Returns 0; the number of the signal that ended it, which has its usual
+ * effect again, for the caller to raise once all else is ended; or a negative errno with a
+ * sentence: -ENOTTY (not a terminal), -ENOTSUP (terminal too simple), -EINVAL (config), what
+ * filter_check finds wrong with the VM, -EIO (the terminal went away), or what sampling gave.
  */
 int monitor_run(struct sample_link *link, const struct monitor_config *config, struct error *err);
 
