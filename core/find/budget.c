@@ -22,11 +22,11 @@ uint64_t budget_limit_ns(uint64_t interval_ns)
     return limit < LIMIT_MIN_NS ? LIMIT_MIN_NS : limit > LIMIT_MAX_NS ? LIMIT_MAX_NS : limit;
 }
 
-void budget_begin(struct process_time *time, uint64_t limit_ns)
+void budget_begin(struct process_time *time, uint64_t before_ns)
 {
-    uint64_t debt = time->spent_ns > limit_ns ? time->spent_ns - limit_ns : 0;
+    uint64_t debt = time->spent_ns > before_ns ? time->spent_ns - before_ns : 0;
 
-    time->spent_ns = debt < DEBT_LIMITS * limit_ns ? debt : DEBT_LIMITS * limit_ns;
+    time->spent_ns = debt < DEBT_LIMITS * before_ns ? debt : DEBT_LIMITS * before_ns;
 }
 
 bool budget_is_over(const struct process_time *time, uint64_t limit_ns)

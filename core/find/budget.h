@@ -14,6 +14,7 @@
 struct budget {
     uint64_t (*now_ns)(void); /* monotonic */
     uint64_t limit_ns;        /* of each process, in this tick */
+    uint64_t before_ns;       /* in the tick before; 0 = there was none */
 };
 
 /* What one process has taken. Zeroed memory is one that has taken nothing. */
@@ -29,8 +30,8 @@ struct process_time {
  */
 uint64_t budget_limit_ns(uint64_t interval_ns);
 
-/* budget_begin - a tick begins with the limit @limit_ns. */
-void budget_begin(struct process_time *time, uint64_t limit_ns);
+/* budget_begin - another tick begins; that before had the limit @before_ns. */
+void budget_begin(struct process_time *time, uint64_t before_ns);
 
 /* budget_is_over - is there no time left in this tick for one more of its VMs? */
 bool budget_is_over(const struct process_time *time, uint64_t limit_ns);

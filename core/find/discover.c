@@ -354,7 +354,8 @@ static int visit(struct discover *d, struct process *p, bool has_dir, discover_f
         result = discover_look(d, p, forget, user);
         uint64_t now = clock_of(d);
         budget_looked(&p->time, now, now - since);
-        began = began == 0 ? since : began;
+        /* All that a first look finds is new and wants to be read, in the first report as well. */
+        began = p->looks == 1 ? 0 : began == 0 ? since : began;
     }
     if (began != 0)
         p->time.spent_ns += clock_of(d) - began;
@@ -364,7 +365,7 @@ static int visit(struct discover *d, struct process *p, bool has_dir, discover_f
 static void begin_budgets(struct discover *d)
 {
     for (size_t i = 0; i < d->processes.count && d->budget != NULL; i++)
-        budget_begin(&d->processes.processes[i].time, d->budget->limit_ns);
+        budget_begin(&d->processes.processes[i].time, d->budget->before_ns);
 }
 
 static int look_around(struct discover *d, discover_forget_fn *forget, void *user)

@@ -304,6 +304,7 @@ static int take(struct sampler *s, struct sample **ret, struct error *err)
              cost[SOURCE_COUNT] = {0};
     struct sample *sample = NULL;
 
+    s->budget.before_ns = s->budget.limit_ns;
     s->budget.limit_ns = budget_limit_ns(s->began_ns != 0 ? start - s->began_ns : 0);
     s->began_ns = start;
     if (s->ticks++ > 0)

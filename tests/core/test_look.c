@@ -47,13 +47,17 @@ static uint64_t clock_ns = 1000000000;
 static struct {
     int pid, step;
     uint64_t ns;
+    unsigned times; /* so often; 0 = always */
 } slow;
 
 static uint64_t now_ns(void)
 {
     if (slow.ns != 0 && atomic_load(&bench.beacon.pid) == slow.pid &&
-        atomic_load(&bench.beacon.step) == slow.step)
+        atomic_load(&bench.beacon.step) == slow.step) {
         clock_ns += slow.ns;
+        if (slow.times > 0 && --slow.times == 0)
+            slow.ns = 0;
+    }
     if (seen_count < STEPS_MAX)
         seen[seen_count++] =
             (struct step){atomic_load(&bench.beacon.pid), atomic_load(&bench.beacon.step)};
@@ -575,6 +579,22 @@ static void one_slow_process_makes_no_other_late(void **state)
     }
 }
 
+/* Else a report of two samples would have nothing of it. */
+static void a_slow_first_look_leaves_time_to_read(void **state)
+{
+    struct bench *b = *state;
+
+    crowd(b);
+    slow.pid = 500;
+    slow.step = BEACON_READ_PROC;
+    slow.ns = 800 * MS;
+    slow.times = 1;
+    tick_after(b, 100);
+    assert_true(b->now->sample_ns > 800 * MS);
+    assert_int_equal(count_stale(b->now), 0);
+    assert_int_equal(count_stale(tick_after(b, 100)), 0);
+}
+
 /* Those that were left out have the first turn: none waits for ever. */
 static void the_vms_of_a_slow_process_take_turns(void **state)
 {
@@ -701,6 +721,7 @@ int main(void)
         TEST(a_scope_that_gets_wider_finds_the_rest),
         TEST(nobody_is_skipped_who_takes_no_time),
         TEST(one_slow_process_makes_no_other_late),
+        TEST(a_slow_first_look_leaves_time_to_read),
         TEST(the_vms_of_a_slow_process_take_turns),
         TEST(one_vm_that_takes_long_is_read_less_often),
         TEST(what_takes_long_to_look_at_is_looked_at_less_often),
