@@ -3,6 +3,7 @@
 #   {accel,core,ui}/**.c               the three layers and their rooms, one static library each
 #   tests/{accel,core,ui}/test_*.c     unit tests; each is linked with its own layer and those below it, never above
 #   tests/lib/*.c                      helpers of the tests      tests/vm/testvm.c   VMs for the end-to-end tests
+#   tests/vm/hostile*.c                neighbours that a monitor must survive
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
 #   tests/e2e/test_*.py                whole program, real VMs     tests/faults/faulty.c   makes system calls fail
 #   tests/nested/guest/test_*.py       the same inside Debian's own kernels, emulated
@@ -220,6 +221,12 @@ $(testvm): $(testvm).o $(ARCHIVES_core)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_ui)
 
+# Neighbours that a monitor must survive.
+hostile := $(BUILD)/tests/vm/hostile
+$(hostile): $(call obj,$(sort $(wildcard tests/vm/hostile*.c))) $(ARCHIVES_core)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_core)
+
 faulty := $(BUILD)/tests/faults/faulty
 $(faulty): $(faulty).o
 	$(call say,LINK,$@)
@@ -228,9 +235,10 @@ $(faulty): $(faulty).o
 # E2E=NAME runs the tests of tests/e2e/test_NAME.py only. TESTVM is one to be watched by a sanitized
 # kvmlens: its own would have 14 TiB of shadow memory, which looks like RAM.
 TESTVM ?= $(testvm)
+HOSTILE ?= $(hostile)
 .PHONY: e2e
-e2e: all $(TESTVM) $(faulty)
-	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) FAULTY=$(faulty) $(PYTHON) tests/e2e/run.py $(E2E)
+e2e: all $(TESTVM) $(HOSTILE) $(faulty)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) HOSTILE=$(HOSTILE) FAULTY=$(faulty) $(PYTHON) tests/e2e/run.py $(E2E)
 
 # Each system call of a tick and of a scan fails once, in each way it can; a table of what came of it. Long: some
 # thousand runs. `make e2e` has a sample of them, KVMTEST_SEED=N the same sample again.
@@ -254,7 +262,7 @@ nested: all $(testvm)
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.
 # NESTED_E2E='--append lockdown=integrity NAME' chooses.
 .PHONY: nested-e2e
-nested-e2e: all tests $(testvm)
+nested-e2e: all tests $(testvm) $(hostile)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/debian.py $(NESTED_E2E)
 
 # The systemd units under systemd, in an emulated Debian that has the package. As root; part of no other target.

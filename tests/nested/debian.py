@@ -75,7 +75,8 @@ def default_command(names):
 def make_disk(path, kernel, command):
     testvm = os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm"))
     programs = {"build/gcc/kvmlens": os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens")),
-                "build/gcc/tests/vm/testvm": testvm}
+                "build/gcc/tests/vm/testvm": testvm,
+                "build/gcc/tests/vm/hostile": os.path.join(os.path.dirname(testvm), "hostile")}
     tests = os.path.dirname(os.path.dirname(testvm))
     programs.update({f"build/gcc/tests/{unit}": os.path.join(tests, unit) for unit in UNITS})
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as root:
