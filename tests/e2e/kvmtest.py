@@ -5,7 +5,7 @@ Python's standard library only. Nothing here sleeps for a fixed time to let some
 polls a condition until a deadline. What a test starts is stopped when it ends, by pid. A test that
 cannot run on this machine raises unittest.SkipTest with the reason, which the runner prints.
 
-Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), KVMTEST_QEMU (QEMU binaries, separated
+Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), HOSTILE (tests/vm/hostile), KVMTEST_QEMU (QEMU binaries, separated
 by colons, before those of build/cache and PATH), KVMTEST_SLOWER (how many times longer than usual is waited
 before something counts as hanging: 4 on an emulated CPU), KVMTEST_SKIPPED (a file to which the reason of each test
 left out is appended; tests/checks/skipped sums it up).
@@ -34,6 +34,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KVMLENS = os.path.abspath(os.environ.get("KVMLENS", os.path.join(ROOT, "kvmlens")))
 TESTVM = os.path.abspath(os.environ.get("TESTVM", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))
+HOSTILE = os.path.abspath(os.environ.get("HOSTILE", os.path.join(ROOT, "build/gcc/tests/vm/hostile")))
 GOLDEN_ENV = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
 SLOWER = float(os.environ.get("KVMTEST_SLOWER", "1"))
 # For strace: the leak checker of a sanitized program ends it where it is traced.
@@ -334,6 +335,47 @@ class TestVm:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.kill()
+        for f in (self.process.stdin, self.process.stdout, self.process.stderr):
+            f.close()
+
+
+class Hostile:
+    """A neighbour of tests/vm/hostile. info is what it printed last."""
+    CANNOT = 77  # its exit status where the machine cannot
+
+    def __init__(self, *args):
+        need_kvm()
+        self.process = subprocess.Popen([HOSTILE, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        self.info = self._read()
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            status, text = self.process.wait(), self.process.stderr.read().strip()
+            self.close()
+            need(status != self.CANNOT, f"no such neighbour here: {text}")
+            raise AssertionError(f"hostile ended with status {status}: {text}")
+        return json.loads(line)
+
+    def ask(self, word="status"):
+        """A line to it; what it says to that."""
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        self.info = self._read()
+        return self.info
+
+    def close(self):
+        """More than once does no harm."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)  # a test may have stopped it
+            self.process.stdin.close()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         for f in (self.process.stdin, self.process.stdout, self.process.stderr):
             f.close()
 
