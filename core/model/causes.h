@@ -112,7 +112,7 @@ enum cause_nature {
       PROBLEM, ABSENT, 0, SOURCE_NONE)                                                             \
     /* whoever looked at the process did not come back, and it is left alone since */              \
     X(STUCK, "stuck", "a call on it does not return",                                              \
-      "The process is left alone while it lives: a file that it holds does not answer.",           \
+      "A file that the process holds does not answer; it is left alone, and tried again later.",   \
       PROBLEM, DENIED, 0, SOURCE_NONE)                                                             \
     /* any other error of open or read */                                                          \
     X(READ_ERROR, "read-error", "read error", "",                                                  \

@@ -103,15 +103,28 @@ int privilege_place_lost(const char *path, struct error *err)
                      shown, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777, (unsigned)geteuid());
 }
 
+/* A file system over a network may be interrupted. The descriptor, or a negative errno. */
+static int open_place(const char *path)
+{
+    int fd;
+
+    do
+        fd = open(path, O_PATH | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
 static int allow(int ruleset, const struct privilege_place *place, uint64_t handled)
 {
     char at[PATH_MAX];
     struct stat st;
     int result = 0;
 
-    int fd = existing(place->path, at, &st) ? open(at, O_PATH | O_CLOEXEC) : -1;
-    if (fd < 0)
+    if (!existing(place->path, at, &st))
         return 0;
+    int fd = open_place(at);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
     if (fstat(fd, &st) == 0) {
         struct landlock_path_beneath_attr rule = {
             .allowed_access = handled & (S_ISDIR(st.st_mode) ? IN_DIRECTORY : IN_FILE),

@@ -180,7 +180,7 @@ class Prompts(kvmtest.TestCase):
             batch = kvmtest.kvmlens("-1", "-s", "0.1", "--sysroot", HOST, "-g", name)
             self.assertEqual("web-07" in batch.out, count == 1, batch)
             t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600", "-g", name, columns=120)
-            t.wait_bytes(f"{count} of 3 VMs, guest {name}; c clears it".encode())
+            t.wait_bytes(f"{count} VM{'s' if count != 1 else ''}, guest {name}; c clears it".encode())
             t.send(b"q")
             self.assertEqual(t.wait_exit(), 0)
             t.close()

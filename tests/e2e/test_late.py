@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Samples that take long, and what is looked at for one VM only. On saved hosts: no KVM is needed.
-
-What is marked as expectedFailure is a known defect, with its reason; the mark goes with it.
 """
 import os
 import re

@@ -4,8 +4,6 @@
 Each neighbour of tests/vm/hostile stands beside an ordinary VM. What hangs in its FUSE file system is freed when
 the neighbour ends, so it ends first, whatever a test does. Bounds are for a loaded machine; what was measured is
 printed.
-
-What is marked as expectedFailure is a known defect, with its symptom; the mark goes with it.
 """
 import json
 import os
@@ -195,21 +193,18 @@ class Fuse(Case):
         except AssertionError:
             print("  nobody waits for the file system: the copy is looked at before", flush=True)
 
-    @unittest.expectedFailure
     def test_monitor_lives_while_a_flush_is_never_answered(self):
-        """close() of the copy never returns: keys dead, q and SIGTERM dead, screen left: waits for the collector."""
+        """Of one process only: close() of the copy never returns: keys dead, q and SIGTERM dead, screen left."""
         hostile = self.neighbour("fuse", "flush", "fixed")
         self.monitor_lives(hostile, lambda t: self.fall(t, hostile))
 
-    @unittest.expectedFailure
     def test_monitor_lives_while_an_fstat_is_never_answered(self):
-        """fstat() of the copy never returns: keys dead, q and SIGTERM dead, screen left: waits for the collector."""
+        """Of one process only: fstat() of the copy never returns: keys dead, q and SIGTERM dead, screen left."""
         hostile = self.neighbour("fuse", "getattr", "fixed")
         self.monitor_lives(hostile, lambda t: self.fall(t, hostile), by=signal.SIGTERM)
 
-    @unittest.expectedFailure
     def test_monitor_lives_while_descriptors_are_swapped_all_the_time(self):
-        """close() of the copy never returns, from the first look on: waits for the collector."""
+        """Of one process only: close() of the copy never returns, from the first look on."""
         hostile = self.neighbour("fuse", "flush")
         vm = self.ordinary()
         t, pid = self.monitor(hostile)
@@ -238,14 +233,12 @@ class Fuse(Case):
                 return
         self.fail("no copy of a file that hangs")
 
-    @unittest.expectedFailure
     def test_snapshot_ends_while_a_flush_is_never_answered(self):
-        """It never ends, not even by SIGKILL: waits for the collector."""
+        """Of one process only: it never ends, not even by SIGKILL."""
         self.snapshot_beside("flush")
 
-    @unittest.expectedFailure
     def test_snapshot_ends_while_an_fstat_is_never_answered(self):
-        """It never ends, not even by SIGKILL: waits for the collector."""
+        """Of one process only: it never ends, not even by SIGKILL."""
         self.snapshot_beside("getattr")
 
     def test_snapshot_asks_for_nothing_else_of_such_a_file(self):
@@ -271,24 +264,20 @@ class Fuse(Case):
         self.assertIn(status, (1, 3), run.err())
         self.assertIn(str(hostile.pid), run.err())
 
-    @unittest.expectedFailure
     def test_scan_ends_while_an_open_is_never_answered(self):
-        """The open of map_files never returns, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: the open of map_files never returns, SIGTERM is ignored."""
         self.scan_ends("open")
 
-    @unittest.expectedFailure
     def test_scan_ends_while_an_lseek_is_never_answered(self):
-        """SEEK_DATA in the file of the RAM never returns, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: SEEK_DATA in the file of the RAM never returns, SIGTERM is ignored."""
         self.scan_ends("lseek")
 
-    @unittest.expectedFailure
     def test_scan_ends_while_an_fstat_is_never_answered(self):
-        """fstat() of the file of the RAM never returns, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: fstat() of the file of the RAM never returns, SIGTERM is ignored."""
         self.scan_ends("getattr")
 
-    @unittest.expectedFailure
     def test_scan_ends_while_a_flush_is_never_answered(self):
-        """close() of the file of the RAM never returns, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: close() of the file of the RAM never returns, SIGTERM is ignored."""
         self.scan_ends("flush")
 
     def test_scan_reads_no_page_that_would_be_fetched(self):
@@ -335,15 +324,13 @@ class Crowd(Case):
         print(f"  {info['vms']} VMs x {info['vcpus']} vCPUs in {info['seconds']:.1f} s{why}", flush=True)
         return hostile
 
-    @unittest.expectedFailure
     def test_monitor_lives(self):
-        """Keys wait for the sample, some 1.5 s: waits for the collector."""
+        """Of one process only: keys wait for the sample, some 1.5 s."""
         # A monitor that samples so long does it rarely.
         self.monitor_lives(self.crowd(), seconds=12)
 
-    @unittest.expectedFailure
     def test_snapshot_ends(self):
-        """What is late or left out is not said with the process, and it takes too long: waits for the collector."""
+        """Of one process only: what is late or left out is not said with the process, and it takes too long."""
         self.snapshot_ends(self.crowd(), self.ordinary())
 
 
@@ -366,16 +353,14 @@ class Memory(Case):
         self.estimates_end(hostile)
         self.scan_ends(hostile)
 
-    @unittest.expectedFailure
     def test_registered_in_the_middle_of_a_scan(self):
-        """The reader waits for a page for ever, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: the reader waits for a page for ever, SIGTERM is ignored."""
         hostile = self.neighbour("uffd", "later", 512)
         # At this rate the scan takes 1 s; the pages that come and go are its last.
         self.scan_ends(hostile, "--max-rate", "500", at=lambda: hostile.ask("register"))
 
-    @unittest.expectedFailure
     def test_registered_in_the_middle_of_an_estimate(self):
-        """The main thread waits for a page for ever, SIGTERM is ignored: waits for the scanner."""
+        """Of one process only: the main thread waits for a page for ever, SIGTERM is ignored."""
         need_tool("strace")
         hostile = self.neighbour("uffd", "later", 64)
         # Of this VM only, or another may come first.

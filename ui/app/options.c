@@ -16,6 +16,12 @@
 
 #define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
 #define OPT_LONG_BASE 256
+/* The leak checker of a sanitizer is a tracer of its own process, which strict refuses. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DEFAULT_PRIVILEGES PRIVILEGE_OFF
+#else
+#define DEFAULT_PRIVILEGES PRIVILEGE_STRICT
+#endif
 #define TABLE_MAX 64 /* rows; options.given has one bit each */
 
 /* A bad argument as a message may show it. */
@@ -446,7 +452,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         .delay_s = 1.0,
         .sources = SOURCES_ALL,
         .format = "text",
-        .privileges = PRIVILEGE_STRICT,
+        .privileges = DEFAULT_PRIVILEGES,
         /* An estimate first, for who does not wait until the end. */
         .scan = {.mode = SCAN_EXACT, .estimate_first = true, .idle_priority = true},
     };

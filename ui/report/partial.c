@@ -183,8 +183,12 @@ static void tell_unestimated(struct partial *partial, FILE *out)
 /* " (process 5164 and others)", where something is missing that is needed for that process. */
 static const char *which_processes(const struct partial *partial, int cause, char out[64])
 {
+    bool is_of_a_process =
+        cause == CAUSE_SLOW || cause == CAUSE_STUCK ||
+        (reading_cause_needs((enum reading_cause)cause) & HOST_CAP(CAP_SYS_PTRACE)) != 0;
+
     out[0] = '\0';
-    if ((reading_cause_needs((enum reading_cause)cause) & HOST_CAP(CAP_SYS_PTRACE)) != 0)
+    if (is_of_a_process)
         snprintf(out, 64, " (process %d%s)", (int)partial->causes[cause].pid,
                  partial->causes[cause].more_pids ? " and others" : "");
     return out;

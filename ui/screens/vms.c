@@ -150,18 +150,36 @@ static int draw_hint(struct rect r, int y, enum style style, const char *text, s
                                 text);
 }
 
+/* What of the command line chooses VMs: ", guest web-07"; "": nothing. */
+static void only_text(const struct filter *only, char *out, size_t size)
+{
+    char name[64];
+
+    *out = '\0';
+    if (only->name != NULL) {
+        text_clean(only->name, strlen(only->name), name, sizeof(name));
+        snprintf(out, size, ", guest %s", name);
+    } else if (only->pid != 0) {
+        snprintf(out, size, ", process %d", (int)only->pid);
+    }
+}
+
 /* Nothing in the table: say why, and what helps. */
-static void draw_empty(const struct snapshot *s, struct rect r, struct screen *out)
+static void draw_empty(const struct snapshot *s, const struct filter *chosen, struct rect r,
+                       struct screen *out)
 {
     bool hidden = snapshot_may_lack_vms(s);
     int y = r.y + (r.rows > 6 ? 2 : 0);
-    char text[500], fix[HOST_FIX_MAX];
+    char text[500], fix[HOST_FIX_MAX], only[80];
 
-    y = draw_hint(r, y, STYLE_STRONG,
-                  hidden ? "No virtual machine can be seen; some may be hidden from you."
-                         : "No virtual machine is running here.",
-                  out) +
-        1;
+    only_text(chosen, only, sizeof(only));
+    if (only[0] != '\0')
+        snprintf(text, sizeof(text), "No VM is chosen by%s. c shows all.", only + 1);
+    else
+        snprintf(text, sizeof(text), "%s",
+                 hidden ? "No virtual machine can be seen; some may be hidden from you."
+                        : "No virtual machine is running here.");
+    y = draw_hint(r, y, STYLE_STRONG, text, out) + 1;
     if (s->hidden_processes > 0) {
         host_fix_cause(&s->host, s->hidden_cause, fix);
         snprintf(text, sizeof(text),
@@ -214,7 +232,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     if (m->now == NULL)
         return;
     if (m->now->vm_count == 0) {
-        draw_empty(m->now, r, out);
+        draw_empty(m->now, &vms->only, r, out);
         return;
     }
     column_fields_resolve(m->now, m->scans, &fields);
@@ -249,20 +267,6 @@ static bool process_tagged_before(const struct vm_set *tagged, size_t index)
     return false;
 }
 
-/* What of the command line chooses VMs: ", guest web-07"; "": nothing. */
-static void only_text(const struct filter *only, char *out, size_t size)
-{
-    char name[64];
-
-    *out = '\0';
-    if (only->name != NULL) {
-        text_clean(only->name, strlen(only->name), name, sizeof(name));
-        snprintf(out, size, ", guest %s", name);
-    } else if (only->pid != 0) {
-        snprintf(out, size, ", process %d", (int)only->pid);
-    }
-}
-
 /* What the filters and tags leave out, so that nobody takes a part for the whole. */
 static void draw_selection(const struct ui_model *m, const struct ui_state *st, struct rect r,
                            struct screen *out)
@@ -274,9 +278,14 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
     struct column_fields fields;
     int x = r.x;
 
-    if (m->rows->vms.vm_count < m->now->vm_count) {
-        char only[80];
-        only_text(&vms->only, only, sizeof(only));
+    char only[80];
+
+    only_text(&vms->only, only, sizeof(only));
+    if (m->rows->vms.vm_count == m->now->vm_count && *only) {
+        /* Others are not even looked at. */
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu VM%s%s; c clears it  ",
+                           m->now->vm_count, m->now->vm_count == 1 ? "" : "s", only);
+    } else if (m->rows->vms.vm_count < m->now->vm_count) {
         x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ",
                            m->rows->vms.vm_count, m->now->vm_count, only,
                            vms->filter.set ? ", filter " : "", vms->filter.text,
@@ -314,7 +323,9 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
 
     if (m->now == NULL)
         return;
-    if (m->rows->vms.vm_count < m->now->vm_count || st->vms.tagged.count > 0)
+    bool is_part = m->rows->vms.vm_count < m->now->vm_count || st->vms.only.pid != 0 ||
+                   st->vms.only.name != NULL;
+    if (is_part || st->vms.tagged.count > 0)
         draw_selection(m, st, r, out);
     else if (vm == NULL && st->vms.follow)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
