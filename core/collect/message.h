@@ -72,10 +72,9 @@ struct message_scan {
 /* One lies on the desk until SCAN_ORDER_NEXT. */
 struct message_report {
     uint32_t number;
-    int32_t result;    /* of the last report: 0, or the negative errno for which there is none */
-    uint32_t is_last;  /* the scan has ended */
-    uint32_t unused;
-    uint64_t bytes;    /* of the form on the desk */
+    uint32_t is_last;   /* the scan has ended */
+    uint64_t bytes;     /* of the form on the desk */
+    struct error error; /* code < 0: there is no report, and this is why; the last one only */
 };
 
 /* message_send - 0, or a negative errno: -EPIPE: the other side has ended. Never waits long. */

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
 #include "core/scan/scan_flat.h"
 
 #define MS 1000000ull
@@ -199,8 +200,7 @@ static void keep_newest(struct scan_link *l, void *form, size_t bytes, struct sc
 /* A report that is nothing but what another VM's was, is a lie too. */
 static bool is_of_scan(const struct scan_link *l, const struct scan_report *report, bool is_last)
 {
-    return vm_id_equal(&report->vm, &l->request.vm) &&
-           (report->state == SCAN_RUNNING) == !is_last;
+    return vm_id_equal(&report->vm, &l->request.vm) && (report->state == SCAN_RUNNING) == !is_last;
 }
 
 static void take_report(struct scan_link *l, const struct message_report *m)
@@ -208,8 +208,8 @@ static void take_report(struct scan_link *l, const struct message_report *m)
     struct scan_report *report = NULL;
     struct error why = {0};
     void *form = NULL;
-    int result = m->bytes > SCAN_FLAT_BYTES_MAX ? -EBADMSG
-                                                : desk_copy(&l->child.desk, m->bytes, &form);
+    int result =
+        m->bytes > SCAN_FLAT_BYTES_MAX ? -EBADMSG : desk_copy(&l->child.desk, m->bytes, &form);
 
     if (result == 0)
         result = scan_flat_read(form, (size_t)m->bytes, &report);
@@ -235,14 +235,14 @@ static void take_report(struct scan_link *l, const struct message_report *m)
 
 static void note(struct scan_link *l, const struct message_report *m)
 {
-    struct error why = {0};
+    struct error why = {.code = m->error.code > -4096 ? m->error.code : -EIO};
+    size_t length = strnlen(m->error.msg, sizeof(m->error.msg));
 
-    if (m->is_last == 0 || m->result == 0) {
+    if (m->error.code >= 0 || m->is_last == 0) {
         take_report(l, m);
         return;
     }
-    int code = m->result < 0 && m->result > -4096 ? m->result : -EIO;
-    error_set(&why, code, "the scan could not begin: %s", strerror(-code));
+    text_clean(m->error.msg, length, why.msg, sizeof(why.msg));
     break_off(l, &why);
 }
 

@@ -35,8 +35,7 @@ int scan_link_fd(const struct scan_link *link);
 
 /* scan_link_submit - copies @request. 0; -EBUSY while a scan is under way or not taken; or a
  * negative errno with a sentence: there is no scanner to be had. */
-int scan_link_submit(struct scan_link *link, const struct scan_request *request,
-                     struct error *err);
+int scan_link_submit(struct scan_link *link, const struct scan_request *request, struct error *err);
 
 /* scan_link_cancel - returns at once; the scan ends within 50 ms, with a partial report. No scan:
  * no effect. */

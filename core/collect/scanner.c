@@ -18,11 +18,11 @@ struct scanner {
     struct child *child;
     struct scan_worker *worker;
     int wake_fd;
-    uint32_t number;   /* of the scan under way */
-    bool is_under_way; /* its last report was not laid down */
-    bool desk_is_full; /* what lies there was not taken yet */
-    int broken;        /* why there is no worker */
-    int failed;        /* why this scan did not even begin */
+    uint32_t number;     /* of the scan under way */
+    bool is_under_way;   /* its last report was not laid down */
+    bool desk_is_full;   /* what lies there was not taken yet */
+    struct error broken; /* why there is no worker */
+    struct error failed; /* why this scan did not even begin */
 };
 
 static int lay_down(struct scanner *s, const struct scan_report *report, bool is_last)
@@ -36,8 +36,9 @@ static int lay_down(struct scanner *s, const struct scan_report *report, bool is
     memset(&m, 0, sizeof(m));
     m.number = s->number;
     m.is_last = is_last;
-    m.result = room == NULL ? -ENOMEM : 0;
-    if (room != NULL)
+    if (room == NULL)
+        error_set(&m.error, -ENOMEM, "out of memory");
+    else
         m.bytes = scan_flat_write(report, room, bytes);
     s->desk_is_full = true;
     s->is_under_way = !is_last;
@@ -52,8 +53,8 @@ static int lay_down_failure(struct scanner *s)
     memset(&m, 0, sizeof(m));
     m.number = s->number;
     m.is_last = true;
-    m.result = s->failed;
-    s->failed = 0;
+    m.error = s->failed;
+    s->failed.code = 0;
     s->is_under_way = false;
     s->desk_is_full = true;
     return message_send(s->child->sock, &m, sizeof(m));
@@ -64,7 +65,7 @@ static int pass_on(struct scanner *s)
 {
     if (s->desk_is_full || !s->is_under_way)
         return 0;
-    if (s->failed != 0)
+    if (s->failed.code != 0)
         return lay_down_failure(s);
     struct scan_report *report = scan_worker_take(s->worker);
     bool is_last = report != NULL;
@@ -84,10 +85,13 @@ static void begin(struct scanner *s, const struct message_scan *order)
     s->number = order->number;
     s->is_under_way = true;
     s->failed = s->broken;
-    if (s->failed == 0)
-        s->failed = scan_request_decode(&order->request, cpu_detect(), &request);
-    if (s->failed == 0)
-        s->failed = scan_worker_submit(s->worker, &request);
+    if (s->failed.code != 0)
+        return;
+    int result = scan_request_decode(&order->request, cpu_detect(), &request);
+    if (result == 0)
+        result = scan_worker_submit(s->worker, &request);
+    if (result < 0)
+        error_set(&s->failed, result, "the scan could not begin: %s", strerror(-result));
 }
 
 static int obey(struct scanner *s)
@@ -126,15 +130,26 @@ static int serve(struct scanner *s)
     return result;
 }
 
+static int start(struct scanner *s)
+{
+    struct child *child = s->child;
+    struct error *err = &s->broken;
+    int result = child_restrict(child->config, ROLE_SCANNER, err);
+
+    if (result < 0)
+        return result;
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->wake_fd < 0)
+        return error_set(err, -errno, "eventfd: %s", strerror(errno));
+    return scan_worker_start_seen(child->config->root, s->wake_fd, &child->desk.top->scan,
+                                  &child->desk.top->beacon, &s->worker, err);
+}
+
 int scanner_main(struct child *child)
 {
-    struct desk_top *top = child->desk.top;
-    struct scanner s = {.child = child, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    struct scanner s = {.child = child, .wake_fd = -1};
 
-    s.broken = s.wake_fd < 0 ? -errno : child_restrict(child->config, ROLE_SCANNER, NULL);
-    if (s.broken == 0)
-        s.broken = scan_worker_start_seen(child->config->root, s.wake_fd, &top->scan, &top->beacon,
-                                          &s.worker, NULL);
+    start(&s); /* when it fails, each scan is told why */
     serve(&s);
     /* A thread that the kernel holds ends with the process. */
     return scan_worker_stop(s.worker) ? 0 : 1;

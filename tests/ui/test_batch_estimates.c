@@ -94,7 +94,8 @@ static int setup(void **state)
         if (!guest_start(&bed.guests[i], guest_ram, &config))
             return -1;
     qsort(bed.guests, VMS, sizeof(bed.guests[0]), by_pid);
-    bed.config = (struct child_config){.root = &bed.root};
+    /* the test gets signals from whoever reads */
+    bed.config = (struct child_config){.root = &bed.root, .privileges = PRIVILEGE_OFF};
     bed.ticks = 0;
     test_pid = getpid();
     if (seen == NULL)

@@ -24,7 +24,7 @@
 #define MIB (1ull << 20)
 #define LARGE (2 * MIB) /* no mapping but the buffers of a scan is as large */
 #define FAILURES_MAX 200
-#define FAILURES 70 /* more than a scanner allocates */
+#define FAILURES     70 /* more than a scanner allocates */
 #define HANG_S 60 /* a scan that waits for ever ends the test run */
 
 void *__real_malloc(size_t size);

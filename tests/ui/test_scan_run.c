@@ -60,7 +60,8 @@ static void scan(const struct guest *guest, enum scan_mode mode, bool json, stru
                                          .estimate_first = mode == SCAN_EXACT,
                                          .idle_priority = true};
     struct rootfs root;
-    const struct child_config config = {.root = &root};
+    /* a test gets signals from whoever reads */
+    const struct child_config config = {.root = &root, .privileges = PRIVILEGE_OFF};
     struct supervisor supervisor;
     size_t len;
     FILE *out;

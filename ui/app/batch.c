@@ -414,8 +414,7 @@ static int open_output(struct output *ret, const struct options *opts, FILE *out
 }
 
 int batch_run(struct sample_link *link, const struct rootfs *root, struct supervisor *supervisor,
-              const struct options *opts,
-              FILE *out, FILE *diag, struct error *err)
+              const struct options *opts, FILE *out, FILE *diag, struct error *err)
 {
     struct output output;
     int result = open_output(&output, opts, out, err);

@@ -10,8 +10,8 @@
 
 struct estimator {
     struct supervisor *supervisor; /* borrowed */
-    int stop_fd;            /* borrowed, never read: readable when it is to end; -1: none */
-    struct scan_link *link; /* NULL before the first estimate */
+    int stop_fd;                   /* borrowed, never read: readable when it is to end; -1: none */
+    struct scan_link *link;        /* NULL before the first estimate */
 };
 
 void estimator_init(struct estimator *estimator, struct supervisor *supervisor, int stop_fd);

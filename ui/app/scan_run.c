@@ -15,7 +15,7 @@
 #include "ui/report/report_scan.h"
 
 #define PROGRESS_NS 200000000u
-#define GRACE_NS 1000000000u /* for a scan that was asked to end */
+#define GRACE_NS    1000000000u /* for a scan that was asked to end */
 #define ERASE_LINE "\r\033[K"
 
 /* Descriptors that the waiting loop looks at. */
