@@ -90,6 +90,7 @@ static int pay_for_rate(struct scan_lane *lane, uint64_t begin_ns)
             return 0;
         if (scan_job_stops(job))
             return -ECANCELED;
+        beacon_at(job->env->beacon, job->request->vm.pid, BEACON_READ_MEMORY);
         uint64_t left = end - now < NAP_NS ? end - now : NAP_NS;
         struct timespec ts = {.tv_nsec = (long)left};
         nanosleep(&ts, NULL);
