@@ -32,6 +32,7 @@
 #define SOCK_FD 3        /* descriptors of the reading process */
 #define FILE_FD 4
 #define COMPARE_TIMEOUT_MS 10000
+#define WIPE_TIMEOUT_MS    1000
 #define TICK_MS 10       /* how often cancel is looked at */
 #define REAP_FIRST_NS 50000L  /* a killed process is waited for so long, then twice as long, ... */
 #define REAP_STEPS 12         /* 0.2 s in all */
@@ -39,6 +40,9 @@
 
 /* Lies in memory that both processes share. */
 struct read_request {
+    enum { READ_LOOK, READ_COMPARE, READ_WIPE } what;
+    pid_t target;                     /* of a look */
+    const struct zeropage_impl *impl; /* static, so it is where it was before the fork */
     size_t count;
     uint64_t offset, bytes; /* of a comparison: part of the file */
     int nice;
@@ -52,20 +56,18 @@ struct read_request {
 
 struct read_child {
     const struct rootfs *root;
-    pid_t target;
-    int file_fd; /* of comparisons; -1: looks at @target */
-    const struct zeropage_impl *impl;
+    int file_fd; /* of comparisons; -1: looks */
     struct read_request *request;
-    pid_t pid;           /* of the reading process; 0 = none */
-    int sock;            /* one byte each way per read */
-    char hung_in[64];    /* function of the kernel; "" = not known */
+    pid_t pid;        /* of the reading process; 0 = none */
+    pid_t starter;    /* thread with which it ends */
+    int sock;         /* one byte each way per read */
+    char hung_in[64]; /* function of the kernel; "" = not known */
     /* of the reading process only: */
     void *buf_map; /* twice as large, to align it */
     void *buf;     /* [BATCH_BYTES] */
 };
 
-/* --- the reading process -----------------------------------------------------------------------
- */
+/* --- the reading process ---------------------------------------------------------------------- */
 
 /*
  * A hole that is touched through a mapping would be filled with memory. With userfaultfd and its
@@ -86,8 +88,7 @@ static int open_hole_guard(void)
 }
 
 /* Private, for userfaultfd takes no mapping that could never be written; nothing is written. */
-static ssize_t compare_mapped(const struct read_child *child, struct read_request *r, int file,
-                              int guard)
+static ssize_t compare_mapped(struct read_request *r, int file, int guard)
 {
     void *view = mmap(NULL, r->bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file,
                       (off_t)r->offset);
@@ -98,8 +99,7 @@ static ssize_t compare_mapped(const struct read_child *child, struct read_reques
         return -errno;
     ssize_t n = -EOPNOTSUPP;
     if (ioctl(guard, UFFDIO_REGISTER, &reg) == 0)
-        n = (ssize_t)child->impl->fn(view, r->bytes / PAGE_READER_BYTES, PAGE_READER_BYTES,
-                                     r->zero);
+        n = (ssize_t)r->impl->fn(view, r->bytes / PAGE_READER_BYTES, PAGE_READER_BYTES, r->zero);
     munmap(view, r->bytes);
     return n;
 }
@@ -153,10 +153,10 @@ static ssize_t look(struct read_child *child, struct read_request *r)
         return -ENOMEM;
     while (at < end) {
         size_t pages, count = take_batch(&at, end, batch, &pages);
-        ssize_t n = page_reader_vm(child->target, batch, count, child->buf, bad);
+        ssize_t n = page_reader_vm(r->target, batch, count, child->buf, bad);
         if (n < 0)
             return n;
-        child->impl->fn(child->buf, pages, PAGE_READER_BYTES, zero);
+        r->impl->fn(child->buf, pages, PAGE_READER_BYTES, zero);
         for (size_t i = 0; n > 0 && i < (pages + 63) / 64; i++)
             zero[i] &= ~bad[i];
         bad_pages += n;
@@ -167,15 +167,26 @@ static ssize_t look(struct read_child *child, struct read_request *r)
     return bad_pages;
 }
 
+static ssize_t wipe(struct read_child *child)
+{
+    if (child->buf != NULL)
+        explicit_bzero(child->buf, BATCH_BYTES);
+    return 0;
+}
+
 static ssize_t serve_request(struct read_child *child, struct read_request *r, int guard)
 {
     struct timespec ts;
+    ssize_t n;
 
     if (r->nice > 0)
         setpriority(PRIO_PROCESS, 0, r->nice);
-    ssize_t n = child->file_fd < 0 ? look(child, r)
-                : guard < 0        ? -EOPNOTSUPP
-                                   : compare_mapped(child, r, FILE_FD, guard);
+    if (r->what == READ_WIPE)
+        n = wipe(child);
+    else if (r->what == READ_LOOK)
+        n = look(child, r);
+    else
+        n = guard < 0 ? -EOPNOTSUPP : compare_mapped(r, FILE_FD, guard);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
     r->cpu_s = (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
     return n;
@@ -208,15 +219,13 @@ static void __attribute__((noreturn)) serve(struct read_child *child, int sock, 
         if (write(SOCK_FD, &byte, 1) != 1)
             break;
     }
-    if (child->buf != NULL) {
-        explicit_bzero(child->buf, BATCH_BYTES);
+    wipe(child);
+    if (child->buf != NULL)
         munmap(child->buf_map, 2 * BATCH_BYTES);
-    }
     _exit(0);
 }
 
-/* --- who waits for it ---------------------------------------------------------------------------
- */
+/* --- who waits for it ------------------------------------------------------------------------- */
 
 static int start(struct read_child *child)
 {
@@ -236,6 +245,7 @@ static int start(struct read_child *child)
         return code;
     }
     child->pid = pid;
+    child->starter = gettid();
     child->sock = pair[0];
     return 0;
 }
@@ -260,8 +270,7 @@ static void finish(struct read_child *child, bool is_idle)
     child->pid = 0;
 }
 
-static int open_child(const struct rootfs *root, pid_t pid, int file_fd,
-                      const struct zeropage_impl *impl, struct read_child **ret)
+static int open_child(const struct rootfs *root, int file_fd, struct read_child **ret)
 {
     struct read_child *child = calloc(1, sizeof(*child));
 
@@ -275,21 +284,37 @@ static int open_child(const struct rootfs *root, pid_t pid, int file_fd,
         free(child);
         return code;
     }
-    *child = (struct read_child){
-        .root = root, .target = pid, .file_fd = file_fd, .impl = impl, .request = shared};
+    *child = (struct read_child){.root = root, .file_fd = file_fd, .request = shared};
     *ret = child;
     return 0;
 }
 
-int read_child_open(const struct rootfs *root, pid_t pid, const struct zeropage_impl *impl,
-                    struct read_child **ret)
+int read_child_open(const struct rootfs *root, struct read_child **ret)
 {
-    return open_child(root, pid, -1, impl, ret);
+    return open_child(root, -1, ret);
 }
 
 int read_child_open_file(int fd, const struct zeropage_impl *impl, struct read_child **ret)
 {
-    return open_child(NULL, 0, fd, impl, ret);
+    int result = open_child(NULL, fd, ret);
+
+    if (result == 0)
+        (*ret)->request->impl = impl;
+    return result;
+}
+
+void read_child_aim(struct read_child *child, pid_t pid, const struct zeropage_impl *impl)
+{
+    child->request->target = pid;
+    child->request->impl = impl;
+}
+
+int read_child_start(struct read_child *child)
+{
+    if (child->pid != 0 && child->starter == gettid())
+        return 0;
+    finish(child, false);
+    return start(child);
 }
 
 void read_child_close(struct read_child *child)
@@ -367,7 +392,7 @@ static ssize_t exchange(struct read_child *child, const struct read_patience *pa
         if (now_done != batches)
             since = now_ms();
         batches = now_done;
-        beacon_at(patience->beacon, child->target, BEACON_READ_MEMORY);
+        beacon_at(patience->beacon, child->request->target, BEACON_READ_MEMORY);
         bool cancelled = cancel != NULL && atomic_load_explicit(cancel, memory_order_relaxed);
         if (cancelled || is_hopeless(child, patience, since)) {
             finish(child, false);
@@ -408,6 +433,7 @@ ssize_t read_child_look(struct read_child *child, const struct iovec *segments, 
     if (n < 0)
         return n;
     double before = r->cpu_s;
+    r->what = READ_LOOK;
     r->count = count;
     r->nice = nice_value;
     memcpy(r->segments, segments, count * sizeof(*segments));
@@ -420,6 +446,16 @@ ssize_t read_child_look(struct read_child *child, const struct iovec *segments, 
         *ret_cpu_s = r->cpu_s > before ? r->cpu_s - before : 0;
     }
     return bad;
+}
+
+void read_child_wipe(struct read_child *child)
+{
+    const struct read_patience patience = {.uffd_ms = WIPE_TIMEOUT_MS, .any_ms = WIPE_TIMEOUT_MS};
+
+    if (child->pid == 0)
+        return;
+    child->request->what = READ_WIPE;
+    exchange(child, &patience);
 }
 
 ssize_t read_child_compare(struct read_child *child, uint64_t offset, size_t bytes, int nice_value,
@@ -435,6 +471,7 @@ ssize_t read_child_compare(struct read_child *child, uint64_t offset, size_t byt
     if (n < 0)
         return n;
     double before = r->cpu_s;
+    r->what = READ_COMPARE;
     r->offset = offset;
     r->bytes = bytes;
     r->nice = nice_value;

@@ -26,12 +26,23 @@
 struct read_child;
 
 /*
- * read_child_open - @pid: whose memory. @root: where it is looked up what a read hangs in;
- * borrowed. The process is started with the first look. 0 or -errno. Ends with read_child_close
- * (NULL ok).
+ * read_child_open - for looks at memory. @root: where it is looked up what a read hangs in;
+ * borrowed. 0 or -errno. Ends with read_child_close (NULL ok).
  */
-int read_child_open(const struct rootfs *root, pid_t pid, const struct zeropage_impl *impl,
-                    struct read_child **ret);
+int read_child_open(const struct rootfs *root, struct read_child **ret);
+
+/* read_child_aim - whose memory the next looks are at, and who compares it. */
+void read_child_aim(struct read_child *child, pid_t pid, const struct zeropage_impl *impl);
+
+/*
+ * read_child_start - have the process ready, so that it ends with this thread and no other; the
+ * next look would start it too. 0 or -errno.
+ */
+int read_child_start(struct read_child *child);
+
+/* read_child_wipe - what it has read last is forgotten; for who keeps it for another scan. */
+void read_child_wipe(struct read_child *child);
+
 void read_child_close(struct read_child *child);
 
 /* How long, and for whom, a look may take. */

@@ -119,6 +119,7 @@ void scan_job_merge(struct scan_job *job, struct scan_lane *lane)
 /* A thread of a pass. */
 struct scan_thread {
     struct scan_job *job;
+    struct read_child *child; /* NULL: none was made beforehand */
     pthread_t thread;
     double cpu_s;
     uint64_t stuck_pages;
@@ -130,6 +131,7 @@ static void *run_thread(void *arg)
     struct scan_job *job = thread->job;
     struct scan_lane lane;
     int n = scan_lane_open(&lane, job);
+    lane.child = thread->child;
     if (n == 0)
         n = scan_lane_run(&lane);
     if (n < 0) {
@@ -154,8 +156,10 @@ static int run_pass(struct scan_job *job)
     uint64_t stuck = 0;
 
     atomic_store(&job->next_chunk, 0);
+    if ((job->reading || job->sample != NULL) && scan_left_any_read(job))
+        scan_readers_ready(job->readers, job->env->root, job->request->vm.pid, job->accel, count);
     for (unsigned i = 0; i < count; i++)
-        threads[i] = (struct scan_thread){.job = job};
+        threads[i] = (struct scan_thread){.job = job, .child = job->readers->children[i]};
     for (; made < count; made++) {
         if (pthread_create(&threads[made].thread, NULL, run_thread, &threads[made]) != 0)
             break; /* with those that there are */
@@ -454,6 +458,10 @@ static int run_job(struct scan_job *job)
 static void job_done(struct scan_job *job)
 {
     scan_chunks_done(job);
+    if (job->readers == &job->own_readers)
+        scan_readers_done(&job->own_readers);
+    else
+        scan_readers_wipe(job->readers);
     free(job->sample);
     free(job->base);
     ram_map_done(&job->map);
@@ -471,6 +479,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     if (job.report == NULL)
         return -ENOMEM;
     job.accel = scan_accel(request);
+    job.readers = env->readers != NULL ? env->readers : &job.own_readers;
     job.report->cost.accel = job.accel->name;
     job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
     job.last_publish_ns = job.begin_ns;

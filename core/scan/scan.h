@@ -175,6 +175,8 @@ struct scan_progress {
     atomic_bool cancel;               /* set by anyone; looked at at least every 20 ms */
 };
 
+struct scan_readers;
+
 /* What a scan is given to work with. */
 struct scan_env {
     const struct rootfs *root;
@@ -183,6 +185,7 @@ struct scan_env {
      * most ten times a second and at the end of a phase. NULL: nobody wants them. */
     void (*publish)(void *arg, struct scan_report *report);
     void *publish_arg;
+    struct scan_readers *readers; /* of one scan after the other; NULL: made for this one */
     struct beacon *beacon; /* says what is done to the VMM; NULL: nobody wants to know */
 };
 

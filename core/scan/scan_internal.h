@@ -21,6 +21,7 @@
 #include "core/scan/read_child.h"
 #include "core/scan/residency.h"
 #include "core/scan/scan.h"
+#include "core/scan/scan_readers.h"
 
 /*
  * 2 MiB, one huge page. By tests/bench/bench_scan.c, CPU time of reading and comparing, against
@@ -85,6 +86,8 @@ struct scan_job {
     atomic_bool *unopened;        /* [region_count] the file behind it could not be opened */
     struct scan_left *left;       /* [region_count] reading it did not end */
     atomic_size_t left_count;     /* of them */
+    struct scan_readers *readers;
+    struct scan_readers own_readers;
     bool reading;                 /* pass reads content; else residency only */
     uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
     uint64_t sample_count;
@@ -106,7 +109,8 @@ struct scan_job {
 struct scan_lane {
     struct scan_job *job;
     struct residency *residency;
-    struct read_child *child; /* reads through the VMM; NULL: none made yet */
+    struct read_child *child;     /* reads through the VMM; NULL: none yet */
+    struct read_child *own_child; /* where none was made beforehand */
     struct scan_chunk chunk;
     int file_fd;                  /* behind the chunk's region; -1: read through the VMM */
     /* [SCAN_BATCH_BYTES] of the file: kept out of core dumps, wiped at the end; made when needed */
@@ -188,6 +192,8 @@ void scan_chunks_note_seen(struct scan_lane *lane, size_t index, uint64_t begin_
 void scan_chunks_done(struct scan_job *job);
 
 /* scan_left.c */
+/* is anything read through the VMM? */
+bool scan_left_any_read(const struct scan_job *job);
 /* is it, or are there too many already? */
 bool scan_left_is(const struct scan_job *job, size_t region);
 /* the read of @child did not return */

@@ -12,6 +12,14 @@ static bool is_read_through_vmm(const struct ram_region *region)
     return region->skip == RAM_SKIP_NONE && !(region->shared && region->inode != 0);
 }
 
+bool scan_left_any_read(const struct scan_job *job)
+{
+    for (size_t i = 0; i < job->report->region_count; i++)
+        if (is_read_through_vmm(&job->report->regions[i].ram))
+            return true;
+    return false;
+}
+
 bool scan_left_is(const struct scan_job *job, size_t region)
 {
     return atomic_load_explicit(&job->left[region].is_left, memory_order_acquire) ||

@@ -91,9 +91,11 @@ static ssize_t look_through_child(struct scan_lane *lane)
         return (ssize_t)lane->pages;
     }
     if (lane->child == NULL) {
-        int n = read_child_open(job->env->root, job->request->vm.pid, job->accel, &lane->child);
+        int n = read_child_open(job->env->root, &lane->own_child);
         if (n < 0)
             return n;
+        lane->child = lane->own_child;
+        read_child_aim(lane->child, job->request->vm.pid, job->accel);
     }
     ssize_t bad = look(lane);
     if (bad == -EIO) /* killed, by one that looks for memory as a rule: once more */
@@ -263,7 +265,7 @@ void scan_read_leave(struct scan_lane *lane)
 void scan_read_close(struct scan_lane *lane)
 {
     scan_read_leave(lane);
-    read_child_close(lane->child);
+    read_child_close(lane->own_child);
     if (lane->buf_map == NULL)
         return;
     explicit_bzero(lane->buf, SCAN_BATCH_BYTES);

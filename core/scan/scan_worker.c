@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/scan/scan_readers.h"
+
 #define STOP_WAIT_MS 500
 
 enum scan_worker_state {
@@ -55,12 +57,14 @@ static void on_publish(void *arg, struct scan_report *report)
     wake(worker);
 }
 
-static void run_one(struct scan_worker *worker, const struct scan_request *request)
+static void run_one(struct scan_worker *worker, const struct scan_request *request,
+                    struct scan_readers *readers)
 {
     struct scan_env env = {.root = worker->root,
                            .progress = worker->progress,
                            .publish = on_publish,
                            .publish_arg = worker,
+                           .readers = readers,
                            .beacon = worker->beacon};
     struct scan_report *report = NULL;
 
@@ -80,6 +84,7 @@ static void run_one(struct scan_worker *worker, const struct scan_request *reque
 static void *scan_worker_main(void *arg)
 {
     struct scan_worker *worker = arg;
+    struct scan_readers readers = {{NULL}};
     struct scan_request request;
 
     pthread_mutex_lock(&worker->mutex);
@@ -91,9 +96,12 @@ static void *scan_worker_main(void *arg)
         worker->state = SCAN_WORKER_RUNNING;
         request = worker->request;
         pthread_mutex_unlock(&worker->mutex);
-        run_one(worker, &request);
+        run_one(worker, &request, &readers);
         pthread_mutex_lock(&worker->mutex);
     }
+    pthread_mutex_unlock(&worker->mutex);
+    scan_readers_done(&readers);
+    pthread_mutex_lock(&worker->mutex);
     worker->ended = true;
     pthread_cond_broadcast(&worker->cond);
     pthread_mutex_unlock(&worker->mutex);

@@ -9,6 +9,7 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 
 #include <cmocka.h>
 
+#include "core/scan/scan_worker.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
 
@@ -37,6 +39,7 @@ struct stage {
     unsigned part_count, traps; /* the first @traps parts become userfaultfd ranges */
     uint64_t trap_offset;       /* from here on, before what lies there is read */
     atomic_uint asked, sprung;  /* a bit for each part */
+    atomic_int reader;          /* the process that has read last */
 };
 static struct stage *stage;
 
@@ -65,6 +68,8 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
                          const struct iovec *remote, unsigned long remote_count,
                          unsigned long flags)
 {
+    if (stage != NULL)
+        atomic_store(&stage->reader, getpid());
     for (unsigned i = 0; stage != NULL && i < stage->traps; i++) {
         uint64_t at = (uintptr_t)remote[remote_count - 1].iov_base;
         uint64_t end = at + remote[remote_count - 1].iov_len;
@@ -336,6 +341,50 @@ static void the_beacon_goes_on_while_a_read_is_waited_for(void **state)
     stop(&guest);
 }
 
+static struct scan_report *scan_by(struct scan_worker *worker, const struct scan_request *request)
+{
+    struct scan_report *report;
+
+    assert_int_equal(scan_worker_submit(worker, request), 0);
+    for (double end = now_s() + 10; (report = scan_worker_take(worker)) == NULL; nap_ms(1))
+        assert_true(now_s() < end);
+    return report;
+}
+
+/* Unless it was killed, by the scan itself or by anybody else. */
+static void a_reader_is_kept_from_scan_to_scan(void **state)
+{
+    struct guest guest;
+    struct rootfs root;
+    struct scan_worker *worker;
+    int reader = 0, kept = 0;
+
+    (void)state;
+    if (!start(&guest, 2, 0, 0))
+        return;
+    struct scan_request request = request_for(&guest);
+    request.estimate_first = true;
+    assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
+    assert_int_equal(scan_worker_start(&root, -1, &worker, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        struct scan_report *report = scan_by(worker, &request);
+        expect_whole(report, 0);
+        expect_whole(report, 1);
+        scan_report_free(report);
+        kept += reader == atomic_load(&stage->reader);
+        reader = atomic_load(&stage->reader);
+        if (i == 1)
+            kill(reader, SIGKILL);
+    }
+    assert_int_equal(kept, 2);
+    stage->traps = 1;
+    scan_report_free(scan_by(worker, &request));
+    assert_true(kill(reader, 0) < 0); /* given up */
+    assert_true(scan_worker_stop(worker));
+    rootfs_close(&root);
+    stop(&guest);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -344,6 +393,7 @@ int main(void)
         cmocka_unit_test(one_range_after_the_other_costs_no_more_than_some),
         cmocka_unit_test(a_scan_that_is_held_can_be_cancelled_at_once),
         cmocka_unit_test(the_beacon_goes_on_while_a_read_is_waited_for),
+        cmocka_unit_test(a_reader_is_kept_from_scan_to_scan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

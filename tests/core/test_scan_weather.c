@@ -540,7 +540,8 @@ static void read_that_never_ends_is_given_up(void **state)
     struct iovec absent = {(void *)(uintptr_t)(guest.info->ram_start + 20 * MIB), 4 * PAGE};
     struct iovec present = {(void *)(uintptr_t)guest.info->ram_start, 4 * PAGE};
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    assert_int_equal(read_child_open(&root, guest.pid, impl, &child), 0);
+    assert_int_equal(read_child_open(&root, &child), 0);
+    read_child_aim(child, guest.pid, impl);
     assert_int_equal(read_child_look(child, &present, 1, 0, zero, bad, &cpu_s, &patience), 0);
     double begin = now_s();
     assert_int_equal(read_child_look(child, &absent, 1, 0, zero, bad, &cpu_s, &patience),
@@ -591,7 +592,8 @@ static void what_a_child_says_is_what_is_there(void **state)
         segments[count] = (struct iovec){(void *)(uintptr_t)at, bytes};
         at += bytes + PAGE;
     }
-    assert_int_equal(read_child_open(NULL, guest.pid, impl, &child), 0);
+    assert_int_equal(read_child_open(NULL, &child), 0);
+    read_child_aim(child, guest.pid, impl);
     assert_int_equal(read_child_look(child, segments, count, 0, zero, bad, &cpu_s, &patience), 0);
     for (size_t i = 0; i < count; i++)
         for (uint64_t k = 0; k < segments[i].iov_len / PAGE; k++, pages++) {
