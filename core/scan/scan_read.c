@@ -12,9 +12,8 @@
 #define STUCK_MS      5000
 
 /*
- * Guest memory passes through here: not into a core dump, nor to a swap device.
- * PR_SET_DUMPABLE is left alone: it would take /proc/self from an unprivileged user, and who
- * may trace us may trace the VMM.
+ * Guest memory passes through here: not into a core dump, nor to a swap device. With
+ * --privileges=off the process is dumpable: who may trace it may trace the VMM.
  */
 static int make_buffer(struct scan_lane *lane)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Worker: one background thread that does one scan at a time, so that the screen never waits.
+ * Worker: one background thread that does one scan at a time, so that the main thread of the
+ * scanner can always be spoken to.
  *
  *   IDLE -> QUEUED -> RUNNING -> DONE -> (scan_worker_take) IDLE
  *
