@@ -213,6 +213,15 @@ def family(pid):
     return found
 
 
+def scanner_of(pid):
+    """The process of ours that scans, for it has a thread that works beside one that listens; None: there is none."""
+    for each in family(pid):
+        with contextlib.suppress(OSError):
+            if len(os.listdir(f"/proc/{each}/task")) > 1:
+                return each
+    return None
+
+
 def fd_links(pid):
     """What the descriptors of a process point to, and those of all that come from it."""
     links = []

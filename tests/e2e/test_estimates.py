@@ -41,9 +41,8 @@ class Estimates(kvmtest.TestCase):
     def test_signal_ends_a_run_and_the_file_is_there(self):
         run = Background(KVMLENS, "-1", "--estimate", "--format", "prometheus", "-o", self.path)
         try:
-            # Two threads: an estimate has begun, or is about to.
-            wait_for(lambda: run.process.poll() is not None or
-                     len(os.listdir(f"/proc/{run.pid}/task")) > 1, "an estimate", 20, 0.001)
+            # A scanner with its two threads: an estimate has begun, or is about to.
+            wait_for(lambda: run.process.poll() is not None or kvmtest.scanner_of(run.pid), "an estimate", 20, 0.001)
             run.process.send_signal(signal.SIGTERM)
             status = run.wait(10)
             self.assertIn(status, (0, 3), run.err())

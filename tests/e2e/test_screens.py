@@ -186,7 +186,7 @@ class Screens(kvmtest.TestCase):
         t.wait(lambda s: re.search(exact, s), "an exact result")
         t.send("Escape")
         # The worker is there now. While it stands still, no scan is over before the keys have come.
-        pid = t.child_pid()
+        pid = kvmtest.scanner_of(t.child_pid())
         worker = next(int(task) for task in os.listdir(f"/proc/{pid}/task") if int(task) != pid)
         with kvmtest.stopped_thread(worker):
             self.select(t, "big-guest")
