@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -327,6 +328,19 @@ static void estimate_of_fewer_pages_than_asked_is_exact(void **state)
     guest_stop(&guest);
 }
 
+/* With that of the processes which read for it, and have ended. */
+static double cpu_now_s(void)
+{
+    struct timespec own;
+    struct rusage children;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    return (double)own.tv_sec + (double)own.tv_nsec / 1e9 +
+           (double)(children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
+           (double)(children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e6;
+}
+
 /* For regions the kernel walks all page tables of the target: that is work of the scan. */
 static void cpu_time_of_finding_regions_is_in_the_cost(void **state)
 {
@@ -336,17 +350,15 @@ static void cpu_time_of_finding_regions_is_in_the_cost(void **state)
                                       .range_count = 1};
     struct guest guest;
     struct scan_report *report;
-    struct timespec a, b;
 
     (void)state;
     assert_true(guest_start(&guest, guest_ram, &config));
     struct scan_request request = scanning_request(&guest);
     request.mode = SCAN_ESTIMATE;
     request.sample_pages = 1;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    double before_s = cpu_now_s();
     assert_int_equal(scanning_run(&request, &report), 0);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    double all_s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+    double all_s = cpu_now_s() - before_s;
     print_message("  %.2f ms of CPU time, %.2f in the cost\n", all_s * 1e3,
                   report->cost.cpu_s * 1e3);
     assert_true(report->cost.cpu_s <= all_s && report->cost.cpu_s > 0.7 * all_s);
