@@ -37,6 +37,8 @@
 #define SCAN_POLITE_NICE         10 /* why not SCHED_IDLE: see scan_lane.c */
 #define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
 
+_Static_assert(SCAN_THREADS_MAX <= SCAN_READERS_MAX, "each lane may have a reader");
+
 /* A piece of a region: what a thread takes at a time. */
 struct scan_chunk {
     size_t region;

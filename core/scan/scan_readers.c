@@ -19,14 +19,14 @@ int scan_readers_ready(struct scan_readers *readers, const struct rootfs *root, 
 
 void scan_readers_wipe(struct scan_readers *readers)
 {
-    for (unsigned i = 0; i < SCAN_THREADS_MAX; i++)
+    for (unsigned i = 0; i < SCAN_READERS_MAX; i++)
         if (readers->children[i] != NULL)
             read_child_wipe(readers->children[i]);
 }
 
 void scan_readers_done(struct scan_readers *readers)
 {
-    for (unsigned i = 0; i < SCAN_THREADS_MAX; i++)
+    for (unsigned i = 0; i < SCAN_READERS_MAX; i++)
         read_child_close(readers->children[i]);
     *readers = (struct scan_readers){{NULL}};
 }

@@ -8,11 +8,12 @@
 #define KVMLENS_CORE_SCAN_SCAN_READERS_H
 
 #include "core/scan/read_child.h"
-#include "core/scan/scan.h"
+
+#define SCAN_READERS_MAX 64
 
 /* Zeroed memory has none. */
 struct scan_readers {
-    struct read_child *children[SCAN_THREADS_MAX]; /* of each lane; NULL: none made yet */
+    struct read_child *children[SCAN_READERS_MAX]; /* of each lane; NULL: none made yet */
 };
 
 /* scan_readers_ready - @count of them, for that VM. 0 or -errno: those that there are can be used.
