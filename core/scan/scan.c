@@ -491,8 +491,10 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     struct scan_report *report = job.report;
     stamp(&job, report);
     report->state = end_state(&job, n);
-    if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1)
+    if (report->state == SCAN_DONE && report->cost.elapsed_s > 0.1) {
         scan_regions_warn_of_changes(&job);
+        scan_left_look_again(&job);
+    }
     report->cost.regions_cpu_s = thread_cpu_s() - cpu_begin_s; /* half of what an estimate takes */
     report->cost.cpu_s += report->cost.regions_cpu_s;
     if (n < 0 && n != -ECANCELED)

@@ -200,6 +200,12 @@ bool scan_left_any_read(const struct scan_job *job);
 bool scan_left_is(const struct scan_job *job, size_t region);
 /* the read of @child did not return */
 void scan_left_add(struct scan_job *job, size_t region, const struct read_child *child);
+/*
+ * At the end, with one thread: was a region registered with userfaultfd meanwhile? Then what was
+ * absent there may be on its way, and is not known to be zero. Asks smaps only where the VMM itself
+ * holds a userfaultfd.
+ */
+void scan_left_look_again(struct scan_job *job);
 /* at the end, with one thread: regions are marked, and warnings made */
 void scan_left_tell(struct scan_job *job);
 

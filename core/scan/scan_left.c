@@ -41,6 +41,67 @@ void scan_left_add(struct scan_job *job, size_t region, const struct read_child 
     pthread_mutex_unlock(&job->mutex);
 }
 
+/* Was it, or a part of it, registered when @now was read? */
+static bool is_registered(const struct ram_map *now, const struct ram_region *region)
+{
+    for (size_t i = 0; i < now->count; i++) {
+        const struct ram_region *r = &now->regions[i];
+        if (r->skip == RAM_SKIP_UFFD && r->start < region->start + region->bytes &&
+            region->start < r->start + r->bytes)
+            return true;
+    }
+    return false;
+}
+
+static void move_untouched(uint64_t *to_unreadable, uint64_t *from_untouched, uint64_t pages)
+{
+    *to_unreadable += pages;
+    *from_untouched -= pages;
+}
+
+/* A slice that two regions share stays as it is. */
+static void forget_untouched(struct scan_job *job, size_t index)
+{
+    struct scan_report *report = job->report;
+    uint64_t total = report->pages_total, slices = report->slice_count;
+    uint64_t *pages = report->regions[index].counts.pages, *all = report->counts.pages;
+    uint64_t first = job->region_first_page[index];
+    uint64_t end = first + report->regions[index].ram.bytes / SCAN_PAGE_BYTES;
+
+    move_untouched(&all[PAGE_UNREADABLE], &all[PAGE_UNTOUCHED], pages[PAGE_UNTOUCHED]);
+    move_untouched(&pages[PAGE_UNREADABLE], &pages[PAGE_UNTOUCHED], pages[PAGE_UNTOUCHED]);
+    for (uint64_t i = (first * slices + total - 1) / total;
+         i < slices && ((i + 1) * total + slices - 1) / slices <= end; i++) {
+        report->slices[i].pages[PAGE_UNREADABLE] += report->slices[i].pages[PAGE_UNTOUCHED];
+        report->slices[i].pages[PAGE_UNTOUCHED] = 0;
+    }
+}
+
+void scan_left_look_again(struct scan_job *job)
+{
+    const struct scan_request *request = job->request;
+    const struct rootfs *root = job->env->root;
+    const atomic_bool *cancel = &job->env->progress->cancel;
+    struct scan_inspection seen;
+    struct ram_map now = {.count = 0};
+
+    if (scan_inspect(root, request->vm.pid, cancel, &seen) < 0 || !seen.uffd)
+        return;
+    if (ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count,
+                 RAM_FROM_SMAPS, cancel, &now, NULL) == 0)
+        for (size_t i = 0; i < job->report->region_count; i++) {
+            const struct ram_region *region = &job->report->regions[i].ram;
+            if (region->skip != RAM_SKIP_NONE || !is_registered(&now, region))
+                continue;
+            forget_untouched(job, i);
+            atomic_store(&job->left[i].is_left, true);
+            job->left[i].is_uffd = true;
+        }
+    ram_map_done(&now);
+    if (job->report->estimate.valid)
+        scan_report_estimate(job->report);
+}
+
 static void tell_one(struct scan_report *report, const struct scan_region *region,
                      const struct scan_left *left)
 {
@@ -64,7 +125,7 @@ void scan_left_tell(struct scan_job *job)
     struct scan_report *report = job->report;
     size_t count = atomic_load(&job->left_count), told = 0;
 
-    for (size_t i = 0; count > 0 && i < report->region_count; i++) {
+    for (size_t i = 0; i < report->region_count; i++) {
         struct scan_left *left = &job->left[i];
         if (!atomic_load(&left->is_left))
             continue;

@@ -38,6 +38,7 @@ struct stage {
     uint64_t parts[PARTS_MAX];
     unsigned part_count, traps; /* the first @traps parts become userfaultfd ranges */
     uint64_t trap_offset;       /* from here on, before what lies there is read */
+    bool early;                 /* the first does so when the last is read, which comes first */
     atomic_uint asked, sprung;  /* a bit for each part */
     atomic_int reader;          /* the process that has read last */
 };
@@ -70,6 +71,8 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
 {
     if (stage != NULL)
         atomic_store(&stage->reader, getpid());
+    if (stage != NULL && stage->early && atomic_load(&stage->sprung) == 0)
+        spring(0);
     for (unsigned i = 0; stage != NULL && i < stage->traps; i++) {
         uint64_t at = (uintptr_t)remote[remote_count - 1].iov_base;
         uint64_t end = at + remote[remote_count - 1].iov_len;
@@ -259,6 +262,37 @@ static void one_range_after_the_other_costs_no_more_than_some(void **state)
     stop(&guest);
 }
 
+/* Nothing is read there that could wait, and nothing is known of it either. */
+static void pages_that_are_absent_under_userfaultfd_are_not_said_to_be_zero(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+    uint64_t unreadable = 0;
+
+    (void)state;
+    if (!start(&guest, 3, 0, 0))
+        return;
+    stage->early = true;
+    struct scan_request request = request_for(&guest);
+    request.max_rate_bytes = 200 * MIB;
+    assert_int_equal(scanning_run(&request, &report), 0);
+    assert_int_equal(report->state, SCAN_DONE);
+    assert_int_equal(region_of(report, 0)->counts.pages[PAGE_UNREADABLE], PART_BYTES / PAGE);
+    assert_int_equal(report->counts.pages[PAGE_UNREADABLE], PART_BYTES / PAGE);
+    assert_int_equal(report->counts.pages[PAGE_UNTOUCHED], 0);
+    assert_int_equal(region_of(report, 0)->ram.skip, RAM_SKIP_UFFD);
+    for (size_t i = 0; i < report->slice_count; i++)
+        unreadable += report->slices[i].pages[PAGE_UNREADABLE];
+    /* a slice of 6 pages may have some of two regions, and is left as it was */
+    assert_in_range(unreadable, PART_BYTES / PAGE - 6, PART_BYTES / PAGE);
+    assert_false(report->zero_known);
+    assert_true(scanning_warns(report, "became a userfaultfd range while it was read"));
+    expect_whole(report, 1);
+    expect_whole(report, 2);
+    scan_report_free(report);
+    stop(&guest);
+}
+
 static void *cancel_when_held(void *arg)
 {
     struct scan_progress *progress = arg;
@@ -390,6 +424,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_that_becomes_userfaultfd_is_left_and_the_rest_is_read),
         cmocka_unit_test(a_sample_is_drawn_anew_from_what_can_be_read),
+        cmocka_unit_test(pages_that_are_absent_under_userfaultfd_are_not_said_to_be_zero),
         cmocka_unit_test(one_range_after_the_other_costs_no_more_than_some),
         cmocka_unit_test(a_scan_that_is_held_can_be_cancelled_at_once),
         cmocka_unit_test(the_beacon_goes_on_while_a_read_is_waited_for),
