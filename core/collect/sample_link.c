@@ -24,6 +24,8 @@
 #define PATIENCE_MIN_NS (250 * MS)
 /* Without a process to blame it must be the host itself: then nobody is left alone. */
 #define PATIENCE_NOBODY_NS (10000 * MS)
+/* One that moves all the time and never ends is in the hands of what it looks at. */
+#define PATIENCE_IN_ALL_NS (120000 * MS)
 #define LIVES_MAX          4 /* collectors in a row that end before they give a sample */
 
 struct sample_link {
@@ -37,6 +39,7 @@ struct sample_link {
     bool is_first; /* the next sample is the first of this collector */
     bool asked;
     uint64_t asked_ns;
+    uint64_t started_ns; /* when it was asked of the collector that runs */
     uint32_t number;   /* of what is asked for */
     uint64_t ticks;    /* asked for so far, of all collectors */
     unsigned given_up; /* collectors, since it was asked for */
@@ -85,6 +88,7 @@ static void send_tick(struct sample_link *l)
 
     memset(&tick, 0, sizeof(tick));
     tick.number = ++l->number;
+    l->started_ns = now_ns();
     tick.whole = l->is_whole;
     stuck_list_shunned(&l->stuck, now_ns(), &tick.shunned);
     l->ticks++;
@@ -183,7 +187,8 @@ static bool is_stuck(const struct sample_link *l)
 
     if (patience < PATIENCE_MIN_NS)
         patience = PATIENCE_MIN_NS;
-    return l->watch.still_ns >= (beacon_pid(l) > 0 ? patience : PATIENCE_NOBODY_NS);
+    return l->watch.still_ns >= (beacon_pid(l) > 0 ? patience : PATIENCE_NOBODY_NS) ||
+           now_ns() - l->started_ns >= PATIENCE_IN_ALL_NS;
 }
 
 /* Another collector, that is asked at once. The process that the old one looked at is left alone.

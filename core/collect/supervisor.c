@@ -243,6 +243,9 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
         result = answer.result;
     if (result == 0 && fds[0] < 0)
         result = -EBADMSG;
+    /* -EPIPE is for readers that left, who are no failure. */
+    if (result == -EPIPE)
+        result = -ECHILD;
     *ret = (struct child_link){.sock = -1, .desk = {.fd = -1}};
     if (result == 0)
         result = desk_join(fds[1], &ret->desk);

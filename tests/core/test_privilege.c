@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -283,7 +284,10 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
     REFUSED(syscall(SYS_creat, "/tmp/kvmlens-must-not-be-made", 0600));
 #endif
     REFUSED(symlink("a", "/tmp/kvmlens-must-not-be-made"));
-    REFUSED(fchmod(0, 04755));
+    /* Of memory: whatever stands for standard input is nobody's to change. */
+    int memory = memfd_create("mode", MFD_CLOEXEC);
+    DONE(memory);
+    REFUSED(fchmod(memory, 04755));
     for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
         REFUSED(syscall(SYS_clone, namespaces[i] | SIGCHLD, NULL, NULL, NULL, NULL));
     REFUSED(sendto(0, "x", 1, 0, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)));
@@ -309,6 +313,18 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(kill(s->other, SIGKILL));
         REFUSED(process_vm_readv(s->other, &mine, 1, &theirs, 1, 0));
         REFUSED(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+    }
+    if (roles & 1u << ROLE_COLLECTOR) {
+        REFUSED(write(0, "", 0));
+        REFUSED(pwrite(0, "", 0, 0));
+        REFUSED(writev(0, &mine, 0));
+        REFUSED(pwritev(0, &mine, 0, 0));
+        REFUSED(pwritev2(0, &mine, 0, 0, 0));
+        REFUSED(sendfile(0, 0, NULL, 0));
+        REFUSED(splice(0, NULL, 0, NULL, 0, 0));
+        REFUSED(vmsplice(0, &mine, 0, 0));
+        REFUSED(send(0, "", 0, MSG_DONTWAIT));
+        REFUSED(copy_file_range(0, NULL, 0, NULL, 0, 0));
     }
     if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER))
         REFUSED(syscall(SYS_pidfd_getfd, 0, ROLE_OTHER_FD, 0));
@@ -374,8 +390,10 @@ static void look_at_common_work(const struct role_case *s, char *say, size_t siz
     DONE(open("/proc/self/status", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     DONE(open("/", O_PATH | O_DIRECTORY));
     DONE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-    DONE(send(pair[0], &byte, 1, MSG_NOSIGNAL));
-    DONE(recv(pair[1], &byte, 1, 0));
+    struct iovec one = {&byte, 1};
+    struct msghdr plain = {.msg_iov = &one, .msg_iovlen = 1};
+    DONE(sendmsg(pair[0], &plain, MSG_NOSIGNAL));
+    DONE(recv(pair[1], &byte, 1, MSG_DONTWAIT));
     DONE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
     int fd = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     DONE(fd);

@@ -87,28 +87,23 @@ static void enter_and_look(const struct role_case *s, role_look *look, char *say
         look(&as_user, say, size);
 }
 
-/* What a child says goes through a pipe; "" = all was well. */
+/* What a child says goes into memory, for not every role may write; "" = all was well. */
 static void run_child(const struct role_case *s, role_look *look, char *say, size_t size)
 {
-    int pipes[2], status = 0;
+    int status = 0;
+    char *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    assert_int_equal(pipe(pipes), 0);
+    assert_true(shared != MAP_FAILED);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        char line[400] = "";
-        close(pipes[0]);
-        enter_and_look(s, look, line, sizeof(line));
-        ssize_t n = write(pipes[1], line, strlen(line));
-        _exit(n < 0);
+        alarm(20); /* what should be refused may wait instead */
+        enter_and_look(s, look, shared, size);
+        _exit(0);
     }
-    close(pipes[1]);
-    size_t len = 0;
-    for (ssize_t n; len < size - 1 && (n = read(pipes[0], say + len, size - 1 - len)) > 0;)
-        len += (size_t)n;
-    say[len] = '\0';
-    close(pipes[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    snprintf(say, size, "%s", shared);
+    munmap(shared, size);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         snprintf(say, size, "the child ended with status %#x", (unsigned)status);
 }

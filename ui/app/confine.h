@@ -7,6 +7,7 @@
 #define KVMLENS_UI_APP_CONFINE_H
 
 #include "core/base/error.h"
+#include "core/find/host_check.h"
 #include "ui/app/options.h"
 
 /*
@@ -16,5 +17,11 @@
  * with a sentence: -EACCES: a place could be written only with a capability that goes.
  */
 int confine_front(const struct options *opts, struct error *err);
+
+/*
+ * confine_check - can this host hold a front end to that? A check of --doctor, see
+ * core/find/host_check.h; tried in a process of its own. Not of a saved tree.
+ */
+void confine_check(const struct rootfs *root, const struct host *host, struct check_result *ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/find/host_check.h"
+#include "ui/app/confine.h"
 #include "ui/app/exit_status.h"
 #include "ui/report/json.h"
 
@@ -46,21 +47,27 @@ static int print_json(struct json_doc *doc, json_t *checks, FILE *out)
     return 0;
 }
 
+/* What is about this program rather than about the host. */
+static const struct host_check own_checks[] = {{"confinement", confine_check}, {NULL, NULL}};
+
 int doctor_run(const struct rootfs *root, const struct host *host, bool json, FILE *out)
 {
     struct json_doc doc = {.failed = false};
     json_t *checks = json ? json_array() : NULL;
+    const struct host_check *const tables[] = {host_checks, own_checks};
     size_t problems = 0;
     int result = 0;
 
-    for (const struct host_check *check = host_checks; check->name != NULL; check++) {
-        struct check_result found;
-        host_check_run(check, root, host, &found);
-        problems += found.level == CHECK_PROBLEM;
-        if (json)
-            json_put_item(&doc, checks, make_json(&doc, check, &found));
-        else
-            print_text(check, &found, out);
+    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+        for (const struct host_check *check = tables[t]; check->name != NULL; check++) {
+            struct check_result found;
+            host_check_run(check, root, host, &found);
+            problems += found.level == CHECK_PROBLEM;
+            if (json)
+                json_put_item(&doc, checks, make_json(&doc, check, &found));
+            else
+                print_text(check, &found, out);
+        }
     }
     if (json)
         result = print_json(&doc, checks, out);
