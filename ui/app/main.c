@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@
 #include "ui/report/list.h"
 #include "ui/report/partial.h"
 #include "ui/state/config.h"
+
+#define KEPT_BYTES (256 << 20) /* of freed memory at most, in each process */
 
 /* What a mode works with. */
 struct run {
@@ -269,6 +272,20 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
     return result;
 }
 
+/*
+ * Each sample takes some blocks, and frees those of the one before. The C library would give large
+ * ones back to the kernel each time and have them filled with zeros again: of a host with 16000
+ * vCPUs that is four fifths of the time from a sample to a snapshot. What is kept is what the
+ * largest sample took.
+ */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct options opts;
@@ -279,6 +296,7 @@ int main(int argc, char **argv)
         return demo_child_main(argc, argv);
     if (stdio_guard() < 0)
         return STATUS_FAILED;
+    keep_memory();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C");
     /* A reader that leaves is seen as EPIPE where the write happens. */
