@@ -120,7 +120,7 @@ class Case:
     def run(self, test, *fault):
         """Result, the log of its calls; fails when it does not end by itself or leaves something behind."""
         result = run(FAULTY, "--log", test.log, "--vm", str(self.vm.pid), "--dir", test.dir, *fault, "--",
-                     KVMLENS, *self.args, timeout=DELAY_S + 2 + 4, env=test.env, cwd=test.dir)
+                     KVMLENS, *self.args, timeout=DELAY_S + 2 + 15, env=test.env, cwd=test.dir)
         with open(test.log, encoding="utf-8", errors="replace") as f:
             calls = f.read().splitlines()
         return result, calls
