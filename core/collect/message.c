@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS /* Linux 6.16 */
+#define SO_PASSRIGHTS 83
+#endif
+
 /* Room for the two descriptors, aligned as the kernel wants it. */
 union control {
     struct cmsghdr align;
@@ -39,9 +43,15 @@ int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2]
     return n < 0 ? code_of() : 0;
 }
 
+/* Without sendmsg(2), which is refused to all but the supervisor: it can hand descriptors on. */
 int message_send(int fd, const void *message, size_t bytes)
 {
-    return message_send_fds(fd, message, bytes, NULL);
+    ssize_t n;
+
+    do
+        n = send(fd, message, bytes, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? code_of() : 0;
 }
 
 static void take_fds(struct msghdr *head, int ret_fds[2])
@@ -52,7 +62,7 @@ static void take_fds(struct msghdr *head, int ret_fds[2])
         int fds[2] = {-1, -1};
         size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(fds, CMSG_DATA(c), (count < 2 ? count : 2) * sizeof(int));
-        if (count == 2 && ret_fds != NULL) {
+        if (count == 2) {
             memcpy(ret_fds, fds, sizeof(fds));
             continue;
         }
@@ -65,14 +75,15 @@ int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
 {
     union control control;
     struct iovec part = {ret, bytes};
-    struct msghdr head = {.msg_iov = &part,
-                          .msg_iovlen = 1,
-                          .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes)};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
 
-    if (ret_fds != NULL)
+    /* Else they never become ours, for to close one may take forever. */
+    if (ret_fds != NULL) {
         ret_fds[0] = ret_fds[1] = -1;
+        head.msg_control = control.bytes;
+        head.msg_controllen = sizeof(control.bytes);
+    }
     do
         n = recvmsg(fd, &head, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
@@ -82,6 +93,11 @@ int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
     if (n == 0)
         return -EPIPE;
     return (size_t)n == bytes && (head.msg_flags & MSG_TRUNC) == 0 ? 0 : -EBADMSG;
+}
+
+void message_refuse_fds(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
 }
 
 int message_receive(int fd, void *ret, size_t bytes)

@@ -91,4 +91,11 @@ int message_receive(int fd, void *ret, size_t bytes);
 int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2]);
 int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2]);
 
+/*
+ * message_refuse_fds - nobody can hand descriptors to the owner of @fd, where the kernel has a word
+ * for it (6.16). They need not be received: the last reference to a file of a hostile process goes
+ * with the message, in who reads it or closes the socket, and that may take forever.
+ */
+void message_refuse_fds(int fd);
+
 #endif

@@ -73,6 +73,7 @@ static int spawn(struct keeper *k, const struct message_spawn *order, int ret_fd
         return -EAGAIN;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
+    message_refuse_fds(pair[0]);
     /* The end of the front end only: it never waits for a child. */
     int result = fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : desk_open(&desk);
     pid_t pid = result < 0 ? -1 : fork();

@@ -142,6 +142,7 @@ const struct privilege_refusal privilege_refusals[] = {
     {"socketpair", EVERY, WHEN_NO_BITS, 1, SOCK_STREAM, 0}, /* or SOCK_SEQPACKET */
     {"socketpair", EVERY, WHEN_ALL_BITS, 1, SOCK_RAW, 0},
     {"sendto", EVERY, WHEN_NOT, 4, 0, 0},
+    NOT_IN("sendmsg", FRONT | COLLECTOR | SCANNER), /* hands descriptors on */
 
     /* to write to what it has a copy of, which may be open for that where it comes from. A sample
      * goes into memory, and a message by sendmsg. */

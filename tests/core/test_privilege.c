@@ -412,7 +412,12 @@ static void look_at_common_work(const struct role_case *s, char *say, size_t siz
     *head = (struct cmsghdr){
         .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
     memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-    DONE(sendmsg(pair[0], &msg, 0));
+    /* A descriptor that is handed on may hold for good who drops it. */
+    if (s->role == ROLE_SUPERVISOR)
+        DONE(sendmsg(pair[0], &msg, 0));
+    else if (sendmsg(pair[0], &msg, 0) >= 0 || errno != EPERM)
+        SAY("it can hand descriptors on");
+    DONE(send(pair[0], &byte, 1, MSG_NOSIGNAL));
     DONE(recvmsg(pair[1], &msg, 0));
     raise(SIGUSR1);
     /* Who may kill may send nothing else, not even to itself. */

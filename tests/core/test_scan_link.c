@@ -58,18 +58,18 @@ int ioctl(int fd, unsigned long request, ...)
     return (int)syscall(SYS_ioctl, fd, request, arg);
 }
 
-ssize_t sendmsg(int fd, const struct msghdr *head, int flags)
+ssize_t send(int fd, const void *message, size_t bytes, int flags)
 {
-    struct message_report *m = head->msg_iov[0].iov_base;
+    struct message_report *m = (void *)message;
 
-    if (stage != NULL && getpid() != test_pid && head->msg_iov[0].iov_len == sizeof(*m)) {
+    if (stage != NULL && getpid() != test_pid && bytes == sizeof(*m)) {
         int trick = atomic_load(&stage->trick);
         if (trick == TOO_MANY_BYTES)
             m->bytes = UINT64_MAX;
         if (trick == WITHOUT_END) /* the report of a scan that has ended as one of many */
             m->is_last = 0;
     }
-    return syscall(SYS_sendmsg, fd, head, flags);
+    return syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0);
 }
 
 struct bed {
