@@ -37,9 +37,12 @@ struct message_spawn {
     uint32_t role;       /* enum child_role */
     uint32_t kill_pid;   /* a child that is killed first; 0: none */
     uint64_t first_tick; /* of a collector: its ticks are counted from here */
+    uint32_t number;     /* comes back in the answer; supervisor_spawn gives it */
+    uint32_t unused;
 };
 
 struct message_spawned {
+    uint32_t number;
     int32_t result; /* 0 or a negative errno; then there are no descriptors */
     int32_t pid;
 };

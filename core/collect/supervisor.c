@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS    5000 /* a fork on a host that swaps; it looks at nothing that could hold it */
+#define STOP_MS      500  /* it takes a tenth of that where its children do not end */
 #define END_FIRST_NS 100000L   /* children have so long to end, then twice as long again, ... */
 #define END_LAST_NS  25000000L /* 50 ms in all */
 #define CHILDREN_MAX 256  /* those that cannot be killed too */
@@ -94,6 +95,13 @@ static int spawn(struct keeper *k, const struct message_spawn *order, int ret_fd
     return pid;
 }
 
+static void drop_fds(const int fds[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
 static void serve(struct keeper *k, const struct message_spawn *order)
 {
     struct message_spawned answer = {0};
@@ -103,12 +111,11 @@ static void serve(struct keeper *k, const struct message_spawn *order)
         kill_child(k, (pid_t)order->kill_pid);
     reap(k);
     int pid = spawn(k, order, fds);
+    answer.number = order->number;
     answer.result = pid < 0 ? pid : 0;
     answer.pid = pid < 0 ? 0 : pid;
     message_send_fds(k->sock, &answer, sizeof(answer), fds);
-    for (int i = 0; i < 2; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    drop_fds(fds);
 }
 
 static int watch_children(void)
@@ -222,26 +229,37 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
         close(pair[0]);
         return error_set(err, code, "cannot start a process: %s", strerror(-code));
     }
-    *ret = (struct supervisor){pid, pair[0]};
+    *ret = (struct supervisor){.pid = pid, .sock = pair[0]};
     int result = receive_hello(pair[0], err);
     if (result < 0)
         supervisor_stop(ret);
     return result;
 }
 
+/* Answers to what was given up before come first; the children end with their sockets. */
+static int receive_answer(const struct supervisor *s, struct message_spawned *ret, int ret_fds[2])
+{
+    for (;;) {
+        int result = wait_answer(s->sock);
+        if (result == 0)
+            result = message_receive_fds(s->sock, ret, sizeof(*ret), ret_fds);
+        if (result < 0 || ret->number == s->number)
+            return result < 0 ? result : ret->result;
+        drop_fds(ret_fds);
+    }
+}
+
 int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
                      struct child_link *ret, struct error *err)
 {
+    struct message_spawn numbered = *order;
     struct message_spawned answer;
     int fds[2] = {-1, -1};
 
-    int result = message_send(s->sock, order, sizeof(*order));
+    numbered.number = ++s->number;
+    int result = message_send(s->sock, &numbered, sizeof(numbered));
     if (result == 0)
-        result = wait_answer(s->sock);
-    if (result == 0)
-        result = message_receive_fds(s->sock, &answer, sizeof(answer), fds);
-    if (result == 0)
-        result = answer.result;
+        result = receive_answer(s, &answer, fds);
     if (result == 0 && fds[0] < 0)
         result = -EBADMSG;
     /* -EPIPE is for readers that left, who are no failure. */
@@ -261,13 +279,15 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     return 0;
 }
 
+/* One that was stopped (SIGSTOP) ends when we do, and so do its children. */
 void supervisor_stop(struct supervisor *s)
 {
     if (s->pid == 0)
         return;
     close(s->sock);
-    waitpid(s->pid, NULL, 0);
-    *s = (struct supervisor){0, -1};
+    for (int ms = 0; ms < STOP_MS && waitpid(s->pid, NULL, WNOHANG) == 0; ms++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    *s = (struct supervisor){.sock = -1};
 }
 
 void child_link_close(struct child_link *link)

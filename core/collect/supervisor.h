@@ -19,6 +19,7 @@
 struct supervisor {
     pid_t pid;
     int sock;
+    uint32_t number; /* of the last order */
 };
 
 /* A child, as the front end sees it. */
@@ -43,7 +44,7 @@ int supervisor_spawn(struct supervisor *supervisor, const struct message_spawn *
                      struct child_link *ret, struct error *err);
 
 /* supervisor_stop - it ends, and with it all children that the kernel lets go. Does not wait for
- * those. */
+ * those, nor long for one that somebody has stopped: it ends with this process. */
 void supervisor_stop(struct supervisor *supervisor);
 
 /* child_link_close - the child sees the end of its socket, and ends. */

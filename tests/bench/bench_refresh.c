@@ -185,7 +185,7 @@ static int run_collected(enum privilege_level level, unsigned refreshes, double 
 {
     struct rootfs root;
     struct error err = {0};
-    struct supervisor supervisor = {0, -1};
+    struct supervisor supervisor = {.sock = -1};
     struct sample_link *link = NULL;
     struct snapshot *s = NULL;
     double *cpu = calloc(refreshes, sizeof(*cpu));

@@ -246,7 +246,7 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
         .scope = scope_of(opts, filter),
         .privileges = opts->privileges,
     };
-    struct supervisor supervisor = {0, -1};
+    struct supervisor supervisor = {.sock = -1};
 
     int end_signal = 0;
 
