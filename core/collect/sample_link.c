@@ -27,6 +27,7 @@
 /* One that moves all the time and never ends is in the hands of what it looks at. */
 #define PATIENCE_IN_ALL_NS (120000 * MS)
 #define LIVES_MAX          4 /* collectors in a row that end before they give a sample */
+#define UNWANTED_MAX       16 /* messages that nobody waits for, after which it is given up */
 
 struct sample_link {
     struct supervisor *supervisor;
@@ -270,7 +271,7 @@ static int receive(struct sample_link *l, struct snapshot **ret, struct error *e
 {
     struct message_sample m;
 
-    for (;;) {
+    for (int i = 0; i < UNWANTED_MAX; i++) {
         int result = message_receive(l->child.sock, &m, sizeof(m));
         if (result == -EAGAIN)
             return 0;
@@ -283,6 +284,7 @@ static int receive(struct sample_link *l, struct snapshot **ret, struct error *e
         m.error.msg[sizeof(m.error.msg) - 1] = '\0';
         return error_set(err, m.result < 0 ? m.result : -EIO, "%s", m.error.msg);
     }
+    return replace(l, err);
 }
 
 int sample_link_look(struct sample_link *l, struct snapshot **ret, struct error *err)

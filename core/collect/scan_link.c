@@ -16,13 +16,18 @@
 /* Without a process to blame it must be the host itself. */
 #define PATIENCE_NOBODY_NS (10000 * MS)
 
+/* A scanner that talks on and on is not listened to without end, nor one that nobody asked. */
+#define LISTEN_MAX   8  /* messages in one look: the rest waits for the next one */
+#define UNWANTED_MAX 16 /* of no scan, since the last one began */
+
 enum scan_link_state { SCAN_LINK_IDLE, SCAN_LINK_UNDER_WAY, SCAN_LINK_DONE };
 
 struct scan_link {
     struct supervisor *supervisor;
     struct child_link child;
     enum scan_link_state state;
-    uint32_t number; /* of the scan */
+    uint32_t number;   /* of the scan */
+    unsigned unwanted; /* messages of no scan, since it began */
     struct scan_request request;
     struct scan_report *peek; /* newest intermediate report, not fetched yet */
     struct scan_report *done;
@@ -134,6 +139,7 @@ int scan_link_submit(struct scan_link *l, const struct scan_request *request, st
         return error_set(err, result, "the process that scans does not answer: %s",
                          strerror(-result));
     l->state = SCAN_LINK_UNDER_WAY;
+    l->unwanted = 0;
     l->watch = (struct watch){.looked_ns = now_ns()};
     return 0;
 }
@@ -257,13 +263,27 @@ static void outlive(struct scan_link *l)
     child_link_close(&l->child);
 }
 
+static void note_unwanted(struct scan_link *l)
+{
+    struct error why = {0};
+
+    if (++l->unwanted <= UNWANTED_MAX)
+        return;
+    l->unwanted = 0;
+    error_set(&why, -EBADMSG, "the process that scans gave no valid report");
+    if (l->state == SCAN_LINK_UNDER_WAY)
+        break_off(l, &why);
+    replace(l);
+}
+
 static void receive(struct scan_link *l)
 {
     struct message_report m;
     int result;
 
-    while (l->child.pid != 0 &&
-           (result = message_receive(l->child.sock, &m, sizeof(m))) != -EAGAIN) {
+    for (int i = 0; i < LISTEN_MAX && l->child.pid != 0 &&
+                    (result = message_receive(l->child.sock, &m, sizeof(m))) != -EAGAIN;
+         i++) {
         if (result < 0) {
             outlive(l);
             return;
@@ -271,6 +291,8 @@ static void receive(struct scan_link *l)
         pid_t pid = l->child.pid;
         if (l->state == SCAN_LINK_UNDER_WAY && m.number == l->number)
             note(l, &m);
+        else
+            note_unwanted(l);
         if (l->child.pid == pid)
             send_order(l, SCAN_ORDER_NEXT);
     }

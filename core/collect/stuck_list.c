@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/collect/stuck_list.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,16 +46,12 @@ void stuck_list_add(struct stuck_list *list, pid_t pid, const char *step, int so
     };
 }
 
-/* The socket of a process that has ended reads as its end; what it still said is of no use. */
+/* The socket of a process that has ended hangs up. What it still says is not listened to. */
 static bool has_ended(int sock)
 {
-    char rest[4096];
-    ssize_t n;
+    struct pollfd hangs_up = {.fd = sock};
 
-    do
-        n = recv(sock, rest, sizeof(rest), MSG_DONTWAIT | MSG_TRUNC);
-    while (n > 0 || (n < 0 && errno == EINTR));
-    return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return poll(&hangs_up, 1, 0) > 0;
 }
 
 /* Anybody may ask for the clock of any process, and it opens nothing of it. */

@@ -29,7 +29,7 @@
 #define MIB  (1ull << 20)
 #define PAGE 4096ull
 
-enum trick { HONEST, HANG, TOO_MANY_BYTES, WITHOUT_END };
+enum trick { HONEST, HANG, TOO_MANY_BYTES, WITHOUT_END, FLOOD };
 
 /* In memory that the test shares with its scanners. */
 static struct stage {
@@ -66,6 +66,11 @@ ssize_t send(int fd, const void *message, size_t bytes, int flags)
         int trick = atomic_load(&stage->trick);
         if (trick == TOO_MANY_BYTES)
             m->bytes = UINT64_MAX;
+        while (trick == FLOOD) { /* one of no scan, again and again */
+            m->number = ~0u;
+            if (syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0) < 0)
+                _exit(1);
+        }
         if (trick == WITHOUT_END) /* the report of a scan that has ended as one of many */
             m->is_last = 0;
     }
@@ -354,6 +359,25 @@ static void what_a_scanner_says_is_not_believed(void **state)
     }
 }
 
+/* One that never stops talking is not listened to for long. */
+static void a_scanner_that_floods_is_given_up(void **state)
+{
+    struct bed *bed = *state;
+    struct scan_report *report;
+
+    stage->trick = FLOOD;
+    alarm(30);
+    scan(bed, &report);
+    alarm(0);
+    assert_int_equal(report->state, SCAN_FAILED);
+    assert_non_null(strstr(report->error.msg, "no valid report"));
+    scan_report_free(report);
+    stage->trick = HONEST;
+    scan(bed, &report);
+    expect_right(bed, report);
+    scan_report_free(report);
+}
+
 /* For who cannot wait. */
 static void a_scan_can_be_given_up(void **state)
 {
@@ -389,6 +413,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_scanner_that_was_killed_fails_one_scan, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_scanner_says_is_not_believed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_scanner_that_floods_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scan_can_be_given_up, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

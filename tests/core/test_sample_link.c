@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Samples by a process of their own, and what comes of them when that process lies. Calls of the
+ * collector are looked at here on their way to the kernel.
+ */
+#include "core/collect/sample_link.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/rootfs.h"
+
+enum trick { HONEST, FLOOD };
+
+/* In memory that the test shares with its collectors. */
+static struct stage {
+    atomic_int trick;
+    atomic_int liar; /* the first collector that played it does so for good */
+} * stage;
+static pid_t test_pid;
+
+ssize_t send(int fd, const void *message, size_t bytes, int flags)
+{
+    struct message_sample *m = (void *)message;
+
+    if (stage == NULL || getpid() == test_pid || bytes != sizeof(*m))
+        return syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0);
+    int none = 0, trick = atomic_load(&stage->trick);
+    bool is_liar =
+        trick != HONEST &&
+        (atomic_compare_exchange_strong(&stage->liar, &none, getpid()) || none == getpid());
+    while (is_liar && trick == FLOOD) { /* what nobody asked for, again and again */
+        m->number = ~0u;
+        if (syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0) < 0)
+            _exit(1);
+    }
+    return syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0);
+}
+
+struct bed {
+    struct rootfs root;
+    struct child_config config;
+    struct supervisor supervisor;
+    struct sample_link *link;
+};
+
+static int setup(void **state)
+{
+    static struct bed bed;
+
+    /* no process of this host: others may test there what hangs */
+    bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
+    *state = &bed;
+    test_pid = getpid();
+    if (stage == NULL)
+        stage =
+            mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stage == MAP_FAILED)
+        return -1;
+    *stage = (struct stage){.trick = HONEST};
+    if (rootfs_open(NULL, &bed.root, NULL) < 0 ||
+        supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
+        return -1;
+    return sample_link_open(&bed.supervisor, &bed.link, NULL);
+}
+
+static int teardown(void **state)
+{
+    struct bed *bed = *state;
+
+    sample_link_close(bed->link);
+    supervisor_stop(&bed->supervisor);
+    rootfs_close(&bed->root);
+    return 0;
+}
+
+static void take_one(struct bed *bed)
+{
+    struct snapshot *s;
+
+    alarm(20);
+    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
+    alarm(0);
+    snapshot_free(s);
+}
+
+/* Each look returns, and another collector is asked. */
+static void a_collector_that_floods_is_given_up(void **state)
+{
+    struct bed *bed = *state;
+
+    take_one(bed);
+    stage->trick = FLOOD;
+    take_one(bed);
+    assert_true(kill(atomic_load(&stage->liar), 0) < 0); /* it was killed */
+    take_one(bed);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_collector_that_floods_is_given_up, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
