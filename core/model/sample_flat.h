@@ -40,6 +40,11 @@
 #include "core/model/field.h"
 #include "core/model/sample.h"
 
+/* The host, VMs and vCPUs of one form, and bytes of its readings where these have to be moved: more
+ * is not believed, for memory and time of who reads it. */
+#define SAMPLE_FLAT_ENTITIES_MAX ((size_t)1 << 18)
+#define SAMPLE_FLAT_MATRIX_MAX   ((size_t)1 << 29)
+
 /*
  * sample_flat_write - @sample into @size bytes at @buffer (aligned to 8; NULL with 0).
  * Returns the bytes that it takes; when these are more, what is in @buffer is of no use.

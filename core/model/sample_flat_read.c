@@ -173,6 +173,8 @@ static bool read_matrices(struct source_form *form)
     size_t buckets = form->head.buckets, fields = form->fields.count;
 
     form->entities = 1 + vms + vcpus;
+    if (form->entities > SAMPLE_FLAT_ENTITIES_MAX)
+        return false;
     form->vm_gauges =
         read_matrix(form, VM_GAUGES, sizeof(struct reading), vms, form->head.vm_gauges);
     form->vcpu_gauges =
@@ -452,7 +454,10 @@ static int place_matrices(const struct source_form *form, const struct field_tab
     s->field_count = fields->count;
     s->bucket_count = fields->bucket_count;
     size_t readings = form->entities * s->field_count * sizeof(struct reading);
-    s->matrices = calloc(1, readings + form->entities * s->bucket_count * sizeof(uint64_t) + 1);
+    size_t buckets = form->entities * s->bucket_count * sizeof(uint64_t);
+    if (readings + buckets > SAMPLE_FLAT_MATRIX_MAX)
+        return -EBADMSG;
+    s->matrices = calloc(1, readings + buckets + 1);
     if (s->matrices == NULL)
         return -ENOMEM;
     at->readings = s->matrices;

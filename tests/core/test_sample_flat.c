@@ -240,6 +240,45 @@ static void what_breaks_a_rule_is_no_sample(void **state)
     two_vms_free(t);
 }
 
+/* Of VMs without any number, so that each is a few bytes here and hundreds where it is read. */
+static int read_crowd(size_t vms)
+{
+    size_t size = vms * (sizeof(struct flat_vm) + sizeof(uint64_t)) + 4096;
+    struct field_table fields = {0};
+    struct flat_writer w;
+    struct sample *s = NULL;
+
+    flat_begin(&w, FLAT_SAMPLE, malloc(size), size);
+    flat_add(&w, TEXT, 1, 8);
+    *(struct flat_head *)flat_add(&w, HEAD, sizeof(struct flat_head), 1) =
+        (struct flat_head){.read_ns = htole64(1)};
+    flat_add(&w, HOST, sizeof(struct flat_host), 1);
+    flat_add(&w, SOURCE_NAMES, sizeof(struct flat_text), 1);
+    flat_add(&w, CAUSE_NAMES, sizeof(struct flat_text), 1);
+    struct flat_vm *vm = flat_add(&w, VMS, sizeof(*vm), vms);
+    for (size_t i = 0; i < vms; i++)
+        vm[i].pid = (int32_t)htole32((uint32_t)i + 1);
+    flat_add(&w, VM_GAUGES, sizeof(struct reading), 0);
+    flat_add(&w, VCPU_GAUGES, sizeof(struct reading), 0);
+    flat_add(&w, TIMES, sizeof(uint64_t), 1 + vms);
+    flat_add(&w, READINGS, sizeof(struct reading), 0);
+    flat_add(&w, BUCKETS, sizeof(uint64_t), 0);
+    size_t bytes = flat_end(&w);
+    assert_true(bytes <= size);
+    int result = sample_flat_read(w.buffer, bytes, &fields, &s);
+    sample_free(s);
+    field_table_done(&fields);
+    return result;
+}
+
+static void more_than_there_can_be_is_no_sample(void **state)
+{
+    (void)state;
+    assert_int_equal(read_crowd(1000), 0);
+    assert_int_equal(read_crowd(SAMPLE_FLAT_ENTITIES_MAX - 1), 0);
+    assert_int_equal(read_crowd(SAMPLE_FLAT_ENTITIES_MAX), -EBADMSG);
+}
+
 static void a_form_of_another_version_is_told_from_a_broken_one(void **state)
 {
     struct two_vms *t = two_vms_new();
@@ -332,6 +371,7 @@ int main(void)
         cmocka_unit_test(fields_of_another_order_find_their_columns),
         cmocka_unit_test(causes_and_sources_of_another_version_are_mapped_by_name),
         cmocka_unit_test(what_breaks_a_rule_is_no_sample),
+        cmocka_unit_test(more_than_there_can_be_is_no_sample),
         cmocka_unit_test(a_form_of_another_version_is_told_from_a_broken_one),
         cmocka_unit_test(a_form_that_was_cut_is_no_sample),
         cmocka_unit_test(what_is_not_known_is_skipped),
