@@ -112,7 +112,9 @@ int desk_copy(struct desk *desk, uint64_t bytes, void **ret)
     if (bytes > desk->form_bytes) {
         if (fstat(desk->fd, &st) < 0 || (uint64_t)st.st_size < TOP_BYTES + bytes)
             return -EBADMSG;
-        int result = map_form(desk, (size_t)st.st_size - TOP_BYTES, PROT_READ);
+        uint64_t there = (uint64_t)st.st_size - TOP_BYTES;
+        int result =
+            map_form(desk, there < DESK_BYTES_MAX ? (size_t)there : DESK_BYTES_MAX, PROT_READ);
         if (result < 0)
             return result;
     }

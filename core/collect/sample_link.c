@@ -223,6 +223,14 @@ static int outlive(struct sample_link *l, struct error *err)
     return replace(l, err);
 }
 
+/* What it gave is no sample: a VMM may have got hold of it, and the next one may be honest. */
+static int distrust(struct sample_link *l, struct error *err)
+{
+    if (++l->deaths >= LIVES_MAX)
+        return error_set(err, -EBADMSG, "the process that reads the VMs gave no valid sample");
+    return replace(l, err);
+}
+
 /* --- a sample --------------------------------------------------------------------------------- */
 
 /* The VMs of processes that are left alone stay in the list, as they were. */
@@ -249,7 +257,7 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
     if (result == -ENOMEM)
         return error_set(err, result, "out of memory");
     if (result < 0)
-        return error_set(err, result, "the process that reads the VMs gave no valid sample");
+        return distrust(l, err);
     adopted_apply(&l->adopted, l->is_first ? l->series.previous : NULL, sample);
     sample->self_cpu_ns = cpu_ns(getpid()) + cpu_ns(l->supervisor->pid) + cpu_ns(l->child.pid);
     result = keep_stuck(l, &sample);

@@ -5,6 +5,7 @@
  */
 #include "core/collect/sample_link.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@
 
 #include "core/base/rootfs.h"
 
-enum trick { HONEST, FLOOD };
+enum trick { HONEST, FLOOD, GARBAGE, HUGE_DESK };
 
 /* In memory that the test shares with its collectors. */
 static struct stage {
@@ -27,6 +28,14 @@ static struct stage {
     atomic_int liar; /* the first collector that played it does so for good */
 } * stage;
 static pid_t test_pid;
+
+/* Whatever descriptor it is that has a desk's seals. */
+static void grow_desk(uint64_t to, uint64_t *ret_bytes)
+{
+    for (int fd = 3; fd < 64; fd++)
+        if (fcntl(fd, F_GET_SEALS) == (F_SEAL_SHRINK | F_SEAL_SEAL) && ftruncate(fd, to) == 0)
+            *ret_bytes = 512 << 20;
+}
 
 ssize_t send(int fd, const void *message, size_t bytes, int flags)
 {
@@ -38,6 +47,10 @@ ssize_t send(int fd, const void *message, size_t bytes, int flags)
     bool is_liar =
         trick != HONEST &&
         (atomic_compare_exchange_strong(&stage->liar, &none, getpid()) || none == getpid());
+    if (is_liar && trick == GARBAGE)
+        m->bytes = 24;
+    if (is_liar && trick == HUGE_DESK)
+        grow_desk(1ull << 60, &m->bytes);
     while (is_liar && trick == FLOOD) { /* what nobody asked for, again and again */
         m->number = ~0u;
         if (syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0) < 0)
@@ -105,10 +118,27 @@ static void a_collector_that_floods_is_given_up(void **state)
     take_one(bed);
 }
 
+/* One that lies may be in the hands of a VMM; that is no reason to end for who asked it. */
+static void after_a_lie_another_collector_is_asked(void **state)
+{
+    static const enum trick tricks[] = {GARBAGE, HUGE_DESK};
+    struct bed *bed = *state;
+
+    for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
+        take_one(bed);
+        stage->liar = 0;
+        stage->trick = tricks[i];
+        take_one(bed);
+        assert_int_not_equal(stage->liar, 0);
+        stage->trick = HONEST;
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_collector_that_floods_is_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_a_lie_another_collector_is_asked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
