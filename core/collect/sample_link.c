@@ -27,11 +27,15 @@
 /* One that moves all the time and never ends is in the hands of what it looks at. */
 #define PATIENCE_IN_ALL_NS (120000 * MS)
 #define LIVES_MAX          4 /* collectors in a row that end before they give a sample */
+#define START_AGAIN_NS     (500 * MS) /* where the host was short of something */
+#define STARTS_MAX         20
 #define UNWANTED_MAX       16 /* messages that nobody waits for, after which it is given up */
 
 struct sample_link {
     struct supervisor *supervisor;
-    struct child_link child;
+    struct child_link child; /* .pid 0: it could not be started, and is again at start_ns */
+    uint64_t start_ns;
+    unsigned failed_starts; /* in a row */
     struct stuck_list stuck;
     struct field_table fields;
     struct series series;
@@ -151,6 +155,8 @@ void sample_link_ask(struct sample_link *l)
 
 static pid_t beacon_pid(const struct sample_link *l)
 {
+    if (l->child.pid == 0)
+        return 0;
     int pid = atomic_load_explicit(&l->child.desk.top->beacon.pid, memory_order_relaxed);
 
     return pid > 0 ? pid : 0;
@@ -158,6 +164,8 @@ static pid_t beacon_pid(const struct sample_link *l)
 
 static const char *beacon_step(const struct sample_link *l)
 {
+    if (l->child.pid == 0)
+        return "";
     return beacon_text(atomic_load_explicit(&l->child.desk.top->beacon.step, memory_order_relaxed));
 }
 
@@ -192,6 +200,27 @@ static bool is_stuck(const struct sample_link *l)
            now_ns() - l->started_ns >= PATIENCE_IN_ALL_NS;
 }
 
+/* Descriptors, memory, processes: who waits a little may have them. */
+static bool is_shortage(int code)
+{
+    return code == -EAGAIN || code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+}
+
+/* 0 also when there is none yet. */
+static int start_next(struct sample_link *l, pid_t kill_pid, struct error *err)
+{
+    int result = start(l, kill_pid, err);
+
+    if (result == 0) {
+        l->failed_starts = 0;
+        send_tick(l);
+    } else if (is_shortage(result) && ++l->failed_starts < STARTS_MAX) {
+        l->start_ns = now_ns() + START_AGAIN_NS;
+        result = 0;
+    }
+    return result;
+}
+
 /* Another collector, that is asked at once. The process that the old one looked at is left alone.
  */
 static int replace(struct sample_link *l, struct error *err)
@@ -201,15 +230,13 @@ static int replace(struct sample_link *l, struct error *err)
     const char *step = beacon_step(l);
 
     l->given_up++;
-    int result = start(l, old.pid, err);
     if (held_by > 0)
         stuck_list_add(&l->stuck, held_by, step, old.sock, now_ns());
     else
         close(old.sock);
     old.sock = -1;
+    int result = start_next(l, old.pid, err);
     child_link_close(&old);
-    if (result == 0)
-        send_tick(l);
     return result;
 }
 
@@ -298,8 +325,10 @@ static int receive(struct sample_link *l, struct snapshot **ret, struct error *e
 int sample_link_look(struct sample_link *l, struct snapshot **ret, struct error *err)
 {
     stuck_list_look(&l->stuck);
+    if (l->child.pid == 0)
+        return now_ns() < l->start_ns ? 0 : start_next(l, 0, err);
     int result = receive(l, ret, err);
-    if (result != 0 || !l->asked)
+    if (result != 0 || !l->asked || l->child.pid == 0)
         return result;
     watch(l);
     return is_stuck(l) ? replace(l, err) : 0;

@@ -261,7 +261,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     if (result == 0)
         result = receive_answer(s, &answer, fds);
     if (result == 0 && fds[0] < 0)
-        result = -EBADMSG;
+        result = -EMFILE; /* they were sent, but we have no place for them */
     /* -EPIPE is for readers that left, who are no failure. */
     if (result == -EPIPE)
         result = -ECHILD;

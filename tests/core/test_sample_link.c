@@ -5,6 +5,7 @@
  */
 #include "core/collect/sample_link.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -25,9 +26,20 @@ enum trick { HONEST, FLOOD, GARBAGE, HUGE_DESK };
 /* In memory that the test shares with its collectors. */
 static struct stage {
     atomic_int trick;
+    atomic_int no_desks; /* so many are refused to the supervisor */
     atomic_int liar; /* the first collector that played it does so for good */
 } * stage;
 static pid_t test_pid;
+
+int memfd_create(const char *name, unsigned flags)
+{
+    if (atomic_load(&stage->no_desks) > 0) {
+        atomic_fetch_sub(&stage->no_desks, 1);
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_memfd_create, name, flags);
+}
 
 /* Whatever descriptor it is that has a desk's seals. */
 static void grow_desk(uint64_t to, uint64_t *ret_bytes)
@@ -134,10 +146,23 @@ static void after_a_lie_another_collector_is_asked(void **state)
     }
 }
 
+/* A host that is short of something for a moment. */
+static void who_cannot_start_another_tries_again(void **state)
+{
+    struct bed *bed = *state;
+
+    take_one(bed);
+    stage->no_desks = 2;
+    stage->trick = GARBAGE;
+    take_one(bed);
+    assert_int_equal(stage->no_desks, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_collector_that_floods_is_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_cannot_start_another_tries_again, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_lie_another_collector_is_asked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
