@@ -29,6 +29,7 @@ struct fake {
     int slow_at;            /* this one takes longer than the delay */
     uint64_t end_ns, rest_ns; /* of it, monotonic; from there to the next tick */
     int signal_at, fail_at; /* tick number; 0 = never */
+    int interrupted_at;     /* by a signal that ends nothing */
     bool starts_empty;      /* without a VM, and so without a field */
 };
 
@@ -52,6 +53,8 @@ static int fake_tick(void *ctx, int stop_fd, struct snapshot **ret, struct error
         f->rest_ns = now_ns() - f->end_ns;
     if (f->ticks == f->fail_at)
         return error_set(err, -EACCES, "the host went away");
+    if (f->ticks == f->interrupted_at)
+        return error_set(err, -EINTR, "interrupted before the VMs were read");
     if (f->ticks == f->signal_at)
         raise(SIGTERM);
     *ret = f->ticks == 1 ? two_vms_first(f->vms) : two_vms_second(f->vms);
@@ -136,6 +139,18 @@ static void log_prints_as_many_records_as_asked(void **state)
     run((struct fake){0}, (struct options){.mode = MODE_LOG, .format = "json", .iterations = 3}, -1,
         &r);
     assert_int_equal(r.ticks, 4);
+    assert_int_equal(lines(r.out), 3);
+}
+
+/* SIGHUP while a sample is late: a record that was not printed does not count. */
+static void an_interrupted_sample_is_none_of_the_records(void **state)
+{
+    struct result r;
+
+    (void)state;
+    run((struct fake){.interrupted_at = 3},
+        (struct options){.mode = MODE_LOG, .format = "json", .iterations = 3}, -1, &r);
+    assert_int_equal(r.ticks, 5);
     assert_int_equal(lines(r.out), 3);
 }
 
@@ -382,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(once_samples_twice_and_prints_one_record),
         cmocka_unit_test(log_prints_as_many_records_as_asked),
+        cmocka_unit_test(an_interrupted_sample_is_none_of_the_records),
         cmocka_unit_test(unreadable_counters_end_in_status_3_with_their_reason_once),
         cmocka_unit_test(a_choice_without_unreadable_counters_ends_in_status_0),
         cmocka_unit_test(a_log_that_no_field_ever_matches_says_so_once),

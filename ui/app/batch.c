@@ -291,7 +291,7 @@ static int run_log(struct batch *b, struct error *err)
         if (result < 0 && result != -EINTR)
             return result; /* a signal that ended a write is for wait_tick to read */
         at_once = false;
-        printed++;
+        printed += result == 0;
     }
     return 0;
 }
