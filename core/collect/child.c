@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -55,6 +56,18 @@ int child_restrict(const struct child_config *config, enum privilege_role role, 
     return result < 0 ? result : 0;
 }
 
+/* A desk is memory, but its size is one of a file (ulimit -f). */
+static void lift_file_size(void)
+{
+    const struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+    struct rlimit limit;
+
+    if (setrlimit(RLIMIT_FSIZE, &most) == 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 void child_detach(pid_t parent, const int *keep, size_t count)
 {
     sigset_t none;
@@ -66,7 +79,8 @@ void child_detach(pid_t parent, const int *keep, size_t count)
     close_stdio();
     close_others(keep, count);
     for (int i = 1; i < NSIG; i++)
-        signal(i, i == SIGPIPE ? SIG_IGN : SIG_DFL);
+        signal(i, i == SIGPIPE || i == SIGXFSZ ? SIG_IGN : SIG_DFL);
+    lift_file_size();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -31,7 +31,8 @@ struct child {
 /*
  * child_detach - first thing in a new process: it ends with @parent, has a session of its own, none
  * of its parent's descriptors but @keep[@count], and nothing of the terminal: who waits for the
- * end of a pipe must not wait for a child that hangs. All signals are as by default.
+ * end of a pipe must not wait for a child that hangs. Signals are as by default, but
+ * for SIGPIPE and SIGXFSZ.
  */
 void child_detach(pid_t parent, const int *keep, size_t count);
 

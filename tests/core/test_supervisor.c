@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -112,12 +113,30 @@ static void a_late_answer_is_not_taken_for_the_next(void **state)
     child_link_close(&link);
 }
 
+/* Whoever may write small files only (ulimit -f) may still look at VMs. */
+static void a_desk_is_no_file(void **state)
+{
+    struct bed *bed = *state;
+    struct rlimit before;
+
+    supervisor_stop(&bed->supervisor);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1024, before.rlim_max}), 0);
+    int result = supervisor_start(&bed->config, &bed->supervisor, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(result, 0);
+    bed->pid = bed->supervisor.pid;
+    struct child_link link = spawn(bed, CHILD_COLLECTOR);
+    child_link_close(&link);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(children_differ_and_end_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_was_stopped_does_not_hold_the_end, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_desk_is_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_answer_is_not_taken_for_the_next, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
