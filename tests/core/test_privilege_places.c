@@ -121,6 +121,20 @@ static void a_place_may_be_missing(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+static void look_at_all_else(const struct role_case *s, char *say, size_t size)
+{
+    if (open("/tmp/kvmlens-not-allowed", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+        SAY("all of the host can be written, for %s is missing", s->places->list[0].path);
+    unlink("/tmp/kvmlens-not-allowed");
+}
+
+/* A home that there is not, as that of a system user. */
+static void what_misses_all_but_the_root_opens_nothing(void **state)
+{
+    if (has_landlock())
+        check_writer(*(struct role_case *)*state, "/nonexistent/.config/kvmlens", look_at_all_else);
+}
+
 /* The result of a front end in a directory that belongs to somebody else; @say: its sentence. */
 static void enter_with(const char *path, bool needed, enum privilege_level level, char *say,
                        size_t size)
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_place_is_the_directory_of_a_file),
         cmocka_unit_test(a_front_end_writes_in_its_places_only),
         cmocka_unit_test(a_place_may_be_missing),
+        cmocka_unit_test(what_misses_all_but_the_root_opens_nothing),
         cmocka_unit_test(a_place_that_only_root_s_capabilities_reach_is_named),
     };
     return cmocka_run_group_tests(tests, role_with_other, role_without_other);
