@@ -145,7 +145,7 @@ const struct privilege_refusal privilege_refusals[] = {
     NOT_IN("sendmsg", FRONT | COLLECTOR | SCANNER), /* hands descriptors on */
 
     /* to write to what it has a copy of, which may be open for that where it comes from. A sample
-     * goes into memory, and a message by sendmsg. */
+     * goes into memory, and a message by send. */
     NOT_IN("write", COLLECTOR),
     NOT_IN("pwrite64", COLLECTOR),
     NOT_IN("writev", COLLECTOR),
@@ -154,7 +154,6 @@ const struct privilege_refusal privilege_refusals[] = {
     NOT_IN("sendfile", COLLECTOR),
     NOT_IN("splice", COLLECTOR),
     NOT_IN("vmsplice", COLLECTOR),
-    NOT_IN("sendto", COLLECTOR),
     NOT_IN("copy_file_range", COLLECTOR),
 
     /* to write files. The flags of openat2 lie in memory, where a filter cannot look. */

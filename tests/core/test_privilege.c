@@ -323,7 +323,6 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(sendfile(0, 0, NULL, 0));
         REFUSED(splice(0, NULL, 0, NULL, 0, 0));
         REFUSED(vmsplice(0, &mine, 0, 0));
-        REFUSED(send(0, "", 0, MSG_DONTWAIT));
         REFUSED(copy_file_range(0, NULL, 0, NULL, 0, 0));
     }
     if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER))
