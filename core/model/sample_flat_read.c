@@ -144,6 +144,9 @@ static int read_fields(struct source_form *form, struct field_table *fields)
         if (at != (int)i || (field_is_hist(field) && index != field->bucket_index))
             form->fields_are_same = false;
     }
+    /* One that lacks some of those known here would be narrower than the samples before it. */
+    if (form->fields.count != fields->count || form->head.buckets != fields->bucket_count)
+        form->fields_are_same = false;
     return 0;
 }
 

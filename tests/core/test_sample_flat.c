@@ -148,6 +148,37 @@ static void fields_of_another_order_find_their_columns(void **state)
     two_vms_free(t);
 }
 
+/*
+ * A collector that took the place of another may know but the first of its fields. Samples of a
+ * stream never have fewer columns than those before: who follows counters goes by these.
+ */
+static void fields_that_the_writer_lacks_have_columns_too(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    const struct field_table *theirs = two_vms_fields(t);
+    struct field_table ours = {0};
+    struct field extra = {.name = "extra", .kind = FIELD_LOG_HIST, .size = 7, .base = 10};
+    struct sample *first, *s;
+
+    (void)state;
+    struct block b = flat_of(t);
+    assert_int_equal(sample_flat_read(b.bytes, b.size, &ours, &first), 0);
+    assert_int_equal(field_table_add(&ours, &extra), theirs->count);
+    b = flat_of(t);
+    assert_int_equal(sample_flat_read(b.bytes, b.size, &ours, &s), 0);
+    assert_int_equal(s->field_count, theirs->count + 1);
+    assert_int_equal(s->bucket_count, first->bucket_count + 7);
+    assert_int_equal(s->vms[0].entity.readings[theirs->count].state, READING_ABSENT);
+    assert_memory_equal(s->vms[1].entity.readings, first->vms[1].entity.readings,
+                        theirs->count * sizeof(struct reading));
+    assert_memory_equal(s->vms[0].vcpus[1].entity.buckets, first->vms[0].vcpus[1].entity.buckets,
+                        first->bucket_count * sizeof(uint64_t));
+    sample_free(s);
+    sample_free(first);
+    field_table_done(&ours);
+    two_vms_free(t);
+}
+
 /* The section of that id in a block. */
 static struct flat_section section_of(const struct block *b, uint32_t id)
 {
@@ -369,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sample_comes_back_as_it_was),
         cmocka_unit_test(fields_of_another_order_find_their_columns),
+        cmocka_unit_test(fields_that_the_writer_lacks_have_columns_too),
         cmocka_unit_test(causes_and_sources_of_another_version_are_mapped_by_name),
         cmocka_unit_test(what_breaks_a_rule_is_no_sample),
         cmocka_unit_test(more_than_there_can_be_is_no_sample),
