@@ -26,6 +26,7 @@
     X(CLOSE_FD, "closing the copy of a descriptor")                                                \
     X(READ_DEBUGFS, "reading its counters in debugfs")                                             \
     X(OPEN_MEMORY, "opening a file that is its memory")                                            \
+    X(CLOSE_MEMORY, "closing a file that is its memory")                                           \
     X(READ_MEMORY, "reading its memory")
 
 #define BEACON_STEP(step, text) BEACON_##step,

@@ -33,8 +33,10 @@ int scan_lane_open(struct scan_lane *lane, struct scan_job *job)
 static void leave_region(struct scan_lane *lane)
 {
     scan_read_leave(lane);
-    if (lane->file_fd >= 0)
+    if (lane->file_fd >= 0) {
+        beacon_at(lane->job->env->beacon, lane->job->request->vm.pid, BEACON_CLOSE_MEMORY);
         close(lane->file_fd);
+    }
     lane->file_fd = -1;
 }
 

@@ -258,27 +258,27 @@ class Fuse(Case):
         run, _, status = self.batch(hostile, "--scan", str(hostile.pid), "--ram", ram, "--format", "json")
         return hostile, run, status
 
-    def scan_ends(self, op):
+    def scan_ends(self, op, step):
         hostile, run, status = self.scan_beside(op)
         self.assertGreater(hostile.ask()["held"], 0)
         self.assertIn(status, (1, 3), run.err())
-        self.assertIn(str(hostile.pid), run.err())
+        self.assertIn(f"pid {hostile.pid}, {step}", run.err())
 
     def test_scan_ends_while_an_open_is_never_answered(self):
         """Of one process only: the open of map_files never returns, SIGTERM is ignored."""
-        self.scan_ends("open")
+        self.scan_ends("open", "opening a file that is its memory")
 
     def test_scan_ends_while_an_lseek_is_never_answered(self):
         """Of one process only: SEEK_DATA in the file of the RAM never returns, SIGTERM is ignored."""
-        self.scan_ends("lseek")
+        self.scan_ends("lseek", "reading its memory mappings")
 
     def test_scan_ends_while_an_fstat_is_never_answered(self):
         """Of one process only: fstat() of the file of the RAM never returns, SIGTERM is ignored."""
-        self.scan_ends("getattr")
+        self.scan_ends("getattr", "opening a file that is its memory")
 
     def test_scan_ends_while_a_flush_is_never_answered(self):
         """Of one process only: close() of the file of the RAM never returns, SIGTERM is ignored."""
-        self.scan_ends("flush")
+        self.scan_ends("flush", "closing a file that is its memory")
 
     def test_scan_reads_no_page_that_would_be_fetched(self):
         hostile, run, status = self.scan_beside("read")
