@@ -165,6 +165,8 @@ static void refresh_estimates(struct batch *b, const struct snapshot *s)
 
     estimates_refresh(&b->estimates, &taker, s, &b->filter, estimates_budget_ns(b));
     b->partial.unestimated_vms = estimates_pending(&b->estimates, s, &b->filter);
+    b->partial.failed_estimates =
+        estimates_failed(&b->estimates, s, &b->filter, &b->partial.failed_estimate_pid);
     if (b->estimates_path != NULL &&
         estimates_file_save(&b->estimates, b->estimates_path, b->env->root, &why) < 0)
         give_up_keeping(b, &why);
@@ -196,7 +198,8 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
 
 static void note_missing(struct batch *b, const struct snapshot *s)
 {
-    if (!partial_count(&b->filter, s, &b->partial) && b->partial.unestimated_vms == 0)
+    if (!partial_count(&b->filter, s, &b->partial) && b->partial.unestimated_vms == 0 &&
+        b->partial.failed_estimates == 0)
         return;
     b->failed_reads = true;
     partial_tell(&b->partial, b->env->diag);

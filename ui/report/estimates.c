@@ -49,6 +49,21 @@ size_t estimates_pending(const struct estimates *e, const struct snapshot *s,
     return count;
 }
 
+size_t estimates_failed(const struct estimates *e, const struct snapshot *s,
+                        const struct filter *filter, pid_t *ret_pid)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct estimate *known = find(e, &s->vms[i].id);
+        if (!filter_vm(filter, &s->vms[i]) || known == NULL || !known->failed)
+            continue;
+        count++;
+        *ret_pid = s->vms[i].id.pid;
+    }
+    return count;
+}
+
 struct estimate estimates_of_report(const struct scan_report *r, uint64_t now_ns)
 {
     struct estimate e = {.vm = r->vm, .tried_ns = now_ns, .taken_ns = now_ns,

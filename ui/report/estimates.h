@@ -75,6 +75,11 @@ const struct estimate *estimates_find(const struct estimates *estimates, const s
 size_t estimates_pending(const struct estimates *estimates, const struct snapshot *s,
                          const struct filter *filter);
 
+/* estimates_failed - chosen VMs that could not be estimated. *@ret_pid: the process of one of them.
+ */
+size_t estimates_failed(const struct estimates *estimates, const struct snapshot *s,
+                        const struct filter *filter, pid_t *ret_pid);
+
 /* estimates_of_report - what a report says of its VM, found at @now_ns. */
 struct estimate estimates_of_report(const struct scan_report *report, uint64_t now_ns);
 

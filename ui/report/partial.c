@@ -180,6 +180,20 @@ static void tell_unestimated(struct partial *partial, FILE *out)
             vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
 }
 
+static void tell_failed_estimates(struct partial *partial, FILE *out)
+{
+    size_t vms = partial->failed_estimates;
+    int pid = (int)partial->failed_estimate_pid;
+
+    if (vms == 0 || partial->failed_estimates_told)
+        return;
+    partial->failed_estimates_told = true;
+    fprintf(out,
+            "kvmlens: the RAM of %zu VM%s (process %d%s) could not be estimated; kvmlens --scan %d "
+            "tells why\n",
+            vms, vms == 1 ? "" : "s", pid, vms == 1 ? "" : " and others", pid);
+}
+
 /* " (process 5164 and others)", where something is missing that is needed for that process. */
 static const char *which_processes(const struct partial *partial, int cause, char out[64])
 {
@@ -221,4 +235,5 @@ void partial_tell(struct partial *partial, FILE *out)
     }
     tell_hidden(partial, out);
     tell_unestimated(partial, out);
+    tell_failed_estimates(partial, out);
 }

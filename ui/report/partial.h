@@ -33,6 +33,9 @@ struct partial {
     bool hidden_told;
     size_t unestimated_vms; /* set by who takes estimates: for lack of time */
     bool unestimated_told;
+    size_t failed_estimates; /* set by who takes estimates: VMs that could not be estimated */
+    pid_t failed_estimate_pid;
+    bool failed_estimates_told;
     struct host host; /* what we may do decides what helps */
 };
 
