@@ -15,6 +15,7 @@
 #include "tests/lib/two_vms.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
+#include "ui/state/columns.h"
 #include "ui/view/view.h"
 
 static struct world {
@@ -163,6 +164,27 @@ static void the_status_line_says_that_it_was_never_read(void **state)
     expect_status(true, "vm16: not read yet: looking at its process takes too long. ");
 }
 
+static const char *source_of_row(enum reading_cause cause)
+{
+    struct column_fields fields;
+
+    skip_first(false);
+    column_fields_resolve(w.now, NULL, &fields);
+    w.now->vms[0].stale_cause = cause;
+    const char *text = column_get(COLUMN_SOURCE, &fields, &w.now->vms[0], NULL).text;
+    snapshot_free(w.now);
+    w.now = NULL;
+    return text;
+}
+
+/* A call that never returned is another thing than a turn that comes. */
+static void the_row_tells_stuck_from_slow(void **state)
+{
+    (void)state;
+    assert_string_equal(source_of_row(CAUSE_STUCK), "stuck!");
+    assert_string_equal(source_of_row(CAUSE_SLOW), "slow!");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -176,6 +198,7 @@ int main(void)
         TEST(text_says_that_it_was_never_read),
         TEST(the_status_line_says_for_how_long),
         TEST(the_status_line_says_that_it_was_never_read),
+        TEST(the_row_tells_stuck_from_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,10 @@ GETTER(get_source)
     (void)column;
     if (vcpu != NULL)
         return nothing;
+    if (vm->stale_cause == CAUSE_STUCK)
+        return value_text("stuck!");
+    if (vm->stale_cause == CAUSE_SLOW)
+        return value_text("slow!");
     return value_text(fields->sources[refused][vm->vm_source][vm->vcpu_source]);
 }
 
