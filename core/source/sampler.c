@@ -162,11 +162,6 @@ const struct field_table *sampler_fields(const struct sampler *s)
     return &s->fields;
 }
 
-const struct host *sampler_host(const struct sampler *s)
-{
-    return &s->host;
-}
-
 static const struct reading source_is_off = {.state = READING_ABSENT, .cause = CAUSE_SOURCE_OFF};
 
 /* A source that is asked says why it has no number. */

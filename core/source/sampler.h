@@ -61,6 +61,4 @@ const struct field_table *sampler_fields(const struct sampler *sampler);
  */
 int sampler_tick(struct sampler *sampler, struct snapshot **ret, struct error *err);
 
-const struct host *sampler_host(const struct sampler *sampler);
-
 #endif
