@@ -7,6 +7,7 @@
 #include "core/base/parse_number.h"
 
 #define STAT_FLAGS  9
+#define STAT_MAJOR_FAULTS 12
 #define STAT_UTIME  14
 #define STAT_STIME  15
 #define STAT_START  22
@@ -40,7 +41,9 @@ int parse_proc_stat(const char *text, struct proc_stat *ret)
     size_t len = (size_t)(close - open - 1);
     if (len >= sizeof(ret->comm))
         len = sizeof(ret->comm) - 1;
-    *ret = (struct proc_stat){.flags = (unsigned)numbers[STAT_FLAGS],
+    *ret = (struct proc_stat){.state = close[2],
+                              .major_faults = numbers[STAT_MAJOR_FAULTS],
+                              .flags = (unsigned)numbers[STAT_FLAGS],
                               .utime = numbers[STAT_UTIME],
                               .stime = numbers[STAT_STIME],
                               .start_ticks = numbers[STAT_START]};

@@ -16,7 +16,9 @@
 /* The fields of /proc/PID/stat that are used, see proc_pid_stat(5). */
 struct proc_stat {
     char comm[64];         /* field 2 without its parentheses, cut at 63 bytes; may hold any byte */
+    char state;            /* field 3, 'R', 'S', 'D', ... */
     unsigned flags;        /* field 9, PF_* of include/linux/sched.h */
+    uint64_t major_faults; /* field 12: of its own, that were read from a disk */
     uint64_t utime, stime; /* fields 14 and 15, clock ticks */
     uint64_t start_ticks;  /* field 22, clock ticks since boot */
 };

@@ -49,30 +49,8 @@ struct sample_link {
     uint64_t ticks;    /* asked for so far, of all collectors */
     unsigned given_up; /* collectors, since it was asked for */
     unsigned deaths;   /* collectors that ended by themselves, since the last sample */
-    struct watch {
-        uint64_t steps, cpu_ns; /* of the collector, when it was seen to move */
-        uint64_t still_ns, looked_ns;
-    } watch;
+    struct watch watch; /* of the collector */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* CPU time of a process of ours; 0 when it has ended. */
-static uint64_t cpu_ns(pid_t pid)
-{
-    struct timespec t;
-    clockid_t clock;
-
-    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-        return 0;
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- a collector ------------------------------------------------------------------------------ */
 
@@ -83,7 +61,7 @@ static int start(struct sample_link *l, pid_t kill_pid, struct error *err)
     int result = supervisor_spawn(l->supervisor, &order, &l->child, err);
 
     l->is_first = true;
-    l->watch = (struct watch){.looked_ns = now_ns()};
+    watch_begin(&l->watch, l->child.pid);
     return result;
 }
 
@@ -93,9 +71,9 @@ static void send_tick(struct sample_link *l)
 
     memset(&tick, 0, sizeof(tick));
     tick.number = ++l->number;
-    l->started_ns = now_ns();
+    l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
-    stuck_list_shunned(&l->stuck, now_ns(), &tick.shunned);
+    stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     l->ticks++;
     /* A collector that has ended is seen when its socket is read. */
     message_send(l->child.sock, &tick, sizeof(tick));
@@ -145,9 +123,9 @@ void sample_link_ask(struct sample_link *l)
     if (l->asked)
         return;
     l->asked = true;
-    l->asked_ns = now_ns();
+    l->asked_ns = watch_now_ns();
     l->given_up = 0;
-    l->watch = (struct watch){.looked_ns = l->asked_ns};
+    watch_begin(&l->watch, l->child.pid);
     send_tick(l);
 }
 
@@ -169,27 +147,6 @@ static const char *beacon_step(const struct sample_link *l)
     return beacon_text(atomic_load_explicit(&l->child.desk.top->beacon.step, memory_order_relaxed));
 }
 
-/*
- * Only time in which we ourselves were there to look counts: a host that stood still as a whole, or
- * a monitor that was stopped, is not the collector's fault.
- */
-static void watch(struct sample_link *l)
-{
-    struct watch *w = &l->watch;
-    uint64_t now = now_ns(), passed = now - w->looked_ns, most = 4 * SAMPLE_LINK_LOOK_MS * MS;
-    uint64_t steps = atomic_load_explicit(&l->child.desk.top->beacon.steps, memory_order_acquire);
-    uint64_t cpu = cpu_ns(l->child.pid);
-
-    w->looked_ns = now;
-    if (steps != w->steps || cpu > w->cpu_ns + MS) {
-        w->steps = steps;
-        w->cpu_ns = cpu;
-        w->still_ns = 0;
-        return;
-    }
-    w->still_ns += passed < most ? passed : most;
-}
-
 static bool is_stuck(const struct sample_link *l)
 {
     uint64_t patience = PATIENCE_NS >> (l->given_up < 8 ? l->given_up : 8);
@@ -197,7 +154,7 @@ static bool is_stuck(const struct sample_link *l)
     if (patience < PATIENCE_MIN_NS)
         patience = PATIENCE_MIN_NS;
     return l->watch.still_ns >= (beacon_pid(l) > 0 ? patience : PATIENCE_NOBODY_NS) ||
-           now_ns() - l->started_ns >= PATIENCE_IN_ALL_NS;
+           watch_now_ns() - l->started_ns >= PATIENCE_IN_ALL_NS;
 }
 
 /* Descriptors, memory, processes: who waits a little may have them. */
@@ -215,7 +172,7 @@ static int start_next(struct sample_link *l, pid_t kill_pid, struct error *err)
         l->failed_starts = 0;
         send_tick(l);
     } else if (is_shortage(result) && ++l->failed_starts < STARTS_MAX) {
-        l->start_ns = now_ns() + START_AGAIN_NS;
+        l->start_ns = watch_now_ns() + START_AGAIN_NS;
         result = 0;
     }
     return result;
@@ -231,7 +188,7 @@ static int replace(struct sample_link *l, struct error *err)
 
     l->given_up++;
     if (held_by > 0)
-        stuck_list_add(&l->stuck, held_by, step, old.sock, now_ns());
+        stuck_list_add(&l->stuck, held_by, step, old.sock, watch_now_ns());
     else
         close(old.sock);
     old.sock = -1;
@@ -286,7 +243,8 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
     if (result < 0)
         return distrust(l, err);
     adopted_apply(&l->adopted, l->is_first ? l->series.previous : NULL, sample);
-    sample->self_cpu_ns = cpu_ns(getpid()) + cpu_ns(l->supervisor->pid) + cpu_ns(l->child.pid);
+    sample->self_cpu_ns =
+        watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) + watch_cpu_ns(l->child.pid);
     result = keep_stuck(l, &sample);
     if (result == 0)
         result = series_add(&l->series, sample, ret);
@@ -326,11 +284,11 @@ int sample_link_look(struct sample_link *l, struct snapshot **ret, struct error 
 {
     stuck_list_look(&l->stuck);
     if (l->child.pid == 0)
-        return now_ns() < l->start_ns ? 0 : start_next(l, 0, err);
+        return watch_now_ns() < l->start_ns ? 0 : start_next(l, 0, err);
     int result = receive(l, ret, err);
     if (result != 0 || !l->asked || l->child.pid == 0)
         return result;
-    watch(l);
+    watch_look(&l->watch, &l->child.desk.top->beacon);
     return is_stuck(l) ? replace(l, err) : 0;
 }
 
@@ -342,7 +300,7 @@ int sample_link_tick(struct sample_link *l, int stop_fd, struct snapshot **ret, 
     while ((result = sample_link_look(l, ret, err)) == 0) {
         struct pollfd fds[] = {{.fd = l->child.sock, .events = POLLIN},
                                {.fd = stop_fd, .events = POLLIN}};
-        if (poll(fds, 2, SAMPLE_LINK_LOOK_MS) < 0 && errno != EINTR)
+        if (poll(fds, 2, WATCH_LOOK_MS) < 0 && errno != EINTR)
             return error_set(err, -errno, "poll: %s", strerror(errno));
         if (fds[1].revents != 0)
             return error_set(err, -EINTR, "interrupted before the VMs were read");

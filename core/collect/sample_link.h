@@ -14,11 +14,12 @@
 
 #include "core/base/error.h"
 #include "core/collect/supervisor.h"
+#include "core/collect/watch.h"
 #include "core/model/sample_wait.h"
 #include "core/model/snapshot.h"
 
 /* How often sample_link_look wants to be called while a sample is asked for. */
-#define SAMPLE_LINK_LOOK_MS 50
+#define SAMPLE_LINK_LOOK_MS WATCH_LOOK_MS
 
 struct sample_link;
 

@@ -35,30 +35,8 @@ struct scan_link {
     /* of the newest intermediate report, for when there is no other any more; or NULL */
     void *form;
     size_t form_bytes;
-    struct watch {
-        uint64_t steps, cpu_ns; /* of the scanner, when it was seen to move */
-        uint64_t still_ns, looked_ns;
-    } watch;
+    struct watch watch; /* of the scanner */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* CPU time of a process of ours, all its threads; 0 when it has ended. */
-static uint64_t cpu_ns(pid_t pid)
-{
-    struct timespec t;
-    clockid_t clock;
-
-    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-        return 0;
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct scan_link *scan_link_open(struct supervisor *supervisor)
 {
@@ -140,7 +118,7 @@ int scan_link_submit(struct scan_link *l, const struct scan_request *request, st
                          strerror(-result));
     l->state = SCAN_LINK_UNDER_WAY;
     l->unwanted = 0;
-    l->watch = (struct watch){.looked_ns = now_ns()};
+    watch_begin(&l->watch, l->child.pid);
     return 0;
 }
 
@@ -300,27 +278,6 @@ static void receive(struct scan_link *l)
 
 /* --- one that stands still -------------------------------------------------------------------- */
 
-/*
- * Only time in which we ourselves were there to look counts: a host that stood still as a whole, or
- * a monitor that was stopped, is not the scanner's fault.
- */
-static void watch(struct scan_link *l)
-{
-    struct watch *w = &l->watch;
-    uint64_t now = now_ns(), passed = now - w->looked_ns, most = 4 * SCAN_LINK_LOOK_MS * MS;
-    uint64_t steps = atomic_load_explicit(&l->child.desk.top->beacon.steps, memory_order_acquire);
-    uint64_t cpu = cpu_ns(l->child.pid);
-
-    w->looked_ns = now;
-    if (steps != w->steps || cpu > w->cpu_ns + MS) {
-        w->steps = steps;
-        w->cpu_ns = cpu;
-        w->still_ns = 0;
-        return;
-    }
-    w->still_ns += passed < most ? passed : most;
-}
-
 static void give_up_when_stuck(struct scan_link *l)
 {
     const struct beacon *beacon = &l->child.desk.top->beacon;
@@ -342,7 +299,7 @@ void scan_link_look(struct scan_link *l)
     receive(l);
     if (l->state != SCAN_LINK_UNDER_WAY)
         return;
-    watch(l);
+    watch_look(&l->watch, &l->child.desk.top->beacon);
     give_up_when_stuck(l);
 }
 
@@ -353,7 +310,7 @@ struct scan_worker_progress scan_link_progress(const struct scan_link *l)
     struct scan_worker_progress ret = {.eta_s = -1};
 
     if (l->state == SCAN_LINK_UNDER_WAY)
-        scan_worker_progress_of(&l->child.desk.top->scan, now_ns(), &ret);
+        scan_worker_progress_of(&l->child.desk.top->scan, watch_now_ns(), &ret);
     ret.busy = l->state != SCAN_LINK_IDLE;
     ret.vm = l->request.vm;
     return ret;

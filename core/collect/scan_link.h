@@ -16,10 +16,11 @@
 
 #include "core/base/error.h"
 #include "core/collect/supervisor.h"
+#include "core/collect/watch.h"
 #include "core/scan/scan_worker.h"
 
 /* How often scan_link_look wants to be called while a scan is under way. */
-#define SCAN_LINK_LOOK_MS 50
+#define SCAN_LINK_LOOK_MS WATCH_LOOK_MS
 
 struct scan_link;
 

@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MS    5000 /* a fork on a host that swaps; it looks at nothing that could hold it */
+#define START_MS     5000 /* a fork on a host that swaps; it looks at nothing that could hold it */
 #define STOP_MS      500  /* it takes a tenth of that where its children do not end */
 #define END_FIRST_NS 100000L   /* children have so long to end, then twice as long again, ... */
 #define END_LAST_NS  25000000L /* 50 ms in all */
-#define CHILDREN_MAX 256  /* those that cannot be killed too */
+#define CHILDREN_MAX (SHUN_MAX + 64) /* those that cannot be killed too */
 
 /* --- the process ------------------------------------------------------------------------------ */
 
@@ -187,13 +187,13 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
 
 /* --- the front end's side --------------------------------------------------------------------- */
 
-static int wait_answer(int sock)
+static int wait_answer(int sock, int ms)
 {
     struct pollfd answer = {.fd = sock, .events = POLLIN};
     int ready;
 
     do
-        ready = poll(&answer, 1, ANSWER_MS);
+        ready = poll(&answer, 1, ms);
     while (ready < 0 && errno == EINTR);
     return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
 }
@@ -201,7 +201,7 @@ static int wait_answer(int sock)
 static int receive_hello(int sock, struct error *err)
 {
     struct message_hello hello;
-    int result = wait_answer(sock);
+    int result = wait_answer(sock, START_MS);
 
     if (result == 0)
         result = message_receive(sock, &hello, sizeof(hello));
@@ -229,7 +229,7 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
         close(pair[0]);
         return error_set(err, code, "cannot start a process: %s", strerror(-code));
     }
-    *ret = (struct supervisor){.pid = pid, .sock = pair[0]};
+    *ret = (struct supervisor){.pid = pid, .sock = pair[0], .patience_ms = START_MS};
     int result = receive_hello(pair[0], err);
     if (result < 0)
         supervisor_stop(ret);
@@ -240,7 +240,7 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
 static int receive_answer(const struct supervisor *s, struct message_spawned *ret, int ret_fds[2])
 {
     for (;;) {
-        int result = wait_answer(s->sock);
+        int result = wait_answer(s->sock, s->patience_ms);
         if (result == 0)
             result = message_receive_fds(s->sock, ret, sizeof(*ret), ret_fds);
         if (result < 0 || ret->number == s->number)
@@ -254,12 +254,17 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
 {
     struct message_spawn numbered = *order;
     struct message_spawned answer;
-    int fds[2] = {-1, -1};
+    int fds[2] = {-1, -1}, result = 0;
 
-    numbered.number = ++s->number;
-    int result = message_send(s->sock, &numbered, sizeof(numbered));
+    /* One that was asked for and is late is as good as another. */
+    if (!s->is_late || s->late_role != order->role) {
+        numbered.number = ++s->number;
+        result = message_send(s->sock, &numbered, sizeof(numbered));
+    }
     if (result == 0)
         result = receive_answer(s, &answer, fds);
+    s->is_late = result == -ETIMEDOUT;
+    s->late_role = order->role;
     if (result == 0 && fds[0] < 0)
         result = -EMFILE; /* they were sent, but we have no place for them */
     /* -EPIPE is for readers that left, who are no failure. */

@@ -11,6 +11,8 @@
 #ifndef KVMLENS_CORE_COLLECT_SUPERVISOR_H
 #define KVMLENS_CORE_COLLECT_SUPERVISOR_H
 
+#include <stdbool.h>
+
 #include "core/base/error.h"
 #include "core/collect/child.h"
 #include "core/collect/desk.h"
@@ -20,7 +22,13 @@ struct supervisor {
     pid_t pid;
     int sock;
     uint32_t number; /* of the last order */
+    int patience_ms; /* an answer is waited for so long; may be changed */
+    bool is_late;    /* the answer to the last order was not there then */
+    uint32_t late_role;
 };
+
+/* For who must not wait: an answer takes a millisecond. */
+#define SUPERVISOR_PATIENCE_MS 40
 
 /* A child, as the front end sees it. */
 struct child_link {
@@ -38,7 +46,8 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
 
 /*
  * supervisor_spawn - a child of that role; @order->kill_pid is killed first. Takes about a
- * millisecond. 0, or a negative errno with a sentence. Ends with child_link_close.
+ * millisecond. 0, or a negative errno with a sentence: -ETIMEDOUT: the answer is late, and the next
+ * call for this role waits for it. Ends with child_link_close.
  */
 int supervisor_spawn(struct supervisor *supervisor, const struct message_spawn *order,
                      struct child_link *ret, struct error *err);

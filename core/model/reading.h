@@ -37,7 +37,8 @@ enum reading_cause {
 /* clang-format on */
 
 struct reading {
-    uint64_t raw;       /* meaningless unless state is READING_OK */
+    /* meaningless unless state is READING_OK; of READING_STALE with a source: the last number */
+    uint64_t raw;
     uint8_t state;      /* enum reading_state */
     uint8_t source;     /* enum reading_source of an OK reading */
     uint8_t cause;      /* enum reading_cause of any other */

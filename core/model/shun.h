@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SHUN_MAX 64
+#define SHUN_MAX 512
 
 struct shun_list {
     size_t count; /* at most SHUN_MAX */

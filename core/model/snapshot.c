@@ -453,9 +453,11 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
         then == NULL || field >= base->field_count)
         return now;
     const struct reading *before = &then->values[field].reading;
-    if (before->state == READING_STALE)
+    bool was_never_read = before->state == READING_STALE && before->source == SOURCE_NONE;
+    if (was_never_read)
         return *before;
-    if (before->state == READING_OK && before->source == now.source && before->falls == now.falls &&
+    bool is_known = before->state == READING_OK || before->state == READING_STALE;
+    if (is_known && before->source == now.source && before->falls == now.falls &&
         before->raw <= now.raw)
         now.raw -= before->raw;
     return now;

@@ -136,7 +136,8 @@ struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
  * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
  * created. A VM that @base does not have began after it: its total is its raw value. So is that of
  * a counter that was seen to fall since: somebody cleared it. Gauges and peaks have no total but
- * their value. READING_STALE where the number at that moment was.
+ * their value. Of a VM that was stale at that moment it counts from the number before;
+ * READING_STALE where there was none yet.
  */
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
                               const struct snapshot_vm *vm, size_t field);

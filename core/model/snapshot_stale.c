@@ -19,13 +19,18 @@ static double stale_seconds(const struct sample_vm *vm, uint64_t now_ns)
     return newest != 0 && newest < now_ns ? (double)(now_ns - newest) / 1e9 : 0;
 }
 
-/* What is missing for a reason of its own stays so. */
+/*
+ * What is missing for a reason of its own stays so. The number itself stays behind its state:
+ * totals may count from it.
+ */
 static void age_reading(struct reading *reading, enum reading_cause cause)
 {
     bool unread = reading->state == READING_ABSENT && reading->cause == CAUSE_NONE;
 
-    if (reading->state == READING_OK || unread)
-        *reading = reading_missing(READING_STALE, cause);
+    if (reading->state != READING_OK && !unread)
+        return;
+    reading->state = READING_STALE;
+    reading->cause = (uint8_t)cause;
 }
 
 static void age_figure(struct figure *figure, enum reading_cause cause)

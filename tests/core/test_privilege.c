@@ -389,9 +389,7 @@ static void look_at_common_work(const struct role_case *s, char *say, size_t siz
     DONE(open("/proc/self/status", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     DONE(open("/", O_PATH | O_DIRECTORY));
     DONE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-    struct iovec one = {&byte, 1};
-    struct msghdr plain = {.msg_iov = &one, .msg_iovlen = 1};
-    DONE(sendmsg(pair[0], &plain, MSG_NOSIGNAL));
+    DONE(send(pair[0], &byte, 1, MSG_NOSIGNAL));
     DONE(recv(pair[1], &byte, 1, MSG_DONTWAIT));
     DONE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
     int fd = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);

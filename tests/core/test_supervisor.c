@@ -76,6 +76,27 @@ static void children_differ_and_end_with_it(void **state)
         assert_true(kill(pids[i], 0) < 0);
 }
 
+/* A host that swaps takes long to fork. What was asked for then is taken when it is there. */
+static void a_late_child_is_taken_by_who_asks_again(void **state)
+{
+    struct bed *bed = *state;
+    const struct message_spawn order = {.role = CHILD_COLLECTOR};
+    struct child_link link;
+
+    bed->supervisor.patience_ms = 20;
+    kill(bed->pid, SIGSTOP);
+    double begin = now_s();
+    assert_int_equal(supervisor_spawn(&bed->supervisor, &order, &link, NULL), -ETIMEDOUT);
+    assert_int_equal(supervisor_spawn(&bed->supervisor, &order, &link, NULL), -ETIMEDOUT);
+    assert_true(now_s() - begin < 1);
+    kill(bed->pid, SIGCONT);
+    bed->supervisor.patience_ms = 5000;
+    uint32_t number = bed->supervisor.number;
+    assert_int_equal(supervisor_spawn(&bed->supervisor, &order, &link, NULL), 0);
+    assert_int_equal(bed->supervisor.number, number);
+    child_link_close(&link);
+}
+
 static void one_that_was_stopped_does_not_hold_the_end(void **state)
 {
     struct bed *bed = *state;
@@ -134,6 +155,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(children_differ_and_end_with_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_child_is_taken_by_who_asks_again, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_was_stopped_does_not_hold_the_end, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_desk_is_no_file, setup, teardown),

@@ -232,7 +232,11 @@ static int start_processes(struct run *run, const struct child_config *config,
 
     if (result == 0)
         result = confine_front(run->opts, err);
-    return result == 0 ? sample_link_open(supervisor, &run->link, err) : result;
+    if (result == 0)
+        result = sample_link_open(supervisor, &run->link, err);
+    if (run->opts->mode == MODE_MONITOR)
+        supervisor->patience_ms = SUPERVISOR_PATIENCE_MS;
+    return result;
 }
 
 static int run_mode(const struct options *opts, const struct filter *filter, struct error *err)
