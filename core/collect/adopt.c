@@ -21,40 +21,42 @@ static bool is_same_vm(const struct sample_vm *a, const struct sample_vm *b)
            (a->facts.object == b->facts.object || a->facts.object == 0 || b->facts.object == 0);
 }
 
-/* Both samples ascend. */
-static void adopt(struct adopted *adopted, const struct sample *before, const struct sample *sample)
+/* The VM of @before that @vm is, though it has another number there; NULL: there is none. */
+static const struct sample_vm *find_former(const struct sample *before, size_t *at, bool is_first,
+                                           const struct sample_vm *vm)
 {
-    struct adoption *items = malloc((sample->vm_count + 1) * sizeof(*items));
-    size_t k = 0, count = 0;
-
-    free(adopted->items);
-    *adopted = (struct adopted){items, 0};
-    for (size_t i = 0; items != NULL && i < sample->vm_count; i++) {
-        const struct sample_vm *vm = &sample->vms[i];
-        while (k < before->vm_count && is_before(&before->vms[k].id, &vm->id))
-            k++;
-        if (k < before->vm_count && is_same_vm(&before->vms[k], vm))
-            items[count++] = (struct adoption){vm->id, before->vms[k].id.born};
-    }
-    adopted->count = count;
+    while (*at < before->vm_count && is_before(&before->vms[*at].id, &vm->id))
+        (*at)++;
+    const struct sample_vm *former = *at < before->vm_count ? &before->vms[*at] : NULL;
+    if (former == NULL || !is_same_vm(former, vm) || former->id.born == vm->id.born)
+        return NULL;
+    /* Where one collector tells two VMs apart they are two. */
+    bool was_out_of_sight = is_first || (former->skipped && former->skip_cause == CAUSE_STUCK);
+    return was_out_of_sight ? former : NULL;
 }
 
-void adopted_apply(struct adopted *adopted, const struct sample *before, struct sample *sample)
+/* All of them ascend. */
+void adopted_apply(struct adopted *adopted, const struct sample *before, bool is_first,
+                   struct sample *sample)
 {
-    size_t k = 0, kept = 0;
+    struct adoption *items = malloc((sample->vm_count + 1) * sizeof(*items));
+    size_t count = 0, k = 0, at = 0;
 
-    if (before != NULL)
-        adopt(adopted, before, sample);
-    for (size_t i = 0; i < sample->vm_count && k < adopted->count; i++) {
-        struct vm_id *id = &sample->vms[i].id;
-        while (k < adopted->count && is_before(&adopted->items[k].theirs, id))
+    for (size_t i = 0; items != NULL && i < sample->vm_count; i++) {
+        struct sample_vm *vm = &sample->vms[i];
+        while (k < adopted->count && is_before(&adopted->items[k].theirs, &vm->id))
             k++;
-        if (k == adopted->count || !vm_id_equal(&adopted->items[k].theirs, id))
+        bool is_known = k < adopted->count && vm_id_equal(&adopted->items[k].theirs, &vm->id);
+        const struct sample_vm *former =
+            is_known || before == NULL ? NULL : find_former(before, &at, is_first, vm);
+        if (!is_known && former == NULL)
             continue;
-        id->born = adopted->items[k].born;
-        adopted->items[kept++] = adopted->items[k++];
+        items[count] =
+            (struct adoption){vm->id, is_known ? adopted->items[k].born : former->id.born};
+        vm->id.born = items[count++].born;
     }
-    adopted->count = kept;
+    free(adopted->items);
+    *adopted = (struct adopted){items, count};
 }
 
 void adopted_done(struct adopted *adopted)

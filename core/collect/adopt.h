@@ -6,6 +6,7 @@
 #ifndef KVMLENS_CORE_COLLECT_ADOPT_H
 #define KVMLENS_CORE_COLLECT_ADOPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/model/sample.h"
@@ -17,11 +18,13 @@ struct adopted {
 };
 
 /*
- * adopted_apply - give the VMs of @sample the identities they are known by. @before: the last
- * sample of the collector before, when @sample is the first of a new one; else NULL. Without memory
- * a VM is taken for a new one.
+ * adopted_apply - give the VMs of @sample the identities they are known by. @before: the sample
+ * before, NULL: there was none. @is_first: @sample is the first of its collector. A VM that was
+ * kept as stuck is found again by whatever collector comes to it. Without memory a VM is taken for
+ * a new one.
  */
-void adopted_apply(struct adopted *adopted, const struct sample *before, struct sample *sample);
+void adopted_apply(struct adopted *adopted, const struct sample *before, bool is_first,
+                   struct sample *sample);
 
 void adopted_done(struct adopted *adopted);
 

@@ -157,10 +157,12 @@ static bool is_stuck(const struct sample_link *l)
            watch_now_ns() - l->started_ns >= PATIENCE_IN_ALL_NS;
 }
 
-/* Descriptors, memory, processes: who waits a little may have them. */
+/* Descriptors, memory, processes, or a supervisor that has time: who waits a little may have them.
+ */
 static bool is_shortage(int code)
 {
-    return code == -EAGAIN || code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+    return code == -EAGAIN || code == -ENOMEM || code == -EMFILE || code == -ENFILE ||
+           code == -ETIMEDOUT;
 }
 
 /* 0 also when there is none yet. */
@@ -242,7 +244,7 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
         return error_set(err, result, "out of memory");
     if (result < 0)
         return distrust(l, err);
-    adopted_apply(&l->adopted, l->is_first ? l->series.previous : NULL, sample);
+    adopted_apply(&l->adopted, l->series.previous, l->is_first, sample);
     sample->self_cpu_ns =
         watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) + watch_cpu_ns(l->child.pid);
     result = keep_stuck(l, &sample);
