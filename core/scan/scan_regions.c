@@ -29,12 +29,13 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
         scan_report_warn(report, "%zu mappings show memory that is counted already, and were left "
                          "out", map->alias_count);
     const char *what = request->force
-                           ? "their present pages are read all the same, as asked for"
-                           : "they are not read, because a read might wait for ever; --force "
-                             "reads them";
+                           ? "its present pages are read all the same, as asked for"
+                           : "it is not read, because a read might wait for ever; --force "
+                             "reads it";
     if (map->uffd_count > 0)
-        scan_report_warn(report, "%zu RAM mappings are registered with userfaultfd (postcopy, or a "
-                         "snapshot being loaded): %s", map->uffd_count, what);
+        scan_report_warn(report, "RAM registered with userfaultfd (postcopy, or a snapshot being "
+                         "loaded), %zu mapping%s: %s", map->uffd_count,
+                         map->uffd_count == 1 ? "" : "s", what);
 }
 
 int scan_regions_find(struct scan_job *job, struct error *err)
