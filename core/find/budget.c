@@ -6,7 +6,7 @@
 /* The least is what a delay of 0.1 s can bear; the most is what one-shot reports can. */
 #define LIMIT_MIN_NS   (50 * MS)
 #define LIMIT_MAX_NS   (1000 * MS)
-#define LIMIT_FIRST_NS (500 * MS)
+#define LIMIT_FIRST_NS (300 * MS)
 #define DEBT_LIMITS    10 /* all that can be owed: a stopped program must not pay for hours */
 
 #define LOOK_SHORT_NS (5 * MS) /* a look that need not be rare */
