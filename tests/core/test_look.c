@@ -671,7 +671,7 @@ static void what_takes_long_to_look_at_is_looked_at_less_often(void **state)
 static void the_limit_follows_the_delay(void **state)
 {
     (void)state;
-    assert_int_equal(budget_limit_ns(0), 500 * MS);
+    assert_int_equal(budget_limit_ns(0), 300 * MS);
     assert_int_equal(budget_limit_ns(100 * MS), 50 * MS);
     assert_int_equal(budget_limit_ns(1000 * MS), 250 * MS);
     assert_int_equal(budget_limit_ns(3600000 * MS), 1000 * MS);

@@ -79,7 +79,7 @@ static void compare(const struct sample *a, const struct sample *b)
         assert_true(vm_id_equal(&x->id, &y->id));
         assert_string_equal(x->facts.name_raw, y->facts.name_raw);
         assert_string_equal(x->facts.name, y->facts.name);
-        assert_ptr_equal(x->facts.vmm, y->facts.vmm);
+        assert_string_equal(x->facts.vmm, y->facts.vmm);
         assert_int_equal(x->facts.ram_bytes, y->facts.ram_bytes);
         assert_int_equal(x->gone, y->gone);
         assert_int_equal(x->skipped, y->skipped);
