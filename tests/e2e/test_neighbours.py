@@ -16,9 +16,10 @@ import unittest
 import kvmtest
 from kvmtest import KVMLENS, Background, Hostile, need_root, need_tool, process_state, read_stats, vms_of, wait_for
 
-KEY_SECONDS = 0.5  # 0.05 is the aim
-QUIT_SECONDS = 2.0  # 1
-MORE_SECONDS = 4.0  # beyond the delay; 2
+SLOWER = 4 if kvmtest.sanitized() else 1
+KEY_SECONDS = 0.5 * SLOWER  # 0.05 is the aim
+QUIT_SECONDS = 2.0 * SLOWER  # 1
+MORE_SECONDS = 4.0 * SLOWER  # beyond the delay; 2
 DELAY = 1.0
 COUNTERS = ("exits", "halt_exits", "io_exits")
 # The first read of a process's memory comes a second after the look at what is there.
