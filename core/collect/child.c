@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define KEEP_MAX 8 /* descriptors that a child keeps */
+
 static int ascending(const void *left, const void *right)
 {
     return *(const int *)left - *(const int *)right;
@@ -17,9 +19,10 @@ static int ascending(const void *left, const void *right)
 /* Everything from 3 on that is not kept. */
 static void close_others(const int *keep, size_t count)
 {
-    int sorted[8];
+    int sorted[KEEP_MAX] = {0};
     unsigned from = 3;
 
+    count = count < KEEP_MAX ? count : KEEP_MAX;
     for (size_t i = 0; i < count; i++)
         sorted[i] = keep[i];
     qsort(sorted, count, sizeof(sorted[0]), ascending);

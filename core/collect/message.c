@@ -89,7 +89,8 @@ int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? -EAGAIN : code_of();
-    take_fds(&head, ret_fds);
+    if (ret_fds != NULL)
+        take_fds(&head, ret_fds);
     if (n == 0)
         return -EPIPE;
     return (size_t)n == bytes && (head.msg_flags & MSG_TRUNC) == 0 ? 0 : -EBADMSG;

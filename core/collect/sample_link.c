@@ -242,7 +242,7 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
         result = sample_flat_read(form, (size_t)m->bytes, &l->fields, &sample);
     if (result == -ENOMEM)
         return error_set(err, result, "out of memory");
-    if (result < 0)
+    if (result < 0 || sample == NULL)
         return distrust(l, err);
     adopted_apply(&l->adopted, l->series.previous, l->is_first, sample);
     sample->self_cpu_ns =

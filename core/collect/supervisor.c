@@ -200,7 +200,7 @@ static int wait_answer(int sock, int ms)
 
 static int receive_hello(int sock, struct error *err)
 {
-    struct message_hello hello;
+    struct message_hello hello = {0};
     int result = wait_answer(sock, START_MS);
 
     if (result == 0)
@@ -253,7 +253,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
                      struct child_link *ret, struct error *err)
 {
     struct message_spawn numbered = *order;
-    struct message_spawned answer;
+    struct message_spawned answer = {0};
     int fds[2] = {-1, -1}, result = 0;
 
     /* One that was asked for and is late is as good as another. */

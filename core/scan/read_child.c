@@ -298,7 +298,7 @@ int read_child_open_file(int fd, const struct zeropage_impl *impl, struct read_c
 {
     int result = open_child(NULL, fd, ret);
 
-    if (result == 0)
+    if (result == 0 && *ret != NULL)
         (*ret)->request->impl = impl;
     return result;
 }

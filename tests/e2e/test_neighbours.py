@@ -17,10 +17,11 @@ import kvmtest
 from kvmtest import KVMLENS, Background, Hostile, need_root, need_tool, process_state, read_stats, vms_of, wait_for
 
 SLOWER = 4 if kvmtest.sanitized() else 1
-KEY_SECONDS = 0.5 * SLOWER  # 0.05 is the aim
+KEY_SECONDS = 1.0 * SLOWER  # 0.05 is the aim
 QUIT_SECONDS = 2.0 * SLOWER  # 1
 MORE_SECONDS = 4.0 * SLOWER  # beyond the delay; 2
 DELAY = 1.0
+CROWD = int(os.environ.get("KVMTEST_CROWD", "500"))
 COUNTERS = ("exits", "halt_exits", "io_exits")
 # The first read of a process's memory comes a second after the look at what is there.
 LATE_READ = ("strace", *kvmtest.NO_LEAK_CHECK, "-f", "-qq", "-o", "/dev/null", "-e", "trace=process_vm_readv",
@@ -326,11 +327,12 @@ class Hidden(Case):
 
 
 class Crowd(Case):
-    """2000 VMs with 8 vCPUs in one process, or as many as this machine can."""
+    """Very many VMs with 8 vCPUs in one process. KVMTEST_CROWD=2000 are what is measured by hand: they want a quiet
+    machine, for they have 16000 threads."""
     seconds = 60
 
     def crowd(self):
-        hostile = self.neighbour("crowd", int(2000 / kvmtest.SLOWER), 8, "threads")
+        hostile = self.neighbour("crowd", int(CROWD / kvmtest.SLOWER), 8, "threads")
         info = hostile.info
         why = f", no more: {info['why']}" if info["why"] else ""
         print(f"  {info['vms']} VMs x {info['vcpus']} vCPUs in {info['seconds']:.1f} s{why}", flush=True)
@@ -339,11 +341,12 @@ class Crowd(Case):
     def test_monitor_lives(self):
         """Of one process only: keys wait for the sample, some 1.5 s."""
         # A monitor that samples so long does it rarely.
-        self.monitor_lives(self.crowd(), seconds=12)
+        self.monitor_lives(self.crowd(), seconds=6)
 
     def test_snapshot_ends(self):
         """Of one process only: what is late or left out is not said with the process, and it takes too long."""
-        self.snapshot_ends(self.crowd(), self.ordinary())
+        # A smaller crowd is read whole, and so nothing of it is missing.
+        self.snapshot_ends(self.crowd(), self.ordinary(), lambda: CROWD >= 2000)
 
 
 class Memory(Case):
