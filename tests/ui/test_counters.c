@@ -264,6 +264,11 @@ static void an_expression_beyond_its_limits_is_refused_with_the_reason(void **un
         {"^(exits|(mmio|io)_exits)+$", NULL},
         {"((((((((((((((((((((a))))))))))))))))))))", NULL},
         {"(((((((((((((((((((((a)))))))))))))))))))))", "more than 20 nested parentheses"},
+        {"a?+?+?+?+", NULL},
+        {"a?+?+?+?+?", "more than 8 repetitions of repetitions"},
+        {"((((((((((a?)+)?)+)?)+)?)+)?)+)?", "more than 8 repetitions of repetitions"},
+        {"a?b+c?d+e?f+g?h+i?j+", NULL},
+        {"(a?b?c?d?e?f?g?h?i?j?)+", NULL},
     };
     static char text[60001];
     struct pattern p = {.set = false};

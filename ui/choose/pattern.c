@@ -12,6 +12,7 @@
 /* A group, or the whole: characters as they stand, and when repetitions are written out. */
 struct extent {
     size_t plain, written;
+    size_t stacked; /* so many repetitions one of the other, at most */
 };
 
 /* What may be repeated next, and what it is part of. */
@@ -19,6 +20,7 @@ struct scan {
     struct extent groups[PATTERN_NESTED_MAX + 1];
     size_t depth;
     size_t last; /* written length of the atom before; 0: none */
+    size_t last_stacked;
 };
 
 /* After the bracket expression that begins at @p, a '['. */
@@ -77,6 +79,18 @@ static void add_atom(struct scan *s)
     s->groups[s->depth].plain++;
     s->groups[s->depth].written++;
     s->last = 1;
+    s->last_stacked = 0;
+}
+
+/* What has come is repeated once more. */
+static void add_repetition(struct scan *s, size_t copies)
+{
+    struct extent *group = &s->groups[s->depth];
+
+    group->written += s->last * (copies - 1);
+    s->last *= copies;
+    if (++s->last_stacked > group->stacked)
+        group->stacked = s->last_stacked;
 }
 
 /* A group has ended and is an atom of what it is in. */
@@ -87,6 +101,9 @@ static void close_group(struct scan *s)
     s->groups[s->depth].plain += inner.plain + 1;
     s->groups[s->depth].written += inner.written + 1;
     s->last = inner.written + 1;
+    s->last_stacked = inner.stacked;
+    if (inner.stacked > s->groups[s->depth].stacked)
+        s->groups[s->depth].stacked = inner.stacked;
 }
 
 /* NULL, or why glibc is not to see it. What is no valid expression is for glibc to say. */
@@ -100,14 +117,13 @@ static const char *beyond_limits(const char *p)
         const char *end;
         size_t n = copies(p, &end);
         if (n > 0) {
-            s.groups[s.depth].written += s.last * (n - 1);
-            s.last *= n;
+            add_repetition(&s, n);
             p = end;
         } else if (*p == '(') {
             if (s.depth == PATTERN_NESTED_MAX)
                 return "more than 20 nested parentheses";
             s.groups[++s.depth] = (struct extent){0};
-            s.last = 0;
+            s.last = s.last_stacked = 0;
             p++;
         } else if (*p == ')' && s.depth > 0) {
             close_group(&s);
@@ -118,6 +134,8 @@ static const char *beyond_limits(const char *p)
         }
         if (s.groups[s.depth].written > s.groups[s.depth].plain + PATTERN_REPEATED_MAX)
             return "repetitions that stand for more than 1000 characters";
+        if (s.groups[s.depth].stacked > PATTERN_STACKED_MAX)
+            return "more than 8 repetitions of repetitions";
     }
     return NULL;
 }
