@@ -118,8 +118,11 @@ static int serve(struct scanner *s)
     int result = 0;
 
     while (result == 0) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue; /* and what it says of the descriptors is of the time before */
             return -errno;
+        }
         if (fds[0].revents != 0)
             result = obey(s);
         if (fds[1].revents != 0 && read(s->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)

@@ -134,9 +134,14 @@ static void wait_for_work(struct keeper *k, int signals)
     struct pollfd fds[] = {{.fd = k->sock, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     struct signalfd_siginfo info;
 
-    while (poll(fds, 2, -1) >= 0 && fds[0].revents == 0)
+    /* After any other error than EINTR the message is waited for, and children are reaped later. */
+    for (;;) {
+        int ready = poll(fds, 2, -1);
+        if ((ready < 0 && errno != EINTR) || (ready > 0 && fds[0].revents != 0))
+            return;
         if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
             reap(k);
+    }
 }
 
 static void wait_children(struct keeper *k)
