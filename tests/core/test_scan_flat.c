@@ -109,6 +109,29 @@ static struct block make_block(void)
 }
 
 /* All that is no array is compared as it is; padding is zero in both. */
+/* Member by member: what lies between them is left to the compiler. */
+static void compare_regions(const struct scan_region *a, const struct scan_region *b)
+{
+    const struct ram_region *x = &a->ram, *y = &b->ram;
+
+    assert_int_equal(x->start, y->start);
+    assert_int_equal(x->bytes, y->bytes);
+    assert_int_equal(x->map_start, y->map_start);
+    assert_int_equal(x->map_end, y->map_end);
+    assert_int_equal(x->file_offset, y->file_offset);
+    assert_int_equal(x->inode, y->inode);
+    assert_int_equal(x->dev_major, y->dev_major);
+    assert_int_equal(x->dev_minor, y->dev_minor);
+    assert_int_equal(x->rss_bytes, y->rss_bytes);
+    assert_int_equal(x->page_bytes, y->page_bytes);
+    assert_int_equal(x->backing, y->backing);
+    assert_int_equal(x->shared, y->shared);
+    assert_int_equal(x->skip, y->skip);
+    assert_string_equal(x->rule, y->rule);
+    assert_string_equal(x->name, y->name);
+    assert_memory_equal(&a->counts, &b->counts, sizeof(a->counts));
+}
+
 static void compare(const struct scan_report *a, const struct scan_report *b)
 {
     assert_int_equal(a->state, b->state);
@@ -130,7 +153,7 @@ static void compare(const struct scan_report *a, const struct scan_report *b)
     assert_int_equal(a->region_count, b->region_count);
     for (size_t i = 0; i < a->region_count; i++) {
         assert_ptr_equal(a->regions[i].ram.rule, b->regions[i].ram.rule);
-        assert_memory_equal(&a->regions[i], &b->regions[i], sizeof(a->regions[i]));
+        compare_regions(&a->regions[i], &b->regions[i]);
     }
     assert_int_equal(a->slice_count, b->slice_count);
     if (a->slice_count > 0)
