@@ -264,9 +264,10 @@ static void an_expression_beyond_its_limits_is_refused_with_the_reason(void **un
         {"^(exits|(mmio|io)_exits)+$", NULL},
         {"((((((((((((((((((((a))))))))))))))))))))", NULL},
         {"(((((((((((((((((((((a)))))))))))))))))))))", "more than 20 nested parentheses"},
-        {"a?+?+?+?+", NULL},
-        {"a?+?+?+?+?", "more than 8 repetitions of repetitions"},
-        {"((((((((((a?)+)?)+)?)+)?)+)?)+)?", "more than 8 repetitions of repetitions"},
+        {"a?+", NULL},
+        {"(a?b+)*", NULL},
+        {"a?+?", "a repetition of a repetition of a repetition"},
+        {"((a?b)+c)?", "a repetition of a repetition of a repetition"},
         {"a?b+c?d+e?f+g?h+i?j+", NULL},
         {"(a?b?c?d?e?f?g?h?i?j?)+", NULL},
     };

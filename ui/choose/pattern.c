@@ -135,7 +135,7 @@ static const char *beyond_limits(const char *p)
         if (s.groups[s.depth].written > s.groups[s.depth].plain + PATTERN_REPEATED_MAX)
             return "repetitions that stand for more than 1000 characters";
         if (s.groups[s.depth].stacked > PATTERN_STACKED_MAX)
-            return "more than 8 repetitions of repetitions";
+            return "a repetition of a repetition of a repetition";
     }
     return NULL;
 }

@@ -24,8 +24,8 @@ struct pattern {
 #define PATTERN_LENGTH_MAX 2000 /* bytes */
 #define PATTERN_NESTED_MAX 20   /* parentheses within parentheses */
 #define PATTERN_REPEATED_MAX 1000 /* characters that repetitions add when they are written out */
-/* repetitions of repetitions, "a?+": glibc takes twelve times as long with two more of them */
-#define PATTERN_STACKED_MAX 8
+/* one of the other, "a?+": with three, "a?+?b?+?c?+?...", glibc takes twice as long for each atom */
+#define PATTERN_STACKED_MAX 2
 
 /*
  * pattern_compile - regcomp(3) with REG_EXTENDED, REG_NOSUB and @flags, within these limits.
