@@ -252,7 +252,7 @@ static void an_expression_beyond_its_limits_is_refused_with_the_reason(void **un
     } cases[] = {
         {"a{1,255}{1,255}{1,255}", "repetitions"},
         {"(a{1,255}b){1,255}", "repetitions"},
-        {"((((((((((a+)+)+)+)+)+)+)+)+)+)+", "repetitions"},
+        {"((((((((((a+)+)+)+)+)+)+)+)+)+)+", "repetition"},
         {"[]x[:alpha:]]{32767}", "repetitions"},
         {"(a|\\{){,1002}", "repetitions"},
         {"a{1001}", NULL},

@@ -24,7 +24,7 @@ struct pattern {
 #define PATTERN_LENGTH_MAX 2000 /* bytes */
 #define PATTERN_NESTED_MAX 20   /* parentheses within parentheses */
 #define PATTERN_REPEATED_MAX 1000 /* characters that repetitions add when they are written out */
-/* one of the other, "a?+": with three, "a?+?b?+?c?+?...", glibc takes twice as long for each atom */
+/* One of the other, "a?+": with three, "a?+?b?+?...", glibc takes twice as long for each atom. */
 #define PATTERN_STACKED_MAX 2
 
 /*

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What KVM has mapped, and a scan, against guests that touched a known number of pages."""
 import json
+import os
 
 import kvmtest
 from kvmtest import kvmlens, snapshot, vm_of
@@ -11,8 +12,8 @@ CODE_PAGES = 1   # of them the guest looks at that with its code
 
 
 class Touched(kvmtest.TestCase):
-    def scan(self, vm):
-        result = self.assert_status(kvmlens("--scan", str(vm.pid), "--format", "json", timeout=60), 0)
+    def scan(self, vm, *options):
+        result = self.assert_status(kvmlens("--scan", str(vm.pid), "--format", "json", *options, timeout=60), 0)
         return json.loads(result.out)
 
     def mapped(self, vm, *options):
@@ -35,8 +36,13 @@ class Touched(kvmtest.TestCase):
         vm = self.own_vm("--touch", f"8M:{pages * PAGE}", "--fill", "zero:32M:1M", "--fill", "read:40M:1M")
         before = self.mapped(vm)
         self.assertEqual(before, (pages + CODE_PAGES) * PAGE)
-        report = self.scan(vm)
         truth = vm.vms[0]["pages"]
+        report = self.scan(vm)
+        if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 7):
+            # Which frame is the zero page is for CAP_SYS_ADMIN there, which the scanner gives up: it is read.
+            self.assertEqual(report["pages"]["zero_mapped"], 0)
+            self.assertEqual(report["pages"]["zero_content"], truth["zero_mapped"] + truth["zero_content"])
+            report = self.scan(vm, "--privileges=off")
         self.assertEqual({n: report["pages"][n] for n in truth}, truth)
         self.assertEqual(report["pages"]["nonzero"], pages + BOOT_PAGES)
         self.assertEqual((report["pages"]["swapped"], report["pages"]["unreadable"]), (0, 0))
