@@ -146,6 +146,17 @@ void flat_swap64(uint64_t *values, size_t count)
 #endif
 }
 
+struct flat_text flat_put_text(struct flat_texts *t, const char *s)
+{
+    uint32_t length = (uint32_t)strlen(s);
+    struct flat_text text = {htole32(t->used), htole32(length)};
+
+    if (t->at != NULL)
+        memcpy(t->at + t->used, s, length + 1);
+    t->used += length + 1;
+    return text;
+}
+
 const char *flat_text_at(const struct flat_section *section, struct flat_text text)
 {
     size_t offset = le32toh(text.offset), length = le32toh(text.length);

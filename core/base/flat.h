@@ -95,6 +95,15 @@ struct flat_text {
     uint32_t offset, length;
 };
 
+/* A section of texts as it fills up. */
+struct flat_texts {
+    char *at; /* its bytes; NULL: they are counted only */
+    uint32_t used;
+};
+
+/* flat_put_text - add @s with its NUL. Where it lies, as it goes into an item. */
+struct flat_text flat_put_text(struct flat_texts *texts, const char *s);
+
 /* flat_text_at - the text in @section, or NULL: it is not all there, or holds a NUL. */
 const char *flat_text_at(const struct flat_section *section, struct flat_text text);
 

@@ -35,39 +35,22 @@ void sample_flat_swap(struct reading *readings, size_t count)
 #endif
 }
 
-/* The section of texts as it fills up; @at NULL: nothing is written. */
-struct texts {
-    char *at;
-    uint32_t used;
-};
-
-static struct flat_text put_text(struct texts *t, const char *s)
-{
-    uint32_t length = (uint32_t)strlen(s);
-    struct flat_text text = {htole32(t->used), htole32(length)};
-
-    if (t->at != NULL)
-        memcpy(t->at + t->used, s, length + 1);
-    t->used += length + 1;
-    return text;
-}
-
 static size_t texts_bytes(const struct sample *s, const struct field_table *fields)
 {
-    struct texts count = {NULL, 0};
+    struct flat_texts count = {NULL, 0};
 
-    put_text(&count, s->host_facts.name);
-    put_text(&count, s->host_facts.kernel);
-    put_text(&count, s->host_facts.debugfs);
+    flat_put_text(&count, s->host_facts.name);
+    flat_put_text(&count, s->host_facts.kernel);
+    flat_put_text(&count, s->host_facts.debugfs);
     for (size_t i = 0; i < SOURCE_COUNT; i++)
-        put_text(&count, sample_flat_source(i));
+        flat_put_text(&count, sample_flat_source(i));
     for (size_t i = 0; i < CAUSE_COUNT; i++)
-        put_text(&count, sample_flat_cause(i));
+        flat_put_text(&count, sample_flat_cause(i));
     for (size_t i = 0; i < s->field_count; i++)
-        put_text(&count, fields->fields[i].name);
+        flat_put_text(&count, fields->fields[i].name);
     for (size_t i = 0; i < s->vm_count; i++) {
-        put_text(&count, s->vms[i].facts.vmm);
-        put_text(&count, s->vms[i].facts.name_raw);
+        flat_put_text(&count, s->vms[i].facts.vmm);
+        flat_put_text(&count, s->vms[i].facts.name_raw);
     }
     return count.used;
 }
@@ -97,16 +80,16 @@ static void write_head(struct flat_writer *w, const struct sample *s)
     };
 }
 
-static void write_host(struct flat_writer *w, const struct host *h, struct texts *texts)
+static void write_host(struct flat_writer *w, const struct host *h, struct flat_texts *texts)
 {
     struct flat_host *host = flat_add(w, HOST, sizeof(*host), 1);
 
     if (host == NULL)
         return;
     *host = (struct flat_host){
-        .name = put_text(texts, h->name),
-        .kernel = put_text(texts, h->kernel),
-        .debugfs = put_text(texts, h->debugfs),
+        .name = flat_put_text(texts, h->name),
+        .kernel = flat_put_text(texts, h->kernel),
+        .debugfs = flat_put_text(texts, h->debugfs),
         .mem_bytes = htole64(h->mem_bytes),
         .caps = htole64(h->caps),
         .cpus = htole32((uint32_t)h->cpus),
@@ -118,23 +101,23 @@ static void write_host(struct flat_writer *w, const struct host *h, struct texts
 }
 
 static void write_names(struct flat_writer *w, enum section id, size_t count,
-                        const char *(*name)(size_t i), struct texts *texts)
+                        const char *(*name)(size_t i), struct flat_texts *texts)
 {
     struct flat_text *items = flat_add(w, id, sizeof(*items), count);
 
     for (size_t i = 0; items != NULL && i < count; i++)
-        items[i] = put_text(texts, name(i));
+        items[i] = flat_put_text(texts, name(i));
 }
 
 static void write_fields(struct flat_writer *w, const struct field_table *fields, size_t count,
-                         struct texts *texts)
+                         struct flat_texts *texts)
 {
     struct flat_field *items = flat_add(w, FIELDS, sizeof(*items), count);
 
     for (size_t i = 0; items != NULL && i < count; i++) {
         const struct field *f = &fields->fields[i];
         items[i] = (struct flat_field){
-            .name = put_text(texts, f->name),
+            .name = flat_put_text(texts, f->name),
             .bucket_size = htole32(f->bucket_size),
             .bucket_index = htole32((uint32_t)f->bucket_index),
             .exponent = (int16_t)htole16((uint16_t)f->exponent),
@@ -147,7 +130,7 @@ static void write_fields(struct flat_writer *w, const struct field_table *fields
     }
 }
 
-static void write_vms(struct flat_writer *w, const struct sample *s, struct texts *texts)
+static void write_vms(struct flat_writer *w, const struct sample *s, struct flat_texts *texts)
 {
     struct flat_vm *items = flat_add(w, VMS, sizeof(*items), s->vm_count);
 
@@ -166,8 +149,8 @@ static void write_vms(struct flat_writer *w, const struct sample *s, struct text
             .fd = (int32_t)htole32((uint32_t)vm->id.fd),
             .creator_tid = (int32_t)htole32((uint32_t)f->creator_tid),
             .vcpus = htole32((uint32_t)vm->vcpu_count),
-            .vmm = put_text(texts, f->vmm),
-            .name_raw = put_text(texts, f->name_raw),
+            .vmm = flat_put_text(texts, f->vmm),
+            .name_raw = flat_put_text(texts, f->name_raw),
             .cause = vm->entity.cause,
             .fds_cause = f->fds_cause,
             .flags = htole16((uint16_t)flags),
@@ -261,7 +244,7 @@ size_t sample_flat_write(const struct sample *s, const struct field_table *field
 {
     size_t vcpus = count_vcpus(s);
     struct flat_writer w;
-    struct texts texts = {0};
+    struct flat_texts texts = {0};
 
     flat_begin(&w, FLAT_SAMPLE, buffer, size);
     texts.at = flat_add(&w, TEXT, 1, texts_bytes(s, fields));

@@ -6,30 +6,18 @@
 #include "core/scan/scan_flat.h"
 #include "core/scan/scan_flat_internal.h"
 
-/* The section of texts as it fills up; @at NULL: nothing is written. */
+/* The texts, and what need not be put there twice. */
 struct texts {
-    char *at;
-    uint32_t used;
+    struct flat_texts all;
     /* most regions are chosen by one rule */
     const char *rule;
     struct flat_text rule_text;
 };
 
-static struct flat_text put_text(struct texts *t, const char *s)
-{
-    uint32_t length = (uint32_t)strlen(s);
-    struct flat_text text = {htole32(t->used), htole32(length)};
-
-    if (t->at != NULL)
-        memcpy(t->at + t->used, s, length + 1);
-    t->used += length + 1;
-    return text;
-}
-
 static struct flat_text put_rule(struct texts *t, const char *rule)
 {
     if (rule != t->rule) {
-        t->rule_text = put_text(t, rule);
+        t->rule_text = flat_put_text(&t->all, rule);
         t->rule = rule;
     }
     return t->rule_text;
@@ -42,17 +30,17 @@ static const char *accel_of(const struct scan_report *report)
 
 static size_t texts_bytes(const struct scan_report *report)
 {
-    struct texts count = {.at = NULL};
+    struct texts count = {.rule = NULL};
 
-    put_text(&count, report->error.msg);
-    put_text(&count, accel_of(report));
+    flat_put_text(&count.all, report->error.msg);
+    flat_put_text(&count.all, accel_of(report));
     for (size_t i = 0; i < report->region_count; i++) {
         put_rule(&count, report->regions[i].ram.rule);
-        put_text(&count, report->regions[i].ram.name);
+        flat_put_text(&count.all, report->regions[i].ram.name);
     }
     for (size_t i = 0; i < report->warning_count; i++)
-        put_text(&count, report->warnings[i]);
-    return count.used;
+        flat_put_text(&count.all, report->warnings[i]);
+    return count.all.used;
 }
 
 static uint64_t bits(double value)
@@ -104,8 +92,8 @@ static void write_head(struct flat_writer *w, const struct scan_report *r, struc
         .fd = (int32_t)htole32((uint32_t)r->vm.fd),
         .error_code = (int32_t)htole32((uint32_t)r->error.code),
         .threads = htole32(r->cost.threads),
-        .error = put_text(texts, r->error.msg),
-        .accel = put_text(texts, accel_of(r)),
+        .error = flat_put_text(&texts->all, r->error.msg),
+        .accel = flat_put_text(&texts->all, accel_of(r)),
         .state = (uint8_t)r->state,
         .phase = (uint8_t)r->phase,
         .mode = (uint8_t)r->mode,
@@ -145,7 +133,7 @@ static void write_regions(struct flat_writer *w, const struct scan_report *r, st
             .dev_major = htole32(ram->dev_major),
             .dev_minor = htole32(ram->dev_minor),
             .rule = put_rule(texts, ram->rule),
-            .name = put_text(texts, ram->name),
+            .name = flat_put_text(&texts->all, ram->name),
             .backing = (uint8_t)ram->backing,
             .skip = (uint8_t)ram->skip,
             .flags = htole16(ram->shared ? SCAN_REGION_SHARED : 0u),
@@ -167,16 +155,16 @@ static void write_warnings(struct flat_writer *w, const struct scan_report *r, s
     struct flat_text *items = flat_add(w, SCAN_WARNINGS, sizeof(*items), r->warning_count);
 
     for (size_t i = 0; items != NULL && i < r->warning_count; i++)
-        items[i] = put_text(texts, r->warnings[i]);
+        items[i] = flat_put_text(&texts->all, r->warnings[i]);
 }
 
 size_t scan_flat_write(const struct scan_report *report, void *buffer, size_t size)
 {
     struct flat_writer w;
-    struct texts texts = {.at = NULL};
+    struct texts texts = {.rule = NULL};
 
     flat_begin(&w, FLAT_SCAN_REPORT, buffer, size);
-    texts.at = flat_add(&w, SCAN_TEXT, 1, texts_bytes(report));
+    texts.all.at = flat_add(&w, SCAN_TEXT, 1, texts_bytes(report));
     write_head(&w, report, &texts);
     write_counts(&w, report);
     write_regions(&w, report, &texts);
