@@ -8,11 +8,6 @@ struct adoption {
     uint64_t born;       /* as it is known */
 };
 
-static bool is_before(const struct vm_id *a, const struct vm_id *b)
-{
-    return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
-}
-
 /* Another inode of the debugfs directory is another VM, where both are known. */
 static bool is_same_vm(const struct sample_vm *a, const struct sample_vm *b)
 {
@@ -25,7 +20,7 @@ static bool is_same_vm(const struct sample_vm *a, const struct sample_vm *b)
 static const struct sample_vm *find_former(const struct sample *before, size_t *at, bool is_first,
                                            const struct sample_vm *vm)
 {
-    while (*at < before->vm_count && is_before(&before->vms[*at].id, &vm->id))
+    while (*at < before->vm_count && vm_id_before(&before->vms[*at].id, &vm->id))
         (*at)++;
     const struct sample_vm *former = *at < before->vm_count ? &before->vms[*at] : NULL;
     if (former == NULL || !is_same_vm(former, vm) || former->id.born == vm->id.born)
@@ -44,7 +39,7 @@ void adopted_apply(struct adopted *adopted, const struct sample *before, bool is
 
     for (size_t i = 0; items != NULL && i < sample->vm_count; i++) {
         struct sample_vm *vm = &sample->vms[i];
-        while (k < adopted->count && is_before(&adopted->items[k].theirs, &vm->id))
+        while (k < adopted->count && vm_id_before(&adopted->items[k].theirs, &vm->id))
             k++;
         bool is_known = k < adopted->count && vm_id_equal(&adopted->items[k].theirs, &vm->id);
         const struct sample_vm *former =

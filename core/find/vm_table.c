@@ -26,11 +26,6 @@ size_t vm_table_end(const struct vm_table *table, size_t first, pid_t pid)
     return first;
 }
 
-static bool is_before(const struct vm *a, const struct vm *b)
-{
-    return a->id.pid != b->id.pid ? a->id.pid < b->id.pid : a->id.fd < b->id.fd;
-}
-
 int vm_table_insert(struct vm_table *table, struct vm *const *take_vms, size_t count)
 {
     size_t total = table->count + count, from = table->count, left = count;
@@ -45,7 +40,7 @@ int vm_table_insert(struct vm_table *table, struct vm *const *take_vms, size_t c
     }
     /* From the end: what is in moves up by as many as are yet to come before it. */
     for (size_t to = total; left > 0; to--) {
-        if (from > 0 && is_before(take_vms[left - 1], table->vms[from - 1]))
+        if (from > 0 && vm_id_before(&take_vms[left - 1]->id, &table->vms[from - 1]->id))
             table->vms[to - 1] = table->vms[--from];
         else
             table->vms[to - 1] = take_vms[--left];

@@ -318,11 +318,6 @@ static bool read_facts(const struct source_form *form, const struct flat_vm *fro
     return ret->creator_tid >= 0;
 }
 
-static bool is_before(const struct vm_id *a, const struct vm_id *b)
-{
-    return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
-}
-
 static bool read_vm(const struct source_form *form, const struct field_table *fields, size_t i,
                     struct cursor *at, size_t *next_vcpu)
 {
@@ -340,7 +335,7 @@ static bool read_vm(const struct source_form *form, const struct field_table *fi
     vm->skipped = (le16toh(from.flags) & VM_SKIPPED) != 0;
     vm->vcpus = at->vcpu;
     vm->vcpu_count = le32toh(from.vcpus);
-    if (vm->id.pid <= 0 || vm->id.fd < 0 || (i > 0 && !is_before(&vm[-1].id, &vm->id)) ||
+    if (vm->id.pid <= 0 || vm->id.fd < 0 || (i > 0 && !vm_id_before(&vm[-1].id, &vm->id)) ||
         vm->vcpu_count > form->vcpus.count - *next_vcpu || from.cause >= form->causes.count ||
         from.skip_cause >= form->causes.count || !read_facts(form, &from, at, &vm->facts))
         return false;

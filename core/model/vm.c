@@ -9,6 +9,11 @@ bool vm_id_equal(const struct vm_id *a, const struct vm_id *b)
            a->born == b->born;
 }
 
+bool vm_id_before(const struct vm_id *a, const struct vm_id *b)
+{
+    return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
+}
+
 void vm_free(struct vm *vm)
 {
     if (vm == NULL)

@@ -39,6 +39,9 @@ static inline unsigned vm_spread(const struct vm_id *id)
 
 bool vm_id_equal(const struct vm_id *a, const struct vm_id *b);
 
+/* vm_id_before - in the order of lists of VMs: (pid, fd). */
+bool vm_id_before(const struct vm_id *a, const struct vm_id *b);
+
 struct vm_vcpu {
     int id;
     pid_t tid;    /* its thread; 0 = not known */
