@@ -34,6 +34,7 @@ struct discover *discover_new(const struct discover_config *config)
         d->tick = d->first_tick = config->first_tick;
         d->scope = config->scope;
         d->budget = config->budget;
+        d->bpf = config->bpf;
     }
     return d;
 }
@@ -227,7 +228,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
                             struct process_time *time, struct ram_cost *ram)
 {
     bool turn = (d->tick + vm_spread(&vm->id)) % 8 == 0;
-    bool threads = turn || d->tick - vm->id.born < 8;
+    bool threads = !vm->vcpus_by_kernel && (turn || d->tick - vm->id.born < 8);
     bool ram_due =
         is_ram_due(d, vm) && ram->read < RAM_READ_PER_TICK && ram->lookups < RAM_LOOKUPS_PER_TICK;
 

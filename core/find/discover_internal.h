@@ -16,6 +16,7 @@ struct discover {
     const struct shun_list *shunned;
     struct sampler_scope scope;
     const struct budget *budget; /* NULL: there is none */
+    struct kvm_bpf *bpf;         /* NULL: there is none */
     struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result; /* of kvm_dirs_read */

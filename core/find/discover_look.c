@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/find/discover_internal.h"
+#include "core/find/fd_owners.h"
 #include "core/find/proc_fds.h"
 #include "core/find/vm_build.h"
 #include "core/find/vm_twins.h"
@@ -54,9 +55,9 @@ bool discover_is_same_dir(const struct discover *d, const struct vm *vm)
 }
 
 /*
- * The VM fds of a process: from its links, or, where these are hidden, from the names of its
- * debugfs directories. @fds is filled in the second case as well, so that the caller sees one
- * shape.
+ * The VM fds of a process: from its links, or, where these are hidden, from the kernel (BPF), or
+ * from the names of its debugfs directories. @fds is filled in each case, so that the caller sees
+ * one shape.
  */
 static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
                      enum reading_cause *ret_cause)
@@ -67,10 +68,14 @@ static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
     int result = proc_fds_read(d->root, pid, fds);
 
     *ret_cause = CAUSE_NONE;
+    if (result == 0)
+        fd_owners_tell(d->bpf, pid, fds);
     if (result != -EACCES && result != -EPERM)
         return result;
     *ret_cause = CAUSE_NO_PERMISSION;
     *fds = (struct proc_fds){0};
+    if (d->bpf != NULL && fd_owners_list(d->bpf, pid, fds) == 0)
+        return 0;
     const struct kvm_dir *dirs = kvm_dirs_of(&d->dirs, pid, &count);
     if (count == 0)
         return 0;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/base/rootfs.h"
@@ -21,6 +22,9 @@ struct proc_fd {
     int fd;
     enum proc_fd_kind kind;
     int vcpu; /* id, of the two vCPU kinds */
+    /* Of VMs and vCPUs, where the kernel tells (fd_owners.h): */
+    uint64_t vm; /* equal for all of one VM; 0 = not known */
+    pid_t tid;   /* thread of a vCPU; 0 = not known, or it has not run yet */
 };
 
 struct proc_fds {

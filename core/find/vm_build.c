@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/find/fd_owners.h"
 #include "core/find/vmm_name.h"
 
 #define CMDLINE_MAX (256u << 10) /* QEMU's run to some 10 KiB; the name stands near the front */
@@ -108,7 +109,7 @@ struct vcpu_list {
     size_t count, cap;
 };
 
-static int append(struct vcpu_list *list, int id, int stats_fd)
+static int append(struct vcpu_list *list, struct vm_vcpu vcpu)
 {
     if (list->count == list->cap) {
         size_t cap = list->cap != 0 ? list->cap * 2 : 16;
@@ -118,7 +119,7 @@ static int append(struct vcpu_list *list, int id, int stats_fd)
         list->at = grown;
         list->cap = cap;
     }
-    list->at[list->count++] = (struct vm_vcpu){.id = id, .stats_fd = stats_fd};
+    list->at[list->count++] = vcpu;
     return 0;
 }
 
@@ -178,7 +179,7 @@ static int list_debugfs(const struct rootfs *root, const char *debugfs, const st
            (entry = rootfs_readdir(dir, &failed)) != NULL) {
         int id = kvm_dirs_parse_vcpu(entry->d_name);
         if (id >= 0)
-            result = append(list, id, -1);
+            result = append(list, (struct vm_vcpu){.id = id, .stats_fd = -1});
     }
     closedir(dir);
     /* Part of a list is worse than none, for which descriptors can stand in. */
@@ -215,8 +216,23 @@ static int list_fds(const struct proc_fds *fds, struct fd_run run, enum proc_fd_
     list->count = 0;
     for (size_t i = run.begin; i < run.end && result == 0; i++)
         if (fds->fds[i].kind == kind)
-            result = append(list, fds->fds[i].vcpu, fds->fds[i].fd);
+            result =
+                append(list, (struct vm_vcpu){.id = fds->fds[i].vcpu, .stats_fd = fds->fds[i].fd});
     *ret_once = sort_list(list);
+    return result;
+}
+
+/* Those that the kernel says are of VM @vm, with their threads. */
+static int list_known(const struct proc_fds *fds, uint64_t vm, struct vcpu_list *list)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < fds->count && result == 0; i++)
+        if (fds->fds[i].kind == PROC_FD_VCPU && fds->fds[i].vm == vm)
+            result = append(
+                list,
+                (struct vm_vcpu){.id = fds->fds[i].vcpu, .tid = fds->fds[i].tid, .stats_fd = -1});
+    sort_list(list);
     return result;
 }
 
@@ -245,7 +261,7 @@ static int order_is_complete(const struct proc_fds *fds, bool *ret)
 
 int vm_build_plan(const struct proc_fds *fds, struct vm_plan *ret)
 {
-    struct vm_plan plan = {.fds = fds, .is_trusted = true};
+    struct vm_plan plan = {.fds = fds, .is_trusted = true, .is_known = fd_owners_are_known(fds)};
     int result = 0;
 
     for (size_t i = 0; i < fds->count; i++)
@@ -292,6 +308,8 @@ static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count
         if (k == vm->vcpu_count || vm->vcpus[k].id != take_list[i].id)
             continue;
         same &= vm->vcpus[k].stats_fd == take_list[i].stats_fd;
+        if (take_list[i].tid != 0)
+            continue;
         take_list[i].tid = vm->vcpus[k].tid;
         take_list[i].tid_by_name = vm->vcpus[k].tid_by_name;
     }
@@ -303,14 +321,16 @@ static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count
 
 /* What is known of a VM's vCPUs, from each place that tells of them. */
 struct vcpu_lists {
-    struct vcpu_list by_dir, by_fd, stats;
+    struct vcpu_list certain, by_fd, stats; /* certain: from the kernel, else its directory */
 };
 
 static int read_lists(const struct rootfs *root, const char *debugfs, const struct vm_plan *plan,
-                      struct fd_run run, const struct vm *vm, struct vcpu_lists *ret)
+                      size_t at, const struct vm *vm, struct vcpu_lists *ret)
 {
+    struct fd_run run = run_of(plan->fds, at);
     bool once;
-    int result = list_debugfs(root, debugfs, vm, &ret->by_dir);
+    int result = plan->is_known ? list_known(plan->fds, plan->fds->fds[at].vm, &ret->certain)
+                                : list_debugfs(root, debugfs, vm, &ret->certain);
 
     if (result == 0)
         result = list_fds(plan->fds, run, PROC_FD_VCPU, &ret->by_fd, &once);
@@ -320,15 +340,16 @@ static int read_lists(const struct rootfs *root, const char *debugfs, const stru
 }
 
 /*
- * The directory knows all vCPUs of this VM; else the descriptors do, and else the stats fds, where
- * these can be told apart.
+ * The kernel or the directory knows all vCPUs of this VM; else the descriptors do, and else the
+ * stats fds, where these can be told apart.
  */
-static const struct vcpu_list *best_list(const struct vcpu_lists *lists, bool is_trusted)
+static const struct vcpu_list *best_list(const struct vcpu_lists *lists, bool is_known,
+                                         bool is_trusted)
 {
     static const struct vcpu_list none = {0};
 
-    if (lists->by_dir.count > 0)
-        return &lists->by_dir;
+    if (is_known || lists->certain.count > 0)
+        return &lists->certain;
     if (!is_trusted)
         return &none;
     return lists->by_fd.count > 0 ? &lists->by_fd : &lists->stats;
@@ -342,12 +363,13 @@ int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const str
     struct vm_vcpu *made = NULL;
     bool several = plan->fds->vm_count > 1, is_trusted = plan->is_trusted;
 
-    int result = read_lists(root, debugfs, plan, run, vm, &lists);
+    int result = read_lists(root, debugfs, plan, at, vm, &lists);
     if (result < 0)
         goto out;
-    if (several && lists.by_dir.count > 0 && !same_lists(&lists.by_dir, &lists.by_fd))
+    if (several && (plan->is_known || lists.certain.count > 0) &&
+        !same_lists(&lists.certain, &lists.by_fd))
         is_trusted = false;
-    const struct vcpu_list *ids = best_list(&lists, is_trusted);
+    const struct vcpu_list *ids = best_list(&lists, plan->is_known, is_trusted);
     size_t count = ids->count < VM_VCPUS_MAX ? ids->count : VM_VCPUS_MAX, k = 0;
     made = calloc(count ? count : 1, sizeof(*made));
     if (made == NULL) {
@@ -355,7 +377,7 @@ int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const str
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
-        made[i] = (struct vm_vcpu){.id = ids->at[i].id, .stats_fd = -1};
+        made[i] = (struct vm_vcpu){.id = ids->at[i].id, .tid = ids->at[i].tid, .stats_fd = -1};
         while (is_trusted && k < lists.stats.count && lists.stats.at[k].id < made[i].id)
             k++;
         if (is_trusted && k < lists.stats.count && lists.stats.at[k].id == made[i].id)
@@ -367,11 +389,12 @@ int vm_build_set_vcpus(const struct rootfs *root, const char *debugfs, const str
     vm->stats_fd = vm_stats_fd(plan, run, &vm->stats_fd_cause);
     if (vm->fds_cause != CAUSE_NONE)
         vm->stats_fd_cause = vm->fds_cause;
-    vm->vcpus_by_fd_order = several && is_trusted && lists.by_dir.count == 0;
+    vm->vcpus_by_fd_order = several && is_trusted && lists.certain.count == 0;
+    vm->vcpus_by_kernel = plan->is_known;
     replace_vcpus(vm, made, count);
     result = ids->count > count;
 out:
-    free(lists.by_dir.at);
+    free(lists.certain.at);
     free(lists.by_fd.at);
     free(lists.stats.at);
     return result;

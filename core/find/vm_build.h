@@ -50,7 +50,8 @@ void vm_build_lose_dir(struct vm *vm, enum reading_cause cause);
 /* What is found out once per look at a process, for all of its VMs. */
 struct vm_plan {
     const struct proc_fds *fds; /* borrowed */
-    bool is_trusted;            /* descriptors tell whose they are, see vm_build_plan */
+    bool is_trusted;            /* the order of descriptors tells whose they are */
+    bool is_known;              /* of VMs and vCPUs the kernel has told it */
     size_t vm_stats_count;      /* VM-level stats fds of the process */
 };
 
@@ -60,7 +61,8 @@ struct vm_plan {
  * @fds: all KVM descriptors of the process, outlives the plan. With one VM all are its own. With
  * several nothing in /proc says which vCPU belongs to which VM: descriptors between two VM fds are
  * taken for the first one's, but only when that is complete for all VMs of the process.
- * n log n in the number of descriptors. 0 or -ENOMEM.
+ * Where the kernel has told of all VMs and vCPUs (fd_owners.h) that is so, and the order only
+ * says which stats descriptors are whose. n log n in the number of descriptors. 0 or -ENOMEM.
  */
 int vm_build_plan(const struct proc_fds *fds, struct vm_plan *ret);
 

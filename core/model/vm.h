@@ -75,6 +75,8 @@ struct vm {
     bool twin_checked;       /* see vm_twins_mark */
     /* several VMs in one process: vCPUs were told apart by fd order only */
     bool vcpus_by_fd_order;
+    /* vCPUs and their threads as the kernel told (BPF): nothing is guessed */
+    bool vcpus_by_kernel;
     bool process_is_cut; /* its process has more descriptors than are looked at */
     void *source_data[SOURCE_COUNT]; /* private to each source, freed through source_ops.forget */
 };
