@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include <jansson.h>
+#include <seccomp.h>
 
 #define VMS_MAX    64
 #define RANGES_MAX 64
@@ -45,6 +46,7 @@ static const char usage_text[] =
     "served\n"
     "  --fork            a child that only inherits the descriptors, until it is killed or 60 s\n"
     "  --comm NAME       command name of the process\n"
+    "  --seccomp         may do nothing any more but run its guests and end\n"
     "  -- WORD...        nothing; for who reads the command line of the process\n";
 
 static const char *const backing_names[] = {"anon", "thp", "memfd", "hugetlb"};
@@ -57,7 +59,7 @@ struct setup {
     unsigned vms;
     bool fork;
     uint64_t uffd_start, uffd_bytes;
-    bool thread, thread_ends;
+    bool thread, thread_ends, seccomp;
 };
 
 struct bed {
@@ -149,11 +151,14 @@ static void parse_part(const char *text, uint64_t *ret_start, uint64_t *ret_byte
 static void parse(int argc, char **argv, struct setup *s)
 {
     static const struct option options[] = {
-        {"vms", 1, NULL, 'v'},         {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
-        {"backing", 1, NULL, 'b'},     {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
-        {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
-        {"comm", 1, NULL, 'n'},        {"touch", 1, NULL, 't'}, {"thread", 0, NULL, 'T'},
-        {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},  {NULL, 0, NULL, 0},
+        {"vms", 1, NULL, 'v'},         {"vcpus", 1, NULL, 'c'},
+        {"ram", 1, NULL, 'r'},         {"backing", 1, NULL, 'b'},
+        {"stats", 1, NULL, 's'},       {"busy", 1, NULL, 'h'},
+        {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},
+        {"uffd", 1, NULL, 'u'},        {"comm", 1, NULL, 'n'},
+        {"touch", 1, NULL, 't'},       {"thread", 0, NULL, 'T'},
+        {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},
+        {"seccomp", 0, NULL, 'S'},     {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -206,6 +211,9 @@ static void parse(int argc, char **argv, struct setup *s)
             break;
         case 'k':
             s->fork = true;
+            break;
+        case 'S':
+            s->seccomp = true;
             break;
         case 'n':
             prctl(PR_SET_NAME, optarg);
@@ -348,6 +356,37 @@ static void print_all(const struct bed *bed, const struct setup *s, pid_t child)
     json_decref(all);
 }
 
+/* All threads; one may be on its way still: any other system call ends the process. */
+static void confine(void)
+{
+    static const int allowed[] = {
+        SCMP_SYS(ioctl),           SCMP_SYS(futex),         SCMP_SYS(read),
+        SCMP_SYS(exit_group),      SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
+        SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime), SCMP_SYS(rseq),
+        SCMP_SYS(set_robust_list), SCMP_SYS(rt_sigprocmask)};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int result = filter == NULL ? -ENOMEM : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+
+    for (size_t i = 0; result == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    if (result == 0)
+        result = seccomp_load(filter);
+    if (result < 0) {
+        fprintf(stderr, "testvm: no filter: %s\n", strerror(-result));
+        exit(1);
+    }
+}
+
+static void wait_confined(void)
+{
+    char buf[64];
+
+    confine();
+    while (read(STDIN_FILENO, buf, sizeof(buf)) > 0)
+        ;
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
     struct setup setup = {0};
@@ -358,6 +397,8 @@ int main(int argc, char **argv)
     start_in_thread(&bed, &setup);
     pid_t child = setup.fork ? fork_child() : 0;
     print_all(&bed, &setup, child);
+    if (setup.seccomp)
+        wait_confined();
     while (fgets(line, sizeof(line), stdin) != NULL) {
         if (strcmp(line, "recreate\n") != 0)
             usage("command");

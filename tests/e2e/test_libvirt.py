@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""A VM as libvirt makes it: QEMU under a user of its own, without capabilities, under seccomp.
+
+libvirt runs in a mount namespace of its own: the host's files stay as they are.
+"""
+import json
+import os
+import shutil
+import tempfile
+
+import kvmtest
+from kvmtest import kvmlens, run, snapshot, vm_of
+
+DOMAIN = """<domain type='kvm'>
+  <name>{name}</name>
+  <memory unit='MiB'>64</memory>
+  <vcpu>2</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <devices><emulator>{emulator}</emulator></devices>
+</domain>
+"""
+# QEMU's user may not open this machine's /dev/kvm; namespaces would need more of the machine than it has.
+SETUP = """mknod {dir}/kvm c 10 232; chmod 666 {dir}/kvm; mount --bind {dir}/kvm /dev/kvm
+cp /etc/libvirt/qemu.conf {dir}/qemu.conf; echo 'namespaces = []' >>{dir}/qemu.conf
+mount --bind {dir}/qemu.conf /etc/libvirt/qemu.conf
+mkdir -p /run/libvirt /var/log/libvirt; mount -t tmpfs none /run/libvirt; mount -t tmpfs none /var/log/libvirt
+mkdir /var/log/libvirt/qemu
+virtlogd -p {dir}/virtlogd.pid & libvirtd -p {dir}/libvirtd.pid & """
+
+
+class Libvirt:
+    """libvirt's daemons and one running domain. pid: its QEMU."""
+
+    def __init__(self, name):
+        self.dir = tempfile.mkdtemp(prefix="kvmtest-")
+        os.chmod(self.dir, 0o755)
+        self.name = name
+        self.keeper = kvmtest.Background("unshare", "-m", "--propagation", "private", "sh", "-ec",
+                                         SETUP.format(dir=self.dir) + "exec sleep 600", start_new_session=True)
+        try:
+            kvmtest.wait_for(lambda: self.virsh("list").returncode == 0, "libvirtd", 20)
+            path = os.path.join(self.dir, "domain.xml")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(DOMAIN.format(name=name, emulator=shutil.which("qemu-system-x86_64")))
+            made = self.virsh("create", path)
+            kvmtest.need(made.returncode == 0, f"libvirt makes no VM here: {made.err.strip()[-200:]}")
+            with open(self._pid_file(), encoding="ascii") as f:
+                self.pid = int(f.read())
+        except BaseException:
+            self.close()
+            raise
+
+    def _pid_file(self):
+        return f"/proc/{self.keeper.pid}/root/run/libvirt/qemu/{self.name}.pid"
+
+    def virsh(self, *args):
+        return run("nsenter", "-t", str(self.keeper.pid), "-m", "virsh", "-q", *args)
+
+    def qmp(self, command, **arguments):
+        answer = self.virsh("qemu-monitor-command", self.name,
+                            json.dumps({"execute": command, "arguments": arguments}))
+        if answer.returncode != 0:
+            raise AssertionError(str(answer))
+        return json.loads(answer.out)["return"]
+
+    def stats(self):
+        """(of the VM, {vCPU: its own}), QEMU's own view; lists come last bucket first."""
+        index = {cpu["qom-path"]: cpu["cpu-index"] for cpu in self.qmp("query-cpus-fast")}
+
+        def table(answer):
+            return {s["name"]: s["value"][::-1] if isinstance(s["value"], list) else int(s["value"])
+                    for s in answer["stats"]}
+
+        return (table(self.qmp("query-stats", target="vm")[0]),
+                {index[each["qom-path"]]: table(each) for each in self.qmp("query-stats", target="vcpu")})
+
+    def close(self):
+        self.virsh("destroy", self.name)
+        for daemon in ("libvirtd", "virtlogd"):
+            try:
+                with open(os.path.join(self.dir, f"{daemon}.pid"), encoding="ascii") as f:
+                    os.kill(int(f.read()), 15)
+            except (OSError, ValueError):
+                pass
+        self.keeper.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class OfLibvirt(kvmtest.TestCase):
+    def setUp(self):
+        kvmtest.need_kvm()
+        kvmtest.need_root()
+        for tool in ("libvirtd", "virtlogd", "virsh", "nsenter", "qemu-system-x86_64"):
+            kvmtest.need_tool(tool)
+        self.vm = Libvirt("kvmlens-test")
+        self.addCleanup(self.vm.close)
+
+    def test_is_found_with_its_name(self):
+        found = vm_of(snapshot(), self.vm.pid)
+        self.assertEqual((found["name"], found["vmm"], found["vcpus_total"]), ("kvmlens-test", "qemu", 2))
+
+    def test_all_counters_through_bpf(self):
+        kvmtest.need("with BPF" in kvmlens("-V").out, "kvmlens was built without BPF")
+        with open(f"/proc/{self.vm.pid}/status", encoding="ascii") as f:
+            self.assertIn("Seccomp:\t2", f.read())
+        self.vm.qmp("stop")
+        for _ in range(20):
+            of_vm, of_vcpus = before = self.vm.stats()
+            found = vm_of(snapshot("--bpf", "-i"), self.vm.pid)
+            if self.vm.stats() == before:
+                break
+        else:
+            self.fail("the counters of a stopped VM never stand still")
+        self.assertEqual(found["sources"], {"vm": "bpf", "vcpu": "bpf"})
+        self.assertEqual({name: found["counters"].get(name) for name in of_vm}, of_vm)
+        for vcpu in found["vcpus"]:
+            got = {**vcpu["counters"], **vcpu["histograms"]}
+            stats = of_vcpus[vcpu["id"]]
+            self.assertEqual({name: got.get(name) for name in stats}, stats)
+        self.assertNotIn("lockdown", found["missing"].values())
