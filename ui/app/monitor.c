@@ -12,20 +12,14 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
-#include "core/model/snapshot.h"
 #include "ui/app/export.h"
-#include "ui/app/scan_queue.h"
+#include "ui/app/monitor_internal.h"
 #include "ui/choose/delay.h"
-#include "ui/grid/term_curses.h"
 #include "ui/grid/theme.h"
 #include "ui/screens/screens.h"
-#include "ui/state/config.h"
-#include "ui/state/state.h"
-#include "ui/state/trends.h"
 
 #define FIRST_DELAY_S                                                                              \
     0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
@@ -34,211 +28,11 @@
 
 static const int our_signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-struct monitor {
-    struct sample_link *link;
-    struct term *term;
-    struct screen screen;
-    struct ui_state state;
-    struct ui_rows rows;
-    struct trends trends;
-    /* Any of these may be the same one; release() frees a snapshot that nobody needs any more. */
-    struct snapshot *now;    /* the newest */
-    struct snapshot *base;   /* totals count from here */
-    struct snapshot *detail; /* the last that had the VM of the drill-down */
-    struct scan_queue queue;
-    sigset_t mask, old_mask;
-    bool masked;
-    int signal_fd, timer_fd;
-    uint64_t due_ns;   /* of the next tick, monotonic */
-    uint64_t asked_ns; /* when the sample that is waited for was asked for; 0: none is */
-    double next_delay_s;         /* from that one to the next */
-    uint64_t late_s;             /* seconds that it is late, as the screen has it */
-    const struct filter *select; /* to be opened when the first snapshot is there; NULL: nothing */
-    int dead_reads;
-    int end_signal;    /* the signal that ends us, 0 = none */
-    struct config *config;
-    const char *config_path;
-    const char *places; /* why a place may be one that cannot be written; "" when all can */
-    bool no_colour;
-    bool is_narrow;     /* the sampler looks only at what the command line chose */
-    bool quit, changed; /* changed: a frame is due */
-};
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* --- ticks ------------------------------------------------------------------------------------ */
-
-static void arm(struct monitor *m, uint64_t due_ns)
-{
-    struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(due_ns / 1000000000u),
-                                           .tv_nsec = (long)(due_ns % 1000000000u)}};
-
-    m->due_ns = due_ns;
-    timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-}
-
-/* The next tick: one delay after this one was due, but never so soon that sampling leaves no time
- * for keys. */
-static void arm_next(struct monitor *m, uint64_t began_ns, double delay_s)
-{
-    uint64_t end = now_ns(), took = end - began_ns;
-    uint64_t due = m->due_ns + (uint64_t)(delay_s * 1e9);
-
-    arm(m, due > end + took ? due : end + took);
-}
-
-static void release(struct monitor *m, struct snapshot *s)
-{
-    if (s != m->now && s != m->base && s != m->detail)
-        snapshot_free(s);
-}
-
-static void replace(struct monitor *m, struct snapshot **place, struct snapshot *s)
-{
-    struct snapshot *old = *place;
-
-    *place = s;
-    if (old != s)
-        release(m, old);
-}
-
-static struct ui_model model_of(struct monitor *m)
-{
-    return (struct ui_model){
-        .now = m->now,
-        .base = m->base,
-        .detail = m->detail,
-        .trends = &m->trends,
-        .rows = &m->rows,
-        .scans = m->queue.supervisor != NULL ? &m->queue.scans : NULL,
-        .scan = scan_queue_progress(&m->queue),
-        .mono_ns = now_ns(),
-        .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
-        .wait = sample_link_wait(m->link),
-    };
-}
-
-/* Keep the newest snapshot that has the VM of the drill-down. */
-static void update_detail(struct monitor *m)
-{
-    bool open = screen_list_has(ui_below(&m->state), SCREEN_TAB);
-
-    if (!open)
-        replace(m, &m->detail, NULL);
-    else if (m->now != NULL && snapshot_find(m->now, &m->state.detail.vm) != NULL)
-        replace(m, &m->detail, m->now);
-    if (open)
-        trends_open(&m->trends, &m->state.detail.vm);
-}
-
-static void follow(struct monitor *m)
-{
-    struct ui_model model;
-
-    update_detail(m);
-    if (m->now != NULL)
-        scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
-    model = model_of(m);
-    ui_follow(&m->state, &model);
-    /* Following may have opened the successor of a VM that ended. */
-    if (m->detail != NULL && snapshot_find(m->detail, &m->state.detail.vm) == NULL) {
-        update_detail(m);
-        model = model_of(m);
-        ui_follow(&m->state, &model);
-    }
-    m->changed = true;
-}
-
-/* A process may have several VMs: then they are listed, for none of them was chosen. */
-static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
-{
-    size_t found = 0;
-    int result = filter_check(wanted, m->now, err);
-
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < m->now->vm_count; i++)
-        found += filter_vm(wanted, &m->now->vms[i]);
-    if (found > 1) {
-        m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
-        return 0;
-    }
-    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
-    follow(m);
-    return 0;
-}
-
-/* Who clears the choice of the command line wants to see all VMs: until then it saves the looks. */
-static void widen(struct monitor *m)
-{
-    if (!m->is_narrow || !filter_all_vms(&m->state.vms.only))
-        return;
-    m->is_narrow = false;
-    sample_link_widen(m->link);
-}
-
-static void ask(struct monitor *m, double delay_s)
-{
-    widen(m);
-    sample_link_ask(m->link);
-    if (m->asked_ns == 0)
-        m->asked_ns = now_ns();
-    m->next_delay_s = delay_s;
-}
-
-static int arrive(struct monitor *m, struct snapshot *next, struct error *err)
-{
-    const struct filter *select = m->select;
-    struct tm local;
-
-    replace(m, &m->now, next);
-    if (m->base == NULL)
-        m->base = next;
-    trends_update(&m->trends, next);
-    if (localtime_r(&next->wall.tv_sec, &local) != NULL)
-        m->state.utc_offset_s = local.tm_gmtoff;
-    follow(m);
-    arm_next(m, m->asked_ns, m->next_delay_s);
-    m->asked_ns = 0;
-    m->select = NULL;
-    return select != NULL ? select_vm(m, select, err) : 0;
-}
-
-/* Is the sample there that was asked for? Where it is late, the screen says so each second. */
-static int look(struct monitor *m, struct error *err)
-{
-    struct snapshot *next = NULL;
-    uint64_t late_s = 0;
-    int result = sample_link_look(m->link, &next, err);
-
-    if (result < 0)
-        return result;
-    /* One that was asked for before the picture was frozen. */
-    if (result > 0 && m->state.frozen && m->now != NULL) {
-        snapshot_free(next);
-        arm_next(m, m->asked_ns, m->next_delay_s);
-        m->asked_ns = 0;
-    } else if (result > 0) {
-        result = arrive(m, next, err);
-    }
-    if (m->asked_ns != 0)
-        late_s = (now_ns() - m->asked_ns) / 1000000000u;
-    m->changed |= late_s != m->late_s;
-    m->late_s = late_s;
-    return result < 0 ? result : 0;
-}
-
 /* --- screen ----------------------------------------------------------------------------------- */
 
 static void draw(struct monitor *m)
 {
-    struct ui_model model = model_of(m);
+    struct ui_model model = monitor_model(m);
 
     ui_draw(&model, &m->state, &m->screen);
     term_draw(m->term, &m->screen);
@@ -254,7 +48,7 @@ static void resize(struct monitor *m)
         screen_resize(&m->screen, rows, cols) < 0)
         return; /* no memory: the old size goes on */
     ui_resize(&m->state, m->screen.rows, m->screen.cols);
-    follow(m);
+    monitor_follow(m);
     term_forget(m->term);
 }
 
@@ -318,11 +112,11 @@ static void act(struct monitor *m, enum ui_action action)
         resize(m);
         break;
     case UI_NEW_DELAY:
-        arm(m, now_ns() + (uint64_t)(m->state.delay_s * 1e9));
+        monitor_arm(m, monitor_now_ns() + (uint64_t)(m->state.delay_s * 1e9));
         break;
     case UI_SAMPLE_NOW:
-        m->due_ns = now_ns();
-        ask(m, m->state.delay_s);
+        m->due_ns = monitor_now_ns();
+        monitor_ask(m, m->state.delay_s);
         break;
     case UI_LOOK:
         scan(m, SCAN_QUEUE_LOOK);
@@ -337,7 +131,7 @@ static void act(struct monitor *m, enum ui_action action)
         save(m);
         break;
     case UI_NEW_BASE:
-        replace(m, &m->base, m->now);
+        monitor_replace(m, &m->base, m->now);
         break;
     case UI_NEW_THEME:
         set_theme(m);
@@ -351,9 +145,9 @@ static void act(struct monitor *m, enum ui_action action)
 static void keys(struct monitor *m)
 {
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE;) {
-        struct ui_model model = model_of(m);
+        struct ui_model model = monitor_model(m);
         act(m, ui_update(&m->state, &model, key));
-        follow(m);
+        monitor_follow(m);
     }
 }
 
@@ -448,15 +242,15 @@ static int loop(struct monitor *m, struct error *err)
             result = error_set(err, -EIO, "the terminal went away");
         else if (!m->quit && term_wait_ms(m->term) == 0)
             keys(m);
-        if (!m->quit && result == 0 && scan_queue_wake(&m->queue, now_ns()))
-            follow(m);
+        if (!m->quit && result == 0 && scan_queue_wake(&m->queue, monitor_now_ns()))
+            monitor_follow(m);
         if (!m->quit && result == 0 && fds[2].revents) {
             ssize_t n = read(m->timer_fd, &expirations, sizeof(expirations));
             if (n == (ssize_t)sizeof(expirations) && !m->state.frozen)
-                ask(m, m->state.delay_s);
+                monitor_ask(m, m->state.delay_s);
         }
         if (!m->quit && result == 0 && (m->asked_ns != 0 || fds[4].revents))
-            result = look(m, err);
+            result = monitor_look(m, err);
     }
     return result;
 }
@@ -521,15 +315,15 @@ static int apply_filters(struct monitor *m, const struct monitor_config *c, stru
  */
 static int wait_first(struct monitor *m, struct error *err)
 {
-    const uint64_t until = now_ns() + FIRST_WAIT_MS * 1000000ull;
+    const uint64_t until = monitor_now_ns() + FIRST_WAIT_MS * 1000000ull;
     int result = 0;
 
-    while (result == 0 && m->asked_ns != 0 && now_ns() < until) {
+    while (result == 0 && m->asked_ns != 0 && monitor_now_ns() < until) {
         struct pollfd fds[] = {{.fd = sample_link_fd(m->link), .events = POLLIN},
                                {.fd = m->signal_fd, .events = POLLIN}};
         if (poll(fds, 2, SAMPLE_LINK_LOOK_MS) > 0 && fds[1].revents != 0)
             break; /* the loop reads it */
-        result = look(m, err);
+        result = monitor_look(m, err);
     }
     return result;
 }
@@ -571,9 +365,9 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     if (result < 0)
         return result;
     scan_queue_init(&m->queue, c->supervisor);
-    m->due_ns = now_ns();
+    m->due_ns = monitor_now_ns();
     m->select = c->vm;
-    ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
+    monitor_ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
     result = wait_first(m, err);
     if (result < 0)
         return result;
@@ -601,9 +395,9 @@ static void finish(struct monitor *m)
     trends_done(&m->trends);
     screen_done(&m->screen);
     free(m->config);
-    replace(m, &m->detail, NULL);
-    replace(m, &m->base, NULL);
-    replace(m, &m->now, NULL);
+    monitor_replace(m, &m->detail, NULL);
+    monitor_replace(m, &m->base, NULL);
+    monitor_replace(m, &m->now, NULL);
     if (m->timer_fd >= 0)
         close(m->timer_fd);
     if (m->signal_fd >= 0)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// The monitor and its samples: when one is asked for, and what follows when it is there.
+#include <errno.h>
+#include <sys/timerfd.h>
+
+#include "ui/app/monitor_internal.h"
+#include "ui/screens/screens.h"
+
+uint64_t monitor_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* --- ticks ------------------------------------------------------------------------------------ */
+
+void monitor_arm(struct monitor *m, uint64_t due_ns)
+{
+    struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(due_ns / 1000000000u),
+                                           .tv_nsec = (long)(due_ns % 1000000000u)}};
+
+    m->due_ns = due_ns;
+    timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+/* The next tick: one delay after this one was due, but never so soon that sampling leaves no time
+ * for keys. */
+static void arm_next(struct monitor *m, uint64_t began_ns, double delay_s)
+{
+    uint64_t end = monitor_now_ns(), took = end - began_ns;
+    uint64_t due = m->due_ns + (uint64_t)(delay_s * 1e9);
+
+    monitor_arm(m, due > end + took ? due : end + took);
+}
+
+static void release(struct monitor *m, struct snapshot *s)
+{
+    if (s != m->now && s != m->base && s != m->detail)
+        snapshot_free(s);
+}
+
+void monitor_replace(struct monitor *m, struct snapshot **place, struct snapshot *s)
+{
+    struct snapshot *old = *place;
+
+    *place = s;
+    if (old != s)
+        release(m, old);
+}
+
+struct ui_model monitor_model(struct monitor *m)
+{
+    return (struct ui_model){
+        .now = m->now,
+        .base = m->base,
+        .detail = m->detail,
+        .trends = &m->trends,
+        .rows = &m->rows,
+        .scans = m->queue.supervisor != NULL ? &m->queue.scans : NULL,
+        .scan = scan_queue_progress(&m->queue),
+        .mono_ns = monitor_now_ns(),
+        .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
+        .wait = sample_link_wait(m->link),
+    };
+}
+
+/* Keep the newest snapshot that has the VM of the drill-down. */
+static void update_detail(struct monitor *m)
+{
+    bool open = screen_list_has(ui_below(&m->state), SCREEN_TAB);
+
+    if (!open)
+        monitor_replace(m, &m->detail, NULL);
+    else if (m->now != NULL && snapshot_find(m->now, &m->state.detail.vm) != NULL)
+        monitor_replace(m, &m->detail, m->now);
+    if (open)
+        trends_open(&m->trends, &m->state.detail.vm);
+}
+
+void monitor_follow(struct monitor *m)
+{
+    struct ui_model model;
+
+    update_detail(m);
+    if (m->now != NULL)
+        scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
+    model = monitor_model(m);
+    ui_follow(&m->state, &model);
+    /* Following may have opened the successor of a VM that ended. */
+    if (m->detail != NULL && snapshot_find(m->detail, &m->state.detail.vm) == NULL) {
+        update_detail(m);
+        model = monitor_model(m);
+        ui_follow(&m->state, &model);
+    }
+    m->changed = true;
+}
+
+/* A process may have several VMs: then they are listed, for none of them was chosen. */
+static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
+{
+    size_t found = 0;
+    int result = filter_check(wanted, m->now, err);
+
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < m->now->vm_count; i++)
+        found += filter_vm(wanted, &m->now->vms[i]);
+    if (found > 1) {
+        m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
+        return 0;
+    }
+    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
+    monitor_follow(m);
+    return 0;
+}
+
+/* Who clears the choice of the command line wants to see all VMs: until then it saves the looks. */
+static void widen(struct monitor *m)
+{
+    if (!m->is_narrow || !filter_all_vms(&m->state.vms.only))
+        return;
+    m->is_narrow = false;
+    sample_link_widen(m->link);
+}
+
+void monitor_ask(struct monitor *m, double delay_s)
+{
+    widen(m);
+    sample_link_ask(m->link);
+    if (m->asked_ns == 0)
+        m->asked_ns = monitor_now_ns();
+    m->next_delay_s = delay_s;
+}
+
+static int arrive(struct monitor *m, struct snapshot *next, struct error *err)
+{
+    const struct filter *select = m->select;
+    struct tm local;
+
+    monitor_replace(m, &m->now, next);
+    if (m->base == NULL)
+        m->base = next;
+    trends_update(&m->trends, next);
+    if (localtime_r(&next->wall.tv_sec, &local) != NULL)
+        m->state.utc_offset_s = local.tm_gmtoff;
+    monitor_follow(m);
+    arm_next(m, m->asked_ns, m->next_delay_s);
+    m->asked_ns = 0;
+    m->select = NULL;
+    return select != NULL ? select_vm(m, select, err) : 0;
+}
+
+/* Is the sample there that was asked for? Where it is late, the screen says so each second. */
+int monitor_look(struct monitor *m, struct error *err)
+{
+    struct snapshot *next = NULL;
+    uint64_t late_s = 0;
+    int result = sample_link_look(m->link, &next, err);
+
+    if (result < 0)
+        return result;
+    /* One that was asked for before the picture was frozen. */
+    if (result > 0 && m->state.frozen && m->now != NULL) {
+        snapshot_free(next);
+        arm_next(m, m->asked_ns, m->next_delay_s);
+        m->asked_ns = 0;
+    } else if (result > 0) {
+        result = arrive(m, next, err);
+    }
+    if (m->asked_ns != 0)
+        late_s = (monitor_now_ns() - m->asked_ns) / 1000000000u;
+    m->changed |= late_s != m->late_s;
+    m->late_s = late_s;
+    return result < 0 ? result : 0;
+}
