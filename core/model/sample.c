@@ -139,7 +139,7 @@ void sample_free(struct sample *sample)
     if (sample == NULL)
         return;
     free(sample->memory);
-    free(sample->matrices);
+    spare_give(sample->home, sample->matrices);
     free(sample);
 }
 
@@ -361,6 +361,7 @@ static void copy_head(const struct sample *from, struct sample *to)
 
     head.memory = to->memory;
     head.matrices = NULL;
+    head.home = NULL;
     head.field_count = to->field_count;
     head.bucket_count = to->bucket_count;
     head.vms = to->vms;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "core/base/host.h"
+#include "core/base/spare.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
 #include "core/model/vm.h"
@@ -105,6 +106,7 @@ struct sample {
     struct host host_facts;
     void *memory; /* all arrays above */
     void *matrices; /* readings and buckets, where they are not part of @memory; else NULL */
+    struct spare *home; /* where @matrices goes back to, and outlives it; NULL: free(3) */
 };
 
 /* vm_facts_of - what @vm tells; its texts are borrowed. Pure. */

@@ -61,4 +61,21 @@ size_t sample_flat_write(const struct sample *sample, const struct field_table *
  */
 int sample_flat_read(void *buffer, size_t size, struct field_table *fields, struct sample **ret);
 
+/*
+ * The same a slice at a time, for who has something else to do meanwhile.
+ *
+ * sample_reader_open - @buffer belongs to the reader from now on, also when this fails, and goes
+ * back to @home in the end (NULL: free(3)). @fields outlives the reader, and gets no other field
+ * meanwhile. Returns as sample_flat_read.
+ *
+ * sample_reader_step - go on, until @entities VMs and vCPUs are done and the VM that was begun with
+ * them. 1: *@ret is the sample; 0: there is more to do; -EBADMSG: it breaks a rule. After 1 and
+ * -EBADMSG only sample_reader_close is left to be called.
+ */
+struct sample_reader;
+int sample_reader_open(void *buffer, size_t size, struct spare *home, struct field_table *fields,
+                       struct sample_reader **ret);
+int sample_reader_step(struct sample_reader *reader, size_t entities, struct sample **ret);
+void sample_reader_close(struct sample_reader *reader); /* NULL ok */
+
 #endif

@@ -114,6 +114,78 @@ static void a_sample_comes_back_as_it_was(void **state)
     two_vms_free(t);
 }
 
+/* A step does the VM that it began, and no other one. */
+static void slices_make_the_same_sample(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct block b = flat_of(t);
+    struct field_table fields = {0};
+    struct sample_reader *r;
+    struct sample *s = NULL;
+
+    (void)state;
+    assert_int_equal(sample_reader_open(b.bytes, b.size, NULL, &fields, &r), 0);
+    for (size_t left = two_vms_sample(t, 1)->vm_count; left > 1; left--)
+        assert_int_equal(sample_reader_step(r, 1, &s), 0);
+    assert_null(s);
+    assert_int_equal(sample_reader_step(r, 1, &s), 1);
+    sample_reader_close(r);
+    compare(two_vms_sample(t, 1), s);
+    sample_free(s);
+    field_table_done(&fields);
+    two_vms_free(t);
+}
+
+static void a_slice_ends_after_so_many_vms_and_vcpus(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    size_t first = 1 + two_vms_sample(t, 1)->vms[0].vcpu_count;
+    struct field_table fields = {0};
+    struct sample_reader *r;
+    struct sample *s;
+
+    (void)state;
+    for (size_t entities = first; entities <= first + 1; entities++) {
+        struct block b = flat_of(t);
+        assert_int_equal(sample_reader_open(b.bytes, b.size, NULL, &fields, &r), 0);
+        assert_int_equal(sample_reader_step(r, entities, &s), entities > first);
+        if (entities > first)
+            sample_free(s);
+        sample_reader_close(r); /* one that was not finished goes with all that it has */
+    }
+    field_table_done(&fields);
+    two_vms_free(t);
+}
+
+static void a_buffer_goes_back_to_where_it_came_from(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct block b = flat_of(t);
+    struct field_table fields = {0};
+    struct spare spare = {0};
+    struct sample_reader *r;
+    struct sample *s;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        void *buffer = spare_take(&spare, SPARE_BYTES_MIN);
+        assert_non_null(buffer);
+        memcpy(buffer, b.bytes, b.size);
+        assert_int_equal(sample_reader_open(buffer, b.size, &spare, &fields, &r), 0);
+        if (i == 0)
+            assert_int_equal(sample_reader_step(r, SIZE_MAX, &s), 1);
+        sample_reader_close(r);
+        assert_ptr_equal(spare.blocks[0].memory, i == 0 ? NULL : buffer);
+        if (i == 0)
+            sample_free(s);
+        assert_ptr_equal(spare.blocks[0].memory, buffer);
+    }
+    spare_done(&spare);
+    free(b.bytes);
+    field_table_done(&fields);
+    two_vms_free(t);
+}
+
 /* A collector that took the place of another learns its fields in another order. */
 static void fields_of_another_order_find_their_columns(void **state)
 {
@@ -399,6 +471,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sample_comes_back_as_it_was),
+        cmocka_unit_test(slices_make_the_same_sample),
+        cmocka_unit_test(a_slice_ends_after_so_many_vms_and_vcpus),
+        cmocka_unit_test(a_buffer_goes_back_to_where_it_came_from),
         cmocka_unit_test(fields_of_another_order_find_their_columns),
         cmocka_unit_test(fields_that_the_writer_lacks_have_columns_too),
         cmocka_unit_test(causes_and_sources_of_another_version_are_mapped_by_name),
