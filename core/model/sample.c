@@ -180,8 +180,18 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
         sample_vm_add_vcpu_sums(sample, fields, &sample->vms[i]);
 }
 
+const struct sample_vm *sample_walk_to(struct sample_walk *walk, const struct vm_id *id)
+{
+    const struct sample *s = walk->sample;
+
+    while (s != NULL && walk->at < s->vm_count && vm_id_before(&s->vms[walk->at].id, id))
+        walk->at++;
+    bool is_it = s != NULL && walk->at < s->vm_count && vm_id_equal(&s->vms[walk->at].id, id);
+    return is_it ? &s->vms[walk->at] : NULL;
+}
+
 /*
- * Both ascend by (pid, fd), and a VM made anew is another one.
+ * A VM made anew is another one.
  *
  * One that was marked gone is missed twice: in the sample that marked it and in the next. It died
  * while that sample was taken, before the totals of the host were read or behind it, so they lost
@@ -189,12 +199,11 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
  */
 static bool all_live_on(const struct sample *prev, const struct sample *sample)
 {
-    size_t k = 0;
+    struct sample_walk walk = {sample, 0};
 
     for (size_t i = 0; i < prev->vm_count; i++) {
-        while (k < sample->vm_count && !vm_id_equal(&sample->vms[k].id, &prev->vms[i].id))
-            k++;
-        if (k == sample->vm_count || sample->vms[k].gone)
+        const struct sample_vm *now = sample_walk_to(&walk, &prev->vms[i].id);
+        if (now == NULL || now->gone)
             return false;
     }
     return true;
@@ -256,39 +265,34 @@ static void follow_counters(const struct sample_vm *prev, size_t fields, struct 
     }
 }
 
-static void follow_vm(const struct sample *prev, const struct sample_vm *before,
-                      const struct sample *sample, struct sample_vm *now)
+void sample_follow_vm(const struct sample *prev, const struct sample_vm *before,
+                      const struct sample *sample, struct sample_vm *vm)
 {
-    if (now->skipped)
-        copy_numbers(before, common_shape(prev, sample), now);
-    else
-        follow_counters(before, prev->field_count, now);
+    if (before != NULL && vm->skipped)
+        copy_numbers(before, common_shape(prev, sample), vm);
+    else if (before != NULL)
+        follow_counters(before, prev->field_count, vm);
 }
 
-static void follow_vms(const struct sample *prev, struct sample *sample)
+void sample_follow_host(const struct sample *prev, struct sample *sample)
 {
-    size_t k = 0;
-
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        const struct vm_id *id = &sample->vms[i].id;
-        while (k < prev->vm_count &&
-               (prev->vms[k].id.pid < id->pid ||
-                (prev->vms[k].id.pid == id->pid && prev->vms[k].id.fd < id->fd)))
-            k++;
-        if (k < prev->vm_count && vm_id_equal(&prev->vms[k].id, id))
-            follow_vm(prev, &prev->vms[k], sample, &sample->vms[i]);
-    }
-}
-
-void sample_follow(const struct sample *prev, struct sample *sample)
-{
-    follow_vms(prev, sample);
     sample->vm_ends = prev->vm_ends + !all_live_on(prev, sample);
     for (size_t f = 0; f < prev->field_count && sample->has_host; f++) {
         const struct reading *before = &prev->host.readings[f];
         struct reading *now = &sample->host.readings[f];
         now->falls = before->falls + (now->raw < before->raw);
     }
+}
+
+void sample_follow(const struct sample *prev, struct sample *sample)
+{
+    struct sample_walk walk = {prev, 0};
+
+    for (size_t i = 0; i < sample->vm_count; i++) {
+        struct sample_vm *vm = &sample->vms[i];
+        sample_follow_vm(prev, sample_walk_to(&walk, &vm->id), sample, vm);
+    }
+    sample_follow_host(prev, sample);
 }
 
 /* --- VMs that are out of reach ---------------------------------------------------------------- */

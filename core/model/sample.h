@@ -129,6 +129,15 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
 void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
                              struct sample_vm *vm);
 
+/* A walk through the VMs of a sample, in their order. */
+struct sample_walk {
+    const struct sample *sample; /* NULL: it has none */
+    size_t at;
+};
+
+/* sample_walk_to - the VM of that identity, or NULL. Each call asks for one further on. */
+const struct sample_vm *sample_walk_to(struct sample_walk *walk, const struct vm_id *id);
+
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
@@ -136,6 +145,14 @@ void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_tab
  * rates of the sample after are over the time since these were read.
  */
 void sample_follow(const struct sample *prev, struct sample *sample);
+
+/*
+ * The same a VM at a time. sample_follow_vm: @vm of @sample, and what it was in @prev; NULL: it was
+ * not there. sample_follow_host: what is of the sample as a whole.
+ */
+void sample_follow_vm(const struct sample *prev, const struct sample_vm *before,
+                      const struct sample *sample, struct sample_vm *vm);
+void sample_follow_host(const struct sample *prev, struct sample *sample);
 
 /*
  * sample_keep - VMs of @prev that cannot be looked at any more stay in the list.

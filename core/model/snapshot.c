@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/snapshot.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,19 +37,21 @@ struct cursor {
     char *text;
 };
 
-static struct snapshot *allocate(const struct sizes *n, struct cursor *ret)
+static struct snapshot *allocate(const struct sizes *n, struct spare *home, struct cursor *ret)
 {
     size_t vms = n->vms * sizeof(struct snapshot_vm);
     size_t vcpus = n->vcpus * sizeof(struct snapshot_vcpu);
     size_t values = n->values * sizeof(struct snapshot_value);
     size_t buckets = n->buckets * sizeof(uint64_t);
-    char *block = malloc(sizeof(struct snapshot) + vms + vcpus + values + buckets + n->text + 1);
+    size_t bytes = sizeof(struct snapshot) + vms + vcpus + values + buckets + n->text + 1;
+    char *block = home != NULL ? spare_take(home, bytes) : malloc(bytes);
 
     if (block == NULL)
         return NULL;
     /* The values are all written by derive; the rest is small. */
     memset(block, 0, sizeof(struct snapshot) + vms + vcpus);
     struct snapshot *s = (struct snapshot *)block;
+    s->home = home;
     block += sizeof(*s);
     s->vms = (struct snapshot_vm *)block;
     ret->vcpu = (struct snapshot_vcpu *)(block + vms);
@@ -62,7 +63,8 @@ static struct snapshot *allocate(const struct sizes *n, struct cursor *ret)
 
 void snapshot_free(struct snapshot *snapshot)
 {
-    free(snapshot);
+    if (snapshot != NULL)
+        spare_give(snapshot->home, snapshot);
 }
 
 static const char *put_text(struct cursor *at, const char *s)
@@ -76,11 +78,6 @@ static const char *put_text(struct cursor *at, const char *s)
 }
 
 /* --- rates ------------------------------------------------------------------------------------ */
-
-static struct figure no_figure(enum reading_state state, enum reading_cause cause)
-{
-    return (struct figure){.state = (uint8_t)state, .cause = (uint8_t)cause};
-}
 
 /*
  * Growth per second between two readings of one cumulative number; @prev NULL when there is none.
@@ -318,182 +315,95 @@ static void derive_host(const struct sample *prev, const struct sample *cur,
             out->host_values[f].rate = no_figure(READING_RESET, CAUSE_NONE);
 }
 
-struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
-                                 const struct field_table *fields, uint64_t self_cpu_ns)
-{
-    struct sizes n = measure(cur);
-    struct cursor at;
-    struct snapshot *s = allocate(&n, &at);
-    size_t k = 0, out = 0;
+/* --- a VM at a time --------------------------------------------------------------------------- */
 
-    if (s == NULL)
-        return NULL;
+struct snapshot_work {
+    const struct sample *prev, *cur;
+    const struct field_table *fields;
+    struct snapshot *snapshot; /* under way */
+    struct cursor at;
+    size_t count; /* VMs of it that are done */
+};
+
+static void fill_head(const struct sample *prev, const struct sample *cur, uint64_t self_cpu_ns,
+                      struct snapshot *s)
+{
     s->wall = cur->wall;
     s->mono_ns = cur->read_ns;
     s->sample_ns = cur->duration_ns;
     memcpy(s->cost_ns, cur->cost_ns, sizeof(s->cost_ns));
     s->host = cur->host_facts;
-    s->fields = fields;
     s->field_count = cur->field_count;
     s->bucket_count = cur->bucket_count;
-    s->vm_count = n.vms;
-    s->vcpu_count = n.vcpus;
     s->hidden_processes = cur->hidden_processes;
     s->hidden_pid = cur->hidden_pid;
     s->hidden_cause = cur->hidden_cause;
     s->proc_hides = cur->proc_hides;
     s->hidden_vms = cur->hidden_vms;
     s->cut_processes = cur->cut_processes;
-    s->vm_ends = cur->vm_ends;
     if (prev != NULL && cur->read_ns > prev->read_ns) {
         s->interval_s = (double)(cur->read_ns - prev->read_ns) / 1e9;
         s->self_cpu_ratio = (double)self_cpu_ns / (double)(cur->read_ns - prev->read_ns);
     }
-    for (size_t i = 0; i < cur->vm_count; i++) {
-        const struct sample_vm *now = &cur->vms[i], *before = NULL;
-        if (now->gone)
-            continue;
-        /* Both lists ascend by (pid, fd). */
-        while (prev != NULL && k < prev->vm_count &&
-               (prev->vms[k].id.pid < now->id.pid ||
-                (prev->vms[k].id.pid == now->id.pid && prev->vms[k].id.fd < now->id.fd)))
-            k++;
-        if (prev != NULL && k < prev->vm_count && vm_id_equal(&prev->vms[k].id, &now->id))
-            before = &prev->vms[k];
-        derive_vm(prev, before, cur, now, fields, &at, &s->vms[out++]);
+}
+
+struct snapshot_work *snapshot_begin(const struct sample *prev, const struct sample *cur,
+                                     const struct field_table *fields, uint64_t self_cpu_ns,
+                                     struct spare *home)
+{
+    struct snapshot_work *work = malloc(sizeof(*work));
+    struct sizes n = measure(cur);
+
+    if (work == NULL)
+        return NULL;
+    *work = (struct snapshot_work){.prev = prev, .cur = cur, .fields = fields};
+    work->snapshot = allocate(&n, home, &work->at);
+    if (work->snapshot == NULL) {
+        free(work);
+        return NULL;
     }
-    derive_host(prev, cur, fields, &at, s);
+    fill_head(prev, cur, self_cpu_ns, work->snapshot);
+    work->snapshot->fields = fields;
+    work->snapshot->vm_count = n.vms;
+    work->snapshot->vcpu_count = n.vcpus;
+    return work;
+}
+
+void snapshot_add(struct snapshot_work *work, const struct sample_vm *before,
+                  const struct sample_vm *vm)
+{
+    if (!vm->gone)
+        derive_vm(work->prev, before, work->cur, vm, work->fields, &work->at,
+                  &work->snapshot->vms[work->count++]);
+}
+
+struct snapshot *snapshot_finish(struct snapshot_work *work)
+{
+    struct snapshot *s = work->snapshot;
+
+    s->vm_ends = work->cur->vm_ends;
+    derive_host(work->prev, work->cur, work->fields, &work->at, s);
+    free(work);
     return s;
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
-
-static struct snapshot_value value_of(const struct snapshot *s, const struct snapshot_value *values,
-                                      const char *field)
+void snapshot_abandon(struct snapshot_work *work)
 {
-    struct snapshot_value best = {.reading = reading_missing(READING_ABSENT, CAUSE_NOT_IN_KERNEL),
-                                  .rate = no_figure(READING_ABSENT, CAUSE_NOT_IN_KERNEL)};
-
-    /* One name may stand for two fields when two kernels' schemas meet (a guess and the real
-     * one). */
-    for (size_t f = 0; f < s->field_count; f++)
-        if (strcmp(s->fields->fields[f].name, field) == 0) {
-            best = values[f];
-            if (best.reading.state == READING_OK)
-                break;
-        }
-    return best;
+    if (work == NULL)
+        return;
+    snapshot_free(work->snapshot);
+    free(work);
 }
 
-struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct snapshot_vm *vm,
-                                        const char *field)
+struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
+                                 const struct field_table *fields, uint64_t self_cpu_ns)
 {
-    return value_of(s, vm->values, field);
-}
+    struct snapshot_work *work = snapshot_begin(prev, cur, fields, self_cpu_ns, NULL);
+    struct sample_walk walk = {prev, 0};
 
-struct snapshot_value snapshot_vcpu_value(const struct snapshot *s,
-                                          const struct snapshot_vcpu *vcpu, const char *field)
-{
-    return value_of(s, vcpu->values, field);
-}
-
-struct snapshot_value snapshot_host_value(const struct snapshot *s, const char *field)
-{
-    if (s->host_values != NULL)
-        return value_of(s, s->host_values, field);
-    return (struct snapshot_value){.reading = reading_missing(READING_ABSENT, CAUSE_NONE),
-                                   .rate = no_figure(READING_ABSENT, CAUSE_NONE)};
-}
-
-struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu)
-{
-    const struct reading *ratio = &vcpu->gauges[VCPU_TSC_SCALING_RATIO];
-    const struct reading *bits = &vcpu->gauges[VCPU_TSC_SCALING_FRAC_BITS];
-
-    if (ratio->state != READING_OK)
-        return no_figure((enum reading_state)ratio->state, (enum reading_cause)ratio->cause);
-    if (bits->state != READING_OK)
-        return no_figure((enum reading_state)bits->state, (enum reading_cause)bits->cause);
-    if (bits->raw > 63)
-        return no_figure(READING_ABSENT, CAUSE_READ_ERROR);
-    return (struct figure){.value = ldexp((double)ratio->raw, -(int)bits->raw),
-                           .state = READING_OK};
-}
-
-const struct snapshot_vm *snapshot_find_fd(const struct snapshot *s, pid_t pid, int fd)
-{
-    size_t low = 0, high = s->vm_count;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct vm_id *at = &s->vms[mid].id;
-        if (at->pid < pid || (at->pid == pid && at->fd < fd))
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    bool is_it = low < s->vm_count && s->vms[low].id.pid == pid && s->vms[low].id.fd == fd;
-    return is_it ? &s->vms[low] : NULL;
-}
-
-const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id)
-{
-    const struct snapshot_vm *vm = snapshot_find_fd(s, id->pid, id->fd);
-
-    return vm != NULL && vm_id_equal(&vm->id, id) ? vm : NULL;
-}
-
-struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
-                                    const struct snapshot *s, const struct snapshot_vm *vm,
-                                    size_t field)
-{
-    struct reading now = vm->values[field].reading;
-
-    if (now.state != READING_OK || s->fields->fields[field].kind != FIELD_CUMULATIVE ||
-        then == NULL || field >= base->field_count)
-        return now;
-    const struct reading *before = &then->values[field].reading;
-    bool was_never_read = before->state == READING_STALE && before->source == SOURCE_NONE;
-    if (was_never_read)
-        return *before;
-    bool is_known = before->state == READING_OK || before->state == READING_STALE;
-    if (is_known && before->source == now.source && before->falls == now.falls &&
-        before->raw <= now.raw)
-        now.raw -= before->raw;
-    return now;
-}
-
-struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,
-                              const struct snapshot_vm *vm, size_t field)
-{
-    const struct snapshot_vm *then = base != NULL ? snapshot_find(base, &vm->id) : NULL;
-
-    return snapshot_total_since(base, then, s, vm, field);
-}
-
-struct reading snapshot_host_total(const struct snapshot *base, const struct snapshot *s,
-                                   size_t field)
-{
-    static const struct reading nothing = {.state = READING_OK};
-    const struct reading *before = NULL;
-    struct reading now = s->host_values[field].reading;
-
-    if (base == NULL || now.state != READING_OK ||
-        s->fields->fields[field].kind != FIELD_CUMULATIVE)
-        return now;
-    /* Where no VM was there nothing was counted: each that is has come since. */
-    if (base->vm_count == 0 && base->hidden_processes == 0 && !base->proc_hides)
-        before = &nothing;
-    else if (base->host_values != NULL && field < base->field_count)
-        before = &base->host_values[field].reading;
-    if (before == NULL || before->state != READING_OK || before->raw > now.raw ||
-        before->falls != now.falls || base->vm_ends != s->vm_ends)
-        return reading_missing(READING_RESET, CAUSE_NONE);
-    now.raw -= before->raw;
-    return now;
-}
-
-bool snapshot_interval_differs(double seconds, double usual)
-{
-    return seconds > 0 && usual > 0 && fabs(seconds - usual) > usual / 10;
+    if (work == NULL)
+        return NULL;
+    for (size_t i = 0; i < cur->vm_count; i++)
+        snapshot_add(work, sample_walk_to(&walk, &cur->vms[i].id), &cur->vms[i]);
+    return snapshot_finish(work);
 }

@@ -92,6 +92,7 @@ struct snapshot {
      */
     struct snapshot_value *host_values;
     unsigned vm_ends; /* how often a sample missed a VM of the one before, up to this one */
+    struct spare *home; /* where its memory goes back to, and outlives it; NULL: free(3) */
 };
 
 /* snapshot_may_lack_vms - for one of the reasons above: an empty list is no answer then. */
@@ -114,6 +115,25 @@ static inline bool snapshot_may_lack_vms(const struct snapshot *s)
 struct snapshot *snapshot_derive(const struct sample *prev, const struct sample *cur,
                                  const struct field_table *fields, uint64_t self_cpu_ns);
 void snapshot_free(struct snapshot *snapshot);
+
+/*
+ * The same a VM at a time. What is handed to snapshot_begin is borrowed until the end. Its VMs are
+ * added in their order; what of @cur is of the whole sample has to be right only at the end.
+ *
+ * snapshot_begin - NULL when memory is out. @home: where its memory comes from and goes back to;
+ * NULL: malloc(3).
+ * snapshot_add - the next VM of @cur, also one that is gone.
+ * snapshot_finish - all have been added. The snapshot belongs to the caller.
+ * snapshot_abandon - end one that was not finished (NULL ok).
+ */
+struct snapshot_work;
+struct snapshot_work *snapshot_begin(const struct sample *prev, const struct sample *cur,
+                                     const struct field_table *fields, uint64_t self_cpu_ns,
+                                     struct spare *home);
+void snapshot_add(struct snapshot_work *work, const struct sample_vm *before,
+                  const struct sample_vm *vm);
+struct snapshot *snapshot_finish(struct snapshot_work *work);
+void snapshot_abandon(struct snapshot_work *work);
 
 /* snapshot_vm_value, ... - readings of fields by name; ABSENT for a name that is not there. */
 struct snapshot_value snapshot_vm_value(const struct snapshot *s, const struct snapshot_vm *vm,

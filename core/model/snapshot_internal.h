@@ -5,6 +5,11 @@
 
 #include "core/model/snapshot.h"
 
+static inline struct figure no_figure(enum reading_state state, enum reading_cause cause)
+{
+    return (struct figure){.state = (uint8_t)state, .cause = (uint8_t)cause};
+}
+
 /*
  * snapshot_age_vm - @out was made of @now, a VM that was skipped: no number of it is shown as if it
  * were of now, and how old the newest is is said. What is missing for a reason of its own stays so.
