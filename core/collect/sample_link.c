@@ -220,7 +220,7 @@ static int distrust(struct sample_link *l, struct error *err)
 /* --- a sample --------------------------------------------------------------------------------- */
 
 /* The VMs of processes that are left alone stay in the list, as they were. */
-static int keep_stuck(const struct sample_link *l, struct sample **sample)
+static int keep_stuck(const struct sample_link *l, struct sample *sample)
 {
     pid_t pids[SHUN_MAX];
 
@@ -247,7 +247,7 @@ static int take(struct sample_link *l, const struct message_sample *m, struct sn
     adopted_apply(&l->adopted, l->series.previous, l->is_first, sample);
     sample->self_cpu_ns =
         watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) + watch_cpu_ns(l->child.pid);
-    result = keep_stuck(l, &sample);
+    result = keep_stuck(l, sample);
     if (result == 0)
         result = series_add(&l->series, sample, ret);
     else

@@ -139,6 +139,7 @@ void sample_free(struct sample *sample)
     if (sample == NULL)
         return;
     free(sample->memory);
+    free(sample->kept);
     spare_give(sample->home, sample->matrices);
     free(sample);
 }
@@ -297,11 +298,6 @@ void sample_follow(const struct sample *prev, struct sample *sample)
 
 /* --- VMs that are out of reach ---------------------------------------------------------------- */
 
-static bool comes_before(const struct vm_id *a, const struct vm_id *b)
-{
-    return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
-}
-
 static bool is_of(const struct sample_vm *vm, const pid_t *pids, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -310,98 +306,75 @@ static bool is_of(const struct sample_vm *vm, const pid_t *pids, size_t count)
     return false;
 }
 
-/* A VM of the new sample, and where it is from. */
-struct origin {
-    const struct sample *sample;
-    const struct sample_vm *vm;
-};
-
-/* Those of @cur and those that it lacks, in one order. Returns how many are kept. */
-static size_t merge(const struct sample *prev, const pid_t *pids, size_t count,
-                    const struct sample *cur, struct origin *ret, size_t *ret_count)
+/* The VMs of @prev that are to be kept beside those of @cur. Returns how many. */
+static size_t choose(const struct sample *prev, const pid_t *pids, size_t count,
+                     const struct sample *cur, const struct sample_vm **ret)
 {
-    size_t k = 0, n = 0, kept = 0;
+    size_t k = 0, kept = 0;
 
-    for (size_t i = 0; i <= cur->vm_count; i++) {
-        const struct sample_vm *next = i < cur->vm_count ? &cur->vms[i] : NULL;
-        for (; k < prev->vm_count && (next == NULL || comes_before(&prev->vms[k].id, &next->id));
-             k++) {
-            if (prev->vms[k].gone || !is_of(&prev->vms[k], pids, count))
-                continue;
-            ret[n++] = (struct origin){prev, &prev->vms[k]};
-            kept++;
-        }
-        if (next == NULL)
-            break;
-        /* Under one number there is one VM: that of now. */
-        if (k < prev->vm_count && !comes_before(&next->id, &prev->vms[k].id))
+    for (size_t i = 0; i < prev->vm_count; i++) {
+        const struct sample_vm *vm = &prev->vms[i];
+        while (k < cur->vm_count && vm_id_before(&cur->vms[k].id, &vm->id))
             k++;
-        ret[n++] = (struct origin){cur, next};
+        /* Under one number there is one VM: that of now. */
+        bool is_taken = k < cur->vm_count && !vm_id_before(&vm->id, &cur->vms[k].id);
+        if (!vm->gone && !is_taken && is_of(vm, pids, count))
+            ret[kept++] = vm;
     }
-    *ret_count = n;
     return kept;
 }
 
-static void copy_vm(const struct origin *from, struct cursor *at, enum reading_cause cause)
+/* @at has room for it. Its numbers are zero. */
+static void keep_vm(const struct sample_vm *old, enum reading_cause cause, struct cursor *at)
 {
-    const struct sample_vm *old = from->vm;
     struct sample_vm *sv = place_vm(at, &old->id, &old->facts, old->vcpu_count);
 
     for (size_t k = 0; k < old->vcpu_count; k++) {
         sv->vcpus[k].id = old->vcpus[k].id;
         sv->vcpus[k].tid = old->vcpus[k].tid;
     }
-    copy_numbers(old, common_shape(from->sample, at->sample), sv);
-    sv->gone = old->gone;
-    sv->skipped = cause != CAUSE_NONE || old->skipped;
-    sv->skip_cause = cause != CAUSE_NONE ? (uint8_t)cause : old->skip_cause;
-    sv->vm = cause != CAUSE_NONE ? NULL : old->vm;
+    sv->skipped = true;
+    sv->skip_cause = (uint8_t)cause;
 }
 
-/* All that is no array. */
-static void copy_head(const struct sample *from, struct sample *to)
+/* Those of now stay where they are, but for the array that names them all. */
+static void merge(struct sample *cur, const struct sample_vm **kept, size_t count,
+                  enum reading_cause cause, struct cursor *at)
 {
-    struct sample head = *from;
+    struct sample *all = at->sample;
+    size_t k = 0;
 
-    head.memory = to->memory;
-    head.matrices = NULL;
-    head.home = NULL;
-    head.field_count = to->field_count;
-    head.bucket_count = to->bucket_count;
-    head.vms = to->vms;
-    head.vm_count = to->vm_count;
-    head.host.readings = to->host.readings;
-    head.host.buckets = to->host.buckets;
-    *to = head;
-    copy_entity(&from->host, common_shape(from, to), &to->host);
+    for (size_t i = 0; i <= cur->vm_count; i++) {
+        const struct sample_vm *next = i < cur->vm_count ? &cur->vms[i] : NULL;
+        for (; k < count && (next == NULL || vm_id_before(&kept[k]->id, &next->id)); k++)
+            keep_vm(kept[k], cause, at);
+        if (next != NULL)
+            all->vms[all->vm_count++] = *next;
+    }
+    cur->vms = all->vms;
+    cur->vm_count = all->vm_count;
+    cur->kept = all->memory;
+    free(all);
 }
 
 int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
-                enum reading_cause cause, struct sample **sample)
+                enum reading_cause cause, struct sample *sample)
 {
-    struct sample *cur = *sample;
-    struct origin *origins = malloc((prev->vm_count + cur->vm_count + 1) * sizeof(*origins));
-    struct sizes n = {.fields = cur->field_count, .buckets = cur->bucket_count};
+    const struct sample_vm **kept = malloc((prev->vm_count + 1) * sizeof(*kept));
+    struct sizes n = {.fields = sample->field_count, .buckets = sample->bucket_count};
     struct cursor at;
-    int result = 0;
 
-    if (origins == NULL)
+    if (kept == NULL)
         return -ENOMEM;
-    if (merge(prev, pids, count, cur, origins, &n.vms) == 0)
-        goto out;
-    for (size_t i = 0; i < n.vms; i++) {
-        const struct sample_vm *vm = origins[i].vm;
-        n.vcpus += vm->vcpu_count;
-        n.texts += text_bytes(vm->facts.name) + text_bytes(vm->facts.name_raw);
+    size_t kept_count = choose(prev, pids, count, sample, kept);
+    for (size_t i = 0; i < kept_count; i++) {
+        n.vcpus += kept[i]->vcpu_count;
+        n.texts += text_bytes(kept[i]->facts.name) + text_bytes(kept[i]->facts.name_raw);
     }
-    if ((result = lay_out(&n, &at)) < 0)
-        goto out;
-    for (size_t i = 0; i < n.vms; i++)
-        copy_vm(&origins[i], &at, origins[i].sample == prev ? cause : CAUSE_NONE);
-    copy_head(cur, at.sample);
-    sample_free(cur);
-    *sample = at.sample;
-out:
-    free(origins);
+    n.vms = kept_count + sample->vm_count;
+    int result = kept_count > 0 ? lay_out(&n, &at) : 0;
+    if (kept_count > 0 && result == 0)
+        merge(sample, kept, kept_count, cause, &at);
+    free(kept);
     return result;
 }

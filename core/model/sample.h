@@ -106,6 +106,7 @@ struct sample {
     struct host host_facts;
     void *memory; /* all arrays above */
     void *matrices; /* readings and buckets, where they are not part of @memory; else NULL */
+    void *kept;     /* what sample_keep added */
     struct spare *home; /* where @matrices goes back to, and outlives it; NULL: free(3) */
 };
 
@@ -157,11 +158,11 @@ void sample_follow_host(const struct sample *prev, struct sample *sample);
 /*
  * sample_keep - VMs of @prev that cannot be looked at any more stay in the list.
  *
- * Those of the processes @pids that *@sample lacks come into it, marked as skipped for @cause, with
- * the numbers that they had. Both samples are of one field table. *@sample becomes another one, and
- * ends; when there is nothing to keep, or on failure, it stays. 0 or -ENOMEM. Pure.
+ * Those of the processes @pids that @sample lacks come into it, marked as skipped for @cause; the
+ * numbers that they had come with sample_follow. Both samples are of one field table. Once for a
+ * sample. 0 or -ENOMEM: then it stays as it was. Pure.
  */
 int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
-                enum reading_cause cause, struct sample **sample);
+                enum reading_cause cause, struct sample *sample);
 
 #endif
