@@ -103,7 +103,7 @@ void *desk_room(struct desk *desk, size_t bytes)
     return desk->form;
 }
 
-int desk_copy(struct desk *desk, uint64_t bytes, void **ret)
+int desk_look(struct desk *desk, uint64_t bytes, const unsigned char **ret)
 {
     struct stat st;
 
@@ -118,9 +118,20 @@ int desk_copy(struct desk *desk, uint64_t bytes, void **ret)
         if (result < 0)
             return result;
     }
+    *ret = desk->form;
+    return 0;
+}
+
+int desk_copy(struct desk *desk, uint64_t bytes, void **ret)
+{
+    const unsigned char *form;
+    int result = desk_look(desk, bytes, &form);
+
+    if (result < 0)
+        return result;
     *ret = malloc((size_t)bytes);
     if (*ret == NULL)
         return -ENOMEM;
-    memcpy(*ret, desk->form, (size_t)bytes);
+    memcpy(*ret, form, (size_t)bytes);
     return 0;
 }

@@ -47,9 +47,13 @@ void desk_close(struct desk *desk);
 void *desk_room(struct desk *desk, size_t bytes);
 
 /*
- * desk_copy - the front end: a copy of the form of @bytes, for the caller to free. 0, -ENOMEM, or
- * -EBADMSG: there is not as much.
+ * desk_look - the front end: where the form of @bytes lies, until the next call or desk_close. The
+ * child may write there at any time: it is to be copied, each byte once, and the copy looked at. 0,
+ * -ENOMEM, or -EBADMSG: there is not as much.
  */
+int desk_look(struct desk *desk, uint64_t bytes, const unsigned char **ret);
+
+/* desk_copy - the same as a copy, for the caller to free. */
 int desk_copy(struct desk *desk, uint64_t bytes, void **ret);
 
 #endif

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "core/collect/adopt.h"
+#include "core/collect/intake.h"
 #include "core/collect/stuck_list.h"
-#include "core/model/sample_flat.h"
 #include "core/model/series.h"
 
 #define MS 1000000ull
@@ -40,6 +40,7 @@ struct sample_link {
     struct field_table fields;
     struct series series;
     struct adopted adopted;
+    struct intake intake; /* of the sample that came */
     bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
     bool is_first; /* the next sample is the first of this collector */
     bool asked;
@@ -107,6 +108,7 @@ void sample_link_close(struct sample_link *l)
         return;
     child_link_close(&l->child);
     stuck_list_done(&l->stuck);
+    intake_end(&l->intake);
     series_done(&l->series);
     adopted_done(&l->adopted);
     field_table_done(&l->fields);
@@ -231,38 +233,53 @@ static int keep_stuck(const struct sample_link *l, struct sample *sample)
     return sample_keep(l->series.previous, pids, l->stuck.count, CAUSE_STUCK, sample);
 }
 
-static int take(struct sample_link *l, const struct message_sample *m, struct snapshot **ret,
-                struct error *err)
+/* One that is no sample fails by the collector, and no memory by us. */
+static int refuse(struct sample_link *l, int result, struct error *err)
 {
-    struct sample *sample = NULL;
-    void *form = NULL;
-    int result = desk_copy(&l->child.desk, m->bytes, &form);
+    return result == -ENOMEM ? error_set(err, result, "out of memory") : distrust(l, err);
+}
 
-    if (result == 0)
-        result = sample_flat_read(form, (size_t)m->bytes, &l->fields, &sample);
-    if (result == -ENOMEM)
-        return error_set(err, result, "out of memory");
-    if (result < 0 || sample == NULL)
-        return distrust(l, err);
+/* It is all there, and honest. */
+static int settle(struct sample_link *l, struct sample *sample, struct error *err)
+{
     adopted_apply(&l->adopted, l->series.previous, l->is_first, sample);
     sample->self_cpu_ns =
         watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) + watch_cpu_ns(l->child.pid);
-    result = keep_stuck(l, sample);
+    int result = keep_stuck(l, sample);
     if (result == 0)
-        result = series_add(&l->series, sample, ret);
+        result = series_begin(&l->series, sample);
     else
         sample_free(sample);
     if (result < 0)
         return error_set(err, result, "out of memory");
     l->is_first = false;
-    l->asked = false;
     l->deaths = 0;
     stuck_list_answered(&l->stuck);
-    l->watch.still_ns = 0;
-    return 1;
+    return 0;
 }
 
-static int receive(struct sample_link *l, struct snapshot **ret, struct error *err)
+/* A slice of what is to be done with the sample that came. 1: *@ret is the snapshot of it. */
+static int work_up(struct sample_link *l, struct snapshot **ret, struct error *err)
+{
+    struct sample *sample;
+
+    if (l->series.current != NULL) {
+        l->asked = !series_step(&l->series, INTAKE_ENTITIES, ret);
+        return !l->asked;
+    }
+    int result = intake_step(&l->intake, &sample);
+    if (result < 0)
+        return refuse(l, result, err);
+    return result == 0 ? 0 : settle(l, sample, err);
+}
+
+/* Is there a sample that came, and not yet a snapshot of it? */
+static bool is_working(const struct sample_link *l)
+{
+    return l->intake.from != NULL || l->series.current != NULL;
+}
+
+static int receive(struct sample_link *l, struct error *err)
 {
     struct message_sample m;
 
@@ -274,8 +291,12 @@ static int receive(struct sample_link *l, struct snapshot **ret, struct error *e
             return outlive(l, err);
         if (!l->asked || m.number != l->number)
             continue; /* nobody waits for it any more */
-        if (m.result == 0)
-            return take(l, &m, ret, err);
+        l->watch.still_ns = 0;
+        if (m.result == 0) {
+            int begun =
+                intake_begin(&l->intake, &l->child.desk, m.bytes, &l->series.spare, &l->fields);
+            return begun < 0 ? refuse(l, begun, err) : 0;
+        }
         m.error.msg[sizeof(m.error.msg) - 1] = '\0';
         return error_set(err, m.result < 0 ? m.result : -EIO, "%s", m.error.msg);
     }
@@ -285,10 +306,12 @@ static int receive(struct sample_link *l, struct snapshot **ret, struct error *e
 int sample_link_look(struct sample_link *l, struct snapshot **ret, struct error *err)
 {
     stuck_list_look(&l->stuck);
+    if (is_working(l))
+        return work_up(l, ret, err);
     if (l->child.pid == 0)
         return watch_now_ns() < l->start_ns ? 0 : start_next(l, 0, err);
-    int result = receive(l, ret, err);
-    if (result != 0 || !l->asked || l->child.pid == 0)
+    int result = receive(l, err);
+    if (result != 0 || !l->asked || l->child.pid == 0 || is_working(l))
         return result;
     watch_look(&l->watch, &l->child.desk.top->beacon);
     return is_stuck(l) ? replace(l, err) : 0;
@@ -302,12 +325,19 @@ int sample_link_tick(struct sample_link *l, int stop_fd, struct snapshot **ret, 
     while ((result = sample_link_look(l, ret, err)) == 0) {
         struct pollfd fds[] = {{.fd = l->child.sock, .events = POLLIN},
                                {.fd = stop_fd, .events = POLLIN}};
-        if (poll(fds, 2, WATCH_LOOK_MS) < 0 && errno != EINTR)
+        if (poll(fds, 2, sample_link_wait_ms(l)) < 0 && errno != EINTR)
             return error_set(err, -errno, "poll: %s", strerror(errno));
         if (fds[1].revents != 0)
             return error_set(err, -EINTR, "interrupted before the VMs were read");
     }
     return result > 0 ? 0 : result;
+}
+
+int sample_link_wait_ms(const struct sample_link *l)
+{
+    if (is_working(l))
+        return 0;
+    return l->asked ? WATCH_LOOK_MS : -1;
 }
 
 struct sample_wait sample_link_wait(const struct sample_link *l)

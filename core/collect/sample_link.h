@@ -18,9 +18,6 @@
 #include "core/model/sample_wait.h"
 #include "core/model/snapshot.h"
 
-/* How often sample_link_look wants to be called while a sample is asked for. */
-#define SAMPLE_LINK_LOOK_MS WATCH_LOOK_MS
-
 struct sample_link;
 
 /* sample_link_open - start a collector. @supervisor is borrowed. 0, or a negative errno with a
@@ -39,13 +36,17 @@ void sample_link_widen(struct sample_link *link);
 void sample_link_ask(struct sample_link *link);
 
 /*
- * sample_link_look - is it there? To be called when the descriptor is readable, and every
- * SAMPLE_LINK_LOOK_MS while a sample is asked for. Never waits for the collector.
- * 1: *@ret is a snapshot, which belongs to the caller and borrows the fields of the link. 0: not
- * yet. A negative errno with a sentence: the host cannot be read, or no collector lives long enough
- * to do it.
+ * sample_link_look - is it there? To be called when the descriptor is readable, and again after
+ * sample_link_wait_ms. Never waits for the collector, and works up what came from it in slices of a
+ * few milliseconds, one for each call.
+ * 1: *@ret is a snapshot, which belongs to the caller, borrows the fields of the link, and ends
+ * before it. 0: not yet. A negative errno with a sentence: the host cannot be read, or no collector
+ * lives long enough to do it.
  */
 int sample_link_look(struct sample_link *link, struct snapshot **ret, struct error *err);
+
+/* sample_link_wait_ms - until sample_link_look wants to be called; -1: nothing is asked for. */
+int sample_link_wait_ms(const struct sample_link *link);
 
 /*
  * sample_link_tick - ask, and wait for it. @stop_fd: returns -EINTR as soon as this is readable,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include <cmocka.h>
 
 #include "core/base/rootfs.h"
+#include "core/collect/intake.h"
 
 enum trick { HONEST, FLOOD, GARBAGE, HUGE_DESK };
 
@@ -150,6 +152,32 @@ static void after_a_lie_another_collector_is_asked(void **state)
     }
 }
 
+/* Half a gigabyte from a collector that lies: keys are looked at all the while. */
+static void what_came_is_copied_in_slices(void **state)
+{
+    struct bed *bed = *state;
+    struct snapshot *s;
+    unsigned slices = 0;
+    int result;
+
+    take_one(bed);
+    stage->trick = HUGE_DESK;
+    assert_int_equal(sample_link_wait_ms(bed->link), -1);
+    sample_link_ask(bed->link);
+    alarm(60);
+    while ((result = sample_link_look(bed->link, &s, NULL)) == 0) {
+        int wait = sample_link_wait_ms(bed->link);
+        assert_true(wait >= 0);
+        slices += wait == 0;
+        poll(NULL, 0, wait < 10 ? wait : 10);
+    }
+    alarm(0);
+    assert_int_equal(result, 1);
+    assert_true(slices >= (512 << 20) / INTAKE_BYTES);
+    assert_int_equal(sample_link_wait_ms(bed->link), -1);
+    snapshot_free(s);
+}
+
 /* A host that is short of something for a moment. */
 static void who_cannot_start_another_tries_again(void **state)
 {
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_collector_that_floods_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cannot_start_another_tries_again, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_lie_another_collector_is_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_is_copied_in_slices, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,11 @@ void sample_link_ask(struct sample_link *link)
     link->asked = true;
 }
 
+int sample_link_wait_ms(const struct sample_link *link)
+{
+    return link->asked ? 0 : -1;
+}
+
 struct sample_wait sample_link_wait(const struct sample_link *link)
 {
     return (struct sample_wait){.asked = link->asked, .step = ""};

@@ -204,7 +204,7 @@ static void signals(struct monitor *m)
 /* A key may be half there, and a child may stand still. -1: nothing to look after. */
 static int wait_ms(struct monitor *m)
 {
-    const int waits[] = {term_wait_ms(m->term), m->asked_ns != 0 ? SAMPLE_LINK_LOOK_MS : -1,
+    const int waits[] = {term_wait_ms(m->term), sample_link_wait_ms(m->link),
                          scan_queue_wait_ms(&m->queue)};
     int least = -1;
 
@@ -321,7 +321,7 @@ static int wait_first(struct monitor *m, struct error *err)
     while (result == 0 && m->asked_ns != 0 && monitor_now_ns() < until) {
         struct pollfd fds[] = {{.fd = sample_link_fd(m->link), .events = POLLIN},
                                {.fd = m->signal_fd, .events = POLLIN}};
-        if (poll(fds, 2, SAMPLE_LINK_LOOK_MS) > 0 && fds[1].revents != 0)
+        if (poll(fds, 2, sample_link_wait_ms(m->link)) > 0 && fds[1].revents != 0)
             break; /* the loop reads it */
         result = monitor_look(m, err);
     }
