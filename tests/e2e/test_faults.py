@@ -278,9 +278,7 @@ class Faults(kvmtest.TestCase):
         self.log = tempfile.mktemp(prefix="kvmtest-calls-")
         self.addCleanup(lambda: os.path.exists(self.log) and os.unlink(self.log))
         # Leaks cannot be looked for in a traced program.
-        self.env = kvmtest.environment(TMPDIR=self.dir)
-        self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-        self.env.pop("LSAN_OPTIONS", None)
+        self.env = kvmtest.without_leak_check(TMPDIR=self.dir)
         self.vm = self.own_vm("--vcpus", "2", "--ram", "16M", "--fill", "mix:2M:4M", "--comm", "faults")
         kvmtest.wait_for(self.stands_still, "counters that stand still")
 

@@ -84,7 +84,9 @@ class Package(Scratch):
 
     def copy_of_tree(self, name):
         top = os.path.join(self.dir, name)
-        for path in run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).out.splitlines():
+        listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT)
+        need(listed.returncode == 0, f"git does not list the files of this tree: {listed.err.strip()[:100]}")
+        for path in listed.out.splitlines():
             if os.path.isfile(os.path.join(ROOT, path)):
                 os.makedirs(os.path.dirname(os.path.join(top, path)), exist_ok=True)
                 shutil.copy2(os.path.join(ROOT, path), os.path.join(top, path))
