@@ -148,6 +148,11 @@ void residency_close(struct residency *r)
     free(r);
 }
 
+bool residency_hides_zero_page(const struct residency *r)
+{
+    return r->entries != NULL && r->zero_pfn == 0;
+}
+
 /* What the page table says of a part that it does not map, when a file is behind it. */
 static int refine_absent(struct residency *r, struct emitter *em, uint64_t start, uint64_t end);
 

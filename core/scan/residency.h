@@ -69,4 +69,10 @@ typedef int residency_fn(void *arg, const struct residency_run *run);
 int residency_walk(struct residency *residency, uint64_t start, uint64_t end, residency_fn *fn,
                    void *arg);
 
+/*
+ * residency_hides_zero_page - was a page table looked at in which the kernel's zero page looks like
+ * any other page that is mapped, RESIDENCY_MAPPED? Before Linux 6.7, without CAP_SYS_ADMIN.
+ */
+bool residency_hides_zero_page(const struct residency *residency);
+
 #endif

@@ -143,6 +143,8 @@ static void *run_thread(void *arg)
     }
     thread->cpu_s = lane.cpu_s;
     thread->stuck_pages = lane.stuck_pages;
+    if (lane.residency != NULL && residency_hides_zero_page(lane.residency))
+        atomic_store(&job->zero_page_hidden, true);
     scan_lane_close(&lane);
     return NULL;
 }
@@ -345,6 +347,23 @@ static int run_exact(struct scan_job *job)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+/* Only private anonymous memory has the zero page in it. */
+static void warn_of_zero_page(const struct scan_job *job)
+{
+    struct scan_report *report = job->report;
+    uint64_t pages = 0;
+
+    for (size_t i = 0; i < report->region_count; i++)
+        if (report->regions[i].ram.backing == RAM_ANON)
+            pages += report->regions[i].counts.pages[PAGE_ZERO_CONTENT];
+    if (pages > 0 && atomic_load(&job->zero_page_hidden))
+        scan_report_warn(report,
+                         "%llu pages that read as zero may be the kernel's zero page, which "
+                         "takes no memory: before Linux 6.7 only CAP_SYS_ADMIN tells; run as root "
+                         "with --privileges=off",
+                         (unsigned long long)pages);
+}
+
 static void warn_of_counts(const struct scan_job *job)
 {
     struct scan_report *report = job->report;
@@ -363,6 +382,7 @@ static void warn_of_counts(const struct scan_job *job)
     if (pages[PAGE_UNREADABLE] > 0)
         scan_report_warn(report, "%llu pages could not be read: any of them may be zero",
                          (unsigned long long)pages[PAGE_UNREADABLE]);
+    warn_of_zero_page(job);
 }
 
 struct failure {

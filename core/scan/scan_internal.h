@@ -86,6 +86,7 @@ struct scan_job {
     uint64_t *region_first_page;  /* [region_count] */
     size_t *region_first_chunk;   /* [region_count + 1] */
     atomic_bool *unopened;        /* [region_count] the file behind it could not be opened */
+    atomic_bool zero_page_hidden; /* from a lane, see residency_hides_zero_page */
     struct scan_left *left;       /* [region_count] reading it did not end */
     atomic_size_t left_count;     /* of them */
     struct scan_readers *readers;

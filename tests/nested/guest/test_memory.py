@@ -42,7 +42,10 @@ class Touched(kvmtest.TestCase):
             # Which frame is the zero page is for CAP_SYS_ADMIN there, which the scanner gives up: it is read.
             self.assertEqual(report["pages"]["zero_mapped"], 0)
             self.assertEqual(report["pages"]["zero_content"], truth["zero_mapped"] + truth["zero_content"])
+            self.assertEqual([w for w in report["warnings"] if "may be the kernel's zero page" in w][0].split()[0],
+                             str(report["pages"]["zero_content"]))
             report = self.scan(vm, "--privileges=off")
+        self.assertEqual([w for w in report["warnings"] if "zero page" in w], [])
         self.assertEqual({n: report["pages"][n] for n in truth}, truth)
         self.assertEqual(report["pages"]["nonzero"], pages + BOOT_PAGES)
         self.assertEqual((report["pages"]["swapped"], report["pages"]["unreadable"]), (0, 0))
