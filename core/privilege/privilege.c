@@ -26,9 +26,10 @@
         [PRIVILEGE_STRICT] = (caps), [PRIVILEGE_BASIC] = (caps)                                    \
     }
 
+/* Of the supervisor: those of its children, who load BPF programs before they enter their role. */
 const struct privilege_row privilege_table[PRIVILEGE_ROLES] = {
     [ROLE_FRONT] = {"front end", {[PRIVILEGE_BASIC] = WRITE_FILES}, true},
-    [ROLE_SUPERVISOR] = {"supervisor", SAME(COLLECTOR | SCANNER), false},
+    [ROLE_SUPERVISOR] = {"supervisor", SAME(COLLECTOR | SCANNER | PRIVILEGE_BPF_CAPS), false},
     [ROLE_COLLECTOR] = {"collector", SAME(COLLECTOR), true},
     [ROLE_SCANNER] = {"scanner", SAME(SCANNER), true},
 };
@@ -96,7 +97,8 @@ int privilege_enter(enum privilege_role role, enum privilege_level level,
     const struct privilege_places *places =
         writable != NULL && role == ROLE_FRONT ? writable : &nowhere;
     unsigned needs = (places->count > 0 ? NEED_WRITE : 0) |
-                     (writable != NULL && writable->saved_tree ? NEED_SAVED_TREE : 0);
+                     (writable != NULL && writable->saved_tree ? NEED_SAVED_TREE : 0) |
+                     (writable != NULL && writable->bpf ? NEED_BPF : 0);
 
     if (level == PRIVILEGE_OFF)
         return 0;

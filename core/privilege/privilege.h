@@ -62,7 +62,12 @@ struct privilege_places {
     size_t count;
     bool saved_tree; /* all that is read lies in a saved tree, for which core/base/rootfs.c takes
                         openat2: of its flags a filter sees nothing, so else it is refused */
+    bool bpf; /* of collector and scanner: programs are loaded. To be asked they need a link and an
+                 iterator, so of bpf(2) these two stay; else all of it is refused */
 };
+
+/* What it takes to load a BPF program that looks at other processes. */
+#define PRIVILEGE_BPF_CAPS (PRIVILEGE_CAP(38 /* CAP_PERFMON */) | PRIVILEGE_CAP(39 /* CAP_BPF */))
 
 /* What the kernel does not offer, or does not let this process have: bits of a result. */
 enum privilege_gap {
@@ -75,7 +80,8 @@ enum privilege_gap {
  * privilege_enter - give up all that @role does not need at @level.
  *
  * @writable: of ROLE_FRONT, in strict: where it writes; NULL or none: nowhere. Other roles write
- *            nowhere whatever it says, and take from it whether they read a saved tree.
+ *            nowhere whatever it says, and take from it whether they read a saved tree, and
+ *            whether they have loaded BPF programs.
  *
  * Called once, before the process has a second thread: capabilities and filters are a thread's
  * own. A child inherits the filter of its parent and adds its own, so what the supervisor is
@@ -87,6 +93,16 @@ enum privilege_gap {
  */
 int privilege_enter(enum privilege_role role, enum privilege_level level,
                     const struct privilege_places *writable, struct error *err);
+
+/* privilege_held - PRIVILEGE_CAP mask of what this process has permitted, in force or not. */
+uint64_t privilege_held(void);
+
+/*
+ * privilege_raise - put those of @caps in force that are permitted; the others stay as they are.
+ * For a child of the supervisor, before privilege_enter, which takes them from it again.
+ * 0, or a negative errno with a sentence.
+ */
+int privilege_raise(uint64_t caps, struct error *err);
 
 /* privilege_gap_text - @gaps as a sentence without full stop; "" when there are none. */
 const char *privilege_gap_text(int gaps);

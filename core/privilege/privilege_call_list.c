@@ -56,7 +56,7 @@ const char *const privilege_known_calls[] = {
     "socketpair", "sendto", "sendmsg", "recvfrom", "recvmsg", "shutdown", "getsockopt",
     "setsockopt", "getsockname", "getpeername",
     /* other processes */
-    "pidfd_open", "pidfd_getfd", "process_vm_readv", "kcmp", "userfaultfd",
+    "pidfd_open", "pidfd_getfd", "process_vm_readv", "kcmp", "userfaultfd", "bpf",
     NULL,
 };
 
@@ -64,6 +64,7 @@ const char *const privilege_known_calls[] = {
 #define SUPERVISOR (1u << ROLE_SUPERVISOR)
 #define COLLECTOR (1u << ROLE_COLLECTOR)
 #define SCANNER (1u << ROLE_SCANNER)
+#define CHILDREN (COLLECTOR | SCANNER)
 #define EVERY (FRONT | SUPERVISOR | COLLECTOR | SCANNER)
 
 #define NEVER(call) {call, EVERY, WHEN_ALWAYS, 0, 0, 0}
@@ -72,6 +73,10 @@ const char *const privilege_known_calls[] = {
 #define OPEN_BIT(flag) {"open", EVERY, WHEN_ALL_BITS, 1, flag, NEED_WRITE}, \
                        {"openat", EVERY, WHEN_ALL_BITS, 2, flag, NEED_WRITE}
 #define NEW_NAMESPACE(flag) {"clone", EVERY, WHEN_ALL_BITS, 0, flag, 0}
+
+/* Commands of bpf(2), linux/bpf.h: a link and an iterator make a program run, and no more. */
+#define LINK_CREATE 28
+#define ITER_CREATE 33
 
 const struct privilege_refusal privilege_refusals[] = {
     /* to become another program, or to have one run */
@@ -225,8 +230,17 @@ const struct privilege_refusal privilege_refusals[] = {
     NEVER("setfsgid"),
     {"prctl", EVERY, WHEN_EQUAL, 0, PR_SET_PTRACER, 0},
 
+    /* BPF. Who loads a program does so before it enters its role; the supervisor's children do. */
+    NOT_IN("bpf", FRONT),
+    {"bpf", CHILDREN, WHEN_ALWAYS, 0, 0, NEED_BPF},
+    {"bpf", CHILDREN, WHEN_BELOW, 0, LINK_CREATE, 0},
+    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 1, 0},
+    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 2, 0},
+    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 3, 0},
+    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 4, 0},
+    {"bpf", CHILDREN, WHEN_ABOVE, 0, ITER_CREATE, 0},
+
     /* to change the host */
-    NEVER("bpf"),
     NEVER("init_module"),
     NEVER("finit_module"),
     NEVER("delete_module"),

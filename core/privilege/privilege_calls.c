@@ -38,6 +38,14 @@ static struct scmp_arg_cmp compare(const struct privilege_refusal *row)
         cmp.datum_a = LOWER_HALF;
         cmp.datum_b = row->value;
         break;
+    case WHEN_BELOW:
+        cmp.op = SCMP_CMP_LT;
+        cmp.datum_a = row->value;
+        break;
+    case WHEN_ABOVE:
+        cmp.op = SCMP_CMP_GT;
+        cmp.datum_a = row->value;
+        break;
     default:
         cmp.op = SCMP_CMP_NE;
         cmp.datum_a = row->when == WHEN_NOT_SELF ? (uint64_t)getpid() : row->value;

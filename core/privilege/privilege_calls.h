@@ -10,11 +10,13 @@
 /* When a call is refused. */
 enum privilege_when {
     WHEN_ALWAYS,
-    WHEN_ALL_BITS,  /* all bits of @value are set in the argument */
-    WHEN_NO_BITS,   /* no bit of @value is set in the argument */
-    WHEN_EQUAL,     /* its lower 32 bits are @value */
-    WHEN_NOT,       /* the argument is not @value */
-    WHEN_NOT_SELF,  /* the argument is not the process id of this process */
+    WHEN_ALL_BITS, /* all bits of @value are set in the argument */
+    WHEN_NO_BITS,  /* no bit of @value is set in the argument */
+    WHEN_EQUAL,    /* its lower 32 bits are @value */
+    WHEN_NOT,      /* the argument is not @value */
+    WHEN_BELOW,    /* the argument is less than @value, unsigned */
+    WHEN_ABOVE,    /* it is more */
+    WHEN_NOT_SELF, /* the argument is not the process id of this process */
 };
 
 struct privilege_refusal {

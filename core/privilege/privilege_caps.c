@@ -40,19 +40,40 @@ static int cut_bounding_set(uint64_t keep, struct error *err)
     return 0;
 }
 
+uint64_t privilege_held(void)
+{
+    uint64_t held = 0;
+
+    if (capng_get_caps_process() < 0)
+        return 0;
+    for (unsigned cap = 0; cap < 64 && known(cap); cap++)
+        if (capng_have_capability(CAPNG_PERMITTED, cap))
+            held |= PRIVILEGE_CAP(cap);
+    return held;
+}
+
+int privilege_raise(uint64_t caps, struct error *err)
+{
+    uint64_t have = privilege_held() & caps;
+
+    errno = 0;
+    for (unsigned cap = 0; cap < 64; cap++)
+        if ((have & PRIVILEGE_CAP(cap)) && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, cap) < 0)
+            return fail(err, "choose capabilities");
+    if (have != 0 && capng_apply(CAPNG_SELECT_CAPS) < 0)
+        return fail(err, "raise capabilities");
+    return 0;
+}
+
 int privilege_caps_keep(uint64_t keep, bool effective, struct error *err)
 {
-    uint64_t have = 0;
-
     errno = 0;
     if (capng_get_caps_process() < 0)
         return fail(err, "read the capabilities of this process");
     int result = cut_bounding_set(keep, err);
     if (result < 0)
         return result;
-    for (unsigned cap = 0; cap < 64 && known(cap); cap++)
-        if (capng_have_capability(CAPNG_PERMITTED, cap))
-            have |= PRIVILEGE_CAP(cap);
+    uint64_t have = privilege_held();
     capng_clear(CAPNG_SELECT_CAPS);
     for (unsigned cap = 0; cap < 64; cap++)
         if ((have & keep & PRIVILEGE_CAP(cap)) &&

@@ -17,6 +17,7 @@ int privilege_caps_keep(uint64_t keep, bool effective, struct error *err);
 enum privilege_need {
     NEED_WRITE = 1 << 0,      /* of the front end: to open files for writing, rename, remove */
     NEED_SAVED_TREE = 1 << 1, /* of the others: openat2 */
+    NEED_BPF = 1 << 2,        /* of collector and scanner: to ask BPF programs that are loaded */
 };
 
 /*

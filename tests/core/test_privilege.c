@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -30,6 +31,9 @@
 #include "tests/lib/role_case.h"
 
 #define PAGE 4096
+
+/* Asked before anything was given up. */
+static bool role_was_root;
 
 /* --- what a process holds --- */
 
@@ -190,7 +194,6 @@ static const char *const never[] = {
     "setresuid",
     "setresgid",
     "setgroups",
-    "bpf",
     "init_module",
     "finit_module",
     "delete_module",
@@ -251,6 +254,29 @@ static void each_role_is_refused_what_nobody_needs(void **state)
     s.level = PRIVILEGE_STRICT;
     for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
         role_check_users(s, look_at_names);
+}
+
+/* Of no use as it is: who is not refused hears that, and nothing is done. */
+static long bpf_of_nothing(unsigned long command)
+{
+    return syscall(SYS_bpf, command, NULL, 0);
+}
+
+static void look_at_bpf(const struct role_case *s, char *say, size_t size)
+{
+    bool has_bpf = s->places != NULL && s->places->bpf;
+    bool is_child = s->role == ROLE_COLLECTOR || s->role == ROLE_SCANNER;
+
+    for (unsigned command = 0; command < 64; command++) {
+        bool allowed =
+            has_bpf && is_child && (command == BPF_LINK_CREATE || command == BPF_ITER_CREATE);
+        errno = 0;
+        if (bpf_of_nothing(command) != -1 || (errno == EPERM) == allowed)
+            SAY("bpf(%u): %s", command, strerror(errno));
+    }
+    REFUSED(bpf_of_nothing(~0UL));
+    REFUSED(bpf_of_nothing(1UL << 32 | BPF_PROG_LOAD));
+    REFUSED(bpf_of_nothing(1UL << 31));
 }
 
 static void look_at_refusals(const struct role_case *s, char *say, size_t size)
@@ -314,6 +340,9 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(process_vm_readv(s->other, &mine, 1, &theirs, 1, 0));
         REFUSED(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
     }
+    /* To its children the supervisor must leave it. */
+    if (roles & ~(1u << ROLE_SUPERVISOR))
+        look_at_bpf(s, say, size);
     if (roles & 1u << ROLE_COLLECTOR) {
         REFUSED(write(0, "", 0));
         REFUSED(pwrite(0, "", 0, 0));
@@ -438,6 +467,69 @@ static void each_role_can_do_what_all_do(void **state)
         role_check_users(s, look_at_common_work);
 }
 
+/* --- BPF --- */
+
+static void look_at_loaded_bpf(const struct role_case *s, char *say, size_t size)
+{
+    look_at_bpf(s, say, size);
+    look_at_refusals(s, say, size);
+    look_at_status(s, say, size);
+}
+
+/* Who has loaded programs may make them run and has none of what it took; the front end neither. */
+static void of_bpf_only_what_makes_it_run_stays(void **state)
+{
+    const struct privilege_places loaded = {.bpf = true};
+    struct role_case s = *(struct role_case *)*state;
+
+    s.level = PRIVILEGE_STRICT;
+    s.places = &loaded;
+    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+        if (s.role != ROLE_SUPERVISOR)
+            role_check_users(s, look_at_loaded_bpf);
+}
+
+/* As a child of the supervisor, before it enters its role. */
+static void look_at_raised(const struct role_case *s, char *say, size_t size)
+{
+    struct error err = {0};
+    uint64_t permitted = status_value("CapPrm", 16);
+
+    if (s->level == PRIVILEGE_STRICT && (bpf_of_nothing(63) != -1 || errno == EPERM))
+        SAY("the supervisor leaves no bpf(2) to its children: %s", strerror(errno));
+    if (status_value("CapEff", 16) != 0)
+        SAY("CapEff is %llx", (unsigned long long)status_value("CapEff", 16));
+    if (privilege_held() != permitted)
+        SAY("it is told to hold %llx", (unsigned long long)privilege_held());
+    if (privilege_raise(PRIVILEGE_BPF_CAPS | PRIVILEGE_CAP(CAP_SYS_ADMIN), &err) < 0)
+        SAY("%s", err.msg);
+    if (status_value("CapEff", 16) != (permitted & PRIVILEGE_BPF_CAPS))
+        SAY("CapEff is %llx", (unsigned long long)status_value("CapEff", 16));
+    if (s->user == ROOT && role_was_root &&
+        (status_value("CapBnd", 16) & ~permitted & PRIVILEGE_BPF_CAPS) != 0)
+        SAY("CapPrm is %llx", (unsigned long long)permitted);
+    if (status_value("CapPrm", 16) != permitted)
+        SAY("CapPrm changed");
+    if (privilege_enter(ROLE_COLLECTOR, s->level, NULL, &err) < 0)
+        SAY("%s", err.msg);
+    if ((status_value("CapPrm", 16) & PRIVILEGE_BPF_CAPS) != 0)
+        SAY("in its role it still has them");
+    struct role_case as_collector = *s;
+    as_collector.role = ROLE_COLLECTOR;
+    as_collector.inherited = true;
+    look_at_status(&as_collector, say, size);
+}
+
+static void a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    role_was_root = role_is_root();
+    s.role = ROLE_SUPERVISOR;
+    for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
+        role_check_users(s, look_at_raised);
+}
+
 static void look_at_children(const struct role_case *s, char *say, size_t size)
 {
     role_look_in_child(s, ROLE_COLLECTOR, look_at_status, say, size);
@@ -488,6 +580,8 @@ int main(void)
 #endif
         cmocka_unit_test(each_role_can_do_what_all_do),
         cmocka_unit_test(children_of_the_supervisor_are_held_to_their_own_roles),
+        cmocka_unit_test(of_bpf_only_what_makes_it_run_stays),
+        cmocka_unit_test(a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up),
     };
     return cmocka_run_group_tests(tests, role_with_other, role_without_other);
 }
