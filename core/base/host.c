@@ -26,8 +26,7 @@ const char *host_lockdown_name(enum host_lockdown lockdown)
     return lockdown_names[lockdown];
 }
 
-/* Is the release older than @major.@minor? False where it is not known. */
-static bool kernel_before(const struct host *host, unsigned major, unsigned minor)
+bool host_kernel_is_before(const struct host *host, unsigned major, unsigned minor)
 {
     uint64_t first, second;
     const char *at = parse_digits(host->kernel, NULL, 10, &first);
@@ -39,7 +38,7 @@ static bool kernel_before(const struct host *host, unsigned major, unsigned mino
 
 bool host_kernel_may_lack_vm_dirs(const struct host *host)
 {
-    return kernel_before(host, 4, 7);
+    return host_kernel_is_before(host, 4, 7);
 }
 
 static void read_word(const struct rootfs *root, const char *path, char *out, size_t size)
@@ -170,6 +169,7 @@ static void read_caps(const struct rootfs *root, struct host *ret)
 void host_read(const struct rootfs *root, struct host *ret)
 {
     char buf[4096];
+    struct stat st;
 
     memset(ret, 0, sizeof(*ret));
     read_word(root, "proc/sys/kernel/hostname", ret->name, sizeof(ret->name));
@@ -179,5 +179,6 @@ void host_read(const struct rootfs *root, struct host *ret)
     if (rootfs_read(root, "proc/meminfo", buf, sizeof(buf)) > 0)
         parse_proc_status_bytes(buf, "MemTotal", &ret->mem_bytes);
     read_caps(root, ret);
+    ret->btf = rootfs_stat(root, "sys/kernel/btf/vmlinux", &st) == 0;
     host_refresh(root, true, ret);
 }

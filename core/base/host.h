@@ -14,6 +14,8 @@
 
 #define HOST_CAP(bit)               (1ull << (bit)) /* as in host.caps */
 #define HOST_CAP_CHECKPOINT_RESTORE 40              /* linux/capability.h has it since 5.9 */
+#define HOST_CAP_PERFMON            38              /* since 5.8 */
+#define HOST_CAP_BPF                39              /* since 5.8 */
 
 enum host_lockdown {
     LOCKDOWN_UNKNOWN,
@@ -31,6 +33,7 @@ struct host {
     uint64_t mem_bytes;  /* 0 = not known */
     bool kvm_module;     /* /sys/module/kvm exists */
     bool debugfs_mounted;
+    bool btf; /* the kernel describes its types: /sys/kernel/btf/vmlinux exists */
     bool caps_known;
     bool is_root;        /* this process has user id 0 */
     uint64_t caps;       /* its effective capabilities, bit 1 << CAP_... */
@@ -48,6 +51,9 @@ void host_read(const struct rootfs *root, struct host *ret);
  * A host may have thousands of mounts.
  */
 void host_refresh(const struct rootfs *root, bool thorough, struct host *host);
+
+/* host_kernel_is_before - is the release older than @major.@minor? False where it is not known. */
+bool host_kernel_is_before(const struct host *host, unsigned major, unsigned minor);
 
 /*
  * host_kernel_may_lack_vm_dirs - of before Linux 4.7 (kvm_create_vm_debugfs): debugfs then has the

@@ -15,6 +15,7 @@
 
 #include "core/base/host.h"
 #include "core/base/spare.h"
+#include "core/model/bpf_status.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
 #include "core/model/vm.h"
@@ -104,6 +105,7 @@ struct sample {
     size_t hidden_vms;       /* VMs that debugfs names, in no process that we can see */
     size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
     struct host host_facts;
+    struct bpf_status bpf; /* set by who loads it */
     void *memory; /* all arrays above */
     void *matrices; /* readings and buckets, where they are not part of @memory; else NULL */
     void *kept;     /* what sample_keep added */

@@ -22,10 +22,11 @@
  *   12  times: u64 [entity][source], monotonic nanoseconds, 0 = not read
  *   13  readings [entity][field]
  *   14  buckets of histograms: u64 [entity][bucket]
+ *   15  BPF: its state, what stands in its way, and a sentence
  *
  * Entities are the host, then each VM followed by its vCPUs. A reading is struct reading. Order and
- * values of the enumerations of gauges, kinds, units, scopes, states and lockdown are part of the
- * form: new ones are added at their end.
+ * values of the enumerations of BPF, gauges, kinds, units, scopes, states and lockdown are part of
+ * the form: new ones are added at their end.
  *
  * Nothing of it is trusted: a reader gets a sample that keeps all rules of core/model/sample.h, or
  * an error. Names of VMs come as the VMM gave them, and are cleaned by who reads them.

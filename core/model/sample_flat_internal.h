@@ -21,6 +21,7 @@ enum section {
     TIMES,
     READINGS,
     BUCKETS,
+    BPF,
 };
 
 enum { HEAD_HAS_HOST = 1 << 0, HEAD_PROC_HIDES = 1 << 1 };
@@ -36,12 +37,24 @@ struct flat_head {
     uint32_t flags;
 };
 
-enum { HOST_KVM = 1 << 0, HOST_DEBUGFS = 1 << 1, HOST_CAPS_KNOWN = 1 << 2, HOST_IS_ROOT = 1 << 3 };
+enum {
+    HOST_KVM = 1 << 0,
+    HOST_DEBUGFS = 1 << 1,
+    HOST_CAPS_KNOWN = 1 << 2,
+    HOST_IS_ROOT = 1 << 3,
+    HOST_BTF = 1 << 4
+};
 
 struct flat_host {
     struct flat_text name, kernel, debugfs;
     uint64_t mem_bytes, caps;
     uint32_t cpus, lockdown, flags, unused;
+};
+
+/* A section that may be missing: then nothing was asked, and nobody looked. */
+struct flat_bpf {
+    struct flat_text why;
+    uint32_t state, obstacle;
 };
 
 struct flat_field {
@@ -76,7 +89,7 @@ struct flat_vcpu {
 
 _Static_assert(sizeof(struct flat_head) == 88 && sizeof(struct flat_host) == 56 &&
                    sizeof(struct flat_field) == 24 && sizeof(struct flat_vm) == 72 &&
-                   sizeof(struct flat_vcpu) == 16,
+                   sizeof(struct flat_vcpu) == 16 && sizeof(struct flat_bpf) == 16,
                "no item has gaps");
 _Static_assert(sizeof(struct reading) == 16 && offsetof(struct reading, state) == 8 &&
                    offsetof(struct reading, source) == 9 && offsetof(struct reading, cause) == 10 &&

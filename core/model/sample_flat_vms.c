@@ -195,10 +195,28 @@ static bool read_host(const struct source_form *form, struct host *ret)
         .debugfs_mounted = (flags & HOST_DEBUGFS) != 0,
         .caps_known = (flags & HOST_CAPS_KNOWN) != 0,
         .is_root = (flags & HOST_IS_ROOT) != 0,
+        .btf = (flags & HOST_BTF) != 0,
     };
     return read_host_text(form, from.name, ret->name, sizeof(ret->name)) &&
            read_host_text(form, from.kernel, ret->kernel, sizeof(ret->kernel)) &&
            read_host_text(form, from.debugfs, ret->debugfs, sizeof(ret->debugfs));
+}
+
+static bool read_bpf(const struct source_form *form, struct bpf_status *ret)
+{
+    struct flat_section s = flat_find(&form->flat, BPF);
+    struct flat_bpf from;
+
+    *ret = (struct bpf_status){.state = BPF_UNASKED};
+    if (s.count == 0)
+        return true;
+    flat_item(&s, 0, &from, sizeof(from));
+    uint32_t state = le32toh(from.state), obstacle = le32toh(from.obstacle);
+    if (s.count != 1 || state >= BPF_STATE_COUNT || obstacle >= BPF_OBSTACLE_COUNT)
+        return false;
+    ret->state = (uint8_t)state;
+    ret->obstacle = (uint8_t)obstacle;
+    return read_host_text(form, from.why, ret->why, sizeof(ret->why));
 }
 
 static void fill_head(const struct source_form *form, struct sample *s)
@@ -303,7 +321,8 @@ static int begin(struct sample_reader *r, size_t size, struct field_table *field
     if (result < 0)
         return result;
     fill_head(&r->form, s);
-    if (!sample_form_entities(&r->form, 0, 1) || !read_host(&r->form, &s->host_facts))
+    if (!sample_form_entities(&r->form, 0, 1) || !read_host(&r->form, &s->host_facts) ||
+        !read_bpf(&r->form, &s->bpf))
         return -EBADMSG;
     read_entity(&r->form, fields, &r->at, 0, &s->host);
     return 0;

@@ -42,6 +42,7 @@ static size_t texts_bytes(const struct sample *s, const struct field_table *fiel
     flat_put_text(&count, s->host_facts.name);
     flat_put_text(&count, s->host_facts.kernel);
     flat_put_text(&count, s->host_facts.debugfs);
+    flat_put_text(&count, s->bpf.why);
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         flat_put_text(&count, sample_flat_source(i));
     for (size_t i = 0; i < CAUSE_COUNT; i++)
@@ -96,8 +97,21 @@ static void write_host(struct flat_writer *w, const struct host *h, struct flat_
         .lockdown = htole32(h->lockdown),
         .flags =
             htole32((h->kvm_module ? HOST_KVM : 0u) | (h->debugfs_mounted ? HOST_DEBUGFS : 0u) |
-                    (h->caps_known ? HOST_CAPS_KNOWN : 0u) | (h->is_root ? HOST_IS_ROOT : 0u)),
+                    (h->caps_known ? HOST_CAPS_KNOWN : 0u) | (h->is_root ? HOST_IS_ROOT : 0u) |
+                    (h->btf ? HOST_BTF : 0u)),
     };
+}
+
+static void write_bpf(struct flat_writer *w, const struct bpf_status *b, struct flat_texts *texts)
+{
+    struct flat_bpf *item = flat_add(w, BPF, sizeof(*item), 1);
+
+    if (item != NULL)
+        *item = (struct flat_bpf){
+            .why = flat_put_text(texts, b->why),
+            .state = htole32(b->state),
+            .obstacle = htole32(b->obstacle),
+        };
 }
 
 static void write_names(struct flat_writer *w, enum section id, size_t count,
@@ -250,6 +264,7 @@ size_t sample_flat_write(const struct sample *s, const struct field_table *field
     texts.at = flat_add(&w, TEXT, 1, texts_bytes(s, fields));
     write_head(&w, s);
     write_host(&w, &s->host_facts, &texts);
+    write_bpf(&w, &s->bpf, &texts);
     write_names(&w, SOURCE_NAMES, SOURCE_COUNT, sample_flat_source, &texts);
     write_names(&w, CAUSE_NAMES, CAUSE_COUNT, sample_flat_cause, &texts);
     uint64_t *costs = flat_add(&w, COSTS, sizeof(*costs), SOURCE_COUNT);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "core/base/host.h"
+#include "core/model/bpf_status.h"
 #include "core/model/field.h"
 #include "core/model/figure.h"
 #include "core/model/reading.h"
@@ -75,6 +76,7 @@ struct snapshot {
     uint64_t cost_ns[SOURCE_COUNT];
     double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
     struct host host;
+    struct bpf_status bpf;
     const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
     size_t field_count, bucket_count;
     size_t hidden_processes; /* that could not be looked into: each may hide VMs */

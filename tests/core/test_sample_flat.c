@@ -42,7 +42,10 @@ static struct block flat_of(struct two_vms *t)
                                   .mem_bytes = 1ull << 34,
                                   .debugfs = "sys/kernel/debug/kvm",
                                   .caps = 1ull << 40,
-                                  .caps_known = true};
+                                  .caps_known = true,
+                                  .btf = true};
+    s->bpf = (struct bpf_status){
+        .state = BPF_FAILED, .obstacle = BPF_NO_CAPS, .why = "CAP_BPF is not held"};
     s->cost_ns[SOURCE_STATSFD] = 12345;
     s->hidden_processes = 3;
     s->hidden_pid = 77;
@@ -74,6 +77,8 @@ static void compare(const struct sample *a, const struct sample *b)
     assert_string_equal(a->host_facts.debugfs, b->host_facts.debugfs);
     assert_int_equal(a->host_facts.lockdown, b->host_facts.lockdown);
     assert_int_equal(a->host_facts.caps, b->host_facts.caps);
+    assert_int_equal(a->host_facts.btf, b->host_facts.btf);
+    assert_memory_equal(&a->bpf, &b->bpf, sizeof(a->bpf));
     for (size_t i = 0; i < a->vm_count; i++) {
         const struct sample_vm *x = &a->vms[i], *y = &b->vms[i];
         assert_true(vm_id_equal(&x->id, &y->id));
@@ -310,6 +315,9 @@ static void what_breaks_a_rule_is_no_sample(void **state)
         {HEAD, 0, offsetof(struct flat_head, buckets), 4, UINT32_MAX},
         {HEAD, 0, offsetof(struct flat_head, vm_gauges), 4, UINT32_MAX},
         {HOST, 0, offsetof(struct flat_host, kernel), 4, UINT32_MAX},
+        {BPF, 0, offsetof(struct flat_bpf, why), 4, UINT32_MAX},
+        {BPF, 0, offsetof(struct flat_bpf, state), 4, BPF_STATE_COUNT},
+        {BPF, 0, offsetof(struct flat_bpf, obstacle), 4, BPF_OBSTACLE_COUNT},
         {CAUSE_NAMES, 1, 0, 4, UINT32_MAX},
         {CAUSE_NAMES, 1, 4, 4, 3}, /* its NUL stands elsewhere */
         {FIELDS, 0, offsetof(struct flat_field, kind), 1, FIELD_KIND_COUNT},
