@@ -132,7 +132,7 @@ unit: $(unit_tests)
 # or read the memory of another process, which is the emulator's and not laid out as the test says.
 EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_look core/test_sampler ui/test_monitor \
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
-                 core/test_scan_privacy core/test_scan_held core/test_scan_link core/test_scan_worker core/test_uffd_holders core/test_source_proc \
+                 core/test_scan_privacy core/test_scan_held core/test_scan_link core/test_child_bpf core/test_scan_worker core/test_uffd_holders core/test_source_proc \
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs core/test_sample_link \
                  core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_source_host \
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \

@@ -29,6 +29,9 @@
 struct kvm_bpf;
 struct kvm_layout;
 
+/* kvm_bpf_is_built - can this program load them at all? False in a build without BPF. */
+bool kvm_bpf_is_built(void);
+
 /*
  * kvm_bpf_open - load the programs. KVM need not be there yet.
  *

@@ -6,6 +6,11 @@
 
 #include <errno.h>
 
+bool kvm_bpf_is_built(void)
+{
+    return false;
+}
+
 int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *err)
 {
     (void)root;

@@ -51,9 +51,11 @@ static void close_stdio(void)
         close(null);
 }
 
-int child_restrict(const struct child_config *config, enum privilege_role role, struct error *err)
+int child_restrict(const struct child_config *config, enum privilege_role role,
+                   const struct child_bpf *bpf, struct error *err)
 {
-    const struct privilege_places nowhere = {.saved_tree = !config->root->live};
+    const struct privilege_places nowhere = {.saved_tree = !config->root->live,
+                                             .bpf = bpf != NULL && bpf->bpf != NULL};
     int result = privilege_enter(role, config->privileges, &nowhere, err);
 
     return result < 0 ? result : 0;

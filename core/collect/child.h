@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 #include "core/base/rootfs.h"
+#include "core/bpf/kvm_bpf.h"
 #include "core/collect/desk.h"
 #include "core/collect/message.h"
+#include "core/model/bpf_status.h"
 #include "core/privilege/privilege.h"
 #include "core/source/sampler.h"
 
@@ -28,6 +30,13 @@ struct child {
     struct desk desk;
 };
 
+/* BPF in a child. Zeroed memory has none. */
+struct child_bpf {
+    struct kvm_bpf *bpf; /* NULL: it was not asked for, or failed */
+    struct bpf_conditions conditions;
+    struct bpf_status status;
+};
+
 /*
  * child_detach - first thing in a new process: it ends with @parent, has a session of its own, none
  * of its parent's descriptors but @keep[@count], and nothing of the terminal: who waits for the
@@ -37,10 +46,22 @@ struct child {
 void child_detach(pid_t parent, const int *keep, size_t count);
 
 /*
- * child_restrict - give up all that @role does not need. 0, or a negative errno with a sentence:
- * then the process must do nothing but say so.
+ * child_load_bpf - load the programs, where the order says so: before child_restrict, and before
+ * anything foreign was looked at. Their capabilities are in force from here to child_restrict. One
+ * that fails goes on without, and its status says why. Ends with child_unload_bpf.
  */
-int child_restrict(const struct child_config *config, enum privilege_role role, struct error *err);
+void child_load_bpf(const struct child *child, struct child_bpf *ret);
+void child_unload_bpf(struct child_bpf *bpf);
+
+/* child_bpf_status - as it is now: KVM may have been loaded meanwhile, or the host locked down. */
+struct bpf_status child_bpf_status(struct child_bpf *bpf, const struct host *host);
+
+/*
+ * child_restrict - give up all that @role does not need. @bpf: what it has loaded; NULL: nothing.
+ * 0, or a negative errno with a sentence: then the process must do nothing but say so.
+ */
+int child_restrict(const struct child_config *config, enum privilege_role role,
+                   const struct child_bpf *bpf, struct error *err);
 
 /* What each role does until its socket ends; returns an exit status. */
 int collector_main(struct child *child);

@@ -32,7 +32,7 @@ static void widen(struct sampler *sampler, const struct message_tick *tick, bool
     sampler_set_scope(sampler, &(struct sampler_scope){0});
 }
 
-static int answer_tick(struct child *child, struct sampler *sampler,
+static int answer_tick(struct child *child, struct sampler *sampler, struct child_bpf *bpf,
                        const struct message_tick *tick)
 {
     struct message_sample answer;
@@ -42,6 +42,8 @@ static int answer_tick(struct child *child, struct sampler *sampler,
     answer.number = tick->number;
     answer.result = sampler_take(sampler, &sample, &answer.error);
     if (answer.result == 0)
+        sample->bpf = child_bpf_status(bpf, &sample->host_facts);
+    if (answer.result == 0)
         lay_down(child, sample, sampler_fields(sampler), &answer);
     sample_free(sample);
     return message_send(child->sock, &answer, sizeof(answer));
@@ -50,6 +52,9 @@ static int answer_tick(struct child *child, struct sampler *sampler,
 int collector_main(struct child *child)
 {
     struct message_tick tick;
+    struct child_bpf bpf;
+
+    child_load_bpf(child, &bpf);
     const struct sampler_config config = {
         .root = child->config->root,
         .sources = child->config->sources,
@@ -57,6 +62,7 @@ int collector_main(struct child *child)
         .shunned = &tick.shunned,
         .first_tick = child->order.first_tick,
         .scope = child->config->scope,
+        .bpf = bpf.bpf,
     };
     struct sampler *sampler = NULL;
     struct message_sample failed;
@@ -65,7 +71,7 @@ int collector_main(struct child *child)
 
     memset(&tick, 0, sizeof(tick));
     memset(&failed, 0, sizeof(failed));
-    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &failed.error);
+    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &bpf, &failed.error);
     if (failed.result == 0)
         failed.result = sampler_open(&config, &sampler, &failed.error);
     do {
@@ -75,9 +81,10 @@ int collector_main(struct child *child)
             result = message_send(child->sock, &failed, sizeof(failed));
         else if (result == 0) {
             widen(sampler, &tick, &is_whole);
-            result = answer_tick(child, sampler, &tick);
+            result = answer_tick(child, sampler, &bpf, &tick);
         }
     } while (result == 0);
     sampler_close(sampler);
+    child_unload_bpf(&bpf);
     return 0;
 }

@@ -38,7 +38,7 @@ struct message_spawn {
     uint32_t kill_pid;   /* a child that is killed first; 0: none */
     uint64_t first_tick; /* of a collector: its ticks are counted from here */
     uint32_t number;     /* comes back in the answer; supervisor_spawn gives it */
-    uint32_t unused;
+    uint32_t bpf;        /* 1: it loads BPF programs first; likewise */
 };
 
 struct message_spawned {

@@ -174,7 +174,8 @@ static int start_next(struct sample_link *l, pid_t kill_pid, struct error *err)
 
     if (result == 0) {
         l->failed_starts = 0;
-        send_tick(l);
+        if (l->asked)
+            send_tick(l);
     } else if (is_shortage(result) && ++l->failed_starts < STARTS_MAX) {
         l->start_ns = watch_now_ns() + START_AGAIN_NS;
         result = 0;
@@ -196,6 +197,19 @@ static int replace(struct sample_link *l, struct error *err)
     else
         close(old.sock);
     old.sock = -1;
+    int result = start_next(l, old.pid, err);
+    child_link_close(&old);
+    return result;
+}
+
+int sample_link_set_bpf(struct sample_link *l, bool on, struct error *err)
+{
+    struct child_link old = l->child;
+
+    if (l->supervisor->bpf == on)
+        return 0;
+    l->supervisor->bpf = on;
+    l->child = (struct child_link){.sock = -1, .desk = {.fd = -1}};
     int result = start_next(l, old.pid, err);
     child_link_close(&old);
     return result;

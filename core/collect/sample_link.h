@@ -32,6 +32,15 @@ int sample_link_fd(const struct sample_link *link);
 /* sample_link_widen - from the next sample on all VMs are wanted, not only those of the scope. */
 void sample_link_widen(struct sample_link *link);
 
+/*
+ * sample_link_set_bpf - from now on the counters are read with BPF (@on), or without: another
+ * collector takes the place of this one, whose programs end with it. What it was asked for is asked
+ * of the next. VMs stay the same, and what is shown goes on. It is a wish of the supervisor, so
+ * scanners follow it too (scan_link_renew). 0, or a negative errno with a sentence: there is no
+ * collector to be had.
+ */
+int sample_link_set_bpf(struct sample_link *link, bool on, struct error *err);
+
 /* sample_link_ask - for the next sample. No effect while one is asked for. */
 void sample_link_ask(struct sample_link *link);
 

@@ -94,6 +94,12 @@ static int start(struct scan_link *l, pid_t kill_pid, struct error *err)
     return supervisor_spawn(l->supervisor, &order, &l->child, err);
 }
 
+void scan_link_renew(struct scan_link *l)
+{
+    if (l != NULL && l->state == SCAN_LINK_IDLE && l->child.bpf != l->supervisor->bpf)
+        child_link_close(&l->child);
+}
+
 int scan_link_submit(struct scan_link *l, const struct scan_request *request, struct error *err)
 {
     if (l->state != SCAN_LINK_IDLE)
@@ -102,6 +108,7 @@ int scan_link_submit(struct scan_link *l, const struct scan_request *request, st
         l->spare = scan_report_spare();
     if (l->spare == NULL)
         return error_set(err, -ENOMEM, "out of memory");
+    scan_link_renew(l);
     l->request = *request;
     l->number++;
     /* A scanner that has ended since the last scan, whoever killed it, is no reason to fail. */
@@ -332,5 +339,6 @@ struct scan_report *scan_link_take(struct scan_link *l)
         return NULL;
     l->done = NULL;
     l->state = SCAN_LINK_IDLE;
+    scan_link_renew(l);
     return report;
 }

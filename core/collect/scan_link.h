@@ -38,6 +38,13 @@ int scan_link_fd(const struct scan_link *link);
  * negative errno with a sentence: there is no scanner to be had. */
 int scan_link_submit(struct scan_link *link, const struct scan_request *request, struct error *err);
 
+/*
+ * scan_link_renew - the supervisor's wish for BPF has changed: a scanner that has nothing to do
+ * ends, and the next scan has another one. One that scans does so when its report was taken. NULL
+ * ok.
+ */
+void scan_link_renew(struct scan_link *link);
+
 /* scan_link_cancel - returns at once; the scan ends within 50 ms, with a partial report. No scan:
  * no effect. */
 void scan_link_cancel(struct scan_link *link);

@@ -17,6 +17,7 @@
 struct scanner {
     struct child *child;
     struct scan_worker *worker;
+    struct child_bpf bpf;
     int wake_fd;
     uint32_t number;     /* of the scan under way */
     bool is_under_way;   /* its last report was not laid down */
@@ -137,7 +138,9 @@ static int start(struct scanner *s)
 {
     struct child *child = s->child;
     struct error *err = &s->broken;
-    int result = child_restrict(child->config, ROLE_SCANNER, err);
+
+    child_load_bpf(child, &s->bpf);
+    int result = child_restrict(child->config, ROLE_SCANNER, &s->bpf, err);
 
     if (result < 0)
         return result;
@@ -154,6 +157,9 @@ int scanner_main(struct child *child)
 
     start(&s); /* when it fails, each scan is told why */
     serve(&s);
-    /* A thread that the kernel holds ends with the process. */
-    return scan_worker_stop(s.worker) ? 0 : 1;
+    /* A thread that the kernel holds ends with the process, and so do the programs. */
+    if (!scan_worker_stop(s.worker))
+        return 1;
+    child_unload_bpf(&s.bpf);
+    return 0;
 }

@@ -175,7 +175,7 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
 
     memset(&hello, 0, sizeof(hello));
     child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
-    hello.result = child_restrict(config, ROLE_SUPERVISOR, &hello.error);
+    hello.result = child_restrict(config, ROLE_SUPERVISOR, NULL, &hello.error);
     int result = message_send(sock, &hello, sizeof(hello));
     if (hello.result < 0)
         exit(1);
@@ -262,14 +262,16 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     int fds[2] = {-1, -1}, result = 0;
 
     /* One that was asked for and is late is as good as another. */
-    if (!s->is_late || s->late_role != order->role) {
+    if (!s->is_late || s->late_role != order->role || s->late_bpf != s->bpf) {
         numbered.number = ++s->number;
+        numbered.bpf = s->bpf;
         result = message_send(s->sock, &numbered, sizeof(numbered));
     }
     if (result == 0)
         result = receive_answer(s, &answer, fds);
     s->is_late = result == -ETIMEDOUT;
     s->late_role = order->role;
+    s->late_bpf = s->bpf;
     if (result == 0 && fds[0] < 0)
         result = -EMFILE; /* they were sent, but we have no place for them */
     /* -EPIPE is for readers that left, who are no failure. */
@@ -286,6 +288,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     }
     ret->pid = answer.pid;
     ret->sock = fds[0];
+    ret->bpf = s->bpf;
     return 0;
 }
 

@@ -23,8 +23,10 @@ struct supervisor {
     int sock;
     uint32_t number; /* of the last order */
     int patience_ms; /* an answer is waited for so long; may be changed */
+    bool bpf;        /* children that are spawned from now on load BPF programs; may be changed */
     bool is_late;    /* the answer to the last order was not there then */
     uint32_t late_role;
+    bool late_bpf;
 };
 
 /* For who must not wait: an answer takes a millisecond. */
@@ -34,6 +36,7 @@ struct supervisor {
 struct child_link {
     pid_t pid; /* 0: there is none */
     int sock;  /* does not block; ends when the process has ended */
+    bool bpf;  /* it was to load BPF programs */
     struct desk desk;
 };
 

@@ -18,6 +18,7 @@
 
 struct sampler;
 struct source_ops;
+struct kvm_bpf;
 
 struct sampler_config {
     const struct rootfs *root; /* borrowed, outlives the sampler */
@@ -31,6 +32,7 @@ struct sampler_config {
     const struct shun_list *shunned; /* processes to be left alone; may change between two ticks */
     uint64_t first_tick; /* ticks of a sampler before this one, that this one goes on from */
     struct sampler_scope scope;
+    struct kvm_bpf *bpf; /* NULL: not asked for. Borrowed, outlives the sampler */
 };
 
 /*

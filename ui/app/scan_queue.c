@@ -112,6 +112,11 @@ void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
         scan_link_cancel(s->link);
 }
 
+void scan_queue_renew(struct scan_queue *s)
+{
+    scan_link_renew(s->link);
+}
+
 int scan_queue_fd(const struct scan_queue *s)
 {
     return s->link != NULL ? scan_link_fd(s->link) : -1;

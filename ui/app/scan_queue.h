@@ -48,6 +48,9 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
 /* scan_queue_cancel - end the scan of that VM, or take it from those that wait. */
 void scan_queue_cancel(struct scan_queue *queue, const struct vm_id *vm);
 
+/* scan_queue_renew - scans that begin from now on follow the supervisor's wish for BPF. */
+void scan_queue_renew(struct scan_queue *queue);
+
 bool scan_queue_is_waiting(const struct scan_queue *queue, const struct vm_id *vm);
 
 /* scan_queue_fd - readable when scan_queue_wake has something to do; -1: none. Another one at any
