@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/find/host_check.h"
+#include "core/find/host_check_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -349,6 +349,7 @@ const struct host_check host_checks[] = {
     {"lockdown", check_lockdown},
     {"open-files", check_fd_limit},
     {"pagemap-scan", check_pagemap_scan},
+    {"bpf", host_check_bpf},
     {NULL, NULL},
 };
 

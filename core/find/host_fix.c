@@ -11,6 +11,8 @@ static const struct {
     {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
     {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
     {HOST_CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE"},
+    {HOST_CAP_BPF, "CAP_BPF"},
+    {HOST_CAP_PERFMON, "CAP_PERFMON"},
 };
 
 const char *host_fix_cap_names(uint64_t caps, char *out)

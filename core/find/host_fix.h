@@ -10,7 +10,7 @@
 #include "core/model/reading.h"
 
 #define HOST_FIX_MAX       256
-#define HOST_FIX_NAMES_MAX 80
+#define HOST_FIX_NAMES_MAX 100
 
 /*
  * host_fix_caps - which of the capabilities @needed are missing, and how to get them; where none

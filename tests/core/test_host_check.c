@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/find/host_check.h"
+#include "core/find/host_check_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,6 +163,29 @@ static void each_obstacle_is_named_with_its_fix(void **state)
     expect(*state, &healthy, "open-files", CHECK_NOTE, "64");
 }
 
+/* Whichever it is: what stands in the way, what it costs and what helps. */
+static void each_obstacle_to_bpf_is_named_with_its_fix(void **state)
+{
+    const struct host root = {.caps_known = true, .is_root = true, .caps = BPF_CAPS >> 1};
+    struct check_result r = {.level = CHECK_OK};
+
+    (void)state;
+    host_check_bpf_found(&healthy, BPF_POSSIBLE, &r);
+    assert_int_equal(r.level, CHECK_OK);
+    assert_non_null(strstr(r.finding, "A in the monitor"));
+    assert_string_equal(r.fix, "");
+    for (int i = BPF_POSSIBLE + 1; i < BPF_OBSTACLE_COUNT; i++) {
+        r = (struct check_result){.level = CHECK_OK};
+        host_check_bpf_found(&healthy, (enum bpf_obstacle)i, &r);
+        assert_int_equal(r.level, i == BPF_SAVED_TREE ? CHECK_UNKNOWN : CHECK_NOTE);
+        assert_non_null(strstr(r.finding, bpf_obstacle_text((enum bpf_obstacle)i)));
+        assert_int_equal(r.effect[0] != '\0', i != BPF_SAVED_TREE);
+        assert_int_equal(r.fix[0] != '\0', i != BPF_SAVED_TREE);
+    }
+    host_check_bpf_found(&root, BPF_NO_CAPS, &r);
+    assert_string_equal(r.fix, "This root lacks CAP_BPF: let its container or unit keep it.");
+}
+
 static void an_old_kernel_without_directories_of_vms_is_named(void **state)
 {
     struct host old = healthy;
@@ -213,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_healthy_host_is_ok, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(a_module_without_its_device_is_told, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
+        cmocka_unit_test(each_obstacle_to_bpf_is_named_with_its_fix),
         cmocka_unit_test_setup_teardown(an_old_kernel_without_directories_of_vms_is_named,
                                         make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree,
