@@ -37,6 +37,7 @@ define installed
 644 contrib/completions/kvmlens.fish $(fishcompdir)/kvmlens.fish
 644 contrib/systemd/kvmlens.sysusers $(sysusersdir)/kvmlens.conf
 644 contrib/kvmlens.logrotate $(docdir)/examples/kvmlens.logrotate
+644 contrib/systemd/kvmlens-bpf.conf $(docdir)/examples/kvmlens-bpf.conf
 644 contrib/prometheus/kvmlens.rules.yml $(docdir)/examples/kvmlens.rules.yml
 $(foreach u,$(units),644 $(BUILD)/systemd/$(u) $(unitdir)/$(u)
 )

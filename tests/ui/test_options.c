@@ -154,6 +154,37 @@ static void sources_are_a_list(void **state)
     assert_int_equal(o.sources, SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC));
 }
 
+/* It is loaded where somebody says so, or names the source that reads with it. */
+static void bpf_is_asked_for_by_its_name(void **state)
+{
+    static const char *const modes[] = {
+        "", "-1", "-l", "--list", "--doctor", "--scan vm16", "--fields help", "--demo"};
+    char buf[512], line[64];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        assert_int_equal(parse(modes[i], buf, &o, &err), 0);
+        assert_false(o.bpf);
+        snprintf(line, sizeof(line), "--bpf %s", modes[i]);
+        assert_int_equal(parse(line, buf, &o, &err), 0);
+        assert_true(o.bpf);
+        assert_int_equal(o.sources, SOURCES_ALL);
+    }
+    assert_int_equal(parse("-1 --source statsfd,proc", buf, &o, &err), 0);
+    assert_false(o.bpf);
+    if (source_find("bpf", 3) == SOURCE_NONE) {
+        print_message("skipped, --source bpf: there is no such source yet\n");
+        return;
+    }
+    assert_int_equal(parse("-1 --source bpf", buf, &o, &err), 0);
+    assert_true(o.bpf);
+    assert_int_equal(parse("-1 --source proc,bpf", buf, &o, &err), 0);
+    assert_true(o.bpf);
+    assert_int_equal(parse("-1 --source bpf --sysroot t", buf, &o, &err), -EINVAL);
+}
+
 static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **state)
 {
     static const struct {
@@ -208,6 +239,7 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"-p 5 -g x", "exclude each other"},
         {"-p 5 x", "exclude each other"},
         {"--demo --sysroot t", "exclude each other"},
+        {"--bpf --sysroot t", "no kernel that could run BPF programs"},
         {"--privileges none", "--privileges 'none': give strict, basic or off"},
         {"--privileges stric", "give strict, basic or off"},
         {"--privileges", "needs an argument: LEVEL"},
@@ -312,6 +344,7 @@ int main(void)
         cmocka_unit_test(values_reach_their_places),
         cmocka_unit_test(options_of_a_scan_are_its_request),
         cmocka_unit_test(sources_are_a_list),
+        cmocka_unit_test(bpf_is_asked_for_by_its_name),
         cmocka_unit_test(bad_lines_are_refused_with_a_sentence_that_names_the_cause),
         cmocka_unit_test(empty_arguments_are_refused),
         cmocka_unit_test(hostile_arguments_are_cleaned_in_the_message),

@@ -116,6 +116,27 @@ static void what_was_cut_is_told(void **state)
     free(text);
 }
 
+static void bpf_that_was_not_loaded_is_told_once(void **state)
+{
+    struct snapshot_builder *b = *state;
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    const struct filter one = {.vm_fd = -1, .pid = 5164};
+    struct partial partial = {0};
+
+    s->bpf = (struct bpf_status){.state = BPF_FAILED, .why = "this kernel has no BTF"};
+    char *text = told(snapshot_builder_finish(b), &one);
+    assert_string_equal(text, "kvmlens: BPF was not loaded: this kernel has no BTF\n");
+    free(text);
+    assert_true(partial_count(&all, s, &partial));
+    assert_true(partial_count_hidden(&one, s, &partial));
+    partial.bpf_told = true;
+    partial_tell(&partial, stderr);
+    s->bpf.state = BPF_WAITS; /* that is no failure: there is no VM either */
+    assert_false(partial_count(&all, s, &partial));
+    s->bpf.state = BPF_LOADED;
+    assert_false(partial_count_bpf(s, &partial));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -124,6 +145,7 @@ int main(void)
         TEST(a_missing_capability_is_named_and_the_process_it_is_needed_for),
         TEST(process_that_could_not_be_read_is_told_with_its_cause),
         TEST(what_was_cut_is_told),
+        TEST(bpf_that_was_not_loaded_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,38 @@ static void json_has_the_values_of_the_snapshot(void **state)
     free(text);
 }
 
+/* Who asked for BPF is told what came of it; nobody else hears of it. */
+static void json_says_what_came_of_bpf_to_who_asked(void **state)
+{
+    static const struct {
+        struct bpf_status status;
+        const char *state, *why;
+    } cases[] = {
+        {{.state = BPF_UNASKED, .obstacle = BPF_NO_BTF}, NULL, NULL},
+        {{.state = BPF_LOADED}, "loaded", NULL},
+        {{.state = BPF_WAITS, .why = "kvm is not loaded"}, "waiting", "kvm is not loaded"},
+        {{.state = BPF_FAILED, .why = "no \"BTF\""}, "failed", "no \"BTF\""},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        f->second->bpf = cases[i].status;
+        char *text = report_json_record(f->second, &f->all);
+        json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+        assert_non_null(root);
+        const char *said = json_string_value(at(root, "host/bpf/state"));
+        const char *why = json_string_value(at(root, "host/bpf/why"));
+        assert_int_equal(at(root, "host/bpf") == NULL, cases[i].state == NULL);
+        assert_int_equal(why == NULL, cases[i].why == NULL);
+        if (said != NULL)
+            assert_string_equal(said, cases[i].state);
+        if (why != NULL)
+            assert_string_equal(why, cases[i].why);
+        json_decref(root);
+        free(text);
+    }
+}
+
 static void json_of_the_first_tick_has_no_rates_and_no_interval(void **state)
 {
     struct fixture *f = *state;
@@ -484,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_has_the_values_of_the_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(json_of_the_first_tick_has_no_rates_and_no_interval, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(json_says_what_came_of_bpf_to_who_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(json_carries_hostile_names_as_escapes_and_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(json_name_cannot_pose_as_a_big_integer, setup, teardown),

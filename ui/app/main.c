@@ -108,6 +108,17 @@ static int run_list(const struct run *run, struct error *err)
     return result;
 }
 
+/* Who asked for BPF and did not get it hears so, whatever else there is. */
+static int tell_bpf(const struct snapshot *s, int status)
+{
+    struct partial partial = {0};
+
+    if (!partial_count_bpf(s, &partial))
+        return status;
+    partial_tell(&partial, stderr);
+    return status == STATUS_DONE ? STATUS_PARTIAL : status;
+}
+
 static int run_fields(const struct run *run, struct error *err)
 {
     struct snapshot *s;
@@ -115,7 +126,7 @@ static int run_fields(const struct run *run, struct error *err)
 
     if (result < 0)
         return result;
-    result = list_fields(s, stdout);
+    result = tell_bpf(s, list_fields(s, stdout));
     snapshot_free(s);
     return result;
 }
@@ -148,6 +159,7 @@ static int run_scan(const struct run *run, struct error *err)
         }
         scan_request_aim(&request, s, vm);
         result = scan_run(run->supervisor, &request, &output, stdout, err);
+        result = tell_bpf(s, result);
     } else if (result == 0) {
         result = error_set(err, -ESRCH, "no such VM");
     }
@@ -232,6 +244,7 @@ static int start_processes(struct run *run, const struct child_config *config,
 
     if (result == 0)
         result = confine_front(run->opts, err);
+    supervisor->bpf = run->opts->bpf;
     if (result == 0)
         result = sample_link_open(supervisor, &run->link, err);
     if (run->opts->mode == MODE_MONITOR)

@@ -145,6 +145,7 @@ static int apply_source(struct options *opts, const char *arg, struct error *err
             return error_set(err, -EINVAL, "--source '%s': give a comma-separated list of %s",
                              show(arg).text, list_sources(", ").text);
         opts->sources |= SOURCE_BIT(source);
+        opts->bpf |= source == source_find("bpf", 3);
         p += len;
         if (*p == '\0')
             return 0;
@@ -247,9 +248,11 @@ const struct option_row option_table[] = {
      "take counters from debugfs only: --source debugfs,proc", CALLS(apply_debugfs)},
     {0, "source", NULL, "LIST", source_words, GROUP_SAMPLE, MODES_VMS | MODE_BIT(MODE_FIELDS),
      "use only these sources", CALLS(apply_source)},
+    {0, "bpf", NULL, NULL, NULL, GROUP_SAMPLE, MODES_ANY,
+     "load BPF programs that read what is missing else; gone at the end", FLAG(bpf)},
 
-    {0, "sample", NULL, "N", NULL, GROUP_SCAN, SCAN,
-     "read only N random pages, and estimate", CALLS(options_scan_sample)},
+    {0, "sample", NULL, "N", NULL, GROUP_SCAN, SCAN, "read only N random pages, and estimate",
+     CALLS(options_scan_sample)},
     {0, "max-rate", NULL, "MB/S", NULL, GROUP_SCAN, SCAN,
      "read at most so many million bytes per second", CALLS(options_scan_max_rate)},
     {0, "threads", NULL, "N", NULL, GROUP_SCAN, SCAN, "read with N threads (default 1)",
@@ -426,6 +429,10 @@ static int check_modes(const struct options *opts, struct error *err)
     if (opts->demo && opts->sysroot != NULL)
         return error_set(err, -EINVAL,
                          "--demo and --sysroot exclude each other: a saved tree has no live VMs");
+    if (opts->bpf && opts->sysroot != NULL)
+        return error_set(err, -EINVAL,
+                         "--bpf and --sysroot exclude each other: a saved tree has no kernel that "
+                         "could run BPF programs");
     return check_formats(opts, err);
 }
 

@@ -47,6 +47,7 @@ struct options {
     bool skip_zero;
     bool include_past;
     unsigned sources;    /* SOURCE_BIT mask, core/source/sampler.h */
+    bool bpf;            /* --bpf, or it is among the words of --source */
     const char *format;  /* name of a report format; never NULL */
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */

@@ -38,6 +38,12 @@ static size_t count_cut(const struct filter *filter, const struct snapshot *s)
     return count;
 }
 
+bool partial_count_bpf(const struct snapshot *s, struct partial *partial)
+{
+    partial->bpf = s->bpf;
+    return s->bpf.state == BPF_FAILED;
+}
+
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial)
 {
@@ -51,8 +57,9 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     partial->hidden_vms = all ? s->hidden_vms : 0;
     partial->proc_hides = all && s->proc_hides;
     partial->cut_processes = count_cut(filter, s);
+    bool failed = partial_count_bpf(s, partial);
     return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides ||
-           partial->cut_processes > 0;
+           partial->cut_processes > 0 || failed;
 }
 
 static void note_process(const struct snapshot_vm *vm, int cause, struct partial *partial)
@@ -208,6 +215,14 @@ static const char *which_processes(const struct partial *partial, int cause, cha
     return out;
 }
 
+static void tell_bpf(struct partial *partial, FILE *out)
+{
+    if (partial->bpf.state != BPF_FAILED || partial->bpf_told)
+        return;
+    partial->bpf_told = true;
+    fprintf(out, "kvmlens: BPF was not loaded: %s\n", partial->bpf.why);
+}
+
 void partial_tell(struct partial *partial, FILE *out)
 {
     char text[HOST_FIX_MAX], which[64];
@@ -234,6 +249,7 @@ void partial_tell(struct partial *partial, FILE *out)
                 fix[0] != '\0' ? ". " : "", fix);
     }
     tell_hidden(partial, out);
+    tell_bpf(partial, out);
     tell_unestimated(partial, out);
     tell_failed_estimates(partial, out);
 }

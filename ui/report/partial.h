@@ -3,7 +3,7 @@
  * What could not be read, and why: the reasons behind exit status 3.
  *
  * A number that this kernel does not have, or that the user excluded, is not a failure. A process
- * that may hide VMs is one.
+ * that may hide VMs is one, and so is BPF that was asked for and could not be loaded.
  */
 #ifndef KVMLENS_UI_REPORT_PARTIAL_H
 #define KVMLENS_UI_REPORT_PARTIAL_H
@@ -36,6 +36,8 @@ struct partial {
     size_t failed_estimates; /* set by who takes estimates: VMs that could not be estimated */
     pid_t failed_estimate_pid;
     bool failed_estimates_told;
+    struct bpf_status bpf;
+    bool bpf_told;
     struct host host; /* what we may do decides what helps */
 };
 
@@ -45,13 +47,17 @@ struct partial {
  */
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial);
 
-/* partial_count_hidden - the part of it that is about whole VMs: some may hide from us. */
+/* partial_count_hidden - the part of it that is about no numbers: some VMs may hide from us, and
+ * BPF may have failed. */
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial);
 
 /* partial_count_vm - adds those of one VM. True when anything failed. */
 bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
                       const struct snapshot_vm *vm, struct partial *partial);
+
+/* partial_count_bpf - the last part of that alone. */
+bool partial_count_bpf(const struct snapshot *s, struct partial *partial);
 
 /* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
 void partial_tell(struct partial *partial, FILE *out);

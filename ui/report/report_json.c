@@ -191,8 +191,21 @@ static json_t *json_fields(struct json_doc *doc, const struct snapshot *s,
     return object;
 }
 
-static json_t *json_host(struct json_doc *doc, const struct host *host)
+/* Of somebody who asked for it. */
+static void put_bpf(struct json_doc *doc, json_t *host, const struct bpf_status *bpf)
 {
+    if (bpf->state == BPF_UNASKED)
+        return;
+    json_t *object = json_object();
+    json_put(doc, object, "state", json_string(bpf_state_id((enum bpf_state)bpf->state)));
+    if (bpf->why[0] != '\0')
+        json_put(doc, object, "why", json_put_text(bpf->why));
+    json_put(doc, host, "bpf", object);
+}
+
+static json_t *json_host(struct json_doc *doc, const struct snapshot *s)
+{
+    const struct host *host = &s->host;
     json_t *object = json_object();
 
     json_put(doc, object, "name", json_put_text(host->name));
@@ -202,6 +215,7 @@ static json_t *json_host(struct json_doc *doc, const struct host *host)
         json_put(doc, object, "cpus", json_integer(host->cpus));
     if (host->mem_bytes > 0)
         json_put(doc, object, "mem_bytes", json_put_u64(host->mem_bytes));
+    put_bpf(doc, object, &s->bpf);
     return object;
 }
 
@@ -228,7 +242,7 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     json_put(doc, record, "schema", json_string("kvmlens/1"));
     json_put(doc, record, "time", json_string(time));
     json_put(doc, record, "interval_s", s->interval_s > 0 ? json_real(s->interval_s) : json_null());
-    json_put(doc, record, "host", json_host(doc, &s->host));
+    json_put(doc, record, "host", json_host(doc, s));
     const struct snapshot_value *totals = report_host_values(filter, s);
     if (totals != NULL && !(skip_idle && report_idle(filter, s, totals)))
         set_counters(doc, json_object_get(record, "host"), s, filter, totals, NULL, false);
