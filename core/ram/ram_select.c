@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
 #include "core/model/vmm.h"
 #include "core/ram/parse_maps.h"
 #include "core/ram/ram_alias.h"
 #include "core/ram/ram_blocks.h"
+#include "core/ram/ram_mapping.h"
 
-#define MIB (1ull << 20)
-#define RAM_ALIGN 4096
+#define MIB             (1ull << 20)
 #define LIKE_SIZE_BYTES (128 * MIB) /* a mapping this large beside the largest is RAM too */
 #define RAM_GIVEN_MAX (1ull << 52) /* KVM's guests have 52 bits of physical address at most */
 #define STACK_MAX (16 * MIB) /* glibc's are 8 MiB as a rule */
@@ -34,31 +33,6 @@ struct ram_survey {
     const struct ram_blocks *blocks; /* those, when the text is maps; else NULL */
 };
 
-static bool is_device(const struct maps_entry *e)
-{
-    if (e->flags & (MAPS_IO | MAPS_PFNMAP))
-        return true;
-    if (e->flags & MAPS_HAS_VMFLAGS)
-        return false;
-    /* maps has no flags: go by the name */
-    return parse_maps_name_begins(e, "anon_inode:") ||
-           (parse_maps_name_begins(e, "/dev/") && !parse_maps_name_begins(e, "/dev/shm/") &&
-            !parse_maps_name_begins(e, "/dev/zero") &&
-            !parse_maps_name_begins(e, "/dev/hugepages"));
-}
-
-static enum ram_backing backing_of(const struct maps_entry *e)
-{
-    if ((e->flags & MAPS_HUGETLB) || e->page_bytes > RAM_ALIGN ||
-        parse_maps_name_begins(e, "/anon_hugepage") || parse_maps_name_begins(e, "/dev/hugepages"))
-        return RAM_HUGETLB;
-    if (parse_maps_name_begins(e, "/memfd:") || parse_maps_name_begins(e, "/dev/shm/") ||
-        parse_maps_name_begins(e, "/SYSV") || parse_maps_name_begins(e, "/dev/zero") ||
-        parse_maps_name_begins(e, "[anon_shmem:"))
-        return RAM_SHMEM;
-    return e->inode == 0 ? RAM_ANON : RAM_FILE;
-}
-
 const char *ram_rule_named(const char *text)
 {
     static const char *const rules[] = {rule_given,          rule_dontfork, rule_block,
@@ -76,7 +50,8 @@ const char *ram_rule_named(const char *text)
 /* Could this be guest RAM at all? Heap, stacks, code and device memory could not. */
 static bool is_candidate(const struct maps_entry *e)
 {
-    if ((e->flags & (MAPS_READ | MAPS_WRITE)) != (MAPS_READ | MAPS_WRITE) || is_device(e))
+    if ((e->flags & (MAPS_READ | MAPS_WRITE)) != (MAPS_READ | MAPS_WRITE) ||
+        ram_mapping_is_device(e))
         return false;
     return e->name_len == 0 || e->name[0] != '[' || parse_maps_name_begins(e, "[anon:") ||
            parse_maps_name_begins(e, "[anon_shmem:");
@@ -93,7 +68,7 @@ static const char *named_rule(const struct maps_entry *e)
 
 static bool is_shared_memory(const struct maps_entry *e)
 {
-    enum ram_backing backing = backing_of(e);
+    enum ram_backing backing = ram_mapping_backing(e);
     return (backing == RAM_SHMEM && (e->flags & MAPS_SHARED)) || backing == RAM_HUGETLB ||
            (backing == RAM_FILE && (e->flags & MAPS_SHARED));
 }
@@ -114,7 +89,7 @@ static int survey(const char *text, size_t len, const char *vmm, const struct ra
     *ret = (struct ram_survey){.has_blocks = vmm_by_name(vmm)->has_ram_blocks, .blocks = blocks};
     while ((n = parse_maps_next(&cursor, &e)) > 0) {
         uint64_t bytes = e.end - e.start;
-        if ((e.flags & MAPS_DONTFORK) && !is_device(&e))
+        if ((e.flags & MAPS_DONTFORK) && !ram_mapping_is_device(&e))
             keep_max(&ret->dontfork_bytes, bytes);
         if (!is_candidate(&e))
             continue;
@@ -234,43 +209,21 @@ static const struct ram_rule ram_rules[] = {
     {anon_applies, anon_takes},
 };
 
-static enum ram_skip skip_of(const struct maps_entry *e)
-{
-    if (is_device(e))
-        return RAM_SKIP_DEVICE;
-    if (!(e->flags & MAPS_READ))
-        return RAM_SKIP_NO_ACCESS;
-    return (e->flags & MAPS_UFFD) ? RAM_SKIP_UFFD : RAM_SKIP_NONE;
-}
-
-/* The part [@start, @end) of a mapping becomes a region. */
 static int add_part(struct ram_map *map, const struct maps_entry *e, uint64_t start, uint64_t end,
                     const char *rule)
 {
-    struct ram_region region = {
-        .start = start,
-        .bytes = end - start,
-        .map_start = e->start,
-        .map_end = e->end,
-        .file_offset = e->offset + (start - e->start),
-        .inode = e->inode,
-        .dev_major = e->dev_major,
-        .dev_minor = e->dev_minor,
-        .rss_bytes = e->rss_bytes < end - start ? e->rss_bytes : end - start,
-        .page_bytes = e->page_bytes != 0 ? e->page_bytes : RAM_ALIGN,
-        .backing = backing_of(e),
-        .shared = (e->flags & MAPS_SHARED) != 0,
-        .skip = skip_of(e),
-        .rule = rule,
-    };
-    text_clean(e->name, e->name_len, region.name, sizeof(region.name));
+    struct ram_region region = ram_mapping_part(e, start, end, rule);
+
     return ram_alias_add(map, &region);
 }
 
 static int add_unmapped(struct ram_map *map, uint64_t start, uint64_t end)
 {
-    struct ram_region region = {.start = start, .bytes = end - start, .page_bytes = RAM_ALIGN,
-                                .skip = RAM_SKIP_UNMAPPED, .rule = rule_given};
+    struct ram_region region = {.start = start,
+                                .bytes = end - start,
+                                .page_bytes = RAM_PAGE_BYTES,
+                                .skip = RAM_SKIP_UNMAPPED,
+                                .rule = rule_given};
     return start < end ? ram_alias_add(map, &region) : 0;
 }
 
@@ -329,7 +282,7 @@ static int select_by_rule(const char *text, size_t len, const struct ram_survey 
         const char *taken = rule->takes(s, &e, &fore);
         if (taken == NULL)
             continue;
-        if (is_device(&e)) {
+        if (ram_mapping_is_device(&e)) {
             map->device_count++;
             continue;
         }
