@@ -47,30 +47,47 @@ static void note_whole(struct ram_map *map, const char *text, size_t len, size_t
     map->large_bytes = ram_large_bytes(text, len);
 }
 
-static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
-                        const struct ram_range *given, size_t given_count,
-                        const atomic_bool *cancel, struct ram_map *ret)
+/* What is asked of ram_find, for the two texts that it may ask. */
+struct question {
+    const struct rootfs *root;
+    pid_t pid;
+    const char *vmm;
+    const struct ram_range *given;
+    size_t given_count;
+    const struct ram_slots *slots; /* NULL: by rules */
+    const atomic_bool *cancel;
+};
+
+static int select_in_maps(const struct question *q, const char *maps, size_t len,
+                          const char *cmdline, size_t cmdline_len, struct ram_map *ret)
+{
+    if (q->slots != NULL)
+        return ram_slots_select_maps(maps, len, cmdline, cmdline_len, q->vmm, q->slots, ret);
+    return ram_select_maps(maps, len, cmdline, cmdline_len, q->vmm, q->given, q->given_count, ret);
+}
+
+static int find_in_maps(const struct question *q, struct ram_map *ret)
 {
     char path[64];
     char *maps = NULL, *cmdline = NULL;
     size_t len = 0, cmdline_len = 0;
 
     *ret = (struct ram_map){0};
-    snprintf(path, sizeof(path), "proc/%d/maps", (int)pid);
-    int n = rootfs_read_until(root, path, MAPS_MAX, cancel, &maps, &len);
+    snprintf(path, sizeof(path), "proc/%d/maps", (int)q->pid);
+    int n = rootfs_read_until(q->root, path, MAPS_MAX, q->cancel, &maps, &len);
     if (n < 0)
         return n;
-    snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
-    if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
+    snprintf(path, sizeof(path), "proc/%d/cmdline", (int)q->pid);
+    if (rootfs_read_all(q->root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
         cmdline_len = 0;
-    n = ram_select_maps(maps, len, cmdline, cmdline_len, vmm, given, given_count, ret);
+    n = select_in_maps(q, maps, len, cmdline, cmdline_len, ret);
     for (size_t i = 0; n == 0 && i < ret->count; i++) {
         struct ram_region *region = &ret->regions[i];
         if (region->inode != 0 && region->skip == RAM_SKIP_NONE &&
-            !learn_page_size(root, pid, region))
+            !learn_page_size(q->root, q->pid, region))
             n = -EACCES;
     }
-    note_whole(ret, maps, len, given_count);
+    note_whole(ret, maps, len, q->given_count);
     if (n < 0)
         ram_map_done(ret);
     free(maps);
@@ -78,41 +95,66 @@ static int find_in_maps(const struct rootfs *root, pid_t pid, const char *vmm,
     return n;
 }
 
-int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, enum ram_source source, const atomic_bool *cancel,
-             struct ram_map *ret, struct error *err)
+static int select_in_smaps(const struct question *q, const char *smaps, size_t len,
+                           struct ram_map *ret, struct error *err)
+{
+    int n = q->slots != NULL ? ram_slots_select(smaps, len, q->vmm, q->slots, ret, err)
+                             : ram_select(smaps, len, q->vmm, q->given, q->given_count, ret, err);
+
+    if (n == 0)
+        note_whole(ret, smaps, len, q->given_count);
+    return n;
+}
+
+static int find_in_smaps(const struct question *q, struct ram_map *ret, struct error *err)
 {
     char path[64];
     char *text = NULL;
     size_t len = 0;
 
-    /* What goes wrong here is told by smaps, with a sentence. */
-    if (source == RAM_FROM_MAPS &&
-        find_in_maps(root, pid, vmm, given, given_count, cancel, ret) == 0)
-        return 0;
     *ret = (struct ram_map){0};
-    snprintf(path, sizeof(path), "proc/%d/smaps", (int)pid);
-    int n = rootfs_read_until(root, path, SMAPS_MAX, cancel, &text, &len);
+    snprintf(path, sizeof(path), "proc/%d/smaps", (int)q->pid);
+    int n = rootfs_read_until(q->root, path, SMAPS_MAX, q->cancel, &text, &len);
     if (n == 0 && len == 0) { /* the address space is gone: the process is ending */
         free(text);
         n = -ESRCH;
     }
     if (n == -EACCES || n == -EPERM)
-        return error_set(err, n, "the mappings of process %d may not be read: %s (needs the same "
-                                 "user, or CAP_SYS_PTRACE)", (int)pid, strerror(-n));
+        return error_set(err, n,
+                         "the mappings of process %d may not be read: %s (needs the same "
+                         "user, or CAP_SYS_PTRACE)",
+                         (int)q->pid, strerror(-n));
     if (n == -ENOENT || n == -ESRCH)
         return error_set(err, -ESRCH, "process %d has ended, or is hidden (hidepid of /proc)",
-                         (int)pid);
+                         (int)q->pid);
     if (n == -ECANCELED)
         return n;
     if (n < 0)
-        return error_set(err, n, "cannot read the mappings of process %d: %s", (int)pid,
+        return error_set(err, n, "cannot read the mappings of process %d: %s", (int)q->pid,
                          strerror(-n));
-    n = ram_select(text, len, vmm, given, given_count, ret, err);
-    if (n == 0)
-        note_whole(ret, text, len, given_count);
+    n = select_in_smaps(q, text, len, ret, err);
     free(text);
     return n;
+}
+
+int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
+             size_t given_count, const struct ram_slots *slots, enum ram_source source,
+             const atomic_bool *cancel, struct ram_map *ret, struct error *err)
+{
+    const struct question q = {
+        .root = root,
+        .pid = pid,
+        .vmm = vmm,
+        .given = given,
+        .given_count = given_count,
+        .slots = given_count == 0 ? slots : NULL, /* what the user says wins */
+        .cancel = cancel,
+    };
+
+    /* What goes wrong here is told by smaps, with a sentence. */
+    if (source == RAM_FROM_MAPS && find_in_maps(&q, ret) == 0)
+        return 0;
+    return find_in_smaps(&q, ret, err);
 }
 
 uint64_t ram_resident_bytes(const struct rootfs *root, pid_t pid)
@@ -189,6 +231,7 @@ const char *ram_skip_text(enum ram_skip skip)
         [RAM_SKIP_NO_ACCESS] = "no access",
         [RAM_SKIP_DEVICE] = "device memory",
         [RAM_SKIP_UNMAPPED] = "not mapped",
+        [RAM_SKIP_PRIVATE] = "guest_memfd",
     };
     return texts[skip];
 }

@@ -2,10 +2,11 @@
 /*
  * Which mappings of a VMM are the RAM of its guest.
  *
- * The kernel shows memslots to nobody outside, so the answer is found by rules, the first that fits
- * wins, and each region carries the rule that chose it:
+ * The kernel shows memslots to nobody outside, but through BPF. So the answer is found by rules,
+ * the first that fits wins, and each region carries the rule that chose it:
  *
  *   given      the user said so (--ram START-END)
+ *   memslot    KVM itself says so, where BPF is loaded
  *   dontfork   QEMU calls madvise(MADV_DONTFORK) on every RAM block and on nothing else: VmFlags
  *              "dc"
  *   block      the same blocks by their guard pages, where smaps is not read (ram_blocks.h)
@@ -14,7 +15,8 @@
  *   anonymous  the largest private anonymous read-write mapping, and others of like size
  *
  * Device memory that a VMM maps for its guest (VFIO BARs) is left out and counted.
- * Several VMs in one process cannot be told apart: the regions are those of the process.
+ * Several VMs in one process cannot be told apart but by their memslots: else the regions are those
+ * of the process.
  */
 #ifndef KVMLENS_CORE_RAM_RAM_H
 #define KVMLENS_CORE_RAM_RAM_H
@@ -27,6 +29,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rootfs.h"
+#include "core/bpf/kvm_bpf.h"
 
 #define RAM_REGIONS_MAX 4096 /* KVM allows 32764 memslots; VMMs use a handful of mappings */
 #define RAM_RANGES_MAX 64    /* --ram may be given so often */
@@ -45,7 +48,8 @@ enum ram_skip {
     RAM_SKIP_UFFD,      /* registered with userfaultfd: a read may wait for ever */
     RAM_SKIP_NO_ACCESS, /* PROT_NONE: the kernel refuses foreign reads */
     RAM_SKIP_DEVICE,    /* VM_IO or VM_PFNMAP (only through --ram) */
-    RAM_SKIP_UNMAPPED,  /* --ram over addresses that are not mapped */
+    RAM_SKIP_UNMAPPED,  /* --ram, or a memslot, over addresses that are not mapped */
+    RAM_SKIP_PRIVATE,   /* a memslot of guest_memfd: what is mapped is but the shared half */
     RAM_SKIP_COUNT
 };
 
@@ -64,12 +68,19 @@ struct ram_region {
     enum ram_backing backing;
     bool shared;
     enum ram_skip skip;
+    /* where the guest sees it, in 4 KiB pages. Not known without memslots; and there are parts of a
+     * RAM block that no slot shows, or only one for system management mode */
+    bool has_gfn;
+    bool is_rom; /* the guest may not write to it; false also when not known */
+    uint64_t gfn;
     const char *rule;        /* static text: why this is taken for guest RAM */
     char name[64];           /* of the mapping, cleaned; "" when it has none */
 };
 
 struct ram_map {
-    struct ram_region *regions; /* largest first, then ascending address */
+    /* largest first, then ascending address; with slots in the guest's order, those that have no
+     * gfn last */
+    struct ram_region *regions;
     size_t count;
     uint64_t bytes;       /* sum */
     size_t device_count;  /* mappings left out: device memory */
@@ -77,6 +88,11 @@ struct ram_map {
     size_t uffd_count;    /* regions with RAM_SKIP_UFFD */
     bool too_many;        /* RAM_REGIONS_MAX reached: the rest is not in */
     bool is_given;        /* the ranges are the user's */
+    bool has_slots;       /* found by memslots: the four below are known */
+    uint64_t ram_bytes;   /* what the guest can write to */
+    uint64_t rom_bytes;   /* and what it can only read */
+    uint64_t slotless_bytes; /* of RAM blocks: no slot shows them now */
+    size_t private_count;    /* regions with RAM_SKIP_PRIVATE */
     uint64_t large_bytes; /* ram_large_bytes when they were found */
 };
 
@@ -96,18 +112,27 @@ enum ram_source {
     RAM_FROM_MAPS,
 };
 
+/* What KVM says of a VM's memory. */
+struct ram_slots {
+    const struct kvm_bpf_slot *at; /* of its own process's memory */
+    size_t count;
+    /* the VM is the only one in its process: what a QEMU has beside is this VM's too */
+    bool is_only_vm;
+};
+
 /*
  * ram_find - the guest RAM of a process. Once per scan, on a worker thread, never per tick.
  *
  * @vmm: "qemu", ..., as struct vm has it. @given, @given_count: --ram ranges; 0 = find them.
+ * @slots: NULL = not known, so it is that of all VMs of the process.
  * @cancel: looked at for every 4 KiB of text, so not while the kernel walks one large mapping;
  * NULL = nobody cancels.
  * Returns 0 (no region found is -ENODATA), -ENOENT/-ESRCH process gone, -EACCES/-EPERM, -EFBIG,
  * -ENOMEM, with a sentence in @err, or -ECANCELED. *@ret ends with ram_map_done.
  */
 int ram_find(const struct rootfs *root, pid_t pid, const char *vmm, const struct ram_range *given,
-             size_t given_count, enum ram_source source, const atomic_bool *cancel,
-             struct ram_map *ret, struct error *err);
+             size_t given_count, const struct ram_slots *slots, enum ram_source source,
+             const atomic_bool *cancel, struct ram_map *ret, struct error *err);
 void ram_map_done(struct ram_map *map);
 
 /*
@@ -142,6 +167,54 @@ int ram_select_maps(const char *maps, size_t len, const char *cmdline, size_t cm
                     struct ram_map *ret);
 
 /*
+ * Guest RAM by KVM's memslots, for every VMM and certain: slots say which addresses of the VMM the
+ * guest sees, and where, and maps say what is mapped there. A slot may span several mappings or be
+ * a part of a larger one, so a region is a part of one mapping that lies in one slot.
+ *
+ * Each byte counts once. Where slots show one page of the VMM twice, or one page of a file through
+ * two mappings, it belongs to the slot of the guest's main address space before that of system
+ * management mode, to a writable one before a read-only one, then to the lowest guest address.
+ *
+ * Slots are what the guest reaches at this moment, and not all that the VMM has for it. Behind the
+ * VGA window, or an option ROM that is not mapped yet, QEMU keeps memory that no slot shows, and a
+ * migration sends it all the same. So of a QEMU the map is its RAM blocks, as the other rules find
+ * them, whole, and all slots: a part of a block without a slot has no gfn and keeps the rule that
+ * chose its block. In that way slots stay exact (ram_bytes, rom_bytes, gfn), and so does what a
+ * migration sends (bytes).
+ *
+ * Left out: device memory (counted), and slots of KVM itself. Memory of guest_memfd is in, as not
+ * to be read; a slot over addresses that are not mapped likewise.
+ */
+extern const char ram_rule_memslot[];
+
+/*
+ * ram_slots_select - @smaps: text of smaps; or of maps, then nothing of flags is known, and QEMU's
+ * blocks are not.
+ * 0, -ENODATA: no slot has memory, -EBADMSG or -ENOMEM, with a sentence. Ends with ram_map_done.
+ */
+int ram_slots_select(const char *smaps, size_t len, const char *vmm, const struct ram_slots *slots,
+                     struct ram_map *ret, struct error *err);
+
+/*
+ * ram_slots_select_maps - the same from maps and the command line, as ram_select_maps: -ENODATA
+ * also where QEMU's blocks are not certain.
+ */
+int ram_slots_select_maps(const char *maps, size_t len, const char *cmdline, size_t cmdline_len,
+                          const char *vmm, const struct ram_slots *slots, struct ram_map *ret);
+
+/*
+ * ram_slots_bytes - what the guest can write to, each byte of the VMM's addresses once; for a
+ * figure without a look at maps. 0 also when memory is out.
+ */
+uint64_t ram_slots_bytes(const struct kvm_bpf_slot *slots, size_t count);
+
+/*
+ * ram_slots_differ - is other memory of the VMM the guest's now, or elsewhere for the guest? Dirty
+ * logging, which a migration turns on, is no difference.
+ */
+bool ram_slots_differ(const struct kvm_bpf_slots *a, const struct kvm_bpf_slots *b);
+
+/*
  * ram_quick_bytes - how much RAM the guest has, from /proc/PID/maps and cmdline only: no walk of
  * page tables, about half a millisecond (the kernel takes 1.3 us per line, QEMU has 400). Ask once
  * per VM and then now and again, for memory can be plugged in.
@@ -171,6 +244,9 @@ int ram_parse_range(const char *text, struct ram_range *ret, struct error *err);
  * than that there is one for a text that is none of them. Static text. Pure.
  */
 const char *ram_rule_named(const char *text);
+
+/* ram_rule_is_block - does that rule take QEMU's RAM blocks, all of them and whole? Pure. */
+bool ram_rule_is_block(const char *rule);
 
 /* "anonymous", "shmem", "hugetlbfs", "file" */
 const char *ram_backing_name(enum ram_backing backing);

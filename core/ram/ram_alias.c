@@ -7,18 +7,17 @@
 /* Above that the map is settled, which halves it at least. */
 #define REGIONS_HELD_MAX (2 * RAM_REGIONS_MAX)
 
-/* Does it show a file that another region may show as well? */
-static bool is_view(const struct ram_region *r)
+bool ram_alias_is_view(const struct ram_region *r)
 {
-    return r->shared && r->inode != 0;
+    return r->shared && r->inode != 0 && r->file_offset <= UINT64_MAX - r->bytes;
 }
 
-static bool is_same_file(const struct ram_region *a, const struct ram_region *b)
+bool ram_alias_is_same_file(const struct ram_region *a, const struct ram_region *b)
 {
     return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
 
-static int compare_u64(uint64_t a, uint64_t b)
+int ram_alias_compare(uint64_t a, uint64_t b)
 {
     return (a > b) - (a < b);
 }
@@ -27,27 +26,27 @@ static int compare_u64(uint64_t a, uint64_t b)
 static int by_file(const void *left, const void *right)
 {
     const struct ram_region *a = left, *b = right;
-    int order = (int)is_view(b) - (int)is_view(a);
+    int order = (int)ram_alias_is_view(b) - (int)ram_alias_is_view(a);
 
     if (order == 0)
-        order = compare_u64(a->inode, b->inode);
+        order = ram_alias_compare(a->inode, b->inode);
     if (order == 0)
-        order = compare_u64(a->dev_major, b->dev_major);
+        order = ram_alias_compare(a->dev_major, b->dev_major);
     if (order == 0)
-        order = compare_u64(a->dev_minor, b->dev_minor);
+        order = ram_alias_compare(a->dev_minor, b->dev_minor);
     if (order == 0)
-        order = compare_u64(a->file_offset, b->file_offset);
+        order = ram_alias_compare(a->file_offset, b->file_offset);
     if (order == 0)
-        order = compare_u64(b->bytes, a->bytes);
-    return order != 0 ? order : compare_u64(a->start, b->start);
+        order = ram_alias_compare(b->bytes, a->bytes);
+    return order != 0 ? order : ram_alias_compare(a->start, b->start);
 }
 
-static int larger_first(const void *left, const void *right)
+int ram_alias_larger_first(const void *left, const void *right)
 {
     const struct ram_region *a = left, *b = right;
-    int order = compare_u64(b->bytes, a->bytes);
+    int order = ram_alias_compare(b->bytes, a->bytes);
 
-    return order != 0 ? order : compare_u64(a->start, b->start);
+    return order != 0 ? order : ram_alias_compare(a->start, b->start);
 }
 
 /*
@@ -62,13 +61,13 @@ static void drop_aliases(struct ram_map *map)
     qsort(map->regions, map->count, sizeof(*map->regions), by_file);
     for (size_t i = 0; i < map->count; i++) {
         const struct ram_region *r = &map->regions[i];
-        bool same = is_view(r) && furthest != NULL && is_same_file(furthest, r);
+        bool same = ram_alias_is_view(r) && furthest != NULL && ram_alias_is_same_file(furthest, r);
         if (same && r->file_offset + r->bytes <= furthest->file_offset + furthest->bytes) {
             map->alias_count++;
             continue;
         }
         map->regions[kept] = *r;
-        furthest = is_view(r) ? &map->regions[kept] : NULL;
+        furthest = ram_alias_is_view(r) ? &map->regions[kept] : NULL;
         kept++;
     }
     map->count = kept;
@@ -78,7 +77,7 @@ void ram_alias_settle(struct ram_map *map)
 {
     if (map->count > 0) {
         drop_aliases(map);
-        qsort(map->regions, map->count, sizeof(*map->regions), larger_first);
+        qsort(map->regions, map->count, sizeof(*map->regions), ram_alias_larger_first);
     }
     if (map->count > RAM_REGIONS_MAX) {
         map->count = RAM_REGIONS_MAX;

@@ -35,8 +35,9 @@ struct ram_survey {
 
 const char *ram_rule_named(const char *text)
 {
-    static const char *const rules[] = {rule_given,          rule_dontfork, rule_block,
-                                        rule_dontfork_other, rule_shared,   rule_anon};
+    static const char *const rules[] = {rule_given, ram_rule_memslot,    rule_dontfork,
+                                        rule_block, rule_dontfork_other, rule_shared,
+                                        rule_anon};
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
         if (strcmp(text, rules[i]) == 0)
@@ -45,6 +46,11 @@ const char *ram_rule_named(const char *text)
         if (vmm->ram.rule != NULL && strcmp(text, vmm->ram.rule) == 0)
             return vmm->ram.rule;
     return "another rule";
+}
+
+bool ram_rule_is_block(const char *rule)
+{
+    return rule == rule_dontfork || rule == rule_block;
 }
 
 /* Could this be guest RAM at all? Heap, stacks, code and device memory could not. */

@@ -87,7 +87,7 @@ void scan_left_look_again(struct scan_job *job)
 
     if (scan_inspect(root, request->vm.pid, cancel, &seen) < 0 || !seen.uffd)
         return;
-    if (ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count,
+    if (ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count, NULL,
                  RAM_FROM_SMAPS, cancel, &now, NULL) == 0)
         for (size_t i = 0; i < job->report->region_count; i++) {
             const struct ram_region *region = &job->report->regions[i].ram;

@@ -50,7 +50,7 @@ int scan_regions_find(struct scan_job *job, struct error *err)
         any = uffd_holders_any(root, cancel);
     if (any == -ECANCELED)
         return any;
-    int n = ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count,
+    int n = ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count, NULL,
                      any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS, cancel, &job->map, err);
     if (n < 0)
         return n;

@@ -503,7 +503,7 @@ static int bench_vm(struct bench *b)
     struct ram_map map;
     struct error err = {0};
 
-    if (ram_find(b->root, b->pid, b->vmm, NULL, 0, RAM_FROM_SMAPS, NULL, &map, &err) < 0) {
+    if (ram_find(b->root, b->pid, b->vmm, NULL, 0, NULL, RAM_FROM_SMAPS, NULL, &map, &err) < 0) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }

@@ -21,9 +21,9 @@ static void process_that_is_gone_is_said_so(void **state)
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    assert_int_equal(ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, RAM_FROM_MAPS, NULL, &map,
-                              &err),
-                     -ESRCH);
+    assert_int_equal(
+        ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, NULL, RAM_FROM_MAPS, NULL, &map, &err),
+        -ESRCH);
     assert_non_null(strstr(err.msg, "has ended"));
     assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1, &read), 0);
     rootfs_close(&root);

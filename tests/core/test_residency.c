@@ -64,7 +64,7 @@ static struct seen walk(const struct guest *guest, bool use_scan, bool with_file
 
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_int_equal(
-        ram_find(&root, guest->pid, "qemu", NULL, 0, RAM_FROM_SMAPS, NULL, &map, NULL), 0);
+        ram_find(&root, guest->pid, "qemu", NULL, 0, NULL, RAM_FROM_SMAPS, NULL, &map, NULL), 0);
     assert_int_equal(map.count, 1);
     assert_int_equal(map.regions[0].start, guest->info->ram_start);
     int fd = with_file ? page_reader_open_file(&root, guest->pid, &map.regions[0]) : -1;
@@ -189,7 +189,7 @@ static void walk_ends_with_what_the_visitor_returns(void **state)
     assert_true(guest_start(&guest, guest_ram, &config));
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_int_equal(
-        ram_find(&root, guest.pid, "qemu", NULL, 0, RAM_FROM_SMAPS, NULL, &map, NULL), 0);
+        ram_find(&root, guest.pid, "qemu", NULL, 0, NULL, RAM_FROM_SMAPS, NULL, &map, NULL), 0);
     for (int use_scan = 0; use_scan <= 1; use_scan++) {
         int calls = 0;
         assert_int_equal(residency_open(&root, guest.pid, use_scan, &residency, NULL), 0);
