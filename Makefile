@@ -108,6 +108,8 @@ $(foreach l,$(layers),$(eval $(call test_rules,$(l))))
 $(BUILD)/tests/ui/test_scan_memory: ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 $(BUILD)/tests/core/test_discover: ALL_LDFLAGS += -Wl,--wrap=readdir
 $(BUILD)/tests/core/test_fd_owners: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_read_process
+# What the kernel says of memslots is said by the test.
+$(BUILD)/tests/core/test_scan_slots: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_slots_read
 # UNIT_SKIP=core/test_NAME leaves tests out; who sets it says why.
 unit_tests = $(filter-out $(UNIT_SKIP:%=$(BUILD)/tests/%),$(foreach l,$(layers),$(tests_$(l))))
 
@@ -136,7 +138,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs core/test_sample_link \
                  core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_source_host \
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
-                 core/test_scan_files core/test_scan_inspect core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
+                 core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64

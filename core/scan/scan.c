@@ -193,10 +193,14 @@ static int refuse_confidential(struct scan_job *job, struct error *err)
     if (seen.passthrough)
         scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
                          "and its zero pages cannot be given back");
-    if (seen.confidential == NULL || job->request->force)
+    const char *certain = scan_slots_confidential(job);
+    const char *by = certain != NULL ? certain : seen.confidential;
+    if (by == NULL || job->request->force)
         return 0;
-    return error_set(err, -EOPNOTSUPP, "the memory of this guest is confidential (%s): what can be "
-                     "read from outside does not tell which pages are zero", seen.confidential);
+    return error_set(err, -EOPNOTSUPP,
+                     "the memory of this guest is confidential (%s): what can be "
+                     "read from outside does not tell which pages are zero",
+                     by);
 }
 
 /* --- the sample ------------------------------------------------------------------------------ */
@@ -461,6 +465,8 @@ static int run_job(struct scan_job *job)
     beacon_at(job->env->beacon, job->request->vm.pid, BEACON_LIST_FDS);
     int n = check_request(job, err);
     if (n == 0)
+        n = scan_slots_read(job, err);
+    if (n == 0)
         n = refuse_confidential(job, err);
     if (n == 0)
         n = scan_regions_find(job, err);
@@ -485,6 +491,7 @@ static void job_done(struct scan_job *job)
     free(job->sample);
     free(job->base);
     ram_map_done(&job->map);
+    kvm_bpf_slots_done(&job->slots);
     pthread_mutex_destroy(&job->mutex);
 }
 

@@ -20,6 +20,7 @@
 #include "core/base/beacon.h"
 #include "core/base/error.h"
 #include "core/base/rootfs.h"
+#include "core/bpf/kvm_bpf.h"
 #include "core/model/vm.h"
 #include "core/ram/ram.h"
 
@@ -71,7 +72,8 @@ enum scan_state {
 struct scan_request {
     struct vm_id vm;
     const char *vmm;              /* static text, as struct vm has it */
-    size_t process_vms;           /* VMs in that process; more than 1 gives a warning. 0 = 1 */
+    /* VMs in that process; more than 1 gives a warning where memslots are not known. 0 = 1 */
+    size_t process_vms;
     enum scan_mode mode;
     /* SCAN_EXACT: sample before reading all, so that a first answer is there early */
     bool estimate_first;
@@ -145,7 +147,9 @@ struct scan_report {
     struct vm_id vm;
     struct error error;           /* of SCAN_REFUSED and SCAN_FAILED */
     size_t region_count;
-    struct scan_region *regions;  /* [region_count], largest first */
+    /* [region_count], largest first; where memslots are known as the guest sees them */
+    struct scan_region *regions;
+    bool has_slots;               /* memslots chose them, and told where they are (gfn) */
     bool regions_cut;             /* there are more: what is known is not of all of the RAM */
     uint64_t pages_total;
     struct page_counts counts;    /* sum: pages_total once residency is done */
@@ -187,6 +191,9 @@ struct scan_env {
     void *publish_arg;
     struct scan_readers *readers; /* of one scan after the other; NULL: made for this one */
     struct beacon *beacon; /* says what is done to the VMM; NULL: nobody wants to know */
+    /* for memslots: what is guest RAM, and which guests are confidential, for certain; NULL: by
+     * what the process shows. Used on the scanning thread only */
+    struct kvm_bpf *bpf;
 };
 
 /*

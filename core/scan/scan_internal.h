@@ -4,6 +4,7 @@
  *
  *   scan.c         phases, threads, the report that grows
  *   scan_regions.c which mappings are scanned, and what is to be said of them
+ *   scan_slots.c   what KVM says of them
  *   scan_chunks.c  pieces of regions that threads take
  *   scan_lane.c    one scanning thread: which pages are there, and what is done with them
  *   scan_read.c    and their content
@@ -80,6 +81,8 @@ struct scan_job {
     const struct scan_request *request;
     const struct zeropage_impl *accel;
     struct ram_map map;           /* the regions as they were found */
+    struct kvm_bpf_slots slots;   /* of the VM, as they were then */
+    bool has_slots;               /* they were read */
     uint64_t page_count;
     uint64_t chunk_bytes;
     size_t chunk_count;
@@ -183,6 +186,15 @@ const struct zeropage_impl *scan_accel(const struct scan_request *request);
 int scan_regions_find(struct scan_job *job, struct error *err);
 /* are all regions still mapped as they were? Memory may be plugged, unplugged or mapped anew */
 void scan_regions_warn_of_changes(struct scan_job *job);
+
+/* scan_slots.c */
+/* into job->slots; without BPF, or when it fails with a warning, there are none. 0 or -ESRCH */
+int scan_slots_read(struct scan_job *job, struct error *err);
+/* those that say which memory of its process is the VM's; false: none do */
+bool scan_slots_ram(const struct scan_job *job, struct ram_slots *ret);
+bool scan_slots_changed(const struct scan_job *job);
+/* what encrypts the guest's memory, for certain; NULL: nothing that KVM told */
+const char *scan_slots_confidential(const struct scan_job *job);
 
 /* scan_chunks.c */
 /* cut the regions into chunks; 0 or -ENOMEM */

@@ -119,8 +119,9 @@ static const struct run_action run_actions[] = {
 static bool is_readable(const struct scan_lane *lane)
 {
     enum ram_skip skip = scan_lane_region(lane)->skip;
-    bool may_be_read =
-        skip == RAM_SKIP_NONE || (skip == RAM_SKIP_UFFD && lane->job->request->force);
+    bool is_forced =
+        lane->job->request->force && (skip == RAM_SKIP_UFFD || skip == RAM_SKIP_PRIVATE);
+    bool may_be_read = skip == RAM_SKIP_NONE || is_forced;
     return may_be_read && !scan_left_is(lane->job, lane->chunk.region);
 }
 
@@ -132,8 +133,10 @@ static enum page_class class_unread(const struct scan_lane *lane, enum residency
     bool is_uffd = region->skip == RAM_SKIP_UFFD || scan_left_is(lane->job, lane->chunk.region);
 
     /* Under userfaultfd an absent page may be still on its way from elsewhere, and what the VMM has
-     * not mapped itself may be in the file: of one that was not looked at nobody knows. */
-    if (kind == RESIDENCY_ABSENT && (is_uffd || is_in_file))
+     * not mapped itself may be in the file, or in that of guest_memfd: of one that was not looked
+     * at nobody knows. */
+    bool is_private = region->skip == RAM_SKIP_PRIVATE;
+    if (kind == RESIDENCY_ABSENT && (is_uffd || is_in_file || is_private))
         return PAGE_UNREADABLE;
     enum page_class page_class = run_actions[kind].page_class;
     return page_class == PAGE_UNREAD ? PAGE_UNREADABLE : page_class;

@@ -16,7 +16,7 @@
 static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
                             const struct scan_request *request)
 {
-    if (request->process_vms > 1)
+    if (request->process_vms > 1 && !map->has_slots)
         scan_report_warn(report, "this process holds %zu VMs: the figures are those of all of them",
                          request->process_vms);
     if (map->too_many)
@@ -28,6 +28,11 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
     if (map->alias_count > 0)
         scan_report_warn(report, "%zu mappings show memory that is counted already, and were left "
                          "out", map->alias_count);
+    if (map->private_count > 0)
+        scan_report_warn(report,
+                         "%zu mappings belong to memory of guest_memfd, which cannot be "
+                         "read from outside",
+                         map->private_count);
     const char *what = request->force
                            ? "its present pages are read all the same, as asked for"
                            : "it is not read, because a read might wait for ever; --force "
@@ -43,6 +48,7 @@ int scan_regions_find(struct scan_job *job, struct error *err)
     const struct scan_request *request = job->request;
     const struct rootfs *root = job->env->root;
     const atomic_bool *cancel = &job->env->progress->cancel;
+    struct ram_slots slots;
     int any = 1;
 
     beacon_at(job->env->beacon, request->vm.pid, BEACON_READ_MAPS);
@@ -50,8 +56,10 @@ int scan_regions_find(struct scan_job *job, struct error *err)
         any = uffd_holders_any(root, cancel);
     if (any == -ECANCELED)
         return any;
-    int n = ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count, NULL,
-                     any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS, cancel, &job->map, err);
+    bool has_slots = scan_slots_ram(job, &slots);
+    int n = ram_find(root, request->vm.pid, request->vmm, request->ram, request->ram_count,
+                     has_slots ? &slots : NULL, any == 0 ? RAM_FROM_MAPS : RAM_FROM_SMAPS, cancel,
+                     &job->map, err);
     if (n < 0)
         return n;
     warn_of_regions(job->report, &job->map, request);
@@ -61,6 +69,6 @@ int scan_regions_find(struct scan_job *job, struct error *err)
 
 void scan_regions_warn_of_changes(struct scan_job *job)
 {
-    if (ram_changed(job->env->root, job->request->vm.pid, &job->map))
+    if (ram_changed(job->env->root, job->request->vm.pid, &job->map) || scan_slots_changed(job))
         scan_report_warn(job->report, "the RAM mappings changed during the scan: scan again");
 }

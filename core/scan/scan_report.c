@@ -125,6 +125,7 @@ int scan_report_set_regions(struct scan_report *report, const struct ram_map *ma
         return -ENOMEM;
     report->region_count = map->count;
     report->regions_cut = map->too_many;
+    report->has_slots = map->has_slots;
     for (size_t i = 0; i < map->count; i++)
         report->regions[i].ram = map->regions[i];
     report->pages_total = map->bytes / SCAN_PAGE_BYTES;

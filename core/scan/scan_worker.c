@@ -28,6 +28,7 @@ struct scan_worker {
     struct scan_progress *progress; /* @own, or what another process looks at */
     struct scan_progress own;
     struct beacon *beacon;
+    struct kvm_bpf *bpf;
     pthread_mutex_t mutex; /* guards all below */
     enum scan_worker_state state;
     bool quit, ended;
@@ -65,7 +66,8 @@ static void run_one(struct scan_worker *worker, const struct scan_request *reque
                            .publish = on_publish,
                            .publish_arg = worker,
                            .readers = readers,
-                           .beacon = worker->beacon};
+                           .beacon = worker->beacon,
+                           .bpf = worker->bpf};
     struct scan_report *report = NULL;
 
     scan_execute(&env, request, &report);
@@ -111,11 +113,12 @@ static void *scan_worker_main(void *arg)
 int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker **ret,
                       struct error *err)
 {
-    return scan_worker_start_seen(root, wake_fd, NULL, NULL, ret, err);
+    return scan_worker_start_seen(root, wake_fd, NULL, NULL, NULL, ret, err);
 }
 
 int scan_worker_start_seen(const struct rootfs *root, int wake_fd, struct scan_progress *progress,
-                           struct beacon *beacon, struct scan_worker **ret, struct error *err)
+                           struct beacon *beacon, struct kvm_bpf *bpf, struct scan_worker **ret,
+                           struct error *err)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
     struct scan_worker *worker = calloc(1, sizeof(*worker));
@@ -133,6 +136,7 @@ int scan_worker_start_seen(const struct rootfs *root, int wake_fd, struct scan_p
     worker->wake_fd = wake_fd;
     worker->progress = progress != NULL ? progress : &worker->own;
     worker->beacon = beacon;
+    worker->bpf = bpf;
     pthread_mutex_init(&worker->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -40,10 +40,12 @@ int scan_worker_start(const struct rootfs *root, int wake_fd, struct scan_worker
 
 /*
  * scan_worker_start_seen - the same, for a process whose progress another one looks at: @progress
- * and @beacon are borrowed, outlive the worker, and may lie in memory that both share.
+ * and @beacon are borrowed, outlive the worker, and may lie in memory that both share. @bpf: NULL,
+ * or borrowed, and used by the worker's thread alone from now on.
  */
 int scan_worker_start_seen(const struct rootfs *root, int wake_fd, struct scan_progress *progress,
-                           struct beacon *beacon, struct scan_worker **ret, struct error *err);
+                           struct beacon *beacon, struct kvm_bpf *bpf, struct scan_worker **ret,
+                           struct error *err);
 
 /* scan_worker_submit - copies @request. 0, -EBUSY while a job is queued, running or not taken, or
  * -ENOMEM. */
