@@ -8,8 +8,9 @@
 #   tests/e2e/test_*.py                whole program, real VMs     tests/faults/faulty.c   makes system calls fail
 #   tests/nested/guest/test_*.py       the same inside Debian's own kernels, emulated
 #   tests/units/                       the package and its units under systemd, emulated
+#   core/bpf/*.bpf.c                   BPF programs, for the kernel; a header with each is made below build/
 #
-#   make [DEVELOPER=1] [SANITIZE=address,undefined] [V=1]
+#   make [DEVELOPER=1] [SANITIZE=address,undefined] [BPF=no] [V=1]
 
 VERSION := 0.1.0
 
@@ -55,8 +56,26 @@ LIBS_core := -lpthread -lm $(call lib,libcap-ng,-lcap-ng) $(call lib,libseccomp,
 LIBS_ui = $(call lib,ncursesw,-lncursesw -ltinfo) $(call lib,jansson,-ljansson) $(call lib,inih,-linih)
 LIBS_test := -lcmocka
 
+# --- BPF ---------------------------------------------------------------------------------------
+# BPF=no leaves it out, and so does what is missing here; the build says so when it links the program.
+# clang compiles for the kernel, whatever CC is. Debian's bpftool is not in everybody's PATH.
+BPF_CLANG ?= clang
+BPFTOOL ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool 2>/dev/null),bpftool)
+LIBS_bpf := $(call lib,libbpf,-lbpf) -lelf
+can_run = $(shell command -v $(1) >/dev/null 2>&1 || echo $(1))
+bpf_library = $(shell echo 'unsigned elf_version(unsigned); char is_new[LIBBPF_MAJOR_VERSION >= 1 ? 1 : -1]; \
+  int main(void) { return (int)(libbpf_major_version() + elf_version(0)); }' | \
+  $(CC) $(CPPFLAGS) -include bpf/libbpf.h -x c - -o /dev/null $(LDFLAGS) $(LIBS_bpf) 2>/dev/null || echo libbpf-dev/libelf-dev)
+bpf_missing := $(if $(filter no,$(BPF)),BPF=no,$(strip $(call can_run,$(BPF_CLANG)) $(call can_run,$(BPFTOOL)) $(bpf_library)))
+bpf_choice := $(if $(bpf_missing),without,with)
+# Only one of both is in the program.
+bpf_unused := $(if $(filter with,$(bpf_choice)),core/bpf/kvm_bpf_none.c,$(addprefix core/bpf/kvm_,bpf.c bpf_read.c layout.c))
+ifeq ($(bpf_choice),with)
+LIBS_core += $(LIBS_bpf)
+endif
+
 layers := accel core ui
-src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
+src = $(filter-out %.bpf.c $(bpf_unused),$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # main.c is the composition root: it belongs to the program, not to the library that the tests link.
 libsrc = $(filter-out ui/app/main.c,$(call src,$(1)))
@@ -78,13 +97,35 @@ kvmlens: $(BUILD)/kvmlens
 $(BUILD)/kvmlens: $(BUILD)/ui/app/main.o $(ARCHIVES_ui)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_ui)
+	$(if $(bpf_missing),@echo 'built without BPF$(if $(filter no,$(BPF)),, for lack of): $(bpf_missing)')
 
 define layer_rules
 $(call archive,$(1)): $(call obj,$(call libsrc,$(1)))
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach l,$(layers),$(eval $(call layer_rules,$(l))))
+
+# Changes when the choice does: then other objects make up the library.
+$(call archive,core): $(BUILD)/bpf-choice
+$(BUILD)/bpf-choice: FORCE
+	$(Q)mkdir -p $(@D) && { [ "$$(cat $@ 2>/dev/null)" = $(bpf_choice) ] || echo $(bpf_choice) >$@; }
+
+# The programs for the kernel, and a header with each of them. Their debug information stays out: BTF is enough.
+$(BUILD)/%.bpf.o: %.bpf.c Makefile
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra $(if $(DEVELOPER),-Werror) \
+	  -ffile-prefix-map=$(CURDIR)=. -I. -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@.full $<
+	$(Q)$(BPFTOOL) gen object $@ $@.full && rm -f $@.full
+
+.PRECIOUS: $(BUILD)/%.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,GEN,$@)
+	$(Q){ echo '#pragma GCC system_header' && $(BPFTOOL) gen skeleton $< name $(notdir $*); } >$@.new && mv $@.new $@
+
+$(BUILD)/core/bpf/kvm_bpf.o $(BUILD)/core/bpf/kvm_bpf_read.o: $(BUILD)/core/bpf/kvm_iter.skel.h
+$(BUILD)/core/bpf/%.o: ALL_CPPFLAGS += -I$(BUILD)
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)

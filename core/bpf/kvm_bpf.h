@@ -29,7 +29,7 @@
 struct kvm_bpf;
 struct kvm_layout;
 
-/* kvm_bpf_is_built - can this program load them at all? False in a build without BPF. */
+/* kvm_bpf_is_built - is there something behind these functions, or was BPF left out? Any thread. */
 bool kvm_bpf_is_built(void);
 
 /*
@@ -89,6 +89,7 @@ enum kvm_vm_type {
     KVM_VM_SNP,
     KVM_VM_TDX,
     KVM_VM_SW_PROTECTED, /* memory of guest_memfd that the host may read */
+    KVM_VM_PROTECTED,    /* some other kind, newer than this program */
     KVM_VM_TYPE_COUNT
 };
 
@@ -102,7 +103,8 @@ typedef void kvm_bpf_file_fn(void *user, const struct kvm_bpf_file *file);
  * kvm_bpf_read_process - @fn for each open file of KVM of process @pid, ascending descriptor.
  * @wants: bits of enum kvm_bpf_want; 0: which there are. @ret_ns: monotonic, when it was read; may
  * be NULL. What is needed to ask again is kept until kvm_bpf_forget, nothing of KVM.
- * 0; -ESRCH: gone; -EAGAIN: KVM is not there (kvm_bpf_layout); -EMFILE; -ENOMEM; ...
+ * 0, also when there are none or the process is gone; -EAGAIN: KVM is not there (kvm_bpf_layout);
+ * -EMFILE; -ENOMEM; ...
  */
 int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
                          void *user, uint64_t *ret_ns);
@@ -135,9 +137,10 @@ struct kvm_bpf_slots {
 };
 
 /*
- * kvm_bpf_slots - the memslots of the VM with descriptor @vm_fd in process @pid, all of one moment:
- * read again when they changed meanwhile. 0, -ENOENT: no such VM; -EBUSY: they never stood still;
- * or as kvm_bpf_read_process. @ret ends with kvm_bpf_slots_done.
+ * kvm_bpf_slots_read - the memslots of the VM with descriptor @vm_fd in process @pid, all of one
+ * moment: read again when they changed meanwhile. 0, -ENOENT: no such VM; -EBUSY: they never stood
+ * still; -ENOTSUP: this kernel keeps them in another way; or as kvm_bpf_read_process. @ret ends
+ * with kvm_bpf_slots_done.
  */
 int kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf_slots *ret);
 void kvm_bpf_slots_done(struct kvm_bpf_slots *slots);

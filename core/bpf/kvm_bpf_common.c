@@ -11,12 +11,10 @@
 const char *kvm_vm_type_name(enum kvm_vm_type type)
 {
     static const char *const names[KVM_VM_TYPE_COUNT] = {
-        [KVM_VM_ORDINARY] = "",
-        [KVM_VM_SEV] = "AMD SEV",
-        [KVM_VM_SEV_ES] = "AMD SEV-ES",
-        [KVM_VM_SNP] = "AMD SEV-SNP",
-        [KVM_VM_TDX] = "Intel TDX",
-        [KVM_VM_SW_PROTECTED] = "guest_memfd",
+        [KVM_VM_ORDINARY] = "",           [KVM_VM_SEV] = "AMD SEV",
+        [KVM_VM_SEV_ES] = "AMD SEV-ES",   [KVM_VM_SNP] = "AMD SEV-SNP",
+        [KVM_VM_TDX] = "Intel TDX",       [KVM_VM_SW_PROTECTED] = "guest_memfd",
+        [KVM_VM_PROTECTED] = "protected",
     };
 
     return type < KVM_VM_TYPE_COUNT ? names[type] : "";

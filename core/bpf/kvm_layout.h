@@ -10,9 +10,12 @@
 #ifndef KVMLENS_CORE_BPF_KVM_LAYOUT_H
 #define KVMLENS_CORE_BPF_KVM_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
+#include "core/bpf/kvm_iter.h"
 #include "core/model/field.h"
 
 /* One counter. */
@@ -26,10 +29,35 @@ struct kvm_stat_member {
 struct kvm_layout {
     struct kvm_stat_member *vm, *vcpu; /* of kvm_vm_stat, kvm_vcpu_stat; ascending offset */
     size_t vm_count, vcpu_count;
-    size_t vm_bytes, vcpu_bytes; /* of these structs */
+    size_t vm_bytes, vcpu_bytes; /* of these structs; KVM_STAT_MAX at most */
+    struct kvm_place places[KVM_PLACE_COUNT];
+    unsigned version; /* another one: all of it may have changed (KVM was loaded anew) */
 };
 
 /* kvm_member_read - number @i of member @m out of a copy of its struct. */
 uint64_t kvm_member_read(const struct kvm_stat_member *m, size_t i, const uint8_t *stat);
+
+/* What follows is there in builds with BPF only. */
+
+struct btf;
+
+/*
+ * kvm_layout_read - out of the BTF of vmlinux, or of a module upon it. Pure.
+ *
+ * BTF that contradicts itself is an error, never a crash. 0; -ENODATA: it tells nothing of KVM;
+ * -EBADMSG with a sentence: it lacks what is needed; -ENOMEM. Ends with kvm_layout_done.
+ */
+int kvm_layout_read(const struct btf *btf, struct kvm_layout *ret, struct error *err);
+void kvm_layout_done(struct kvm_layout *layout);
+
+/* kvm_layout_add - places that are not known yet, out of the BTF of another module. */
+void kvm_layout_add(const struct btf *btf, struct kvm_layout *layout);
+
+/*
+ * kvm_layout_ranges - the pieces of a struct of counters that have to be copied: all of it, or all
+ * but the histograms. Pure.
+ */
+void kvm_layout_ranges(const struct kvm_stat_member *members, size_t count, bool histograms,
+                       struct kvm_ranges *ret);
 
 #endif

@@ -2,6 +2,7 @@
 /* --help and --version. */
 #include <string.h>
 
+#include "core/bpf/kvm_bpf.h"
 #include "ui/app/options.h"
 
 #define USAGE_WIDTH  100 /* columns */
@@ -59,5 +60,6 @@ void options_usage(FILE *out)
 
 void options_version(FILE *out)
 {
-    fputs("kvmlens " KVMLENS_VERSION "\nLicence: MIT\n", out);
+    fprintf(out, "kvmlens " KVMLENS_VERSION "\nLicence: MIT\nFeatures: %cbpf\n",
+            kvm_bpf_is_built() ? '+' : '-');
 }

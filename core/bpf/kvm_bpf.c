@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Loads the BPF programs and learns where the kernel keeps what. Reading is in kvm_bpf_read.c.
+ */
+#include "core/bpf/kvm_bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/host.h"
+#include "core/base/whole_write.h"
+#include "core/bpf/kvm_bpf_internal.h"
+#include "core/bpf/kvm_iter.skel.h"
+
+#define LOG_MAX        (1u << 20) /* bytes of what the verifier says */
+#define VMLINUX        "sys/kernel/btf/vmlinux"
+#define MODULE         "sys/kernel/btf/kvm"
+#define MODULE_AMD     "sys/kernel/btf/kvm_amd"
+#define CAP_PERFMON_38 38 /* linux/capability.h has both since 5.8 */
+#define CAP_BPF_39     39
+
+bool kvm_bpf_is_built(void)
+{
+    return true;
+}
+
+/* --- BTF -------------------------------------------------------------------------------------- */
+
+/*
+ * 0 or a negative errno. Ends with btf__free. libbpf opens files by name only, so it gets the name
+ * of ours (libbpf 1.1 does not export btf__new_split).
+ */
+static int read_btf(const struct rootfs *root, const char *path, struct btf *base, struct btf **ret)
+{
+    char name[40];
+    int fd = rootfs_openat(root, path, 0);
+
+    if (fd < 0)
+        return fd;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    *ret = btf__parse_raw_split(name, base);
+    int result = *ret == NULL ? -errno : 0;
+    close(fd);
+    return result;
+}
+
+static bool exists(const struct rootfs *root, const char *path)
+{
+    struct stat st;
+
+    return rootfs_stat(root, path, &st) == 0;
+}
+
+/*
+ * Is each struct kvm part of a struct kvm_svm? So it is with the module kvm_amd, which is loaded
+ * only where it drives KVM. A kernel that has it built in may have others built in as well.
+ */
+static bool is_driven_by_amd(const struct rootfs *root)
+{
+    return exists(root, "sys/module/kvm_amd/initstate");
+}
+
+static void forget_sev(struct kvm_layout *layout)
+{
+    layout->places[KVM_PLACE_VM_SEV_ACTIVE] = (struct kvm_place){0};
+    layout->places[KVM_PLACE_VM_SEV_ES] = (struct kvm_place){0};
+    layout->places[KVM_PLACE_VM_SEV_FEATURES] = (struct kvm_place){0};
+}
+
+static void learn_sev(const struct rootfs *root, struct btf *vmlinux, struct kvm_layout *layout)
+{
+    struct btf *module = NULL;
+
+    forget_sev(layout);
+    if (!is_driven_by_amd(root) || read_btf(root, MODULE_AMD, vmlinux, &module) < 0)
+        return;
+    kvm_layout_add(module, layout);
+    btf__free(module);
+}
+
+/* Of the KVM that is loaded. -EAGAIN: none is. */
+static int read_layout(const struct rootfs *root, bool is_module, struct kvm_layout *ret,
+                       struct error *err)
+{
+    struct btf *vmlinux = NULL, *module = NULL;
+    int result = read_btf(root, VMLINUX, NULL, &vmlinux);
+
+    if (result == 0 && is_module)
+        result = read_btf(root, MODULE, vmlinux, &module);
+    if (result < 0)
+        error_set(err, result, "cannot read the kernel's BTF (/" VMLINUX "): %s",
+                  strerror(-result));
+    else
+        result = kvm_layout_read(module != NULL ? module : vmlinux, ret, err);
+    if (result == 0)
+        learn_sev(root, vmlinux, ret);
+    btf__free(module);
+    btf__free(vmlinux);
+    return result;
+}
+
+static void use_layout(struct kvm_bpf *bpf)
+{
+    const struct kvm_layout *l = &bpf->layout;
+
+    for (int histograms = 0; histograms < 2; histograms++) {
+        kvm_layout_ranges(l->vm, l->vm_count, histograms, &bpf->ranges[KVM_RECORD_VM][histograms]);
+        kvm_layout_ranges(l->vcpu, l->vcpu_count, histograms,
+                          &bpf->ranges[KVM_RECORD_VCPU][histograms]);
+    }
+    memcpy(bpf->programs->bss->places, l->places, sizeof(l->places));
+    bpf->programs->bss->vm_ops = 0;
+    bpf->programs->bss->vcpu_ops = 0;
+}
+
+const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err)
+{
+    struct kvm_layout fresh;
+    struct stat st;
+
+    if (rootfs_stat(bpf->root, "sys/module/kvm", &st) < 0) {
+        error_set(err, -EAGAIN, "KVM is not loaded");
+        return NULL;
+    }
+    ino_t module = rootfs_stat(bpf->root, MODULE, &st) == 0 ? st.st_ino : 0;
+    if (bpf->has_layout && module == bpf->module)
+        return &bpf->layout;
+    if (read_layout(bpf->root, module != 0, &fresh, err) < 0)
+        return NULL;
+    fresh.version = bpf->layout.version + 1;
+    kvm_layout_done(&bpf->layout);
+    bpf->layout = fresh;
+    bpf->has_layout = true;
+    bpf->module = module;
+    use_layout(bpf);
+    return &bpf->layout;
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+/* What stands in the way, as far as it can be seen before anything is tried. */
+static int check_host(const struct rootfs *root, const struct host *host, struct error *err)
+{
+    const uint64_t needed = HOST_CAP(CAP_BPF_39) | HOST_CAP(CAP_PERFMON_38);
+
+    if (!root->live)
+        return error_set(err, -ENOTSUP, "a saved tree has no kernel that could run BPF programs");
+    if (host->lockdown == LOCKDOWN_CONFIDENTIALITY)
+        return error_set(err, -EPERM,
+                         "lockdown=confidentiality lets no BPF program read the kernel; only "
+                         "booting without it ends that");
+    if (host->caps_known && (host->caps & HOST_CAP(CAP_SYS_ADMIN)) == 0 &&
+        (host->caps & needed) != needed)
+        return error_set(err, -EPERM, "%s missing: run as root, or with CAP_BPF and CAP_PERFMON",
+                         (host->caps & needed) == 0            ? "CAP_BPF and CAP_PERFMON are"
+                         : (host->caps & HOST_CAP(CAP_BPF_39)) ? "CAP_PERFMON is"
+                                                               : "CAP_BPF is");
+    if (!exists(root, VMLINUX))
+        return error_set(err, -ENODATA,
+                         "this kernel has no BTF (/" VMLINUX "): it was built without "
+                         "CONFIG_DEBUG_INFO_BTF");
+    return 0;
+}
+
+/* Name of a new file of ours that has @log in it; "" where none could be made. */
+static void save_log(const char *log, char *ret, size_t size)
+{
+    const char *dir = getenv("TMPDIR");
+
+    if (dir == NULL || dir[0] != '/' || strlen(dir) > 150)
+        dir = "/tmp";
+    snprintf(ret, size, "%s/kvmlens-bpf.XXXXXX", dir);
+    int fd = mkstemp(ret);
+    if (fd < 0 || whole_write(fd, log, strlen(log)) < 0)
+        ret[0] = '\0';
+    if (fd >= 0)
+        close(fd);
+}
+
+static int explain_load(int result, const char *log, struct error *err)
+{
+    char path[200] = "";
+
+    if (log[0] != '\0')
+        save_log(log, path, sizeof(path));
+    if (path[0] != '\0')
+        return error_set(err, result,
+                         "the kernel refuses the BPF programs (%s); what its verifier "
+                         "says is in %s",
+                         strerror(-result), path);
+    if (result == -ENOSYS)
+        return error_set(err, result, "this kernel has no BPF");
+    if (result == -EPERM)
+        return error_set(err, result, "the kernel lets no BPF program be loaded here");
+    if (result == -ESRCH)
+        return error_set(err, result, "this kernel has no BPF iterators over open files");
+    return error_set(err, result, "the BPF programs cannot be loaded: %s", strerror(-result));
+}
+
+static int load(struct kvm_bpf *bpf, struct error *err)
+{
+    char *log = calloc(1, LOG_MAX);
+    LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_MAX);
+
+    if (log == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    /* It would write to the screen. */
+    libbpf_print_fn_t before = libbpf_set_print(NULL);
+    bpf->programs = kvm_iter__open_opts(&opts);
+    int result = bpf->programs == NULL ? -errno : kvm_iter__load(bpf->programs);
+    libbpf_set_print(before);
+    if (result < 0) {
+        explain_load(result, log, err);
+    } else {
+        bpf->files_program = bpf_program__fd(bpf->programs->progs.kvm_files);
+        bpf->slots_program = bpf_program__fd(bpf->programs->progs.kvm_slots);
+    }
+    free(log);
+    return result;
+}
+
+/*
+ * Reading one process alone came with Linux 6.1. One of before takes no heed of what it is told at
+ * the place of "pid" but refuses what is not 0.
+ */
+static int check_links(int program, struct error *err)
+{
+    union bpf_iter_link_info info = {.task = {.pid = (uint32_t)getpid()}};
+    LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
+    int link = bpf_link_create(program, 0, BPF_TRACE_ITER, &opts);
+
+    if (link == -E2BIG || link == -EINVAL)
+        return error_set(err, -ENOSYS,
+                         "this kernel cannot read single processes through BPF (Linux 6.1 and "
+                         "later can)");
+    if (link < 0)
+        return error_set(err, link, "the BPF programs cannot be used: %s", strerror(-link));
+    close(link);
+    return 0;
+}
+
+static int keep_below(void)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur > INT_MAX ? INT_MAX : (int)(limit.rlim_cur / 2);
+}
+
+int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *err)
+{
+    struct host host;
+
+    *ret = NULL;
+    host_read(root, &host);
+    int result = check_host(root, &host, err);
+    if (result < 0)
+        return result;
+    struct kvm_bpf *bpf = calloc(1, sizeof(*bpf));
+    if (bpf == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    bpf->root = root;
+    bpf->keep_below = keep_below();
+    bpf->buffer_bytes = 8 * (size_t)sysconf(_SC_PAGESIZE);
+    bpf->buffer = malloc(bpf->buffer_bytes);
+    result = bpf->buffer == NULL ? error_set(err, -ENOMEM, "out of memory") : load(bpf, err);
+    if (result == 0)
+        result = check_links(bpf->files_program, err);
+    if (result < 0) {
+        kvm_bpf_close(bpf);
+        return result;
+    }
+    kvm_bpf_layout(bpf, NULL);
+    *ret = bpf;
+    return 0;
+}
+
+void kvm_bpf_close(struct kvm_bpf *bpf)
+{
+    if (bpf == NULL)
+        return;
+    for (size_t i = 0; i < bpf->link_count; i++)
+        close(bpf->links[i].fd);
+    free(bpf->links);
+    free(bpf->buffer);
+    kvm_layout_done(&bpf->layout);
+    kvm_iter__destroy(bpf->programs);
+    free(bpf);
+}

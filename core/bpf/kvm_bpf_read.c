@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reads with the programs that kvm_bpf.c has loaded. Of bpf(2) only BPF_LINK_CREATE and
+ * BPF_ITER_CREATE are called here, which need no capability.
+ *
+ * An iterator holds the file that the program looks at, and nothing between two reads of it. It is
+ * closed before the read of a process ends.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/bpf/kvm_bpf_internal.h"
+#include "core/bpf/kvm_iter.skel.h"
+
+#define AGAIN_MAX      100000 /* reads that find nothing: each has looked at a million files */
+#define SLOT_TRIES_MAX 20
+#define SLOTS_MAX      65536 /* of a VM; KVM_USER_MEM_SLOTS is below 32768 for each address space */
+#define MEM_LOGGED     1u    /* KVM_MEM_LOG_DIRTY_PAGES */
+#define MEM_PRIVATE    4u    /* KVM_MEM_GUEST_MEMFD */
+#define MEM_USER_FLAGS 0xffffu /* those above are KVM's own (KVM_MEMSLOT_INVALID) */
+#define SNP_ACTIVE     1u      /* SVM_SEV_FEAT_SNP_ACTIVE */
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_record *record)
+{
+    /* arch/x86/include/uapi/asm/kvm.h: KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM, ... */
+    static const enum kvm_vm_type types[] = {KVM_VM_ORDINARY, KVM_VM_SW_PROTECTED, KVM_VM_SEV,
+                                             KVM_VM_SEV_ES,   KVM_VM_SNP,          KVM_VM_TDX};
+
+    if (record->vm_type >= sizeof(types) / sizeof(types[0]))
+        return KVM_VM_PROTECTED;
+    if (record->vm_type != 0)
+        return types[record->vm_type];
+    if (record->sev_active == 1) /* made by KVM_SEV_INIT, which leaves the type as it is */
+        return (record->sev_features & SNP_ACTIVE) != 0 ? KVM_VM_SNP
+               : record->sev_es == 1                    ? KVM_VM_SEV_ES
+                                                        : KVM_VM_SEV;
+    return record->has_protected_state != 0 || record->has_private_mem != 0 ? KVM_VM_PROTECTED
+                                                                            : KVM_VM_ORDINARY;
+}
+
+/* --- links ------------------------------------------------------------------------------------ */
+
+/* Index of the link of @pid, or where it would stand. */
+static size_t link_index(const struct kvm_bpf *bpf, pid_t pid)
+{
+    size_t low = 0, high = bpf->link_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (bpf->links[middle].pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* 1: kept; 0: not. */
+static bool keep_link(struct kvm_bpf *bpf, size_t at, pid_t pid, int fd)
+{
+    if (fd >= bpf->keep_below)
+        return false;
+    if (bpf->link_count == bpf->link_cap) {
+        size_t cap = bpf->link_cap ? bpf->link_cap * 2 : 16;
+        struct kvm_bpf_link *grown = realloc(bpf->links, cap * sizeof(*grown));
+        if (grown == NULL)
+            return false;
+        bpf->links = grown;
+        bpf->link_cap = cap;
+    }
+    memmove(&bpf->links[at + 1], &bpf->links[at], (bpf->link_count - at) * sizeof(*bpf->links));
+    bpf->links[at] = (struct kvm_bpf_link){pid, fd};
+    bpf->link_count++;
+    return true;
+}
+
+void kvm_bpf_forget(struct kvm_bpf *bpf, pid_t pid)
+{
+    size_t at = link_index(bpf, pid);
+
+    if (at == bpf->link_count || bpf->links[at].pid != pid)
+        return;
+    close(bpf->links[at].fd);
+    bpf->link_count--;
+    memmove(&bpf->links[at], &bpf->links[at + 1], (bpf->link_count - at) * sizeof(*bpf->links));
+}
+
+/*
+ * A link to one process, or with 0 to all. It is bound to a number in our pid namespace, of the
+ * first thread: its descriptors are those that /proc/PID/fd shows. fd or a negative errno.
+ */
+static int make_link(int program, pid_t pid)
+{
+    union bpf_iter_link_info info = {.task = {.tid = (uint32_t)pid}};
+    LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
+
+    return bpf_link_create(program, 0, BPF_TRACE_ITER, pid != 0 ? &opts : NULL);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* Calls @fn for each record in what one read gave. 0, or -EIO when they do not add up. */
+static int hand_out(const uint8_t *at, size_t len, kvm_record_fn *fn, void *user)
+{
+    while (len > 0) {
+        const struct kvm_record *record = (const struct kvm_record *)at;
+        if (len < sizeof(*record) || record->bytes < sizeof(*record) || record->bytes > len ||
+            record->bytes % 8 != 0)
+            return -EIO;
+        fn(user, record);
+        at += record->bytes;
+        len -= record->bytes;
+    }
+    return 0;
+}
+
+static int read_all(struct kvm_bpf *bpf, int fd, uint64_t limit_ns, kvm_record_fn *fn, void *user)
+{
+    for (int again = 0; again < AGAIN_MAX;) {
+        ssize_t n = read(fd, bpf->buffer, bpf->buffer_bytes);
+        if (n == 0)
+            return 0;
+        if (n > 0) {
+            int result = hand_out(bpf->buffer, (size_t)n, fn, user);
+            if (result < 0)
+                return result;
+        } else if (errno == EAGAIN) {
+            again++;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+        if (limit_ns != 0 && monotonic_ns() > limit_ns)
+            return 1;
+    }
+    return -EAGAIN;
+}
+
+int kvm_bpf_run(struct kvm_bpf *bpf, int program, pid_t pid, bool keep, uint64_t limit_ns,
+                kvm_record_fn *fn, void *user)
+{
+    size_t at = keep ? link_index(bpf, pid) : 0;
+    bool kept = keep && at < bpf->link_count && bpf->links[at].pid == pid;
+    int link = kept ? bpf->links[at].fd : make_link(program, pid);
+
+    if (link < 0)
+        return link;
+    int fd = bpf_iter_create(link);
+    int result = fd < 0 ? fd : read_all(bpf, fd, limit_ns, fn, user);
+    if (fd >= 0)
+        close(fd);
+    if (!kept && (!keep || !keep_link(bpf, at, pid, link)))
+        close(link);
+    return result;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+struct files {
+    struct kvm_bpf *bpf;
+    unsigned wants;
+    kvm_bpf_file_fn *fn;
+    void *user;
+    size_t count;
+};
+
+/* Puts the pieces back to where they lie in the kernel's struct. */
+static void unpack(const struct kvm_record *record, const struct kvm_ranges *ranges, uint8_t *to,
+                   size_t to_bytes)
+{
+    const uint8_t *from = (const uint8_t *)(record + 1);
+    size_t left = record->bytes - sizeof(*record);
+
+    memset(to, 0, to_bytes);
+    for (int i = 0; i < KVM_RANGES_MAX && ranges->ranges[i].bytes != 0; i++) {
+        const struct kvm_range *r = &ranges->ranges[i];
+        if (r->bytes > left || r->offset > to_bytes || r->bytes > to_bytes - r->offset)
+            return;
+        memcpy(to + r->offset, from, r->bytes);
+        from += r->bytes;
+        left -= r->bytes;
+    }
+}
+
+static void take_file(void *user, const struct kvm_record *record)
+{
+    struct files *f = user;
+    struct kvm_bpf *bpf = f->bpf;
+    const struct kvm_place *tsc = &bpf->layout.places[KVM_PLACE_VCPU_TSC_OFFSET];
+    bool is_vcpu = record->kind == KVM_RECORD_VCPU;
+    struct kvm_bpf_file file = {
+        .kind = is_vcpu ? KVM_BPF_VCPU : KVM_BPF_VM,
+        .pid = record->pid,
+        .fd = record->fd,
+        .vm = record->vm,
+        .is_own_mm = record->is_own_mm != 0,
+        .vm_type = is_vcpu ? KVM_VM_ORDINARY : (uint8_t)kvm_bpf_vm_type(record),
+        .vcpu_id = record->vcpu_id,
+        .tid = record->tid,
+        .cpu = record->cpu,
+        .is_preempted = record->is_preempted != 0,
+        .has_tsc = is_vcpu && tsc->bytes != 0,
+        .tsc_offset = record->tsc_offset,
+        .l1_tsc_offset = record->l1_tsc_offset,
+        .tsc_scaling_ratio = record->tsc_scaling_ratio,
+        .halt_poll_ns = record->halt_poll_ns,
+    };
+
+    f->count++;
+    if ((f->wants & KVM_BPF_STATS) != 0) {
+        file.stat = (const uint8_t *)bpf->stat;
+        file.stat_bytes = is_vcpu ? bpf->layout.vcpu_bytes : bpf->layout.vm_bytes;
+        unpack(record,
+               &bpf->ranges[is_vcpu ? KVM_RECORD_VCPU : KVM_RECORD_VM]
+                           [(f->wants & KVM_BPF_HISTOGRAMS) != 0],
+               (uint8_t *)bpf->stat, file.stat_bytes);
+    }
+    f->fn(f->user, &file);
+}
+
+static void order(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns)
+{
+    int histograms = (wants & KVM_BPF_HISTOGRAMS) != 0;
+    struct kvm_ranges *vm = &bpf->programs->bss->vm_ranges,
+                      *vcpu = &bpf->programs->bss->vcpu_ranges;
+
+    bpf->programs->bss->deadline_ns = limit_ns;
+    *vm = (struct kvm_ranges){0};
+    *vcpu = (struct kvm_ranges){0};
+    if ((wants & KVM_BPF_STATS) == 0)
+        return;
+    *vm = bpf->ranges[KVM_RECORD_VM][histograms];
+    *vcpu = bpf->ranges[KVM_RECORD_VCPU][histograms];
+}
+
+/* The files are looked for by their names again: KVM may have been loaded anew. */
+static bool unlearn(struct kvm_bpf *bpf)
+{
+    bool known = bpf->programs->bss->vm_ops != 0;
+
+    bpf->programs->bss->vm_ops = 0;
+    bpf->programs->bss->vcpu_ops = 0;
+    return known;
+}
+
+int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
+                         void *user, uint64_t *ret_ns)
+{
+    struct files files = {.bpf = bpf, .wants = wants, .fn = fn, .user = user};
+    int result;
+
+    if (!bpf->has_layout)
+        return -EAGAIN;
+    order(bpf, wants, 0);
+    if (ret_ns != NULL)
+        *ret_ns = monotonic_ns();
+    result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
+    if (result == 0 && files.count == 0 && unlearn(bpf))
+        result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
+    return result;
+}
+
+int kvm_bpf_read_host(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns, kvm_bpf_file_fn *fn,
+                      void *user)
+{
+    struct files files = {.bpf = bpf, .wants = wants, .fn = fn, .user = user};
+
+    if (!bpf->has_layout)
+        return -EAGAIN;
+    unlearn(bpf);
+    order(bpf, wants, limit_ns);
+    return kvm_bpf_run(bpf, bpf->files_program, 0, false, limit_ns, take_file, &files);
+}
+
+/* --- memslots --------------------------------------------------------------------------------- */
+
+struct slots {
+    struct kvm_bpf_slots *ret;
+    size_t cap;
+    bool found, is_torn;
+    int result;
+    uint32_t total;
+    uint64_t vm, generations[2];
+};
+
+static void add_slot(struct slots *s, const struct kvm_slot_record *from)
+{
+    if (s->ret->count == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 64;
+        struct kvm_bpf_slot *grown = realloc(s->ret->slots, cap * sizeof(*grown));
+        if (grown == NULL) {
+            s->result = -ENOMEM;
+            return;
+        }
+        s->ret->slots = grown;
+        s->cap = cap;
+    }
+    s->ret->slots[s->ret->count++] = (struct kvm_bpf_slot){
+        .gfn = from->gfn,
+        .pages = from->pages,
+        .user_start = from->user_start,
+        .flags = from->flags & MEM_USER_FLAGS,
+        .id = from->id,
+        .space = from->space,
+        .is_logged = (from->flags & MEM_LOGGED) != 0 || from->bitmap != 0,
+        .is_private = (from->flags & MEM_PRIVATE) != 0,
+    };
+}
+
+static void take_slots(void *user, const struct kvm_record *record)
+{
+    const struct kvm_slots_record *r = (const struct kvm_slots_record *)record;
+    const size_t head = sizeof(*r) - sizeof(r->slots);
+    struct slots *s = user;
+
+    if (record->bytes < head || r->count > KVM_SLOTS_AT_ONCE ||
+        record->bytes != head + r->count * sizeof(r->slots[0])) {
+        s->result = -EIO;
+        return;
+    }
+    /* Parts of two moments do not fit together. */
+    if (s->ret->count > 0 && (r->vm.vm != s->vm || r->total != s->total ||
+                              memcmp(r->generations, s->generations, sizeof(s->generations)) != 0))
+        s->is_torn = true;
+    s->found = true;
+    s->is_torn |= r->is_torn != 0;
+    s->vm = r->vm.vm;
+    s->total = r->total;
+    memcpy(s->generations, r->generations, sizeof(s->generations));
+    s->ret->is_own_mm = r->vm.is_own_mm != 0;
+    s->ret->vm_type = (uint8_t)kvm_bpf_vm_type(&r->vm);
+    for (uint32_t i = 0; i < r->count && s->result == 0; i++)
+        add_slot(s, &r->slots[i]);
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+    const struct kvm_bpf_slot *x = a, *y = b;
+
+    if (x->space != y->space)
+        return x->space < y->space ? -1 : 1;
+    return (x->gfn > y->gfn) - (x->gfn < y->gfn);
+}
+
+/* All parts, once. 0; -EBUSY: they are not of one moment; or an error. */
+static int read_slots(struct kvm_bpf *bpf, pid_t pid, struct slots *s)
+{
+    do {
+        size_t before = s->ret->count;
+        s->found = false;
+        bpf->programs->bss->first_slot = (uint32_t)before;
+        int result = kvm_bpf_run(bpf, bpf->slots_program, pid, false, 0, take_slots, s);
+        if (result != 0 || s->result < 0)
+            return result != 0 ? result : s->result;
+        if (!s->found)
+            return before > 0 ? -EBUSY : -ENOENT;
+        if (s->is_torn || s->total > SLOTS_MAX || (s->ret->count == before && before < s->total))
+            return -EBUSY;
+    } while (s->ret->count < s->total);
+    return 0;
+}
+
+int kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf_slots *ret)
+{
+    int result = -EBUSY;
+
+    *ret = (struct kvm_bpf_slots){0};
+    if (!bpf->has_layout)
+        return -EAGAIN;
+    if (bpf->layout.places[KVM_PLACE_SLOT_NODE].bytes == 0 ||
+        bpf->layout.places[KVM_PLACE_SLOTS_HASH].bytes == 0)
+        return -ENOTSUP;
+    bpf->programs->bss->wanted_fd = vm_fd;
+    for (int i = 0; i < SLOT_TRIES_MAX && result == -EBUSY; i++) {
+        struct slots s = {.ret = ret};
+        kvm_bpf_slots_done(ret);
+        result = read_slots(bpf, pid, &s);
+        if (result == -ENOENT && i == 0 && unlearn(bpf))
+            result = -EBUSY;
+    }
+    if (result != 0)
+        kvm_bpf_slots_done(ret);
+    else if (ret->count > 0)
+        qsort(ret->slots, ret->count, sizeof(*ret->slots), compare_slots);
+    return result;
+}

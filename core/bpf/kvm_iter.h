@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the BPF programs and the program that loads them tell each other: included by both.
+ *
+ * The programs know no structure of KVM. Where its members lie is written into their variables,
+ * which the loader maps, before they run. What they find they write into the file that the iterator
+ * reads: one record for each open file of KVM, in the order of descriptors.
+ */
+#ifndef KVMLENS_CORE_BPF_KVM_ITER_H
+#define KVMLENS_CORE_BPF_KVM_ITER_H
+
+#include <stdint.h>
+
+/* Where a member lies in the structure that a pointer leads to. */
+struct kvm_place {
+    uint32_t offset;
+    uint16_t bytes; /* 0: this kernel has no such member. Numbers: 1, 2, 4 or 8 */
+    uint16_t count; /* elements of an array, each of @bytes; else 1 */
+};
+
+/*
+ * X(id, structure, member, need) - need 1: without it there is nothing to be read.
+ * Source: include/linux/kvm_host.h, arch/x86/include/asm/kvm_host.h, include/linux/pid.h.
+ */
+/* clang-format off */
+#define KVM_PLACES(X)                                                                              \
+    X(VM_STAT,            "kvm",             "stat",                     1)                        \
+    X(VM_MM,              "kvm",             "mm",                       1)                        \
+    X(VM_MEMSLOTS,        "kvm",             "memslots",                 0)                        \
+    X(VM_TYPE,            "kvm",             "arch.vm_type",             0)                        \
+    X(VM_PRIVATE_MEM,     "kvm",             "arch.has_private_mem",     0)                        \
+    X(VM_PROTECTED_STATE, "kvm",             "arch.has_protected_state", 0)                        \
+    X(VM_SEV_ACTIVE,      "kvm_svm",         "sev_info.active",          0)                        \
+    X(VM_SEV_ES,          "kvm_svm",         "sev_info.es_active",       0)                        \
+    X(VM_SEV_FEATURES,    "kvm_svm",         "sev_info.vmsa_features",   0)                        \
+    X(VCPU_STAT,          "kvm_vcpu",        "stat",                     1)                        \
+    X(VCPU_VM,            "kvm_vcpu",        "kvm",                      1)                        \
+    X(VCPU_ID,            "kvm_vcpu",        "vcpu_id",                  1)                        \
+    X(VCPU_CPU,           "kvm_vcpu",        "cpu",                      0)                        \
+    X(VCPU_PID,           "kvm_vcpu",        "pid",                      0)                        \
+    X(VCPU_PREEMPTED,     "kvm_vcpu",        "preempted",                0)                        \
+    X(VCPU_HALT_POLL_NS,  "kvm_vcpu",        "halt_poll_ns",             0)                        \
+    X(VCPU_TSC_OFFSET,    "kvm_vcpu",        "arch.tsc_offset",          0)                        \
+    X(VCPU_L1_TSC_OFFSET, "kvm_vcpu",        "arch.l1_tsc_offset",       0)                        \
+    X(VCPU_TSC_RATIO,     "kvm_vcpu",        "arch.tsc_scaling_ratio",   0)                        \
+    X(PID_LEVEL,          "pid",             "level",                    0)                        \
+    X(PID_NUMBERS,        "pid",             "numbers",                  0)                        \
+    X(UPID_NR,            "upid",            "nr",                       0)                        \
+    X(UPID_NS,            "upid",            "ns",                       0)                        \
+    X(SLOTS_GENERATION,   "kvm_memslots",    "generation",               0)                        \
+    X(SLOTS_HASH,         "kvm_memslots",    "id_hash",                  0)                        \
+    X(SLOTS_NODE_INDEX,   "kvm_memslots",    "node_idx",                 0)                        \
+    X(SLOT_NODE,          "kvm_memory_slot", "id_node",                  0)                        \
+    X(SLOT_GFN,           "kvm_memory_slot", "base_gfn",                 0)                        \
+    X(SLOT_PAGES,         "kvm_memory_slot", "npages",                   0)                        \
+    X(SLOT_USER,          "kvm_memory_slot", "userspace_addr",           0)                        \
+    X(SLOT_FLAGS,         "kvm_memory_slot", "flags",                    0)                        \
+    X(SLOT_ID,            "kvm_memory_slot", "id",                       0)                        \
+    X(SLOT_BITMAP,        "kvm_memory_slot", "dirty_bitmap",             0)
+/* clang-format on */
+
+#define KVM_PLACE_ID(id, structure, member, need) KVM_PLACE_##id,
+enum kvm_place_id { KVM_PLACES(KVM_PLACE_ID) KVM_PLACE_COUNT };
+#undef KVM_PLACE_ID
+
+#define KVM_STAT_MAX      8192 /* bytes of kvm_vm_stat or kvm_vcpu_stat that are looked at */
+#define KVM_RANGES_MAX    4    /* in how many pieces one is copied */
+#define KVM_SLOTS_AT_ONCE 512  /* a record has to fit into eight pages */
+
+/* A piece of kvm_vm_stat or kvm_vcpu_stat. */
+struct kvm_range {
+    uint32_t offset, bytes;
+};
+
+/* What is wanted of a structure of counters: pieces in ascending order; one of no bytes ends it. */
+struct kvm_ranges {
+    struct kvm_range ranges[KVM_RANGES_MAX];
+};
+
+enum kvm_record_kind { KVM_RECORD_VM, KVM_RECORD_VCPU };
+
+/* What goes before the pieces. Numbers that the kernel has not are 0, but cpu -1. */
+struct kvm_record {
+    uint32_t bytes; /* of the record, with the pieces behind it */
+    uint32_t kind;  /* enum kvm_record_kind */
+    int32_t pid;    /* of the process, in our pid namespace */
+    int32_t fd;
+    uint64_t vm; /* address of its struct kvm */
+    uint32_t is_own_mm;
+    uint8_t vm_type; /* as the kernel counts them: enum of asm/kvm.h, KVM_X86_*_VM */
+    uint8_t sev_active, sev_es, sev_features;
+    uint8_t has_private_mem, has_protected_state;
+    uint8_t is_preempted;
+    uint8_t unused;
+    int32_t vcpu_id;
+    int32_t tid;
+    int32_t cpu;
+    uint64_t halt_poll_ns;
+    int64_t tsc_offset, l1_tsc_offset;
+    uint64_t tsc_scaling_ratio;
+};
+
+/* A memslot as the kernel has it. */
+struct kvm_slot_record {
+    uint64_t gfn, pages, user_start, bitmap;
+    uint32_t flags;
+    uint16_t id, space;
+};
+
+/* One VM and some of its slots. */
+struct kvm_slots_record {
+    struct kvm_record vm;    /* its bytes are those of all */
+    uint64_t generations[2]; /* of each address space, before */
+    uint32_t is_torn;        /* they changed meanwhile */
+    uint32_t total;          /* slots that there are, those left out too */
+    uint32_t count;          /* of those that follow */
+    uint32_t unused;
+    struct kvm_slot_record slots[KVM_SLOTS_AT_ONCE];
+};
+
+#endif
