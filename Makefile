@@ -122,7 +122,8 @@ $(BUILD)/%.bpf.o: %.bpf.c Makefile
 .PRECIOUS: $(BUILD)/%.bpf.o
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,GEN,$@)
-	$(Q){ echo '#pragma GCC system_header' && $(BPFTOOL) gen skeleton $< name $(notdir $*); } >$@.new && mv $@.new $@
+	$(Q){ printf '#pragma GCC system_header\n/* NOLINTBEGIN */\n' && $(BPFTOOL) gen skeleton $< name $(notdir $*) && \
+	  echo '/* NOLINTEND */'; } >$@.new && mv $@.new $@
 
 $(BUILD)/core/bpf/kvm_bpf.o $(BUILD)/core/bpf/kvm_bpf_read.o: $(BUILD)/core/bpf/kvm_iter.skel.h
 $(BUILD)/core/bpf/%.o: ALL_CPPFLAGS += -I$(BUILD)
