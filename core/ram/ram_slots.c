@@ -310,6 +310,28 @@ static int guest_order(const void *left, const void *right)
     return order != 0 ? order : ram_alias_compare(a->start, b->start);
 }
 
+/* Memory of a guest address is that of one slot. Who says otherwise is not believed. */
+static void order_for_guest(struct ram_map *map)
+{
+    uint64_t end = 0;
+    bool is_good = true;
+
+    qsort(map->regions, map->count, sizeof(*map->regions), guest_order);
+    for (size_t i = 0; i < map->count; i++) {
+        struct ram_region *r = &map->regions[i];
+        if (!r->has_gfn)
+            break;
+        if (r->gfn >= end) {
+            end = r->gfn + r->bytes / RAM_PAGE_BYTES;
+            continue;
+        }
+        r->has_gfn = is_good = false;
+        r->gfn = 0;
+    }
+    if (!is_good)
+        qsort(map->regions, map->count, sizeof(*map->regions), guest_order);
+}
+
 static void sum_up(struct ram_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -336,7 +358,7 @@ static int finish(struct ram_map *map)
         map->too_many = true;
     }
     if (map->count > 0)
-        qsort(map->regions, map->count, sizeof(*map->regions), guest_order);
+        order_for_guest(map);
     map->has_slots = true;
     sum_up(map);
     return map->count > 0 ? 0 : -ENODATA;

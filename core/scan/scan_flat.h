@@ -10,7 +10,7 @@
  *    1  text: bytes. Texts of all other sections are (offset, length) in here, with a NUL behind
  *    2  one head: all of struct scan_report that is no array
  *    3  counts: u64 [enum page_class], first those of all RAM, then those of each region
- *    4  regions
+ *    4  regions; when memslots are known as the guest sees them, those that it does not see last
  *    5  slices of the heat map, as many as are in use: u32 [enum page_class]
  *    6  warnings: texts
  *

@@ -22,6 +22,7 @@ enum {
     SCAN_HEAD_ZERO_KNOWN = 1 << 3,
     SCAN_HEAD_ESTIMATE_VALID = 1 << 4,
     SCAN_HEAD_WIRE_VALID = 1 << 5,
+    SCAN_HEAD_HAS_SLOTS = 1 << 6,
 };
 
 /* Names as in struct scan_report; what is said to be a double are its bits. */
@@ -42,7 +43,11 @@ struct flat_scan_head {
     uint32_t flags;
 };
 
-enum { SCAN_REGION_SHARED = 1 << 0 };
+enum {
+    SCAN_REGION_SHARED = 1 << 0,
+    SCAN_REGION_HAS_GFN = 1 << 1,
+    SCAN_REGION_ROM = 1 << 2,
+};
 
 struct flat_scan_region {
     uint64_t start, bytes, map_start, map_end, file_offset, inode, rss_bytes, page_bytes;
@@ -51,9 +56,10 @@ struct flat_scan_region {
     uint8_t backing, skip;
     uint16_t flags;
     uint32_t unused;
+    uint64_t gfn; /* 0 without SCAN_REGION_HAS_GFN */
 };
 
-_Static_assert(sizeof(struct flat_scan_head) == 208 && sizeof(struct flat_scan_region) == 96 &&
+_Static_assert(sizeof(struct flat_scan_head) == 208 && sizeof(struct flat_scan_region) == 104 &&
                    sizeof(struct page_counts) == 8 * PAGE_CLASS_COUNT &&
                    sizeof(struct scan_slice) == 4 * PAGE_CLASS_COUNT,
                "no item has gaps");

@@ -11,6 +11,7 @@
 #include "core/scan/scan_internal.h"
 
 #define ERRNO_MAX     4095
+#define GFN_END       (1ull << 40) /* 52 bits of guest physical address */
 #define RAM_BYTES_MAX (1ull << 57) /* of all regions: five levels of page tables map no more */
 /* Larger numbers are not true, and whoever makes a whole number of one would be wrong. */
 #define SECONDS_MAX     1e9
@@ -67,6 +68,7 @@ static bool read_state(const struct source_form *form, struct scan_report *r)
     r->partial = (flags & SCAN_HEAD_PARTIAL) != 0;
     r->regions_cut = (flags & SCAN_HEAD_REGIONS_CUT) != 0;
     r->residency_done = (flags & SCAN_HEAD_RESIDENCY_DONE) != 0;
+    r->has_slots = (flags & SCAN_HEAD_HAS_SLOTS) != 0;
     r->zero_known = (flags & SCAN_HEAD_ZERO_KNOWN) != 0;
     bool is_error = r->state == SCAN_REFUSED || r->state == SCAN_FAILED;
     return h->state <= SCAN_FAILED && h->phase <= SCAN_PHASE_READ && h->mode <= SCAN_ESTIMATE &&
@@ -170,6 +172,9 @@ static bool read_ram(const struct source_form *form, size_t i, struct ram_region
         .page_bytes = le64toh(from.page_bytes),
         .backing = (enum ram_backing)from.backing,
         .shared = (le16toh(from.flags) & SCAN_REGION_SHARED) != 0,
+        .has_gfn = (le16toh(from.flags) & SCAN_REGION_HAS_GFN) != 0,
+        .is_rom = (le16toh(from.flags) & SCAN_REGION_ROM) != 0,
+        .gfn = le64toh(from.gfn),
         .skip = (enum ram_skip)from.skip,
     };
     if (rule == NULL || from.backing >= RAM_BACKING_COUNT || from.skip >= RAM_SKIP_COUNT)
@@ -182,11 +187,25 @@ static bool read_ram(const struct source_form *form, size_t i, struct ram_region
            read_text(form, from.name, ret->name, sizeof(ret->name));
 }
 
+/* Those that have a gfn come first, each behind the one before: what draws them relies on it. */
+static bool is_in_guest_order(const struct scan_report *r, size_t i)
+{
+    const struct ram_region *ram = &r->regions[i].ram;
+    const struct ram_region *before = i > 0 ? &r->regions[i - 1].ram : NULL;
+
+    if (!ram->has_gfn)
+        return ram->gfn == 0;
+    uint64_t pages = ram->bytes / SCAN_PAGE_BYTES;
+    return r->has_slots && pages <= GFN_END && ram->gfn <= GFN_END - pages &&
+           (before == NULL ||
+            (before->has_gfn && before->gfn + before->bytes / SCAN_PAGE_BYTES <= ram->gfn));
+}
+
 static bool read_regions(const struct source_form *form, struct scan_report *r)
 {
     for (size_t i = 0; i < r->region_count; i++) {
         struct scan_region *region = &r->regions[i];
-        if (!read_ram(form, i, &region->ram) ||
+        if (!read_ram(form, i, &region->ram) || !is_in_guest_order(r, i) ||
             !read_counts(form, 1 + i, region->ram.bytes / SCAN_PAGE_BYTES, &region->counts))
             return false;
         r->pages_total += region->ram.bytes / SCAN_PAGE_BYTES;

@@ -57,7 +57,14 @@ static uint32_t flags_of(const struct scan_report *r)
            (r->residency_done ? SCAN_HEAD_RESIDENCY_DONE : 0u) |
            (r->zero_known ? SCAN_HEAD_ZERO_KNOWN : 0u) |
            (r->estimate.valid ? SCAN_HEAD_ESTIMATE_VALID : 0u) |
-           (r->wire.valid ? SCAN_HEAD_WIRE_VALID : 0u);
+           (r->wire.valid ? SCAN_HEAD_WIRE_VALID : 0u) | (r->has_slots ? SCAN_HEAD_HAS_SLOTS : 0u);
+}
+
+static uint16_t region_flags(const struct ram_region *ram)
+{
+    return (uint16_t)((ram->shared ? SCAN_REGION_SHARED : 0u) |
+                      (ram->has_gfn ? SCAN_REGION_HAS_GFN : 0u) |
+                      (ram->is_rom ? SCAN_REGION_ROM : 0u));
 }
 
 static void write_head(struct flat_writer *w, const struct scan_report *r, struct texts *texts)
@@ -136,7 +143,8 @@ static void write_regions(struct flat_writer *w, const struct scan_report *r, st
             .name = flat_put_text(&texts->all, ram->name),
             .backing = (uint8_t)ram->backing,
             .skip = (uint8_t)ram->skip,
-            .flags = htole16(ram->shared ? SCAN_REGION_SHARED : 0u),
+            .flags = htole16(region_flags(ram)),
+            .gfn = htole64(ram->has_gfn ? ram->gfn : 0),
         };
     }
 }

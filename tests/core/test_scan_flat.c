@@ -99,9 +99,25 @@ static struct scan_report *make_report(void)
     return r;
 }
 
+/* The same, told by memslots where the guest sees it: 1 GiB, and behind it. */
+static struct scan_report *make_slots_report(void)
+{
+    struct scan_report *r = make_report();
+
+    r->has_slots = true;
+    for (size_t i = 0; i < r->region_count; i++) {
+        struct ram_region *ram = &r->regions[i].ram;
+        ram->has_gfn = true;
+        ram->gfn = PAGES_OF((1024 + i * 64) * MIB);
+        ram->is_rom = i == 1;
+        ram->rule = ram_rule_named("memslot");
+    }
+    return r;
+}
+
 static struct block make_block(void)
 {
-    struct scan_report *report = make_report();
+    struct scan_report *report = make_slots_report();
     struct block b = write_report(report);
 
     scan_report_free(report);
@@ -127,6 +143,9 @@ static void compare_regions(const struct scan_region *a, const struct scan_regio
     assert_int_equal(x->backing, y->backing);
     assert_int_equal(x->shared, y->shared);
     assert_int_equal(x->skip, y->skip);
+    assert_int_equal(x->has_gfn, y->has_gfn);
+    assert_int_equal(x->gfn, y->gfn);
+    assert_int_equal(x->is_rom, y->is_rom);
     assert_string_equal(x->rule, y->rule);
     assert_string_equal(x->name, y->name);
     assert_memory_equal(&a->counts, &b->counts, sizeof(a->counts));
@@ -142,6 +161,7 @@ static void compare(const struct scan_report *a, const struct scan_report *b)
     assert_int_equal(a->error.code, b->error.code);
     assert_string_equal(a->error.msg, b->error.msg);
     assert_int_equal(a->regions_cut, b->regions_cut);
+    assert_int_equal(a->has_slots, b->has_slots);
     assert_int_equal(a->pages_total, b->pages_total);
     assert_memory_equal(&a->counts, &b->counts, sizeof(a->counts));
     assert_int_equal(a->residency_done, b->residency_done);
@@ -185,6 +205,19 @@ static void a_report_comes_back_as_it_was(void **state)
     r->mode = SCAN_ESTIMATE;
     r->zero_known = false;
     r->partial = r->regions_cut = true;
+    comes_back(r);
+    scan_report_free(r);
+}
+
+static void what_slots_tell_comes_back_as_it_was(void **state)
+{
+    struct scan_report *r = make_slots_report();
+
+    (void)state;
+    comes_back(r);
+    r->regions[1].ram.has_gfn = false; /* a part of a block that no slot shows */
+    r->regions[1].ram.gfn = 0;
+    r->regions[1].ram.skip = RAM_SKIP_PRIVATE;
     comes_back(r);
     scan_report_free(r);
 }
@@ -331,6 +364,12 @@ static void what_breaks_a_rule_is_no_report(void **state)
         {OF_REGION(1, page_bytes), 8, 12288},
         {OF_REGION(1, backing), 1, RAM_BACKING_COUNT},
         {OF_REGION(1, skip), 1, RAM_SKIP_COUNT},
+        {OF_REGION(0, flags), 2, 0},                  /* a gfn that it does not have */
+        {OF_REGION(0, gfn), 8, PAGES_OF(2048 * MIB)}, /* behind the next one */
+        {OF_REGION(1, gfn), 8, PAGES_OF(1087 * MIB)}, /* in the one before */
+        {OF_REGION(1, gfn), 8, (1ull << 40) - 1},     /* beyond all guests */
+        {OF_REGION(1, gfn), 8, UINT64_MAX},
+        {OF_HEAD(flags), 4, SCAN_HEAD_RESIDENCY_DONE}, /* and yet there are gfns */
         {OF_REGION(1, rule), 4, UINT32_MAX},
         {OF_REGION(1, name), 4, UINT32_MAX},
         {SCAN_SLICE_COUNTS, 4095, 0, 4, 6}, /* a slice of 4 or 5 pages */
@@ -409,7 +448,7 @@ static void a_wrong_number_of_items_is_no_report(void **state)
 static void what_is_not_known_is_skipped(void **state)
 {
     struct block b = make_block(), grown = rebuild(&b, 0, 0, 16);
-    struct scan_report *report = make_report(), *back;
+    struct scan_report *report = make_slots_report(), *back;
 
     (void)state;
     assert_int_equal(scan_flat_read(grown.bytes, grown.size, &back), 0);
@@ -480,6 +519,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_comes_back_as_it_was),
+        cmocka_unit_test(what_slots_tell_comes_back_as_it_was),
         cmocka_unit_test(a_refusal_comes_back_as_it_was),
         cmocka_unit_test(the_largest_report_fits),
         cmocka_unit_test(what_breaks_a_rule_is_no_report),

@@ -127,6 +127,31 @@ static void text_report_is_as_people_read_it(void **state)
     free(text);
 }
 
+/* Where memslots are known: where the guest sees it, and what it may not write to. */
+static void slots_are_told_of_each_region_that_has_one(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    make(&f);
+    f.report.has_slots = true;
+    f.report.regions[0].ram.rule = "memslot";
+    f.report.regions[0].ram.has_gfn = true;
+    f.report.regions[0].ram.gfn = 0x100000;
+    f.report.regions[1].ram.is_rom = true;
+    char *text = text_of(&f, false);
+    assert_non_null(strstr(text, "  7f7d37e00000   16.0G  anonymous  memslot  gfn 100000\n"));
+    assert_non_null(strstr(text, "  QEMU RAM block (dontfork)  rom  /memfd:x (deleted)"));
+    free(text);
+    json_t *root = json_of(&f, "vm16");
+    json_t *regions = json_object_get(root, "regions");
+    assert_int_equal(integer(json_array_get(regions, 0), "gfn"), 0x100000);
+    assert_null(json_object_get(json_array_get(regions, 0), "rom"));
+    assert_null(json_object_get(json_array_get(regions, 1), "gfn"));
+    assert_true(json_is_true(json_object_get(json_array_get(regions, 1), "rom")));
+    json_decref(root);
+}
+
 static void estimate_shows_its_interval_and_no_count_it_does_not_know(void **state)
 {
     struct fixture f;
@@ -282,6 +307,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_report_is_as_people_read_it),
+        cmocka_unit_test(slots_are_told_of_each_region_that_has_one),
         cmocka_unit_test(estimate_shows_its_interval_and_no_count_it_does_not_know),
         cmocka_unit_test(partial_report_is_labelled_and_gives_bounds),
         cmocka_unit_test(nearly_all_is_not_100_percent),

@@ -144,6 +144,10 @@ static void put_regions(const struct scan_report *report, FILE *out)
         const char *skip = ram_skip_text(ram->skip);
         fprintf(out, "  %12llx  %6s  %-9s  %s", (unsigned long long)ram->start,
                 format_bytes(bytes, (double)ram->bytes), ram_backing_name(ram->backing), ram->rule);
+        if (ram->has_gfn)
+            fprintf(out, "  gfn %llx", (unsigned long long)ram->gfn);
+        if (ram->is_rom)
+            fputs("  rom", out);
         if (ram->name[0] != '\0')
             fprintf(out, "  %s", ram->name);
         if (skip[0] != '\0')
@@ -205,6 +209,10 @@ static json_t *json_regions(struct json_doc *doc, const struct scan_report *repo
         json_put(doc, region, "bytes", json_put_u64(ram->bytes));
         json_put(doc, region, "backing", json_string(ram_backing_name(ram->backing)));
         json_put(doc, region, "rule", json_put_text(ram->rule));
+        if (ram->has_gfn)
+            json_put(doc, region, "gfn", json_put_u64(ram->gfn));
+        if (ram->is_rom)
+            json_put(doc, region, "rom", json_true());
         if (ram->skip != RAM_SKIP_NONE)
             json_put(doc, region, "skip", json_string(ram_skip_text(ram->skip)));
         json_put_item(doc, array, region);
