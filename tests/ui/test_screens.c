@@ -28,6 +28,7 @@ struct screen_case {
     enum scan_state scan; /* of the VM "db-primary"; 0 with has_scan unset */
     bool has_scan;
     bool look; /* the scan was a look: no more than an estimate */
+    bool slots; /* memslots are known */
     bool base; /* totals count from this very snapshot: all zero */
     uint64_t late_s; /* the next sample is late by this */
     struct sample_wait wait;
@@ -239,6 +240,35 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
     return r;
 }
 
+/* The same memory as KVM's slots show it: below and above the hole for devices, with video memory
+ * in the hole, a ROM, and the VGA window, which no slot has. */
+static void tell_slots(struct scan_report *r)
+{
+    static const struct ram_region regions[] = {
+        {.gfn = 0, .bytes = 160u << 12, .has_gfn = true},
+        {.gfn = 0xc0, .bytes = 64u << 12, .has_gfn = true, .is_rom = true},
+        {.gfn = 0x100, .bytes = 767u << 20, .has_gfn = true},
+        {.gfn = 0xfd000, .bytes = 16u << 20, .has_gfn = true},
+        {.gfn = 0x100000, .bytes = 240u << 20, .has_gfn = true},
+        {.bytes = 32u << 12},
+    };
+    const size_t count = sizeof(regions) / sizeof(regions[0]);
+    uint64_t start = 0x7f7d37e00000;
+
+    free(r->regions);
+    r->regions = calloc(count, sizeof(*r->regions));
+    r->region_count = count;
+    r->has_slots = true;
+    for (size_t i = 0; i < count; i++) {
+        struct ram_region *ram = &r->regions[i].ram;
+        *ram = regions[i];
+        ram->start = start;
+        ram->rule = ram->has_gfn ? "memslot" : "QEMU RAM block (dontfork)";
+        start += ram->bytes;
+    }
+    r->warning_count = 0;
+}
+
 static const struct screen_case cases[] = {
     {.name = "no-vm", .build = build_no_vm, .keys = NULL},
     {.name = "hidden-vms", .build = build_hidden_vms, .keys = NULL},
@@ -327,6 +357,19 @@ static const struct screen_case cases[] = {
      .scan = SCAN_DONE,
      .has_scan = true,
      .look = true},
+    {.name = "memory-slots",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .slots = true},
+    {.name = "memory-slots-ascii",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .ascii = true,
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .slots = true},
     {.name = "memory-cancelled",
      .build = snapshot_builder_three_vms,
      .keys = KEYS('m', 'j'),
@@ -442,8 +485,10 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
         st->model.mono_ns = st->model.wait.since_ns + c->late_s * 1000000000u;
     }
     if (c->has_scan) {
-        scan_reports_put(&st->scans, make_report(&s->vms[1].id, c->scan, c->look),
-                         s->mono_ns - 9000000000);
+        struct scan_report *report = make_report(&s->vms[1].id, c->scan, c->look);
+        if (c->slots)
+            tell_slots(report);
+        scan_reports_put(&st->scans, report, s->mono_ns - 9000000000);
         st->model.scan = (struct scan_worker_progress){.busy = c->scan == SCAN_RUNNING,
                                                        .phase = SCAN_PHASE_READ,
                                                        .done_bytes = 211u << 20,

@@ -53,22 +53,23 @@ struct rect {
 /* Glyphs for lines and graphs, with and without Unicode. */
 enum glyph {
     GLYPH_ELLIPSIS,
-    GLYPH_BRANCH,      /* tree: a row with more below */
+    GLYPH_BRANCH, /* tree: a row with more below */
     GLYPH_BRANCH_LAST,
     GLYPH_OPEN,
-    GLYPH_SORT_DOWN,   /* largest first */
+    GLYPH_SORT_DOWN, /* largest first */
     GLYPH_SORT_UP,
-    GLYPH_MORE_LEFT,   /* columns hidden */
+    GLYPH_MORE_LEFT, /* columns hidden */
     GLYPH_MORE_RIGHT,
-    GLYPH_NOTHING,     /* no value: a dash */
+    GLYPH_NOTHING, /* no value: a dash */
     GLYPH_TAG,
-    GLYPH_SHADE_0,     /* page classes of the heat map, from untouched to in use */
+    GLYPH_SHADE_0, /* page classes of the heat map, from untouched to in use */
     GLYPH_SHADE_1,
     GLYPH_SHADE_2,
     GLYPH_SHADE_3,
     GLYPH_SHADE_4,
     GLYPH_UNKNOWN,
     GLYPH_UNREAD,
+    GLYPH_HOLE, /* guest addresses without memory */
     GLYPH_COUNT
 };
 

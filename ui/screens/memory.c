@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/model/ept.h"
 #include "ui/grid/format.h"
+#include "ui/screens/memory_map.h"
 #include "ui/screens/object.h"
 
 #define LABEL_COLS 11
@@ -194,6 +195,14 @@ static void draw_legend(struct pen *p, const struct scan_report *r)
                                format_bytes(bytes, (double)pages * SCAN_PAGE_BYTES));
         x += wide ? 3 : 2;
     }
+    uint64_t hole = memory_map_hole_pages(r);
+    if (hole > 0) {
+        char count[FORMAT_MAX];
+        x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, screen_glyph(p->out, GLYPH_HOLE));
+        screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " hole %s",
+                      wide ? format_exact(count, hole)
+                           : format_bytes(count, (double)hole * SCAN_PAGE_BYTES));
+    }
     p->y++;
 }
 
@@ -205,6 +214,20 @@ static void sum_slices(const struct scan_report *r, size_t from, size_t to,
     for (size_t s = from; s < to && s < r->slice_count; s++)
         for (int c = 0; c < PAGE_CLASS_COUNT; c++)
             ret[c] += r->slices[s].pages[c];
+}
+
+/* Slices that have pages of a cell. Without slots a cell is so many slices. */
+static void sum_cell(const struct scan_report *r, const struct memory_cell *cell, size_t i,
+                     size_t cells, uint64_t ret[PAGE_CLASS_COUNT])
+{
+    uint64_t total = r->pages_total, slices = r->slice_count;
+    size_t from = i * r->slice_count / cells, to = (i + 1) * r->slice_count / cells;
+
+    if (r->has_slots) {
+        from = (size_t)(cell->first * slices / total);
+        to = (size_t)((cell->end * slices + total - 1) / total);
+    }
+    sum_slices(r, from, to > from ? to : from + 1, ret);
 }
 
 /* The glyph says what is in it, the style how much of that: half and more, a twentieth and more,
@@ -239,18 +262,23 @@ static void draw_map(struct pen *p, const struct scan_report *r, int rows)
         rows = (int)((r->slice_count + (size_t)width - 1) / (size_t)width);
         cells = r->slice_count;
     }
+    struct memory_map map = memory_map_begin(r, cells);
     for (size_t i = 0; i < cells; i++) {
+        struct memory_cell cell = memory_map_next(&map);
         uint64_t pages[PAGE_CLASS_COUNT];
         int y = p->y + (int)(i / (size_t)width),
             x = p->r.x + MAP_LABEL_COLS + (int)(i % (size_t)width);
-        size_t from = i * r->slice_count / cells, to = (i + 1) * r->slice_count / cells;
         char at[FORMAT_MAX];
 
         if (i % (size_t)width == 0)
             screen_field(p->out, p->r, y, p->r.x, MAP_LABEL_COLS - 1, ALIGN_RIGHT, STYLE_LABEL,
-                         format_bytes(at, (double)r->pages_total * SCAN_PAGE_BYTES * (double)i /
-                                              (double)cells));
-        sum_slices(r, from, to > from ? to : from + 1, pages);
+                         cell.has_address ? format_bytes(at, (double)cell.address)
+                                          : screen_glyph(p->out, GLYPH_NOTHING));
+        if (cell.first == cell.end) {
+            screen_text(p->out, p->r, y, x, STYLE_DIM, screen_glyph(p->out, GLYPH_HOLE));
+            continue;
+        }
+        sum_cell(r, &cell, i, cells, pages);
         draw_cell(p, y, x, pages);
     }
     p->y += rows;
@@ -275,16 +303,27 @@ static void draw_wire(struct pen *p, const struct scan_report *r)
     p->y++;
 }
 
+/* " gfn 100000 rom"; "": not known. */
+static void place_text(const struct ram_region *ram, char *out, size_t size)
+{
+    char gfn[32] = "";
+
+    if (ram->has_gfn)
+        snprintf(gfn, sizeof(gfn), " gfn %" PRIx64, ram->gfn);
+    snprintf(out, size, "%s%s", gfn, ram->is_rom ? " rom" : "");
+}
+
 static void draw_regions(struct pen *p, const struct scan_report *r, size_t top)
 {
     for (size_t i = top; i < r->region_count && p->y < p->r.y + p->r.rows; i++, p->y++) {
         const struct scan_region *region = &r->regions[i];
-        char size[FORMAT_MAX], text[400];
+        char size[FORMAT_MAX], place[48], text[400];
+        place_text(&region->ram, place, sizeof(place));
         if (i == top)
             label(p, "Regions");
-        snprintf(text, sizeof(text), "%012" PRIx64 " %6s %s  %s%s%s  %s", region->ram.start,
+        snprintf(text, sizeof(text), "%012" PRIx64 " %6s %s  %s%s%s%s  %s", region->ram.start,
                  format_bytes(size, (double)region->ram.bytes),
-                 ram_backing_name(region->ram.backing), region->ram.rule,
+                 ram_backing_name(region->ram.backing), region->ram.rule, place,
                  region->ram.skip ? "  not read: " : "", ram_skip_text(region->ram.skip),
                  region->ram.name);
         screen_field(p->out, p->r, p->y, p->r.x + LABEL_COLS, p->r.cols - LABEL_COLS, ALIGN_LEFT,
