@@ -435,7 +435,7 @@ static void what_is_not_known_is_skipped(void **state)
     assert_int_equal(flat_open(b.bytes, b.size, FLAT_SAMPLE, &flat), 0);
     flat_begin(&w, FLAT_SAMPLE, grown.bytes, b.size + 4096);
     memset(flat_add(&w, 9999, 24, 3), 0xaa, 72);
-    for (uint32_t id = TEXT; id <= BUCKETS; id++) {
+    for (uint32_t id = TEXT; id <= BPF; id++) {
         struct flat_section s = flat_find(&flat, id);
         size_t longer = id == VMS || id == FIELDS || id == HEAD ? s.item_bytes + 16 : s.item_bytes;
         unsigned char *to = flat_add(&w, id, longer, s.count);
