@@ -13,7 +13,7 @@ BPF = ("--bpf", "-i")
 def need_bpf():
     kvmtest.need_kvm()
     kvmtest.need_root()
-    kvmtest.need("with BPF" in kvmlens("-V").out, "kvmlens was built without BPF")
+    kvmtest.need("+bpf" in kvmlens("-V").out, "kvmlens was built without BPF")
     kvmtest.need(os.path.exists("/sys/kernel/btf/vmlinux"), "this kernel has no BTF")
     kvmtest.need(kvmtest.lockdown() != "confidentiality", "lockdown=confidentiality closes BPF")
 

@@ -100,7 +100,7 @@ class OfLibvirt(kvmtest.TestCase):
         self.assertEqual((found["name"], found["vmm"], found["vcpus_total"]), ("kvmlens-test", "qemu", 2))
 
     def test_all_counters_through_bpf(self):
-        kvmtest.need("with BPF" in kvmlens("-V").out, "kvmlens was built without BPF")
+        kvmtest.need("+bpf" in kvmlens("-V").out, "kvmlens was built without BPF")
         with open(f"/proc/{self.vm.pid}/status", encoding="ascii") as f:
             self.assertIn("Seccomp:\t2", f.read())
         self.vm.qmp("stop")

@@ -30,7 +30,7 @@ def lists(stats):
 
 class Bpf(kvmtest.TestCase):
     def setUp(self):
-        kvmtest.need("with BPF" in kvmlens("-V").out, "kvmlens was built without BPF")
+        kvmtest.need("+bpf" in kvmlens("-V").out, "kvmlens was built without BPF")
 
     def truth(self, vm):
         """Of each VM: its files, its own stats, those of its vCPUs, where its vCPUs say they are."""
