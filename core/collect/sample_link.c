@@ -66,6 +66,20 @@ static int start(struct sample_link *l, pid_t kill_pid, struct error *err)
     return result;
 }
 
+/* VMs of that process in the list, see struct shunned. */
+static uint32_t vms_shown(const struct sample *sample, pid_t pid)
+{
+    uint32_t all = 0, with_dir = 0;
+
+    for (size_t i = 0; sample != NULL && i < sample->vm_count; i++) {
+        const struct sample_vm *vm = &sample->vms[i];
+        bool is_shown = vm->id.pid == pid && !vm->gone;
+        all += is_shown;
+        with_dir += is_shown && vm->facts.object != 0;
+    }
+    return with_dir > 0 ? with_dir : all;
+}
+
 static void send_tick(struct sample_link *l)
 {
     struct message_tick tick;
@@ -75,6 +89,9 @@ static void send_tick(struct sample_link *l)
     l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
+    for (size_t i = 0; i < tick.shunned.count; i++)
+        tick.shunned.processes[i].vms =
+            vms_shown(l->series.previous, tick.shunned.processes[i].pid);
     l->ticks++;
     /* A collector that has ended is seen when its socket is read. */
     message_send(l->child.sock, &tick, sizeof(tick));

@@ -317,13 +317,24 @@ static void list_dirs(struct discover *d, const struct asking *asking)
     d->dirs = dirs;
 }
 
+/* Its VMs that are known are in the list still, with old numbers: may there be another one? */
+static bool hides_another(const struct discover *d, const struct process *p)
+{
+    size_t shown = shun_vms(d->shunned, p->pid), dirs;
+
+    if (!discover_dirs_tell(d))
+        return shown == 0;
+    kvm_dirs_of(&d->dirs, p->pid, &dirs);
+    return dirs > shown;
+}
+
 /* Why a process may have VMs that are not in the list, or CAUSE_NONE. */
 static enum reading_cause hidden_cause(const struct discover *d, const struct process *p)
 {
     bool told = discover_dirs_tell(d);
 
     if (p->is_shunned)
-        return !told || has_new_dir(d, p->pid) ? CAUSE_STUCK : CAUSE_NONE;
+        return hides_another(d, p) ? CAUSE_STUCK : CAUSE_NONE;
     if (p->unread != CAUSE_NONE)
         return !told || has_new_dir(d, p->pid) ? p->unread : CAUSE_NONE;
     /* All that debugfs names was found. */

@@ -17,6 +17,9 @@ struct shun_list {
     size_t count; /* at most SHUN_MAX */
     struct shunned {
         pid_t pid;
+        /* VMs of it that are shown with old numbers: those with a directory in debugfs, or all
+         * where none has one */
+        uint32_t vms;
         uint64_t start_ticks; /* as struct vm_id has it; 0 = any: not known when it was given up */
     } processes[SHUN_MAX];
 };
@@ -28,5 +31,8 @@ bool shun_names(const struct shun_list *list, pid_t pid);
  * shun_has - is it that process, and not another one that got its number? @list may be NULL. Pure.
  */
 bool shun_has(const struct shun_list *list, pid_t pid, uint64_t start_ticks);
+
+/* shun_vms - how many of its VMs are shown; 0: it is not in the list. @list may be NULL. Pure. */
+size_t shun_vms(const struct shun_list *list, pid_t pid);
 
 #endif

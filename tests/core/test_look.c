@@ -308,6 +308,33 @@ static void without_debugfs_it_may_have_vms(void **state)
     assert_int_equal(s->hidden_cause, CAUSE_STUCK);
 }
 
+/* The front end shows those that it knew, as stale. */
+static void a_stuck_process_whose_vms_are_shown_hides_none(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    debugfs_vm(b, 500, 9);
+    shun(b, 500, 4000);
+    b->shunned.processes[0].vms = 1;
+    assert_int_equal(tick(b)->hidden_processes, 0);
+    /* Another one that it makes meanwhile is not known. */
+    debugfs_vm(b, 500, 19);
+    assert_int_equal(tick(b)->hidden_processes, 1);
+    b->shunned.processes[0].vms = 2;
+    assert_int_equal(tick(b)->hidden_processes, 0);
+}
+
+static void without_debugfs_those_that_are_shown_are_all_that_is_known(void **state)
+{
+    struct bench *b = *state;
+
+    qemu(b, 500, "stuck");
+    shun(b, 500, 4000);
+    b->shunned.processes[0].vms = 1;
+    assert_int_equal(tick(b)->hidden_processes, 0);
+}
+
 static void a_directory_may_bear_the_number_of_a_thread_of_it(void **state)
 {
     struct bench *b = *state;
@@ -709,6 +736,8 @@ int main(void)
         TEST(all_of_another_process_is_opened),
         TEST(where_debugfs_names_no_vm_of_it_nothing_is_hidden),
         TEST(without_debugfs_it_may_have_vms),
+        TEST(a_stuck_process_whose_vms_are_shown_hides_none),
+        TEST(without_debugfs_those_that_are_shown_are_all_that_is_known),
         TEST(a_directory_may_bear_the_number_of_a_thread_of_it),
         TEST(another_process_with_its_number_is_looked_into),
         TEST(the_list_may_change_between_two_ticks),

@@ -225,6 +225,21 @@ class Fuse(Case):
         self.screen_lives(t, vm, "beside the neighbour")
         self.quits(t, pid, "q")
 
+    def test_a_vm_that_is_shown_as_stuck_is_not_said_to_be_hidden(self):
+        hostile = self.neighbour("fuse", "flush", "fixed")
+        run = Background(KVMLENS, "--log", "-s", "0.2", "--format", "json")
+        self.addCleanup(run.close)
+        self.watch(run.pid, hostile)
+        def hidden():
+            return run.records()[-1].get("hidden", {}).get("processes", 0)
+        # Ten ticks: it has looked at the process for the last time until something changes.
+        wait_for(lambda: len(run.records()) > 12, "some records", 20)
+        before = hidden()
+        self.assertEqual(len(vms_of(run.records()[-1], hostile.pid)), 1)
+        hostile.ask("fix")
+        wait_for(lambda: "stale_s" in vms_of(run.records()[-1], hostile.pid)[0], "the VM as stale", 8)
+        self.assertEqual(hidden(), before)
+
     def snapshot_beside(self, op):
         """Of one that fell into no trap nothing is known: some more tries."""
         hostile = self.neighbour("fuse", op)
