@@ -360,8 +360,14 @@ class Crowd(Case):
 
     def test_snapshot_ends(self):
         """Of one process only: what is late or left out is not said with the process, and it takes too long."""
+        hostile = self.crowd()
         # A smaller crowd is read whole, and so nothing of it is missing.
-        self.snapshot_ends(self.crowd(), self.ordinary(), lambda: CROWD >= 2000)
+        self.snapshot_ends(hostile, self.ordinary(), lambda: CROWD >= 2000)
+        # What they are called is known of all of them, whatever time is left for their numbers.
+        result = kvmtest.kvmlens("-1", "-s", "0.1", "-g", "hostile")
+        self.assertEqual(result.returncode, 2, str(result))
+        named = re.search(r"(\d+) VMs are named 'hostile'", result.err)
+        self.assertGreaterEqual(int(named[1]) if named else 0, hostile.info["vms"], result.err)
 
 
 class Memory(Case):
