@@ -12,8 +12,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A VM at a time, as the front end reads it while keys are pressed. */
+static int read_slices(void *form, size_t bytes, struct field_table *fields, struct sample **ret)
+{
+    struct sample_reader *reader;
+    int result = sample_reader_open(form, bytes, NULL, fields, &reader);
+
+    if (result < 0)
+        return result;
+    while ((result = sample_reader_step(reader, 1, ret)) == 0)
+        ;
+    sample_reader_close(reader);
+    return result < 0 ? result : 0;
+}
+
+typedef int read_fn(void *form, size_t bytes, struct field_table *fields, struct sample **ret);
+
 /* The length of all stands in the head: it is made right, else nothing would ever be looked at. */
-static struct sample *read_bytes(const void *data, size_t size, struct field_table *fields)
+static struct sample *read_bytes(const void *data, size_t size, struct field_table *fields,
+                                 read_fn *read)
 {
     uint64_t bytes = size / 8 * 8;
     struct sample *s = NULL;
@@ -24,13 +41,13 @@ static struct sample *read_bytes(const void *data, size_t size, struct field_tab
     memcpy(copy, data, size);
     if (size >= 16)
         memcpy(copy + 8, &bytes, sizeof(bytes));
-    return sample_flat_read(copy, (size_t)bytes, fields, &s) == 0 ? s : NULL;
+    return read(copy, (size_t)bytes, fields, &s) == 0 ? s : NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct field_table fields = {0}, again = {0};
-    struct sample *s = read_bytes(data, size, &fields);
+    struct sample *s = read_bytes(data, size, &fields, read_slices);
 
     if (s != NULL) {
         struct snapshot *snapshot = snapshot_derive(NULL, s, &fields, 0);
@@ -40,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         void *copy = malloc(bytes);
         if (copy == NULL || sample_flat_write(s, &fields, copy, bytes) != bytes)
             abort();
-        struct sample *second = read_bytes(copy, bytes, &again);
+        struct sample *second = read_bytes(copy, bytes, &again, sample_flat_read);
         if (second == NULL || second->vm_count != s->vm_count)
             abort();
         snapshot_free(snapshot_derive(s, second, &fields, 0));
