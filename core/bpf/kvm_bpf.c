@@ -134,13 +134,23 @@ const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err)
     ino_t module = rootfs_stat(bpf->root, MODULE, &st) == 0 ? st.st_ino : 0;
     if (bpf->has_layout && module == bpf->module)
         return &bpf->layout;
-    if (read_layout(bpf->root, module != 0, &fresh, err) < 0)
+    if (bpf->has_failed && module == bpf->module) {
+        error_set(err, bpf->failure.code, "%s", bpf->failure.msg);
         return NULL;
+    }
+    bpf->failure = (struct error){0};
+    int result = read_layout(bpf->root, module != 0, &fresh, &bpf->failure);
+    bpf->has_failed = result < 0 && result != -ENOMEM;
+    bpf->module = module;
+    if (result < 0) {
+        bpf->has_layout = false;
+        error_set(err, result, "%s", bpf->failure.msg);
+        return NULL;
+    }
     fresh.version = bpf->layout.version + 1;
     kvm_layout_done(&bpf->layout);
     bpf->layout = fresh;
     bpf->has_layout = true;
-    bpf->module = module;
     use_layout(bpf);
     return &bpf->layout;
 }

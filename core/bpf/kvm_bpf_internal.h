@@ -28,6 +28,8 @@ struct kvm_bpf {
     bool has_layout;
     struct kvm_layout layout;
     ino_t module; /* inode of the module's BTF that the layout is of; 0: KVM is built in */
+    bool has_failed; /* to read the layout, for the module of that inode: not to be tried again */
+    struct error failure;
     struct kvm_ranges ranges[2][2];                 /* [enum kvm_record_kind][with histograms] */
     uint64_t stat[KVM_STAT_MAX / sizeof(uint64_t)]; /* one struct of counters in its own shape */
 };

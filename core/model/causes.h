@@ -92,6 +92,13 @@ enum cause_nature {
     X(SOURCE_OFF, "source-off", "excluded by --source",                                            \
       "Leave out --source to use all sources.",                                                    \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* BPF was asked for, and nothing else may be used, but it cannot be used here */              \
+    X(BPF_UNUSABLE, "bpf-unusable", "BPF tells nothing of it",                                     \
+      "kvmlens --doctor says why.",                                                                \
+      PROBLEM, ABSENT, 0, SOURCE_BPF)                                                              \
+    /* nobody looks at it, so it is not read */                                                    \
+    X(NOT_ASKED_FOR, "not-asked-for", "nobody asked for it", "",                                   \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the vCPU's thread is not known */                                                           \
     X(NO_THREAD_ID, "no-thread-id", "vCPU thread not known",                                       \
       "It is known from debugfs, or where the VMM names its vCPU threads "                         \

@@ -24,6 +24,7 @@ enum source_gives {
  */
 /* clang-format off */
 #define SOURCES(X)                                                                                 \
+    X(BPF,     bpf,     "bpf",  GIVES_COUNTERS | GIVES_VCPU_COUNTERS | GIVES_GAUGES)               \
     X(STATSFD, statsfd, "fd",   GIVES_COUNTERS | GIVES_VCPU_COUNTERS)                              \
     X(DEBUGFS, debugfs, "dbg",  GIVES_COUNTERS | GIVES_VCPU_SUMS | GIVES_GAUGES)                   \
     X(PROC,    proc,    "proc", GIVES_GAUGES)

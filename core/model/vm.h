@@ -78,6 +78,9 @@ struct vm {
     /* vCPUs and their threads as the kernel told (BPF): nothing is guessed */
     bool vcpus_by_kernel;
     bool process_is_cut; /* its process has more descriptors than are looked at */
+    /* a source that gives all counters of it, so that others need not ask; SOURCE_NONE: none does
+     */
+    enum reading_source counters_by;
     void *source_data[SOURCE_COUNT]; /* private to each source, freed through source_ops.forget */
 };
 

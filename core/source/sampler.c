@@ -111,6 +111,8 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns,
         .beacon = config->beacon,
         .budget = &s->budget,
+        .bpf = config->bpf,
+        .histograms = !config->no_histograms,
     };
     s->budget.now_ns = s->env.now_ns;
     int result = rootfs_stat(s->root, "proc", &st);
@@ -171,12 +173,24 @@ static void explain_gauge(struct reading *gauge)
         *gauge = source_is_off;
 }
 
-/* Readings that only an excluded source could have given say so. */
+/* Sources that are used unless they are excluded: BPF only when somebody asks for it. */
+static unsigned usual_sources(const struct sampler *s)
+{
+    return s->env.bpf != NULL ? SOURCES_ALL : SOURCES_ALL & ~SOURCE_BIT(SOURCE_BPF);
+}
+
+/*
+ * Readings that only an excluded source could have given say so. Where the only one that is not
+ * excluded could not be loaded, that is the reason.
+ */
 static void explain_excluded(const struct sampler *s, struct sample *sample)
 {
-    const unsigned counters = sources_that_give(GIVES_COUNTERS);
+    const unsigned usual = usual_sources(s), counters = sources_that_give(GIVES_COUNTERS) & usual;
+    const bool only_bpf = s->env.bpf == NULL && (s->sources & counters) == 0 &&
+                          (s->sources & SOURCE_BIT(SOURCE_BPF)) != 0;
+    const struct reading off = only_bpf ? reading_of_cause(CAUSE_BPF_UNUSABLE) : source_is_off;
 
-    if ((s->sources & SOURCES_ALL) == SOURCES_ALL)
+    if ((s->sources & usual) == usual)
         return;
     for (size_t i = 0; i < sample->vm_count; i++) {
         struct sample_vm *vm = &sample->vms[i];
@@ -186,7 +200,7 @@ static void explain_excluded(const struct sampler *s, struct sample *sample)
             for (size_t f = 0; f < sample->field_count; f++)
                 if (vm->entity.readings[f].cause == CAUSE_NONE &&
                     vm->entity.readings[f].state != READING_OK)
-                    vm->entity.readings[f] = source_is_off;
+                    vm->entity.readings[f] = off;
         for (int g = 0; g < VM_GAUGE_COUNT; g++)
             explain_gauge(&vm->gauges[g]);
         for (size_t k = 0; k < vm->vcpu_count; k++)

@@ -33,6 +33,7 @@ struct sampler_config {
     uint64_t first_tick; /* ticks of a sampler before this one, that this one goes on from */
     struct sampler_scope scope;
     struct kvm_bpf *bpf; /* NULL: not asked for. Borrowed, outlives the sampler */
+    bool no_histograms;  /* they are not read where they cost extra */
 };
 
 /*

@@ -12,6 +12,8 @@
 #ifndef KVMLENS_CORE_SOURCE_SOURCE_H
 #define KVMLENS_CORE_SOURCE_SOURCE_H
 
+#include <stdbool.h>
+
 #include "core/base/beacon.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
@@ -30,8 +32,11 @@ struct source_env {
     /* How long each process may take, and where that is kept; both NULL: as long as it likes */
     const struct budget *budget;
     const struct discover *discover;
+    struct kvm_bpf *bpf; /* NULL: nobody asked for it, or it could not be loaded */
+    bool histograms;     /* are they read where they cost extra? */
 };
 
+struct kvm_bpf;
 struct source;
 
 /* What a source does. Those that may be NULL are left out by sources without a use for them. */

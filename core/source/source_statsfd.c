@@ -398,7 +398,7 @@ static struct vm_files *files_of(struct source *s, struct vm *vm)
 static int prepare_vm(struct source *s, struct vm *vm, struct vm_files *files, bool is_alone,
                       struct process_time *time)
 {
-    if (!is_any_new(vm, files))
+    if (!is_any_new(vm, files) || vm->counters_by != SOURCE_NONE)
         return 0;
     if (time != NULL && (is_alone ? budget_is_over(time, s->env.budget->limit_ns)
                                   : budget_is_half_over(time, s->env.budget->limit_ns))) {
@@ -521,6 +521,9 @@ static void read_one(struct source *s, struct sample *sample, const struct vm *v
         explain(s, sample, to, scope, none_cause);
         return;
     }
+    /* Another source gave the counters until now: it is learnt at the next tick. */
+    if (file->schema == NULL && file->cause == CAUSE_NONE && !is_quiet(s, files))
+        return;
     if (file->schema == NULL || is_quiet(s, files)) {
         explain(s, sample, to, scope, is_quiet(s, files) ? CAUSE_NO_PTRACE : file->cause);
         return;
@@ -547,6 +550,8 @@ static void statsfd_read(struct source *s, struct sample *sample, struct sample_
     struct vm_files *files = vm->source_data[SOURCE_STATSFD];
     bool any = vm->stats_fd >= 0;
 
+    if (vm->counters_by != SOURCE_NONE)
+        return;
     for (size_t k = 0; k < sv->vcpu_count && !any; k++)
         any = vm->vcpus[k].stats_fd >= 0;
     int pidfd = any ? need_pidfd(s, vm, files) : -1;

@@ -17,7 +17,7 @@ static void each_row_is_found_by_its_name_and_no_other(void **state)
         const char *name = reading_source_name(i);
         assert_int_equal(source_find(name, strlen(name)), i);
         assert_int_equal(source_find(name, strlen(name) - 1), SOURCE_NONE);
-        assert_int_equal(source_find("procfs", i), SOURCE_NONE);
+        assert_int_equal(source_find("procfs", 6), SOURCE_NONE);
     }
     assert_int_equal(source_find("none", 4), SOURCE_NONE);
     assert_int_equal(source_find("", 0), SOURCE_NONE);
@@ -35,11 +35,13 @@ static void the_table_has_each_row_in_its_order(void **state)
 static void sets_of_sources_follow_from_what_they_give(void **state)
 {
     (void)state;
-    assert_int_equal(SOURCES_ALL, SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS) |
-                                      SOURCE_BIT(SOURCE_PROC));
-    assert_int_equal(sources_that_give(GIVES_COUNTERS),
-                     SOURCE_BIT(SOURCE_STATSFD) | SOURCE_BIT(SOURCE_DEBUGFS));
-    assert_int_equal(sources_that_give(GIVES_VCPU_COUNTERS), SOURCE_BIT(SOURCE_STATSFD));
+    assert_int_equal(SOURCES_ALL, SOURCE_BIT(SOURCE_BPF) | SOURCE_BIT(SOURCE_STATSFD) |
+                                      SOURCE_BIT(SOURCE_DEBUGFS) | SOURCE_BIT(SOURCE_PROC));
+    assert_int_equal(sources_that_give(GIVES_COUNTERS), SOURCE_BIT(SOURCE_BPF) |
+                                                            SOURCE_BIT(SOURCE_STATSFD) |
+                                                            SOURCE_BIT(SOURCE_DEBUGFS));
+    assert_int_equal(sources_that_give(GIVES_VCPU_COUNTERS),
+                     SOURCE_BIT(SOURCE_BPF) | SOURCE_BIT(SOURCE_STATSFD));
     assert_int_equal(sources_that_give(GIVES_VCPU_SUMS), SOURCE_BIT(SOURCE_DEBUGFS));
     assert_int_equal(source_gives(SOURCE_NONE), 0);
 }
@@ -47,10 +49,11 @@ static void sets_of_sources_follow_from_what_they_give(void **state)
 static void two_sources_are_named_best_first_and_those_with_counters_only(void **state)
 {
     static const char *const texts[SOURCE_COUNT][SOURCE_COUNT] = {
-        [SOURCE_NONE] = {"none", "fd", "dbg", "proc"},
-        [SOURCE_STATSFD] = {"fd", "fd", "fd+dbg", "fd"},
-        [SOURCE_DEBUGFS] = {"dbg", "fd+dbg", "dbg", "dbg"},
-        [SOURCE_PROC] = {"proc", "fd", "dbg", "proc"},
+        [SOURCE_NONE] = {"none", "bpf", "fd", "dbg", "proc"},
+        [SOURCE_BPF] = {"bpf", "bpf", "bpf+fd", "bpf+dbg", "bpf"},
+        [SOURCE_STATSFD] = {"fd", "bpf+fd", "fd", "fd+dbg", "fd"},
+        [SOURCE_DEBUGFS] = {"dbg", "bpf+dbg", "fd+dbg", "dbg", "dbg"},
+        [SOURCE_PROC] = {"proc", "bpf", "fd", "dbg", "proc"},
     };
     char text[SOURCE_PAIR_TEXT_MAX];
 
