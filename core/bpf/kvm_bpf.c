@@ -112,11 +112,7 @@ static void use_layout(struct kvm_bpf *bpf)
 {
     const struct kvm_layout *l = &bpf->layout;
 
-    for (int histograms = 0; histograms < 2; histograms++) {
-        kvm_layout_ranges(l->vm, l->vm_count, histograms, &bpf->ranges[KVM_RECORD_VM][histograms]);
-        kvm_layout_ranges(l->vcpu, l->vcpu_count, histograms,
-                          &bpf->ranges[KVM_RECORD_VCPU][histograms]);
-    }
+    bpf->has_ranges = false;
     memcpy(bpf->programs->bss->places, l->places, sizeof(l->places));
     bpf->programs->bss->vm_ops = 0;
     bpf->programs->bss->vcpu_ops = 0;
@@ -302,6 +298,8 @@ void kvm_bpf_close(struct kvm_bpf *bpf)
         close(bpf->links[i].fd);
     free(bpf->links);
     free(bpf->buffer);
+    for (int kind = 0; kind < KVM_RECORD_KINDS; kind++)
+        free(bpf->images[kind]);
     kvm_layout_done(&bpf->layout);
     kvm_iter__destroy(bpf->programs);
     free(bpf);

@@ -30,15 +30,18 @@ struct kvm_bpf {
     ino_t module; /* inode of the module's BTF that the layout is of; 0: KVM is built in */
     bool has_failed; /* to read the layout, for the module of that inode: not to be tried again */
     struct error failure;
-    struct kvm_ranges ranges[2][2];                 /* [enum kvm_record_kind][with histograms] */
-    uint64_t stat[KVM_STAT_MAX / sizeof(uint64_t)]; /* one struct of counters in its own shape */
+    unsigned wants; /* of enum kvm_bpf_want, that @ranges are for */
+    bool has_ranges;
+    struct kvm_ranges ranges[KVM_RECORD_KINDS];
+    /* one struct kvm and one struct kvm_vcpu, as far as their pieces reach; 0 between them */
+    uint8_t *images[KVM_RECORD_KINDS];
 };
 
 /*
  * kvm_bpf_vm_type - out of what the kernel has of it: never ordinary where something says that it
  * is not. Pure.
  */
-enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_record *record);
+enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_vm_marks *marks);
 
 /* kvm_record_fn - @record is borrowed during the call; @record->bytes of it are there. */
 typedef void kvm_record_fn(void *user, const struct kvm_record *record);

@@ -33,22 +33,22 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_record *record)
+enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_vm_marks *marks)
 {
     /* arch/x86/include/uapi/asm/kvm.h: KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM, ... */
     static const enum kvm_vm_type types[] = {KVM_VM_ORDINARY, KVM_VM_SW_PROTECTED, KVM_VM_SEV,
                                              KVM_VM_SEV_ES,   KVM_VM_SNP,          KVM_VM_TDX};
 
-    if (record->vm_type >= sizeof(types) / sizeof(types[0]))
+    if (marks->vm_type >= sizeof(types) / sizeof(types[0]))
         return KVM_VM_PROTECTED;
-    if (record->vm_type != 0)
-        return types[record->vm_type];
-    if (record->sev_active == 1) /* made by KVM_SEV_INIT, which leaves the type as it is */
-        return (record->sev_features & SNP_ACTIVE) != 0 ? KVM_VM_SNP
-               : record->sev_es == 1                    ? KVM_VM_SEV_ES
-                                                        : KVM_VM_SEV;
-    return record->has_protected_state != 0 || record->has_private_mem != 0 ? KVM_VM_PROTECTED
-                                                                            : KVM_VM_ORDINARY;
+    if (marks->vm_type != 0)
+        return types[marks->vm_type];
+    if (marks->sev_active == 1) /* made by KVM_SEV_INIT, which leaves the type as it is */
+        return (marks->sev_features & SNP_ACTIVE) != 0 ? KVM_VM_SNP
+               : marks->sev_es == 1                    ? KVM_VM_SEV_ES
+                                                       : KVM_VM_SEV;
+    return marks->has_protected_state != 0 || marks->has_private_mem != 0 ? KVM_VM_PROTECTED
+                                                                          : KVM_VM_ORDINARY;
 }
 
 /* --- links ------------------------------------------------------------------------------------ */
@@ -171,22 +171,21 @@ int kvm_bpf_run(struct kvm_bpf *bpf, int program, pid_t pid, bool keep, uint64_t
 struct files {
     struct kvm_bpf *bpf;
     unsigned wants;
+    pid_t pid; /* whose; 0: each record tells */
     kvm_bpf_file_fn *fn;
     void *user;
     size_t count;
 };
 
-/* Puts the pieces back to where they lie in the kernel's struct. */
-static void unpack(const struct kvm_record *record, const struct kvm_ranges *ranges, uint8_t *to,
-                   size_t to_bytes)
+/* Puts the pieces to where they lie in the kernel's struct. */
+static void unpack(const struct kvm_record *record, const struct kvm_ranges *ranges, uint8_t *to)
 {
     const uint8_t *from = (const uint8_t *)(record + 1);
     size_t left = record->bytes - sizeof(*record);
 
-    memset(to, 0, to_bytes);
     for (int i = 0; i < KVM_RANGES_MAX && ranges->ranges[i].bytes != 0; i++) {
         const struct kvm_range *r = &ranges->ranges[i];
-        if (r->bytes > left || r->offset > to_bytes || r->bytes > to_bytes - r->offset)
+        if (r->bytes > left)
             return;
         memcpy(to + r->offset, from, r->bytes);
         from += r->bytes;
@@ -194,55 +193,120 @@ static void unpack(const struct kvm_record *record, const struct kvm_ranges *ran
     }
 }
 
+/* The number at a place of a struct; 0 where the kernel has none. */
+static uint64_t number(const struct kvm_bpf *bpf, enum kvm_place_id id, const uint8_t *image)
+{
+    const struct kvm_place *place = &bpf->layout.places[id];
+    const uint8_t *at = image + place->offset;
+    uint32_t u32;
+    uint64_t u64;
+
+    switch (place->bytes) {
+    case 1:
+        return *at;
+    case sizeof(u32):
+        memcpy(&u32, at, sizeof(u32));
+        return u32;
+    case sizeof(u64):
+        memcpy(&u64, at, sizeof(u64));
+        return u64;
+    default:
+        return 0;
+    }
+}
+
+static bool has(const struct kvm_bpf *bpf, enum kvm_place_id id)
+{
+    return bpf->layout.places[id].bytes != 0;
+}
+
+static void describe_vm(const struct kvm_bpf *bpf, const struct kvm_record *record,
+                        const uint8_t *image, struct kvm_bpf_file *file)
+{
+    const struct kvm_vm_marks marks = {
+        .vm_type = (uint8_t)number(bpf, KVM_PLACE_VM_TYPE, image),
+        .has_private_mem = (uint8_t)number(bpf, KVM_PLACE_VM_PRIVATE_MEM, image),
+        .has_protected_state = (uint8_t)number(bpf, KVM_PLACE_VM_PROTECTED_STATE, image),
+        .sev_active = (uint8_t)number(bpf, KVM_PLACE_VM_SEV_ACTIVE, image),
+        .sev_es = (uint8_t)number(bpf, KVM_PLACE_VM_SEV_ES, image),
+        .sev_features = (uint8_t)number(bpf, KVM_PLACE_VM_SEV_FEATURES, image),
+    };
+
+    file->vm = record->object;
+    file->is_own_mm = number(bpf, KVM_PLACE_VM_MM, image) == record->mm;
+    file->vm_type = (uint8_t)kvm_bpf_vm_type(&marks);
+    file->stat = image + bpf->layout.places[KVM_PLACE_VM_STAT].offset;
+    file->stat_bytes = bpf->layout.vm_bytes;
+}
+
+static void describe_vcpu(const struct kvm_bpf *bpf, const struct kvm_record *record,
+                          const uint8_t *image, struct kvm_bpf_file *file)
+{
+    file->vm = number(bpf, KVM_PLACE_VCPU_VM, image);
+    file->vcpu_id = (int)number(bpf, KVM_PLACE_VCPU_ID, image);
+    file->tid = record->tid;
+    if (has(bpf, KVM_PLACE_VCPU_CPU))
+        file->cpu = (int)number(bpf, KVM_PLACE_VCPU_CPU, image);
+    file->is_preempted = number(bpf, KVM_PLACE_VCPU_PREEMPTED, image) != 0;
+    file->halt_poll_ns = number(bpf, KVM_PLACE_VCPU_HALT_POLL_NS, image);
+    file->has_tsc = has(bpf, KVM_PLACE_VCPU_TSC_OFFSET);
+    file->tsc_offset = (int64_t)number(bpf, KVM_PLACE_VCPU_TSC_OFFSET, image);
+    file->l1_tsc_offset = (int64_t)number(bpf, KVM_PLACE_VCPU_L1_TSC_OFFSET, image);
+    file->tsc_scaling_ratio = number(bpf, KVM_PLACE_VCPU_TSC_RATIO, image);
+    file->stat = image + bpf->layout.places[KVM_PLACE_VCPU_STAT].offset;
+    file->stat_bytes = bpf->layout.vcpu_bytes;
+}
+
 static void take_file(void *user, const struct kvm_record *record)
 {
     struct files *f = user;
     struct kvm_bpf *bpf = f->bpf;
-    const struct kvm_place *tsc = &bpf->layout.places[KVM_PLACE_VCPU_TSC_OFFSET];
-    bool is_vcpu = record->kind == KVM_RECORD_VCPU;
+    enum kvm_record_kind kind = record->kind == KVM_RECORD_VCPU ? KVM_RECORD_VCPU : KVM_RECORD_VM;
+    uint8_t *image = bpf->images[kind];
     struct kvm_bpf_file file = {
-        .kind = is_vcpu ? KVM_BPF_VCPU : KVM_BPF_VM,
-        .pid = record->pid,
+        .kind = kind == KVM_RECORD_VCPU ? KVM_BPF_VCPU : KVM_BPF_VM,
+        .pid = f->pid != 0 ? f->pid : record->pid,
         .fd = record->fd,
-        .vm = record->vm,
-        .is_own_mm = record->is_own_mm != 0,
-        .vm_type = is_vcpu ? KVM_VM_ORDINARY : (uint8_t)kvm_bpf_vm_type(record),
-        .vcpu_id = record->vcpu_id,
-        .tid = record->tid,
-        .cpu = record->cpu,
-        .is_preempted = record->is_preempted != 0,
-        .has_tsc = is_vcpu && tsc->bytes != 0,
-        .tsc_offset = record->tsc_offset,
-        .l1_tsc_offset = record->l1_tsc_offset,
-        .tsc_scaling_ratio = record->tsc_scaling_ratio,
-        .halt_poll_ns = record->halt_poll_ns,
+        .cpu = -1,
     };
 
     f->count++;
-    if ((f->wants & KVM_BPF_STATS) != 0) {
-        file.stat = (const uint8_t *)bpf->stat;
-        file.stat_bytes = is_vcpu ? bpf->layout.vcpu_bytes : bpf->layout.vm_bytes;
-        unpack(record,
-               &bpf->ranges[is_vcpu ? KVM_RECORD_VCPU : KVM_RECORD_VM]
-                           [(f->wants & KVM_BPF_HISTOGRAMS) != 0],
-               (uint8_t *)bpf->stat, file.stat_bytes);
+    unpack(record, &bpf->ranges[kind], image);
+    if (kind == KVM_RECORD_VCPU)
+        describe_vcpu(bpf, record, image, &file);
+    else
+        describe_vm(bpf, record, image, &file);
+    if ((f->wants & KVM_BPF_STATS) == 0) {
+        file.stat = NULL;
+        file.stat_bytes = 0;
     }
     f->fn(f->user, &file);
 }
 
-static void order(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns)
+/* What the program is to copy. 0 or -ENOMEM. */
+static int want(struct kvm_bpf *bpf, unsigned wants)
 {
-    int histograms = (wants & KVM_BPF_HISTOGRAMS) != 0;
-    struct kvm_ranges *vm = &bpf->programs->bss->vm_ranges,
-                      *vcpu = &bpf->programs->bss->vcpu_ranges;
+    const bool stats = (wants & KVM_BPF_STATS) != 0, hists = (wants & KVM_BPF_HISTOGRAMS) != 0;
 
-    bpf->programs->bss->deadline_ns = limit_ns;
-    *vm = (struct kvm_ranges){0};
-    *vcpu = (struct kvm_ranges){0};
-    if ((wants & KVM_BPF_STATS) == 0)
-        return;
-    *vm = bpf->ranges[KVM_RECORD_VM][histograms];
-    *vcpu = bpf->ranges[KVM_RECORD_VCPU][histograms];
+    if (bpf->has_ranges && bpf->wants == wants)
+        return 0;
+    bpf->has_ranges = false;
+    for (int kind = 0; kind < KVM_RECORD_KINDS; kind++) {
+        const struct kvm_layout *l = &bpf->layout;
+        size_t end, stat_end = kind == KVM_RECORD_VM
+                                   ? l->places[KVM_PLACE_VM_STAT].offset + l->vm_bytes
+                                   : l->places[KVM_PLACE_VCPU_STAT].offset + l->vcpu_bytes;
+        kvm_layout_ranges(l, (enum kvm_record_kind)kind, stats, hists, &bpf->ranges[kind], &end);
+        free(bpf->images[kind]);
+        bpf->images[kind] = calloc(1, end > stat_end ? end : stat_end);
+        if (bpf->images[kind] == NULL)
+            return -ENOMEM;
+    }
+    bpf->programs->bss->vm_ranges = bpf->ranges[KVM_RECORD_VM];
+    bpf->programs->bss->vcpu_ranges = bpf->ranges[KVM_RECORD_VCPU];
+    bpf->wants = wants;
+    bpf->has_ranges = true;
+    return 0;
 }
 
 /* The files are looked for by their names again: KVM may have been loaded anew. */
@@ -258,12 +322,13 @@ static bool unlearn(struct kvm_bpf *bpf)
 int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
                          void *user, uint64_t *ret_ns)
 {
-    struct files files = {.bpf = bpf, .wants = wants, .fn = fn, .user = user};
-    int result;
+    struct files files = {.bpf = bpf, .wants = wants, .pid = pid, .fn = fn, .user = user};
+    int result = !bpf->has_layout ? -EAGAIN : want(bpf, wants);
 
-    if (!bpf->has_layout)
-        return -EAGAIN;
-    order(bpf, wants, 0);
+    if (result < 0)
+        return result;
+    bpf->programs->bss->deadline_ns = 0;
+    bpf->programs->bss->pid_is_known = true;
     if (ret_ns != NULL)
         *ret_ns = monotonic_ns();
     result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
@@ -276,11 +341,13 @@ int kvm_bpf_read_host(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns, kv
                       void *user)
 {
     struct files files = {.bpf = bpf, .wants = wants, .fn = fn, .user = user};
+    int result = !bpf->has_layout ? -EAGAIN : want(bpf, wants);
 
-    if (!bpf->has_layout)
-        return -EAGAIN;
+    if (result < 0)
+        return result;
     unlearn(bpf);
-    order(bpf, wants, limit_ns);
+    bpf->programs->bss->deadline_ns = limit_ns;
+    bpf->programs->bss->pid_is_known = false;
     return kvm_bpf_run(bpf, bpf->files_program, 0, false, limit_ns, take_file, &files);
 }
 
@@ -331,16 +398,16 @@ static void take_slots(void *user, const struct kvm_record *record)
         return;
     }
     /* Parts of two moments do not fit together. */
-    if (s->ret->count > 0 && (r->vm.vm != s->vm || r->total != s->total ||
+    if (s->ret->count > 0 && (r->head.object != s->vm || r->total != s->total ||
                               memcmp(r->generations, s->generations, sizeof(s->generations)) != 0))
         s->is_torn = true;
     s->found = true;
     s->is_torn |= r->is_torn != 0;
-    s->vm = r->vm.vm;
+    s->vm = r->head.object;
     s->total = r->total;
     memcpy(s->generations, r->generations, sizeof(s->generations));
-    s->ret->is_own_mm = r->vm.is_own_mm != 0;
-    s->ret->vm_type = (uint8_t)kvm_bpf_vm_type(&r->vm);
+    s->ret->is_own_mm = r->vm_mm == r->head.mm;
+    s->ret->vm_type = (uint8_t)kvm_bpf_vm_type(&r->marks);
     for (uint32_t i = 0; i < r->count && s->result == 0; i++)
         add_slot(s, &r->slots[i]);
 }

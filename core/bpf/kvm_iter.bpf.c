@@ -87,6 +87,7 @@ struct bpf_iter__task_file {
 
 struct kvm_place places[KVM_PLACE_COUNT];
 struct kvm_ranges vm_ranges, vcpu_ranges; /* wanted now */
+bool pid_is_known;                        /* to who asks: one process is read */
 uint64_t deadline_ns;                     /* no more is looked at after it; 0: no end */
 int32_t wanted_fd;                        /* of the VM whose slots are asked for */
 uint32_t first_slot;                      /* so many are passed over */
@@ -94,11 +95,15 @@ uint32_t first_slot;                      /* so many are passed over */
 /* What the files of KVM have in common, found out by their names; the loader sets them back. */
 uint64_t vm_ops, vcpu_ops;
 
+/* Who reads: its pid namespace, and how deep that is. Looked up once in each read. */
+uint64_t reader_session, reader_ns;
+uint32_t reader_level;
+
 /* --- what is found, one at a time ------------------------------------------------------------- */
 
 struct {
     struct kvm_record head;
-    uint8_t stat[KVM_STAT_MAX];
+    uint8_t pieces[KVM_COPY_MAX];
 } found;
 
 struct kvm_slots_record found_slots;
@@ -124,34 +129,36 @@ static __noinline uint64_t number_at(const struct kvm_place *place, uint64_t bas
 
 /* --- numbers of processes and threads --------------------------------------------------------- */
 
-/* Number and namespace of a struct pid at one level. */
-static __always_inline int pid_number(uint64_t pid, uint32_t level, uint64_t *ret_ns)
+/* Where the number of @pid at that level is; 0: it has none there. */
+static __always_inline uint64_t upid_of(uint64_t pid, uint32_t level)
 {
     const struct kvm_place *numbers = &places[KVM_PLACE_PID_NUMBERS];
-    uint64_t upid;
 
     if (pid == 0 || numbers->bytes == 0 || NUMBER(PID_LEVEL, pid) < level)
         return 0;
-    upid = pid + numbers->offset + (uint64_t)level * numbers->bytes;
-    *ret_ns = NUMBER(UPID_NS, upid);
-    return (int)NUMBER(UPID_NR, upid);
+    return pid + numbers->offset + (uint64_t)level * numbers->bytes;
+}
+
+static __always_inline void look_up_reader(uint64_t session)
+{
+    struct task_struct *reader = bpf_get_current_task_btf();
+    struct pid *own = reader->thread_pid;
+    uint64_t upid;
+
+    if (reader_session == session || own == NULL)
+        return;
+    reader_session = session;
+    reader_level = own->level;
+    upid = upid_of((uint64_t)own, reader_level);
+    reader_ns = upid != 0 ? NUMBER(UPID_NS, upid) : 0;
 }
 
 /* The number by which who reads this knows the thread of @pid; 0: it cannot see it. */
 static __always_inline int number_for_reader(uint64_t pid)
 {
-    struct task_struct *reader = bpf_get_current_task_btf();
-    struct pid *own = reader->thread_pid;
-    uint64_t own_ns = 0, ns = 1;
-    uint32_t level;
-    int nr;
+    uint64_t upid = upid_of(pid, reader_level);
 
-    if (own == NULL)
-        return 0;
-    level = own->level;
-    pid_number((uint64_t)own, level, &own_ns);
-    nr = pid_number(pid, level, &ns);
-    return ns == own_ns ? nr : 0;
+    return upid != 0 && NUMBER(UPID_NS, upid) == reader_ns ? (int)NUMBER(UPID_NR, upid) : 0;
 }
 
 /* --- which files are KVM's -------------------------------------------------------------------- */
@@ -181,44 +188,17 @@ static __always_inline int kind_of(struct file *file)
     return -1;
 }
 
-static __always_inline void describe_vm(uint64_t vm, struct task_struct *task,
-                                        struct kvm_record *to)
-{
-    to->vm = vm;
-    to->is_own_mm = NUMBER(VM_MM, vm) == (uint64_t)task->mm;
-    to->vm_type = (uint8_t)NUMBER(VM_TYPE, vm);
-    to->has_private_mem = (uint8_t)NUMBER(VM_PRIVATE_MEM, vm);
-    to->has_protected_state = (uint8_t)NUMBER(VM_PROTECTED_STATE, vm);
-    to->sev_active = (uint8_t)NUMBER(VM_SEV_ACTIVE, vm);
-    to->sev_es = (uint8_t)NUMBER(VM_SEV_ES, vm);
-    to->sev_features = (uint8_t)NUMBER(VM_SEV_FEATURES, vm);
-}
-
-static __always_inline void describe_vcpu(uint64_t vcpu, struct kvm_record *to)
-{
-    to->vm = NUMBER(VCPU_VM, vcpu);
-    to->vcpu_id = (int32_t)NUMBER(VCPU_ID, vcpu);
-    to->tid = number_for_reader(NUMBER(VCPU_PID, vcpu));
-    if (places[KVM_PLACE_VCPU_CPU].bytes != 0)
-        to->cpu = (int32_t)NUMBER(VCPU_CPU, vcpu);
-    to->is_preempted = (uint8_t)NUMBER(VCPU_PREEMPTED, vcpu);
-    to->halt_poll_ns = NUMBER(VCPU_HALT_POLL_NS, vcpu);
-    to->tsc_offset = (int64_t)NUMBER(VCPU_TSC_OFFSET, vcpu);
-    to->l1_tsc_offset = (int64_t)NUMBER(VCPU_L1_TSC_OFFSET, vcpu);
-    to->tsc_scaling_ratio = NUMBER(VCPU_TSC_RATIO, vcpu);
-}
-
-/* Copies the pieces at @stat one behind the other. Returns how many bytes, a multiple of 8. */
-static __always_inline uint32_t copy_ranges(const struct kvm_ranges *wanted, uint64_t stat)
+/* Copies pieces of @object one behind the other. Returns how many bytes, a multiple of 8. */
+static __always_inline uint32_t copy_ranges(const struct kvm_ranges *wanted, uint64_t object)
 {
     uint32_t at = 0;
 
     for (int i = 0; i < KVM_RANGES_MAX; i++) {
         uint32_t bytes = wanted->ranges[i].bytes;
-        if (bytes == 0 || bytes > KVM_STAT_MAX / 2 || at > KVM_STAT_MAX / 2)
+        if (bytes == 0 || bytes > KVM_PIECE_MAX || at > KVM_COPY_MAX - KVM_PIECE_MAX)
             break;
-        bpf_probe_read_kernel(&found.stat[at], bytes,
-                              (const void *)(stat + wanted->ranges[i].offset));
+        bpf_probe_read_kernel(&found.pieces[at], bytes,
+                              (const void *)(object + wanted->ranges[i].offset));
         at += bytes;
     }
     return (at + 7) & ~7u;
@@ -234,7 +214,7 @@ int kvm_files(struct bpf_iter__task_file *ctx)
 {
     struct task_struct *task = ctx->task;
     struct file *file = ctx->file;
-    uint64_t object, stat;
+    uint64_t object;
     uint32_t bytes;
 
     if (task == NULL || file == NULL)
@@ -246,21 +226,20 @@ int kvm_files(struct bpf_iter__task_file *ctx)
     if (kind < 0 || task->pid != task->tgid)
         return 0;
     object = (uint64_t)file->private_data;
-    __builtin_memset(&found.head, 0, sizeof(found.head));
+    look_up_reader(ctx->meta->session_id);
     found.head.kind = kind;
-    found.head.pid = number_for_reader((uint64_t)task->thread_pid);
+    found.head.object = object;
+    found.head.mm = (uint64_t)task->mm;
+    found.head.pid = pid_is_known ? 0 : number_for_reader((uint64_t)task->thread_pid);
     found.head.fd = (int32_t)ctx->fd;
-    found.head.cpu = -1;
+    found.head.tid = 0;
     if (kind == KVM_RECORD_VM) {
-        describe_vm(object, task, &found.head);
-        stat = object + places[KVM_PLACE_VM_STAT].offset;
-        bytes = copy_ranges(&vm_ranges, stat);
+        bytes = copy_ranges(&vm_ranges, object);
     } else {
-        describe_vcpu(object, &found.head);
-        stat = object + places[KVM_PLACE_VCPU_STAT].offset;
-        bytes = copy_ranges(&vcpu_ranges, stat);
+        found.head.tid = number_for_reader(NUMBER(VCPU_PID, object));
+        bytes = copy_ranges(&vcpu_ranges, object);
     }
-    if (bytes > KVM_STAT_MAX)
+    if (bytes > KVM_COPY_MAX)
         return 0;
     found.head.bytes = sizeof(found.head) + bytes;
     bpf_seq_write(ctx->meta->seq, &found, sizeof(found.head) + bytes);
@@ -347,31 +326,45 @@ static __always_inline void walk_space(uint64_t vm, uint32_t space)
         found_slots.is_torn = 1;
 }
 
+static __always_inline void mark_vm(uint64_t vm, struct kvm_vm_marks *to)
+{
+    to->vm_type = (uint8_t)NUMBER(VM_TYPE, vm);
+    to->has_private_mem = (uint8_t)NUMBER(VM_PRIVATE_MEM, vm);
+    to->has_protected_state = (uint8_t)NUMBER(VM_PROTECTED_STATE, vm);
+    to->sev_active = (uint8_t)NUMBER(VM_SEV_ACTIVE, vm);
+    to->sev_es = (uint8_t)NUMBER(VM_SEV_ES, vm);
+    to->sev_features = (uint8_t)NUMBER(VM_SEV_FEATURES, vm);
+}
+
 SEC("iter/task_file")
 int kvm_slots(struct bpf_iter__task_file *ctx)
 {
     struct task_struct *task = ctx->task;
     struct file *file = ctx->file;
-    uint32_t count;
+    uint64_t vm;
+    uint32_t bytes;
 
     if (task == NULL || file == NULL || (int32_t)ctx->fd != wanted_fd || task->pid != task->tgid ||
         kind_of(file) != KVM_RECORD_VM)
         return 0;
+    vm = (uint64_t)file->private_data;
     __builtin_memset(&found_slots, 0, sizeof(found_slots) - sizeof(found_slots.slots));
-    found_slots.vm.kind = KVM_RECORD_VM;
-    found_slots.vm.fd = wanted_fd;
-    describe_vm((uint64_t)file->private_data, task, &found_slots.vm);
+    found_slots.head.kind = KVM_RECORD_VM;
+    found_slots.head.fd = wanted_fd;
+    found_slots.head.object = vm;
+    found_slots.head.mm = (uint64_t)task->mm;
+    found_slots.vm_mm = NUMBER(VM_MM, vm);
+    mark_vm(vm, &found_slots.marks);
     for (uint32_t space = 0; space < SPACES_MAX; space++)
         if (space < places[KVM_PLACE_VM_MEMSLOTS].count)
-            walk_space(found_slots.vm.vm, space);
-    count = found_slots.count;
-    if (count > KVM_SLOTS_AT_ONCE)
+            walk_space(vm, space);
+    if (found_slots.count > KVM_SLOTS_AT_ONCE)
         return 0;
-    count =
-        sizeof(found_slots) - sizeof(found_slots.slots) + count * sizeof(struct kvm_slot_record);
-    found_slots.vm.bytes = count;
-    if (count <= sizeof(found_slots))
-        bpf_seq_write(ctx->meta->seq, &found_slots, count);
+    bytes = sizeof(found_slots) - sizeof(found_slots.slots) +
+            found_slots.count * sizeof(struct kvm_slot_record);
+    found_slots.head.bytes = bytes;
+    if (bytes <= sizeof(found_slots))
+        bpf_seq_write(ctx->meta->seq, &found_slots, bytes);
     return 0;
 }
 

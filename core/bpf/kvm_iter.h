@@ -63,41 +63,42 @@ struct kvm_place {
 enum kvm_place_id { KVM_PLACES(KVM_PLACE_ID) KVM_PLACE_COUNT };
 #undef KVM_PLACE_ID
 
-#define KVM_STAT_MAX      8192 /* bytes of kvm_vm_stat or kvm_vcpu_stat that are looked at */
-#define KVM_RANGES_MAX    4    /* in how many pieces one is copied */
+#define KVM_STAT_MAX      4096 /* bytes of kvm_vm_stat or kvm_vcpu_stat that are looked at */
+#define KVM_PIECE_MAX     4096 /* bytes that are copied at once */
+#define KVM_COPY_MAX      8192 /* of one struct, all pieces together */
+#define KVM_RANGES_MAX    8    /* in how many pieces one is copied */
 #define KVM_SLOTS_AT_ONCE 512  /* a record has to fit into eight pages */
 
-/* A piece of kvm_vm_stat or kvm_vcpu_stat. */
+/* A piece of struct kvm or struct kvm_vcpu. */
 struct kvm_range {
     uint32_t offset, bytes;
 };
 
-/* What is wanted of a structure of counters: pieces in ascending order; one of no bytes ends it. */
+/* What is wanted of such a struct: pieces in ascending order; one of no bytes ends it. */
 struct kvm_ranges {
     struct kvm_range ranges[KVM_RANGES_MAX];
 };
 
-enum kvm_record_kind { KVM_RECORD_VM, KVM_RECORD_VCPU };
+enum kvm_record_kind { KVM_RECORD_VM, KVM_RECORD_VCPU, KVM_RECORD_KINDS };
 
-/* What goes before the pieces. Numbers that the kernel has not are 0, but cpu -1. */
+/* One open file of KVM: what goes before the pieces of its struct. */
 struct kvm_record {
-    uint32_t bytes; /* of the record, with the pieces behind it */
+    uint32_t bytes; /* of the record, with the pieces behind it; a multiple of 8 */
     uint32_t kind;  /* enum kvm_record_kind */
-    int32_t pid;    /* of the process, in our pid namespace */
+    uint64_t object; /* address of its struct kvm or struct kvm_vcpu */
+    uint64_t mm;     /* of its process */
+    int32_t pid;     /* of the process, in the pid namespace of who reads; 0: not looked up */
     int32_t fd;
-    uint64_t vm; /* address of its struct kvm */
-    uint32_t is_own_mm;
-    uint8_t vm_type; /* as the kernel counts them: enum of asm/kvm.h, KVM_X86_*_VM */
-    uint8_t sev_active, sev_es, sev_features;
+    int32_t tid; /* of a vCPU: of its thread; 0: none, or none in that namespace */
+    uint32_t unused;
+};
+
+/* What says whether a guest is confidential; 0 where the kernel has no such member. */
+struct kvm_vm_marks {
+    uint8_t vm_type; /* as the kernel counts them: KVM_X86_*_VM of asm/kvm.h */
     uint8_t has_private_mem, has_protected_state;
-    uint8_t is_preempted;
-    uint8_t unused;
-    int32_t vcpu_id;
-    int32_t tid;
-    int32_t cpu;
-    uint64_t halt_poll_ns;
-    int64_t tsc_offset, l1_tsc_offset;
-    uint64_t tsc_scaling_ratio;
+    uint8_t sev_active, sev_es, sev_features;
+    uint8_t unused[2];
 };
 
 /* A memslot as the kernel has it. */
@@ -109,7 +110,9 @@ struct kvm_slot_record {
 
 /* One VM and some of its slots. */
 struct kvm_slots_record {
-    struct kvm_record vm;    /* its bytes are those of all */
+    struct kvm_record head;
+    struct kvm_vm_marks marks;
+    uint64_t vm_mm;          /* whose memory it is */
     uint64_t generations[2]; /* of each address space, before */
     uint32_t is_torn;        /* they changed meanwhile */
     uint32_t total;          /* slots that there are, those left out too */

@@ -194,7 +194,7 @@ static void add_member(struct list *list, const char *name, uint32_t offset, uin
     /* Of another shape, or longer than our names: left out, the others stay. */
     if (list->count == MEMBERS_MAX || len == 0 || len >= FIELD_NAME_MAX ||
         (bytes != 4 && bytes != 8) || size == 0 || size > FIELD_BUCKETS_MAX ||
-        offset > KVM_STAT_MAX / 2 || offset + bytes * size > KVM_STAT_MAX / 2)
+        offset > KVM_STAT_MAX || offset + bytes * size > KVM_STAT_MAX)
         return;
     struct kvm_stat_member *m = &list->members[list->count++];
     *m =
@@ -312,45 +312,104 @@ void kvm_layout_done(struct kvm_layout *layout)
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
+/* Pieces while they are put together: one more than there may be. */
+struct pieces {
+    struct kvm_range ranges[KVM_RANGES_MAX + 1];
+    size_t count;
+};
+
+static uint32_t end_of(const struct kvm_range *r)
+{
+    return r->offset + r->bytes;
+}
+
 /* The two pieces with the least between them become one. */
-static void join_closest(struct kvm_range *ranges, size_t count)
+static void join_closest(struct pieces *p)
 {
     size_t best = 0;
     uint32_t best_gap = UINT32_MAX;
 
-    for (size_t i = 0; i + 1 < count; i++) {
-        uint32_t gap = ranges[i + 1].offset - (ranges[i].offset + ranges[i].bytes);
+    for (size_t i = 0; i + 1 < p->count; i++) {
+        uint32_t gap = p->ranges[i + 1].offset - end_of(&p->ranges[i]);
         if (gap < best_gap) {
             best = i;
             best_gap = gap;
         }
     }
-    ranges[best].bytes = ranges[best + 1].offset + ranges[best + 1].bytes - ranges[best].offset;
-    memmove(&ranges[best + 1], &ranges[best + 2], (count - best - 2) * sizeof(*ranges));
+    p->ranges[best].bytes = end_of(&p->ranges[best + 1]) - p->ranges[best].offset;
+    p->count--;
+    memmove(&p->ranges[best + 1], &p->ranges[best + 2],
+            (p->count - best - 1) * sizeof(p->ranges[0]));
 }
 
-void kvm_layout_ranges(const struct kvm_stat_member *members, size_t count, bool histograms,
-                       struct kvm_ranges *ret)
+/* @offset is not before that of the piece before. */
+static void add_piece(struct pieces *p, uint32_t offset, uint32_t bytes)
 {
-    struct kvm_range found[KVM_RANGES_MAX + 1];
+    struct kvm_range *last = p->count > 0 ? &p->ranges[p->count - 1] : NULL;
+
+    if (last != NULL && offset <= end_of(last) + KEPT_GAP) {
+        if (offset + bytes > end_of(last))
+            last->bytes = offset + bytes - last->offset;
+        return;
+    }
+    p->ranges[p->count++] = (struct kvm_range){offset, bytes};
+    if (p->count == KVM_RANGES_MAX + 1)
+        join_closest(p);
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct kvm_range *x = a, *y = b;
+
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Numbers that are read beside the counters. */
+static const enum kvm_place_id vm_numbers[] = {
+    KVM_PLACE_VM_MM,           KVM_PLACE_VM_TYPE,
+    KVM_PLACE_VM_PRIVATE_MEM,  KVM_PLACE_VM_PROTECTED_STATE,
+    KVM_PLACE_VM_SEV_ACTIVE,   KVM_PLACE_VM_SEV_ES,
+    KVM_PLACE_VM_SEV_FEATURES,
+};
+static const enum kvm_place_id vcpu_numbers[] = {
+    KVM_PLACE_VCPU_VM,
+    KVM_PLACE_VCPU_ID,
+    KVM_PLACE_VCPU_CPU,
+    KVM_PLACE_VCPU_PREEMPTED,
+    KVM_PLACE_VCPU_HALT_POLL_NS,
+    KVM_PLACE_VCPU_TSC_OFFSET,
+    KVM_PLACE_VCPU_L1_TSC_OFFSET,
+    KVM_PLACE_VCPU_TSC_RATIO,
+};
+#define NUMBERS_MAX 8
+
+void kvm_layout_ranges(const struct kvm_layout *layout, enum kvm_record_kind kind, bool stats,
+                       bool histograms, struct kvm_ranges *ret, size_t *ret_end)
+{
+    bool is_vm = kind == KVM_RECORD_VM;
+    const enum kvm_place_id *ids = is_vm ? vm_numbers : vcpu_numbers;
+    size_t id_count =
+        is_vm ? sizeof(vm_numbers) / sizeof(*ids) : sizeof(vcpu_numbers) / sizeof(*ids);
+    const struct kvm_stat_member *members = is_vm ? layout->vm : layout->vcpu;
+    size_t member_count = is_vm ? layout->vm_count : layout->vcpu_count;
+    uint32_t stat = layout->places[is_vm ? KVM_PLACE_VM_STAT : KVM_PLACE_VCPU_STAT].offset;
+    struct kvm_range wanted[NUMBERS_MAX + MEMBERS_MAX];
+    struct pieces pieces = {.count = 0};
     size_t n = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        const struct kvm_stat_member *m = &members[i];
-        uint32_t end = m->offset + (uint32_t)m->bytes * m->size;
-        if (m->size > 1 && !histograms)
-            continue;
-        if (n > 0 && m->offset <= found[n - 1].offset + found[n - 1].bytes + KEPT_GAP) {
-            if (end > found[n - 1].offset + found[n - 1].bytes)
-                found[n - 1].bytes = end - found[n - 1].offset;
-            continue;
-        }
-        if (n == KVM_RANGES_MAX + 1)
-            join_closest(found, n--);
-        found[n++] = (struct kvm_range){m->offset, end - m->offset};
+    for (size_t i = 0; i < id_count; i++) {
+        const struct kvm_place *place = &layout->places[ids[i]];
+        if (place->bytes != 0)
+            wanted[n++] = (struct kvm_range){place->offset, place->bytes};
     }
-    if (n == KVM_RANGES_MAX + 1)
-        join_closest(found, n--);
+    for (size_t i = 0; i < member_count && stats; i++)
+        if (members[i].size == 1 || histograms)
+            wanted[n++] = (struct kvm_range){stat + members[i].offset,
+                                             (uint32_t)members[i].bytes * members[i].size};
+    qsort(wanted, n, sizeof(*wanted), compare_ranges);
+    for (size_t i = 0; i < n; i++)
+        add_piece(&pieces, wanted[i].offset, wanted[i].bytes);
     *ret = (struct kvm_ranges){0};
-    memcpy(ret->ranges, found, n * sizeof(*found));
+    memcpy(ret->ranges, pieces.ranges, pieces.count * sizeof(pieces.ranges[0]));
+    *ret_end = pieces.count > 0 ? end_of(&pieces.ranges[pieces.count - 1]) : 0;
 }

@@ -54,10 +54,11 @@ void kvm_layout_done(struct kvm_layout *layout);
 void kvm_layout_add(const struct btf *btf, struct kvm_layout *layout);
 
 /*
- * kvm_layout_ranges - the pieces of a struct of counters that have to be copied: all of it, or all
- * but the histograms. Pure.
+ * kvm_layout_ranges - the pieces of struct kvm or struct kvm_vcpu that have to be copied: what
+ * core/bpf/kvm_bpf.h tells of its file, and where @stats is true its counters, where @histograms is
+ * true with the histograms. Pure. *@ret_end: how far they reach into the struct; bytes.
  */
-void kvm_layout_ranges(const struct kvm_stat_member *members, size_t count, bool histograms,
-                       struct kvm_ranges *ret);
+void kvm_layout_ranges(const struct kvm_layout *layout, enum kvm_record_kind kind, bool stats,
+                       bool histograms, struct kvm_ranges *ret, size_t *ret_end);
 
 #endif

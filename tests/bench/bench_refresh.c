@@ -4,9 +4,10 @@
  *
  *   bench_refresh [VMS [VCPUS [REFRESHES]]]        100 4 100
  *
- * Once in this process, and once as kvmlens does it: by a collector, with all that hands the sample
- * over, and CPU time of all processes together.
+ * Once in this process, source beside source, and once as kvmlens does it: by a collector, with all
+ * that hands the sample over, and CPU time of all processes together.
  */
+#include "core/bpf/kvm_bpf.h"
 #include "core/collect/sample_link.h"
 #include "core/demo/minivm.h"
 #include "core/source/sampler.h"
@@ -116,15 +117,37 @@ static double median(double *values, size_t count)
 static const struct {
     const char *name;
     unsigned sources;
+    bool bpf, no_histograms;
 } modes[] = {
-    {"all sources", SOURCES_ALL},
-    {"stats fds only", SOURCE_BIT(SOURCE_STATSFD)},
+    {"all sources", SOURCES_ALL, false, false},
+    {"stats fds only", SOURCE_BIT(SOURCE_STATSFD), false, false},
+    {"debugfs only", SOURCE_BIT(SOURCE_DEBUGFS), false, false},
+    {"bpf only", SOURCE_BIT(SOURCE_BPF), true, false},
+    {"bpf only, no histograms", SOURCE_BIT(SOURCE_BPF), true, true},
 };
+
+/* NULL, and why, where the programs cannot be loaded. */
+static struct kvm_bpf *load_bpf(const struct rootfs *root)
+{
+    struct kvm_bpf *bpf;
+    struct error err = {0};
+    double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+
+    if (kvm_bpf_open(root, &bpf, &err) < 0) {
+        printf("skipped: BPF cannot be loaded here: %s\n", err.msg);
+        return NULL;
+    }
+    printf("BPF programs loaded in %.1f ms, %.1f ms CPU\n",
+           (seconds(CLOCK_MONOTONIC) - start) * 1e3,
+           (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
+    return bpf;
+}
 
 static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshes,
                     double *ret_ms)
 {
     struct rootfs root;
+    struct kvm_bpf *bpf = NULL;
     struct error err = {0};
     struct sampler *sampler;
     struct snapshot *s = NULL;
@@ -137,17 +160,25 @@ static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshe
     double start = seconds(CLOCK_MONOTONIC);
     if (cpu == NULL || rootfs_open(NULL, &root, &err) < 0)
         goto out;
-    const struct sampler_config config = {.root = &root, .sources = modes[mode].sources};
+    if (modes[mode].bpf && (bpf = load_bpf(&root)) == NULL) {
+        rootfs_close(&root);
+        goto out;
+    }
+    const struct sampler_config config = {.root = &root,
+                                          .sources = modes[mode].sources,
+                                          .bpf = bpf,
+                                          .no_histograms = modes[mode].no_histograms};
     if (sampler_open(&config, &sampler, &err) < 0 || sampler_tick(sampler, &s, &err) < 0)
         goto out;
     double first_ms = (seconds(CLOCK_MONOTONIC) - start) * 1e3;
     size_t readable = 0;
     for (size_t i = 0; i < s->vm_count; i++)
         for (size_t k = 0; k < s->vms[i].vcpu_count; k++)
-            readable += s->vms[i].vcpu_source == SOURCE_STATSFD;
-    printf("%s: %zu VMs, %zu vCPUs found, %zu read through stats fds\n", modes[mode].name,
+            readable += (source_gives((enum reading_source)s->vms[i].vcpu_source) &
+                         GIVES_VCPU_COUNTERS) != 0;
+    printf("%s: %zu VMs, %zu vCPUs found, %zu with counters of their own\n", modes[mode].name,
            s->vm_count, s->vcpu_count, readable);
-    if (readable < (size_t)vms * vcpus)
+    if (readable < (size_t)vms * vcpus && modes[mode].sources != SOURCE_BIT(SOURCE_DEBUGFS))
         printf("  warning: fewer than there are, the figures below are too low\n");
     snapshot_free(s);
     for (unsigned i = 0; i < refreshes; i++) {
@@ -161,6 +192,7 @@ static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshe
         poll(NULL, 0, 5); /* caches as cold as between ticks, nearly */
     }
     sampler_close(sampler);
+    kvm_bpf_close(bpf);
     rootfs_close(&root);
     if (r < 0)
         goto out;
