@@ -51,7 +51,8 @@ bool bpf_offer_is_open(const struct snapshot *s, const struct snapshot_vm *vm)
 {
     const char *first;
 
-    if (s->bpf.state != BPF_UNASKED || s->bpf.obstacle != BPF_POSSIBLE || vm->stale_cause != 0)
+    if (s->bpf.state != BPF_UNASKED || s->bpf.obstacle != BPF_POSSIBLE || vm->stale_cause != 0 ||
+        snapshot_find(s, &vm->id) != vm)
         return false;
     return bpf_offer_count(s, vm, &first) > 0 ||
            bpf_offer_reads((enum reading_cause)vm->vm_cause) ||

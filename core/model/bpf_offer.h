@@ -21,7 +21,7 @@ size_t bpf_offer_count(const struct snapshot *s, const struct snapshot_vm *vm,
 
 /*
  * bpf_offer_is_open - may it be offered for @vm? It is possible, it was not asked for, and
- * something is missing that it would read.
+ * something is missing that it would read. False of a VM of another snapshot: it has ended.
  */
 bool bpf_offer_is_open(const struct snapshot *s, const struct snapshot_vm *vm);
 

@@ -25,11 +25,12 @@ static void every_setting_is_read(void **unused)
 
     (void)unused;
     config_parse("; a comment\n[monitor]\ndelay = 0.5\nsort=exits\ninverted = yes\nvcpus = yes\n"
-                 "theme = contrast\n[columns]\nname = 24\npid = auto\nexits = 9\n", &c);
+                 "theme = contrast\nbpf = yes\n[columns]\nname = 24\npid = auto\nexits = 9\n",
+                 &c);
     assert_int_equal(c.problems, 0);
     assert_true(c.delay_s == 0.5);
     assert_int_equal(c.sort, COLUMN_EXITS);
-    assert_true(c.inverted && c.tree);
+    assert_true(c.inverted && c.tree && c.bpf);
     assert_int_equal(c.theme, theme_find("contrast"));
     assert_int_equal(c.columns.count, 3);
     assert_int_equal(c.columns.ids[0], COLUMN_NAME);
@@ -47,6 +48,7 @@ static void what_is_wrong_is_told_with_its_line(void **unused)
         {"[monitor]\ntheme = sepia\n",
          "2: there is no theme 'sepia': give default, monochrome or contrast"},
         {"[monitor]\nsort = \033[31m\n", "2: there is no column '?[31m': the manual lists"},
+        {"[monitor]\nbpf = on\n", "2: neither yes nor no: 'on': give one of them"},
         {"[monitor]\nvcpus = maybe\n", "2: neither yes nor no: 'maybe': give one of them"},
         {"[columns]\nname = auto\nname = 3\n", "3: the column is there twice: 'name'"},
         {"[columns]\nname = 1\n", "2: not a width: '1': give auto, or a number from 3 to 64"},
@@ -175,17 +177,17 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
     struct error err = {0};
     struct stat st;
 
-    config_parse(
-        "[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nlater = 7\n"
-        "[future]\na = b\n[columns]\nname = 30\nzero = auto\n",
-        c);
+    config_parse("[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nbpf = "
+                 "yes\nlater = 7\n"
+                 "[future]\na = b\n[columns]\nname = 30\nzero = auto\n",
+                 c);
     assert_int_equal(c->problems, 2);
     assert_int_equal(config_write(p->path, c, &err), 0);
     assert_int_equal(stat(p->path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     for (int i = 0; i < 2; i++) { /* over an old one too */
         assert_int_equal(config_read(p->path, again, &err), 0);
-        assert_true(again->delay_s == 2.5 && again->inverted);
+        assert_true(again->delay_s == 2.5 && again->inverted && again->bpf);
         assert_int_equal(again->sort, COLUMN_IO);
         assert_int_equal(again->columns.count, 2);
         assert_int_equal(again->columns.width[COLUMN_NAME], 30);

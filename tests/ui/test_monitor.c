@@ -35,7 +35,7 @@
 struct sample_link {
     struct snapshot_builder *b;
     int ticks;
-    bool asked;
+    bool asked, bpf;
 };
 
 int sample_link_fd(const struct sample_link *link)
@@ -68,6 +68,8 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
     /* Each snapshot borrows the field table of its builder, as it does the link's in earnest. */
     struct snapshot *s = snapshot_builder_snapshot(link->b);
     s->interval_s = link->ticks++ == 0 ? 0 : 1;
+    s->bpf = (struct bpf_status){.state = link->bpf ? BPF_LOADED : BPF_UNASKED,
+                                 .obstacle = BPF_POSSIBLE};
     if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
@@ -81,6 +83,13 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
 void sample_link_widen(struct sample_link *link)
 {
     (void)link;
+}
+
+int sample_link_set_bpf(struct sample_link *link, bool on, struct error *err)
+{
+    (void)err;
+    link->bpf = on;
+    return 0;
 }
 
 /* --- the terminal ----------------------------------------------------------------------------- */
@@ -661,6 +670,51 @@ static void fields_of_the_command_line_match_as_in_batch(void **state)
     }
 }
 
+/* The question first; then the collector that has it, a sample of it at once, and back again. */
+static void bpf_comes_and_goes_with_its_key(void **unused)
+{
+    const struct monitor_config slow = {.delay_s = 3600};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &slow, JOB_PLAIN);
+    size_t at = must_see(&s, 0, "77.0");
+    send(&s, "A");
+    at = must_see(&s, at, "y: load");
+    send(&s, "y");
+    at = must_see(&s, at, "BPF programs are loaded");
+    send(&s, "A");
+    must_see(&s, at, "unloaded");
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
+static void configured_bpf_is_there_from_the_start(void **unused)
+{
+    const char path[] = "/tmp/kvmlens-test-monitor-bpf";
+    struct supervisor none = {.sock = -1};
+    FILE *out = fopen(path, "w");
+
+    (void)unused;
+    assert_non_null(out);
+    fputs("[monitor]\nbpf = yes\n", out);
+    fclose(out);
+    for (int live = 0; live < 2; live++) { /* of a saved tree nothing can be loaded */
+        const struct monitor_config config = {
+            .delay_s = 3600, .config_path = path, .supervisor = live ? &none : NULL};
+        struct session s;
+        session_start(&s, "xterm-256color", &config, JOB_PLAIN);
+        size_t at = must_see(&s, 0, "77.0");
+        send(&s, "A");
+        at = must_see(&s, at, live ? "BPF programs are unloaded" : "y: load");
+        send(&s, live ? "q" : "nq");
+        assert_int_equal(session_end(&s), 0);
+        session_done(&s);
+    }
+    remove(path);
+}
+
 int main(void)
 {
     /* A shell without job control lets its background jobs ignore the first two, nohup(1) the
@@ -681,6 +735,8 @@ int main(void)
         cmocka_unit_test(keys_that_nobody_uses_do_not_end_the_monitor),
         cmocka_unit_test(without_a_second_screen_the_shell_gets_an_empty_line),
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
+        cmocka_unit_test(bpf_comes_and_goes_with_its_key),
+        cmocka_unit_test(configured_bpf_is_there_from_the_start),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),
         cmocka_unit_test(a_name_of_several_vms_opens_none_of_them),

@@ -124,6 +124,41 @@ static void why_it_was_refused_stands_until_it_is_mended(void **unused)
     assert_string_equal(p.text, "x");
 }
 
+/* A choice is no text: y or Enter, and whatever else is pressed leaves it. */
+static void a_choice_is_made_with_one_key(void **unused)
+{
+    static const uint32_t others[] = {'n',           'Y',
+                                      'A',           'q',
+                                      ' ',           KEYCODE_ESCAPE,
+                                      KEYCODE_LEFT,  KEYCODE_BACKSPACE,
+                                      KEYCODE_F(10), KEYCODE_MOUSE_CLICK};
+    struct ui_prompt p;
+
+    (void)unused;
+    for (int kind = 0; kind < PROMPT_COUNT; kind++)
+        assert_int_equal(prompt_is_choice((enum prompt_kind)kind), kind == PROMPT_BPF);
+    prompt_open(&p, PROMPT_BPF, "");
+    assert_int_equal(prompt_key(&p, 'y'), PROMPT_ACCEPTED);
+    assert_int_equal(prompt_key(&p, KEYCODE_ENTER), PROMPT_ACCEPTED);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_int_equal(prompt_key(&p, others[i]), PROMPT_LEFT);
+    assert_string_equal(p.text, "");
+}
+
+static void a_choice_says_as_much_as_there_is_room_for(void **unused)
+{
+    size_t longest = strlen(prompt_choice_text(PROMPT_BPF, 1000));
+
+    (void)unused;
+    for (int cols = 200; cols > 36; cols--) {
+        const char *text = prompt_choice_text(PROMPT_BPF, cols);
+        assert_true((int)strlen(text) <= cols && strlen(text) <= longest);
+        assert_non_null(strstr(text, "y: load"));
+        longest = strlen(text);
+    }
+    assert_true(longest < 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +167,8 @@ int main(void)
         cmocka_unit_test(the_cursor_steps_over_whole_characters),
         cmocka_unit_test(a_full_prompt_takes_no_more_and_stays_whole),
         cmocka_unit_test(why_it_was_refused_stands_until_it_is_mended),
+        cmocka_unit_test(a_choice_is_made_with_one_key),
+        cmocka_unit_test(a_choice_says_as_much_as_there_is_room_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,38 @@ static void build_totals_reset(struct snapshot_builder *b)
         host[f].rate = (struct figure){.state = READING_RESET};
 }
 
+/* Locked down, with what BPF says. */
+static void build_bpf(struct snapshot_builder *b, enum bpf_state state, enum bpf_obstacle obstacle)
+{
+    struct snapshot *s = snapshot_builder_snapshot(b);
+
+    snapshot_builder_three_vms(b);
+    s->host.lockdown = LOCKDOWN_INTEGRITY;
+    s->bpf = (struct bpf_status){.state = (uint8_t)state, .obstacle = (uint8_t)obstacle};
+}
+
+static void build_bpf_possible(struct snapshot_builder *b)
+{
+    build_bpf(b, BPF_UNASKED, BPF_POSSIBLE);
+}
+
+static void build_bpf_no_btf(struct snapshot_builder *b)
+{
+    build_bpf(b, BPF_UNASKED, BPF_NO_BTF);
+}
+
+static void build_bpf_loaded(struct snapshot_builder *b)
+{
+    build_bpf(b, BPF_LOADED, BPF_POSSIBLE);
+}
+
+static void build_bpf_failed(struct snapshot_builder *b)
+{
+    build_bpf(b, BPF_FAILED, BPF_POSSIBLE);
+    strcpy(snapshot_builder_snapshot(b)->bpf.why,
+           "the verifier refused it; its log is in /tmp/kvmlens-verifier.log");
+}
+
 static void build_tsc_differs(struct snapshot_builder *b)
 {
     snapshot_builder_three_vms(b);
@@ -434,6 +466,22 @@ static const struct screen_case cases[] = {
     {.name = "only-tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', ' ', 'T')},
     {.name = "export-prompt", .build = build_one_vm, .keys = KEYS('W')},
     {.name = "frozen", .build = build_one_vm, .keys = KEYS('Z')},
+    {.name = "bpf-offer", .build = build_bpf_possible, .keys = KEYS('N', 'G')},
+    {.name = "bpf-offer-one", .build = build_bpf_possible, .keys = KEYS('N')},
+    {.name = "bpf-offer-counter",
+     .build = build_bpf_possible,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, 'z')},
+    {.name = "bpf-asks", .build = build_bpf_possible, .keys = KEYS('A')},
+    {.name = "bpf-left", .build = build_bpf_possible, .keys = KEYS('A', 'n')},
+    {.name = "bpf-no-btf", .build = build_bpf_no_btf, .keys = KEYS('N', 'G')},
+    {.name = "bpf-no-btf-asked", .build = build_bpf_no_btf, .keys = KEYS('A')},
+    {.name = "bpf-no-btf-counter",
+     .build = build_bpf_no_btf,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, 'z')},
+    {.name = "bpf-loaded", .build = build_bpf_loaded, .keys = KEYS('N')},
+    {.name = "bpf-failed-counter",
+     .build = build_bpf_failed,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, 'z')},
     {.name = "late",
      .build = build_one_vm,
      .late_s = 3,

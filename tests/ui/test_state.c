@@ -135,6 +135,59 @@ static void no_vm_at_all_is_no_selection_and_no_key_hurts(void **state)
     snapshot_builder_free(b);
 }
 
+/* As it was found out for the snapshot that is shown. */
+static void set_obstacle(struct fixture *f, enum bpf_obstacle obstacle)
+{
+    ((struct snapshot *)f->model.now)->bpf.obstacle = (uint8_t)obstacle;
+}
+
+/* A asks, y does it, and A again takes it back at once. */
+static void bpf_is_loaded_by_who_says_yes(void **state)
+{
+    struct fixture *f = *state;
+
+    set_obstacle(f, BPF_POSSIBLE);
+    assert_int_equal(press(f, 'A'), UI_NOTHING);
+    assert_int_equal(f->state.prompt.kind, PROMPT_BPF);
+    assert_int_equal(press(f, 'A'), UI_NOTHING); /* no answer but y: it is left */
+    assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
+    assert_false(f->state.bpf);
+    press(f, 'A');
+    struct ui_key pasted = {.code = 'y', .pasted = true};
+    assert_int_equal(ui_update(&f->state, &f->model, pasted), UI_NOTHING);
+    assert_int_equal(f->state.prompt.kind, PROMPT_BPF);
+    assert_int_equal(press(f, 'y'), UI_NEW_BPF);
+    assert_true(f->state.bpf);
+    assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
+    assert_int_equal(press(f, 'A'), UI_NEW_BPF);
+    assert_false(f->state.bpf);
+    press(f, 'A');
+    assert_int_equal(press(f, KEYCODE_ENTER), UI_NEW_BPF);
+    assert_true(f->state.bpf);
+}
+
+static void where_bpf_cannot_be_had_its_key_says_why(void **state)
+{
+    struct fixture *f = *state;
+    struct ui_model blind = f->model;
+
+    for (int i = BPF_POSSIBLE + 1; i < BPF_OBSTACLE_COUNT; i++) {
+        set_obstacle(f, (enum bpf_obstacle)i);
+        assert_int_equal(press(f, 'A'), UI_NOTHING);
+        assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
+        assert_non_null(strstr(f->state.message, bpf_obstacle_text((enum bpf_obstacle)i)));
+    }
+    assert_false(f->state.bpf);
+    blind.now = blind.detail = NULL;
+    ui_update(&f->state, &blind, (struct ui_key){.code = 'A'});
+    assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
+    assert_string_not_equal(f->state.message, "");
+    /* What failed in spite of it can still be taken back. */
+    f->state.bpf = true;
+    assert_int_equal(press(f, 'A'), UI_NEW_BPF);
+    assert_false(f->state.bpf);
+}
+
 static void missing_numbers_sort_last_in_both_directions(void **state)
 {
     struct fixture *f = *state;
@@ -686,6 +739,8 @@ int main(void)
         TEST(before_a_choice_the_first_row_is_selected_whichever_it_is),
         TEST(when_the_selected_vm_ends_its_neighbour_is_selected),
         TEST(no_vm_at_all_is_no_selection_and_no_key_hurts),
+        TEST(bpf_is_loaded_by_who_says_yes),
+        TEST(where_bpf_cannot_be_had_its_key_says_why),
         TEST(missing_numbers_sort_last_in_both_directions),
         TEST(vcpu_rows_open_for_all_or_for_one),
         TEST(a_selected_vcpu_falls_back_to_its_vm_when_closed),

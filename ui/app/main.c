@@ -67,6 +67,7 @@ static int run_monitor(const struct run *run, struct error *err)
         .guest = run->opts->choice.guest,
         .pid = run->opts->choice.pid,
         .fields = run->opts->choice.fields,
+        .bpf = run->opts->bpf,
         .since_creation = run->opts->include_past,
         .is_confined = run->opts->privileges == PRIVILEGE_STRICT,
     };

@@ -100,6 +100,26 @@ static void set_theme(struct monitor *m)
         ui_say(&m->state, "No colours here: NO_COLOR, --no-color, or a terminal without them");
 }
 
+/* Another collector has other rights and sources; what it finds out comes with its first sample. */
+static void set_bpf(struct monitor *m)
+{
+    struct error err = {0};
+    bool failed = m->bpf == BPF_FAILED;
+
+    if (sample_link_set_bpf(m->link, m->state.bpf, &err) < 0)
+        ui_say(&m->state, "%s", err.msg);
+    else if (m->state.bpf)
+        ui_say(&m->state, "Loading BPF programs");
+    else
+        ui_say(&m->state, failed ? "BPF is no longer asked for" : "BPF programs are unloaded");
+    scan_queue_renew(&m->queue);
+    m->bpf = BPF_UNASKED;
+    if (m->state.frozen)
+        return;
+    m->due_ns = monitor_now_ns();
+    monitor_ask(m, m->state.delay_s);
+}
+
 static void act(struct monitor *m, enum ui_action action)
 {
     switch (action) {
@@ -135,6 +155,9 @@ static void act(struct monitor *m, enum ui_action action)
         break;
     case UI_NEW_THEME:
         set_theme(m);
+        break;
+    case UI_NEW_BPF:
+        set_bpf(m);
         break;
     case UI_EXPORT:
         export_snapshot(m);
@@ -358,6 +381,10 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     delay = m->state.delay_s;
     m->state.since_creation = c->since_creation;
     m->no_colour = c->no_colour;
+    m->state.bpf = c->bpf || (m->config->bpf && c->supervisor != NULL);
+    result = sample_link_set_bpf(m->link, m->state.bpf, err);
+    if (result < 0)
+        return result;
     m->places = c->is_confined
                     ? " (only the working directory is open to kvmlens; --privileges=basic: all)"
                     : "";

@@ -24,6 +24,7 @@ struct monitor_config {
     pid_t pid;          /* show only VMs of this process at first; 0: all */
     const char *fields; /* regular expression: counters shown at first; NULL: all */
     bool is_confined;   /* it can write to few places, see ui/app/confine.h */
+    bool bpf;           /* --bpf, or as configured: load BPF programs from the start */
     bool since_creation; /* --debugfs-include-past: totals since each VM was created */
 };
 

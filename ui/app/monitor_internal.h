@@ -42,6 +42,7 @@ struct monitor {
     struct config *config;
     const char *config_path;
     const char *places; /* why a place may be one that cannot be written; "" when all can */
+    enum bpf_state bpf; /* as it was said last */
     bool no_colour;
     bool is_narrow;     /* the sampler looks only at what the command line chose */
     bool quit, changed; /* changed: a frame is due */

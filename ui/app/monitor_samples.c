@@ -134,11 +134,30 @@ void monitor_ask(struct monitor *m, double delay_s)
     m->next_delay_s = delay_s;
 }
 
+/* What came of a wish for BPF, once. Who had it from the start sees in the header that it is there.
+ */
+static void tell_bpf(struct monitor *m, const struct snapshot *next)
+{
+    const struct bpf_status *b = &next->bpf;
+    bool is_new = (enum bpf_state)b->state != m->bpf;
+
+    m->bpf = (enum bpf_state)b->state;
+    if (!is_new)
+        return;
+    if (b->state == BPF_FAILED)
+        ui_say(&m->state, "No BPF: %s", b->why);
+    else if (b->state == BPF_WAITS)
+        ui_say(&m->state, "BPF is loaded, and waits: %s", b->why);
+    else if (b->state == BPF_LOADED && m->now != NULL)
+        ui_say(&m->state, "BPF programs are loaded. A unloads them");
+}
+
 static int arrive(struct monitor *m, struct snapshot *next, struct error *err)
 {
     const struct filter *select = m->select;
     struct tm local;
 
+    tell_bpf(m, next);
     monitor_replace(m, &m->now, next);
     if (m->base == NULL)
         m->base = next;

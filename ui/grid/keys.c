@@ -105,6 +105,7 @@ const struct key_binding key_table[] = {
     {LIVE, {'W'}, COMMAND_EXPORT, NULL, "write the newest snapshot to a JSON file"},
     {LIVE | CHOOSER, {F(12), 'w'}, COMMAND_SAVE, NULL,
      "save columns, order, delay and colours as the default"},
+    {LIVE, {'A'}, COMMAND_BPF, NULL, "read what is missing through BPF, or stop that; asks first"},
     {LIVE, {'C'}, COMMAND_THEME, NULL, "next colour scheme"},
     {ALL, {KEYCODE_CTRL('L')}, COMMAND_REDRAW, NULL, "draw the whole screen again"},
     {ALL, {F(10), 'q', 'Q'}, COMMAND_QUIT, "Quit", "quit"},

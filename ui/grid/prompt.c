@@ -14,7 +14,33 @@ static const char *const questions[PROMPT_COUNT] = {
     [PROMPT_FILTER] = "Show only (regular expression): ",
     [PROMPT_GUESTS] = "Only guests (regular expression of names, or a pid): ",
     [PROMPT_EXPORT] = "Write JSON to new file: ",
+    [PROMPT_BPF] = "",
 };
+
+/* From long to short. */
+#define CHOICE_TEXTS 4
+static const char *const choices[PROMPT_COUNT][CHOICE_TEXTS] = {
+    [PROMPT_BPF] =
+        {"Load two BPF programs that read KVM's counters and memslots of all VMs; gone when "
+         "kvmlens ends. y: load",
+         "2 BPF programs read counters and memslots of all VMs, gone at exit. y: load",
+         "BPF programs read all VMs' counters, gone at exit. y: load",
+         "Load BPF programs until exit? y: load"},
+};
+
+bool prompt_is_choice(enum prompt_kind kind)
+{
+    return choices[kind][0] != NULL;
+}
+
+const char *prompt_choice_text(enum prompt_kind kind, int cols)
+{
+    size_t i = 0;
+
+    while (i + 1 < CHOICE_TEXTS && (int)text_width(choices[kind][i]) > cols)
+        i++;
+    return choices[kind][i];
+}
 
 const char *prompt_question(enum prompt_kind kind)
 {
@@ -114,6 +140,8 @@ enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
                                        KEYCODE_CTRL('H'), KEYCODE_CTRL('U')};
     bool edits = is_text(key), selected = p->selected;
 
+    if (prompt_is_choice(p->kind))
+        return key == 'y' || key == KEYCODE_ENTER ? PROMPT_ACCEPTED : PROMPT_LEFT;
     if (key == KEYCODE_ESCAPE)
         return PROMPT_LEFT;
     if (key == KEYCODE_ENTER)

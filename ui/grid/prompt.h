@@ -19,6 +19,7 @@ enum prompt_kind {
     PROMPT_FILTER,
     PROMPT_GUESTS,
     PROMPT_EXPORT,
+    PROMPT_BPF, /* a choice: nothing is typed */
     PROMPT_COUNT
 };
 
@@ -42,9 +43,16 @@ void prompt_refuse(struct ui_prompt *prompt, const char *fmt, ...)
 
 /*
  * prompt_key - edit: characters, Left, Right, Home, End, Backspace, Del, Ctrl-U. ACCEPTED (Enter)
- * and LEFT (Esc) do not close it: the caller does.
+ * and LEFT (Esc) do not close it: the caller does. A choice is ACCEPTED with y or Enter, and LEFT
+ * with all other keys.
  */
 enum prompt_event prompt_key(struct ui_prompt *prompt, uint32_t key);
+
+/* prompt_is_choice - is it answered with one key? */
+bool prompt_is_choice(enum prompt_kind kind);
+
+/* prompt_choice_text - the question of a choice, in @cols columns or else as short as there is. */
+const char *prompt_choice_text(enum prompt_kind kind, int cols);
 
 /* prompt_question - what stands before the text */
 const char *prompt_question(enum prompt_kind kind);

@@ -73,6 +73,9 @@ static enum ui_action accept(struct ui_state *state, const struct ui_model *mode
     case PROMPT_GUESTS:
         accept_pattern(state, &state->host.guests);
         break;
+    case PROMPT_BPF:
+        state->bpf = true;
+        return UI_NEW_BPF;
     case PROMPT_EXPORT:
         snprintf(state->export_path, sizeof(state->export_path), "%s", state->prompt.text);
         return *state->export_path ? UI_EXPORT : UI_NOTHING;
@@ -121,6 +124,26 @@ static void open_export_prompt(struct ui_state *state, const struct ui_model *mo
 }
 
 /* --- commands --- */
+
+/* Asks first, where it can be had; what was asked for is taken back at once. */
+static enum ui_action toggle_bpf(struct ui_state *state, const struct ui_model *model)
+{
+    enum bpf_obstacle obstacle =
+        model->now != NULL ? (enum bpf_obstacle)model->now->bpf.obstacle : BPF_NOT_LOOKED_AT;
+    const char *fix = bpf_obstacle_fix(obstacle);
+
+    if (state->bpf) {
+        state->bpf = false;
+        return UI_NEW_BPF;
+    }
+    if (model->now == NULL)
+        ui_say(state, "Not yet: the VMs were not read");
+    else if (obstacle > BPF_POSSIBLE)
+        ui_say(state, "No BPF: %s%s%s", bpf_obstacle_text(obstacle), *fix ? "; " : "", fix);
+    else
+        prompt_open(&state->prompt, PROMPT_BPF, "");
+    return UI_NOTHING;
+}
 
 static void close_screen(struct ui_state *state)
 {
@@ -235,6 +258,8 @@ enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
         ui_say(state, state->since_creation ? "Totals since each VM was created"
                                             : "Totals since the start or the last reset");
         break;
+    case COMMAND_BPF:
+        return toggle_bpf(state, model);
     case COMMAND_THEME:
         state->theme = (state->theme + 1) % theme_count;
         ui_say(state, "Colour scheme %s: %s", theme_table[state->theme].name,
@@ -257,7 +282,8 @@ enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, s
     bool mouse = key.code == KEYCODE_MOUSE_CLICK || key.code == KEYCODE_MOUSE_WHEEL_UP ||
                  key.code == KEYCODE_MOUSE_WHEEL_DOWN;
 
-    if (key.pasted && (state->prompt.kind == PROMPT_NONE || key.code < ' '))
+    if (key.pasted && (state->prompt.kind == PROMPT_NONE || prompt_is_choice(state->prompt.kind) ||
+                       key.code < ' '))
         return UI_NOTHING; /* text is no command, and its lines are no answers */
     if (state->prompt.kind != PROMPT_NONE) {
         action = update_prompt(state, model, key.code);

@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/find/host_fix.h"
+#include "core/model/bpf_offer.h"
 #include "ui/grid/format.h"
 
 /* Name of the counter or guest of a row. */
@@ -110,6 +111,23 @@ static const char *short_note(const struct counter_row *row)
     return is_short ? " > marks a sum that the number of a VM is missing from." : "";
 }
 
+/* Through BPF, or why not; "" where that is no way to it, or nobody knows. */
+static const char *bpf_note(const struct snapshot *s, const struct figure *missing, char out[400])
+{
+    enum bpf_obstacle obstacle = (enum bpf_obstacle)s->bpf.obstacle;
+
+    out[0] = '\0';
+    if (missing == NULL || !bpf_offer_reads((enum reading_cause)missing->cause))
+        return out;
+    if (s->bpf.state == BPF_FAILED)
+        snprintf(out, 400, "No BPF: %s. ", s->bpf.why);
+    else if (s->bpf.state == BPF_UNASKED && obstacle == BPF_POSSIBLE)
+        snprintf(out, 400, "BPF reads it: press A. ");
+    else if (s->bpf.state == BPF_UNASKED && obstacle > BPF_POSSIBLE)
+        snprintf(out, 400, "No BPF: %s. ", bpf_obstacle_text(obstacle));
+    return out;
+}
+
 /* What the selected counter means, and why it is missing if it is. */
 static void draw_explanation(const struct counters_state *cs, const struct counters *rows,
                              const struct snapshot *s, struct rect r, struct screen *out)
@@ -121,16 +139,17 @@ static void draw_explanation(const struct counters_state *cs, const struct count
     const struct field_known *known = field_known(f->name);
     const struct figure *missing = row->total.state != READING_OK ? &row->total : NULL;
     bool reset = row->total.state == READING_RESET;
-    char text[700], fix[HOST_FIX_MAX];
+    char text[1100], fix[HOST_FIX_MAX], bpf[400];
 
     /* Without a VM nothing is missing for a reason. */
     if (missing != NULL && missing->cause == CAUSE_NONE)
         missing = NULL;
-    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s%s", f->name, field_scope_name(f->scope),
+    snprintf(text, sizeof(text), "%s (%s): %s%s%s%s%s%s%s%s", f->name, field_scope_name(f->scope),
              known != NULL && known->text != NULL ? known->text
                                                   : "No explanation of this counter is known.",
              missing != NULL ? " Missing: " : "",
              missing != NULL ? reading_cause_text(missing->cause) : "", missing != NULL ? ". " : "",
+             bpf_note(s, missing, bpf),
              missing != NULL ? host_fix_cause(&s->host, missing->cause, fix) : "", short_note(row),
              reset ? " A VM ended since, or a 32-bit counter wrapped: r counts from now on." : "");
     screen_paragraph(out, r, STYLE_NOTICE, text);

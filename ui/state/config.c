@@ -120,6 +120,11 @@ static void set_vcpus(struct parser *p, const char *value)
     parse_bool(p, value, &p->config->tree);
 }
 
+static void set_bpf(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->bpf);
+}
+
 static void keep_unknown(struct parser *p, const char *section, const char *name, const char *value)
 {
     char *out = p->config->unknown;
@@ -166,7 +171,7 @@ static const struct {
     void (*set)(struct parser *p, const char *value);
 } keys[] = {
     {"delay", set_delay}, {"sort", set_sort},   {"inverted", set_inverted},
-    {"vcpus", set_vcpus}, {"theme", set_theme},
+    {"vcpus", set_vcpus}, {"theme", set_theme}, {"bpf", set_bpf},
 };
 
 static int on_pair(void *arg, const char *section, const char *name, const char *value)
@@ -346,6 +351,8 @@ static char *to_text(const struct config *c)
     fprintf(out, "vcpus = %s\n", c->tree ? "yes" : "no");
     if (c->theme >= 0)
         fprintf(out, "theme = %s\n", theme_table[c->theme].name);
+    if (c->bpf)
+        fputs("bpf = yes\n", out);
     fputs("\n[columns]\n; in this order; a width, or auto\n", out);
     for (size_t i = 0; i < c->columns.count; i++) {
         enum column_id id = c->columns.ids[i];

@@ -9,6 +9,7 @@
  *     inverted = no                  name = 24
  *     vcpus = no
  *     theme = default
+ *     bpf = no
  *
  * All that is wrong in the file is told with its line and otherwise left out of account. Lines that
  * are not understood are kept when the file is written again: a newer version may know them.
@@ -32,6 +33,7 @@ struct config {
     int sort;        /* enum column_id; -1: not given */
     bool inverted;
     bool tree;
+    bool bpf;                     /* load BPF programs from the start, as --bpf does */
     struct column_choice columns; /* count 0: not given */
     char unknown[CONFIG_UNKNOWN_MAX]; /* lines to keep, with their section headers */
     size_t problems;  /* things that are wrong */

@@ -29,6 +29,7 @@ enum ui_action {
     UI_SAMPLE_NOW,
     UI_NEW_BASE,   /* totals count from now on */
     UI_NEW_THEME,  /* state->theme changed */
+    UI_NEW_BPF,    /* state->bpf changed */
     UI_LOOK,       /* look at the memory of state->detail.vm: residency and an estimate */
     UI_SCAN,       /* scan all of it */
     UI_SCAN_CANCEL,
@@ -115,6 +116,7 @@ struct ui_state {
     double delay_s;
     bool frozen;
     bool since_creation; /* totals since each VM was created, not since start or reset */
+    bool bpf;            /* somebody asked for BPF, and has not taken it back */
     size_t theme;        /* index into theme_table */
     long utc_offset_s;   /* of the clock in the header; set from outside */
 };

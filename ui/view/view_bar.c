@@ -5,6 +5,7 @@
 
 #include "core/base/text.h"
 #include "core/find/host_fix.h"
+#include "core/model/bpf_offer.h"
 #include "ui/grid/format.h"
 #include "ui/state/layout.h"
 #include "ui/view/view.h"
@@ -46,6 +47,11 @@ void view_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
 {
     char label[UI_REFUSED_MAX + 4];
 
+    if (prompt_is_choice(p->kind)) {
+        screen_field(out, r, r.y, r.x, r.cols, ALIGN_LEFT, STYLE_LABEL,
+                     prompt_choice_text(p->kind, r.cols));
+        return;
+    }
     snprintf(label, sizeof(label), "%s%s", p->refused[0] ? p->refused : prompt_question(p->kind),
              p->refused[0] ? ": " : "");
     int width = (int)text_width(label), need = (int)text_width(p->text) + 1;
@@ -80,6 +86,19 @@ static int draw_age(const struct snapshot_vm *vm, struct rect r, int x, struct s
     return screen_printf(out, r, r.y, x, STYLE_NOTICE, ": not read yet: %s. ", why);
 }
 
+/* "NAME: mmu_pte_write and 9 more can be read through BPF: press A". */
+static void draw_offer(const struct snapshot *now, const struct snapshot_vm *vm,
+                       enum reading_cause cause, struct rect r, int x, struct screen *out)
+{
+    char what[FIELD_NAME_MAX + 24], why[120];
+
+    x += screen_printf(out, r, r.y, x, STYLE_NOTICE, ": %s can be read through BPF: press A",
+                       bpf_offer_text(now, vm, what, sizeof(what)));
+    snprintf(why, sizeof(why), " (missing: %s)", reading_cause_text(cause));
+    if (x + (int)text_width(why) <= r.x + r.cols)
+        screen_text(out, r, r.y, x, STYLE_NORMAL, why);
+}
+
 bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct rect r,
                 struct screen *out)
 {
@@ -97,6 +116,10 @@ bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct
 
     screen_field(out, r, r.y, x, name_width, ALIGN_LEFT, STYLE_STRONG, vm->name);
     x += name_width;
+    if (bpf_offer_is_open(now, vm)) {
+        draw_offer(now, vm, cause, r, x, out);
+        return true;
+    }
     x += vm->stale_cause != CAUSE_NONE
              ? draw_age(vm, r, x, out)
              : screen_printf(out, r, r.y, x, STYLE_NOTICE, ": some %s are missing: %s. ", what,

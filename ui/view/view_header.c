@@ -125,6 +125,22 @@ static void collect_zero(struct segments *all, const struct ui_model *m, int lin
             floor(zero / bytes * 1000) / 10, scanned, m->now->vm_count);
 }
 
+/* Of who asked for it. */
+static void collect_bpf(struct segments *all, const struct snapshot *s, int line)
+{
+    static const struct {
+        const char *text;
+        enum style style;
+    } said[BPF_STATE_COUNT] = {
+        [BPF_LOADED] = {"BPF", STYLE_NOTICE},
+        [BPF_WAITS] = {"BPF waits for kvm", STYLE_NOTICE},
+        [BPF_FAILED] = {"no BPF", STYLE_WARNING},
+    };
+
+    if (said[s->bpf.state].text != NULL)
+        SET(add(all, line, 44, "", said[s->bpf.state].style), "%s", said[s->bpf.state].text);
+}
+
 static void collect_totals(struct segments *all, const struct ui_model *m, int line)
 {
     const struct snapshot *s = m->now;
@@ -139,6 +155,7 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
     if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
         SET(add(all, line, 45, "lockdown ", STYLE_NOTICE), "%s",
             s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
+    collect_bpf(all, s, line);
     if (snapshot_may_lack_vms(s))
         SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
     if (s->interval_s > 0)
