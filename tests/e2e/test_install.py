@@ -175,6 +175,32 @@ class Units(Scratch):
             result = run("systemd-analyze", "verify", "--man=no", os.path.join(self.dir, unit))
             self.assertNotIn(unit, result.err, str(result))
 
+    def test_drop_in_gives_what_bpf_takes(self):
+        drop_in = os.path.join(self.dir, "usr/share/doc/kvmlens/examples/kvmlens-bpf.conf")
+        for name in ("kvmlens-textfile.service", "kvmlens-log.service"):
+            os.mkdir(os.path.join(self.units, name + ".d"))
+            shutil.copy(drop_in, os.path.join(self.units, name + ".d", "bpf.conf"))
+            result = run("systemd-analyze", "verify", "--man=no", os.path.join(self.units, name))
+            self.assertNotIn("bpf.conf", result.err, str(result))
+        with open(drop_in, encoding="ascii") as f:
+            text = f.read()
+        # Without the comment signs it is a command that works.
+        command = re.search(r"^#ExecStart=(\S+ .*)$", text, re.MULTILINE).group(1).split()
+        self.assertIn("--bpf", command)
+        args = [os.path.join(self.dir, os.path.basename(a)) if a.startswith("/") else a for a in command[1:]]
+        self.assert_status(kvmlens(*args, "--iterations", "1", "--set-delay", "0.1"), 0, 3)
+        kvmtest.need_root()
+        need_tool("setpriv")
+        caps = ",".join("+" + word.removeprefix("CAP_").lower() for word in
+                        re.search(r"^AmbientCapabilities=(.*)$", text, re.MULTILINE).group(1).split())
+        self.assertEqual(caps, "+bpf,+perfmon")
+        caps += ",+sys_ptrace,+dac_read_search,+checkpoint_restore"
+        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+                   f"--inh-caps=-all,{caps}", f"--ambient-caps=-all,{caps}", f"--bounding-set=-all,{caps}"]
+        need(run(*as_user, KVMLENS, "--version").returncode == 0, "another user cannot run the program from here")
+        as_root, as_unit = (kvmtest.snapshot("--bpf", prefix=prefix)["host"]["bpf"] for prefix in ((), as_user))
+        self.assertEqual(as_unit, as_root)
+
     def test_commands_of_the_units_work(self):
         for name in ("kvmlens-textfile.service", "kvmlens-log.service"):
             with open(os.path.join(self.units, name), encoding="ascii") as f:
