@@ -91,6 +91,15 @@ class Asked(kvmtest.TestCase):
         self.assertEqual("fix" in check, check["level"] == "note", check)
         print(f"  {check['finding']}", flush=True)
 
+    def test_doctor_tries_it_where_it_is_asked_to(self):
+        need_root()
+        result = kvmlens("--doctor", "--bpf", "--format", "json")
+        check = next(each for each in json.loads(result.out)["checks"] if each["name"] == "bpf-load")
+        self.assertEqual(check["level"], "ok" if possible() else "problem", check)
+        self.assertNotIn("bpf-load", kvmlens("--doctor").out)
+        if not possible():
+            self.assert_status(result, 3)
+
     def test_doctor_of_who_has_no_capability(self):
         need_root()
         need(possible(), f"something else is in the way: {doctor()['finding']}")

@@ -235,7 +235,7 @@ static int make_list(void *arg, char **ret)
 static int print_doctor(void *arg, FILE *out)
 {
     static const struct host host;
-    int r = doctor_run(arg, &host, true, out);
+    int r = doctor_run(arg, &host, true, true, out);
 
     return r == STATUS_PARTIAL ? 0 : r;
 }

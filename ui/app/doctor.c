@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/find/host_check.h"
+#include "ui/app/bpf_try.h"
 #include "ui/app/confine.h"
 #include "ui/app/exit_status.h"
 #include "ui/report/json.h"
@@ -49,16 +50,19 @@ static int print_json(struct json_doc *doc, json_t *checks, FILE *out)
 
 /* What is about this program rather than about the host. */
 static const struct host_check own_checks[] = {{"confinement", confine_check}, {NULL, NULL}};
+/* What is asked for. */
+static const struct host_check bpf_checks[] = {{"bpf-load", bpf_try}, {NULL, NULL}};
 
-int doctor_run(const struct rootfs *root, const struct host *host, bool json, FILE *out)
+int doctor_run(const struct rootfs *root, const struct host *host, bool json, bool bpf, FILE *out)
 {
     struct json_doc doc = {.failed = false};
     json_t *checks = json ? json_array() : NULL;
-    const struct host_check *const tables[] = {host_checks, own_checks};
+    const struct host_check *const tables[] = {host_checks, own_checks, bpf_checks};
+    const size_t count = sizeof(tables) / sizeof(tables[0]) - (bpf ? 0 : 1);
     size_t problems = 0;
     int result = 0;
 
-    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+    for (size_t t = 0; t < count; t++) {
         for (const struct host_check *check = tables[t]; check->name != NULL; check++) {
             struct check_result found;
             host_check_run(check, root, host, &found);

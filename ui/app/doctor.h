@@ -13,10 +13,10 @@
 
 /*
  * doctor_run - runs all checks and prints each: finding, and for a problem its effect and its fix.
- * @json: one object of schema "kvmlens-doctor/1".
+ * @json: one object of schema "kvmlens-doctor/1". @bpf: BPF was asked for, so it is tried.
  * Returns STATUS_DONE when no check is a problem, STATUS_PARTIAL when one is; -ENOMEM or -EIO when
  * @out is in error.
  */
-int doctor_run(const struct rootfs *root, const struct host *host, bool json, FILE *out);
+int doctor_run(const struct rootfs *root, const struct host *host, bool json, bool bpf, FILE *out);
 
 #endif

@@ -173,7 +173,7 @@ static int run_doctor(const struct run *run, struct error *err)
     struct host host;
 
     host_read(run->root, &host);
-    int result = doctor_run(run->root, &host, is_json(run->opts), stdout);
+    int result = doctor_run(run->root, &host, is_json(run->opts), run->opts->bpf, stdout);
 
     return result == -ENOMEM ? error_set(err, result, "out of memory") : result;
 }
