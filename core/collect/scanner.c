@@ -148,7 +148,7 @@ static int start(struct scanner *s)
     if (s->wake_fd < 0)
         return error_set(err, -errno, "eventfd: %s", strerror(errno));
     return scan_worker_start_seen(child->config->root, s->wake_fd, &child->desk.top->scan,
-                                  &child->desk.top->beacon, NULL, &s->worker, err);
+                                  &child->desk.top->beacon, s->bpf.bpf, &s->worker, err);
 }
 
 int scanner_main(struct child *child)
