@@ -151,7 +151,7 @@ $(BUILD)/tests/ui/test_scan_memory: ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wra
 $(BUILD)/tests/core/test_discover: ALL_LDFLAGS += -Wl,--wrap=readdir
 $(BUILD)/tests/core/test_fd_owners: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_read_process
 # What the kernel says of memslots is said by the test.
-$(BUILD)/tests/core/test_scan_slots: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_slots_read
+$(BUILD)/tests/core/test_scan_slots $(BUILD)/tests/core/test_vm_migration: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_slots_read
 # UNIT_SKIP=core/test_NAME leaves tests out; who sets it says why.
 unit_tests = $(filter-out $(UNIT_SKIP:%=$(BUILD)/tests/%),$(foreach l,$(layers),$(tests_$(l))))
 
@@ -178,7 +178,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
                  core/test_scan_privacy core/test_scan_held core/test_scan_link core/test_child_bpf core/test_scan_worker core/test_uffd_holders core/test_source_proc \
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs core/test_sample_link \
-                 core/test_discover core/test_vcpu_threads core/test_source_statsfd core/test_source_host \
+                 core/test_discover core/test_vcpu_threads core/test_vm_migration core/test_source_statsfd core/test_source_host \
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates core/test_source_bpf

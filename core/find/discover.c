@@ -10,6 +10,7 @@
 #include "core/find/proc_fds.h"
 #include "core/find/vcpu_threads.h"
 #include "core/find/vm_build.h"
+#include "core/find/vm_migration.h"
 #include "core/find/vm_twins.h"
 #include "core/ram/ram.h"
 
@@ -232,7 +233,9 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
     bool ram_due =
         is_ram_due(d, vm) && ram->read < RAM_READ_PER_TICK && ram->lookups < RAM_LOOKUPS_PER_TICK;
 
-    if (!scope_has(&d->scope, vm) || !(threads || ram_due))
+    bool slots_due = d->bpf != NULL && vm_migration_is_due(vm, d->tick);
+
+    if (!scope_has(&d->scope, vm) || !(threads || ram_due || slots_due))
         return;
     uint64_t since = clock_of(d);
     beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
@@ -244,6 +247,8 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
         vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone ? 1 : 2, &ram->read);
         vm->ram_tick = d->tick;
     }
+    if (slots_due)
+        vm_migration_look(d->root, d->bpf, vm);
     if (time != NULL)
         time->spent_ns += clock_of(d) - since;
 }
@@ -251,7 +256,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
 /*
  * What gets known late or costs more than a look: threads, since vcpuN/pid is 0 until the vCPU has
  * run and VMMs name theirs some time after the start; the size of the RAM, a few VMs per tick, so
- * that no tick gets long.
+ * that no tick gets long; with BPF whether they are being migrated.
  */
 static void find_details(struct discover *d)
 {

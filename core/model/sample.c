@@ -15,6 +15,7 @@ struct vm_facts vm_facts_of(const struct vm *vm)
         .name = vm->name,
         .ram_bytes = vm->ram_bytes,
         .fds_cause = (uint8_t)vm->fds_cause,
+        .migration = (uint8_t)vm->migration,
         .vcpus_by_fd_order = vm->vcpus_by_fd_order,
         .process_is_cut = vm->process_is_cut,
     };

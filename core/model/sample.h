@@ -66,6 +66,7 @@ struct vm_facts {
     const char *name;     /* cleaned, never empty */
     uint64_t ram_bytes;   /* 0 = not known */
     uint8_t fds_cause;    /* enum reading_cause: why its descriptors could not be listed */
+    uint8_t migration;    /* enum vm_migration */
     bool vcpus_by_fd_order;
     bool process_is_cut;
 };

@@ -79,7 +79,7 @@ struct flat_vm {
     struct flat_text vmm, name_raw;
     uint8_t cause, fds_cause;
     uint16_t flags;
-    uint8_t skip_cause, unused[3];
+    uint8_t skip_cause, migration, unused[2];
 };
 
 struct flat_vcpu {

@@ -114,7 +114,7 @@ static bool read_facts(const struct source_form *form, const struct flat_vm *fro
     unsigned flags = le16toh(from->flags);
 
     if (vmm == NULL || raw == NULL || strlen(raw) > VM_NAME_RAW_MAX ||
-        from->fds_cause >= form->causes.count)
+        from->fds_cause >= form->causes.count || from->migration >= VM_MIGRATION_COUNT)
         return false;
     *ret = (struct vm_facts){
         .creator_tid = (pid_t)le32toh((uint32_t)from->creator_tid),
@@ -124,6 +124,7 @@ static bool read_facts(const struct source_form *form, const struct flat_vm *fro
         .name = keep_clean(at, raw),
         .ram_bytes = le64toh(from->ram_bytes),
         .fds_cause = form->causes.to[from->fds_cause],
+        .migration = from->migration,
         .vcpus_by_fd_order = (flags & VM_BY_FD_ORDER) != 0,
         .process_is_cut = (flags & VM_PROCESS_IS_CUT) != 0,
     };

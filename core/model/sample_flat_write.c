@@ -169,6 +169,7 @@ static void write_vms(struct flat_writer *w, const struct sample *s, struct flat
             .fds_cause = f->fds_cause,
             .flags = htole16((uint16_t)flags),
             .skip_cause = vm->skip_cause,
+            .migration = f->migration,
         };
     }
 }

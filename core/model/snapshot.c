@@ -252,6 +252,7 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     out->vmm = vm->vmm;
     out->name = put_text(at, vm->name);
     out->name_raw = put_text(at, vm->name_raw);
+    out->migration = now->skipped ? (uint8_t)VM_MIGRATION_UNKNOWN : vm->migration;
     out->vcpus_by_fd_order = vm->vcpus_by_fd_order;
     out->process_is_cut = vm->process_is_cut;
     out->ram_bytes = vm->ram_bytes != 0

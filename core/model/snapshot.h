@@ -64,6 +64,7 @@ struct snapshot_vm {
     uint8_t vm_source, vcpu_source;
     /* enum reading_cause: why a better source was not used, or CAUSE_NONE */
     uint8_t vm_cause, vcpu_cause;
+    uint8_t migration; /* enum vm_migration; unknown of a VM that was not read */
     bool vcpus_by_fd_order;
     bool process_is_cut; /* its process has more descriptors, VMs or vCPUs than are looked at */
 };

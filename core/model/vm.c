@@ -14,6 +14,17 @@ bool vm_id_before(const struct vm_id *a, const struct vm_id *b)
     return a->pid != b->pid ? a->pid < b->pid : a->fd < b->fd;
 }
 
+const char *vm_migration_text(enum vm_migration migration)
+{
+    static const char *const texts[VM_MIGRATION_COUNT] = {
+        [VM_MIGRATION_UNKNOWN] = "",
+        [VM_NOT_LOGGED] = "",
+        [VM_DIRTY_LOGGED] = "dirty-logged",
+        [VM_MIGRATING] = "migrating",
+    };
+    return texts[migration];
+}
+
 void vm_free(struct vm *vm)
 {
     if (vm == NULL)

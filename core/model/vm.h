@@ -42,6 +42,18 @@ bool vm_id_equal(const struct vm_id *a, const struct vm_id *b);
 /* vm_id_before - in the order of lists of VMs: (pid, fd). */
 bool vm_id_before(const struct vm_id *a, const struct vm_id *b);
 
+/* Is it being migrated away? Known from KVM's memslots only (BPF). */
+enum vm_migration {
+    VM_MIGRATION_UNKNOWN,
+    VM_NOT_LOGGED,
+    VM_DIRTY_LOGGED, /* writes to its RAM are noted: by a migration, or a measurement */
+    VM_MIGRATING,    /* they are, and a thread of the VMM migrates it */
+    VM_MIGRATION_COUNT
+};
+
+/* vm_migration_text - "migrating", "dirty-logged"; "" where there is nothing to say. */
+const char *vm_migration_text(enum vm_migration migration);
+
 struct vm_vcpu {
     int id;
     pid_t tid;    /* its thread; 0 = not known */
@@ -66,6 +78,7 @@ struct vm {
     enum reading_cause vcpu_fd_cause; /* why vCPUs have no stats_fd */
     uint64_t ram_tick;       /* of discovery: when ram_bytes was looked up; 0 = not yet */
     uint64_t ram_bytes;      /* guest RAM, see ram_quick_bytes; 0 = not known */
+    enum vm_migration migration;
     struct vm_vcpu *vcpus;   /* ascending id */
     size_t vcpu_count;
     /* counts up when vcpus is replaced: what sources keep per vCPU is void then */

@@ -52,6 +52,7 @@ static struct block flat_of(struct two_vms *t)
     s->hidden_cause = CAUSE_NO_PERMISSION;
     s->vms[1].skipped = true;
     s->vms[1].skip_cause = CAUSE_SLOW;
+    s->vms[0].facts.migration = VM_MIGRATING;
     return write_sample(s, two_vms_fields(t));
 }
 
@@ -86,6 +87,7 @@ static void compare(const struct sample *a, const struct sample *b)
         assert_string_equal(x->facts.name, y->facts.name);
         assert_string_equal(x->facts.vmm, y->facts.vmm);
         assert_int_equal(x->facts.ram_bytes, y->facts.ram_bytes);
+        assert_int_equal(x->facts.migration, y->facts.migration);
         assert_int_equal(x->gone, y->gone);
         assert_int_equal(x->skipped, y->skipped);
         assert_int_equal(x->skip_cause, y->skip_cause);
@@ -330,6 +332,7 @@ static void what_breaks_a_rule_is_no_sample(void **state)
         {VMS, 0, offsetof(struct flat_vm, vcpus), 4, 4},
         {VMS, 1, offsetof(struct flat_vm, vcpus), 4, 0},
         {VMS, 0, offsetof(struct flat_vm, fds_cause), 1, 255},
+        {VMS, 0, offsetof(struct flat_vm, migration), 1, VM_MIGRATION_COUNT},
         {VMS, 0, offsetof(struct flat_vm, name_raw), 4, UINT32_MAX},
         {VCPUS, 1, offsetof(struct flat_vcpu, id), 4, 0}, /* twice */
         {VCPUS, 0, offsetof(struct flat_vcpu, cause), 4, 255},

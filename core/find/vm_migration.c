@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "core/find/vm_migration.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/kvm.h>
+
+#include "core/base/parse_number.h"
+
+#define DUE_TICKS   2
+#define THREADS_MAX 4096 /* a process may have very many, and name them as it likes */
+
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick)
+{
+    return vm->migration == VM_MIGRATION_UNKNOWN || vm->migration == VM_MIGRATING ||
+           (tick + vm_spread(&vm->id)) % DUE_TICKS == 0;
+}
+
+bool vm_migration_is_logged(const struct kvm_bpf_slots *slots)
+{
+    const struct kvm_bpf_slot *largest = NULL;
+
+    for (size_t i = 0; i < slots->count; i++) {
+        const struct kvm_bpf_slot *slot = &slots->slots[i];
+        bool is_ram = slot->space == 0 && (slot->flags & KVM_MEM_READONLY) == 0;
+        if (is_ram && (largest == NULL || slot->pages > largest->pages))
+            largest = slot;
+    }
+    return largest != NULL && (largest->is_logged || (largest->flags & KVM_MEM_LOG_DIRTY_PAGES));
+}
+
+bool vm_migration_is_thread(const char *comm)
+{
+    /* QEMU's migration_thread(): since 9.1, and before */
+    static const char *const names[] = {"mig/src/main", "live_migration"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(comm, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_migration(const struct rootfs *root, pid_t pid, const char *tid)
+{
+    char path[96], comm[64];
+
+    snprintf(path, sizeof(path), "proc/%d/task/%.20s/comm", (int)pid, tid);
+    if (rootfs_read(root, path, comm, sizeof(comm)) < 0)
+        return false;
+    comm[strcspn(comm, "\n")] = '\0';
+    return vm_migration_is_thread(comm);
+}
+
+static bool has_thread(const struct rootfs *root, pid_t pid)
+{
+    char path[64];
+    bool found = false;
+    int result;
+    pid_t tid;
+
+    snprintf(path, sizeof(path), "proc/%d/task", (int)pid);
+    DIR *dir = rootfs_opendir(root, path, &result);
+    if (dir == NULL)
+        return false;
+    struct dirent *entry;
+    for (int n = 0; !found && n < THREADS_MAX && (entry = readdir(dir)) != NULL; n++)
+        found = parse_whole_id(entry->d_name, &tid) && is_migration(root, pid, entry->d_name);
+    closedir(dir);
+    return found;
+}
+
+void vm_migration_look(const struct rootfs *root, struct kvm_bpf *bpf, struct vm *vm)
+{
+    struct kvm_bpf_slots slots = {0};
+
+    vm->migration = VM_MIGRATION_UNKNOWN;
+    if (kvm_bpf_slots_read(bpf, vm->id.pid, vm->id.fd, &slots) < 0)
+        return;
+    vm->migration = VM_NOT_LOGGED;
+    if (vm_migration_is_logged(&slots))
+        vm->migration = has_thread(root, vm->id.pid) ? VM_MIGRATING : VM_DIRTY_LOGGED;
+    kvm_bpf_slots_done(&slots);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether a VM is being migrated away, as it can be seen from outside.
+ *
+ * KVM notes writes to a memslot that has a log of dirty pages. A migration turns that on for all of
+ * the guest's RAM, and so does a measurement of its dirty rate; and after a migration it stays on
+ * until the VM runs again. So "migrating" takes a second sign: the thread of QEMU that does it,
+ * which has its name where threads have names (-name debug-threads=on, as libvirt always says).
+ * The slot of video memory is logged at all times, so the largest writable slot counts.
+ *
+ * Main thread.
+ */
+#ifndef KVMLENS_CORE_FIND_VM_MIGRATION_H
+#define KVMLENS_CORE_FIND_VM_MIGRATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/rootfs.h"
+#include "core/bpf/kvm_bpf.h"
+#include "core/model/vm.h"
+
+/*
+ * vm_migration_is_due - slots are read in every second tick of discovery, and in each one while a
+ * migration runs, so that its end is seen at once. Pure.
+ */
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick);
+
+/* vm_migration_look - sets vm->migration; VM_MIGRATION_UNKNOWN when the slots cannot be read. */
+void vm_migration_look(const struct rootfs *root, struct kvm_bpf *bpf, struct vm *vm);
+
+/* vm_migration_is_logged - is the RAM logged, which these slots show? Pure. */
+bool vm_migration_is_logged(const struct kvm_bpf_slots *slots);
+
+/* vm_migration_is_thread - of a thread's name, without its newline. Pure. */
+bool vm_migration_is_thread(const char *comm);
+
+#endif

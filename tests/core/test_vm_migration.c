@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Whether a VM is being migrated away. What the kernel would say through BPF is said here in its
+ * place; the threads are those of a saved tree.
+ */
+#include "core/find/vm_migration.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/tree.h"
+
+#define SLOTS_MAX 4
+
+static struct {
+    int result;
+    struct kvm_bpf_slot at[SLOTS_MAX];
+    size_t count;
+} told;
+
+int __wrap_kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf_slots *ret);
+int __wrap_kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf_slots *ret)
+{
+    (void)bpf;
+    assert_int_equal(pid, 500);
+    assert_int_equal(vm_fd, 9);
+    *ret = (struct kvm_bpf_slots){.is_own_mm = true};
+    if (told.result < 0)
+        return told.result;
+    ret->slots = calloc(SLOTS_MAX, sizeof(*ret->slots));
+    assert_non_null(ret->slots);
+    memcpy(ret->slots, told.at, sizeof(told.at));
+    ret->count = told.count;
+    return 0;
+}
+
+struct logged_case {
+    const char *name;
+    struct kvm_bpf_slot slots[SLOTS_MAX];
+    size_t count;
+    bool is_logged;
+};
+/* As QEMU 10 has them: RAM below and above the hole, video memory, the BIOS. */
+#define RAM(flags_)  {.gfn = 0x100000, .pages = 0x40000, .flags = (flags_)}
+#define VGA(flags_)  {.gfn = 0xfd000, .pages = 0x1000, .flags = (flags_), .is_logged = true}
+#define BIOS(flags_) {.gfn = 0xfffc0, .pages = 0x40, .flags = (flags_)}
+static const struct logged_case logged_cases[] = {
+    {"video memory is logged at all times", {RAM(0), VGA(1), BIOS(2)}, 3, false},
+    {"a migration logs all", {RAM(1), VGA(1), BIOS(3)}, 3, true},
+    {"a log without the flag", {{.pages = 0x40000, .is_logged = true}, VGA(1)}, 2, true},
+    {"of a large ROM nobody writes", {RAM(0), {.pages = 0x80000, .flags = 3}}, 2, false},
+    {"what only SMM sees is no sign", {RAM(0), {.pages = 0x80000, .flags = 1, .space = 1}}, 2,
+     false},
+    {"no memory at all", {BIOS(2)}, 0, false},
+};
+
+static void the_largest_writable_slot_tells(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(logged_cases) / sizeof(logged_cases[0]); i++) {
+        struct kvm_bpf_slot copy[SLOTS_MAX];
+        struct kvm_bpf_slots slots = {.slots = copy, .count = logged_cases[i].count};
+        print_message("  %s\n", logged_cases[i].name);
+        memcpy(copy, logged_cases[i].slots, sizeof(copy));
+        assert_int_equal(vm_migration_is_logged(&slots), logged_cases[i].is_logged);
+    }
+}
+
+/* As seen in QEMU 7.2 and 10 with -name debug-threads=on. */
+static void threads_of_migrations_are_known_by_name(void **state)
+{
+    static const char *const others[] = {"CPU 0/KVM",    "IO mon_iothread", "qemu-system-x86",
+                                         "mig/dst/main", "mig/src/send_0",  "multifdsend_0",
+                                         "migrat",       ""};
+
+    (void)state;
+    assert_true(vm_migration_is_thread("mig/src/main"));
+    assert_true(vm_migration_is_thread("live_migration"));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(vm_migration_is_thread(others[i]));
+}
+
+static void a_logged_vm_migrates_while_the_thread_is_there(void **state)
+{
+    struct tree tree;
+    struct vm vm = {.id = {.pid = 500, .fd = 9}};
+
+    (void)state;
+    memset(&told, 0, sizeof(told));
+    told.at[told.count++] = (struct kvm_bpf_slot)RAM(0);
+    tree_open(&tree);
+    tree_text(&tree, "proc/500/task/500/comm", "qemu-system-x86\n");
+    tree_text(&tree, "proc/500/task/507/comm", "mig/src/main\n");
+    vm_migration_look(&tree.root, NULL, &vm);
+    assert_int_equal(vm.migration, VM_NOT_LOGGED); /* a name alone is no sign */
+    told.at[0].flags = 1;
+    vm_migration_look(&tree.root, NULL, &vm);
+    assert_int_equal(vm.migration, VM_MIGRATING);
+    tree_remove(&tree, "proc/500/task/507"); /* it is over; until the VM runs again slots stay so */
+    vm_migration_look(&tree.root, NULL, &vm);
+    assert_int_equal(vm.migration, VM_DIRTY_LOGGED);
+    told.result = -EPERM;
+    vm_migration_look(&tree.root, NULL, &vm);
+    assert_int_equal(vm.migration, VM_MIGRATION_UNKNOWN);
+    tree_close(&tree);
+}
+
+/* Shown within one tick: none is left out twice, and while it migrates none at all. */
+static void each_vm_has_its_turn_in_every_second_tick(void **state)
+{
+    (void)state;
+    for (int pid = 1; pid < 2000; pid += 7) {
+        struct vm vm = {.id = {.pid = pid, .fd = 9}, .migration = VM_NOT_LOGGED};
+        for (uint64_t tick = 1; tick < 5; tick++) {
+            assert_true(vm_migration_is_due(&vm, tick) != vm_migration_is_due(&vm, tick + 1));
+            vm.migration = VM_MIGRATING;
+            assert_true(vm_migration_is_due(&vm, tick));
+            vm.migration = VM_MIGRATION_UNKNOWN;
+            assert_true(vm_migration_is_due(&vm, tick));
+            vm.migration = VM_DIRTY_LOGGED;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_largest_writable_slot_tells),
+        cmocka_unit_test(threads_of_migrations_are_known_by_name),
+        cmocka_unit_test(a_logged_vm_migrates_while_the_thread_is_there),
+        cmocka_unit_test(each_vm_has_its_turn_in_every_second_tick),
+    };
+    return cmocka_run_group_tests_name("vm_migration", tests, NULL, NULL);
+}
