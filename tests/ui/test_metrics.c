@@ -94,11 +94,33 @@ static void prometheus_has_the_values_of_the_snapshot(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         expect_line(text, lines[i]);
+    assert_null(strstr(text, "migrating")); /* not known */
     assert_null(strstr(text, "mmu_pte_write_total" VM16));
     assert_null(strstr(text, "vcpu=\""));
     assert_null(strstr(text, "# EOF"));
     /* The hostile VM has no RAM figure, and none is made up. */
     assert_null(strstr(text, "kvmlens_vm_ram_bytes{vm=\"=db"));
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void a_migration_is_a_gauge_where_it_is_known(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+
+    (void)state;
+    s->vms[0].migration = VM_DIRTY_LOGGED;
+    char *text = print(&report_prometheus, s, false);
+    expect_line(text, "# TYPE kvmlens_vm_migrating gauge");
+    expect_line(text, "kvmlens_vm_migrating" VM16 "0");
+    expect_line(text, "kvmlens_vm_dirty_logged" VM16 "1");
+    assert_null(strstr(text, "kvmlens_vm_migrating{vm=\"=db"));
+    free(text);
+    s->vms[0].migration = VM_MIGRATING;
+    text = print(&report_prometheus, s, false);
+    expect_line(text, "kvmlens_vm_migrating" VM16 "1");
     free(text);
     snapshot_free(s);
     two_vms_free(t);
@@ -242,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_are_canonical_numbers),
         cmocka_unit_test(prometheus_has_the_values_of_the_snapshot),
+        cmocka_unit_test(a_migration_is_a_gauge_where_it_is_known),
         cmocka_unit_test(labels_are_cleaned_and_escaped),
         cmocka_unit_test(vcpus_are_families_of_their_own_on_request),
         cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends_with_eof),

@@ -135,6 +135,32 @@ static void json_has_the_values_of_the_snapshot(void **state)
 }
 
 /* Who asked for BPF is told what came of it; nobody else hears of it. */
+/* Known of one VM, through BPF; of the other nothing is said. */
+static void a_migration_is_told_where_it_is_known(void **state)
+{
+    static const struct {
+        enum vm_migration migration;
+        const char *json;
+    } cases[] = {{VM_NOT_LOGGED, "\"dirty_logged\":false,\"migrating\":false,"},
+                 {VM_DIRTY_LOGGED, "\"dirty_logged\":true,\"migrating\":false,"},
+                 {VM_MIGRATING, "\"dirty_logged\":true,\"migrating\":true,"}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct report r = {.format = &report_json, .filter = &f->all};
+        f->second->vms[0].migration = (uint8_t)cases[i].migration;
+        char *text = print(&r, f->first, f->second), *first = strstr(text, cases[i].json);
+        assert_non_null(first);
+        assert_null(strstr(first + strlen(cases[i].json), "migrating"));
+        free(text);
+        r.format = &report_text;
+        text = print(&r, f->first, f->second);
+        assert_int_equal(strstr(text, "migrating\n") != NULL, i == 2);
+        assert_int_equal(strstr(text, "dirty-logged\n") != NULL, i == 1);
+        free(text);
+    }
+}
+
 static void json_says_what_came_of_bpf_to_who_asked(void **state)
 {
     static const struct {
@@ -516,6 +542,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_has_the_values_of_the_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(json_of_the_first_tick_has_no_rates_and_no_interval, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_migration_is_told_where_it_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(json_says_what_came_of_bpf_to_who_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(json_carries_hostile_names_as_escapes_and_back, setup,
                                         teardown),

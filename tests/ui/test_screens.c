@@ -176,6 +176,15 @@ static void build_tsc_differs(struct snapshot_builder *b)
     }
 }
 
+/* One leaves the host, of one it is only known that its memory is logged. */
+static void build_migrating(struct snapshot_builder *b)
+{
+    snapshot_builder_three_vms(b);
+    snapshot_builder_get(b, 0)->migration = VM_DIRTY_LOGGED;
+    snapshot_builder_get(b, 1)->migration = VM_MIGRATING;
+    snapshot_builder_get(b, 2)->migration = VM_NOT_LOGGED;
+}
+
 /* Names as core hands them on: cleaned, but wide, long, combined or odd. */
 static void build_hostile(struct snapshot_builder *b)
 {
@@ -313,6 +322,9 @@ static const struct screen_case cases[] = {
     {.name = "three-vms-scrolled",
      .build = snapshot_builder_three_vms,
      .keys = KEYS('M', KEYCODE_RIGHT, KEYCODE_RIGHT, KEYCODE_RIGHT)},
+    {.name = "migrating", .build = build_migrating, .keys = KEYS('N')},
+    {.name = "migrating-ascii", .build = build_migrating, .keys = KEYS('N', 't'), .ascii = true},
+    {.name = "migrating-detail", .build = build_migrating, .keys = KEYS(KEYCODE_ENTER)},
     {.name = "three-vms-ascii",
      .build = snapshot_builder_three_vms,
      .keys = KEYS('N', 't', 'j'),

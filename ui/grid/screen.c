@@ -22,10 +22,11 @@ static const struct {
     [GLYPH_SORT_DOWN] = {"▾", "-"},   [GLYPH_SORT_UP] = {"▴", "+"},
     [GLYPH_MORE_LEFT] = {"◂", "<"},   [GLYPH_MORE_RIGHT] = {"▸", ">"},
     [GLYPH_NOTHING] = {"—", "-"},     [GLYPH_TAG] = {"•", "*"},
-    [GLYPH_SHADE_0] = {"░", "."},     [GLYPH_SHADE_1] = {"▒", "o"},
-    [GLYPH_SHADE_2] = {"▓", "0"},     [GLYPH_SHADE_3] = {"█", "#"},
-    [GLYPH_SHADE_4] = {"≡", "s"},     [GLYPH_UNKNOWN] = {"?", "?"},
-    [GLYPH_UNREAD] = {"·", ":"},      [GLYPH_HOLE] = {"─", "-"},
+    [GLYPH_MIGRATING] = {"»", ">"},   [GLYPH_SHADE_0] = {"░", "."},
+    [GLYPH_SHADE_1] = {"▒", "o"},     [GLYPH_SHADE_2] = {"▓", "0"},
+    [GLYPH_SHADE_3] = {"█", "#"},     [GLYPH_SHADE_4] = {"≡", "s"},
+    [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_UNREAD] = {"·", ":"},
+    [GLYPH_HOLE] = {"─", "-"},
 };
 
 static const struct cell blank = {.code = ' ', .width = 1};

@@ -62,7 +62,8 @@ enum glyph {
     GLYPH_MORE_RIGHT,
     GLYPH_NOTHING, /* no value: a dash */
     GLYPH_TAG,
-    GLYPH_SHADE_0, /* page classes of the heat map, from untouched to in use */
+    GLYPH_MIGRATING, /* a VM that leaves this host */
+    GLYPH_SHADE_0,   /* page classes of the heat map, from untouched to in use */
     GLYPH_SHADE_1,
     GLYPH_SHADE_2,
     GLYPH_SHADE_3,

@@ -152,6 +152,10 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
         json_put(doc, object, "interval_s", json_real(vm->interval_s));
     if (vm->stale_s > 0)
         json_put(doc, object, "stale_s", json_real(vm->stale_s));
+    if (vm->migration != VM_MIGRATION_UNKNOWN) {
+        json_put(doc, object, "dirty_logged", json_boolean(vm->migration >= VM_DIRTY_LOGGED));
+        json_put(doc, object, "migrating", json_boolean(vm->migration == VM_MIGRATING));
+    }
     json_put(doc, sources, "vm", json_string(reading_source_name(vm->vm_source)));
     json_put(doc, sources, "vcpu", json_string(reading_source_name(vm->vcpu_source)));
     json_put(doc, object, "sources", sources);

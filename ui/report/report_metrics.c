@@ -84,6 +84,25 @@ static const struct reading *vm_mapped(const struct subject *s)
     return &s->vm->mapped_bytes;
 }
 
+/* Where it is known, 0 or 1. */
+static const struct reading *flag_reading(const struct snapshot_vm *vm, bool is_set)
+{
+    static const struct reading not_known = {.state = READING_ABSENT};
+    static const struct reading flags[] = {{.state = READING_OK}, {.state = READING_OK, .raw = 1}};
+
+    return vm->migration != VM_MIGRATION_UNKNOWN ? &flags[is_set] : &not_known;
+}
+
+static const struct reading *vm_dirty_logged(const struct subject *s)
+{
+    return flag_reading(s->vm, s->vm->migration >= VM_DIRTY_LOGGED);
+}
+
+static const struct reading *vm_migrating(const struct subject *s)
+{
+    return flag_reading(s->vm, s->vm->migration == VM_MIGRATING);
+}
+
 static const struct reading *vm_cpu(const struct subject *s)
 {
     return &s->vm->gauges[VM_CPU_NS];
@@ -124,6 +143,10 @@ static const struct plain plains[] = {
      "Page tables of the VMM process"},
     {false, "vm_mapped", METRICS_GAUGE, "bytes", SHAPE_INT, vm_mapped,
      "Guest memory that KVM has mapped"},
+    {false, "vm_dirty_logged", METRICS_GAUGE, NULL, SHAPE_INT, vm_dirty_logged,
+     "Whether writes to the guest's RAM are noted"},
+    {false, "vm_migrating", METRICS_GAUGE, NULL, SHAPE_INT, vm_migrating,
+     "Whether the VM is being migrated away"},
     {false, "vm_cpu", METRICS_COUNTER, "seconds", SHAPE_NS, vm_cpu,
      "CPU time of the VMM process, guest time included"},
     {true, "vcpu_cpu", METRICS_COUNTER, "seconds", SHAPE_NS, vcpu_cpu,

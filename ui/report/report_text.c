@@ -229,9 +229,11 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     number_reading_bytes(&vm->mapped_bytes, mapped);
     number_ratio(&vm->cpu_ratio, cpu);
     number_ratio(&vm->wait_ratio, wait);
-    fprintf(out, "\n%s  pid %d fd %d  %s  vCPUs %zu  CPU %s  wait %s  RAM %s  RSS %s  mapped %s\n",
+    const char *migration = vm_migration_text((enum vm_migration)vm->migration);
+    fprintf(out,
+            "\n%s  pid %d fd %d  %s  vCPUs %zu  CPU %s  wait %s  RAM %s  RSS %s  mapped %s%s%s\n",
             vm->name, (int)vm->id.pid, vm->id.fd, vm->vmm, vm->vcpu_count, cpu, wait, ram, rss,
-            mapped);
+            mapped, migration[0] != '\0' ? "  " : "", migration);
     put_sources(out, s, vm);
     put_vcpus(out, s, vm);
     /* The line above has said why there is none. */

@@ -45,6 +45,26 @@ static void draw_titles(const struct vms_state *vms, const struct column_plan *p
                     screen_glyph(out, GLYPH_MORE_RIGHT));
 }
 
+/*
+ * What else there is to say of a VM, at the right end of its name: a word, where the name leaves
+ * room for it, else of a migration a mark. Returns the columns that are left for the name.
+ */
+static int draw_migration(const struct snapshot_vm *vm, struct rect r, int y, int x, int width,
+                          enum style style, struct screen *out)
+{
+    const char *text = vm_migration_text((enum vm_migration)vm->migration);
+    int columns = (int)strlen(text);
+
+    if (columns > 0 && (int)text_width(vm->name) + 1 + columns > width) {
+        text = vm->migration == VM_MIGRATING ? screen_glyph(out, GLYPH_MIGRATING) : "";
+        columns = text[0] != '\0';
+    }
+    if (columns == 0 || width <= columns)
+        return width;
+    screen_text(out, r, y, x + width - columns, style == STYLE_NORMAL ? STYLE_NOTICE : style, text);
+    return width - columns - 1;
+}
+
 static void draw_name(const struct ui_state *st, const struct snapshot_vm *vm, struct rect r, int y,
                       const struct column_slot *slot, enum style style, struct screen *out)
 {
@@ -61,6 +81,7 @@ static void draw_name(const struct ui_state *st, const struct snapshot_vm *vm, s
         x += screen_text(out, r, y, x, style, " ");
         width -= 2;
     }
+    width = draw_migration(vm, r, y, x, width, style, out);
     screen_field(out, r, y, x, width, ALIGN_LEFT, style == STYLE_NORMAL ? STYLE_STRONG : style,
                  vm->name);
 }

@@ -16,9 +16,12 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     layout_tabs(st->screen, r.cols, tabs);
     int width = tabs[0].x - 1;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
+    const char *migration =
+        vm != NULL && !st->detail.ended ? vm_migration_text((enum vm_migration)vm->migration) : "";
     if (vm != NULL)
-        snprintf(text, sizeof(text), "%s (%d, %s)%s  %zu vCPU%s  %s", st->detail.name,
-                 (int)vm->id.pid, vm->vmm, state, vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
+        snprintf(text, sizeof(text), "%s (%d, %s)%s%s%s  %zu vCPU%s  %s", st->detail.name,
+                 (int)vm->id.pid, vm->vmm, state, migration[0] != '\0' ? "  " : "", migration,
+                 vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s",
                  vm->ram_bytes.state == READING_OK ? format_bytes(ram, (double)vm->ram_bytes.raw)
                                                    : "");
     else
