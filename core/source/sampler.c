@@ -130,6 +130,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .first_tick = config->first_tick,
         .scope = config->scope,
         .budget = &s->budget,
+        .bpf = config->bpf,
     });
     s->env.discover = s->discover;
     result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
