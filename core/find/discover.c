@@ -233,9 +233,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
     bool ram_due =
         is_ram_due(d, vm) && ram->read < RAM_READ_PER_TICK && ram->lookups < RAM_LOOKUPS_PER_TICK;
 
-    bool slots_due = d->bpf != NULL && vm_migration_is_due(vm, d->tick);
-
-    if (!scope_has(&d->scope, vm) || !(threads || ram_due || slots_due))
+    if (!scope_has(&d->scope, vm) || !(threads || ram_due || d->bpf != NULL))
         return;
     uint64_t since = clock_of(d);
     beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
@@ -247,8 +245,8 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
         vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone ? 1 : 2, &ram->read);
         vm->ram_tick = d->tick;
     }
-    if (slots_due)
-        vm_migration_look(d->root, d->bpf, vm);
+    if (d->bpf != NULL)
+        vm_migration_tick(d->root, d->bpf, d->tick, vm);
     if (time != NULL)
         time->spent_ns += clock_of(d) - since;
 }

@@ -2,19 +2,21 @@
 #include "core/find/vm_migration.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/kvm.h>
+#include <sys/stat.h>
 
 #include "core/base/parse_number.h"
 
-#define DUE_TICKS   2
+#define DUE_TICKS   8
 #define THREADS_MAX 4096 /* a process may have very many, and name them as it likes */
 
-bool vm_migration_is_due(const struct vm *vm, uint64_t tick)
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick, uint64_t threads)
 {
-    return vm->migration == VM_MIGRATION_UNKNOWN || vm->migration == VM_MIGRATING ||
-           (tick + vm_spread(&vm->id)) % DUE_TICKS == 0;
+    return vm->migration != VM_NOT_LOGGED || threads != vm->migration_threads ||
+           tick <= vm->migration_again || (tick + vm_spread(&vm->id)) % DUE_TICKS == 0;
 }
 
 bool vm_migration_is_logged(const struct kvm_bpf_slots *slots)
@@ -70,15 +72,40 @@ static bool has_thread(const struct rootfs *root, pid_t pid)
     return found;
 }
 
-void vm_migration_look(const struct rootfs *root, struct kvm_bpf *bpf, struct vm *vm)
+static enum vm_migration look(const struct rootfs *root, struct kvm_bpf *bpf, const struct vm *vm)
 {
     struct kvm_bpf_slots slots = {0};
+    int result = kvm_bpf_slots_read(bpf, vm->id.pid, vm->id.fd, &slots);
 
-    vm->migration = VM_MIGRATION_UNKNOWN;
-    if (kvm_bpf_slots_read(bpf, vm->id.pid, vm->id.fd, &slots) < 0)
-        return;
-    vm->migration = VM_NOT_LOGGED;
-    if (vm_migration_is_logged(&slots))
-        vm->migration = has_thread(root, vm->id.pid) ? VM_MIGRATING : VM_DIRTY_LOGGED;
+    if (result == -EBUSY) /* a BIOS maps its ROMs: what was known is not wrong for that */
+        return vm->migration;
+    if (result < 0)
+        return VM_MIGRATION_UNKNOWN;
+    bool is_logged = vm_migration_is_logged(&slots);
     kvm_bpf_slots_done(&slots);
+    if (!is_logged)
+        return VM_NOT_LOGGED;
+    return has_thread(root, vm->id.pid) ? VM_MIGRATING : VM_DIRTY_LOGGED;
+}
+
+/* The directory of the threads has a link for each of them. 0: not known. */
+static uint64_t count_threads(const struct rootfs *root, pid_t pid)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "proc/%d/task", (int)pid);
+    return rootfs_stat(root, path, &st) == 0 ? (uint64_t)st.st_nlink : 0;
+}
+
+void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick, struct vm *vm)
+{
+    uint64_t threads = count_threads(root, vm->id.pid);
+
+    if (!vm_migration_is_due(vm, tick, threads))
+        return;
+    if (threads != vm->migration_threads)
+        vm->migration_again = tick + 1;
+    vm->migration_threads = threads;
+    vm->migration = look(root, bpf, vm);
 }

@@ -21,13 +21,19 @@
 #include "core/model/vm.h"
 
 /*
- * vm_migration_is_due - slots are read in every second tick of discovery, and in each one while a
- * migration runs, so that its end is seen at once. Pure.
+ * vm_migration_is_due - are the slots to be read in tick @tick of discovery? That costs 16 us of
+ * CPU time, so only when the number of threads of the process changed, for a migration begins with
+ * one, and in the tick after, for the log is turned on a little later; while there is a log; and in
+ * every eighth tick. @threads: as they are now. Pure.
  */
-bool vm_migration_is_due(const struct vm *vm, uint64_t tick);
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick, uint64_t threads);
 
-/* vm_migration_look - sets vm->migration; VM_MIGRATION_UNKNOWN when the slots cannot be read. */
-void vm_migration_look(const struct rootfs *root, struct kvm_bpf *bpf, struct vm *vm);
+/*
+ * vm_migration_tick - sets vm->migration, when it is time to; once in each tick.
+ * VM_MIGRATION_UNKNOWN when the slots cannot be read.
+ */
+void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick,
+                       struct vm *vm);
 
 /* vm_migration_is_logged - is the RAM logged, which these slots show? Pure. */
 bool vm_migration_is_logged(const struct kvm_bpf_slots *slots);

@@ -86,44 +86,66 @@ static void threads_of_migrations_are_known_by_name(void **state)
         assert_false(vm_migration_is_thread(others[i]));
 }
 
+static struct vm_migration_bench {
+    struct tree tree;
+    struct vm vm;
+    uint64_t tick;
+} bench;
+
+/* Looked up again because the slots are logged, or the threads are others. */
+static enum vm_migration next_tick(void)
+{
+    vm_migration_tick(&bench.tree.root, NULL, ++bench.tick, &bench.vm);
+    return bench.vm.migration;
+}
+
 static void a_logged_vm_migrates_while_the_thread_is_there(void **state)
 {
-    struct tree tree;
-    struct vm vm = {.id = {.pid = 500, .fd = 9}};
-
     (void)state;
     memset(&told, 0, sizeof(told));
     told.at[told.count++] = (struct kvm_bpf_slot)RAM(0);
-    tree_open(&tree);
-    tree_text(&tree, "proc/500/task/500/comm", "qemu-system-x86\n");
-    tree_text(&tree, "proc/500/task/507/comm", "mig/src/main\n");
-    vm_migration_look(&tree.root, NULL, &vm);
-    assert_int_equal(vm.migration, VM_NOT_LOGGED); /* a name alone is no sign */
+    bench.vm = (struct vm){.id = {.pid = 500, .fd = 9}};
+    tree_open(&bench.tree);
+    tree_text(&bench.tree, "proc/500/task/500/comm", "qemu-system-x86\n");
+    assert_int_equal(next_tick(), VM_NOT_LOGGED);
+    tree_text(&bench.tree, "proc/500/task/507/comm", "mig/src/main\n");
+    assert_int_equal(next_tick(), VM_NOT_LOGGED); /* a name alone is no sign */
     told.at[0].flags = 1;
-    vm_migration_look(&tree.root, NULL, &vm);
-    assert_int_equal(vm.migration, VM_MIGRATING);
-    tree_remove(&tree, "proc/500/task/507"); /* it is over; until the VM runs again slots stay so */
-    vm_migration_look(&tree.root, NULL, &vm);
-    assert_int_equal(vm.migration, VM_DIRTY_LOGGED);
+    assert_int_equal(next_tick(), VM_MIGRATING); /* the thread is older than the log */
+    told.result = -EBUSY;
+    assert_int_equal(next_tick(), VM_MIGRATING);
+    told.result = 0;
+    tree_remove(&bench.tree, "proc/500/task/507"); /* until the VM runs again slots stay so */
+    assert_int_equal(next_tick(), VM_DIRTY_LOGGED);
+    told.at[0].flags = 0;
+    assert_int_equal(next_tick(), VM_NOT_LOGGED);
+    tree_text(&bench.tree, "proc/500/task/508/comm", "worker\n");
     told.result = -EPERM;
-    vm_migration_look(&tree.root, NULL, &vm);
-    assert_int_equal(vm.migration, VM_MIGRATION_UNKNOWN);
-    tree_close(&tree);
+    assert_int_equal(next_tick(), VM_MIGRATION_UNKNOWN);
+    tree_close(&bench.tree);
 }
 
-/* Shown within one tick: none is left out twice, and while it migrates none at all. */
-static void each_vm_has_its_turn_in_every_second_tick(void **state)
+static void slots_are_read_when_threads_change_while_logged_and_now_and_then(void **state)
 {
     (void)state;
     for (int pid = 1; pid < 2000; pid += 7) {
-        struct vm vm = {.id = {.pid = pid, .fd = 9}, .migration = VM_NOT_LOGGED};
-        for (uint64_t tick = 1; tick < 5; tick++) {
-            assert_true(vm_migration_is_due(&vm, tick) != vm_migration_is_due(&vm, tick + 1));
-            vm.migration = VM_MIGRATING;
-            assert_true(vm_migration_is_due(&vm, tick));
-            vm.migration = VM_MIGRATION_UNKNOWN;
-            assert_true(vm_migration_is_due(&vm, tick));
-            vm.migration = VM_DIRTY_LOGGED;
+        struct vm vm = {
+            .id = {.pid = pid, .fd = 9}, .migration = VM_NOT_LOGGED, .migration_threads = 5};
+        unsigned times = 0;
+        for (uint64_t tick = 10; tick < 26; tick++)
+            times += vm_migration_is_due(&vm, tick, 5);
+        assert_int_equal(times, 2);
+        for (uint64_t tick = 10; tick < 18; tick++) {
+            assert_true(vm_migration_is_due(&vm, tick, 6));
+            assert_true(vm_migration_is_due(&vm, tick, 4));
+            vm.migration_again = tick;
+            assert_true(vm_migration_is_due(&vm, tick, 5));
+            vm.migration_again = 0;
+            for (int m = 0; m < VM_MIGRATION_COUNT; m++) {
+                vm.migration = (enum vm_migration)m;
+                assert_true(m == VM_NOT_LOGGED || vm_migration_is_due(&vm, tick, 5));
+            }
+            vm.migration = VM_NOT_LOGGED;
         }
     }
 }
@@ -134,7 +156,7 @@ int main(void)
         cmocka_unit_test(the_largest_writable_slot_tells),
         cmocka_unit_test(threads_of_migrations_are_known_by_name),
         cmocka_unit_test(a_logged_vm_migrates_while_the_thread_is_there),
-        cmocka_unit_test(each_vm_has_its_turn_in_every_second_tick),
+        cmocka_unit_test(slots_are_read_when_threads_change_while_logged_and_now_and_then),
     };
     return cmocka_run_group_tests_name("vm_migration", tests, NULL, NULL);
 }
