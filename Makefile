@@ -126,7 +126,8 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	  echo '/* NOLINTEND */'; } >$@.new && mv $@.new $@
 
 $(BUILD)/core/bpf/kvm_bpf.o $(BUILD)/core/bpf/kvm_bpf_read.o: $(BUILD)/core/bpf/kvm_iter.skel.h
-$(BUILD)/core/bpf/%.o: ALL_CPPFLAGS += -I$(BUILD)
+$(BUILD)/tests/core/test_kvm_bpf.o: $(BUILD)/core/bpf/kvm_iter.skel.h
+$(BUILD)/core/bpf/%.o $(BUILD)/tests/core/test_kvm_bpf.o: ALL_CPPFLAGS += -I$(BUILD)
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -139,8 +140,10 @@ testlib := $(BUILD)/libtests.a
 $(testlib): $(call obj,$(call src,tests/lib))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+# Those of what only a build with BPF has.
+bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_layout)
 define test_rules
-tests_$(1) := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c)))
+tests_$(1) := $(filter-out $(bpf_tests:%=$(BUILD)/tests/%),$(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c))))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(LIBS_test) $$(LINK_$(1))
@@ -166,6 +169,7 @@ list-thread-tests:
 
 # Every unit test is run even when one fails; the exit status is that of all of them.
 unit: $(unit_tests)
+	$(if $(bpf_tests),@echo 'skipped: $(bpf_tests): built without BPF')
 	$(Q)failed=; for t in $^; do echo "== $$t"; $(RUNNER) $$t || failed="$$failed $$t"; done; \
 	  if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
@@ -181,7 +185,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_discover core/test_vcpu_threads core/test_vm_migration core/test_source_statsfd core/test_source_host \
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
-                 ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates core/test_source_bpf
+                 ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates core/test_source_bpf core/test_kvm_bpf
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64
 check-sse2: $(unit_tests)

@@ -219,11 +219,8 @@ static int load(struct kvm_bpf *bpf, struct error *err)
 
     if (log == NULL)
         return error_set(err, -ENOMEM, "out of memory");
-    /* It would write to the screen. */
-    libbpf_print_fn_t before = libbpf_set_print(NULL);
     bpf->programs = kvm_iter__open_opts(&opts);
     int result = bpf->programs == NULL ? -errno : kvm_iter__load(bpf->programs);
-    libbpf_set_print(before);
     if (result < 0) {
         explain_load(result, log, err);
     } else {
@@ -267,6 +264,7 @@ int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *
     struct host host;
 
     *ret = NULL;
+    libbpf_set_print(NULL); /* it would write to the screen */
     host_read(root, &host);
     int result = check_host(root, &host, err);
     if (result < 0)

@@ -323,7 +323,7 @@ int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf
                          void *user, uint64_t *ret_ns)
 {
     struct files files = {.bpf = bpf, .wants = wants, .pid = pid, .fn = fn, .user = user};
-    int result = !bpf->has_layout ? -EAGAIN : want(bpf, wants);
+    int result = pid <= 0 ? -EINVAL : !bpf->has_layout ? -EAGAIN : want(bpf, wants);
 
     if (result < 0)
         return result;
@@ -444,6 +444,8 @@ int kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf
     int result = -EBUSY;
 
     *ret = (struct kvm_bpf_slots){0};
+    if (pid <= 0)
+        return -EINVAL;
     if (!bpf->has_layout)
         return -EAGAIN;
     if (bpf->layout.places[KVM_PLACE_SLOT_NODE].bytes == 0 ||

@@ -382,9 +382,9 @@ static void bpf_read(struct source *s, struct sample *sample, struct sample_vm *
     if (state == NULL)
         return;
     enum reading_cause cause = look_for(s, sv->vm, state, &record);
-    state->fails = cause != CAUSE_NONE;
+    state->fails = cause != CAUSE_NONE || record == NULL;
     sv->vm->counters_by = state->fails ? SOURCE_NONE : SOURCE_BPF;
-    if (state->fails) {
+    if (cause != CAUSE_NONE || record == NULL) {
         explain_all(s, sample, cause, sv);
         return;
     }
