@@ -30,13 +30,18 @@ enum vm_gauge {
 
 /* Numbers of a vCPU that are no KVM counters. The debugfs ones: arch/x86/kvm/debugfs.c. */
 enum vcpu_gauge {
-    VCPU_CPU_NS,  /* cumulative: CPU time of its thread, schedstat field 1 */
-    VCPU_WAIT_NS, /* cumulative: time it was runnable but had no CPU, schedstat field 2 */
+    VCPU_CPU_NS,     /* cumulative: CPU time of its thread, schedstat field 1 */
+    VCPU_WAIT_NS,    /* cumulative: time it was runnable but had no CPU, schedstat field 2 */
     VCPU_TSC_OFFSET, /* two's complement of a signed number */
     VCPU_TSC_SCALING_RATIO,
     VCPU_TSC_SCALING_FRAC_BITS, /* ratio = VCPU_TSC_SCALING_RATIO / 2^this */
     VCPU_GUEST_MODE,            /* 1: runs a nested guest */
     VCPU_LAPIC_TIMER_ADVANCE_NS,
+    /* The kernel tells these through BPF only. */
+    VCPU_L1_TSC_OFFSET,       /* as VCPU_TSC_OFFSET, but never that of a nested guest */
+    VCPU_HOST_CPU,            /* that it runs on, or ran on last */
+    VCPU_PREEMPTED,           /* 1: its thread lost the CPU while the guest ran */
+    VCPU_HALT_POLL_WINDOW_NS, /* how long it polls now when its guest halts, before it sleeps */
     VCPU_GAUGE_COUNT
 };
 

@@ -338,19 +338,58 @@ static void fill(const struct source *s, const struct sample *sample, const stru
     }
 }
 
-static void fill_vcpu(const struct source *s, const struct sample *sample, uint64_t vm,
-                      struct sample_vcpu *vcpu)
+/*
+ * The TSC of a guest runs as fast as that of the host times ratio / 2^bits. AMD has 8.32 bits,
+ * Intel 16.48, and no guest is scaled by more than 256. A CPU that cannot scale has a ratio of 1 or
+ * 0. Source: arch/x86/kvm/svm/svm.h (SVM_TSC_RATIO), arch/x86/kvm/vmx/vmx.c.
+ */
+static void fill_scaling(uint64_t ratio, struct reading *gauges)
 {
+    unsigned bits = ratio >> 40 != 0 ? 48 : 32;
+
+    if (ratio >> 20 == 0)
+        return;
+    gauges[VCPU_TSC_SCALING_RATIO] = reading_ok(ratio, SOURCE_BPF);
+    gauges[VCPU_TSC_SCALING_FRAC_BITS] = reading_ok(bits, SOURCE_BPF);
+}
+
+static void fill_gauges(const struct kvm_bpf_file *file, struct reading *gauges)
+{
+    if (file->has_tsc) {
+        gauges[VCPU_TSC_OFFSET] = reading_ok((uint64_t)file->tsc_offset, SOURCE_BPF);
+        gauges[VCPU_L1_TSC_OFFSET] = reading_ok((uint64_t)file->l1_tsc_offset, SOURCE_BPF);
+        fill_scaling(file->tsc_scaling_ratio, gauges);
+    }
+    if (file->cpu >= 0)
+        gauges[VCPU_HOST_CPU] = reading_ok((uint64_t)file->cpu, SOURCE_BPF);
+    gauges[VCPU_PREEMPTED] = reading_ok(file->is_preempted, SOURCE_BPF);
+    gauges[VCPU_HALT_POLL_WINDOW_NS] = reading_ok(file->halt_poll_ns, SOURCE_BPF);
+}
+
+/* A vCPU may come to run in another thread, and has none before it has run. */
+static void follow_thread(struct vm *vm, size_t k, struct sample_vcpu *vcpu, pid_t tid)
+{
+    if (tid == 0 || k >= vm->vcpu_count || vm->vcpus[k].id != vcpu->id)
+        return;
+    vcpu->tid = vm->vcpus[k].tid = tid;
+    vm->vcpus[k].tid_by_name = false;
+}
+
+static void fill_vcpu(const struct source *s, const struct sample *sample, uint64_t vm,
+                      struct sample_vm *sv, size_t k)
+{
+    struct sample_vcpu *vcpu = &sv->vcpus[k];
     const struct record *record = find_vcpu(s, vm, vcpu->id);
     int g = s->guest_mode;
 
     if (record == NULL) {
         explain(s, sample, FIELD_VCPU, CAUSE_GONE, &vcpu->entity);
+        explain(s, sample, FIELD_VCPU, CAUSE_GONE, &sv->entity); /* there is no sum */
         return;
     }
+    follow_thread(sv->vm, k, vcpu, record->file.tid);
     fill(s, sample, &s->vcpu, record, &vcpu->entity);
-    if (record->file.has_tsc)
-        vcpu->gauges[VCPU_TSC_OFFSET] = reading_ok((uint64_t)record->file.tsc_offset, SOURCE_BPF);
+    fill_gauges(&record->file, vcpu->gauges);
     if (g >= 0 && (size_t)g < sample->field_count && vcpu->entity.readings[g].state == READING_OK)
         vcpu->gauges[VCPU_GUEST_MODE] = vcpu->entity.readings[g];
 }
@@ -382,15 +421,18 @@ static void bpf_read(struct source *s, struct sample *sample, struct sample_vm *
     if (state == NULL)
         return;
     enum reading_cause cause = look_for(s, sv->vm, state, &record);
+    /* Of one that ends just now nothing else can tell more; should it live on, the others step in
+     * at the next tick. */
+    bool ends = cause == CAUSE_GONE && !state->fails;
     state->fails = cause != CAUSE_NONE || record == NULL;
-    sv->vm->counters_by = state->fails ? SOURCE_NONE : SOURCE_BPF;
+    sv->vm->counters_by = state->fails && !ends ? SOURCE_NONE : SOURCE_BPF;
     if (cause != CAUSE_NONE || record == NULL) {
         explain_all(s, sample, cause, sv);
         return;
     }
     fill(s, sample, &s->vm, record, &sv->entity);
     for (size_t k = 0; k < sv->vcpu_count; k++)
-        fill_vcpu(s, sample, record->file.vm, &sv->vcpus[k]);
+        fill_vcpu(s, sample, record->file.vm, sv, k);
 }
 
 const struct source_ops source_bpf = {

@@ -388,9 +388,10 @@ static void read_vm(struct source *s, struct sample *sample, struct sample_vm *s
         explain_vm(s, sv, reading_cause_of_error(dirfd, CAUSE_DEBUGFS_DENIED));
         return;
     }
-    read_counters(s, dirfd, sample, &sv->entity);
+    if (vm->counters_by == SOURCE_NONE)
+        read_counters(s, dirfd, sample, &sv->entity);
     struct vm_gauges *kept = gauges_of(vm);
-    uint64_t now = sv->entity.time_ns[SOURCE_DEBUGFS];
+    uint64_t now = s->env.now_ns();
     for (size_t k = 0; kept != NULL && k < sv->vcpu_count; k++) {
         bool all = kept->vcpus[k].time_ns == 0 || now - kept->vcpus[k].time_ns >= GAUGE_AGE_NS;
         read_vcpu(s, dirfd, &sv->vcpus[k], kept->vcpus[k].gauges, all);

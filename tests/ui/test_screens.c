@@ -176,6 +176,19 @@ static void build_tsc_differs(struct snapshot_builder *b)
     }
 }
 
+static void build_vcpus_through_bpf(struct snapshot_builder *b)
+{
+    build_bpf_loaded(b);
+    struct snapshot_vm *vm = snapshot_builder_get(b, 1);
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        struct reading *g = vm->vcpus[i].gauges;
+        g[VCPU_HOST_CPU] = reading_ok(i * 17, SOURCE_BPF);
+        g[VCPU_PREEMPTED] = reading_ok(i == 1, SOURCE_BPF);
+        g[VCPU_HALT_POLL_WINDOW_NS] = reading_ok(i * 50000, SOURCE_BPF);
+    }
+    vm->vcpus[3].gauges[VCPU_HOST_CPU] = reading_missing(READING_ABSENT, CAUSE_NONE);
+}
+
 /* One leaves the host, of one it is only known that its memory is logged. */
 static void build_migrating(struct snapshot_builder *b)
 {
@@ -483,6 +496,9 @@ static const struct screen_case cases[] = {
     {.name = "bpf-offer-counter",
      .build = build_bpf_possible,
      .keys = KEYS('N', 'G', KEYCODE_ENTER, 'z')},
+    {.name = "bpf-vcpus",
+     .build = build_vcpus_through_bpf,
+     .keys = KEYS(KEYCODE_ENTER, '2')},
     {.name = "bpf-asks", .build = build_bpf_possible, .keys = KEYS('A')},
     {.name = "bpf-left", .build = build_bpf_possible, .keys = KEYS('A', 'n')},
     {.name = "bpf-no-btf", .build = build_bpf_no_btf, .keys = KEYS('N', 'G')},

@@ -103,6 +103,22 @@ static void name_missing(struct json_doc *doc, json_t *object, const char *key,
                          reading->cause);
 }
 
+/* What only BPF tells is there where it was asked, and else not even named as missing. */
+static void put_through_bpf(struct json_doc *doc, json_t *object, const struct snapshot_vcpu *vcpu)
+{
+    const struct reading *g = vcpu->gauges;
+
+    if (g[VCPU_L1_TSC_OFFSET].state == READING_OK)
+        json_put(doc, object, "l1_tsc_offset",
+                 json_integer((json_int_t)(int64_t)g[VCPU_L1_TSC_OFFSET].raw));
+    if (g[VCPU_HOST_CPU].state == READING_OK)
+        json_put(doc, object, "host_cpu", json_put_u64(g[VCPU_HOST_CPU].raw));
+    if (g[VCPU_PREEMPTED].state == READING_OK)
+        json_put(doc, object, "preempted", json_boolean(g[VCPU_PREEMPTED].raw != 0));
+    if (g[VCPU_HALT_POLL_WINDOW_NS].state == READING_OK)
+        json_put(doc, object, "halt_poll_window_ns", json_put_u64(g[VCPU_HALT_POLL_WINDOW_NS].raw));
+}
+
 static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
                          const struct filter *filter, const struct snapshot_vcpu *vcpu)
 {
@@ -130,6 +146,7 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
     json_put_figure(doc, object, "cpu_ratio", &vcpu->cpu_ratio);
     json_put_figure(doc, object, "wait_ratio", &vcpu->wait_ratio);
     set_counters(doc, object, s, filter, vcpu->values, vcpu->buckets, true);
+    put_through_bpf(doc, object, vcpu);
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
         if (gauges[i] != NULL)
             name_missing(doc, object, gauges[i], &vcpu->gauges[i]);

@@ -15,7 +15,7 @@ struct usual {
     const struct snapshot_vcpu *offset, *scaling; /* NULL: not known of any */
 };
 
-enum { V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC, V_COUNT };
+enum { V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC, V_HOST_CPU, V_POLL, V_COUNT };
 
 static const struct {
     const char *title;
@@ -27,6 +27,7 @@ static const struct {
     [V_EXITS] = {"EXITS/s", 7, ALIGN_RIGHT},  [V_HALT] = {"HALT/s", 6, ALIGN_RIGHT},
     [V_STATE] = {"STATE", 10, ALIGN_LEFT},    [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
     [V_SCALE] = {"TSC-SCALE", 11, ALIGN_RIGHT}, [V_LAPIC] = {"LAPIC-ADV", 9, ALIGN_RIGHT},
+    [V_HOST_CPU] = {"ON-CPU", 6, ALIGN_RIGHT}, [V_POLL] = {"HALT-POLL", 9, ALIGN_RIGHT},
 };
 
 static bool has_value(const struct snapshot_vcpu *vcpu, enum vcpu_gauge g, uint64_t raw)
@@ -85,8 +86,10 @@ static bool has_run(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
 static const char *vcpu_state(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
 {
     struct reading blocking = snapshot_vcpu_value(s, vcpu, "blocking").reading;
-    struct reading nested = vcpu->gauges[VCPU_GUEST_MODE];
+    struct reading nested = vcpu->gauges[VCPU_GUEST_MODE], waits = vcpu->gauges[VCPU_PREEMPTED];
 
+    if (waits.state == READING_OK && waits.raw)
+        return "preempted";
     if (nested.state == READING_OK && nested.raw)
         return "nested";
     if (blocking.state == READING_OK)
@@ -124,8 +127,8 @@ static void draw_gauge(const struct reading *g, const char *text, bool differs_f
 
 static void draw_vcpu(const struct snapshot *s, const struct column_fields *fields,
                       const struct snapshot_vm *vm, const struct usual *usual,
-                      const struct snapshot_vcpu *vcpu, struct rect r, int y, enum style style,
-                      struct screen *out)
+                      const struct snapshot_vcpu *vcpu, bool through_bpf, struct rect r, int y,
+                      enum style style, struct screen *out)
 {
     static const struct {
         enum column_id column;
@@ -159,6 +162,13 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     draw_gauge(&g[VCPU_LAPIC_TIMER_ADVANCE_NS],
                format_seconds(span, (double)g[VCPU_LAPIC_TIMER_ADVANCE_NS].raw / 1e9), false, r, y,
                &x, V_LAPIC, style, out);
+    if (!through_bpf)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64, g[VCPU_HOST_CPU].raw);
+    draw_gauge(&g[VCPU_HOST_CPU], text, false, r, y, &x, V_HOST_CPU, style, out);
+    draw_gauge(&g[VCPU_HALT_POLL_WINDOW_NS],
+               format_seconds(span, (double)g[VCPU_HALT_POLL_WINDOW_NS].raw / 1e9), false, r, y, &x,
+               V_POLL, style, out);
 }
 
 /* One line about the whole: whether the clocks of the vCPUs agree. */
@@ -186,6 +196,15 @@ static void draw_tsc_summary(const struct snapshot_vm *vm, const struct usual *u
                       vm->vcpu_cause ? ": " : "", reading_cause_text(vm->vcpu_cause));
 }
 
+/* The last columns are there where BPF fills them. */
+static bool has_any_through_bpf(const struct snapshot_vm *vm)
+{
+    for (size_t i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpus[i].gauges[VCPU_HALT_POLL_WINDOW_NS].state == READING_OK)
+            return true;
+    return false;
+}
+
 static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
                  struct screen *out)
 {
@@ -197,7 +216,8 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     int x = r.x;
 
     screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
-    for (int c = 0; c < V_COUNT; c++)
+    const bool through_bpf = vm != NULL && has_any_through_bpf(vm);
+    for (int c = 0; c < (through_bpf ? V_COUNT : V_HOST_CPU); c++)
         draw_text(r, r.y, &x, c, STYLE_TITLE, vcpu_table[c].title, out);
     if (vm == NULL)
         return;
@@ -210,7 +230,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         bool selected = index == scroll->row;
         if (selected)
             screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
-        draw_vcpu(m->detail, &fields, vm, &usual, &vm->vcpus[index], rows, rows.y + i,
+        draw_vcpu(m->detail, &fields, vm, &usual, &vm->vcpus[index], through_bpf, rows, rows.y + i,
                   selected ? STYLE_SELECTED : STYLE_NORMAL, out);
     }
     if (vm->vcpu_count == 0)
