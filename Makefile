@@ -305,7 +305,7 @@ soak: all $(TESTVM)
 
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
-nested: all $(testvm)
+nested: all $(testvm) $(filter %/test_kvm_bpf %/test_source_bpf,$(unit_tests))
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
 
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.

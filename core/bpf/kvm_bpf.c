@@ -215,10 +215,14 @@ static int explain_load(int result, const char *log, struct error *err)
 static int load(struct kvm_bpf *bpf, struct error *err)
 {
     char *log = calloc(1, LOG_MAX);
-    LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_MAX);
+    struct bpf_object_open_opts opts;
 
     if (log == NULL)
         return error_set(err, -ENOMEM, "out of memory");
+    memset(&opts, 0, sizeof(opts)); /* padding is looked at */
+    opts.sz = sizeof(opts);
+    opts.kernel_log_buf = log;
+    opts.kernel_log_size = LOG_MAX;
     bpf->programs = kvm_iter__open_opts(&opts);
     int result = bpf->programs == NULL ? -errno : kvm_iter__load(bpf->programs);
     if (result < 0) {
@@ -237,10 +241,11 @@ static int load(struct kvm_bpf *bpf, struct error *err)
  */
 static int check_links(int program, struct error *err)
 {
-    union bpf_iter_link_info info = {.task = {.pid = (uint32_t)getpid()}};
-    LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
-    int link = bpf_link_create(program, 0, BPF_TRACE_ITER, &opts);
+    union bpf_iter_link_info info;
 
+    memset(&info, 0, sizeof(info));
+    info.task.pid = (uint32_t)getpid();
+    int link = kvm_bpf_link(program, &info);
     if (link == -E2BIG || link == -EINVAL)
         return error_set(err, -ENOSYS,
                          "this kernel cannot read single processes through BPF (Linux 6.1 and "

@@ -43,6 +43,11 @@ struct kvm_bpf {
  */
 enum kvm_vm_type kvm_bpf_vm_type(const struct kvm_vm_marks *marks);
 
+union bpf_iter_link_info;
+
+/* kvm_bpf_link - bpf_link_create of an iterator. @info NULL: over all. fd or a negative errno. */
+int kvm_bpf_link(int program, union bpf_iter_link_info *info);
+
 /* kvm_record_fn - @record is borrowed during the call; @record->bytes of it are there. */
 typedef void kvm_record_fn(void *user, const struct kvm_record *record);
 

@@ -98,16 +98,28 @@ void kvm_bpf_forget(struct kvm_bpf *bpf, pid_t pid)
     memmove(&bpf->links[at], &bpf->links[at + 1], (bpf->link_count - at) * sizeof(*bpf->links));
 }
 
+int kvm_bpf_link(int program, union bpf_iter_link_info *info)
+{
+    struct bpf_link_create_opts opts;
+
+    memset(&opts, 0, sizeof(opts)); /* padding is looked at */
+    opts.sz = sizeof(opts);
+    opts.iter_info = info;
+    opts.iter_info_len = sizeof(*info);
+    return bpf_link_create(program, 0, BPF_TRACE_ITER, info != NULL ? &opts : NULL);
+}
+
 /*
  * A link to one process, or with 0 to all. It is bound to a number in our pid namespace, of the
  * first thread: its descriptors are those that /proc/PID/fd shows. fd or a negative errno.
  */
 static int make_link(int program, pid_t pid)
 {
-    union bpf_iter_link_info info = {.task = {.tid = (uint32_t)pid}};
-    LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
+    union bpf_iter_link_info info;
 
-    return bpf_link_create(program, 0, BPF_TRACE_ITER, pid != 0 ? &opts : NULL);
+    memset(&info, 0, sizeof(info));
+    info.task.tid = (uint32_t)pid;
+    return kvm_bpf_link(program, pid != 0 ? &info : NULL);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -56,14 +56,7 @@ struct file {
     struct inode *f_inode;
     struct path f_path;
 };
-struct pid_namespace;
-struct upid {
-    int nr;
-    struct pid_namespace *ns;
-};
-struct pid {
-    unsigned int level;
-};
+struct pid;
 struct mm_struct;
 struct task_struct {
     int pid, tgid;
@@ -139,17 +132,25 @@ static __always_inline uint64_t upid_of(uint64_t pid, uint32_t level)
     return pid + numbers->offset + (uint64_t)level * numbers->bytes;
 }
 
+/* As a number: some verifiers let nobody calculate with a pointer. */
+static __always_inline uint64_t pid_of(const struct task_struct *task)
+{
+    uint64_t pid = 0;
+
+    bpf_core_read(&pid, sizeof(pid), &task->thread_pid);
+    return pid;
+}
+
 static __always_inline void look_up_reader(uint64_t session)
 {
-    struct task_struct *reader = bpf_get_current_task_btf();
-    struct pid *own = reader->thread_pid;
-    uint64_t upid;
+    uint64_t own, upid;
 
-    if (reader_session == session || own == NULL)
+    if (reader_session == session)
         return;
+    own = pid_of(bpf_get_current_task_btf());
     reader_session = session;
-    reader_level = own->level;
-    upid = upid_of((uint64_t)own, reader_level);
+    reader_level = (uint32_t)NUMBER(PID_LEVEL, own);
+    upid = upid_of(own, reader_level);
     reader_ns = upid != 0 ? NUMBER(UPID_NS, upid) : 0;
 }
 
@@ -230,7 +231,7 @@ int kvm_files(struct bpf_iter__task_file *ctx)
     found.head.kind = kind;
     found.head.object = object;
     found.head.mm = (uint64_t)task->mm;
-    found.head.pid = pid_is_known ? 0 : number_for_reader((uint64_t)task->thread_pid);
+    found.head.pid = pid_is_known ? 0 : number_for_reader(pid_of(task));
     found.head.fd = (int32_t)ctx->fd;
     found.head.tid = 0;
     if (kind == KVM_RECORD_VM) {
@@ -248,30 +249,35 @@ int kvm_files(struct bpf_iter__task_file *ctx)
 
 /* --- memslots --------------------------------------------------------------------------------- */
 
-/* A walk through all lists of slots of one address space. */
-struct walk {
+/*
+ * A walk through all lists of slots of one address space. Not on the stack: verifiers of before
+ * Linux 6.7 believe that what stands there is the same in each round, and leave out what would be
+ * done where it is not.
+ */
+struct {
     uint64_t lists; /* the first of them */
     uint64_t node;  /* where it is; 0: at the beginning of list @next */
     uint64_t node_offset;
     uint32_t next, end;
     uint16_t space;
-};
+} walk;
 
 /* One node, or on to the next list. 1 ends it. */
-static long walk_slot(uint32_t step, struct walk *walk)
+static long walk_slot(uint32_t step, void *unused)
 {
     uint64_t slot, next = 0;
 
     (void)step;
-    if (walk->node == 0) {
-        if (walk->next >= walk->end)
+    (void)unused;
+    if (walk.node == 0) {
+        if (walk.next >= walk.end)
             return 1;
-        bpf_probe_read_kernel(&walk->node, sizeof(walk->node),
-                              (const void *)(walk->lists + 8ull * walk->next));
-        walk->next++;
+        bpf_probe_read_kernel(&next, sizeof(next), (const void *)(walk.lists + 8ull * walk.next));
+        walk.node = next;
+        walk.next++;
         return 0;
     }
-    slot = walk->node - walk->node_offset;
+    slot = walk.node - walk.node_offset;
     if (found_slots.total >= first_slot) {
         uint32_t i = found_slots.count;
         if (i < KVM_SLOTS_AT_ONCE) {
@@ -282,14 +288,14 @@ static long walk_slot(uint32_t step, struct walk *walk)
             to->bitmap = NUMBER(SLOT_BITMAP, slot);
             to->flags = (uint32_t)NUMBER(SLOT_FLAGS, slot);
             to->id = (uint16_t)NUMBER(SLOT_ID, slot);
-            to->space = walk->space;
+            to->space = walk.space;
             found_slots.count = i + 1;
         }
     }
     found_slots.total++;
     /* struct hlist_node begins with the next one. */
-    bpf_probe_read_kernel(&next, sizeof(next), (const void *)walk->node);
-    walk->node = next;
+    bpf_probe_read_kernel(&next, sizeof(next), (const void *)walk.node);
+    walk.node = next;
     return 0;
 }
 
@@ -308,18 +314,19 @@ static __always_inline uint64_t slots_of(uint64_t vm, uint32_t space)
 static __always_inline void walk_space(uint64_t vm, uint32_t space)
 {
     uint64_t slots = slots_of(vm, space), generation;
-    struct walk walk = {0};
 
     if (slots == 0)
         return;
     generation = NUMBER(SLOTS_GENERATION, slots);
     found_slots.generations[space] = generation;
+    walk.node = 0;
+    walk.next = 0;
     walk.lists = slots + places[KVM_PLACE_SLOTS_HASH].offset;
     walk.end = places[KVM_PLACE_SLOTS_HASH].count;
     walk.node_offset =
         places[KVM_PLACE_SLOT_NODE].offset + (NUMBER(SLOTS_NODE_INDEX, slots) & 1) * 16;
     walk.space = (uint16_t)space;
-    bpf_loop(WALK_STEPS_MAX, walk_slot, &walk, 0);
+    bpf_loop(WALK_STEPS_MAX, walk_slot, NULL, 0);
     /* Slots of another moment are freed without waiting for us: then what was read is nothing. */
     if (walk.node != 0 || walk.next < walk.end || slots_of(vm, space) != slots ||
         NUMBER(SLOTS_GENERATION, slots) != generation || generation >> 63 != 0)

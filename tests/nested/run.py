@@ -37,6 +37,11 @@ def make_image(path, kernel, names):
         programs = {f"/bin/{name}": os.path.abspath(os.environ.get(name.upper(), default))
                     for name, default in (("kvmlens", os.path.join(ROOT, "kvmlens")),
                                           ("testvm", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))}
+        # There only in a build with BPF.
+        for name in ("test_kvm_bpf", "test_source_bpf"):
+            built = os.path.join(ROOT, "build/gcc/tests/core", name)
+            if os.path.exists(built):
+                programs[f"/bin/{name}"] = built
         # kvm_stat asks ps for the names of guests.
         if shutil.which("ps"):
             programs["/bin/procps"] = shutil.which("ps")
