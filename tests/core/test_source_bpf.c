@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -52,9 +53,44 @@ static struct bench *need(void **state)
     return *state;
 }
 
+struct stillness {
+    const struct kvm_layout *layout;
+    unsigned awake; /* vCPUs */
+    uint64_t sum;   /* of all numbers */
+};
+
+static void add_up(void *user, const struct kvm_bpf_file *file)
+{
+    struct stillness *s = user;
+    const struct kvm_layout *l = s->layout;
+
+    for (size_t i = 0; i < file->stat_bytes; i++)
+        s->sum += file->stat[i] * (i + 1);
+    for (size_t i = 0; i < l->vcpu_count && file->kind == KVM_BPF_VCPU; i++)
+        if (strcmp(l->vcpu[i].name, "blocking") == 0)
+            s->awake += kvm_member_read(&l->vcpu[i], 0, file->stat) == 0;
+}
+
+/*
+ * Returns when nothing counts any more: all vCPUs have halted, and their threads have left the CPU,
+ * which counts too.
+ */
 static void start(struct bench *b, const struct kvm_guest_config *config)
 {
+    uint64_t before = 0;
+    int still = 0;
+
     assert_true(guest_start(&b->guest, kvm_guest, config));
+    for (int i = 0; i < 1000 && still < 5; i++) {
+        struct stillness s = {.layout = kvm_bpf_layout(b->bpf, NULL)};
+        assert_non_null(s.layout);
+        assert_int_equal(
+            kvm_bpf_read_process(b->bpf, b->guest.pid, KVM_BPF_STATS, add_up, &s, NULL), 0);
+        still = s.awake == 0 && s.sum == before ? still + 1 : 0;
+        before = s.sum;
+        usleep(10000);
+    }
+    assert_int_equal(still, 5);
 }
 
 static struct sampler *open_sampler(struct bench *b, unsigned sources, bool histograms)
@@ -111,6 +147,47 @@ static unsigned compare(const struct field_table *of_fields, const struct sample
     return same;
 }
 
+static bool is_same_entity(const struct sample *s, const struct sample_entity *a,
+                           const struct sample_entity *b)
+{
+    return memcmp(a->readings, b->readings, s->field_count * sizeof(*a->readings)) == 0 &&
+           memcmp(a->buckets, b->buckets, s->bucket_count * sizeof(*a->buckets)) == 0;
+}
+
+static bool is_same(const struct sample *a, const struct sample *b)
+{
+    bool same = a->vm_count == b->vm_count && a->field_count == b->field_count;
+
+    for (size_t i = 0; same && i < a->vm_count; i++) {
+        const struct sample_vm *x = &a->vms[i], *y = &b->vms[i];
+        same = x->vcpu_count == y->vcpu_count && is_same_entity(a, &x->entity, &y->entity);
+        for (size_t k = 0; same && k < x->vcpu_count; k++)
+            same = is_same_entity(a, &x->vcpus[k].entity, &y->vcpus[k].entity);
+    }
+    return same;
+}
+
+/*
+ * A sample of each sampler, between which nothing has counted: a busy host wakes up halted vCPUs
+ * now and then.
+ */
+static void take_both(struct sampler *first, struct sampler *second, struct sample **ret_first,
+                      struct sample **ret_second)
+{
+    for (int i = 0; i < 50; i++) {
+        *ret_first = take(first);
+        *ret_second = take(second);
+        struct sample *again = take(first);
+        bool same = is_same(*ret_first, again);
+        sample_free(again);
+        if (same)
+            return;
+        sample_free(*ret_first);
+        sample_free(*ret_second);
+    }
+    fail_msg("the VMs never stood still");
+}
+
 /* Both samples, of VMs that stand still, have the same numbers. */
 static void compare_samples(const struct sampler *of, const struct sample *a,
                             const struct sampler *is, const struct sample *b, size_t vms,
@@ -140,7 +217,8 @@ static void all_counters_are_those_of_the_stats_descriptors(void **state)
     start(b, &(struct kvm_guest_config){.vms = 2, .vcpus = 2, .stats_fds = true});
     struct sampler *fds = open_sampler(b, SOURCE_BIT(SOURCE_STATSFD), true),
                    *bpf = open_sampler(b, BPF_ALONE, true);
-    struct sample *one = take(fds), *other = take(bpf);
+    struct sample *one, *other;
+    take_both(fds, bpf, &one, &other);
     compare_samples(fds, one, bpf, other, 2, 2);
     /* and the other way round: nothing was made up */
     compare_samples(bpf, other, fds, one, 2, 2);
@@ -159,7 +237,8 @@ static void without_histograms_all_others_are_read(void **state)
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     struct sampler *all = open_sampler(b, BPF_ALONE, true),
                    *few = open_sampler(b, BPF_ALONE, false);
-    struct sample *one = take(all), *other = take(few);
+    struct sample *one, *other;
+    take_both(all, few, &one, &other);
     const struct field_table *fields = sampler_fields(all);
     for (size_t f = 0; f < one->field_count; f++) {
         const struct reading *was = &one->vms[0].vcpus[0].entity.readings[f],
