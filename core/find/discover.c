@@ -225,6 +225,21 @@ static bool is_ram_due(const struct discover *d, const struct vm *vm)
            (vm->ram_bytes == 0 && d->tick - vm->id.born < 8);
 }
 
+static uint64_t look_up_ram(const struct discover *d, const struct vm *vm, bool is_alone,
+                            size_t *io_read)
+{
+    struct kvm_bpf_slots slots = {0};
+    bool is_told = d->bpf != NULL &&
+                   kvm_bpf_slots_read(d->bpf, vm->id.pid, vm->id.fd, &slots) == 0 &&
+                   slots.is_own_mm;
+    const struct ram_slots ram = {slots.slots, slots.count, is_alone};
+    uint64_t bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone ? 1 : 2,
+                                     is_told ? &ram : NULL, io_read);
+
+    kvm_bpf_slots_done(&slots);
+    return bytes;
+}
+
 static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
                             struct process_time *time, struct ram_cost *ram)
 {
@@ -242,7 +257,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
     if (ram_due) {
         beacon_at(d->beacon, vm->id.pid, BEACON_READ_MAPS);
         ram->lookups++;
-        vm->ram_bytes = ram_quick_bytes(d->root, vm->id.pid, vm->vmm, is_alone ? 1 : 2, &ram->read);
+        vm->ram_bytes = look_up_ram(d, vm, is_alone, &ram->read);
         vm->ram_tick = d->tick;
     }
     if (d->bpf != NULL)

@@ -203,12 +203,6 @@ int ram_slots_select_maps(const char *maps, size_t len, const char *cmdline, siz
                           const char *vmm, const struct ram_slots *slots, struct ram_map *ret);
 
 /*
- * ram_slots_bytes - what the guest can write to, each byte of the VMM's addresses once; for a
- * figure without a look at maps. 0 also when memory is out.
- */
-uint64_t ram_slots_bytes(const struct kvm_bpf_slot *slots, size_t count);
-
-/*
  * ram_slots_differ - is other memory of the VMM the guest's now, or elsewhere for the guest? Dirty
  * logging, which a migration turns on, is no difference.
  */
@@ -222,12 +216,13 @@ bool ram_slots_differ(const struct kvm_bpf_slots *a, const struct kvm_bpf_slots 
  * Of QEMU: the main memory without video memory, firmware and tables: what -m says, plus every
  * block of 128 MiB or more that is not part of it (memory plugged in later; a device's memory of
  * that size, as of virtio-mem or ivshmem, counts whole). Of other VMMs: what the rules above take.
- * @process_vms: VMs in that process. More than one: 0, for nobody can say whose RAM is whose.
+ * @process_vms: VMs in that process. More than one: 0, for nobody can say whose RAM is whose, but
+ * @slots, NULL: not known. They also win over rules: what the guest can write to, each byte once.
  * @io_read: the bytes that were read are added to it: what the call cost, at some 20 ns each.
  * Returns bytes; 0 = not known (gone, not allowed, nothing found, or more than is looked at).
  */
 uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms,
-                         size_t *io_read);
+                         const struct ram_slots *slots, size_t *io_read);
 
 /*
  * ram_quick_select - the pure part. @cmdline: arguments, NUL after each; may be NULL.

@@ -39,15 +39,32 @@ uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline
     return bytes;
 }
 
+/* What a QEMU was given is more telling than what of it has a slot now. */
+static bool is_by_slots(const char *vmm, const struct ram_slots *slots)
+{
+    return slots != NULL && !(slots->is_only_vm && vmm_by_name(vmm)->has_ram_blocks);
+}
+
+static uint64_t slots_bytes(const char *maps, size_t maps_len, const struct ram_slots *slots)
+{
+    struct ram_map map;
+
+    if (ram_slots_select(maps, maps_len, "other", slots, &map, NULL) < 0)
+        return 0;
+    uint64_t bytes = map.too_many ? 0 : map.ram_bytes;
+    ram_map_done(&map);
+    return bytes;
+}
+
 uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, size_t process_vms,
-                         size_t *io_read)
+                         const struct ram_slots *slots, size_t *io_read)
 {
     char path[64];
     char *maps = NULL, *cmdline = NULL;
     size_t maps_len = 0, cmdline_len = 0;
     uint64_t bytes = 0;
 
-    if (process_vms > 1)
+    if (process_vms > 1 && slots == NULL)
         return 0;
     snprintf(path, sizeof(path), "proc/%d/maps", (int)pid);
     if (rootfs_read_all(root, path, MAPS_MAX, &maps, &maps_len) < 0 || maps_len == 0)
@@ -56,7 +73,8 @@ uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, 
     if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
         cmdline_len = 0;
     *io_read += maps_len + cmdline_len;
-    bytes = ram_quick_select(maps, maps_len, cmdline, cmdline_len, vmm);
+    bytes = is_by_slots(vmm, slots) ? slots_bytes(maps, maps_len, slots)
+                                    : ram_quick_select(maps, maps_len, cmdline, cmdline_len, vmm);
 out:
     free(maps);
     free(cmdline);

@@ -432,20 +432,6 @@ int ram_slots_select_maps(const char *maps, size_t len, const char *cmdline, siz
     return n;
 }
 
-uint64_t ram_slots_bytes(const struct kvm_bpf_slot *slots, size_t count)
-{
-    struct ram_span *pieces = NULL;
-    size_t piece_count;
-    uint64_t bytes = 0;
-
-    if (settle_slots(slots, count, &pieces, &piece_count) < 0)
-        return 0;
-    for (size_t i = 0; i < piece_count; i++)
-        bytes += is_rom(&slots[pieces[i].of]) ? 0 : pieces[i].end - pieces[i].start;
-    free(pieces);
-    return bytes;
-}
-
 static bool differ(const struct kvm_bpf_slot *a, const struct kvm_bpf_slot *b)
 {
     return a->gfn != b->gfn || a->pages != b->pages || a->user_start != b->user_start ||

@@ -431,7 +431,7 @@ static void several_vms_in_one_process_have_no_quick_figure(void **state)
 
     (void)state;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
-    assert_int_equal(ram_quick_bytes(&root, 1, "other", 2, &read), 0);
+    assert_int_equal(ram_quick_bytes(&root, 1, "other", 2, NULL, &read), 0);
     rootfs_close(&root);
 }
 

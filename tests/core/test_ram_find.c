@@ -12,6 +12,8 @@
 
 #include "tests/lib/tree.h"
 
+#define MIB (1ull << 20)
+
 static void process_that_is_gone_is_said_so(void **state)
 {
     struct rootfs root;
@@ -25,7 +27,7 @@ static void process_that_is_gone_is_said_so(void **state)
         ram_find(&root, 0x7ffffff0, "qemu", NULL, 0, NULL, RAM_FROM_MAPS, NULL, &map, &err),
         -ESRCH);
     assert_non_null(strstr(err.msg, "has ended"));
-    assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1, &read), 0);
+    assert_int_equal(ram_quick_bytes(&root, 0x7ffffff0, "qemu", 1, NULL, &read), 0);
     rootfs_close(&root);
 }
 
@@ -96,9 +98,39 @@ static void given_ranges_are_looked_at_and_nothing_else(void **state)
     assert_true(ram_changed_in(MAP_A, strlen(MAP_A), &map));
 }
 
+/* Of two VMs in one process, or where no rule would find it; of a QEMU what -m says is better. */
+static void the_size_in_the_table_is_what_the_guest_can_write_to(void **state)
+{
+    static const char maps[] = "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n"
+                               "7f0010000000-7f0010001000 ---p 00000000 00:00 0 \n";
+    static const struct kvm_bpf_slot at[] = {
+        {.gfn = 0, .pages = 0x400, .user_start = 0x7f0000800000},
+        {.gfn = 0x1000, .pages = 0x100, .user_start = 0x7f0000800000},
+        {.gfn = 0xfffc0, .pages = 0x40, .user_start = 0x7f0000000000, .flags = 2}};
+    const struct ram_slots alone = {at, 3, true}, shared = {at, 3, false};
+    struct tree tree;
+    size_t read = 0;
+
+    (void)state;
+    tree_open(&tree);
+    tree_text(&tree, "proc/50/maps", maps);
+    tree_write(&tree, "proc/50/cmdline",
+               "qemu\0-m\0"
+               "256",
+               sizeof("qemu\0-m\0"
+                      "256"));
+    assert_int_equal(ram_quick_bytes(&tree.root, 50, "other", 2, &shared, &read), 4 * MIB);
+    assert_int_equal(ram_quick_bytes(&tree.root, 50, "qemu", 2, &shared, &read), 4 * MIB);
+    assert_int_equal(ram_quick_bytes(&tree.root, 50, "other", 1, &alone, &read), 4 * MIB);
+    assert_int_equal(ram_quick_bytes(&tree.root, 50, "qemu", 1, &alone, &read), 256 * MIB);
+    assert_int_equal(ram_quick_bytes(&tree.root, 50, "other", 2, NULL, &read), 0);
+    tree_close(&tree);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_size_in_the_table_is_what_the_guest_can_write_to),
         cmocka_unit_test(process_that_is_gone_is_said_so),
         cmocka_unit_test(page_tables_are_those_of_the_process),
         cmocka_unit_test(changed_memory_is_seen_in_maps),

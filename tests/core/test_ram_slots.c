@@ -359,7 +359,6 @@ static void very_many_slots_are_no_trouble(void **state)
     ram_map_done(&map);
     for (size_t i = 0; i < SLOTS; i++)
         at[i] = (struct kvm_bpf_slot)SLOT((SLOTS - i) * 4, 4, 0x100000000 + i * 2 * PAGE, 0);
-    assert_int_equal(ram_slots_bytes(at, SLOTS), (SLOTS + 1) * 2 * PAGE);
     assert_int_equal(ram_slots_select(maps, strlen(maps), "other", &slots, &map, NULL), 0);
     assert_int_equal(map.count, RAM_REGIONS_MAX);
     assert_true(map.too_many);

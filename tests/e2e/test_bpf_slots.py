@@ -175,7 +175,11 @@ class Slots(kvmtest.TestCase):
         self.assertNotEqual(scan(f"{pid}:{vms[0]['fd']}")["pages"]["total"], vms[0]["total"])
 
     def test_vms_of_one_process_are_kept_apart(self):
-        self.check_own_vmm("neighbours")
+        pid, vms = self.check_own_vmm("neighbours")
+        found = {vm["vm_fd"]: vm.get("ram_bytes") for vm in snapshot("--bpf", "-p", str(pid))["vms"]}
+        self.assertEqual(found, {vm["fd"]: vm["total"] * PAGE for vm in vms})
+        without = [vm.get("ram_bytes") for vm in snapshot("-p", str(pid))["vms"]]
+        self.assertEqual(without, [None, None])
 
     # --- migrations ---
 
