@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,23 @@ static struct found look(struct bench *b)
 
     assert_int_equal(kvm_bpf_read_process(b->bpf, b->guest.pid, 0, keep, &f, NULL), 0);
     return f;
+}
+
+/* In a child: 0 when all is as it should be, else the number of the line. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            _exit(__LINE__ & 0xff ? __LINE__ & 0xff : 1);                                          \
+    } while (0)
+
+static void assert_child(pid_t pid)
+{
+    int status;
+
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        fail_msg("the child ended with %#x: the line, modulo 256", status);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -205,6 +223,80 @@ static void files_are_found_again_when_what_was_learnt_is_wrong(void **state)
     b->bpf->programs->bss->vm_ops = b->bpf->programs->bss->vcpu_ops = 4096;
     f = look(b);
     assert_int_equal(f.count, 2);
+    guest_stop(&b->guest);
+}
+
+static void a_full_table_of_descriptors_is_told(void **state)
+{
+    struct bench *b = need(state);
+
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit none = {0, 0};
+        struct found f = {0};
+        CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+        CHECK(kvm_bpf_read_process(b->bpf, b->guest.pid, 0, keep, &f, NULL) == -EMFILE);
+        CHECK(kvm_bpf_read_host(b->bpf, 0, 0, keep, &f) == -EMFILE);
+        CHECK(f.count == 0);
+        _exit(0);
+    }
+    assert_child(pid);
+    guest_stop(&b->guest);
+}
+
+/* Where other links need the descriptors, that of a process is not kept. */
+static void links_leave_half_of_the_descriptors(void **state)
+{
+    struct bench *b = need(state);
+
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
+    b->bpf->keep_below = 3;
+    assert_int_equal(look(b).count, 2);
+    assert_int_equal(b->bpf->link_count, 0);
+    b->bpf->keep_below = 1000;
+    assert_int_equal(look(b).count, 2);
+    assert_int_equal(look(b).count, 2);
+    assert_int_equal(b->bpf->link_count, 1);
+    guest_stop(&b->guest);
+}
+
+/* --- KVM comes and goes ----------------------------------------------------------------------- */
+
+#define MODULES "/modules/" /* of an emulated machine of tests/nested, where nobody else needs it  \
+                             */
+
+static void run(const char *command)
+{
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+static void kvm_may_be_loaded_later_and_anew(void **state)
+{
+    struct bench *b = need(state);
+    struct error err = {0};
+    struct found f;
+
+    if (access(MODULES "kvm.ko", R_OK) != 0) {
+        printf("skipped: kvm is not taken away from a machine that others use\n");
+        skip();
+    }
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
+    assert_int_equal(look(b).count, 2);
+    guest_stop(&b->guest);
+    unsigned before = kvm_bpf_layout(b->bpf, NULL)->version;
+    run("rmmod kvm_amd && rmmod kvm");
+    assert_null(kvm_bpf_layout(b->bpf, &err));
+    assert_int_equal(err.code, -EAGAIN);
+    run("insmod " MODULES "kvm.ko && insmod " MODULES "kvm-amd.ko");
+    assert_non_null(kvm_bpf_layout(b->bpf, &err));
+    assert_int_not_equal(kvm_bpf_layout(b->bpf, NULL)->version, before);
+    /* Its functions are at other addresses now. */
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
+    f = look(b);
+    assert_int_equal(f.count, 2);
+    assert_int_equal(f.files[1].tid, b->guest.info->extra[2]);
     guest_stop(&b->guest);
 }
 
@@ -346,23 +438,6 @@ static void what_is_told_is_of_one_moment(void **state)
 }
 
 /* --- rights ----------------------------------------------------------------------------------- */
-
-/* In a child: 0 when all is as it should be, else the number of the line. */
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            _exit(__LINE__ & 0xff ? __LINE__ & 0xff : 1);                                          \
-    } while (0)
-
-static void assert_child(pid_t pid)
-{
-    int status;
-
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (status != 0)
-        fail_msg("the child ended with %#x: the line, modulo 256", status);
-}
 
 static void reading_needs_no_capability(void **state)
 {
@@ -536,6 +611,9 @@ int main(void)
         TEST(a_process_without_vms_has_none),
         TEST(ten_thousand_descriptors_hide_nothing),
         TEST(files_are_found_again_when_what_was_learnt_is_wrong),
+        TEST(a_full_table_of_descriptors_is_told),
+        TEST(links_leave_half_of_the_descriptors),
+        TEST(kvm_may_be_loaded_later_and_anew),
         TEST(slots_are_those_that_the_vmm_has_set),
         TEST(many_slots_come_in_parts),
         TEST(what_is_told_is_of_one_moment),
