@@ -209,6 +209,32 @@ class Key(kvmtest.TestCase):
         t.wait(lambda screen: not on_top(screen, "BPF"), "no BPF on top")
         self.leave(t)
 
+    def test_it_is_offered_where_it_helps_and_then_no_more(self):
+        need_root()
+        need(kvmtest.lockdown() == "integrity", "the kernel does not keep counters away")
+        helped = self.own_vm("--ram", "64M", "--stats", "vcpu")
+        whole = self.own_vm("--ram", "64M", "--stats", "both")
+        offer = "can be read through BPF: press A"
+        t = self.monitor("-p", str(whole.pid))
+        t.wait_text(str(whole.pid))
+        self.assertNotIn(offer, t.screen())
+        self.leave(t)
+        t = self.monitor(str(helped.pid))
+        if not possible():
+            t.wait_text("missing: lockdown")
+            self.assertNotIn(offer, t.screen())
+            self.leave(t)
+            return
+        t.wait_text(offer)
+        self.assertRegex(t.screen(), rf": \w+( and \d+ more)? {offer} \(missing: lockdown")
+        t.send("A")
+        t.wait_text("y: load")
+        t.send("Enter")
+        t.wait_text("BPF programs are loaded")
+        t.send("j")
+        t.wait(lambda screen: offer not in screen and "programs" not in screen, "no offer any more")
+        self.leave(t)
+
     def test_a_scanner_that_waits_ends_with_the_wish(self):
         need_root()
         need(possible(), f"BPF cannot be loaded here: {doctor()['finding']}")
