@@ -348,6 +348,11 @@ static struct vm_gauges *gauges_of(struct vm *vm)
     return g;
 }
 
+static bool is_missing(const struct sample_vcpu *vcpu, int g)
+{
+    return gauge_files[g].name != NULL && vcpu->gauges[g].state != READING_OK;
+}
+
 static void read_vcpu(const struct source *s, int dirfd, struct sample_vcpu *vcpu,
                       struct reading *kept, bool all)
 {
@@ -355,17 +360,21 @@ static void read_vcpu(const struct source *s, int dirfd, struct sample_vcpu *vcp
     enum reading_cause refused;
 
     for (int g = 0; g < VCPU_GAUGE_COUNT; g++) {
-        if (gauge_files[g].name == NULL || vcpu->gauges[g].state == READING_OK)
+        if (!is_missing(vcpu, g) || !(all || gauge_files[g].is_lively))
             continue;
-        if (all || gauge_files[g].is_lively) {
-            snprintf(path, sizeof(path), "vcpu%d/%s", vcpu->id, gauge_files[g].name);
-            kept[g] = read_number(s, dirfd, path, 0444, gauge_files[g].is_signed, &refused);
-            /* A host without TSC scaling has no such files. */
-            if (kept[g].cause == CAUSE_GONE)
-                kept[g].cause = CAUSE_NOT_IN_KERNEL;
-        }
-        vcpu->gauges[g] = kept[g];
+        snprintf(path, sizeof(path), "vcpu%d/%s", vcpu->id, gauge_files[g].name);
+        kept[g] = read_number(s, dirfd, path, 0444, gauge_files[g].is_signed, &refused);
+        /* A host without TSC scaling has no such files. */
+        if (kept[g].cause == CAUSE_GONE)
+            kept[g].cause = CAUSE_NOT_IN_KERNEL;
     }
+}
+
+static void take_kept(struct sample_vcpu *vcpu, const struct reading *kept)
+{
+    for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
+        if (is_missing(vcpu, g))
+            vcpu->gauges[g] = kept[g];
 }
 
 /* The binary stats have guest_mode as well, for less. */
@@ -376,34 +385,72 @@ static void take_guest_mode(int field, struct sample_vm *sv)
             sv->vcpus[k].gauges[VCPU_GUEST_MODE] = sv->vcpus[k].entity.readings[field];
 }
 
-static void read_vm(struct source *s, struct sample *sample, struct sample_vm *sv)
+static bool is_due(const struct vm_gauges *kept, size_t k, uint64_t now)
 {
-    char path[400];
-    struct vm *vm = sv->vm;
+    uint64_t at = kept->vcpus[k].time_ns;
 
-    beacon_at(s->env.beacon, vm->id.pid, BEACON_READ_DEBUGFS);
-    snprintf(path, sizeof(path), "%s/%s", s->env.host->debugfs, vm->debugfs_dir);
-    int dirfd = rootfs_openat(s->env.root, path, O_DIRECTORY | O_PATH);
-    if (dirfd < 0) {
-        explain_vm(s, sv, reading_cause_of_error(dirfd, CAUSE_DEBUGFS_DENIED));
-        return;
-    }
-    if (vm->counters_by == SOURCE_NONE)
-        read_counters(s, dirfd, sample, &sv->entity);
-    struct vm_gauges *kept = gauges_of(vm);
-    uint64_t now = s->env.now_ns();
+    return at == 0 || now - at >= GAUGE_AGE_NS;
+}
+
+/* Is there anything to be read for a VM whose counters are there already? */
+static bool gauges_are_due(const struct vm_gauges *kept, const struct sample_vm *sv, uint64_t now)
+{
     for (size_t k = 0; kept != NULL && k < sv->vcpu_count; k++) {
-        bool all = kept->vcpus[k].time_ns == 0 || now - kept->vcpus[k].time_ns >= GAUGE_AGE_NS;
+        bool all = is_due(kept, k, now);
+        for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
+            if (is_missing(&sv->vcpus[k], g) && (all || gauge_files[g].is_lively))
+                return true;
+    }
+    return false;
+}
+
+static void read_gauges(const struct source *s, int dirfd, struct vm_gauges *kept,
+                        struct sample_vm *sv)
+{
+    uint64_t now = s->env.now_ns();
+
+    for (size_t k = 0; k < sv->vcpu_count; k++) {
+        bool all = is_due(kept, k, now);
         read_vcpu(s, dirfd, &sv->vcpus[k], kept->vcpus[k].gauges, all);
         /*
          * The second reading comes early for some VMs, so that not all fall into one tick. The
          * vCPUs of one are compared with each other, so they stay together.
          */
-        uint64_t early = vm_spread(&vm->id) % 5 * (GAUGE_AGE_NS / 5) + 1;
+        uint64_t early = vm_spread(&sv->id) % 5 * (GAUGE_AGE_NS / 5) + 1;
         if (all)
             kept->vcpus[k].time_ns = kept->vcpus[k].time_ns != 0 ? now : now - early;
     }
-    close(dirfd);
+}
+
+static int open_vm(const struct source *s, const struct vm *vm)
+{
+    char path[400];
+
+    beacon_at(s->env.beacon, vm->id.pid, BEACON_READ_DEBUGFS);
+    snprintf(path, sizeof(path), "%s/%s", s->env.host->debugfs, vm->debugfs_dir);
+    return rootfs_openat(s->env.root, path, O_DIRECTORY | O_PATH);
+}
+
+static void read_vm(struct source *s, struct sample *sample, struct sample_vm *sv)
+{
+    struct vm *vm = sv->vm;
+    struct vm_gauges *kept = gauges_of(vm);
+    bool wants_counters = vm->counters_by == SOURCE_NONE;
+
+    if (wants_counters || gauges_are_due(kept, sv, s->env.now_ns())) {
+        int dirfd = open_vm(s, vm);
+        if (dirfd < 0) {
+            explain_vm(s, sv, reading_cause_of_error(dirfd, CAUSE_DEBUGFS_DENIED));
+            return;
+        }
+        if (wants_counters)
+            read_counters(s, dirfd, sample, &sv->entity);
+        if (kept != NULL)
+            read_gauges(s, dirfd, kept, sv);
+        close(dirfd);
+    }
+    for (size_t k = 0; kept != NULL && k < sv->vcpu_count; k++)
+        take_kept(&sv->vcpus[k], kept->vcpus[k].gauges);
 }
 
 static void read_totals(struct source *s, struct sample *sample)
