@@ -139,15 +139,22 @@ static int hand_out(const uint8_t *at, size_t len, kvm_record_fn *fn, void *user
     return 0;
 }
 
+/*
+ * The program is called once more at the end, and says so: that saves the read that would find
+ * nothing.
+ */
 static int read_all(struct kvm_bpf *bpf, int fd, uint64_t limit_ns, kvm_record_fn *fn, void *user)
 {
+    bool *is_ended = &bpf->programs->bss->is_ended;
+
+    *is_ended = false;
     for (int again = 0; again < AGAIN_MAX;) {
         ssize_t n = read(fd, bpf->buffer, bpf->buffer_bytes);
         if (n == 0)
             return 0;
         if (n > 0) {
             int result = hand_out(bpf->buffer, (size_t)n, fn, user);
-            if (result < 0)
+            if (result < 0 || *(volatile bool *)is_ended)
                 return result;
         } else if (errno == EAGAIN) {
             again++;

@@ -92,6 +92,9 @@ uint64_t vm_ops, vcpu_ops;
 uint64_t reader_session, reader_ns;
 uint32_t reader_level;
 
+/* Said to the loader, which sets it back: no file is left to be looked at. */
+bool is_ended;
+
 /* --- what is found, one at a time ------------------------------------------------------------- */
 
 struct {
@@ -218,8 +221,10 @@ int kvm_files(struct bpf_iter__task_file *ctx)
     uint64_t object;
     uint32_t bytes;
 
-    if (task == NULL || file == NULL)
+    if (task == NULL || file == NULL) {
+        is_ended = true;
         return 0;
+    }
     if (is_late(ctx->meta))
         return 1; /* EAGAIN, with this file again */
     int kind = kind_of(file);
@@ -351,8 +356,11 @@ int kvm_slots(struct bpf_iter__task_file *ctx)
     uint64_t vm;
     uint32_t bytes;
 
-    if (task == NULL || file == NULL || (int32_t)ctx->fd != wanted_fd || task->pid != task->tgid ||
-        kind_of(file) != KVM_RECORD_VM)
+    if (task == NULL || file == NULL) {
+        is_ended = true;
+        return 0;
+    }
+    if ((int32_t)ctx->fd != wanted_fd || task->pid != task->tgid || kind_of(file) != KVM_RECORD_VM)
         return 0;
     vm = (uint64_t)file->private_data;
     __builtin_memset(&found_slots, 0, sizeof(found_slots) - sizeof(found_slots.slots));
