@@ -192,10 +192,19 @@ static void save_log(const char *log, char *ret, size_t size)
         close(fd);
 }
 
-static int explain_load(int result, const char *log, struct error *err)
+/* Distributors port BPF back, so the release is a reason only when something did not work. */
+static int explain_age(const struct host *host, struct error *err)
+{
+    return error_set(err, -ENOSYS, "Linux %s is too old for it: 6.1 or later is needed",
+                     host->kernel);
+}
+
+static int explain_load(int result, const char *log, const struct host *host, struct error *err)
 {
     char path[200] = "";
 
+    if (host_kernel_is_before(host, 6, 1))
+        return explain_age(host, err);
     if (log[0] != '\0')
         save_log(log, path, sizeof(path));
     if (path[0] != '\0')
@@ -212,7 +221,7 @@ static int explain_load(int result, const char *log, struct error *err)
     return error_set(err, result, "the BPF programs cannot be loaded: %s", strerror(-result));
 }
 
-static int load(struct kvm_bpf *bpf, struct error *err)
+static int load(struct kvm_bpf *bpf, const struct host *host, struct error *err)
 {
     char *log = calloc(1, LOG_MAX);
     struct bpf_object_open_opts opts;
@@ -226,7 +235,7 @@ static int load(struct kvm_bpf *bpf, struct error *err)
     bpf->programs = kvm_iter__open_opts(&opts);
     int result = bpf->programs == NULL ? -errno : kvm_iter__load(bpf->programs);
     if (result < 0) {
-        explain_load(result, log, err);
+        explain_load(result, log, host, err);
     } else {
         bpf->files_program = bpf_program__fd(bpf->programs->progs.kvm_files);
         bpf->slots_program = bpf_program__fd(bpf->programs->progs.kvm_slots);
@@ -281,7 +290,7 @@ int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *
     bpf->keep_below = keep_below();
     bpf->buffer_bytes = 8 * (size_t)sysconf(_SC_PAGESIZE);
     bpf->buffer = malloc(bpf->buffer_bytes);
-    result = bpf->buffer == NULL ? error_set(err, -ENOMEM, "out of memory") : load(bpf, err);
+    result = bpf->buffer == NULL ? error_set(err, -ENOMEM, "out of memory") : load(bpf, &host, err);
     if (result == 0)
         result = check_links(bpf->files_program, err);
     if (result < 0) {
