@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/scan/scan_internal.h"
@@ -12,12 +13,22 @@ static int read_slots(const struct scan_job *job, struct kvm_bpf_slots *ret)
     return kvm_bpf_slots_read(job->env->bpf, vm->pid, vm->fd, ret);
 }
 
+/* What the process still shows, whatever BPF says. */
+static bool is_vm_there(const struct scan_job *job)
+{
+    static const char vm[] = "anon_inode:kvm-vm";
+    char path[64], link[64];
+
+    snprintf(path, sizeof(path), "proc/%d/fd/%d", (int)job->request->vm.pid, job->request->vm.fd);
+    return rootfs_readlink(job->env->root, path, link, sizeof(link)) > 0 && strcmp(link, vm) == 0;
+}
+
 int scan_slots_read(struct scan_job *job, struct error *err)
 {
     if (job->env->bpf == NULL || job->request->vm.fd < 0)
         return 0;
     int n = read_slots(job, &job->slots);
-    if (n == -ENOENT) /* what the process has beside is another VM's, or no VM's */
+    if (n == -ENOENT && !is_vm_there(job)) /* what the process has beside is no part of it */
         return error_set(err, -ESRCH, "the VM has ended");
     job->has_slots = n == 0;
     if (n < 0)

@@ -177,7 +177,8 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
 static void draw_legend(struct pen *p, const struct scan_report *r)
 {
     int x = p->r.x;
-    bool wide = p->r.cols >= 100;
+    uint64_t hole = memory_map_hole_pages(r);
+    bool wide = p->r.cols >= (hole > 0 ? 140 : 100);
     bool all = wide && r->counts.pages[PAGE_UNREAD] == 0; /* else none found is not none there */
 
     for (size_t i = CLASSES; i-- > 0;) {
@@ -195,7 +196,6 @@ static void draw_legend(struct pen *p, const struct scan_report *r)
                                format_bytes(bytes, (double)pages * SCAN_PAGE_BYTES));
         x += wide ? 3 : 2;
     }
-    uint64_t hole = memory_map_hole_pages(r);
     if (hole > 0) {
         char count[FORMAT_MAX];
         x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, screen_glyph(p->out, GLYPH_HOLE));
