@@ -6,13 +6,14 @@
 #include "core/scan/scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/kvm.h>
-#include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -201,6 +202,40 @@ static void without_slots_mappings_are_the_answer(void **state)
     guest_stop(&guest);
 }
 
+/* 4 MiB, and a real VM with descriptor 7. */
+static void guest_with_vm(struct guest_info *info, const void *arg)
+{
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+
+    if (vm < 0 || dup2(vm, 7) < 0)
+        info->error = errno;
+    else
+        guest_ram(info, arg);
+}
+
+/* It may be of another namespace, say: what is there is not said to have ended. */
+static void a_vm_that_bpf_does_not_show_is_found_by_its_mappings(void **state)
+{
+    static const struct guest_ram_config config = {.backing = MINIVM_ANON, .bytes = 4 * MIB};
+    struct guest guest;
+    struct scan_report *r;
+
+    (void)state;
+    memset(&told, 0, sizeof(told));
+    told.result = -ENOENT;
+    if (!guest_start(&guest, guest_with_vm, &config)) {
+        print_message("  skipped: no VM can be made here: %s\n", strerror(guest.info->error));
+        return;
+    }
+    struct scan_request request = scanning_request(&guest);
+    assert_int_equal(run(&request, &r), 0);
+    assert_int_equal(r->pages_total, 4 * MIB / PAGE);
+    assert_true(scanning_warns(r, "cannot be read through BPF"));
+    scan_report_free(r);
+    guest_stop(&guest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +243,7 @@ int main(void)
         cmocka_unit_test(slots_that_move_meanwhile_are_told),
         cmocka_unit_test(a_confidential_guest_is_named_and_left),
         cmocka_unit_test(without_slots_mappings_are_the_answer),
+        cmocka_unit_test(a_vm_that_bpf_does_not_show_is_found_by_its_mappings),
     };
     return cmocka_run_group_tests_name("scan_slots", tests, NULL, NULL);
 }
