@@ -264,16 +264,17 @@ static int read_stat(const struct btf *btf, const struct btf_type *structure,
     if (list.members == NULL)
         return -ENOMEM;
     collect(btf, t, 0, 0, &list);
-    if (list.count == 0) {
-        free(list.members);
-        return -EBADMSG;
+    int result = list.count == 0 ? -EBADMSG : 0;
+    if (result == 0 && (*ret = calloc(list.count, sizeof(**ret))) == NULL)
+        result = -ENOMEM;
+    if (result == 0) {
+        qsort(list.members, list.count, sizeof(*list.members), compare_offsets);
+        memcpy(*ret, list.members, list.count * sizeof(**ret));
+        *ret_count = list.count;
+        *ret_bytes = t->size < KVM_STAT_MAX ? t->size : KVM_STAT_MAX;
     }
-    qsort(list.members, list.count, sizeof(*list.members), compare_offsets);
-    struct kvm_stat_member *fit = realloc(list.members, list.count * sizeof(*list.members));
-    *ret = fit != NULL ? fit : list.members;
-    *ret_count = list.count;
-    *ret_bytes = t->size < KVM_STAT_MAX ? t->size : KVM_STAT_MAX;
-    return 0;
+    free(list.members);
+    return result;
 }
 
 int kvm_layout_read(const struct btf *btf, struct kvm_layout *ret, struct error *err)
