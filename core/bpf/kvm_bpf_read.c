@@ -17,7 +17,7 @@
 #include "core/bpf/kvm_bpf_internal.h"
 #include "core/bpf/kvm_iter.skel.h"
 
-#define AGAIN_MAX      100000 /* reads that find nothing: each has looked at a million files */
+#define AGAIN_MAX      1000 /* reads that find nothing: each has looked at a million files */
 #define SLOT_TRIES_MAX 20
 #define SLOTS_MAX      65536 /* of a VM; KVM_USER_MEM_SLOTS is below 32768 for each address space */
 #define MEM_LOGGED     1u    /* KVM_MEM_LOG_DIRTY_PAGES */
