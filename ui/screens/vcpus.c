@@ -15,7 +15,10 @@ struct usual {
     const struct snapshot_vcpu *offset, *scaling; /* NULL: not known of any */
 };
 
-enum { V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC, V_HOST_CPU, V_POLL, V_COUNT };
+enum {
+    V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC,
+    V_HOST_CPU, V_POLL, V_COUNT
+};
 
 static const struct {
     const char *title;
