@@ -149,10 +149,9 @@ $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(LIBS_test) $$(LINK_$(1))
 endef
 $(foreach l,$(layers),$(eval $(call test_rules,$(l))))
-# Tests in which allocations or lists fail, or the kernel says what we want: theirs stand before the real functions.
+# Tests in which allocations or lists fail: theirs stand before the real functions.
 $(BUILD)/tests/ui/test_scan_memory: ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc)
 $(BUILD)/tests/core/test_discover: ALL_LDFLAGS += -Wl,--wrap=readdir
-$(BUILD)/tests/core/test_fd_owners: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_read_process
 # What the kernel says of memslots is said by the test.
 $(BUILD)/tests/core/test_scan_slots $(BUILD)/tests/core/test_vm_migration: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_slots_read
 # UNIT_SKIP=core/test_NAME leaves tests out; who sets it says why.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/find/fd_owners.h"
 #include "core/find/proc_fds.h"
 #include "core/find/vcpu_threads.h"
 #include "core/find/vm_build.h"
@@ -35,7 +36,8 @@ struct discover *discover_new(const struct discover_config *config)
         d->tick = d->first_tick = config->first_tick;
         d->scope = config->scope;
         d->budget = config->budget;
-        d->bpf = config->bpf;
+        d->bpf_tick = config->bpf_tick;
+        d->bpf = d->bpf_tick != NULL ? kvm_bpf_tick_bpf(d->bpf_tick) : NULL;
     }
     return d;
 }
@@ -147,15 +149,28 @@ static bool is_dir_known(const struct discover *d, const struct vm *vm)
     return vm->debugfs_cause == discover_dir_cause(d);
 }
 
-static bool vms_as_before(const struct discover *d, const struct process *p)
+/* @by_kernel: that they are alive is known. */
+static bool vms_as_before(const struct discover *d, const struct process *p, bool by_kernel)
 {
     for (size_t i = vm_table_first(&d->all, p->pid);
          i < d->all.count && d->all.vms[i]->id.pid == p->pid; i++) {
         const struct vm *vm = d->all.vms[i];
-        if (!discover_is_alive(d, vm) || !discover_is_same_dir(d, vm) || !is_dir_known(d, vm))
+        if (!discover_is_same_dir(d, vm) || !is_dir_known(d, vm) ||
+            (!by_kernel && !discover_is_alive(d, vm)))
             return false;
     }
     return true;
+}
+
+/* Does the kernel (BPF) say that the process has the VMs and vCPUs that it had? */
+static bool kernel_says_as_before(struct discover *d, const struct process *p)
+{
+    size_t first = vm_table_first(&d->all, p->pid), end = vm_table_end(&d->all, first, p->pid);
+
+    if (d->bpf_tick == NULL)
+        return false;
+    const struct kvm_bpf_process *seen = kvm_bpf_tick_read(d->bpf_tick, p->pid);
+    return seen != NULL && fd_owners_are_same(seen, &d->all.vms[first], end - first);
 }
 
 /* Does a directory of debugfs belong to this process that no VM of ours has? */
@@ -188,12 +203,15 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
         return true;
     beacon_at(d->beacon, p->pid, BEACON_LIST_FDS);
     if (p->vm_count > 0) {
-        count = process_list_fd_count(d->root, p->pid);
-        bool changed = count == 0 || count != p->fd_count;
-        p->fd_count = count;
+        bool by_kernel = kernel_says_as_before(d, p), changed = false;
+        if (!by_kernel) {
+            count = process_list_fd_count(d->root, p->pid);
+            changed = count == 0 || count != p->fd_count;
+            p->fd_count = count;
+        }
         /* Directories of VMs that a look leaves out stay new for ever. */
         bool is_new = has_dir && !p->is_cut && has_new_dir(d, p->pid);
-        return changed || is_new || !vms_as_before(d, p);
+        return changed || is_new || !vms_as_before(d, p, by_kernel);
     }
     /* Where debugfs tells of new VMs nothing else needs to be watched. */
     if (has_dir || told)

@@ -24,7 +24,7 @@
 #include "core/base/error.h"
 #include "core/base/host.h"
 #include "core/base/rootfs.h"
-#include "core/bpf/kvm_bpf.h"
+#include "core/bpf/kvm_bpf_tick.h"
 #include "core/find/budget.h"
 #include "core/model/scope.h"
 #include "core/model/shun.h"
@@ -45,7 +45,7 @@ struct discover_config {
     uint64_t first_tick;
     struct sampler_scope scope;
     const struct budget *budget; /* NULL: no process is ever too slow */
-    struct kvm_bpf *bpf;         /* NULL: the kernel is not asked which vCPU is whose */
+    struct kvm_bpf_tick *bpf_tick; /* NULL: the kernel is not asked which vCPU is whose */
 };
 
 /* discover_new - NULL: no memory. */

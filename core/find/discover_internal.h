@@ -16,7 +16,8 @@ struct discover {
     const struct shun_list *shunned;
     struct sampler_scope scope;
     const struct budget *budget; /* NULL: there is none */
-    struct kvm_bpf *bpf;         /* NULL: there is none */
+    struct kvm_bpf_tick *bpf_tick; /* NULL: there is none */
+    struct kvm_bpf *bpf;           /* what it reads with */
     struct process_list processes;
     struct kvm_dirs dirs;
     int dirs_result; /* of kvm_dirs_read */

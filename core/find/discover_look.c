@@ -54,6 +54,15 @@ bool discover_is_same_dir(const struct discover *d, const struct vm *vm)
     return !discover_has_dirs(d) || vm->debugfs_inode == (dir != NULL ? dir->inode : 0);
 }
 
+static void tell_owners(const struct discover *d, pid_t pid, struct proc_fds *fds)
+{
+    const struct kvm_bpf_process *seen =
+        d->bpf_tick != NULL && fds->vm_count > 0 ? kvm_bpf_tick_read(d->bpf_tick, pid) : NULL;
+
+    if (seen != NULL)
+        fd_owners_tell(seen, fds);
+}
+
 /*
  * The VM fds of a process: from its links, or, where these are hidden, from the kernel (BPF), or
  * from the names of its debugfs directories. @fds is filled in each case, so that the caller sees
@@ -69,13 +78,15 @@ static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
 
     *ret_cause = CAUSE_NONE;
     if (result == 0)
-        fd_owners_tell(d->bpf, pid, fds);
+        tell_owners(d, pid, fds);
     if (result != -EACCES && result != -EPERM)
         return result;
     *ret_cause = CAUSE_NO_PERMISSION;
     *fds = (struct proc_fds){0};
-    if (d->bpf != NULL && fd_owners_list(d->bpf, pid, fds) == 0)
-        return 0;
+    const struct kvm_bpf_process *seen =
+        d->bpf_tick != NULL ? kvm_bpf_tick_read(d->bpf_tick, pid) : NULL;
+    if (seen != NULL && seen->result == 0)
+        return fd_owners_list(seen, fds);
     const struct kvm_dir *dirs = kvm_dirs_of(&d->dirs, pid, &count);
     if (count == 0)
         return 0;
@@ -127,6 +138,12 @@ static void close_gaps(struct look *look)
         vm_twins_lost(look->d->all.vms, look->d->all.count);
 }
 
+/* Another VM of the same number? Only the kernel knows for sure. */
+static bool is_another(const struct vm *vm, const struct proc_fd *fd)
+{
+    return vm->kernel_vm != 0 && fd->vm != 0 && vm->kernel_vm != fd->vm;
+}
+
 /* Gone or made anew under the same number: the old object must not live on. */
 static void end_lost_vms(struct look *look, bool process_lives)
 {
@@ -140,7 +157,8 @@ static void end_lost_vms(struct look *look, bool process_lives)
         while (k < fds->count && (fds->fds[k].fd < vm->id.fd || fds->fds[k].kind != PROC_FD_VM))
             k++;
         bool found = k < fds->count && fds->fds[k].fd == vm->id.fd;
-        if (!process_lives || !found || vm->id.start_ticks != look->info.start_ticks ||
+        if (!process_lives || !found || is_another(vm, &fds->fds[k]) ||
+            vm->id.start_ticks != look->info.start_ticks ||
             (vm->debugfs_inode != 0 && !discover_is_same_dir(d, vm)))
             end_vm(look, i);
     }
@@ -154,6 +172,8 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
     ino_t inode = vm->debugfs_inode;
 
     vm->fds_cause = look->cause;
+    if (look->fds.fds[at].vm != 0)
+        vm->kernel_vm = look->fds.fds[at].vm;
     if (discover_has_dirs(d) || inode == 0)
         vm_build_set_dir(vm, discover_has_dirs(d) ? dir_of(d, &vm->id) : NULL,
                          discover_dir_cause(d));

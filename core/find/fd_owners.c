@@ -4,90 +4,60 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Both lists ascend, so one walk through them is enough. */
-struct telling {
-    struct proc_fds *fds;
-    size_t next;
-};
-
 static enum proc_fd_kind kind_of(const struct kvm_bpf_file *file)
 {
     return file->kind == KVM_BPF_VM ? PROC_FD_VM : PROC_FD_VCPU;
 }
 
-static void tell(void *user, const struct kvm_bpf_file *file)
+static bool is_same(const struct proc_fd *fd, const struct kvm_bpf_file *file)
 {
-    struct telling *t = user;
-
-    while (t->next < t->fds->count && t->fds->fds[t->next].fd < file->fd)
-        t->next++;
-    if (t->next == t->fds->count)
-        return;
-    struct proc_fd *fd = &t->fds->fds[t->next];
-    if (fd->fd != file->fd || fd->kind != kind_of(file) ||
-        (fd->kind == PROC_FD_VCPU && fd->vcpu != file->vcpu_id))
-        return;
-    fd->vm = file->vm;
-    fd->tid = file->tid;
+    return fd->fd == file->fd && fd->kind == kind_of(file) &&
+           (fd->kind == PROC_FD_VM || fd->vcpu == file->vcpu_id);
 }
 
-void fd_owners_tell(struct kvm_bpf *bpf, pid_t pid, struct proc_fds *fds)
+void fd_owners_tell(const struct kvm_bpf_process *seen, struct proc_fds *fds)
 {
-    struct telling telling = {.fds = fds};
+    size_t k = 0;
 
-    if (bpf != NULL && fds->vm_count > 0)
-        kvm_bpf_read_process(bpf, pid, 0, tell, &telling, NULL);
-}
-
-struct listing {
-    struct proc_fds fds;
-    size_t cap;
-    int result;
-};
-
-static void list(void *user, const struct kvm_bpf_file *file)
-{
-    struct listing *l = user;
-
-    if (l->result < 0 || l->fds.is_cut)
-        return;
-    if (l->fds.count == PROC_FDS_MAX ||
-        (file->kind == KVM_BPF_VM && l->fds.vm_count == PROC_FDS_VMS_MAX)) {
-        l->fds.is_cut = true;
-        return;
-    }
-    if (l->fds.count == l->cap) {
-        size_t cap = l->cap != 0 ? l->cap * 2 : 16;
-        struct proc_fd *grown = realloc(l->fds.fds, cap * sizeof(*grown));
-        if (grown == NULL) {
-            l->result = -ENOMEM;
+    /* Both lists ascend. */
+    for (size_t i = 0; i < seen->count; i++) {
+        while (k < fds->count && fds->fds[k].fd < seen->files[i].fd)
+            k++;
+        if (k == fds->count)
             return;
-        }
-        l->fds.fds = grown;
-        l->cap = cap;
+        if (!is_same(&fds->fds[k], &seen->files[i]))
+            continue;
+        fds->fds[k].vm = seen->files[i].vm;
+        fds->fds[k].tid = seen->files[i].tid;
     }
-    l->fds.fds[l->fds.count++] = (struct proc_fd){
-        .fd = file->fd,
-        .kind = kind_of(file),
-        .vcpu = file->kind == KVM_BPF_VCPU ? file->vcpu_id : 0,
-        .vm = file->vm,
-        .tid = file->tid,
-    };
-    l->fds.vm_count += file->kind == KVM_BPF_VM;
 }
 
-int fd_owners_list(struct kvm_bpf *bpf, pid_t pid, struct proc_fds *ret)
+int fd_owners_list(const struct kvm_bpf_process *seen, struct proc_fds *ret)
 {
-    struct listing listing = {0};
-    int result = kvm_bpf_read_process(bpf, pid, 0, list, &listing, NULL);
+    struct proc_fds list = {0};
 
-    if (result == 0)
-        result = listing.result;
-    if (result < 0)
-        proc_fds_done(&listing.fds);
-    else
-        *ret = listing.fds;
-    return result;
+    *ret = list;
+    if (seen->count == 0)
+        return 0;
+    size_t max = seen->count < PROC_FDS_MAX ? seen->count : PROC_FDS_MAX;
+    list.fds = calloc(max, sizeof(*list.fds));
+    if (list.fds == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < seen->count && !list.is_cut; i++) {
+        const struct kvm_bpf_file *file = &seen->files[i];
+        bool is_vm = file->kind == KVM_BPF_VM;
+        list.is_cut = list.count == max || (is_vm && list.vm_count == PROC_FDS_VMS_MAX);
+        if (list.is_cut)
+            break;
+        list.fds[list.count++] = (struct proc_fd){.fd = file->fd,
+                                                  .kind = kind_of(file),
+                                                  .vcpu = is_vm ? 0 : file->vcpu_id,
+                                                  .vm = file->vm,
+                                                  .tid = file->tid};
+        list.vm_count += is_vm;
+    }
+    *ret = list;
+    return 0;
 }
 
 bool fd_owners_are_known(const struct proc_fds *fds)
@@ -97,4 +67,74 @@ bool fd_owners_are_known(const struct proc_fds *fds)
             fds->fds[i].vm == 0)
             return false;
     return fds->vm_count > 0;
+}
+
+/* A VM of the process as the list has it. */
+static bool has_vm(struct vm *const *vms, size_t count, uint64_t kernel_vm)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vms[i]->kernel_vm == kernel_vm)
+            return true;
+    return false;
+}
+
+/* One more than the list has? A second descriptor of one VM is none. */
+static bool has_more_vms(const struct kvm_bpf_process *seen, struct vm *const *vms, size_t count)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct kvm_bpf_file *file = &seen->files[i];
+        if (file->kind != KVM_BPF_VM)
+            continue;
+        while (k < count && vms[k]->id.fd < file->fd)
+            k++;
+        if ((k == count || vms[k]->id.fd != file->fd) && !has_vm(vms, count, file->vm))
+            return true;
+    }
+    return false;
+}
+
+/* Where the vCPUs of a VM begin. */
+static size_t first_vcpu(const struct kvm_bpf_process *seen, uint64_t vm)
+{
+    size_t low = 0, high = seen->vcpu_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (seen->vcpus[middle]->vm < vm)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool has_same_vcpus(const struct kvm_bpf_process *seen, const struct vm *vm)
+{
+    size_t i = first_vcpu(seen, vm->kernel_vm), k = 0;
+
+    for (; i < seen->vcpu_count && seen->vcpus[i]->vm == vm->kernel_vm; i++) {
+        int id = seen->vcpus[i]->vcpu_id;
+        if (k > 0 && vm->vcpus[k - 1].id == id)
+            continue; /* a second descriptor of it */
+        if (k == vm->vcpu_count || vm->vcpus[k].id != id)
+            return false;
+        k++;
+    }
+    return k == vm->vcpu_count;
+}
+
+bool fd_owners_are_same(const struct kvm_bpf_process *seen, struct vm *const *vms, size_t count)
+{
+    if (seen->result < 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct vm *vm = vms[i];
+        const struct kvm_bpf_file *file = kvm_bpf_process_vm(seen, vm->id.fd);
+        if (!vm->vcpus_by_kernel || file == NULL || file->vm != vm->kernel_vm ||
+            !has_same_vcpus(seen, vm))
+            return false;
+    }
+    return count > 0 && !has_more_vms(seen, vms, count);
 }

@@ -92,6 +92,8 @@ struct vm {
     bool vcpus_by_fd_order;
     /* vCPUs and their threads as the kernel told (BPF): nothing is guessed */
     bool vcpus_by_kernel;
+    uint64_t
+        kernel_vm; /* the kernel's own, where it tells: another VM has another. 0 = not known */
     bool process_is_cut; /* its process has more descriptors than are looked at */
     /* a source that gives all counters of it, so that others need not ask; SOURCE_NONE: none does
      */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/bpf/kvm_bpf_tick.h"
 #include "core/find/discover.h"
 #include "core/model/series.h"
 #include "core/source/source.h"
@@ -111,7 +112,6 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns,
         .beacon = config->beacon,
         .budget = &s->budget,
-        .bpf = config->bpf,
         .histograms = !config->no_histograms,
     };
     s->budget.now_ns = s->env.now_ns;
@@ -120,6 +120,9 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         free(s);
         return error_set(err, result, "cannot read /proc: %s", strerror(-result));
     }
+    if (config->bpf != NULL)
+        s->env.bpf_tick = kvm_bpf_tick_new(&(struct kvm_bpf_tick_config){
+            .bpf = config->bpf, .beacon = config->beacon, .now_ns = s->env.now_ns});
     s->series.fields = &s->fields;
     host_read(s->root, &s->host);
     s->discover = discover_new(&(struct discover_config){
@@ -130,10 +133,11 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .first_tick = config->first_tick,
         .scope = config->scope,
         .budget = &s->budget,
-        .bpf = config->bpf,
+        .bpf_tick = s->env.bpf_tick,
     });
     s->env.discover = s->discover;
-    result = s->discover == NULL ? -ENOMEM : attach_wanted(s);
+    bool has_all = s->discover != NULL && (config->bpf == NULL || s->env.bpf_tick != NULL);
+    result = has_all ? attach_wanted(s) : -ENOMEM;
     if (result < 0) {
         sampler_close(s);
         return error_set(err, result, "out of memory");
@@ -150,6 +154,7 @@ void sampler_close(struct sampler *s)
         if (source_of(s, s->table[i]) != NULL)
             detach(s, s->table[i]);
     discover_free(s->discover);
+    kvm_bpf_tick_free(s->env.bpf_tick);
     series_done(&s->series);
     field_table_done(&s->fields);
     free(s);
@@ -177,7 +182,7 @@ static void explain_gauge(struct reading *gauge)
 /* Sources that are used unless they are excluded: BPF only when somebody asks for it. */
 static unsigned usual_sources(const struct sampler *s)
 {
-    return s->env.bpf != NULL ? SOURCES_ALL : SOURCES_ALL & ~SOURCE_BIT(SOURCE_BPF);
+    return s->env.bpf_tick != NULL ? SOURCES_ALL : SOURCES_ALL & ~SOURCE_BIT(SOURCE_BPF);
 }
 
 /*
@@ -187,7 +192,7 @@ static unsigned usual_sources(const struct sampler *s)
 static void explain_excluded(const struct sampler *s, struct sample *sample)
 {
     const unsigned usual = usual_sources(s), counters = sources_that_give(GIVES_COUNTERS) & usual;
-    const bool only_bpf = s->env.bpf == NULL && (s->sources & counters) == 0 &&
+    const bool only_bpf = s->env.bpf_tick == NULL && (s->sources & counters) == 0 &&
                           (s->sources & SOURCE_BIT(SOURCE_BPF)) != 0;
     const struct reading off = only_bpf ? reading_of_cause(CAUSE_BPF_UNUSABLE) : source_is_off;
 
@@ -308,6 +313,15 @@ static void read_vms(const struct sampler *s, struct sample *sample, uint64_t *c
     }
 }
 
+static void begin_bpf(const struct sampler *s)
+{
+    unsigned wants = KVM_BPF_STATS | (s->env.histograms ? KVM_BPF_HISTOGRAMS : 0);
+    bool is_source = (s->sources & SOURCE_BIT(SOURCE_BPF)) != 0;
+
+    if (s->env.bpf_tick != NULL)
+        kvm_bpf_tick_begin(s->env.bpf_tick, is_source ? wants : 0);
+}
+
 static int take(struct sampler *s, struct sample **ret, struct error *err)
 {
     uint64_t start = s->env.now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID),
@@ -319,6 +333,7 @@ static int take(struct sampler *s, struct sample **ret, struct error *err)
     s->began_ns = start;
     if (s->ticks++ > 0)
         host_refresh(s->root, s->ticks % SEARCH_MOUNTS_TICKS == 0, &s->host);
+    begin_bpf(s);
     int result = discover_tick(s->discover, forget_vm, s, err);
     const struct vm_list *vms = discover_vms(s->discover);
     if (result == 0 && (result = attach_wanted(s)) < 0)

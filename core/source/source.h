@@ -32,11 +32,11 @@ struct source_env {
     /* How long each process may take, and where that is kept; both NULL: as long as it likes */
     const struct budget *budget;
     const struct discover *discover;
-    struct kvm_bpf *bpf; /* NULL: nobody asked for it, or it could not be loaded */
+    struct kvm_bpf_tick *bpf_tick; /* NULL: nobody asked for it, or it could not be loaded */
     bool histograms;     /* are they read where they cost extra? */
 };
 
-struct kvm_bpf;
+struct kvm_bpf_tick;
 struct source;
 
 /* What a source does. Those that may be NULL are left out by sources without a use for them. */

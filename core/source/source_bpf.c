@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bpf/kvm_bpf.h"
+#include "core/bpf/kvm_bpf_tick.h"
 #include "core/bpf/kvm_layout.h"
 #include "core/source/source.h"
 
@@ -32,12 +32,6 @@ struct slots {
     size_t count;
 };
 
-/* One open file of KVM, and where its counters stand in @bytes of the source. */
-struct record {
-    struct kvm_bpf_file file; /* without its counters */
-    size_t at;
-};
-
 struct source {
     struct source_env env;
     const struct kvm_layout *layout; /* NULL: KVM is not there, or BTF tells nothing of it */
@@ -45,27 +39,16 @@ struct source {
     size_t mapped_fields;            /* size of the field table when they were mapped */
     struct slots vm, vcpu;
     int guest_mode; /* field of that name; -1: there is none */
-    /* What the last read gave, of process @pid; 0: of none in this tick */
-    pid_t pid;
-    int result;
-    uint64_t read_ns;
-    bool is_full;                /* no memory for all of it */
-    struct record *records;      /* ascending descriptor */
-    const struct record **vcpus; /* those that are vCPUs, ascending (VM, id) */
-    size_t count, cap, vcpu_count;
-    uint8_t *bytes;
-    size_t bytes_used, bytes_cap;
 };
 
 /* What is kept of a VM. */
 struct vm_state {
-    uint64_t vm; /* the kernel's own; another one: another VM. 0: not seen yet */
     bool fails;
 };
 
 static bool bpf_wanted(const struct source_env *env)
 {
-    return env->bpf != NULL;
+    return env->bpf_tick != NULL;
 }
 
 static int bpf_attach(const struct source_env *env, struct source **ret)
@@ -84,17 +67,14 @@ static void bpf_detach(struct source *s)
 {
     free(s->vm.slots);
     free(s->vcpu.slots);
-    free(s->records);
-    free(s->vcpus);
-    free(s->bytes);
     free(s);
 }
 
 static void bpf_forget(struct source *s, struct vm *vm)
 {
+    (void)s;
     if (vm->source_data[SOURCE_BPF] == NULL)
         return;
-    kvm_bpf_forget(s->env.bpf, vm->id.pid);
     free(vm->source_data[SOURCE_BPF]);
     vm->source_data[SOURCE_BPF] = NULL;
     vm->counters_by = SOURCE_NONE;
@@ -174,8 +154,7 @@ static int map_layout(struct source *s)
 
 static int bpf_discover(struct source *s, const struct vm_list *vms)
 {
-    s->pid = 0;
-    s->layout = kvm_bpf_layout(s->env.bpf, NULL);
+    s->layout = kvm_bpf_layout(kvm_bpf_tick_bpf(s->env.bpf_tick), NULL);
     for (size_t i = 0; i < vms->count; i++) {
         struct vm *vm = vms->vms[i];
         struct vm_state *state = vm->source_data[SOURCE_BPF];
@@ -188,107 +167,6 @@ static int bpf_discover(struct source *s, const struct vm_list *vms)
         vm->counters_by = s->layout != NULL && !state->fails ? SOURCE_BPF : SOURCE_NONE;
     }
     return s->layout != NULL ? map_layout(s) : 0;
-}
-
-/* --- reading a process ------------------------------------------------------------------------ */
-
-static bool need_room(struct source *s, size_t bytes)
-{
-    if (s->count == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        struct record *grown = realloc(s->records, cap * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        s->records = grown;
-        const struct record **vcpus = realloc(s->vcpus, cap * sizeof(struct record *));
-        if (vcpus == NULL)
-            return false;
-        s->vcpus = vcpus;
-        s->cap = cap;
-    }
-    if (s->bytes_used + bytes > s->bytes_cap) {
-        size_t cap = s->bytes_cap * 2 > s->bytes_used + bytes ? s->bytes_cap * 2
-                                                              : s->bytes_used + bytes + 8192;
-        uint8_t *grown = realloc(s->bytes, cap);
-        if (grown == NULL)
-            return false;
-        s->bytes = grown;
-        s->bytes_cap = cap;
-    }
-    return true;
-}
-
-static void take_file(void *user, const struct kvm_bpf_file *file)
-{
-    struct source *s = user;
-
-    if (file->stat == NULL || !need_room(s, file->stat_bytes)) {
-        s->is_full = true;
-        return;
-    }
-    struct record *r = &s->records[s->count++];
-    *r = (struct record){*file, s->bytes_used};
-    r->file.stat = NULL;
-    memcpy(s->bytes + s->bytes_used, file->stat, file->stat_bytes);
-    s->bytes_used += file->stat_bytes;
-}
-
-static int compare_vcpus(const void *a, const void *b)
-{
-    const struct kvm_bpf_file *x = &(*(const struct record *const *)a)->file,
-                              *y = &(*(const struct record *const *)b)->file;
-
-    if (x->vm != y->vm)
-        return x->vm < y->vm ? -1 : 1;
-    return (x->vcpu_id > y->vcpu_id) - (x->vcpu_id < y->vcpu_id);
-}
-
-/* All VMs of a process at once: once in a tick. */
-static void read_process(struct source *s, pid_t pid)
-{
-    unsigned wants = KVM_BPF_STATS | (s->env.histograms ? KVM_BPF_HISTOGRAMS : 0);
-
-    s->pid = pid;
-    s->count = s->vcpu_count = s->bytes_used = 0;
-    s->is_full = false;
-    /* A descriptor that its process closes meanwhile is closed for good when we let go of it. */
-    beacon_at(s->env.beacon, pid, BEACON_READ_FD);
-    s->result = kvm_bpf_read_process(s->env.bpf, pid, wants, take_file, s, NULL);
-    s->read_ns = s->env.now_ns();
-    if (s->result == 0 && s->is_full)
-        s->result = -ENOMEM;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->records[i].file.kind == KVM_BPF_VCPU)
-            s->vcpus[s->vcpu_count++] = &s->records[i];
-    if (s->vcpu_count > 0)
-        qsort(s->vcpus, s->vcpu_count, sizeof(struct record *), compare_vcpus);
-}
-
-static const struct record *find_vm(const struct source *s, int fd)
-{
-    size_t low = 0, high = s->count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (s->records[middle].file.fd < fd)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found =
-        low < s->count && s->records[low].file.fd == fd && s->records[low].file.kind == KVM_BPF_VM;
-    return found ? &s->records[low] : NULL;
-}
-
-static const struct record *find_vcpu(const struct source *s, uint64_t vm, int id)
-{
-    const struct record wanted = {.file = {.vm = vm, .vcpu_id = id}}, *key = &wanted;
-    const struct record **found =
-        s->vcpu_count == 0
-            ? NULL
-            : bsearch(&key, s->vcpus, s->vcpu_count, sizeof(struct record *), compare_vcpus);
-
-    return found != NULL ? *found : NULL;
 }
 
 /* --- filling a VM ----------------------------------------------------------------------------- */
@@ -318,11 +196,9 @@ static void fill_histogram(const struct kvm_stat_member *member, const uint8_t *
 }
 
 static void fill(const struct source *s, const struct sample *sample, const struct slots *slots,
-                 const struct record *record, struct sample_entity *to)
+                 const uint8_t *stat, uint64_t read_ns, struct sample_entity *to)
 {
-    const uint8_t *stat = s->bytes + record->at;
-
-    to->time_ns[SOURCE_BPF] = s->read_ns;
+    to->time_ns[SOURCE_BPF] = read_ns;
     for (size_t i = 0; i < slots->count; i++) {
         const struct kvm_stat_member *member = slots->slots[i].member;
         int f = slots->slots[i].field;
@@ -375,64 +251,65 @@ static void follow_thread(struct vm *vm, size_t k, struct sample_vcpu *vcpu, pid
     vm->vcpus[k].tid_by_name = false;
 }
 
-static void fill_vcpu(const struct source *s, const struct sample *sample, uint64_t vm,
-                      struct sample_vm *sv, size_t k)
+static void fill_vcpu(const struct source *s, const struct sample *sample,
+                      const struct kvm_bpf_process *process, uint64_t vm, struct sample_vm *sv,
+                      size_t k)
 {
     struct sample_vcpu *vcpu = &sv->vcpus[k];
-    const struct record *record = find_vcpu(s, vm, vcpu->id);
+    const struct kvm_bpf_file *file = kvm_bpf_process_vcpu(process, vm, vcpu->id);
     int g = s->guest_mode;
 
-    if (record == NULL) {
+    if (file == NULL) {
         explain(s, sample, FIELD_VCPU, CAUSE_GONE, &vcpu->entity);
         explain(s, sample, FIELD_VCPU, CAUSE_GONE, &sv->entity); /* there is no sum */
         return;
     }
-    follow_thread(sv->vm, k, vcpu, record->file.tid);
-    fill(s, sample, &s->vcpu, record, &vcpu->entity);
-    fill_gauges(&record->file, vcpu->gauges);
+    follow_thread(sv->vm, k, vcpu, file->tid);
+    fill(s, sample, &s->vcpu, file->stat, process->read_ns, &vcpu->entity);
+    fill_gauges(file, vcpu->gauges);
     if (g >= 0 && (size_t)g < sample->field_count && vcpu->entity.readings[g].state == READING_OK)
         vcpu->gauges[VCPU_GUEST_MODE] = vcpu->entity.readings[g];
 }
 
-/* Why the VM cannot be filled; CAUSE_NONE: it can, from *@ret. */
-static enum reading_cause look_for(struct source *s, const struct vm *vm, struct vm_state *state,
-                                   const struct record **ret)
+/* What is known of the VM's process and the VM in it. CAUSE_NONE, or why it cannot be filled. */
+static enum reading_cause look_for(const struct source *s, const struct vm *vm,
+                                   const struct kvm_bpf_process **ret_process,
+                                   const struct kvm_bpf_file **ret)
 {
     if (s->layout == NULL)
         return CAUSE_BPF_UNUSABLE;
-    if (s->pid != vm->id.pid)
-        read_process(s, vm->id.pid);
-    if (s->result < 0)
-        return reading_cause_of_error(s->result, CAUSE_BPF_UNUSABLE);
-    *ret = find_vm(s, vm->id.fd);
-    if (*ret == NULL)
-        return CAUSE_GONE;
-    /* One with the same descriptor number that discovery does not know yet. */
-    bool other = state->vm != 0 && state->vm != (*ret)->file.vm;
-    state->vm = (*ret)->file.vm;
-    return other ? CAUSE_GONE : CAUSE_NONE;
+    const struct kvm_bpf_process *process = kvm_bpf_tick_read(s->env.bpf_tick, vm->id.pid);
+    int result = process == NULL ? -ENOMEM : process->result;
+    if (result < 0)
+        return reading_cause_of_error(result, CAUSE_BPF_UNUSABLE);
+    *ret_process = process;
+    *ret = kvm_bpf_process_vm(process, vm->id.fd);
+    /* Or one with the same descriptor number that discovery does not know yet. */
+    return *ret == NULL || (vm->kernel_vm != 0 && vm->kernel_vm != (*ret)->vm) ? CAUSE_GONE
+                                                                               : CAUSE_NONE;
 }
 
 static void bpf_read(struct source *s, struct sample *sample, struct sample_vm *sv)
 {
     struct vm_state *state = sv->vm->source_data[SOURCE_BPF];
-    const struct record *record = NULL;
+    const struct kvm_bpf_process *process = NULL;
+    const struct kvm_bpf_file *file = NULL;
 
     if (state == NULL)
         return;
-    enum reading_cause cause = look_for(s, sv->vm, state, &record);
+    enum reading_cause cause = look_for(s, sv->vm, &process, &file);
     /* Of one that ends just now nothing else can tell more; should it live on, the others step in
      * at the next tick. */
     bool ends = cause == CAUSE_GONE && !state->fails;
-    state->fails = cause != CAUSE_NONE || record == NULL;
+    state->fails = cause != CAUSE_NONE || file == NULL;
     sv->vm->counters_by = state->fails && !ends ? SOURCE_NONE : SOURCE_BPF;
-    if (cause != CAUSE_NONE || record == NULL) {
+    if (cause != CAUSE_NONE || file == NULL) {
         explain_all(s, sample, cause, sv);
         return;
     }
-    fill(s, sample, &s->vm, record, &sv->entity);
+    fill(s, sample, &s->vm, file->stat, process->read_ns, &sv->entity);
     for (size_t k = 0; k < sv->vcpu_count; k++)
-        fill_vcpu(s, sample, record->file.vm, sv, k);
+        fill_vcpu(s, sample, process, file->vm, sv, k);
 }
 
 const struct source_ops source_bpf = {

@@ -13,30 +13,37 @@
 #include "core/find/vm_build.h"
 
 #define PID 4711
-#define NOBODY ((struct kvm_bpf *)0x10) /* handed on, never looked into */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What the kernel is made to say. */
+#define VCPUS_MAX 8
+
+/* What the kernel is made to say: all that kvm_bpf_tick_read gives of a process. */
 struct said {
-    const struct kvm_bpf_file *files;
-    size_t count;
-    int result;
+    struct kvm_bpf_process process;
+    const struct kvm_bpf_file *vcpus[VCPUS_MAX];
 };
 
-static struct said said; /* the test's, set before each call */
-
-int __wrap_kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants,
-                                kvm_bpf_file_fn *fn, void *user, uint64_t *ret_ns);
-int __wrap_kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants,
-                                kvm_bpf_file_fn *fn, void *user, uint64_t *ret_ns)
+static int by_vm_and_id(const void *a, const void *b)
 {
-    (void)ret_ns;
-    assert_ptr_equal(bpf, NOBODY);
-    assert_int_equal(pid, PID);
-    assert_int_equal(wants, 0);
-    for (size_t i = 0; i < said.count; i++)
-        fn(user, &said.files[i]);
-    return said.result;
+    const struct kvm_bpf_file *x = *(const struct kvm_bpf_file *const *)a,
+                              *y = *(const struct kvm_bpf_file *const *)b;
+
+    return x->vm != y->vm ? (x->vm > y->vm) - (x->vm < y->vm)
+                          : (x->vcpu_id > y->vcpu_id) - (x->vcpu_id < y->vcpu_id);
+}
+
+static const struct kvm_bpf_process *say(struct said *said, struct kvm_bpf_file *files,
+                                         size_t count)
+{
+    said->process =
+        (struct kvm_bpf_process){.pid = PID, .files = files, .count = count, .vcpus = said->vcpus};
+    for (size_t i = 0; i < count; i++)
+        if (files[i].kind == KVM_BPF_VCPU) {
+            assert_in_range(said->process.vcpu_count, 0, VCPUS_MAX - 1);
+            said->vcpus[said->process.vcpu_count++] = &files[i];
+        }
+    qsort(said->vcpus, said->process.vcpu_count, sizeof(said->vcpus[0]), by_vm_and_id);
+    return &said->process;
 }
 
 static struct kvm_bpf_file vm_file(int fd, uint64_t vm)
@@ -89,11 +96,11 @@ static void vcpus_of_two_vms_are_told_apart(void **state)
     struct proc_fd list[6];
     struct kvm_bpf_file files[6];
     struct proc_fds fds = {.fds = list, .count = interleaved(list, files), .vm_count = 2};
+    struct said said;
     struct vm a, b;
 
     (void)state;
-    said = (struct said){files, 6, 0};
-    fd_owners_tell(NOBODY, PID, &fds);
+    fd_owners_tell(say(&said, files, 6), &fds);
     assert_true(fd_owners_are_known(&fds));
     built(&fds, 0, &a);
     assert_int_equal(a.vcpu_count, 2);
@@ -117,14 +124,13 @@ static void vm_without_vcpus_takes_none_of_another(void **state)
     struct proc_fd list[] = {{.fd = 5, .kind = PROC_FD_VM},
                              {.fd = 6, .kind = PROC_FD_VCPU},
                              {.fd = 7, .kind = PROC_FD_VM}};
-    const struct kvm_bpf_file files[] = {vm_file(5, 0xa0), vcpu_file(6, 0xb0, 0, 9),
-                                         vm_file(7, 0xb0)};
+    struct kvm_bpf_file files[] = {vm_file(5, 0xa0), vcpu_file(6, 0xb0, 0, 9), vm_file(7, 0xb0)};
     struct proc_fds fds = {.fds = list, .count = 3, .vm_count = 2};
+    struct said said;
     struct vm vm;
 
     (void)state;
-    said = (struct said){files, 3, 0};
-    fd_owners_tell(NOBODY, PID, &fds);
+    fd_owners_tell(say(&said, files, 3), &fds);
     built(&fds, 0, &vm);
     assert_int_equal(vm.vcpu_count, 0);
     free(vm.vcpus);
@@ -136,10 +142,11 @@ static void what_changed_between_the_looks_is_not_known(void **state)
     struct kvm_bpf_file files[6];
     struct proc_fds fds = {.fds = list, .count = interleaved(list, files), .vm_count = 2};
 
+    struct said said;
+
     (void)state;
     files[3].vcpu_id = 7; /* closed, and its number given to another vCPU */
-    said = (struct said){files, 6, 0};
-    fd_owners_tell(NOBODY, PID, &fds);
+    fd_owners_tell(say(&said, files, 6), &fds);
     assert_int_equal(list[3].vm, 0);
     assert_int_equal(list[4].vm, 0xb0);
     assert_false(fd_owners_are_known(&fds));
@@ -151,36 +158,22 @@ static void what_changed_between_the_looks_is_not_known(void **state)
     free(vm.vcpus);
 }
 
-static void nothing_is_known_without_bpf(void **state)
-{
-    struct proc_fd list[6];
-    struct kvm_bpf_file files[6];
-    struct proc_fds fds = {.fds = list, .count = interleaved(list, files), .vm_count = 2};
-
-    (void)state;
-    fd_owners_tell(NULL, PID, &fds);
-    assert_false(fd_owners_are_known(&fds));
-}
-
 static void hidden_links_are_listed_by_the_kernel(void **state)
 {
     struct proc_fd list[6];
     struct kvm_bpf_file files[6];
     struct proc_fds fds;
+    struct said said;
 
     (void)state;
     interleaved(list, files);
-    said = (struct said){files, 6, 0};
-    assert_int_equal(fd_owners_list(NOBODY, PID, &fds), 0);
+    assert_int_equal(fd_owners_list(say(&said, files, 6), &fds), 0);
     assert_int_equal(fds.count, 6);
     assert_int_equal(fds.vm_count, 2);
     assert_int_equal(fds.fds[4].vcpu, 1);
     assert_int_equal(fds.fds[4].tid, 503);
     assert_true(fd_owners_are_known(&fds));
     proc_fds_done(&fds);
-
-    said = (struct said){NULL, 0, -ESRCH};
-    assert_int_equal(fd_owners_list(NOBODY, PID, &fds), -ESRCH);
 }
 
 static void list_of_a_process_with_very_many_is_cut(void **state)
@@ -188,17 +181,64 @@ static void list_of_a_process_with_very_many_is_cut(void **state)
     size_t count = PROC_FDS_VMS_MAX + 10;
     struct kvm_bpf_file *files = calloc(count, sizeof(*files));
     struct proc_fds fds;
+    struct said said;
 
     (void)state;
     assert_non_null(files);
     for (size_t i = 0; i < count; i++)
         files[i] = vm_file((int)i, 0x1000 + i);
-    said = (struct said){files, count, 0};
-    assert_int_equal(fd_owners_list(NOBODY, PID, &fds), 0);
+    assert_int_equal(fd_owners_list(say(&said, files, count), &fds), 0);
     assert_true(fds.is_cut);
     assert_int_equal(fds.vm_count, PROC_FDS_VMS_MAX);
     proc_fds_done(&fds);
     free(files);
+}
+
+/* Both VMs of interleaved(), as the list has them. */
+static void list_both(const struct proc_fds *fds, struct vm vms[2])
+{
+    built(fds, 0, &vms[0]);
+    built(fds, 1, &vms[1]);
+    vms[0].id.fd = 5;
+    vms[0].kernel_vm = 0xa0;
+    vms[1].id.fd = 6;
+    vms[1].kernel_vm = 0xb0;
+}
+
+static void a_process_is_the_same_until_a_vm_or_vcpu_changes(void **state)
+{
+    struct proc_fd list[6];
+    struct kvm_bpf_file files[8];
+    struct proc_fds fds = {.fds = list, .count = interleaved(list, files), .vm_count = 2};
+    struct said said;
+    struct vm vms[2], *both[2] = {&vms[0], &vms[1]};
+
+    (void)state;
+    fd_owners_tell(say(&said, files, 6), &fds);
+    list_both(&fds, vms);
+    assert_true(fd_owners_are_same(say(&said, files, 6), both, 2));
+    assert_false(fd_owners_are_same(say(&said, files, 6), both, 1)); /* a VM is new */
+    assert_false(fd_owners_are_same(say(&said, files, 5), both, 2)); /* a vCPU is gone */
+
+    files[6] = vcpu_file(11, 0xa0, 3, 0); /* one is new */
+    assert_false(fd_owners_are_same(say(&said, files, 7), both, 2));
+    files[6] = vcpu_file(11, 0xa0, 2, 0); /* a second descriptor of one, and of a VM */
+    files[7] = vm_file(12, 0xb0);
+    assert_true(fd_owners_are_same(say(&said, files, 8), both, 2));
+    files[6] = vcpu_file(11, 0xc0, 0, 0); /* of a VM that another process has */
+    assert_true(fd_owners_are_same(say(&said, files, 7), both, 2));
+
+    files[1].vm = 0xd0; /* made anew under the same number */
+    assert_false(fd_owners_are_same(say(&said, files, 6), both, 2));
+    files[1].vm = 0xb0;
+    vms[1].vcpus_by_kernel = false;
+    assert_false(fd_owners_are_same(say(&said, files, 6), both, 2));
+    vms[1].vcpus_by_kernel = true;
+    say(&said, files, 6);
+    said.process.result = -EMFILE;
+    assert_false(fd_owners_are_same(&said.process, both, 2));
+    free(vms[0].vcpus);
+    free(vms[1].vcpus);
 }
 
 int main(void)
@@ -207,7 +247,7 @@ int main(void)
         cmocka_unit_test(vcpus_of_two_vms_are_told_apart),
         cmocka_unit_test(vm_without_vcpus_takes_none_of_another),
         cmocka_unit_test(what_changed_between_the_looks_is_not_known),
-        cmocka_unit_test(nothing_is_known_without_bpf),
+        cmocka_unit_test(a_process_is_the_same_until_a_vm_or_vcpu_changes),
         cmocka_unit_test(hidden_links_are_listed_by_the_kernel),
         cmocka_unit_test(list_of_a_process_with_very_many_is_cut),
     };

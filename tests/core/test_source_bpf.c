@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/bpf/kvm_bpf.h"
+#include "core/bpf/kvm_bpf_tick.h"
 #include "core/bpf/kvm_layout.h"
 #include "core/source/sampler.h"
 #include "tests/lib/kvm_guest.h"
@@ -330,8 +330,10 @@ static void a_vm_that_it_does_not_find_is_left_to_the_others(void **state)
     struct bench *b = need(state);
     struct host host = {0};
     struct field_table fields = {0};
+    struct kvm_bpf_tick *reads =
+        kvm_bpf_tick_new(&(struct kvm_bpf_tick_config){.bpf = b->bpf, .now_ns = now_ns});
     struct source_env env = {
-        .root = &b->root, .host = &host, .fields = &fields, .now_ns = now_ns, .bpf = b->bpf};
+        .root = &b->root, .host = &host, .fields = &fields, .now_ns = now_ns, .bpf_tick = reads};
     struct source *source;
     struct sample *s;
 
@@ -346,6 +348,7 @@ static void a_vm_that_it_does_not_find_is_left_to_the_others(void **state)
     assert_true(source_bpf.wanted(&env));
     assert_int_equal(source_bpf.attach(&env, &source), 0);
     for (int tick = 0; tick < 2; tick++) {
+        kvm_bpf_tick_begin(reads, KVM_BPF_STATS);
         assert_int_equal(source_bpf.discover(source, &list), 0);
         assert_int_equal(there.counters_by, SOURCE_BPF);
         assert_int_equal(gone.counters_by, tick == 0 ? SOURCE_BPF : SOURCE_NONE);
@@ -365,6 +368,7 @@ static void a_vm_that_it_does_not_find_is_left_to_the_others(void **state)
     source_bpf.forget(source, &gone);
     assert_int_equal(there.counters_by, SOURCE_NONE);
     source_bpf.detach(source);
+    kvm_bpf_tick_free(reads);
     field_table_done(&fields);
     guest_stop(&b->guest);
 }
