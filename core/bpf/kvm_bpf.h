@@ -67,6 +67,9 @@ struct kvm_bpf_file {
     uint64_t vm;
     bool is_own_mm; /* of a VM: its guest's memory is that of this process (kvm->mm) */
     uint8_t vm_type; /* enum kvm_vm_type, of a VM; what the kernel does not tell is 0 */
+    /* of a VM: how many of its slots are logged, video memory among them (x86, Linux 6.2); -1: the
+     * kernel does not count them */
+    int logged_slots;
     int vcpu_id;    /* of a vCPU, as all below */
     pid_t tid;      /* of its thread; 0: none has run it yet, or not in our namespace */
     int cpu;        /* host CPU that it runs on or ran on last; -1: none yet */

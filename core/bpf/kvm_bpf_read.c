@@ -254,6 +254,9 @@ static void describe_vm(const struct kvm_bpf *bpf, const struct kvm_record *reco
     file->vm = record->object;
     file->is_own_mm = number(bpf, KVM_PLACE_VM_MM, image) == record->mm;
     file->vm_type = (uint8_t)kvm_bpf_vm_type(&marks);
+    file->logged_slots = has(bpf, KVM_PLACE_VM_LOGGED_SLOTS)
+                             ? (int)number(bpf, KVM_PLACE_VM_LOGGED_SLOTS, image)
+                             : -1;
     file->stat = image + bpf->layout.places[KVM_PLACE_VM_STAT].offset;
     file->stat_bytes = bpf->layout.vm_bytes;
 }

@@ -27,6 +27,7 @@ struct kvm_place {
     X(VM_STAT,            "kvm",             "stat",                     1)                        \
     X(VM_MM,              "kvm",             "mm",                       1)                        \
     X(VM_MEMSLOTS,        "kvm",             "memslots",                 0)                        \
+    X(VM_LOGGED_SLOTS,    "kvm",             "nr_memslots_dirty_logging", 0)                       \
     X(VM_TYPE,            "kvm",             "arch.vm_type",             0)                        \
     X(VM_PRIVATE_MEM,     "kvm",             "arch.has_private_mem",     0)                        \
     X(VM_PROTECTED_STATE, "kvm",             "arch.has_protected_state", 0)                        \

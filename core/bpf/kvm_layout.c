@@ -367,9 +367,13 @@ static int compare_ranges(const void *a, const void *b)
 
 /* Numbers that are read beside the counters. */
 static const enum kvm_place_id vm_numbers[] = {
-    KVM_PLACE_VM_MM,           KVM_PLACE_VM_TYPE,
-    KVM_PLACE_VM_PRIVATE_MEM,  KVM_PLACE_VM_PROTECTED_STATE,
-    KVM_PLACE_VM_SEV_ACTIVE,   KVM_PLACE_VM_SEV_ES,
+    KVM_PLACE_VM_MM,
+    KVM_PLACE_VM_TYPE,
+    KVM_PLACE_VM_LOGGED_SLOTS,
+    KVM_PLACE_VM_PRIVATE_MEM,
+    KVM_PLACE_VM_PROTECTED_STATE,
+    KVM_PLACE_VM_SEV_ACTIVE,
+    KVM_PLACE_VM_SEV_ES,
     KVM_PLACE_VM_SEV_FEATURES,
 };
 static const enum kvm_place_id vcpu_numbers[] = {

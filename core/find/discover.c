@@ -258,6 +258,16 @@ static uint64_t look_up_ram(const struct discover *d, const struct vm *vm, bool 
     return bytes;
 }
 
+/* -1: not known. */
+static int logged_slots(const struct discover *d, const struct vm *vm)
+{
+    const struct kvm_bpf_process *seen = kvm_bpf_tick_read(d->bpf_tick, vm->id.pid);
+    const struct kvm_bpf_file *file =
+        seen != NULL && seen->result == 0 ? kvm_bpf_process_vm(seen, vm->id.fd) : NULL;
+
+    return file != NULL ? file->logged_slots : -1;
+}
+
 static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
                             struct process_time *time, struct ram_cost *ram)
 {
@@ -279,7 +289,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
         vm->ram_tick = d->tick;
     }
     if (d->bpf != NULL)
-        vm_migration_tick(d->root, d->bpf, d->tick, vm);
+        vm_migration_tick(d->root, d->bpf, d->tick, logged_slots(d, vm), vm);
     if (time != NULL)
         time->spent_ns += clock_of(d) - since;
 }

@@ -10,13 +10,16 @@
 
 #include "core/base/parse_number.h"
 
-#define DUE_TICKS   8
-#define THREADS_MAX 4096 /* a process may have very many, and name them as it likes */
+#define DUE_TICKS     8
+#define COUNTED_TICKS 64
+#define THREADS_MAX   4096 /* a process may have very many, and name them as it likes */
 
-bool vm_migration_is_due(const struct vm *vm, uint64_t tick, uint64_t threads)
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick, bool is_counted, uint64_t sign)
 {
-    return vm->migration != VM_NOT_LOGGED || threads != vm->migration_threads ||
-           tick <= vm->migration_again || (tick + vm_spread(&vm->id)) % DUE_TICKS == 0;
+    uint64_t every = is_counted ? COUNTED_TICKS : DUE_TICKS;
+
+    return vm->migration != VM_NOT_LOGGED || sign != vm->migration_sign ||
+           tick <= vm->migration_again || (tick + vm_spread(&vm->id)) % every == 0;
 }
 
 bool vm_migration_is_logged(const struct kvm_bpf_slots *slots)
@@ -98,14 +101,16 @@ static uint64_t count_threads(const struct rootfs *root, pid_t pid)
     return rootfs_stat(root, path, &st) == 0 ? (uint64_t)st.st_nlink : 0;
 }
 
-void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick, struct vm *vm)
+void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick, int logged,
+                       struct vm *vm)
 {
-    uint64_t threads = count_threads(root, vm->id.pid);
+    bool is_counted = logged >= 0;
+    uint64_t sign = is_counted ? (uint64_t)logged : count_threads(root, vm->id.pid);
 
-    if (!vm_migration_is_due(vm, tick, threads))
+    if (!vm_migration_is_due(vm, tick, is_counted, sign))
         return;
-    if (threads != vm->migration_threads)
+    if (!is_counted && sign != vm->migration_sign)
         vm->migration_again = tick + 1;
-    vm->migration_threads = threads;
+    vm->migration_sign = sign;
     vm->migration = look(root, bpf, vm);
 }

@@ -22,17 +22,19 @@
 
 /*
  * vm_migration_is_due - are the slots to be read in tick @tick of discovery? That costs 16 us of
- * CPU time, so only when the number of threads of the process changed, for a migration begins with
- * one, and in the tick after, for the log is turned on a little later; while there is a log; and in
- * every eighth tick. @threads: as they are now. Pure.
+ * CPU time, so only while there is a log, now and then, and when a sign changed: how many slots the
+ * kernel says are logged. Where it does not say that, the sign is the number of threads of the
+ * process, for a migration begins with one; then also in the tick after, for the log is turned on
+ * a little later, and more often. @sign: as it is now. Pure.
  */
-bool vm_migration_is_due(const struct vm *vm, uint64_t tick, uint64_t threads);
+bool vm_migration_is_due(const struct vm *vm, uint64_t tick, bool is_counted, uint64_t sign);
 
 /*
- * vm_migration_tick - sets vm->migration, when it is time to; once in each tick.
- * VM_MIGRATION_UNKNOWN when the slots cannot be read.
+ * vm_migration_tick - sets vm->migration, when it is time to; once in each tick. @logged: how many
+ * slots are logged; -1: the kernel does not say. VM_MIGRATION_UNKNOWN when the slots cannot be
+ * read.
  */
-void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick,
+void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t tick, int logged,
                        struct vm *vm);
 
 /* vm_migration_is_logged - is the RAM logged, which these slots show? Pure. */

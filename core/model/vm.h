@@ -79,7 +79,7 @@ struct vm {
     uint64_t ram_tick;       /* of discovery: when ram_bytes was looked up; 0 = not yet */
     uint64_t ram_bytes;      /* guest RAM, see ram_quick_bytes; 0 = not known */
     enum vm_migration migration;
-    uint64_t migration_threads; /* of its process, when that was looked up */
+    uint64_t migration_sign; /* when that was looked up; see vm_migration_is_due */
     uint64_t migration_again;   /* tick until which it is looked up in any case */
     struct vm_vcpu *vcpus;   /* ascending id */
     size_t vcpu_count;

@@ -95,7 +95,7 @@ static struct vm_migration_bench {
 /* Looked up again because the slots are logged, or the threads are others. */
 static enum vm_migration next_tick(void)
 {
-    vm_migration_tick(&bench.tree.root, NULL, ++bench.tick, &bench.vm);
+    vm_migration_tick(&bench.tree.root, NULL, ++bench.tick, -1, &bench.vm);
     return bench.vm.migration;
 }
 
@@ -130,24 +130,53 @@ static void slots_are_read_when_threads_change_while_logged_and_now_and_then(voi
     (void)state;
     for (int pid = 1; pid < 2000; pid += 7) {
         struct vm vm = {
-            .id = {.pid = pid, .fd = 9}, .migration = VM_NOT_LOGGED, .migration_threads = 5};
+            .id = {.pid = pid, .fd = 9}, .migration = VM_NOT_LOGGED, .migration_sign = 5};
         unsigned times = 0;
         for (uint64_t tick = 10; tick < 26; tick++)
-            times += vm_migration_is_due(&vm, tick, 5);
+            times += vm_migration_is_due(&vm, tick, false, 5);
         assert_int_equal(times, 2);
         for (uint64_t tick = 10; tick < 18; tick++) {
-            assert_true(vm_migration_is_due(&vm, tick, 6));
-            assert_true(vm_migration_is_due(&vm, tick, 4));
+            assert_true(vm_migration_is_due(&vm, tick, false, 6));
+            assert_true(vm_migration_is_due(&vm, tick, false, 4));
             vm.migration_again = tick;
-            assert_true(vm_migration_is_due(&vm, tick, 5));
+            assert_true(vm_migration_is_due(&vm, tick, false, 5));
             vm.migration_again = 0;
             for (int m = 0; m < VM_MIGRATION_COUNT; m++) {
                 vm.migration = (enum vm_migration)m;
-                assert_true(m == VM_NOT_LOGGED || vm_migration_is_due(&vm, tick, 5));
+                assert_true(m == VM_NOT_LOGGED || vm_migration_is_due(&vm, tick, false, 5));
             }
             vm.migration = VM_NOT_LOGGED;
         }
     }
+}
+
+/* The kernel counts them: then threads do not matter. */
+static void where_logged_slots_are_counted_a_new_count_is_the_sign(void **state)
+{
+    struct tree tree;
+    struct vm vm = {.id = {.pid = 500, .fd = 9}};
+
+    (void)state;
+    memset(&told, 0, sizeof(told));
+    told.at[told.count++] = (struct kvm_bpf_slot)RAM(0);
+    tree_open(&tree);
+    tree_text(&tree, "proc/500/task/507/comm", "mig/src/main\n");
+    vm_migration_tick(&tree.root, NULL, 1, 1, &vm); /* video memory */
+    assert_int_equal(vm.migration, VM_NOT_LOGGED);
+    told.at[0].flags = 1;
+    unsigned times = 0;
+    for (uint64_t tick = 64; tick < 128; tick++)
+        times += vm_migration_is_due(&vm, tick, true, 1);
+    assert_int_equal(times, 1);
+    vm_migration_tick(&tree.root, NULL, 2, 2, &vm);
+    assert_int_equal(vm.migration, VM_MIGRATING);
+    tree_remove(&tree, "proc/500/task/507"); /* the count stays as it is */
+    vm_migration_tick(&tree.root, NULL, 3, 2, &vm);
+    assert_int_equal(vm.migration, VM_DIRTY_LOGGED);
+    told.at[0].flags = 0;
+    vm_migration_tick(&tree.root, NULL, 4, 1, &vm);
+    assert_int_equal(vm.migration, VM_NOT_LOGGED);
+    tree_close(&tree);
 }
 
 int main(void)
@@ -156,6 +185,7 @@ int main(void)
         cmocka_unit_test(the_largest_writable_slot_tells),
         cmocka_unit_test(threads_of_migrations_are_known_by_name),
         cmocka_unit_test(a_logged_vm_migrates_while_the_thread_is_there),
+        cmocka_unit_test(where_logged_slots_are_counted_a_new_count_is_the_sign),
         cmocka_unit_test(slots_are_read_when_threads_change_while_logged_and_now_and_then),
     };
     return cmocka_run_group_tests_name("vm_migration", tests, NULL, NULL);
