@@ -288,7 +288,8 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
         vm->ram_bytes = look_up_ram(d, vm, is_alone, &ram->read);
         vm->ram_tick = d->tick;
     }
-    if (d->bpf != NULL)
+    /* Each read of slots holds the VM for some microseconds: of a new one its RAM is enough. */
+    if (d->bpf != NULL && d->tick > vm->id.born)
         vm_migration_tick(d->root, d->bpf, d->tick, logged_slots(d, vm), vm);
     if (time != NULL)
         time->spent_ns += clock_of(d) - since;
