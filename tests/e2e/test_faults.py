@@ -16,6 +16,7 @@ import time
 
 import kvmtest
 from kvmtest import KVMLENS, SLOWER, need_kvm, need_root, run, sanitized, vms_of
+from test_bpf_counters import need_bpf
 
 FAULTY = os.path.abspath(os.environ.get("FAULTY", "build/gcc/tests/faults/faulty"))
 HOW_MUCH = os.environ.get("KVMTEST_FAULTS", "5")
@@ -60,6 +61,7 @@ ERRORS = {
     "wait4": "EINTR",
     "waitid": "EINTR",
     "kcmp": "EPERM ESRCH EBADF",
+    "bpf": f"{TABLE_ERRORS} EPERM EINVAL EAGAIN",
     "pidfd_open": f"{TABLE_ERRORS} ESRCH",
     "pidfd_getfd": "EMFILE EBADF EPERM ESRCH",
     "process_vm_readv": "short EFAULT EPERM ESRCH ENOMEM",
@@ -87,6 +89,8 @@ NEVER = [
     (r"close DIR", "EINTR"),
     # libc takes it for the end of the list; these two directories are not removed while they are read.
     (r"getdents64 (/proc|/sys/kernel/debug/kvm)", "ENOENT"),
+    # libbpf reads it through stdio. A file of sysfs is there at once, and we have no signal handler.
+    (r"(read|openat) /sys/kernel/btf/", "EINTR"),
     # A descriptor that was closed: a vCPU that is there has one, so the numbers without it are right.
     (r"readlinkat /proc/VM/fd/N", "ENOENT ESRCH"),
 ]
@@ -136,7 +140,7 @@ class Case:
             if sanitized() and (name in OF_MEMORY or OF_SANITIZER.search(about)):
                 continue
             # Other processes and VMs are many and all the same.
-            many = re.match(r"/proc/N\b|/sys/kernel/debug/kvm/N-", about) or OF_LIBC.search(about)
+            many = re.match(r"/proc/N\b|/sys/kernel/(debug/kvm/N-|btf/)", about) or OF_LIBC.search(about)
             chosen += [(key, nth) for nth in ((1, count // 2 + 1) if many else range(1, count + 1)) if nth <= count]
         return sorted(set(chosen))
 
@@ -205,6 +209,24 @@ def compare(expected, found, told, missing=None, where="vm"):
         if key not in expected and key not in ("missing", "sources"):
             wrong.append(f"{where}.{key}: {found[key]!r}, which is not there else")
     return wrong
+
+
+class Bpf(Tick):
+    """A tick through BPF: only what concerns BPF fails. Where it does, the other sources step in."""
+    # Nothing else tells them, and it tells nothing else of this VM.
+    ONLY_BPF = {"host_cpu", "preempted", "halt_poll_window_ns", "l1_tsc_offset", "dirty_logged", "migrating",
+                "ram_bytes", "causes"}
+
+    def tried(self, name, about):
+        return name == "bpf" or "bpf" in about or "btf" in about
+
+    def record(self, result):
+        return self.without_bpf(json.loads(result.out))
+
+    def without_bpf(self, value):
+        if isinstance(value, dict):
+            return {k: self.without_bpf(v) for k, v in value.items() if k not in self.ONLY_BPF}
+        return [self.without_bpf(v) for v in value] if isinstance(value, list) else value
 
 
 class File(Tick):
@@ -411,6 +433,10 @@ class Faults(kvmtest.TestCase):
     def scan(self):
         return Scan("--scan", self.vm, "--scan", str(self.vm.pid), "--format", "json")
 
+    def bpf(self):
+        need_bpf()
+        return Bpf("--bpf", self.vm, "-1", "-s", str(DELAY_S), "--format", "json", "-p", str(self.vm.pid), "--bpf")
+
     def file(self):
         return File("--output", self.vm, "-1", "-s", str(DELAY_S), "--format", "json", "-p", str(self.vm.pid),
                     "-o", os.path.join(self.dir, "record"))
@@ -441,6 +467,9 @@ class Faults(kvmtest.TestCase):
 
     def test_tick(self):
         self.try_all(self.tick())
+
+    def test_tick_through_bpf(self):
+        self.try_all(self.bpf())
 
     def test_tick_into_a_file(self):
         self.try_all(self.file())

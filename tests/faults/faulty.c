@@ -93,6 +93,7 @@ static const struct call {
     {SYS_wait4, "wait4", NOTHING},
     {SYS_waitid, "waitid", NOTHING},
     {SYS_kcmp, "kcmp", NOTHING},
+    {SYS_bpf, "bpf", NOTHING},
     {SYS_pidfd_open, "pidfd_open", NOTHING},
     {SYS_pidfd_getfd, "pidfd_getfd", FILE_FD},
     {SYS_process_vm_readv, "process_vm_readv", NOTHING},
