@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every counter through BPF against the file in debugfs and the binary stats, on a kernel with KVM as modules."""
+import json
 import os
+import subprocess
 
 import kvmtest
-from kvmtest import kvmlens, read_stats, snapshot, vms_of
+from kvmtest import KVMLENS, kvmlens, read_stats, snapshot, vms_of
 
 UNREAD = {"mmu_rmaps_stat"}  # not a counter of KVM's stats
 
@@ -87,3 +89,25 @@ class Bpf(kvmtest.TestCase):
         before, after = counters(self.own_vm()), counters(self.own_vm("--touch", "4M:4M"))
         self.assertEqual(after["pages_4k"] - before["pages_4k"], 1024)
         self.assertGreaterEqual(after["pf_fixed"] - before["pf_fixed"], 1024)
+
+    def test_kvm_that_is_loaded_while_it_runs(self):
+        with open("/modules/order", encoding="ascii") as f:
+            modules = f.read().split()
+        for name in reversed(modules):
+            subprocess.run(["rmmod", name.replace("-", "_")], check=True)
+        try:
+            log = self.background(KVMLENS, "-l", "-s", "0.3", "--bpf", "--format", "json")
+            kvmtest.wait_for(log.records, "a record without KVM")
+            self.assertEqual(log.records()[-1]["vms"], [])
+            self.assertEqual(log.records()[-1]["host"]["bpf"]["state"], "waiting", json.dumps(log.records()[-1]["host"]))
+        finally:
+            for name in modules:
+                subprocess.run(["insmod", f"/modules/{name}.ko"], check=True)
+        vm = self.own_vm("--vcpus", "2", "--stats", "none")
+
+        def seen():
+            found = vms_of(log.records()[-1], vm.pid)
+            return found and found[0]["sources"] == {"vm": "bpf", "vcpu": "bpf"} and \
+                [vcpu.get("tid") for vcpu in found[0]["vcpus"]] == [cpu["tid"] for cpu in vm.vms[0]["vcpus"]]
+
+        kvmtest.wait_for(seen, "its counters and the threads of its vCPUs")
