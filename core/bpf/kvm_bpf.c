@@ -212,6 +212,12 @@ static int explain_load(int result, const char *log, const struct host *host, st
                          "the kernel refuses the BPF programs (%s); what its verifier "
                          "says is in %s",
                          strerror(-result), path);
+    /* Who reads VMs may write nowhere: that is given up before BPF is looked at. */
+    if (log[0] != '\0')
+        return error_set(err, result,
+                         "the kernel refuses the BPF programs (%s); kvmlens --doctor --bpf puts "
+                         "what its verifier says into a file",
+                         strerror(-result));
     if (result == -ENOSYS)
         return error_set(err, result, "this kernel has no BPF");
     if (result == -EPERM)

@@ -38,7 +38,8 @@ bool kvm_bpf_is_built(void);
  * @root: for BTF and /proc; a saved tree has no kernel that could run anything: -ENOTSUP. Borrowed.
  * Returns 0, or with a sentence that names cause and fix: -ENOSYS (built without BPF, or a kernel
  * without), -ENODATA (no BTF), -EPERM (a capability or lockdown=confidentiality), -ENOMEM, or what
- * the verifier said, whose log is then in a file that the sentence names.
+ * the verifier said, whose log is then in a file that the sentence names; who can write no file
+ * gets a sentence that names who can.
  */
 int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *err);
 void kvm_bpf_close(struct kvm_bpf *bpf); /* NULL ok */

@@ -27,6 +27,7 @@
 #include "core/bpf/kvm_bpf_internal.h"
 #include "core/bpf/kvm_iter.skel.h"
 #include "core/demo/minivm.h"
+#include "core/privilege/privilege.h"
 #include "tests/lib/kvm_guest.h"
 #include "tests/lib/tree.h"
 
@@ -108,6 +109,79 @@ static void assert_child(pid_t pid)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (status != 0)
         fail_msg("the child ended with %#x: the line, modulo 256", status);
+}
+
+/* --- a kernel that refuses -------------------------------------------------------------------- */
+
+#define VERIFIER_SAYS "R1 invalid mem access 'scalar'"
+
+static struct {
+    bool refuses; /* all programs */
+    char *log;    /* where what it says belongs */
+} kernel;
+
+int __real_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+                                     const struct bpf_object_open_opts *opts);
+int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+                                     const struct bpf_object_open_opts *opts);
+int __real_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
+
+int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+                                     const struct bpf_object_open_opts *opts)
+{
+    kernel.log = opts->kernel_log_buf;
+    return __real_bpf_object__open_skeleton(s, opts);
+}
+
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
+{
+    if (!kernel.refuses)
+        return __real_bpf_object__load_skeleton(s);
+    strcpy(kernel.log, VERIFIER_SAYS);
+    errno = EACCES;
+    return -EACCES;
+}
+
+static void what_the_verifier_says_is_in_a_file(void **state)
+{
+    struct bench *b = need(state);
+    struct kvm_bpf *bpf;
+    struct error err = {0};
+    char log[64] = "";
+
+    kernel.refuses = true;
+    assert_int_equal(kvm_bpf_open(&b->root, &bpf, &err), -EACCES);
+    kernel.refuses = false;
+    assert_null(bpf);
+    const char *path = strchr(err.msg, '/');
+    assert_non_null(path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(read(fd, log, sizeof(log)), strlen(VERIFIER_SAYS));
+    assert_string_equal(log, VERIFIER_SAYS);
+    close(fd);
+}
+
+/* The child of a supervisor inherits that it may write nowhere. */
+static void who_may_write_nowhere_says_who_may(void **state)
+{
+    struct bench *b = need(state);
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct kvm_bpf *bpf;
+        struct error err = {0};
+        CHECK(privilege_enter(ROLE_SUPERVISOR, PRIVILEGE_STRICT, NULL, &err) >= 0);
+        CHECK(privilege_raise(PRIVILEGE_BPF_CAPS, &err) == 0);
+        kernel.refuses = true;
+        CHECK(kvm_bpf_open(&b->root, &bpf, &err) == -EACCES);
+        CHECK(strstr(err.msg, "the kernel refuses the BPF programs (Permission denied)") != NULL);
+        CHECK(strstr(err.msg, "kvmlens --doctor --bpf") != NULL);
+        _exit(0);
+    }
+    assert_child(pid);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -605,6 +679,8 @@ static void a_guest_is_ordinary_only_where_nothing_says_that_it_is_not(void **st
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        TEST(what_the_verifier_says_is_in_a_file),
+        TEST(who_may_write_nowhere_says_who_may),
         TEST(vms_of_one_process_are_told_apart),
         TEST(a_look_at_the_host_finds_the_same),
         TEST(a_look_at_the_host_ends_at_its_limit),
