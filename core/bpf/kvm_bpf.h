@@ -66,6 +66,9 @@ struct kvm_bpf_file {
     int fd;
     /* tells VMs of one kernel apart while they live; of a vCPU that of its VM. Never shown */
     uint64_t vm;
+    /* of a VM: with @vm it tells VMs apart that live one after the other, too; 0: not known (the
+     * kernel has no debugfs, or found no place for its directory). Never shown */
+    uint32_t birth;
     bool is_own_mm; /* of a VM: its guest's memory is that of this process (kvm->mm) */
     uint8_t vm_type; /* enum kvm_vm_type, of a VM; what the kernel does not tell is 0 */
     /* of a VM: how many of its slots are logged, video memory among them (x86, Linux 6.2); -1: the

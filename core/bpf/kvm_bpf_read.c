@@ -252,6 +252,7 @@ static void describe_vm(const struct kvm_bpf *bpf, const struct kvm_record *reco
     };
 
     file->vm = record->object;
+    file->birth = record->birth;
     file->is_own_mm = number(bpf, KVM_PLACE_VM_MM, image) == record->mm;
     file->vm_type = (uint8_t)kvm_bpf_vm_type(&marks);
     file->logged_slots = has(bpf, KVM_PLACE_VM_LOGGED_SLOTS)

@@ -39,12 +39,14 @@ struct super_block {
 };
 struct inode {
     struct super_block *i_sb;
+    unsigned long i_ino;
 };
 struct qstr {
     const unsigned char *name;
 };
 struct dentry {
     struct qstr d_name;
+    struct inode *d_inode;
 };
 struct path {
     struct dentry *dentry;
@@ -192,6 +194,22 @@ static __always_inline int kind_of(struct file *file)
     return -1;
 }
 
+/*
+ * Which VM it is. One that is made when another has ended likes to get the memory of that, but the
+ * directory that KVM makes for it has a number of its own, whether debugfs is mounted or not.
+ */
+static __always_inline uint32_t birth_of(uint64_t vm)
+{
+    uint64_t dentry = NUMBER(VM_DEBUGFS, vm), inode = 0, number = 0;
+
+    /* It may be an error in the place of a pointer: then there is nothing to read. */
+    if (dentry != 0)
+        bpf_core_read(&inode, sizeof(inode), &((const struct dentry *)dentry)->d_inode);
+    if (inode != 0)
+        bpf_core_read(&number, sizeof(number), &((const struct inode *)inode)->i_ino);
+    return (uint32_t)number;
+}
+
 /* Copies pieces of @object one behind the other. Returns how many bytes, a multiple of 8. */
 static __always_inline uint32_t copy_ranges(const struct kvm_ranges *wanted, uint64_t object)
 {
@@ -239,7 +257,9 @@ int kvm_files(struct bpf_iter__task_file *ctx)
     found.head.pid = pid_is_known ? 0 : number_for_reader(pid_of(task));
     found.head.fd = (int32_t)ctx->fd;
     found.head.tid = 0;
+    found.head.birth = 0;
     if (kind == KVM_RECORD_VM) {
+        found.head.birth = birth_of(object);
         bytes = copy_ranges(&vm_ranges, object);
     } else {
         found.head.tid = number_for_reader(NUMBER(VCPU_PID, object));

@@ -27,6 +27,7 @@ struct kvm_place {
     X(VM_STAT,            "kvm",             "stat",                     1)                        \
     X(VM_MM,              "kvm",             "mm",                       1)                        \
     X(VM_MEMSLOTS,        "kvm",             "memslots",                 0)                        \
+    X(VM_DEBUGFS,         "kvm",             "debugfs_dentry",           0)                        \
     X(VM_LOGGED_SLOTS,    "kvm",             "nr_memslots_dirty_logging", 0)                       \
     X(VM_TYPE,            "kvm",             "arch.vm_type",             0)                        \
     X(VM_PRIVATE_MEM,     "kvm",             "arch.has_private_mem",     0)                        \
@@ -91,7 +92,7 @@ struct kvm_record {
     int32_t pid;     /* of the process, in the pid namespace of who reads; 0: not looked up */
     int32_t fd;
     int32_t tid; /* of a vCPU: of its thread; 0: none, or none in that namespace */
-    uint32_t unused;
+    uint32_t birth; /* of a VM: inode of its directory of debugfs; 0: it has none */
 };
 
 /* What says whether a guest is confidential; 0 where the kernel has no such member. */

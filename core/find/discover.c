@@ -162,15 +162,22 @@ static bool vms_as_before(const struct discover *d, const struct process *p, boo
     return true;
 }
 
+enum kernel_says { KERNEL_SAYS_NOTHING, KERNEL_SAYS_SAME, KERNEL_SAYS_CHANGED };
+
 /* Does the kernel (BPF) say that the process has the VMs and vCPUs that it had? */
-static bool kernel_says_as_before(struct discover *d, const struct process *p)
+static enum kernel_says ask_kernel(struct discover *d, const struct process *p)
 {
     size_t first = vm_table_first(&d->all, p->pid), end = vm_table_end(&d->all, first, p->pid);
+    struct vm *const *vms = &d->all.vms[first];
+    const struct kvm_bpf_process *seen =
+        d->bpf_tick != NULL ? kvm_bpf_tick_read(d->bpf_tick, p->pid) : NULL;
 
-    if (d->bpf_tick == NULL)
-        return false;
-    const struct kvm_bpf_process *seen = kvm_bpf_tick_read(d->bpf_tick, p->pid);
-    return seen != NULL && fd_owners_are_same(seen, &d->all.vms[first], end - first);
+    if (seen == NULL)
+        return KERNEL_SAYS_NOTHING;
+    if (fd_owners_are_same(seen, vms, end - first))
+        return KERNEL_SAYS_SAME;
+    return fd_owners_have_changed(seen, vms, end - first) ? KERNEL_SAYS_CHANGED
+                                                          : KERNEL_SAYS_NOTHING;
 }
 
 /* Does a directory of debugfs belong to this process that no VM of ours has? */
@@ -203,8 +210,10 @@ static bool must_look(struct discover *d, struct process *p, bool has_dir)
         return true;
     beacon_at(d->beacon, p->pid, BEACON_LIST_FDS);
     if (p->vm_count > 0) {
-        bool by_kernel = kernel_says_as_before(d, p), changed = false;
-        if (!by_kernel) {
+        enum kernel_says said = ask_kernel(d, p);
+        bool by_kernel = said == KERNEL_SAYS_SAME, changed = said == KERNEL_SAYS_CHANGED;
+        /* Without debugfs nothing else tells that a VM was made anew under its old number. */
+        if (said == KERNEL_SAYS_NOTHING) {
             count = process_list_fd_count(d->root, p->pid);
             changed = count == 0 || count != p->fd_count;
             p->fd_count = count;

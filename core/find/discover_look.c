@@ -138,12 +138,6 @@ static void close_gaps(struct look *look)
         vm_twins_lost(look->d->all.vms, look->d->all.count);
 }
 
-/* Another VM of the same number? Only the kernel knows for sure. */
-static bool is_another(const struct vm *vm, const struct proc_fd *fd)
-{
-    return vm->kernel_vm != 0 && fd->vm != 0 && vm->kernel_vm != fd->vm;
-}
-
 /* Gone or made anew under the same number: the old object must not live on. */
 static void end_lost_vms(struct look *look, bool process_lives)
 {
@@ -157,7 +151,7 @@ static void end_lost_vms(struct look *look, bool process_lives)
         while (k < fds->count && (fds->fds[k].fd < vm->id.fd || fds->fds[k].kind != PROC_FD_VM))
             k++;
         bool found = k < fds->count && fds->fds[k].fd == vm->id.fd;
-        if (!process_lives || !found || is_another(vm, &fds->fds[k]) ||
+        if (!process_lives || !found || vm_is_another(vm, fds->fds[k].vm, fds->fds[k].birth) ||
             vm->id.start_ticks != look->info.start_ticks ||
             (vm->debugfs_inode != 0 && !discover_is_same_dir(d, vm)))
             end_vm(look, i);
@@ -172,8 +166,10 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
     ino_t inode = vm->debugfs_inode;
 
     vm->fds_cause = look->cause;
-    if (look->fds.fds[at].vm != 0)
+    if (look->fds.fds[at].vm != 0) {
         vm->kernel_vm = look->fds.fds[at].vm;
+        vm->kernel_birth = look->fds.fds[at].birth;
+    }
     if (discover_has_dirs(d) || inode == 0)
         vm_build_set_dir(vm, discover_has_dirs(d) ? dir_of(d, &vm->id) : NULL,
                          discover_dir_cause(d));
@@ -182,7 +178,7 @@ static int set_vm(struct look *look, size_t at, struct vm *vm)
     if (!scope_has(&d->scope, vm))
         return 0;
     /* The directory that tells several VMs' vCPUs apart is out of reach: they stay as they were. */
-    if (!discover_has_dirs(d) && inode != 0 && look->fds.vm_count > 1)
+    if (!discover_has_dirs(d) && inode != 0 && look->fds.vm_count > 1 && !look->plan.is_known)
         return 0;
     if (vm->debugfs_dir[0] != '\0')
         beacon_at(d->beacon, vm->id.pid, BEACON_READ_DEBUGFS);

@@ -28,6 +28,7 @@ void fd_owners_tell(const struct kvm_bpf_process *seen, struct proc_fds *fds)
         if (!is_same(&fds->fds[k], &seen->files[i]))
             continue;
         fds->fds[k].vm = seen->files[i].vm;
+        fds->fds[k].birth = seen->files[i].birth;
         fds->fds[k].tid = seen->files[i].tid;
     }
 }
@@ -53,6 +54,7 @@ int fd_owners_list(const struct kvm_bpf_process *seen, struct proc_fds *ret)
                                                   .kind = kind_of(file),
                                                   .vcpu = is_vm ? 0 : file->vcpu_id,
                                                   .vm = file->vm,
+                                                  .birth = file->birth,
                                                   .tid = file->tid};
         list.vm_count += is_vm;
     }
@@ -132,9 +134,20 @@ bool fd_owners_are_same(const struct kvm_bpf_process *seen, struct vm *const *vm
     for (size_t i = 0; i < count; i++) {
         const struct vm *vm = vms[i];
         const struct kvm_bpf_file *file = kvm_bpf_process_vm(seen, vm->id.fd);
-        if (!vm->vcpus_by_kernel || file == NULL || file->vm != vm->kernel_vm ||
+        if (!vm->vcpus_by_kernel || file == NULL || vm_is_another(vm, file->vm, file->birth) ||
             !has_same_vcpus(seen, vm))
             return false;
     }
     return count > 0 && !has_more_vms(seen, vms, count);
+}
+
+bool fd_owners_have_changed(const struct kvm_bpf_process *seen, struct vm *const *vms, size_t count)
+{
+    for (size_t i = 0; i < count && seen->result == 0; i++) {
+        const struct vm *vm = vms[i];
+        const struct kvm_bpf_file *file = kvm_bpf_process_vm(seen, vm->id.fd);
+        if (vm->kernel_vm != 0 && (file == NULL || vm_is_another(vm, file->vm, file->birth)))
+            return true;
+    }
+    return false;
 }

@@ -31,4 +31,11 @@ bool fd_owners_are_known(const struct proc_fds *fds);
  */
 bool fd_owners_are_same(const struct kvm_bpf_process *seen, struct vm *const *vms, size_t count);
 
+/*
+ * fd_owners_have_changed - is one of @vms gone, or another one in its place? Not the opposite:
+ * false too where the kernel has told nothing.
+ */
+bool fd_owners_have_changed(const struct kvm_bpf_process *seen, struct vm *const *vms,
+                            size_t count);
+
 #endif

@@ -25,6 +25,13 @@ const char *vm_migration_text(enum vm_migration migration)
     return texts[migration];
 }
 
+bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth)
+{
+    if (vm->kernel_vm == 0 || kernel_vm == 0)
+        return false;
+    return vm->kernel_vm != kernel_vm || vm->kernel_birth != birth;
+}
+
 void vm_free(struct vm *vm)
 {
     if (vm == NULL)

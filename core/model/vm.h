@@ -92,8 +92,9 @@ struct vm {
     bool vcpus_by_fd_order;
     /* vCPUs and their threads as the kernel told (BPF): nothing is guessed */
     bool vcpus_by_kernel;
-    uint64_t
-        kernel_vm; /* the kernel's own, where it tells: another VM has another. 0 = not known */
+    /* as the kernel has it (struct kvm_bpf_file: vm, birth), see vm_is_another; 0 = not known */
+    uint64_t kernel_vm;
+    uint32_t kernel_birth;
     bool process_is_cut; /* its process has more descriptors than are looked at */
     /* a source that gives all counters of it, so that others need not ask; SOURCE_NONE: none does
      */
@@ -106,6 +107,12 @@ struct vm_list {
     struct vm **vms;
     size_t count;
 };
+
+/*
+ * vm_is_another - has the kernel another VM where @vm was? @kernel_vm, @birth: as it says now.
+ * False where that is not known.
+ */
+bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth);
 
 void vm_free(struct vm *vm);
 

@@ -285,8 +285,8 @@ static enum reading_cause look_for(const struct source *s, const struct vm *vm,
     *ret_process = process;
     *ret = kvm_bpf_process_vm(process, vm->id.fd);
     /* Or one with the same descriptor number that discovery does not know yet. */
-    return *ret == NULL || (vm->kernel_vm != 0 && vm->kernel_vm != (*ret)->vm) ? CAUSE_GONE
-                                                                               : CAUSE_NONE;
+    bool is_it = *ret != NULL && !vm_is_another(vm, (*ret)->vm, (*ret)->birth);
+    return is_it ? CAUSE_NONE : CAUSE_GONE;
 }
 
 static void bpf_read(struct source *s, struct sample *sample, struct sample_vm *sv)

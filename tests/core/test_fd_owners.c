@@ -230,13 +230,25 @@ static void a_process_is_the_same_until_a_vm_or_vcpu_changes(void **state)
 
     files[1].vm = 0xd0; /* made anew under the same number */
     assert_false(fd_owners_are_same(say(&said, files, 6), both, 2));
+    assert_true(fd_owners_have_changed(&said.process, both, 2));
     files[1].vm = 0xb0;
+    files[1].birth = 77; /* and in the memory that the other had */
+    vms[1].kernel_birth = 76;
+    assert_false(fd_owners_are_same(say(&said, files, 6), both, 2));
+    assert_true(fd_owners_have_changed(&said.process, both, 2));
+    vms[1].kernel_birth = 77;
+    assert_true(fd_owners_are_same(say(&said, files, 6), both, 2));
+    assert_false(fd_owners_have_changed(&said.process, both, 2));
+    files[1].fd = 66; /* gone */
+    assert_true(fd_owners_have_changed(say(&said, files, 6), both, 2));
+    files[1].fd = 6;
     vms[1].vcpus_by_kernel = false;
     assert_false(fd_owners_are_same(say(&said, files, 6), both, 2));
     vms[1].vcpus_by_kernel = true;
     say(&said, files, 6);
     said.process.result = -EMFILE;
     assert_false(fd_owners_are_same(&said.process, both, 2));
+    assert_false(fd_owners_have_changed(&said.process, both, 2)); /* nothing is known */
     free(vms[0].vcpus);
     free(vms[1].vcpus);
 }

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +224,37 @@ static void vms_of_one_process_are_told_apart(void **state)
     assert_int_equal(vcpus[0], 2);
     assert_int_equal(vcpus[1], 2);
     guest_stop(&b->guest);
+}
+
+/* A new one likes to get the descriptor and the memory of one that has ended. */
+static void a_vm_made_anew_is_another(void **state)
+{
+    struct bench *b = need(state);
+    uint64_t vms[8];
+    uint32_t births[8];
+    char path[96];
+    struct stat st;
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), fds[8];
+
+    assert_true(kvm >= 0);
+    b->guest.pid = getpid();
+    for (int i = 0; i < 8; i++) {
+        fds[i] = ioctl(kvm, KVM_CREATE_VM, 0);
+        assert_true(fds[i] >= 0);
+        struct found f = look(b);
+        assert_int_equal(f.count, 1);
+        vms[i] = f.files[0].vm;
+        births[i] = f.files[0].birth;
+        assert_int_not_equal(births[i], 0);
+        snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d", (int)getpid(), fds[i]);
+        if (stat(path, &st) == 0)
+            assert_int_equal(births[i], st.st_ino);
+        close(fds[i]);
+        for (int k = 0; k < i; k++)
+            assert_false(fds[k] == fds[i] && vms[k] == vms[i] && births[k] == births[i]);
+    }
+    b->guest.pid = 0;
+    close(kvm);
 }
 
 static void a_look_at_the_host_finds_the_same(void **state)
@@ -682,6 +714,7 @@ int main(void)
         TEST(what_the_verifier_says_is_in_a_file),
         TEST(who_may_write_nowhere_says_who_may),
         TEST(vms_of_one_process_are_told_apart),
+        TEST(a_vm_made_anew_is_another),
         TEST(a_look_at_the_host_finds_the_same),
         TEST(a_look_at_the_host_ends_at_its_limit),
         TEST(a_process_without_vms_has_none),

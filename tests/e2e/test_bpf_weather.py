@@ -102,6 +102,23 @@ class Weather(kvmtest.TestCase):
         print(f"  {RECREATIONS} VMs made anew, {lost} without directory, {len(said)} messages", flush=True)
         self.assertEqual((lost, said), (0, []))
 
+    def test_vm_made_anew_is_seen_without_debugfs(self):
+        """Only the kernel's own objects tell it then: its numbers begin anew, and are there in the next record."""
+        vm = self.own_vm("--vcpus", "2")
+        log = self.background("unshare", "-m", "sh", "-c", 'umount -l /sys/kernel/debug; exec "$@"', "sh", KVMLENS,
+                              "-l", "-s", "0.1", "-i", "--bpf", "-p", str(vm.pid), "--format", "json")
+        kvmtest.wait_for(lambda: len(log.records()) > 2, "records")
+        for _ in range(10):
+            vm.recreate()
+            tids = {cpu["tid"] for cpu in vm.vms[0]["vcpus"]}
+            count = len(log.records())
+            kvmtest.wait_for(lambda: len(log.records()) > count + 3, "records")
+            found = vm_of(log.records()[count + 3], vm.pid)
+            self.assertEqual(found["sources"], {"vm": "bpf", "vcpu": "bpf"})
+            self.assertEqual({vcpu.get("tid") for vcpu in found["vcpus"]}, tids)
+        self.assertFalse([name for record in log.records() for found in record["vms"]
+                          for name, rate in found["rates"].items() if rate < 0])
+
     def test_refused_program_names_a_file(self):
         """What the verifier says is no matter of the screen. Here it refuses because the memory is not to be had."""
         vm = self.own_vm()
