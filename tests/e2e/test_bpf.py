@@ -248,14 +248,21 @@ class Key(kvmtest.TestCase):
         wait_for(lambda: programs(pid) == [], "no programs")
         self.leave(t)
 
-    def test_in_the_demo(self):
+    def test_the_demo_shows_what_it_is_for(self):
         kvmtest.need_kvm()
-        t = self.monitor("--demo")
+        t = self.monitor("--demo", "-f", "mmu_", "demo-busy")
+        t.wait_text("[1 Counters]")
+        if possible() and kvmtest.lockdown() == "integrity":
+            t.wait_text("can be read through BPF: press A")
+            t.send("z")
+            t.wait(lambda screen: re.search(r"^mmu_pte_write +denied", screen, re.M), "a counter that is denied")
         t.send("A")
         t.wait_text("y: load" if possible() else "No BPF: ")
         t.send("y")
         if possible():
             t.wait_text("BPF programs are loaded")
+        if possible() and kvmtest.lockdown() == "integrity":
+            t.wait(lambda screen: re.search(r"^mmu_pte_write +\d.* bpf *$", screen, re.M), "its number")
         self.leave(t)
 
     def test_configured(self):
