@@ -202,6 +202,8 @@ static void explain_excluded(const struct sampler *s, struct sample *sample)
         struct sample_vm *vm = &sample->vms[i];
         if (vm->skipped)
             continue;
+        if (only_bpf && vm->entity.cause == CAUSE_NONE)
+            vm->entity.cause = CAUSE_BPF_UNUSABLE; /* nothing else can tell which counters it has */
         if ((s->sources & counters) != counters)
             for (size_t f = 0; f < sample->field_count; f++)
                 if (vm->entity.readings[f].cause == CAUSE_NONE &&

@@ -81,6 +81,27 @@ class Asked(kvmtest.TestCase):
         kvmtest.vm_of(record, vm.pid)
         self.assertNotIn("bpf", kvmtest.snapshot("-p", str(vm.pid))["host"])
 
+    def test_where_it_alone_may_be_used_and_cannot_each_vm_says_so(self):
+        need_root()
+        vm = self.own_vm("--ram", "64M")
+        drop = ("setpriv", "--bounding-set=-bpf,-perfmon", "--inh-caps=-bpf,-perfmon")
+        result = self.assert_status(kvmlens("-1", "-s", "0.1", "--source", "bpf", str(vm.pid), prefix=drop), 3)
+        self.assertIn("VM counters from none (BPF tells nothing of it)", result.out)
+        result = self.assert_status(kvmlens("--list", "--source", "bpf", "--format", "json", "-p", str(vm.pid),
+                                            prefix=drop), 3)
+        source = json.loads(result.out)["vms"][0]["sources"]["bpf"]
+        self.assertEqual(source, {"usable": False, "readable": 0, "refused": 0, "cause": "bpf-unusable"})
+
+    def test_list_says_why_it_is_not_used(self):
+        need_root()
+        vm = self.own_vm("--ram", "64M")
+        result = self.assert_status(kvmlens("--list", "-p", str(vm.pid)), 0, 3)
+        line = next(line.strip() for line in result.out.splitlines() if line.startswith("    bpf "))
+        if possible():
+            self.assertEqual(line, "bpf      not used nobody asked for it (--bpf)")
+        else:
+            self.assertRegex(line, r"^bpf      no       \w")
+
     def test_a_saved_tree_has_no_kernel(self):
         result = self.assert_status(kvmlens("-1", "--bpf", "--sysroot", "tests/data/roots/lockdown-qemu10"), 2)
         self.assertIn("a saved tree", result.err)

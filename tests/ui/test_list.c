@@ -111,6 +111,66 @@ static void json_has_the_same(void **state)
     two_vms_free(t);
 }
 
+/* One VM that debugfs refuses one counter of, and what is to be said of BPF. */
+static char *print_with_bpf(enum bpf_state state, enum bpf_obstacle obstacle, const char *why,
+                            bool json)
+{
+    struct snapshot_builder *b = snapshot_builder_new();
+    int exits = snapshot_builder_field(b, "exits", FIELD_VM, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    size_t vm = snapshot_builder_vm(b, 5164, 9, "vm16", "qemu", 0);
+
+    snapshot_builder_missing(b, vm, -1, exits, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    s->bpf.state = (uint8_t)state;
+    s->bpf.obstacle = (uint8_t)obstacle;
+    snprintf(s->bpf.why, sizeof(s->bpf.why), "%s", why);
+    char *text = print(snapshot_builder_finish(b), &all, json);
+    snapshot_builder_free(b);
+    return text;
+}
+
+static void bpf_says_why_it_is_not_used(void **state)
+{
+    static const struct {
+        enum bpf_state state;
+        enum bpf_obstacle obstacle;
+        const char *why, *text, *cause;
+    } cases[] = {
+        {BPF_UNASKED, BPF_POSSIBLE, "", "    bpf      not used nobody asked for it (--bpf)\n",
+         "not-asked-for"},
+        {BPF_UNASKED, BPF_NO_BTF, "", "    bpf      no       this kernel has no BTF",
+         "bpf-unusable"},
+        {BPF_FAILED, BPF_POSSIBLE, "the verifier refused it",
+         "    bpf      no       the verifier refused it\n", "bpf-unusable"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *cause = NULL, *meaning = NULL;
+        char *text =
+            print_with_bpf(cases[i].state, cases[i].obstacle, cases[i].why, false);
+        assert_non_null(strstr(text, cases[i].text));
+        free(text);
+        text = print_with_bpf(cases[i].state, cases[i].obstacle, cases[i].why, true);
+        json_t *root = json_loads(text, 0, NULL);
+        assert_int_equal(json_unpack(root, "{s:[{s:{s:{s:s}}}], s:{s:s}}", "vms", "sources", "bpf",
+                                     "cause", &cause, "causes", cases[i].cause, &meaning),
+                         0);
+        assert_string_equal(cause, cases[i].cause);
+        json_decref(root);
+        free(text);
+    }
+}
+
+static void who_is_refused_all_sees_a_sentence(void **state)
+{
+    char *text = print_with_bpf(BPF_UNASKED, BPF_POSSIBLE, "", false);
+
+    (void)state;
+    assert_non_null(strstr(text, "    debugfs  no       1 refused: lockdown=integrity\n"));
+    free(text);
+}
+
 static void no_vms_is_said_in_words(void **state)
 {
     struct snapshot empty = {0};
@@ -150,6 +210,8 @@ int main(void)
         cmocka_unit_test(text_names_each_vm_and_each_source_with_its_reason),
         cmocka_unit_test(one_number_is_no_plural),
         cmocka_unit_test(json_has_the_same),
+        cmocka_unit_test(bpf_says_why_it_is_not_used),
+        cmocka_unit_test(who_is_refused_all_sees_a_sentence),
         cmocka_unit_test(no_vms_is_said_in_words),
         cmocka_unit_test(fields_are_listed_with_kind_unit_and_scope),
     };

@@ -25,6 +25,14 @@ static void count(struct list_source *l, const struct reading *reading)
         l->cause = reading->cause;
 }
 
+/* What keeps BPF from giving anything, where its readings tell nothing of it. */
+static enum reading_cause bpf_cause(const struct bpf_status *bpf)
+{
+    if (bpf->state == BPF_FAILED || (bpf->state == BPF_UNASKED && bpf->obstacle > BPF_POSSIBLE))
+        return CAUSE_BPF_UNUSABLE;
+    return bpf->state == BPF_UNASKED ? CAUSE_NOT_ASKED_FOR : CAUSE_NONE;
+}
+
 struct list_source list_source(const struct snapshot *s, const struct snapshot_vm *vm,
                                enum reading_source source)
 {
@@ -53,6 +61,8 @@ struct list_source list_source(const struct snapshot *s, const struct snapshot_v
             if (l.cause == CAUSE_NONE && reading_cause_source(causes[i]) == source)
                 l.cause = causes[i];
     }
+    if (source == SOURCE_BPF && l.cause == CAUSE_NONE && l.readable == 0)
+        l.cause = bpf_cause(&s->bpf);
     return l;
 }
 
@@ -60,18 +70,30 @@ static const char *usable_word(const struct list_source *l)
 {
     if (l->readable > 0)
         return l->refused > 0 ? "partly" : "usable";
-    return l->cause != CAUSE_NONE ? "no" : "not used";
+    return l->cause != CAUSE_NONE && l->cause != CAUSE_NOT_ASKED_FOR ? "no" : "not used";
 }
 
-static void text_source(const struct list_source *l, FILE *out)
+/* Of BPF more is known than the cause tells. */
+static const char *why_text(const struct list_source *l, const struct bpf_status *bpf)
 {
-    const char *why = reading_cause_text(l->cause);
+    if (l->cause == CAUSE_NOT_ASKED_FOR && l->source == SOURCE_BPF)
+        return "nobody asked for it (--bpf)";
+    if (l->cause == CAUSE_BPF_UNUSABLE && bpf->state == BPF_FAILED)
+        return bpf->why;
+    if (l->cause == CAUSE_BPF_UNUSABLE && bpf->state == BPF_UNASKED)
+        return bpf_obstacle_text((enum bpf_obstacle)bpf->obstacle);
+    return reading_cause_text(l->cause);
+}
+
+static void text_source(const struct list_source *l, const struct bpf_status *bpf, FILE *out)
+{
+    const char *why = why_text(l, bpf);
 
     fprintf(out, "    %-8s %-8s", reading_source_name(l->source), usable_word(l));
     if (l->readable > 0)
         fprintf(out, " %zu number%s", l->readable, l->readable == 1 ? "" : "s");
     if (l->refused > 0)
-        fprintf(out, ", %zu refused", l->refused);
+        fprintf(out, "%s %zu refused", l->readable > 0 ? "," : "", l->refused);
     if (why[0] != '\0')
         fprintf(out, "%s %s", l->readable > 0 || l->refused > 0 ? ":" : "", why);
     fputc('\n', out);
@@ -89,7 +111,7 @@ static void text_vm(const struct snapshot *s, const struct snapshot_vm *vm, FILE
             ram, rss);
     for (enum reading_source i = SOURCE_NONE + 1; i < SOURCE_COUNT; i++) {
         struct list_source l = list_source(s, vm, i);
-        text_source(&l, out);
+        text_source(&l, &s->bpf, out);
     }
     if (vm->vcpus_by_fd_order)
         fputs("    note     several VMs in one process: their vCPUs were told apart by the order "

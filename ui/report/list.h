@@ -19,7 +19,8 @@ struct list_source {
     size_t readable;          /* numbers read from it */
     /* numbers it has, but that could not be read; debugfs and proc only */
     size_t refused;
-    /* why it gives nothing or not all; CAUSE_NONE = all is well, or not needed */
+    /* why it gives nothing or not all; CAUSE_NONE = all is well, or not needed. Of BPF
+     * CAUSE_NOT_ASKED_FOR, where it could be had */
     enum reading_cause cause;
 };
 
