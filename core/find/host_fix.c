@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/bpf_offer.h"
+
 static const struct {
     int bit;
     const char *name;
@@ -69,5 +71,17 @@ const char *host_fix_cause(const struct host *host, enum reading_cause cause, ch
         return out;
     }
     snprintf(out, HOST_FIX_MAX, "%s", reading_cause_fix(cause));
+    return out;
+}
+
+const char *host_fix_report(const struct host *host, const struct bpf_status *bpf,
+                            enum reading_cause cause, char *out)
+{
+    char fix[HOST_FIX_MAX];
+    bool is_offered = bpf->state == BPF_UNASKED && bpf->obstacle == BPF_POSSIBLE &&
+                      bpf_offer_reads(cause);
+
+    host_fix_cause(host, cause, fix);
+    snprintf(out, HOST_FIX_REPORT_MAX, "%s%s", is_offered ? "BPF reads it: --bpf. " : "", fix);
     return out;
 }

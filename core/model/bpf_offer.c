@@ -9,7 +9,8 @@ bool bpf_offer_reads(enum reading_cause cause)
         [CAUSE_LOCKDOWN] = true,          [CAUSE_LOCKDOWN_INTEGRITY] = true,
         [CAUSE_NO_STATS_FD] = true,       [CAUSE_HIST_ONLY_STATSFD] = true,
         [CAUSE_DEBUGFS_UNMOUNTED] = true, [CAUSE_DEBUGFS_DENIED] = true,
-        [CAUSE_NO_VM_DIR] = true,
+        [CAUSE_NO_VM_DIR] = true,         [CAUSE_AMBIGUOUS] = true,
+        [CAUSE_NO_PTRACE] = true,
     };
 
     return reads[cause];

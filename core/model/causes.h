@@ -72,7 +72,7 @@ enum cause_nature {
       PROBLEM, ABSENT, 0, SOURCE_STATSFD)                                                          \
     /* debugfs shows only the first bucket of a histogram */                                       \
     X(HIST_ONLY_STATSFD, "histogram-needs-stats-fd", "debugfs has no whole histograms",            \
-      "Only a binary stats fd has them: QEMU keeps one per vCPU since 8.1.",                       \
+      "A binary stats fd has them: QEMU keeps one per vCPU since 8.1.",                            \
       SETTING, ABSENT, 0, SOURCE_STATSFD)                                                          \
     /* our own table of open files is full */                                                      \
     X(FD_LIMIT, "open-files-limit", "too many open files", "Raise the limit: ulimit -n 4096",      \
@@ -101,13 +101,13 @@ enum cause_nature {
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the vCPU's thread is not known */                                                           \
     X(NO_THREAD_ID, "no-thread-id", "vCPU thread not known",                                       \
-      "It is known from debugfs, or where the VMM names its vCPU threads "                         \
+      "It is known from debugfs and with --bpf, or where the VMM names its vCPU threads "          \
       "(QEMU: -name debug-threads=on).",                                                           \
       PROBLEM, ABSENT, 0, SOURCE_PROC)                                                             \
     /* several VMs in one process: not known which vCPU belongs to which */                        \
     X(AMBIGUOUS, "ambiguous-vcpus",                                                                \
       "several VMs share a process, and their vCPUs cannot be told apart",                         \
-      "Mount debugfs: it tells them apart.",                                                       \
+      "Mount debugfs, or use --bpf: both tell them apart.",                                        \
       PROBLEM, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the VM, vCPU or process ended during the tick */                                            \
     X(GONE, "ended", "ended meanwhile", "",                                                        \

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -63,6 +64,31 @@ static void without_that_knowledge_and_for_other_causes_the_general_text_stays(v
     expect(&known, CAUSE_DEBUGFS_UNMOUNTED, reading_cause_fix(CAUSE_DEBUGFS_UNMOUNTED));
 }
 
+static void expect_report(uint8_t state, uint8_t obstacle, enum reading_cause cause,
+                          const char *text)
+{
+    const struct host host = {0};
+    const struct bpf_status bpf = {.state = state, .obstacle = obstacle};
+    char fix[HOST_FIX_REPORT_MAX];
+
+    assert_string_equal(host_fix_report(&host, &bpf, cause, fix), text);
+}
+
+static void a_report_names_bpf_where_it_would_help_and_only_there(void **state)
+{
+    const char *fix = reading_cause_fix(CAUSE_LOCKDOWN_INTEGRITY);
+    char with[HOST_FIX_REPORT_MAX];
+
+    (void)state;
+    snprintf(with, sizeof(with), "BPF reads it: --bpf. %s", fix);
+    expect_report(BPF_UNASKED, BPF_POSSIBLE, CAUSE_LOCKDOWN_INTEGRITY, with);
+    expect_report(BPF_UNASKED, BPF_NO_BTF, CAUSE_LOCKDOWN_INTEGRITY, fix);
+    expect_report(BPF_UNASKED, BPF_NOT_LOOKED_AT, CAUSE_LOCKDOWN_INTEGRITY, fix);
+    expect_report(BPF_LOADED, BPF_POSSIBLE, CAUSE_LOCKDOWN_INTEGRITY, fix);
+    expect_report(BPF_FAILED, BPF_POSSIBLE, CAUSE_LOCKDOWN_INTEGRITY, fix);
+    expect_report(BPF_UNASKED, BPF_POSSIBLE, CAUSE_NOT_IN_KERNEL, "");
+}
+
 static void own_capabilities_are_read_with_the_host(void **state)
 {
     struct tree tree;
@@ -89,6 +115,7 @@ int main(void)
         cmocka_unit_test(root_is_not_told_to_run_as_root),
         cmocka_unit_test(a_capability_that_is_held_is_not_asked_for),
         cmocka_unit_test(without_that_knowledge_and_for_other_causes_the_general_text_stays),
+        cmocka_unit_test(a_report_names_bpf_where_it_would_help_and_only_there),
         cmocka_unit_test(own_capabilities_are_read_with_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

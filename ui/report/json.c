@@ -88,10 +88,10 @@ void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uin
     json_put(doc, object, key, json_string(reading_missing_id(state, cause)));
 }
 
-void json_put_causes(struct json_doc *doc, json_t *record, const struct host *host)
+void json_put_causes(struct json_doc *doc, json_t *record, const struct snapshot *s)
 {
     json_t *object = json_object();
-    char fix[HOST_FIX_MAX];
+    char fix[HOST_FIX_REPORT_MAX];
 
     for (int i = 0; i < READING_STATE_COUNT; i++)
         if (doc->states[i])
@@ -101,7 +101,7 @@ void json_put_causes(struct json_doc *doc, json_t *record, const struct host *ho
         enum reading_cause cause = (enum reading_cause)i;
         if (!doc->causes[i])
             continue;
-        host_fix_cause(host, cause, fix);
+        host_fix_report(&s->host, &s->bpf, cause, fix);
         json_put(
             doc, object, reading_cause_id(cause),
             json_sprintf("%s%s%s", reading_cause_text(cause), fix[0] != '\0' ? ". " : "", fix));

@@ -47,7 +47,7 @@ void json_put_missing(struct json_doc *doc, json_t *object, const char *key, uin
  * json_put_causes - "causes" of the whole @record: for each id used so far what it means and what
  * helps on @host, for people. These sentences may change; the ids do not.
  */
-void json_put_causes(struct json_doc *doc, json_t *record, const struct host *host);
+void json_put_causes(struct json_doc *doc, json_t *record, const struct snapshot *s);
 
 /* json_put_reading, json_put_figure - set the key when the number is there. */
 void json_put_reading(struct json_doc *doc, json_t *object, const char *key,

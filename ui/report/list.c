@@ -175,7 +175,7 @@ static int list_json(const struct snapshot *s, const struct filter *filter, FILE
         json_put_item(doc, vms, object);
     }
     json_put(doc, record, "vms", vms);
-    json_put_causes(doc, record, &s->host);
+    json_put_causes(doc, record, s);
     char *text = json_put_end(doc, record);
     if (text == NULL)
         return -ENOMEM;

@@ -225,13 +225,14 @@ static void tell_bpf(struct partial *partial, FILE *out)
 
 void partial_tell(struct partial *partial, FILE *out)
 {
-    char text[HOST_FIX_MAX], which[64];
+    char text[HOST_FIX_REPORT_MAX], which[64];
 
     for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         size_t fields = partial->causes[cause].fields, vms = partial->causes[cause].vms;
         size_t bare = partial->causes[cause].bare_vms, totals = partial->causes[cause].totals;
         const char *why = reading_cause_text((enum reading_cause)cause);
-        const char *fix = host_fix_cause(&partial->host, (enum reading_cause)cause, text);
+        const char *fix =
+            host_fix_report(&partial->host, &partial->bpf, (enum reading_cause)cause, text);
         if (fields + bare + totals == 0 || partial->causes[cause].told)
             continue;
         partial->causes[cause].told = true;

@@ -278,7 +278,7 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
             !(skip_idle && report_idle(filter, s, s->vms[i].values)))
             json_put_item(doc, vms, json_vm(doc, s, filter, &s->vms[i]));
     json_put(doc, record, "vms", vms);
-    json_put_causes(doc, record, &s->host);
+    json_put_causes(doc, record, s);
     if (described == 0 || described < s->field_count)
         json_put(doc, record, "fields", json_fields(doc, s, filter, described));
     return json_put_end(doc, record);
