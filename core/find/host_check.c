@@ -204,7 +204,6 @@ static void check_yama(const struct rootfs *root, const struct host *host, struc
 static void check_lockdown(const struct rootfs *root, const struct host *host,
                            struct check_result *r)
 {
-    (void)root;
     if (host->lockdown == LOCKDOWN_NONE) {
         say(r->finding, "the kernel is not locked down");
     } else if (host->lockdown == LOCKDOWN_UNKNOWN) {
@@ -217,8 +216,11 @@ static void check_lockdown(const struct rootfs *root, const struct host *host,
         say(r->finding, "lockdown=%s: debugfs gives gauges only, no counters",
             host_lockdown_name(host->lockdown));
         say(r->effect, "VM-level counters are missing; vCPU counters need binary stats");
-        say(r->fix, "use QEMU 8.1 or later, whose stats fds stay readable, or boot without "
-                    "lockdown");
+        say(r->fix,
+            "%suse QEMU 8.1 or later, whose stats fds stay readable, or boot without lockdown",
+            host_check_bpf_obstacle(root, host) == BPF_POSSIBLE
+                ? "let BPF read them (--bpf, A in the monitor), or "
+                : "");
     }
 }
 

@@ -29,7 +29,7 @@ void host_check_bpf_found(const struct host *host, enum bpf_obstacle obstacle,
                                      : bpf_obstacle_fix(obstacle));
 }
 
-void host_check_bpf(const struct rootfs *root, const struct host *host, struct check_result *r)
+enum bpf_obstacle host_check_bpf_obstacle(const struct rootfs *root, const struct host *host)
 {
     const struct bpf_conditions conditions = {
         .built = kvm_bpf_is_built(),
@@ -38,5 +38,10 @@ void host_check_bpf(const struct rootfs *root, const struct host *host, struct c
         .caps = host->caps,
     };
 
-    host_check_bpf_found(host, bpf_obstacle_find(host, &conditions), r);
+    return bpf_obstacle_find(host, &conditions);
+}
+
+void host_check_bpf(const struct rootfs *root, const struct host *host, struct check_result *r)
+{
+    host_check_bpf_found(host, host_check_bpf_obstacle(root, host), r);
 }

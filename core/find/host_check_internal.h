@@ -11,6 +11,9 @@
 /* host_check_bpf - as struct host_check has it. */
 void host_check_bpf(const struct rootfs *root, const struct host *host, struct check_result *ret);
 
+/* host_check_bpf_obstacle - what keeps BPF from who runs this. Nothing is loaded to find out. */
+enum bpf_obstacle host_check_bpf_obstacle(const struct rootfs *root, const struct host *host);
+
 /* host_check_bpf_found - what is to be said of that obstacle. Pure. */
 void host_check_bpf_found(const struct host *host, enum bpf_obstacle obstacle,
                           struct check_result *ret);

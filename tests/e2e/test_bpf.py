@@ -112,6 +112,15 @@ class Asked(kvmtest.TestCase):
         self.assertEqual("fix" in check, check["level"] == "note", check)
         print(f"  {check['finding']}", flush=True)
 
+    def test_doctor_names_it_where_lockdown_is_in_the_way(self):
+        need_root()
+        need(kvmtest.lockdown() == "integrity", "the kernel does not keep counters away")
+        for prefix, offered in (((), possible()), (("setpriv", "--bounding-set=-bpf", "--inh-caps=-bpf"), False)):
+            checks = json.loads(kvmlens("--doctor", "--format", "json", prefix=prefix).out)["checks"]
+            fix = next(each for each in checks if each["name"] == "lockdown")["fix"]
+            self.assertEqual("--bpf" in fix, offered, fix)
+            self.assertIn("boot without lockdown", fix)
+
     def test_doctor_tries_it_where_it_is_asked_to(self):
         need_root()
         result = kvmlens("--doctor", "--bpf", "--format", "json")
