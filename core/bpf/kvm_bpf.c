@@ -166,10 +166,12 @@ static int check_host(const struct rootfs *root, const struct host *host, struct
                          "booting without it ends that");
     if (host->caps_known && (host->caps & HOST_CAP(CAP_SYS_ADMIN)) == 0 &&
         (host->caps & needed) != needed)
-        return error_set(err, -EPERM, "%s missing: run as root, or with CAP_BPF and CAP_PERFMON",
+        return error_set(err, -EPERM, "%s missing: %s",
                          (host->caps & needed) == 0            ? "CAP_BPF and CAP_PERFMON are"
                          : (host->caps & HOST_CAP(CAP_BPF_39)) ? "CAP_PERFMON is"
-                                                               : "CAP_BPF is");
+                                                               : "CAP_BPF is",
+                         host->is_root ? "the container or unit of this root has to keep both"
+                                       : "run as root, or with CAP_BPF and CAP_PERFMON");
     if (!exists(root, VMLINUX))
         return error_set(err, -ENODATA,
                          "this kernel has no BTF (/" VMLINUX "): it was built without "

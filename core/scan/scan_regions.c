@@ -23,16 +23,15 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
         scan_report_warn(report, "more than %d RAM mappings: the rest is left out",
                          RAM_REGIONS_MAX);
     if (map->device_count > 0)
-        scan_report_warn(report, "%zu mappings of device memory (VFIO) are not RAM and were left "
-                         "out", map->device_count);
+        scan_report_warn(report, "%zu mapping%s left out: device memory (VFIO) is no RAM",
+                         map->device_count, map->device_count == 1 ? "" : "s");
     if (map->alias_count > 0)
-        scan_report_warn(report, "%zu mappings show memory that is counted already, and were left "
-                         "out", map->alias_count);
+        scan_report_warn(report, "%zu mapping%s left out: the same memory is counted already",
+                         map->alias_count, map->alias_count == 1 ? "" : "s");
     if (map->private_count > 0)
         scan_report_warn(report,
-                         "%zu mappings belong to memory of guest_memfd, which cannot be "
-                         "read from outside",
-                         map->private_count);
+                         "%zu mapping%s not read: guest_memfd cannot be read from outside",
+                         map->private_count, map->private_count == 1 ? "" : "s");
     const char *what = request->force
                            ? "its present pages are read all the same, as asked for"
                            : "it is not read, because a read might wait for ever; --force "

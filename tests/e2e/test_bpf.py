@@ -87,6 +87,7 @@ class Asked(kvmtest.TestCase):
         drop = ("setpriv", "--bounding-set=-bpf,-perfmon", "--inh-caps=-bpf,-perfmon")
         result = self.assert_status(kvmlens("-1", "-s", "0.1", "--source", "bpf", str(vm.pid), prefix=drop), 3)
         self.assertIn("VM counters from none (BPF tells nothing of it)", result.out)
+        self.assertNotIn("run as root", result.err)  # it does
         result = self.assert_status(kvmlens("--list", "--source", "bpf", "--format", "json", "-p", str(vm.pid),
                                             prefix=drop), 3)
         source = json.loads(result.out)["vms"][0]["sources"]["bpf"]

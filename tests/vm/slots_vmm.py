@@ -66,7 +66,7 @@ def twice(kvm):
     vm.slot(1 << 30, second, 0, 8 * MIB)
     vm.slot(2 << 30, first, 0, 2 * MIB)
     yield vm, {"total": 2048, "nonzero": 100, "zero_content": 50, "untouched": 1898, "rom": 0, "gfns": [0],
-               "warnings": ["1 mappings show memory that is counted already, and were left out"]}
+               "warnings": ["1 mapping left out: the same memory is counted already"]}
 
 
 def inside(kvm):
