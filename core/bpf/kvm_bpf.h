@@ -71,6 +71,8 @@ struct kvm_bpf_file {
     uint32_t birth;
     bool is_own_mm; /* of a VM: its guest's memory is that of this process (kvm->mm) */
     uint8_t vm_type; /* enum kvm_vm_type, of a VM; what the kernel does not tell is 0 */
+    /* of a VM: how many vCPUs it has, whoever holds them; -1: the kernel does not say */
+    int vcpus;
     /* of a VM: how many of its slots are logged, video memory among them (x86, Linux 6.2); -1: the
      * kernel does not count them */
     int logged_slots;

@@ -255,6 +255,7 @@ static void describe_vm(const struct kvm_bpf *bpf, const struct kvm_record *reco
     file->birth = record->birth;
     file->is_own_mm = number(bpf, KVM_PLACE_VM_MM, image) == record->mm;
     file->vm_type = (uint8_t)kvm_bpf_vm_type(&marks);
+    file->vcpus = has(bpf, KVM_PLACE_VM_VCPUS) ? (int)number(bpf, KVM_PLACE_VM_VCPUS, image) : -1;
     file->logged_slots = has(bpf, KVM_PLACE_VM_LOGGED_SLOTS)
                              ? (int)number(bpf, KVM_PLACE_VM_LOGGED_SLOTS, image)
                              : -1;

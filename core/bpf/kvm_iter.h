@@ -27,6 +27,7 @@ struct kvm_place {
     X(VM_STAT,            "kvm",             "stat",                     1)                        \
     X(VM_MM,              "kvm",             "mm",                       1)                        \
     X(VM_MEMSLOTS,        "kvm",             "memslots",                 0)                        \
+    X(VM_VCPUS,           "kvm",             "online_vcpus",             0)                        \
     X(VM_DEBUGFS,         "kvm",             "debugfs_dentry",           0)                        \
     X(VM_LOGGED_SLOTS,    "kvm",             "nr_memslots_dirty_logging", 0)                       \
     X(VM_TYPE,            "kvm",             "arch.vm_type",             0)                        \

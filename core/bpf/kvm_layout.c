@@ -367,14 +367,9 @@ static int compare_ranges(const void *a, const void *b)
 
 /* Numbers that are read beside the counters. */
 static const enum kvm_place_id vm_numbers[] = {
-    KVM_PLACE_VM_MM,
-    KVM_PLACE_VM_TYPE,
-    KVM_PLACE_VM_LOGGED_SLOTS,
-    KVM_PLACE_VM_PRIVATE_MEM,
-    KVM_PLACE_VM_PROTECTED_STATE,
-    KVM_PLACE_VM_SEV_ACTIVE,
-    KVM_PLACE_VM_SEV_ES,
-    KVM_PLACE_VM_SEV_FEATURES,
+    KVM_PLACE_VM_MM,           KVM_PLACE_VM_VCPUS,       KVM_PLACE_VM_TYPE,
+    KVM_PLACE_VM_LOGGED_SLOTS, KVM_PLACE_VM_PRIVATE_MEM, KVM_PLACE_VM_PROTECTED_STATE,
+    KVM_PLACE_VM_SEV_ACTIVE,   KVM_PLACE_VM_SEV_ES,      KVM_PLACE_VM_SEV_FEATURES,
 };
 static const enum kvm_place_id vcpu_numbers[] = {
     KVM_PLACE_VCPU_VM,
@@ -386,7 +381,7 @@ static const enum kvm_place_id vcpu_numbers[] = {
     KVM_PLACE_VCPU_L1_TSC_OFFSET,
     KVM_PLACE_VCPU_TSC_RATIO,
 };
-#define NUMBERS_MAX 8
+#define NUMBERS_MAX 9
 
 void kvm_layout_ranges(const struct kvm_layout *layout, enum kvm_record_kind kind, bool stats,
                        bool histograms, struct kvm_ranges *ret, size_t *ret_end)

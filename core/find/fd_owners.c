@@ -29,6 +29,7 @@ void fd_owners_tell(const struct kvm_bpf_process *seen, struct proc_fds *fds)
             continue;
         fds->fds[k].vm = seen->files[i].vm;
         fds->fds[k].birth = seen->files[i].birth;
+        fds->fds[k].vm_vcpus = seen->files[i].vcpus;
         fds->fds[k].tid = seen->files[i].tid;
     }
 }
@@ -55,6 +56,7 @@ int fd_owners_list(const struct kvm_bpf_process *seen, struct proc_fds *ret)
                                                   .vcpu = is_vm ? 0 : file->vcpu_id,
                                                   .vm = file->vm,
                                                   .birth = file->birth,
+                                                  .vm_vcpus = file->vcpus,
                                                   .tid = file->tid};
         list.vm_count += is_vm;
     }

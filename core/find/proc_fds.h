@@ -24,7 +24,8 @@ struct proc_fd {
     int vcpu; /* id, of the two vCPU kinds */
     /* Of VMs and vCPUs, where the kernel tells (fd_owners.h): */
     uint64_t vm; /* equal for all of one VM; 0 = not known */
-    uint32_t birth; /* of a VM: see kvm_bpf.h */
+    uint32_t birth; /* of a VM, as all of it in kvm_bpf.h */
+    int vm_vcpus;   /* of a VM: it has so many, whoever holds them; 0 or less = not known */
     pid_t tid;   /* thread of a vCPU; 0 = not known, or it has not run yet */
 };
 

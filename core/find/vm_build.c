@@ -222,7 +222,7 @@ static int list_fds(const struct proc_fds *fds, struct fd_run run, enum proc_fd_
     return result;
 }
 
-/* Those that the kernel says are of VM @vm, with their threads. */
+/* Those of the process that the kernel says are of VM @vm, with their threads. */
 static int list_known(const struct proc_fds *fds, uint64_t vm, struct vcpu_list *list)
 {
     int result = 0;
@@ -234,6 +234,40 @@ static int list_known(const struct proc_fds *fds, uint64_t vm, struct vcpu_list 
                 (struct vm_vcpu){.id = fds->fds[i].vcpu, .tid = fds->fds[i].tid, .stats_fd = -1});
     sort_list(list);
     return result;
+}
+
+/* Has the VM more vCPUs than the process? */
+static bool lacks_some(const struct vm_plan *plan, size_t at, const struct vcpu_list *list)
+{
+    int vcpus = plan->fds->fds[at].vm_vcpus;
+
+    return plan->is_known && vcpus > 0 && list->count < (size_t)vcpus;
+}
+
+/*
+ * Where it has, another process holds them, or a thread with descriptors of its own: the directory
+ * knows them all the same. What the kernel told of the others stays.
+ */
+static int list_others(const struct rootfs *root, const char *debugfs, const struct vm *vm,
+                       struct vcpu_list *list)
+{
+    struct vcpu_list all = {0};
+    int result = list_debugfs(root, debugfs, vm, &all);
+    size_t k = 0;
+
+    for (size_t i = 0; i < all.count && all.count > list->count; i++) {
+        while (k < list->count && list->at[k].id < all.at[i].id)
+            k++;
+        if (k < list->count && list->at[k].id == all.at[i].id)
+            all.at[i] = list->at[k];
+    }
+    if (result < 0 || all.count <= list->count) {
+        free(all.at);
+        return result;
+    }
+    free(list->at);
+    *list = all;
+    return 0;
 }
 
 /* May the order of descriptors tell the vCPUs of several VMs apart? See vm_build_plan. */
@@ -332,6 +366,8 @@ static int read_lists(const struct rootfs *root, const char *debugfs, const stru
     int result = plan->is_known ? list_known(plan->fds, plan->fds->fds[at].vm, &ret->certain)
                                 : list_debugfs(root, debugfs, vm, &ret->certain);
 
+    if (result == 0 && lacks_some(plan, at, &ret->certain))
+        result = list_others(root, debugfs, vm, &ret->certain);
     if (result == 0)
         result = list_fds(plan->fds, run, PROC_FD_VCPU, &ret->by_fd, &once);
     if (result == 0)

@@ -96,6 +96,10 @@ enum cause_nature {
     X(BPF_UNUSABLE, "bpf-unusable", "BPF tells nothing of it",                                     \
       "kvmlens --doctor says why.",                                                                \
       PROBLEM, ABSENT, 0, SOURCE_BPF)                                                              \
+    /* BPF looks at the descriptors of the VM's process */                                         \
+    X(VCPU_ELSEWHERE, "vcpu-elsewhere", "its process does not hold the vCPU",                      \
+      "Another process holds its descriptor, or a thread with a table of its own.",                \
+      PROBLEM, ABSENT, 0, SOURCE_BPF)                                                              \
     /* nobody looks at it, so it is not read */                                                    \
     X(NOT_ASKED_FOR, "not-asked-for", "nobody asked for it", "",                                   \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \

@@ -171,7 +171,7 @@ static void add_sum(struct sample_vm *vm, const struct field *field, size_t f)
 void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
                              struct sample_vm *vm)
 {
-    for (size_t f = 0; f < sample->field_count && vm->vcpu_count > 0; f++)
+    for (size_t f = 0; f < sample->field_count && vm->vcpu_count > 0 && !vm->lacks_vcpus; f++)
         if (fields->fields[f].scope == FIELD_VCPU && vm->entity.readings[f].state != READING_OK)
             add_sum(vm, &fields->fields[f], f);
 }

@@ -83,6 +83,7 @@ struct sample_vm {
     bool gone;           /* found dead in this tick: shows nowhere */
     bool skipped; /* not read in this tick: its numbers, if any, are those of an earlier one */
     uint8_t skip_cause;          /* enum reading_cause: why */
+    bool lacks_vcpus;            /* it has more than are listed: there are no sums over them */
     struct sample_entity entity; /* vCPU-scoped fields: sums over the vCPUs */
     struct reading gauges[VM_GAUGE_COUNT];
     struct sample_vcpu *vcpus; /* [vcpu_count], ascending id */

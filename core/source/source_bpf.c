@@ -251,7 +251,8 @@ static void follow_thread(struct vm *vm, size_t k, struct sample_vcpu *vcpu, pid
     vm->vcpus[k].tid_by_name = false;
 }
 
-static void fill_vcpu(const struct source *s, const struct sample *sample,
+/* False: the process has no such vCPU. */
+static bool fill_vcpu(const struct source *s, const struct sample *sample,
                       const struct kvm_bpf_process *process, uint64_t vm, struct sample_vm *sv,
                       size_t k)
 {
@@ -259,16 +260,35 @@ static void fill_vcpu(const struct source *s, const struct sample *sample,
     const struct kvm_bpf_file *file = kvm_bpf_process_vcpu(process, vm, vcpu->id);
     int g = s->guest_mode;
 
-    if (file == NULL) {
-        explain(s, sample, FIELD_VCPU, CAUSE_GONE, &vcpu->entity);
-        explain(s, sample, FIELD_VCPU, CAUSE_GONE, &sv->entity); /* there is no sum */
-        return;
-    }
+    if (file == NULL)
+        return false;
     follow_thread(sv->vm, k, vcpu, file->tid);
     fill(s, sample, &s->vcpu, file->stat, process->read_ns, &vcpu->entity);
     fill_gauges(file, vcpu->gauges);
     if (g >= 0 && (size_t)g < sample->field_count && vcpu->entity.readings[g].state == READING_OK)
         vcpu->gauges[VCPU_GUEST_MODE] = vcpu->entity.readings[g];
+    return true;
+}
+
+/* Returns whether those that the process has are all that the VM has. */
+static bool fill_vcpus(const struct source *s, const struct sample *sample,
+                       const struct kvm_bpf_process *process, const struct kvm_bpf_file *vm,
+                       struct sample_vm *sv)
+{
+    size_t found = 0;
+
+    for (size_t k = 0; k < sv->vcpu_count; k++)
+        found += fill_vcpu(s, sample, process, vm->vm, sv, k);
+    const bool is_all = vm->vcpus < 0 || found >= (size_t)vm->vcpus;
+    const enum reading_cause cause = is_all ? CAUSE_GONE : CAUSE_VCPU_ELSEWHERE;
+    sv->lacks_vcpus = vm->vcpus >= 0 && sv->vcpu_count < (size_t)vm->vcpus;
+    if (is_all && found == sv->vcpu_count)
+        return true;
+    explain(s, sample, FIELD_VCPU, cause, &sv->entity); /* there is no sum */
+    for (size_t k = 0; k < sv->vcpu_count; k++)
+        if (sv->vcpus[k].entity.time_ns[SOURCE_BPF] == 0)
+            explain(s, sample, FIELD_VCPU, cause, &sv->vcpus[k].entity);
+    return is_all;
 }
 
 /* What is known of the VM's process and the VM in it. CAUSE_NONE, or why it cannot be filled. */
@@ -308,8 +328,11 @@ static void bpf_read(struct source *s, struct sample *sample, struct sample_vm *
         return;
     }
     fill(s, sample, &s->vm, file->stat, process->read_ns, &sv->entity);
-    for (size_t k = 0; k < sv->vcpu_count; k++)
-        fill_vcpu(s, sample, process, file->vm, sv, k);
+    /* What it cannot reach another source may: the sum of all, if no more. */
+    if (!fill_vcpus(s, sample, process, file, sv)) {
+        state->fails = true;
+        sv->vm->counters_by = SOURCE_NONE;
+    }
 }
 
 const struct source_ops source_bpf = {

@@ -37,6 +37,7 @@ static const struct {
     {CAUSE_NOT_COUNTED, "not-counted", READING_ABSENT},
     {CAUSE_SOURCE_OFF, "source-off", READING_ABSENT},
     {CAUSE_BPF_UNUSABLE, "bpf-unusable", READING_ABSENT},
+    {CAUSE_VCPU_ELSEWHERE, "vcpu-elsewhere", READING_ABSENT},
     {CAUSE_NOT_ASKED_FOR, "not-asked-for", READING_ABSENT},
     {CAUSE_NO_THREAD_ID, "no-thread-id", READING_ABSENT},
     {CAUSE_AMBIGUOUS, "ambiguous-vcpus", READING_ABSENT},

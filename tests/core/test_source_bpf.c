@@ -320,6 +320,34 @@ static void a_descriptor_of_the_name_brings_no_second_field(void **state)
 
 /* --- where it fails --------------------------------------------------------------------------- */
 
+/* Its directory says that there is another vCPU, or KVM says how many there are. */
+static void a_vcpu_that_is_held_elsewhere_is_missing_and_not_left_out(void **state)
+{
+    struct bench *b = need(state);
+
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 2, .lends = true});
+    struct sampler *sampler = open_sampler(b, BPF_ALONE, true);
+    for (int tick = 0; tick < 2; tick++) {
+        struct sample *s = take(sampler);
+        int exits = field_table_find(sampler_fields(sampler), "exits");
+        assert_in_range(exits, 0, s->field_count - 1);
+        assert_int_equal(s->vm_count, 1);
+        const struct sample_vm *vm = &s->vms[0];
+        assert_in_range(vm->vcpu_count, 1, 2);
+        assert_int_equal(vm->lacks_vcpus, vm->vcpu_count == 1);
+        assert_int_equal(vm->vcpus[0].entity.readings[exits].state, READING_OK);
+        assert_int_equal(vm->entity.readings[exits].state, READING_ABSENT);
+        assert_int_equal(vm->entity.readings[exits].cause, CAUSE_VCPU_ELSEWHERE);
+        if (vm->vcpu_count == 2) {
+            assert_int_equal(vm->vcpus[1].entity.readings[exits].state, READING_ABSENT);
+            assert_int_equal(vm->vcpus[1].entity.readings[exits].cause, CAUSE_VCPU_ELSEWHERE);
+        }
+        sample_free(s);
+    }
+    sampler_close(sampler);
+    guest_stop(&b->guest);
+}
+
 static uint64_t now_ns(void)
 {
     return 1000;
@@ -435,6 +463,7 @@ int main(void)
         TEST(without_histograms_all_others_are_read),
         TEST(the_others_leave_alone_what_it_fills),
         TEST(a_descriptor_of_the_name_brings_no_second_field),
+        TEST(a_vcpu_that_is_held_elsewhere_is_missing_and_not_left_out),
         TEST(a_vm_that_it_does_not_find_is_left_to_the_others),
         TEST(a_vm_that_ends_is_gone),
         TEST(alone_and_not_loaded_it_says_so),

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,6 +25,42 @@ static bool open_files(unsigned count)
         if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
             return false;
     return true;
+}
+
+static sem_t has_borrowed;
+
+static void *borrow(void *unused)
+{
+    (void)unused;
+    if (unshare(CLONE_FILES) == 0)
+        sem_post(&has_borrowed);
+    while (pause() < 0)
+        ;
+    return NULL;
+}
+
+/* 0 or an errno. */
+static int lend(unsigned vcpu)
+{
+    char path[32], link[64], wanted[64];
+    pthread_t thread;
+    int last = -1;
+
+    snprintf(wanted, sizeof(wanted), "anon_inode:kvm-vcpu:%u", vcpu);
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, link, sizeof(link) - 1);
+        link[n > 0 ? n : 0] = '\0';
+        last = strcmp(link, wanted) == 0 ? fd : last;
+    }
+    if (sem_init(&has_borrowed, 0, 0) < 0)
+        return errno;
+    int result = pthread_create(&thread, NULL, borrow, NULL);
+    if (result != 0)
+        return result;
+    while (sem_wait(&has_borrowed) < 0 && errno == EINTR)
+        ;
+    return close(last) < 0 ? errno : 0;
 }
 
 void kvm_guest(struct guest_info *info, const void *arg)
@@ -48,6 +87,8 @@ void kvm_guest(struct guest_info *info, const void *arg)
         if (result == 0 && i == 0)
             info->extra[2] = (uint64_t)minivm_info(vm)->vcpus[0].tid;
     }
+    if (c->lends && info->error == 0)
+        info->error = lend(c->vcpus - 1);
 }
 
 struct kvm_bpf *kvm_guest_bpf(struct rootfs *root)

@@ -14,6 +14,7 @@ struct kvm_guest_config {
     unsigned vms, vcpus; /* VMs, and vCPUs of each; they halt at once */
     bool stats_fds;      /* it keeps them all */
     unsigned files;      /* descriptors it has before it makes them */
+    bool lends; /* the last vCPU of the last VM is held by a thread with descriptors of its own */
     bool is_busy;        /* they go on instead: wake-ups, port I/O */
 };
 
