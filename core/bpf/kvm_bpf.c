@@ -108,46 +108,83 @@ static int read_layout(const struct rootfs *root, bool is_module, struct kvm_lay
     return result;
 }
 
-static void use_layout(struct kvm_bpf *bpf)
+#define NO_KVM   0
+#define BUILT_IN 1 /* no inode of sysfs has this number: it is that of its root */
+
+/* Which KVM there is: the inode of its module's BTF, which is another one each time. */
+static uint64_t find_kvm(const struct rootfs *root)
+{
+    struct stat st;
+
+    if (rootfs_stat(root, "sys/module/kvm", &st) < 0)
+        return NO_KVM;
+    return rootfs_stat(root, MODULE, &st) == 0 ? (uint64_t)st.st_ino : BUILT_IN;
+}
+
+/* Row @pieces of what can be wanted. 0 or -ENOMEM. */
+static int choose_pieces(struct kvm_bpf *bpf, enum kvm_pieces pieces)
 {
     const struct kvm_layout *l = &bpf->layout;
+    const size_t stat_ends[KVM_RECORD_KINDS] = {
+        [KVM_RECORD_VM] = l->places[KVM_PLACE_VM_STAT].offset + l->vm_bytes,
+        [KVM_RECORD_VCPU] = l->places[KVM_PLACE_VCPU_STAT].offset + l->vcpu_bytes,
+    };
 
-    bpf->has_ranges = false;
-    memcpy(bpf->programs->bss->places, l->places, sizeof(l->places));
-    bpf->programs->bss->vm_ops = 0;
-    bpf->programs->bss->vcpu_ops = 0;
+    for (int kind = 0; kind < KVM_RECORD_KINDS; kind++) {
+        size_t end;
+        kvm_layout_ranges(l, (enum kvm_record_kind)kind, pieces >= KVM_PIECES_STATS,
+                          pieces == KVM_PIECES_ALL, &bpf->ranges[pieces][kind], &end);
+        end = end > stat_ends[kind] ? end : stat_ends[kind];
+        if (end <= bpf->image_bytes[kind])
+            continue;
+        free(bpf->images[kind]);
+        bpf->images[kind] = calloc(1, end);
+        bpf->image_bytes[kind] = bpf->images[kind] != NULL ? end : 0;
+        if (bpf->images[kind] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Of the KVM that is there now, if any. 0 or -ENOMEM. */
+static int learn_layout(struct kvm_bpf *bpf)
+{
+    bpf->module = find_kvm(bpf->root);
+    if (bpf->module == NO_KVM)
+        return 0;
+    int result = read_layout(bpf->root, bpf->module != BUILT_IN, &bpf->layout, &bpf->failure);
+    if (result < 0)
+        return result == -ENOMEM ? result : 0;
+    bpf->has_layout = true;
+    for (int i = 0; i < KVM_PIECES_COUNT && result == 0; i++)
+        result = choose_pieces(bpf, (enum kvm_pieces)i);
+    return result;
+}
+
+bool kvm_bpf_is_stale(const struct kvm_bpf *bpf)
+{
+    uint64_t module = find_kvm(bpf->root);
+
+    return module != NO_KVM && module != bpf->module;
 }
 
 const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err)
 {
-    struct kvm_layout fresh;
-    struct stat st;
+    uint64_t module = find_kvm(bpf->root);
 
-    if (rootfs_stat(bpf->root, "sys/module/kvm", &st) < 0) {
+    if (module == NO_KVM) {
         error_set(err, -EAGAIN, "KVM is not loaded");
         return NULL;
     }
-    ino_t module = rootfs_stat(bpf->root, MODULE, &st) == 0 ? st.st_ino : 0;
-    if (bpf->has_layout && module == bpf->module)
-        return &bpf->layout;
-    if (bpf->has_failed && module == bpf->module) {
+    if (module != bpf->module) {
+        bpf->has_layout = false;
+        error_set(err, -ESTALE, "KVM was loaded after the BPF programs");
+        return NULL;
+    }
+    if (!bpf->has_layout) {
         error_set(err, bpf->failure.code, "%s", bpf->failure.msg);
         return NULL;
     }
-    bpf->failure = (struct error){0};
-    int result = read_layout(bpf->root, module != 0, &fresh, &bpf->failure);
-    bpf->has_failed = result < 0 && result != -ENOMEM;
-    bpf->module = module;
-    if (result < 0) {
-        bpf->has_layout = false;
-        error_set(err, result, "%s", bpf->failure.msg);
-        return NULL;
-    }
-    fresh.version = bpf->layout.version + 1;
-    kvm_layout_done(&bpf->layout);
-    bpf->layout = fresh;
-    bpf->has_layout = true;
-    use_layout(bpf);
     return &bpf->layout;
 }
 
@@ -241,7 +278,13 @@ static int load(struct kvm_bpf *bpf, const struct host *host, struct error *err)
     opts.kernel_log_buf = log;
     opts.kernel_log_size = LOG_MAX;
     bpf->programs = kvm_iter__open_opts(&opts);
-    int result = bpf->programs == NULL ? -errno : kvm_iter__load(bpf->programs);
+    int result = bpf->programs == NULL ? -errno : 0;
+    if (result == 0) {
+        memcpy((void *)bpf->programs->rodata->places, bpf->layout.places,
+               sizeof(bpf->layout.places));
+        memcpy((void *)bpf->programs->rodata->ranges, bpf->ranges, sizeof(bpf->ranges));
+        result = kvm_iter__load(bpf->programs);
+    }
     if (result < 0) {
         explain_load(result, log, host, err);
     } else {
@@ -298,14 +341,16 @@ int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *
     bpf->keep_below = keep_below();
     bpf->buffer_bytes = 8 * (size_t)sysconf(_SC_PAGESIZE);
     bpf->buffer = malloc(bpf->buffer_bytes);
-    result = bpf->buffer == NULL ? error_set(err, -ENOMEM, "out of memory") : load(bpf, &host, err);
+    if (bpf->buffer == NULL || learn_layout(bpf) < 0)
+        result = error_set(err, -ENOMEM, "out of memory");
+    if (result == 0)
+        result = load(bpf, &host, err);
     if (result == 0)
         result = check_links(bpf->files_program, err);
     if (result < 0) {
         kvm_bpf_close(bpf);
         return result;
     }
-    kvm_bpf_layout(bpf, NULL);
     *ret = bpf;
     return 0;
 }

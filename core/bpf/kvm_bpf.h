@@ -9,7 +9,9 @@
  * end of a VM by microseconds.
  *
  * Offsets of the kernel's structures come from its BTF (kvm_layout.h), so one object serves all
- * kernels from 6.1 on. The programs are gone with the last descriptor, that is with the process.
+ * kernels from 6.1 on. They are constants of the programs, which nobody can change: so these are of
+ * the KVM that is there when they are loaded (kvm_bpf_is_stale). The programs are gone with the
+ * last descriptor, that is with the process.
  *
  * CAP_BPF and CAP_PERFMON are needed by kvm_bpf_open only. One thread at a time.
  *
@@ -46,10 +48,14 @@ void kvm_bpf_close(struct kvm_bpf *bpf); /* NULL ok */
 
 /*
  * kvm_bpf_layout - the members of kvm_vm_stat and kvm_vcpu_stat of the kernel that runs. NULL while
- * KVM is a module that is not loaded; looked for again with each call until it is there. With a
- * sentence in @err (which may be NULL) why not.
+ * KVM is a module that is not loaded, and for good when it was loaded later than the programs. With
+ * a sentence in @err (which may be NULL) why not.
  */
 const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err);
+
+/* kvm_bpf_is_stale - KVM was loaded, or loaded anew, since kvm_bpf_open: only who opens again, with
+ * capabilities, can read it. */
+bool kvm_bpf_is_stale(const struct kvm_bpf *bpf);
 
 enum kvm_bpf_kind { KVM_BPF_VM, KVM_BPF_VCPU };
 

@@ -27,14 +27,13 @@ struct kvm_bpf {
     size_t buffer_bytes;
     bool has_layout;
     struct kvm_layout layout;
-    ino_t module; /* inode of the module's BTF that the layout is of; 0: KVM is built in */
-    bool has_failed; /* to read the layout, for the module of that inode: not to be tried again */
-    struct error failure;
-    unsigned wants; /* of enum kvm_bpf_want, that @ranges are for */
-    bool has_ranges;
-    struct kvm_ranges ranges[KVM_RECORD_KINDS];
+    struct error failure; /* why there is none */
+    uint64_t module;      /* which KVM that is about, see kvm_bpf.c */
+    unsigned wanted;      /* enum kvm_pieces: what the images are of */
+    struct kvm_ranges ranges[KVM_PIECES_COUNT][KVM_RECORD_KINDS];
     /* one struct kvm and one struct kvm_vcpu, as far as their pieces reach; 0 between them */
     uint8_t *images[KVM_RECORD_KINDS];
+    size_t image_bytes[KVM_RECORD_KINDS];
 };
 
 /*

@@ -33,6 +33,12 @@ const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err)
     return NULL;
 }
 
+bool kvm_bpf_is_stale(const struct kvm_bpf *bpf)
+{
+    (void)bpf;
+    return false;
+}
+
 int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
                          void *user, uint64_t *ret_ns)
 {

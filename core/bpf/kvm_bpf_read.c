@@ -295,7 +295,7 @@ static void take_file(void *user, const struct kvm_record *record)
     };
 
     f->count++;
-    unpack(record, &bpf->ranges[kind], image);
+    unpack(record, &bpf->ranges[bpf->wanted][kind], image);
     if (kind == KVM_RECORD_VCPU)
         describe_vcpu(bpf, record, image, &file);
     else
@@ -307,30 +307,17 @@ static void take_file(void *user, const struct kvm_record *record)
     f->fn(f->user, &file);
 }
 
-/* What the program is to copy. 0 or -ENOMEM. */
-static int want(struct kvm_bpf *bpf, unsigned wants)
+/* What the program is to copy. */
+static void want(struct kvm_bpf *bpf, unsigned wants)
 {
-    const bool stats = (wants & KVM_BPF_STATS) != 0, hists = (wants & KVM_BPF_HISTOGRAMS) != 0;
+    unsigned pieces = (wants & KVM_BPF_STATS) == 0        ? KVM_PIECES_NUMBERS
+                      : (wants & KVM_BPF_HISTOGRAMS) == 0 ? KVM_PIECES_STATS
+                                                          : KVM_PIECES_ALL;
 
-    if (bpf->has_ranges && bpf->wants == wants)
-        return 0;
-    bpf->has_ranges = false;
-    for (int kind = 0; kind < KVM_RECORD_KINDS; kind++) {
-        const struct kvm_layout *l = &bpf->layout;
-        size_t end, stat_end = kind == KVM_RECORD_VM
-                                   ? l->places[KVM_PLACE_VM_STAT].offset + l->vm_bytes
-                                   : l->places[KVM_PLACE_VCPU_STAT].offset + l->vcpu_bytes;
-        kvm_layout_ranges(l, (enum kvm_record_kind)kind, stats, hists, &bpf->ranges[kind], &end);
-        free(bpf->images[kind]);
-        bpf->images[kind] = calloc(1, end > stat_end ? end : stat_end);
-        if (bpf->images[kind] == NULL)
-            return -ENOMEM;
-    }
-    bpf->programs->bss->vm_ranges = bpf->ranges[KVM_RECORD_VM];
-    bpf->programs->bss->vcpu_ranges = bpf->ranges[KVM_RECORD_VCPU];
-    bpf->wants = wants;
-    bpf->has_ranges = true;
-    return 0;
+    if (pieces != bpf->wanted)
+        for (int kind = 0; kind < KVM_RECORD_KINDS; kind++)
+            memset(bpf->images[kind], 0, bpf->image_bytes[kind]);
+    bpf->programs->bss->wanted = bpf->wanted = pieces;
 }
 
 /* The files are looked for by their names again: KVM may have been loaded anew. */
@@ -347,15 +334,17 @@ int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf
                          void *user, uint64_t *ret_ns)
 {
     struct files files = {.bpf = bpf, .wants = wants, .pid = pid, .fn = fn, .user = user};
-    int result = pid <= 0 ? -EINVAL : !bpf->has_layout ? -EAGAIN : want(bpf, wants);
 
-    if (result < 0)
-        return result;
+    if (pid <= 0)
+        return -EINVAL;
+    if (!bpf->has_layout)
+        return -EAGAIN;
+    want(bpf, wants);
     bpf->programs->bss->deadline_ns = 0;
     bpf->programs->bss->pid_is_known = true;
     if (ret_ns != NULL)
         *ret_ns = monotonic_ns();
-    result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
+    int result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
     if (result == 0 && files.count == 0 && unlearn(bpf))
         result = kvm_bpf_run(bpf, bpf->files_program, pid, true, 0, take_file, &files);
     return result;
@@ -365,10 +354,10 @@ int kvm_bpf_read_host(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns, kv
                       void *user)
 {
     struct files files = {.bpf = bpf, .wants = wants, .fn = fn, .user = user};
-    int result = !bpf->has_layout ? -EAGAIN : want(bpf, wants);
 
-    if (result < 0)
-        return result;
+    if (!bpf->has_layout)
+        return -EAGAIN;
+    want(bpf, wants);
     unlearn(bpf);
     bpf->programs->bss->deadline_ns = limit_ns;
     bpf->programs->bss->pid_is_known = false;

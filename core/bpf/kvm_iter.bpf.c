@@ -80,8 +80,12 @@ struct bpf_iter__task_file {
 
 /* --- what the loader says --------------------------------------------------------------------- */
 
-struct kvm_place places[KVM_PLACE_COUNT];
-struct kvm_ranges vm_ranges, vcpu_ranges; /* wanted now */
+/* Before the programs are loaded. */
+const volatile struct kvm_place places[KVM_PLACE_COUNT] = {{0}};
+const volatile struct kvm_ranges ranges[KVM_PIECES_COUNT][KVM_RECORD_KINDS] = {{{{{0}}}}};
+
+/* Any time; what is here must never lead to an address. */
+uint32_t wanted;                          /* enum kvm_pieces */
 bool pid_is_known;                        /* to who asks: one process is read */
 uint64_t deadline_ns;                     /* no more is looked at after it; 0: no end */
 int32_t wanted_fd;                        /* of the VM whose slots are asked for */
@@ -107,7 +111,7 @@ struct {
 struct kvm_slots_record found_slots;
 
 /* The number at @place of the structure at @base; 0 where there is none. */
-static __noinline uint64_t number_at(const struct kvm_place *place, uint64_t base)
+static __noinline uint64_t number_at(const volatile struct kvm_place *place, uint64_t base)
 {
     uint64_t bytes = place->bytes;
     uint64_t value = 0;
@@ -130,11 +134,13 @@ static __noinline uint64_t number_at(const struct kvm_place *place, uint64_t bas
 /* Where the number of @pid at that level is; 0: it has none there. */
 static __always_inline uint64_t upid_of(uint64_t pid, uint32_t level)
 {
-    const struct kvm_place *numbers = &places[KVM_PLACE_PID_NUMBERS];
+    const volatile struct kvm_place *numbers = &places[KVM_PLACE_PID_NUMBERS];
 
-    if (pid == 0 || numbers->bytes == 0 || NUMBER(PID_LEVEL, pid) < level)
+    uint32_t bytes = numbers->bytes;
+
+    if (pid == 0 || bytes == 0 || NUMBER(PID_LEVEL, pid) < level)
         return 0;
-    return pid + numbers->offset + (uint64_t)level * numbers->bytes;
+    return pid + numbers->offset + (uint64_t)level * bytes;
 }
 
 /* As a number: some verifiers let nobody calculate with a pointer. */
@@ -211,16 +217,19 @@ static __always_inline uint32_t birth_of(uint64_t vm)
 }
 
 /* Copies pieces of @object one behind the other. Returns how many bytes, a multiple of 8. */
-static __always_inline uint32_t copy_ranges(const struct kvm_ranges *wanted, uint64_t object)
+static __always_inline uint32_t copy_ranges(enum kvm_record_kind kind, uint64_t object)
 {
-    uint32_t at = 0;
+    uint32_t at = 0, row = wanted;
+
+    if (row >= KVM_PIECES_COUNT)
+        return 0;
 
     for (int i = 0; i < KVM_RANGES_MAX; i++) {
-        uint32_t bytes = wanted->ranges[i].bytes;
+        uint32_t bytes = ranges[row][kind].ranges[i].bytes;
         if (bytes == 0 || bytes > KVM_PIECE_MAX || at > KVM_COPY_MAX - KVM_PIECE_MAX)
             break;
         bpf_probe_read_kernel(&found.pieces[at], bytes,
-                              (const void *)(object + wanted->ranges[i].offset));
+                              (const void *)(object + ranges[row][kind].ranges[i].offset));
         at += bytes;
     }
     return (at + 7) & ~7u;
@@ -260,10 +269,10 @@ int kvm_files(struct bpf_iter__task_file *ctx)
     found.head.birth = 0;
     if (kind == KVM_RECORD_VM) {
         found.head.birth = birth_of(object);
-        bytes = copy_ranges(&vm_ranges, object);
+        bytes = copy_ranges(KVM_RECORD_VM, object);
     } else {
         found.head.tid = number_for_reader(NUMBER(VCPU_PID, object));
-        bytes = copy_ranges(&vcpu_ranges, object);
+        bytes = copy_ranges(KVM_RECORD_VCPU, object);
     }
     if (bytes > KVM_COPY_MAX)
         return 0;
@@ -277,15 +286,16 @@ int kvm_files(struct bpf_iter__task_file *ctx)
 /*
  * A walk through all lists of slots of one address space. Not on the stack: verifiers of before
  * Linux 6.7 believe that what stands there is the same in each round, and leave out what would be
- * done where it is not.
+ * done where it is not. And not where the loader can write (libbpf maps no section that has nothing
+ * but what is static): these are addresses.
  */
-struct {
+static struct {
     uint64_t lists; /* the first of them */
     uint64_t node;  /* where it is; 0: at the beginning of list @next */
     uint64_t node_offset;
     uint32_t next, end;
     uint16_t space;
-} walk;
+} walk SEC(".data.walk");
 
 /* One node, or on to the next list. 1 ends it. */
 static long walk_slot(uint32_t step, void *unused)

@@ -2,9 +2,10 @@
 /*
  * What the BPF programs and the program that loads them tell each other: included by both.
  *
- * The programs know no structure of KVM. Where its members lie is written into their variables,
- * which the loader maps, before they run. What they find they write into the file that the iterator
- * reads: one record for each open file of KVM, in the order of descriptors.
+ * The programs know no structure of KVM. Where its members lie stands in constants of theirs, which
+ * the loader writes and the kernel then freezes: who gets hold of the loader later can make them
+ * read other VMs, but nothing else of the kernel. What they find they write into the file that the
+ * iterator reads: one record for each open file of KVM, in the order of descriptors.
  */
 #ifndef KVMLENS_CORE_BPF_KVM_ITER_H
 #define KVMLENS_CORE_BPF_KVM_ITER_H
@@ -81,6 +82,9 @@ struct kvm_range {
 struct kvm_ranges {
     struct kvm_range ranges[KVM_RANGES_MAX];
 };
+
+/* What can be wanted of them. */
+enum kvm_pieces { KVM_PIECES_NUMBERS, KVM_PIECES_STATS, KVM_PIECES_ALL, KVM_PIECES_COUNT };
 
 enum kvm_record_kind { KVM_RECORD_VM, KVM_RECORD_VCPU, KVM_RECORD_KINDS };
 

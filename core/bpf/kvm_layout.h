@@ -31,7 +31,6 @@ struct kvm_layout {
     size_t vm_count, vcpu_count;
     size_t vm_bytes, vcpu_bytes; /* of these structs; KVM_STAT_MAX at most */
     struct kvm_place places[KVM_PLACE_COUNT];
-    unsigned version; /* another one: all of it may have changed (KVM was loaded anew) */
 };
 
 /* kvm_member_read - number @i of member @m out of a copy of its struct. */

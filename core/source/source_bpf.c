@@ -35,7 +35,6 @@ struct slots {
 struct source {
     struct source_env env;
     const struct kvm_layout *layout; /* NULL: KVM is not there, or BTF tells nothing of it */
-    unsigned layout_version;         /* that @vm and @vcpu are of */
     size_t mapped_fields;            /* size of the field table when they were mapped */
     struct slots vm, vcpu;
     int guest_mode; /* field of that name; -1: there is none */
@@ -139,7 +138,7 @@ static int map_layout(struct source *s)
     const struct kvm_layout *l = s->layout;
     struct field_table *fields = s->env.fields;
 
-    if (s->mapped_fields == fields->count && s->layout_version == l->version)
+    if (s->mapped_fields == fields->count)
         return 0;
     if (map_members(fields, l->vm, l->vm_count, FIELD_VM, &s->vm) < 0 ||
         map_members(fields, l->vcpu, l->vcpu_count, FIELD_VCPU, &s->vcpu) < 0) {
@@ -147,7 +146,6 @@ static int map_layout(struct source *s)
         return -ENOMEM;
     }
     s->mapped_fields = fields->count;
-    s->layout_version = l->version;
     s->guest_mode = field_table_find(fields, "guest_mode");
     return 0;
 }

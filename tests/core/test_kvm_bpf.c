@@ -391,13 +391,26 @@ static void kvm_may_be_loaded_later_and_anew(void **state)
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     assert_int_equal(look(b).count, 2);
     guest_stop(&b->guest);
-    unsigned before = kvm_bpf_layout(b->bpf, NULL)->version;
     run("rmmod kvm_amd && rmmod kvm");
     assert_null(kvm_bpf_layout(b->bpf, &err));
     assert_int_equal(err.code, -EAGAIN);
+    assert_false(kvm_bpf_is_stale(b->bpf));
+    struct kvm_bpf *early;
+    assert_int_equal(kvm_bpf_open(&b->root, &early, &err), 0);
+    assert_int_equal(kvm_bpf_read_process(early, getpid(), 0, keep, &f, NULL), -EAGAIN);
     run("insmod " MODULES "kvm.ko && insmod " MODULES "kvm-amd.ko");
+    /* What both know, nothing or the KVM of before, is no longer so. */
+    assert_true(kvm_bpf_is_stale(early));
+    assert_null(kvm_bpf_layout(early, &err));
+    assert_int_equal(err.code, -ESTALE);
+    kvm_bpf_close(early);
+    assert_true(kvm_bpf_is_stale(b->bpf));
+    assert_null(kvm_bpf_layout(b->bpf, &err));
+    assert_int_equal(kvm_bpf_read_process(b->bpf, getpid(), 0, keep, &f, NULL), -EAGAIN);
+    kvm_bpf_close(b->bpf);
+    assert_int_equal(kvm_bpf_open(&b->root, &b->bpf, &err), 0);
+    assert_false(kvm_bpf_is_stale(b->bpf));
     assert_non_null(kvm_bpf_layout(b->bpf, &err));
-    assert_int_not_equal(kvm_bpf_layout(b->bpf, NULL)->version, before);
     /* Its functions are at other addresses now. */
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     f = look(b);
@@ -588,6 +601,32 @@ static void a_saved_tree_has_no_kernel(void **state)
 }
 
 /* Numbers are those of the namespace of who reads, where the VM is one of its own. */
+/* Where the programs read stands where nobody can write any more, not even who has them. */
+static void nobody_can_change_what_is_read(void **state)
+{
+    struct bench *b = need(state);
+    const struct bpf_map *const constants = b->bpf->programs->maps.rodata, *const walk =
+                                                                               b->bpf->programs
+                                                                                   ->maps.data_walk;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct bpf_map_info info;
+    uint32_t size = sizeof(info), key = 0;
+
+    memset(&info, 0, sizeof(info));
+    assert_int_equal(bpf_obj_get_info_by_fd(bpf_map__fd(walk), &info, &size), 0);
+    assert_int_equal(info.map_flags & BPF_F_MMAPABLE, 0);
+    assert_ptr_equal(mmap(NULL, page, PROT_READ, MAP_SHARED, bpf_map__fd(walk), 0), MAP_FAILED);
+    assert_ptr_equal(
+        mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(constants), 0),
+        MAP_FAILED);
+    assert_int_equal(mprotect(b->bpf->programs->rodata, page, PROT_READ | PROT_WRITE), -1);
+    /* Even with the capabilities, and where no filter refuses the call. */
+    uint8_t *value = calloc(1, bpf_map__value_size(constants));
+    assert_non_null(value);
+    assert_int_equal(bpf_map_update_elem(bpf_map__fd(constants), &key, value, 0), -EPERM);
+    free(value);
+}
+
 static void in_a_pid_namespace_numbers_are_its_own(void **state)
 {
     struct bench *b = need(state);
@@ -727,6 +766,7 @@ int main(void)
         TEST(many_slots_come_in_parts),
         TEST(what_is_told_is_of_one_moment),
         TEST(reading_needs_no_capability),
+        TEST(nobody_can_change_what_is_read),
         TEST(in_a_pid_namespace_numbers_are_its_own),
         TEST(nothing_stays_behind_one_that_is_killed),
         cmocka_unit_test(a_saved_tree_has_no_kernel),
