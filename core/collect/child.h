@@ -53,6 +53,9 @@ void child_detach(pid_t parent, const int *keep, size_t count);
 void child_load_bpf(const struct child *child, struct child_bpf *ret);
 void child_unload_bpf(struct child_bpf *bpf);
 
+/* child_bpf_is_stale - KVM was loaded since, or loaded anew: another child is needed to read it. */
+bool child_bpf_is_stale(const struct child_bpf *bpf);
+
 /* child_bpf_status - as it is now: KVM may have been loaded meanwhile, or the host locked down. */
 struct bpf_status child_bpf_status(struct child_bpf *bpf, const struct host *host);
 

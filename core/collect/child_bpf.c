@@ -35,6 +35,11 @@ void child_unload_bpf(struct child_bpf *bpf)
     bpf->bpf = NULL;
 }
 
+bool child_bpf_is_stale(const struct child_bpf *bpf)
+{
+    return bpf->bpf != NULL && kvm_bpf_is_stale(bpf->bpf);
+}
+
 struct bpf_status child_bpf_status(struct child_bpf *b, const struct host *host)
 {
     struct error err = {0};

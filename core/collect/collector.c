@@ -79,7 +79,10 @@ int collector_main(struct child *child)
         failed.number = tick.number;
         if (result == 0 && failed.result < 0)
             result = message_send(child->sock, &failed, sizeof(failed));
-        else if (result == 0) {
+        else if (result == 0 && child_bpf_is_stale(&bpf)) {
+            const struct message_sample stale = {.number = tick.number, .result = -ESTALE};
+            result = message_send(child->sock, &stale, sizeof(stale));
+        } else if (result == 0) {
             widen(sampler, &tick, &is_whole);
             result = answer_tick(child, sampler, &bpf, &tick);
         }

@@ -219,17 +219,23 @@ static int replace(struct sample_link *l, struct error *err)
     return result;
 }
 
-int sample_link_set_bpf(struct sample_link *l, bool on, struct error *err)
+/* Another one with other BPF programs, or none; nobody is to blame. */
+static int renew(struct sample_link *l, struct error *err)
 {
     struct child_link old = l->child;
 
-    if (l->supervisor->bpf == on)
-        return 0;
-    l->supervisor->bpf = on;
     l->child = (struct child_link){.sock = -1, .desk = {.fd = -1}};
     int result = start_next(l, old.pid, err);
     child_link_close(&old);
     return result;
+}
+
+int sample_link_set_bpf(struct sample_link *l, bool on, struct error *err)
+{
+    if (l->supervisor->bpf == on)
+        return 0;
+    l->supervisor->bpf = on;
+    return renew(l, err);
 }
 
 /* It ended by itself: perhaps by what a VMM gave it to read, and then the next one would too. */
@@ -248,6 +254,14 @@ static int distrust(struct sample_link *l, struct error *err)
     if (++l->deaths >= LIVES_MAX)
         return error_set(err, -EBADMSG, "the process that reads the VMs gave no valid sample");
     return replace(l, err);
+}
+
+/* KVM was loaded after its BPF programs. One that says so again and again is not honest. */
+static int refresh(struct sample_link *l, struct error *err)
+{
+    if (++l->deaths >= LIVES_MAX)
+        return error_set(err, -EBADMSG, "KVM is another one each time that BPF was loaded for it");
+    return renew(l, err);
 }
 
 /* --- a sample --------------------------------------------------------------------------------- */
@@ -328,6 +342,8 @@ static int receive(struct sample_link *l, struct error *err)
                 intake_begin(&l->intake, &l->child.desk, m.bytes, &l->series.spare, &l->fields);
             return begun < 0 ? refuse(l, begun, err) : 0;
         }
+        if (m.result == -ESTALE)
+            return refresh(l, err);
         m.error.msg[sizeof(m.error.msg) - 1] = '\0';
         return error_set(err, m.result < 0 ? m.result : -EIO, "%s", m.error.msg);
     }

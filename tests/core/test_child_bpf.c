@@ -33,6 +33,7 @@ static struct stage {
     atomic_int pid; /* of who loaded last */
     atomic_int fails;
     atomic_int has_kvm;
+    atomic_int kvm;                     /* which one there is; what is loaded is for that of then */
     atomic_ullong effective, permitted; /* of who loaded last, then */
     atomic_int bpf_errno; /* what bpf(2) said to it */
 } * stage;
@@ -56,7 +57,7 @@ static uint64_t status_value(pid_t pid, const char *key)
 /* --- in the place of core/bpf ----------------------------------------------------------------- */
 
 struct kvm_bpf {
-    int unused;
+    int kvm;
 };
 
 bool kvm_bpf_is_built(void)
@@ -79,8 +80,14 @@ int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *
     atomic_store(&stage->bpf_errno, errno);
     if (atomic_load(&stage->fails))
         return error_set(err, -EPERM, "the verifier said no: look into the log");
+    bpf.kvm = atomic_load(&stage->kvm);
     *ret = &bpf;
     return 0;
+}
+
+bool kvm_bpf_is_stale(const struct kvm_bpf *bpf)
+{
+    return bpf->kvm != atomic_load(&stage->kvm);
 }
 
 void kvm_bpf_close(struct kvm_bpf *bpf)
@@ -237,11 +244,30 @@ static void it_waits_for_kvm(void **state)
     struct bpf_status status = take_one(bed);
     assert_int_equal(status.state, BPF_WAITS);
     assert_string_equal(status.why, "kvm is not loaded");
-    stage->has_kvm = 1;
+    pid_t first = stage->pid;
+    stage->has_kvm = stage->kvm = 1;
     status = take_one(bed);
     assert_int_equal(status.state, BPF_LOADED);
     assert_string_equal(status.why, "");
-    assert_int_equal(stage->opens, 1);
+    assert_int_equal(stage->opens, 2); /* by another one: the first has lost its rights */
+    assert_int_not_equal(stage->pid, first);
+    assert_int_equal(take_one(bed).state, BPF_LOADED);
+    assert_int_equal(stage->opens, 2);
+}
+
+static void kvm_that_is_loaded_anew_has_another_collector(void **state)
+{
+    struct bed *bed = *state;
+
+    assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
+    take_one(bed);
+    for (int i = 1; i < 10; i++) { /* more often than collectors may fail in a row */
+        stage->kvm = i;
+        assert_int_equal(take_one(bed).state, BPF_LOADED);
+        assert_int_equal(stage->opens, 1 + i);
+        assert_int_equal(take_one(bed).state, BPF_LOADED);
+        assert_int_equal(stage->opens, 1 + i);
+    }
 }
 
 static void a_collector_that_takes_the_place_of_another_keeps_the_wish(void **state)
@@ -334,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(why_it_failed_is_said_and_the_rest_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(it_waits_for_kvm, setup, teardown),
+        cmocka_unit_test_setup_teardown(kvm_that_is_loaded_anew_has_another_collector, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_collector_that_takes_the_place_of_another_keeps_the_wish,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(who_loaded_ends_when_it_is_no_longer_wanted, setup,
