@@ -262,7 +262,7 @@ static void follow_counters(const struct sample_vm *prev, size_t fields, struct 
         const struct reading *before = &prev->entity.readings[f];
         struct reading *now = &vm->entity.readings[f];
         bool fell = now->state == READING_OK && before->state == READING_OK &&
-                    now->source == before->source && now->raw < before->raw;
+                    sources_count_alike(now->source, before->source) && now->raw < before->raw;
         now->falls = before->falls + fell;
     }
 }

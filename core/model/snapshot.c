@@ -88,8 +88,8 @@ static struct figure growth(const struct reading *prev, uint64_t prev_ns, const 
     if (cur->state != READING_OK)
         return no_figure((enum reading_state)cur->state, (enum reading_cause)cur->cause);
     /* Another source counts from another start or sums at another moment. */
-    if (prev == NULL || prev->state != READING_OK || prev->source != cur->source ||
-        cur_ns <= prev_ns)
+    if (prev == NULL || prev->state != READING_OK || cur_ns <= prev_ns ||
+        (prev->source != cur->source && !sources_count_alike(prev->source, cur->source)))
         return no_figure(READING_WARMUP, CAUSE_NONE);
     if (cur->raw < prev->raw)
         return no_figure(READING_RESET, CAUSE_NONE);

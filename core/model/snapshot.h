@@ -158,7 +158,8 @@ struct figure snapshot_tsc_scaling(const struct snapshot_vcpu *vcpu);
  * snapshot_total - a field's total since an earlier moment.
  * @base: snapshot that marks the moment (start of the program, last reset); NULL: since the VM was
  * created. A VM that @base does not have began after it: its total is its raw value. So is that of
- * a counter that was seen to fall since: somebody cleared it. Gauges and peaks have no total but
+ * a counter that was seen to fall since: somebody cleared it, and of one that could not be read
+ * at that moment: it shows what it is since the VM was created. Gauges and peaks have no total but
  * their value. Of a VM that was stale at that moment it counts from the number before;
  * READING_STALE where there was none yet.
  */

@@ -94,7 +94,7 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
     if (was_never_read)
         return *before;
     bool is_known = before->state == READING_OK || before->state == READING_STALE;
-    if (is_known && before->source == now.source && before->falls == now.falls &&
+    if (is_known && sources_count_alike(before->source, now.source) && before->falls == now.falls &&
         before->raw <= now.raw)
         now.raw -= before->raw;
     return now;

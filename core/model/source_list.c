@@ -41,6 +41,11 @@ unsigned sources_that_give(unsigned gives)
     return set;
 }
 
+bool sources_count_alike(enum reading_source a, enum reading_source b)
+{
+    return a == b || (rows[a].gives & rows[b].gives & GIVES_VCPU_COUNTERS) != 0;
+}
+
 static bool has_counters(enum reading_source source)
 {
     return (rows[source].gives & GIVES_COUNTERS) != 0;

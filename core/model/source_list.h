@@ -8,6 +8,7 @@
 #ifndef KVMLENS_CORE_MODEL_SOURCE_LIST_H
 #define KVMLENS_CORE_MODEL_SOURCE_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What a source gives. */
@@ -46,6 +47,12 @@ const char *reading_source_name(enum reading_source source);
 
 /* source_gives - enum source_gives of a source; 0 of SOURCE_NONE. */
 unsigned source_gives(enum reading_source source);
+
+/*
+ * sources_count_alike - may a number of one be subtracted from a number of the other? That is so
+ * where both give each vCPU's own counters, for they read the same words of the kernel.
+ */
+bool sources_count_alike(enum reading_source a, enum reading_source b);
 
 /* source_find - the source whose name are the @len bytes at @name; SOURCE_NONE: there is none. */
 enum reading_source source_find(const char *name, size_t len);

@@ -451,6 +451,30 @@ static void a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_differ
     sample_free(d);
 }
 
+/* So it is when BPF programs are loaded, and unloaded, while the monitor runs. */
+static void sources_that_read_the_same_words_go_on_from_each_other(void **state)
+{
+    static const enum reading_source sources[] = {SOURCE_STATSFD, SOURCE_BPF, SOURCE_STATSFD};
+    struct world *w = *state;
+    struct sample *at[3];
+    struct snapshot *n[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        at[i] = exits_after(w, i > 0 ? at[i - 1] : NULL, reading_ok(1000 + 50 * i, sources[i]));
+        at[i]->vms[0].entity.time_ns[sources[i]] = (i + 1) * 1000000000u;
+        n[i] = snapshot_derive(i > 0 ? at[i - 1] : NULL, at[i], &w->fields, 0);
+        if (i == 0)
+            continue;
+        assert_int_equal(n[i]->vms[0].values[EXITS].rate.state, READING_OK);
+        assert_true(n[i]->vms[0].values[EXITS].rate.value == 50);
+        assert_int_equal(snapshot_total(n[0], n[i], &n[i]->vms[0], EXITS).raw, 50 * i);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snapshot_free(n[i]);
+        sample_free(at[i]);
+    }
+}
+
 /* It could not be read for a moment, or came from elsewhere: nobody has cleared it. */
 static void a_gap_in_a_counter_is_no_clearing_of_it(void **state)
 {
@@ -492,6 +516,7 @@ int main(void)
         TEST(mapped_memory_is_no_0_when_nobody_knows_whether_the_guest_has_run),
         TEST(totals_count_from_the_base),
         TEST(a_total_of_a_cleared_counter_that_passed_its_base_again_is_no_difference),
+        TEST(sources_that_read_the_same_words_go_on_from_each_other),
         TEST(a_gap_in_a_counter_is_no_clearing_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
