@@ -30,7 +30,8 @@ static void warn_of_regions(struct scan_report *report, const struct ram_map *ma
                          map->alias_count, map->alias_count == 1 ? "" : "s");
     if (map->private_count > 0)
         scan_report_warn(report,
-                         "%zu mapping%s not read: guest_memfd cannot be read from outside",
+                         "%zu mapping%s not read: memory of guest_memfd cannot be read from "
+                         "outside",
                          map->private_count, map->private_count == 1 ? "" : "s");
     const char *what = request->force
                            ? "its present pages are read all the same, as asked for"
