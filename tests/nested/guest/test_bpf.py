@@ -29,3 +29,46 @@ class Programs(kvmtest.TestCase):
 
     def test_source(self):
         self.run_unit("test_source_bpf")
+
+
+class Modules(kvmtest.TestCase):
+    """KVM comes, goes and comes anew while kvmlens runs with BPF: the collector of each has programs for it."""
+
+    def setUp(self):
+        with open("/modules/order", encoding="ascii") as f:
+            self.order = f.read().split()
+        self.remove()
+        self.addCleanup(lambda: os.path.exists("/dev/kvm") or self.insert())
+
+    def insert(self):
+        for name in self.order:
+            subprocess.run(["insmod", f"/modules/{name}.ko"], check=True)
+
+    def remove(self):
+        for name in reversed(self.order):
+            subprocess.run(["rmmod", name.replace("-", "_")], check=True)
+
+    def test_kvm_may_be_loaded_later_and_anew(self):
+        log = self.background(kvmtest.KVMLENS, "-l", "-s", "0.5", "-i", "--bpf", "--format", "json")
+
+        def state():
+            return log.records()[-1]["host"]["bpf"]["state"] if log.records() else None
+
+        kvmtest.wait_for(lambda: state() == "waiting", "a record that waits for KVM")
+        for _ in range(2):
+            self.insert()
+            vm = kvmtest.TestVm("--vcpus", "2", "--stats", "none")
+
+            def found(pid=vm.pid):
+                vms = [vm for vm in log.records()[-1]["vms"] if vm["pid"] == pid]
+                return vms and vms[0]["sources"] == {"vm": "bpf", "vcpu": "bpf"} and len(vms[0]["vcpus"]) == 2
+
+            kvmtest.wait_for(found, "the VM, read through BPF")
+            self.assertEqual(state(), "loaded")
+            vm.kill()
+            vm.close()
+            kvmtest.wait_for(lambda: not log.records()[-1]["vms"], "its end")
+            self.remove()
+            kvmtest.wait_for(lambda: state() == "waiting", "a record without KVM")
+        self.insert()
+        self.assertEqual(log.err(), "")
