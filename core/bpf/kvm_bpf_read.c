@@ -141,7 +141,7 @@ static int hand_out(const uint8_t *at, size_t len, kvm_record_fn *fn, void *user
 
 /*
  * The program is called once more at the end, and says so: that saves the read that would find
- * nothing.
+ * nothing. Or it has what it was looking for, and refuses to go on.
  */
 static int read_all(struct kvm_bpf *bpf, int fd, uint64_t limit_ns, kvm_record_fn *fn, void *user)
 {
@@ -156,6 +156,8 @@ static int read_all(struct kvm_bpf *bpf, int fd, uint64_t limit_ns, kvm_record_f
             int result = hand_out(bpf->buffer, (size_t)n, fn, user);
             if (result < 0 || *(volatile bool *)is_ended)
                 return result;
+        } else if (errno == EAGAIN && *(volatile bool *)is_ended) {
+            return 0;
         } else if (errno == EAGAIN) {
             again++;
         } else if (errno != EINTR) {

@@ -390,6 +390,11 @@ int kvm_slots(struct bpf_iter__task_file *ctx)
         is_ended = true;
         return 0;
     }
+    /* The read ends here: those behind it may be very many, and are looked at one by one. */
+    if ((int32_t)ctx->fd > wanted_fd) {
+        is_ended = true;
+        return 1;
+    }
     if ((int32_t)ctx->fd != wanted_fd || task->pid != task->tgid || kind_of(file) != KVM_RECORD_VM)
         return 0;
     vm = (uint64_t)file->private_data;
