@@ -321,7 +321,8 @@ static void find_details(struct discover *d)
         while (time != NULL && first + 1 < end && d->all.vms[first]->id.fd < time->next_fd)
             first++;
         for (size_t n = 0; n < count; n++) {
-            if (count > 1 && time != NULL && budget_is_half_over(time, d->budget->limit_ns))
+            if (time != NULL && (count > 1 ? budget_is_half_over(time, d->budget->limit_ns)
+                                           : budget_is_over(time, d->budget->limit_ns)))
                 break;
             find_details_of(d, d->all.vms[i + (first - i + n) % count], count == 1, time, &ram);
         }
@@ -424,6 +425,10 @@ static int visit(struct discover *d, struct process *p, bool has_dir, discover_f
         budget_looked(&p->time, now, now - since);
         /* All that a first look finds is new and wants to be read, in the first report as well. */
         began = p->looks == 1 ? 0 : began == 0 ? since : began;
+    } else if (began != 0) {
+        /* The kernel (BPF) looks at all its descriptors to answer the question. */
+        uint64_t now = clock_of(d);
+        budget_looked(&p->time, now, now - began);
     }
     if (began != 0)
         p->time.spent_ns += clock_of(d) - began;

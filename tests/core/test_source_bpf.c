@@ -353,6 +353,59 @@ static uint64_t now_ns(void)
     return 1000;
 }
 
+/* A process with very many descriptors: each read of it takes so long. */
+static struct {
+    uint64_t now_ns, read_ns;
+    unsigned reads;
+} slow;
+
+int __real_kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
+                                void *user, uint64_t *ret_ns);
+int __wrap_kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
+                                void *user, uint64_t *ret_ns);
+
+int __wrap_kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
+                                void *user, uint64_t *ret_ns)
+{
+    slow.now_ns += slow.read_ns;
+    slow.reads++;
+    return __real_kvm_bpf_read_process(bpf, pid, wants, fn, user, ret_ns);
+}
+
+static uint64_t slow_clock(void)
+{
+    return slow.now_ns;
+}
+
+/* Else ten of them would hold up all other VMs, tick by tick, though their own numbers wait. */
+static void a_process_that_takes_long_is_read_rarely(void **state)
+{
+    struct bench *b = need(state);
+
+    start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
+    const struct sampler_config config = {.root = &b->root,
+                                          .sources = BPF_ALONE,
+                                          .bpf = b->bpf,
+                                          .now_ns = slow_clock,
+                                          .scope = {.pid = b->guest.pid}};
+    struct sampler *sampler;
+    struct error err;
+
+    slow.now_ns = 1000000000;
+    slow.read_ns = 400000000;
+    slow.reads = 0;
+    assert_int_equal(sampler_open(&config, &sampler, &err), 0);
+    for (int tick = 0; tick < 40; tick++) {
+        sample_free(take(sampler));
+        slow.now_ns += 100000000;
+    }
+    slow.read_ns = 0;
+    print_message("%u reads in 40 ticks\n", slow.reads);
+    assert_in_range(slow.reads, 1, 20);
+    sampler_close(sampler);
+    guest_stop(&b->guest);
+}
+
 static void a_vm_that_it_does_not_find_is_left_to_the_others(void **state)
 {
     struct bench *b = need(state);
@@ -464,6 +517,7 @@ int main(void)
         TEST(the_others_leave_alone_what_it_fills),
         TEST(a_descriptor_of_the_name_brings_no_second_field),
         TEST(a_vcpu_that_is_held_elsewhere_is_missing_and_not_left_out),
+        TEST(a_process_that_takes_long_is_read_rarely),
         TEST(a_vm_that_it_does_not_find_is_left_to_the_others),
         TEST(a_vm_that_ends_is_gone),
         TEST(alone_and_not_loaded_it_says_so),
