@@ -297,8 +297,10 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
         vm->ram_bytes = look_up_ram(d, vm, is_alone, &ram->read);
         vm->ram_tick = d->tick;
     }
-    /* Each read of slots holds the VM for some microseconds: of a new one its RAM is enough. */
-    if (d->bpf != NULL && d->tick > vm->id.born)
+    /* Each read of slots holds the VM for some microseconds: of a new one its RAM is enough. What
+     * is there from the start is not new, and metrics take no second sample. */
+    bool is_new = vm->id.born == d->tick && d->tick > d->first_tick + 1;
+    if (d->bpf != NULL && !is_new)
         vm_migration_tick(d->root, d->bpf, d->tick, logged_slots(d, vm), vm);
     if (time != NULL)
         time->spent_ns += clock_of(d) - since;

@@ -231,3 +231,10 @@ class Slots(kvmtest.TestCase):
         vm = self.qemu(need_qemu(), name="guest=stayer,debug-threads=on", ram="64M")
         self.assertNotIn("migrating", vm_of(snapshot("-p", str(vm.pid)), vm.pid))
         self.assertIs(vm_of(snapshot("--bpf", "-p", str(vm.pid)), vm.pid)["migrating"], False)
+
+    def test_metrics_take_one_sample_and_have_it_all_the_same(self):
+        vm = self.qemu(need_qemu(), name="guest=stayer,debug-threads=on", ram="64M")
+        for form in ("prometheus", "openmetrics"):
+            out = kvmtest.kvmlens("--bpf", "-1", "--format", form, "-p", str(vm.pid)).out
+            for name in ("migrating", "dirty_logged"):
+                self.assertRegex(out, rf'(?m)^kvmlens_vm_{name}\{{vm="stayer",pid="{vm.pid}",vm_fd="\d+"}} 0$')
