@@ -66,10 +66,10 @@ static void tell_owners(const struct discover *d, pid_t pid, struct proc_fds *fd
 /*
  * The VM fds of a process: from its links, or, where these are hidden, from the kernel (BPF), or
  * from the names of its debugfs directories. @fds is filled in each case, so that the caller sees
- * one shape.
+ * one shape. @ret_all: none of the VMs can be missing.
  */
 static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
-                     enum reading_cause *ret_cause)
+                     enum reading_cause *ret_cause, bool *ret_all)
 {
     size_t count;
 
@@ -77,6 +77,7 @@ static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
     int result = proc_fds_read(d->root, pid, fds);
 
     *ret_cause = CAUSE_NONE;
+    *ret_all = true;
     if (result == 0)
         tell_owners(d, pid, fds);
     if (result != -EACCES && result != -EPERM)
@@ -87,6 +88,7 @@ static int vm_fds_of(const struct discover *d, pid_t pid, struct proc_fds *fds,
         d->bpf_tick != NULL ? kvm_bpf_tick_read(d->bpf_tick, pid) : NULL;
     if (seen != NULL && seen->result == 0)
         return fd_owners_list(seen, fds);
+    *ret_all = false;
     const struct kvm_dir *dirs = kvm_dirs_of(&d->dirs, pid, &count);
     if (count == 0)
         return 0;
@@ -248,12 +250,12 @@ static int look_later(struct look *look, int why)
 int discover_look(struct discover *d, struct process *p, discover_forget_fn *forget, void *user)
 {
     struct look look = {.d = d, .forget = forget, .user = user, .process = p};
-    bool has_dir;
+    bool has_dir, all;
     size_t dir_count;
-    int result = vm_fds_of(d, p->pid, &look.fds, &look.cause);
+    int result = vm_fds_of(d, p->pid, &look.fds, &look.cause, &all);
 
     p->looks++;
-    p->denied = look.cause != CAUSE_NONE;
+    p->denied = !all;
     p->unread = CAUSE_NONE;
     if (result < 0 && !discover_is_gone(result))
         return look_later(&look, result);

@@ -23,7 +23,7 @@ struct process {
     unsigned looks;    /* how often discover has looked into it */
     bool is_shunned;   /* left alone in this tick */
     bool no_fds;       /* a kernel thread: never has descriptors */
-    bool denied;       /* its descriptors may not be listed */
+    bool denied;       /* its descriptors may not be listed, and the kernel does not tell them */
     /* why the last look failed: what is known of it is from the look before. Else CAUSE_NONE */
     enum reading_cause unread;
     size_t vm_count;   /* at the last look */

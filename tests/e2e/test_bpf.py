@@ -93,6 +93,20 @@ class Asked(kvmtest.TestCase):
         source = json.loads(result.out)["vms"][0]["sources"]["bpf"]
         self.assertEqual(source, {"usable": False, "readable": 0, "refused": 0, "cause": "bpf-unusable"})
 
+    def test_who_holds_only_what_it_needs_sees_all_vms(self):
+        """Files of other users' processes are closed to them, but no VM hides from the kernel."""
+        need_root()
+        need(possible(), f"BPF cannot be loaded here: {doctor()['finding']}")
+        vm = self.own_vm("--ram", "64M")
+        only = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+bpf,+perfmon",
+                "--ambient-caps=+bpf,+perfmon")
+        result = self.assert_status(kvmlens("-1", "-s", "0.1", "--source", "bpf", "-f", "^exits$", "--format", "json",
+                                            prefix=only), 0)
+        self.assertEqual(result.err, "")
+        found = kvmtest.vm_of(json.loads(result.out), vm.pid)
+        self.assertEqual(found["sources"], {"vm": "bpf", "vcpu": "bpf"})
+        self.assertIn("exits", found["counters"])
+
     def test_list_says_why_it_is_not_used(self):
         need_root()
         vm = self.own_vm("--ram", "64M")
