@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -117,6 +118,31 @@ static void waiting_scan_that_is_taken_back_is_not_done_and_the_others_are(void 
     close_bed(&bed);
 }
 
+/* On a busy machine it took longer than anybody waits for it, and the Memory tab stayed empty. */
+static void a_scanner_that_is_late_is_asked_for_again(void **state)
+{
+    static struct bed bed;
+    struct error err = {0};
+
+    (void)state;
+    open_bed(&bed);
+    bed.supervisor.patience_ms = 20;
+    assert_int_equal(kill(bed.supervisor.pid, SIGSTOP), 0);
+    assert_int_equal(request(&bed, 0, &err), 0);
+    assert_true(scan_queue_is_waiting(&bed.queue, &bed.vms[0].id));
+    assert_in_range(scan_queue_wait_ms(&bed.queue), 1, 1000);
+    scan_queue_wake(&bed.queue, 1);
+    assert_true(scan_queue_is_waiting(&bed.queue, &bed.vms[0].id));
+    scan_queue_wake(&bed.queue, 2); /* too soon for another try */
+    assert_int_equal(kill(bed.supervisor.pid, SIGCONT), 0);
+    bed.supervisor.patience_ms = 10000;
+    scan_queue_wake(&bed.queue, UINT64_C(1) << 40);
+    assert_false(scan_queue_is_waiting(&bed.queue, &bed.vms[0].id));
+    run_all(&bed);
+    assert_true(was_scanned(&bed, 0));
+    close_bed(&bed);
+}
+
 static int look(struct bed *bed, int vm)
 {
     return scan_queue_request(&bed->queue, &bed->snapshot, &bed->vms[vm].id, SCAN_QUEUE_LOOK, NULL);
@@ -152,6 +178,7 @@ static void an_exact_scan_is_done_after_a_look_at_the_same_vm(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_scanner_that_is_late_is_asked_for_again),
         cmocka_unit_test(all_scans_that_wait_have_their_turn),
         cmocka_unit_test(scan_for_which_there_is_no_place_is_refused),
         cmocka_unit_test(waiting_scan_that_is_taken_back_is_not_done_and_the_others_are),

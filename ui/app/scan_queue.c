@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define RETRY_MS 250 /* each try may take SUPERVISOR_PATIENCE_MS in which no key is looked at */
+
 void scan_queue_init(struct scan_queue *s, struct supervisor *supervisor)
 {
     s->supervisor = supervisor;
@@ -98,7 +100,13 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
         return waits < 0 ? waits : 0;
     }
     int result = submit(queue, &request, err);
-    return result == -EBUSY ? add_waiting(queue, &request, err) : result;
+    if (result != -ETIMEDOUT)
+        return result == -EBUSY ? add_waiting(queue, &request, err) : result;
+    /* The machine is busy. Nobody asks twice for what began by itself. */
+    queue->is_late = true;
+    queue->retry_ns = 0;
+    int waits = add_waiting(queue, &request, err);
+    return waits < 0 ? waits : 0;
 }
 
 void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
@@ -124,7 +132,24 @@ int scan_queue_fd(const struct scan_queue *s)
 
 int scan_queue_wait_ms(const struct scan_queue *s)
 {
+    if (s->is_late)
+        return RETRY_MS;
     return s->link != NULL && scan_link_progress(s->link).busy ? SCAN_LINK_LOOK_MS : -1;
+}
+
+/* What cannot be started is given up, but for a scanner that is late: that is asked for again. */
+static void submit_waiting(struct scan_queue *s, uint64_t now_ns)
+{
+    int result = 0;
+
+    if (s->is_late && now_ns < s->retry_ns)
+        return;
+    if (s->waiting_count > 0)
+        result = submit(s, &s->waiting[0], NULL);
+    s->is_late = result == -ETIMEDOUT;
+    s->retry_ns = now_ns + RETRY_MS * UINT64_C(1000000);
+    if (s->waiting_count > 0 && result != -EBUSY && result != -ETIMEDOUT)
+        drop_waiting(s, 0);
 }
 
 bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
@@ -143,9 +168,7 @@ bool scan_queue_wake(struct scan_queue *s, uint64_t now_ns)
         scan_reports_put(&s->scans, report, now_ns);
         news = true;
     }
-    /* What cannot be started is given up: nothing would wake us to try again. */
-    if (s->waiting_count > 0 && submit(s, &s->waiting[0], NULL) != -EBUSY)
-        drop_waiting(s, 0);
+    submit_waiting(s, now_ns);
     return news;
 }
 

@@ -27,6 +27,8 @@ struct scan_queue {
     /* submitted in turn when the one under way has ended */
     struct scan_request waiting[SCAN_QUEUE_WAITING_MAX];
     size_t waiting_count;
+    bool is_late;      /* the first of them waits for a scanner, which is not there yet */
+    uint64_t retry_ns; /* when it is asked for again; monotonic */
 };
 
 /* scan_queue_init - @supervisor NULL: scan_queue_request refuses. Ends with scan_queue_done. */
