@@ -268,7 +268,24 @@ static bool fill_vcpu(const struct source *s, const struct sample *sample,
     return true;
 }
 
-/* Returns whether those that the process has are all that the VM has. */
+/* How many vCPUs of VM @vm the process holds; more than one descriptor of one count once. */
+static size_t count_held(const struct kvm_bpf_process *process, uint64_t vm)
+{
+    size_t count = 0;
+    int last = -1;
+
+    for (size_t i = 0; i < process->vcpu_count; i++)
+        if (process->vcpus[i]->vm == vm && process->vcpus[i]->vcpu_id != last) {
+            last = process->vcpus[i]->vcpu_id;
+            count++;
+        }
+    return count;
+}
+
+/*
+ * Returns whether those that the process has are all that the VM has. While it is made, it may have
+ * more than discovery has seen: that is nobody's fault, and over in the next tick.
+ */
 static bool fill_vcpus(const struct source *s, const struct sample *sample,
                        const struct kvm_bpf_process *process, const struct kvm_bpf_file *vm,
                        struct sample_vm *sv)
@@ -277,10 +294,11 @@ static bool fill_vcpus(const struct source *s, const struct sample *sample,
 
     for (size_t k = 0; k < sv->vcpu_count; k++)
         found += fill_vcpu(s, sample, process, vm->vm, sv, k);
-    const bool is_all = vm->vcpus < 0 || found >= (size_t)vm->vcpus;
+    const bool is_all = vm->vcpus < 0 || found >= (size_t)vm->vcpus ||
+                        count_held(process, vm->vm) >= (size_t)vm->vcpus;
     const enum reading_cause cause = is_all ? CAUSE_GONE : CAUSE_VCPU_ELSEWHERE;
     sv->lacks_vcpus = vm->vcpus >= 0 && sv->vcpu_count < (size_t)vm->vcpus;
-    if (is_all && found == sv->vcpu_count)
+    if (is_all && found == sv->vcpu_count && !sv->lacks_vcpus)
         return true;
     explain(s, sample, FIELD_VCPU, cause, &sv->entity); /* there is no sum */
     for (size_t k = 0; k < sv->vcpu_count; k++)
