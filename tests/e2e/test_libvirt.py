@@ -3,9 +3,13 @@
 
 libvirt runs in a mount namespace of its own: the host's files stay as they are.
 """
+import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 
 import kvmtest
@@ -28,6 +32,16 @@ mkdir /var/log/libvirt/qemu
 virtlogd -p {dir}/virtlogd.pid & libvirtd -p {dir}/libvirtd.pid & """
 
 
+# QEMU is nobody's child, and libvirt waits until it is gone: not every first process of a container takes care of that.
+REAPER = """import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+if os.fork() == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+while True:
+    os.wait()
+"""
+
+
 class Libvirt:
     """libvirt's daemons and one running domain. pid: its QEMU."""
 
@@ -35,8 +49,10 @@ class Libvirt:
         self.dir = tempfile.mkdtemp(prefix="kvmtest-")
         os.chmod(self.dir, 0o755)
         self.name = name
-        self.keeper = kvmtest.Background("unshare", "-m", "--propagation", "private", "sh", "-ec",
-                                         SETUP.format(dir=self.dir) + "exec sleep 600", start_new_session=True)
+        self.pid = 0
+        self.keeper = kvmtest.Background("unshare", "-m", "--propagation", "private", sys.executable, "-c", REAPER,
+                                         "sh", "-ec", SETUP.format(dir=self.dir) + "exec sleep 600",
+                                         start_new_session=True)
         try:
             kvmtest.wait_for(lambda: self.virsh("list").returncode == 0, "libvirtd", 20)
             path = os.path.join(self.dir, "domain.xml")
@@ -75,13 +91,16 @@ class Libvirt:
                 {index[each["qom-path"]]: table(each) for each in self.qmp("query-stats", target="vcpu")})
 
     def close(self):
-        self.virsh("destroy", self.name)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.virsh("destroy", self.name)
         for daemon in ("libvirtd", "virtlogd"):
-            try:
-                with open(os.path.join(self.dir, f"{daemon}.pid"), encoding="ascii") as f:
-                    os.kill(int(f.read()), 15)
-            except (OSError, ValueError):
-                pass
+            with contextlib.suppress(OSError, ValueError), open(os.path.join(self.dir, f"{daemon}.pid"),
+                                                                encoding="ascii") as f:
+                os.kill(int(f.read()), signal.SIGTERM)
+        # The setup sleeps in a process of its own, and QEMU is there where libvirt did not end it.
+        for pid in kvmtest.family(self.keeper.pid)[1:]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         self.keeper.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
