@@ -281,7 +281,7 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
                             struct process_time *time, struct ram_cost *ram)
 {
     bool turn = (d->tick + vm_spread(&vm->id)) % 8 == 0;
-    bool threads = !vm->vcpus_by_kernel && (turn || d->tick - vm->id.born < 8);
+    bool threads = turn || d->tick - vm->id.born < 8;
     bool ram_due =
         is_ram_due(d, vm) && ram->read < RAM_READ_PER_TICK && ram->lookups < RAM_LOOKUPS_PER_TICK;
 
@@ -290,7 +290,8 @@ static void find_details_of(struct discover *d, struct vm *vm, bool is_alone,
     uint64_t since = clock_of(d);
     beacon_at(d->beacon, vm->id.pid, BEACON_READ_PROC);
     if (threads)
-        vcpu_threads_find(d->root, d->host->debugfs, is_alone, turn, vm);
+        /* The kernel knows no thread of a vCPU that has not run yet; all others it tells itself. */
+        vcpu_threads_find(d->root, d->host->debugfs, is_alone, turn && !vm->vcpus_by_kernel, vm);
     if (ram_due) {
         beacon_at(d->beacon, vm->id.pid, BEACON_READ_MAPS);
         ram->lookups++;
