@@ -20,6 +20,8 @@
 
 #ifdef __x86_64__
 
+#include <cpuid.h>
+
 #define NS_PER_S 1000000000ull
 
 /* Guest-physical addresses of what the first MINIVM_BOOT_BYTES hold. */
@@ -27,7 +29,8 @@
 #define NMI_ADDR    0x1100
 #define STACK_ADDR  0x2000 /* 64 bytes for each vCPU */
 #define STACK_BYTES 64
-/* 0x10000..0x1ffff: pages that a busy guest writes */
+/* 0x10000..0x1ffff: pages that a busy guest writes, or the code of each vCPU that works */
+#define WORK_ADDR 0x10000
 
 /* Real mode, CS = DS = SS = 0. Port 0x80 is the POST code port: writes mean nothing to anyone. */
 static const uint8_t code_halt[] = {
@@ -111,6 +114,13 @@ struct vcpu {
     struct kvm_run *run;
     pthread_t thread;
     bool started;
+    atomic_uint_least64_t io_exits, mmio_exits;
+    atomic_bool is_done;
+
+    /* WORK; guarded by the VM's lock */
+    bool is_halting;     /* wants to be woken */
+    unsigned done_count; /* how often it told that it is done */
+    uint64_t woken_ns;   /* when it was told last; 0: not yet */
 };
 
 struct minivm {
@@ -126,6 +136,7 @@ struct minivm {
     pthread_mutex_t lock; /* guards ran, failed, error and the tids in info until start returns */
     pthread_cond_t changed;
     unsigned ran, failed;
+    bool may_go;        /* WORK */
     struct error error; /* of the first vCPU that failed */
 };
 
@@ -181,6 +192,23 @@ static int add_ram(struct minivm *vm, struct error *err)
     return 0;
 }
 
+static bool is_amd_cpu(void)
+{
+    unsigned max, b, c, d;
+
+    return __get_cpuid(0, &max, &b, &c, &d) != 0 &&
+           (b == signature_AMD_ebx || b == 0x6f677948); /* "Auth", "Hygo" */
+}
+
+static void write_work(struct minivm *vm, const struct minivm_config *config)
+{
+    const bool is_amd = is_amd_cpu();
+
+    for (unsigned i = 0; i < config->vcpus; i++)
+        minivm_work_code(config->works, config->work_count, config->work_times + i, is_amd,
+                         vm->ram.base + WORK_ADDR + (size_t)i * MINIVM_WORK_BYTES);
+}
+
 /* The boot pages are filled as one more, last range, so that their counts are right whatever the
  * caller's say. */
 static int fill_ram(struct minivm *vm, const struct minivm_config *config, struct error *err)
@@ -198,7 +226,10 @@ static int fill_ram(struct minivm *vm, const struct minivm_config *config, struc
     free(ranges);
     if (result < 0)
         return result;
-    memcpy(vm->ram.base + CODE_ADDR, program->code, program->bytes);
+    if (program->bytes != 0)
+        memcpy(vm->ram.base + CODE_ADDR, program->code, program->bytes);
+    if (config->program == MINIVM_WORK)
+        write_work(vm, config);
     if (config->program == MINIVM_TOUCH) {
         const uint32_t start = (uint32_t)config->touch_start;
         const uint32_t pages = (uint32_t)(config->touch_bytes / MINIVM_PAGE_BYTES);
@@ -273,6 +304,11 @@ static int create_vcpu(struct minivm *vm, unsigned index, struct error *err)
         return fail_step(err, "the registers of a vCPU");
     sregs.cs.base = 0;
     sregs.cs.selector = 0;
+    if (vm->config.program == MINIVM_WORK) {
+        sregs.cs.base = WORK_ADDR + index * MINIVM_WORK_BYTES;
+        sregs.cs.selector = (uint16_t)(sregs.cs.base >> 4);
+        regs.rip = 0;
+    }
     if (vm->config.program == MINIVM_TOUCH) {
         sregs.ds.limit = UINT32_MAX;
         sregs.ds.g = 1;
@@ -295,6 +331,35 @@ static void vcpu_failed(struct minivm *vm, unsigned index, const char *why, unsi
     if (vm->failed++ == 0)
         error_set(&vm->error, -EIO, "vCPU %u stopped: %s (%u)", index, why, reason);
     pthread_cond_broadcast(&vm->changed);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+/* Guest code runs. A guest that works stands still here until it may go on. */
+static void vcpu_ran(struct vcpu *vcpu)
+{
+    struct minivm *vm = vcpu->vm;
+
+    pthread_mutex_lock(&vm->lock);
+    vm->ran++;
+    pthread_cond_broadcast(&vm->changed);
+    while (vm->config.program == MINIVM_WORK && !vm->may_go && !atomic_load(&vm->stop))
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+/* What a guest that works wrote to a port. */
+static void vcpu_told(struct vcpu *vcpu, unsigned port)
+{
+    struct minivm *vm = vcpu->vm;
+
+    if (port != MINIVM_PORT_HALTS && port != MINIVM_PORT_DONE)
+        return;
+    pthread_mutex_lock(&vm->lock);
+    vcpu->is_halting = port == MINIVM_PORT_HALTS;
+    vcpu->woken_ns = 0;
+    vcpu->done_count += port == MINIVM_PORT_DONE;
+    if (vcpu->done_count >= 2)
+        atomic_store(&vcpu->is_done, true);
     pthread_mutex_unlock(&vm->lock);
 }
 
@@ -321,13 +386,16 @@ static void *vcpu_main(void *arg)
             vcpu_failed(vm, vcpu->index, "unexpected exit reason", reason);
             break;
         }
-        if (first && reason == KVM_EXIT_IO) {
-            first = false;
-            pthread_mutex_lock(&vm->lock);
-            vm->ran++;
-            pthread_cond_broadcast(&vm->changed);
-            pthread_mutex_unlock(&vm->lock);
-        }
+        if (reason == KVM_EXIT_MMIO)
+            atomic_fetch_add(&vcpu->mmio_exits, 1);
+        if (reason != KVM_EXIT_IO)
+            continue;
+        atomic_fetch_add(&vcpu->io_exits, 1);
+        if (first)
+            vcpu_ran(vcpu);
+        else if (vm->config.program == MINIVM_WORK)
+            vcpu_told(vcpu, vcpu->run->io.port);
+        first = false;
     }
     return NULL;
 }
@@ -359,6 +427,35 @@ static uint64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * What comes before the guest is halted is lost, so it is told again. Under the lock: a guest that
+ * is done is not told any more.
+ */
+static void wake_halting(struct minivm *vm, struct vcpu *vcpu)
+{
+    const uint64_t again_ns = 20000000, now = now_ns();
+
+    pthread_mutex_lock(&vm->lock);
+    if (vcpu->is_halting && now - vcpu->woken_ns > again_ns) {
+        vcpu->woken_ns = now;
+        wake_vcpu(vm, vcpu->index);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
+
+static void *waker_main(void *arg)
+{
+    const struct timespec pause = {.tv_nsec = 200000};
+    struct minivm *vm = arg;
+
+    while (!atomic_load(&vm->stop)) {
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+        for (unsigned i = 0; i < vm->info.vcpu_count; i++)
+            wake_halting(vm, &vm->vcpus[i]);
+    }
+    return NULL;
 }
 
 static void *ticker_main(void *arg)
@@ -395,9 +492,10 @@ static int start_threads(struct minivm *vm, struct error *err)
     pthread_mutex_unlock(&vm->lock);
     if (failed)
         return error_set(err, failure.code, "%s", failure.msg);
-    if (vm->config.program != MINIVM_BUSY)
+    if (vm->config.program != MINIVM_BUSY && vm->config.program != MINIVM_WORK)
         return 0;
-    int e = pthread_create(&vm->ticker, NULL, ticker_main, vm);
+    int e = pthread_create(&vm->ticker, NULL,
+                           vm->config.program == MINIVM_BUSY ? ticker_main : waker_main, vm);
     if (e != 0)
         return error_set(err, -e, "cannot start a thread: %s", strerror(e));
     vm->ticker_started = true;
@@ -414,12 +512,23 @@ static bool touch_valid(const struct minivm_config *config)
            bytes <= slots[1].end - start && start + bytes <= config->ram_bytes;
 }
 
+static bool work_valid(const struct minivm_config *config)
+{
+    bool is_valid = config->work_count >= 1 && config->work_count <= MINIVM_WORKS_MAX &&
+                    config->work_times >= 1;
+
+    for (size_t i = 0; is_valid && i < config->work_count; i++)
+        is_valid = minivm_work_is_valid(&config->works[i]);
+    return is_valid;
+}
+
 static bool config_valid(const struct minivm_config *config)
 {
     return config->ram_bytes >= MINIVM_RAM_MIN && config->vcpus >= 1 &&
            config->vcpus <= MINIVM_VCPUS_MAX && (unsigned)config->program < MINIVM_PROGRAM_COUNT &&
            (config->program != MINIVM_BUSY || (config->wake_hz >= 1 && config->wake_hz <= 1000)) &&
-           (config->program != MINIVM_TOUCH || touch_valid(config));
+           (config->program != MINIVM_TOUCH || touch_valid(config)) &&
+           (config->program != MINIVM_WORK || work_valid(config));
 }
 
 static int start(struct minivm *vm, int kvm, struct error *err)
@@ -468,6 +577,7 @@ int minivm_start(const struct minivm_config *config, struct minivm **ret, struct
     }
     /* The caller's ranges may not outlive the call. */
     vm->config.ranges = NULL;
+    vm->config.works = NULL;
     *ret = vm;
     return 0;
 }
@@ -478,11 +588,29 @@ static void close_if_open(int fd)
         close(fd);
 }
 
+void minivm_go(struct minivm *vm)
+{
+    pthread_mutex_lock(&vm->lock);
+    vm->may_go = true;
+    pthread_cond_broadcast(&vm->changed);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+struct minivm_did minivm_did(const struct minivm *vm, unsigned index)
+{
+    const struct vcpu *vcpu = &vm->vcpus[index];
+
+    return (struct minivm_did){.io_exits = atomic_load(&vcpu->io_exits),
+                               .mmio_exits = atomic_load(&vcpu->mmio_exits),
+                               .is_done = atomic_load(&vcpu->is_done)};
+}
+
 void minivm_stop(struct minivm *vm)
 {
     if (vm == NULL)
         return;
     atomic_store(&vm->stop, true);
+    minivm_go(vm);
     if (vm->ticker_started)
         pthread_join(vm->ticker, NULL);
     for (unsigned i = 0; i < vm->info.vcpu_count; i++) {
@@ -519,6 +647,17 @@ int minivm_start(const struct minivm_config *config, struct minivm **ret, struct
     (void)config;
     (void)ret;
     return error_set(err, -ENOTSUP, "kvmlens can make VMs on x86-64 only");
+}
+
+void minivm_go(struct minivm *vm)
+{
+    (void)vm;
+}
+
+struct minivm_did minivm_did(const struct minivm *vm, unsigned index)
+{
+    (void)vm, (void)index;
+    return (struct minivm_did){0};
 }
 
 void minivm_stop(struct minivm *vm)

@@ -22,6 +22,7 @@
 
 #include "core/base/error.h"
 #include "core/demo/minivm_ram.h"
+#include "core/demo/minivm_work.h"
 
 #define MINIVM_VCPUS_MAX  64
 #define MINIVM_BOOT_BYTES (128u << 10) /* start of the RAM: code, stacks, pages the guest writes   \
@@ -33,6 +34,7 @@ enum minivm_program {
     MINIVM_BUSY, /* sleeps; each wake-up: port reads and writes, one MMIO write, 16 pages written */
     /* writes one byte of each page of a range, one port write, then halted for good */
     MINIVM_TOUCH,
+    MINIVM_WORK, /* waits for minivm_go, does what it was told so often, then halted for good */
     MINIVM_PROGRAM_COUNT
 };
 
@@ -48,6 +50,10 @@ struct minivm_config {
         wave_s; /* BUSY: the rate swings between wake_hz/4 and wake_hz in this time; 0: steady */
     uint64_t touch_start, touch_bytes; /* TOUCH: multiples of 4096 in RAM at the same address in the
                                           guest: from 1 MiB to 3 GiB; no part of ranges */
+    const struct minivm_work *works;   /* WORK: 1..MINIVM_WORKS_MAX; not needed after the start */
+    size_t work_count;
+    unsigned work_times; /* vCPU number i does all of it work_times + i times, so that all differ;
+                            from 1 on */
     const struct minivm_range *ranges; /* what the RAM holds besides its first MINIVM_BOOT_BYTES */
     size_t range_count;
     uint64_t seed;
@@ -69,6 +75,12 @@ struct minivm_info {
     struct minivm_vcpu_info vcpus[MINIVM_VCPUS_MAX];
 };
 
+/* What a vCPU has made the VMM do, by the VMM's own count. */
+struct minivm_did {
+    uint64_t io_exits, mmio_exits; /* returns of KVM_RUN for a port, for an address without RAM */
+    bool is_done;                  /* WORK: it halts for good */
+};
+
 struct minivm;
 
 /*
@@ -82,6 +94,12 @@ int minivm_start(const struct minivm_config *config, struct minivm **ret, struct
 /* minivm_stop - end the threads, destroy the VM, unmap its RAM. NULL ok. Takes some milliseconds.
  */
 void minivm_stop(struct minivm *vm);
+
+/* minivm_go - WORK: let the vCPUs begin. Once. */
+void minivm_go(struct minivm *vm);
+
+/* minivm_did - what vCPU @index did until now; any thread. */
+struct minivm_did minivm_did(const struct minivm *vm, unsigned index);
 
 /* minivm_info - constant while the VM lives; any thread. */
 const struct minivm_info *minivm_info(const struct minivm *vm);

@@ -223,6 +223,134 @@ static void pages_are_counted_as_they_were_written(void **state)
     }
 }
 
+/* --- work ------------------------------------------------------------------------------------- */
+
+static const struct minivm_work all_works[] = {
+    {MINIVM_WORK_PORT_WRITE, 70, 0x84},
+    {MINIVM_WORK_PORT_READ, 50, 0x71},
+    {MINIVM_WORK_PORT_STRING, 5, 0x72},
+    {MINIVM_WORK_CPUID, 30, 1},
+    {MINIVM_WORK_MSR_READ, 20, 0x1b},
+    {MINIVM_WORK_MSR_WRITE, 20, 0x277},
+    {MINIVM_WORK_HALT, 3, 0},
+    {MINIVM_WORK_MMIO_WRITE, 40, 0xb8004},
+    {MINIVM_WORK_MMIO_READ, 11, 0xbffff},
+    {MINIVM_WORK_HYPERCALL, 9, 1},
+    {MINIVM_WORK_PORT_WRITE, 0, 0x85},
+};
+
+static const struct minivm_config working = {
+    .ram_bytes = 64 * MIB,
+    .vcpus = 2,
+    .program = MINIVM_WORK,
+    .works = all_works,
+    .work_count = sizeof(all_works) / sizeof(all_works[0]),
+    .work_times = 2,
+};
+
+static void wait_done(struct minivm *vm, unsigned vcpu)
+{
+    for (int k = 0; k < 10000 && !minivm_did(vm, vcpu).is_done; k++)
+        poll(NULL, 0, 2);
+    assert_true(minivm_did(vm, vcpu).is_done);
+}
+
+static void work_waits_for_its_go_and_is_done_as_often_as_told(void **state)
+{
+    struct minivm_config config = working;
+    (void)state;
+
+    /* A KVM that emulates real mode takes the instruction for one that it has to replace, for ever.
+     */
+    if (access("/sys/module/kvm_pvm", F_OK) == 0) {
+        print_message("skipped: hypercalls: this host's KVM makes none in real mode\n");
+        config.work_count -= 2;
+    }
+    struct minivm *vm = start_vm(&config);
+    poll(NULL, 0, 50);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(minivm_did(vm, i).io_exits, 1);
+        assert_int_equal(minivm_did(vm, i).mmio_exits, 0);
+        assert_false(minivm_did(vm, i).is_done);
+    }
+    minivm_go(vm);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned times = 2 + i;
+        wait_done(vm, i);
+        struct minivm_did did = minivm_did(vm, i);
+        assert_int_equal(did.mmio_exits, (40 + 11) * times);
+        /* One at the start, two at the end, one before each halt, and one for each wake-up. String
+         * reads leave KVM_RUN once or for each byte, as the kernel likes. */
+        const uint64_t least = 1 + 2 + (70 + 50 + 5 + 3 + 3) * times;
+        assert_in_range(did.io_exits, least, least + 5 * 15 * times + 3);
+    }
+    minivm_stop(vm);
+}
+
+static void work_that_never_began_can_be_stopped(void **state)
+{
+    (void)state;
+    minivm_stop(start_vm(&working));
+}
+
+static void work_out_of_bounds_is_refused(void **state)
+{
+    static const struct minivm_work bad[] = {
+        {MINIVM_WORK_PORT_WRITE, 1, 0x10000},
+        {MINIVM_WORK_MMIO_WRITE, 1, 0x9ffff},
+        {MINIVM_WORK_MMIO_READ, 1, 0xc0000},
+        {MINIVM_WORK_HALT, 1, 1},
+        {MINIVM_WORK_KINDS, 1, 0},
+    };
+    struct minivm_config config = working;
+    struct minivm *vm;
+
+    (void)state;
+    config.work_count = 1;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        config.works = &bad[i];
+        assert_int_equal(minivm_start(&config, &vm, NULL), -EINVAL);
+    }
+    config.works = all_works;
+    config.work_count = 0;
+    assert_int_equal(minivm_start(&config, &vm, NULL), -EINVAL);
+    config.work_count = MINIVM_WORKS_MAX + 1;
+    assert_int_equal(minivm_start(&config, &vm, NULL), -EINVAL);
+    config.work_count = 1;
+    config.work_times = 0;
+    assert_int_equal(minivm_start(&config, &vm, NULL), -EINVAL);
+}
+
+static void the_longest_code_fits(void **state)
+{
+    struct minivm_work works[MINIVM_WORKS_MAX];
+    uint8_t code[MINIVM_WORK_BYTES];
+    size_t longest = 0;
+
+    (void)state;
+    for (unsigned kind = 0; kind < MINIVM_WORK_KINDS; kind++) {
+        for (size_t i = 0; i < MINIVM_WORKS_MAX; i++)
+            works[i] = (struct minivm_work){kind, 1, minivm_work_default(kind)};
+        assert_true(minivm_work_is_valid(&works[0]));
+        size_t bytes = minivm_work_code(works, MINIVM_WORKS_MAX, 1, true, code);
+        longest = bytes > longest ? bytes : longest;
+    }
+    assert_in_range(longest, 100, MINIVM_WORK_BYTES);
+}
+
+static void code_of_one_port_write(void **state)
+{
+    static const struct minivm_work work = {MINIVM_WORK_PORT_WRITE, 5, 0x1234};
+    static const uint8_t want[] = {0xe6, 0x80, 0xba, 0x34, 0x12, 0x66, 0xbd, 15,
+                                   0,    0,    0,    0xee, 0x66, 0x4d, 0x75, 0xfb,
+                                   0xe6, 0xe1, 0xe6, 0xe1, 0xf4, 0xeb, 0xfd};
+    uint8_t code[MINIVM_WORK_BYTES];
+
+    (void)state;
+    assert_int_equal(minivm_work_code(&work, 1, 3, false, code), sizeof(want));
+    assert_memory_equal(code, want, sizeof(want));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +361,11 @@ int main(void)
         cmocka_unit_test(ram_beyond_3_gib_leaves_the_pc_hole_free),
         cmocka_unit_test(a_config_out_of_bounds_is_refused),
         cmocka_unit_test(pages_are_counted_as_they_were_written),
+        cmocka_unit_test(work_waits_for_its_go_and_is_done_as_often_as_told),
+        cmocka_unit_test(work_that_never_began_can_be_stopped),
+        cmocka_unit_test(work_out_of_bounds_is_refused),
+        cmocka_unit_test(the_longest_code_fits),
+        cmocka_unit_test(code_of_one_port_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@
  * VMs for the end-to-end tests. Makes them, prints one line of JSON that says what they are, and
  * keeps them until standard input closes. A line "recreate" on standard input ends all VMs, makes
  * them anew in the same thread, so that the kernel sees the same fd numbers, and prints the line
- * again.
+ * again. A line "go" lets guests begin that were told what to do, and prints the line when all have
+ * done it.
  */
 #include "core/demo/minivm.h"
 
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -37,6 +39,10 @@ static const char usage_text[] =
     "  --stats WHICH     fds kept: none, vm, vcpu, both (both)\n"
     "  --busy HZ         guests that wake up so often; else they halt\n"
     "  --touch START:SIZE guests that write one byte of each of these pages, then halt; above 1M\n"
+    "  --do KIND:N[:ARGUMENT] guests that wait for a line \"go\", do this N times, then halt; may be\n"
+    "                    repeated. The second vCPU does it 2 N times, and so on through all VMs.\n"
+    "                    KIND out, in, ins (port), cpuid (leaf), rdmsr, wrmsr (MSR), hlt,\n"
+    "                    mmio-write, mmio-read (address), hypercall (number)\n"
     "  --thread          made by another thread than the first, which lives as long\n"
     "  --thread-ends     made by another thread, which ends then\n"
     "  --fill KIND:START:SIZE[:OFFSET[:STRIDE]]\n"
@@ -56,6 +62,7 @@ static const char *const stats_names[] = {"none", "vm", "vcpu", "both"};
 struct setup {
     struct minivm_config config;
     struct minivm_range ranges[RANGES_MAX];
+    struct minivm_work works[MINIVM_WORKS_MAX];
     unsigned vms;
     bool fork;
     uint64_t uffd_start, uffd_bytes;
@@ -148,6 +155,27 @@ static void parse_part(const char *text, uint64_t *ret_start, uint64_t *ret_byte
     *ret_bytes = whole_number(end + 1);
 }
 
+static void parse_work(struct setup *s, const char *text)
+{
+    const size_t len = strcspn(text, ":"), i = s->config.work_count;
+    uint64_t n[2] = {0};
+    struct minivm_work *work = &s->works[i];
+
+    if (i == MINIVM_WORKS_MAX)
+        usage("number of things to do");
+    while (work->kind < MINIVM_WORK_KINDS && (strlen(minivm_work_name(work->kind)) != len ||
+                                              memcmp(minivm_work_name(work->kind), text, len) != 0))
+        work->kind++;
+    n[1] = minivm_work_default(work->kind);
+    if (numbers(text + len, n, 2) < 1 || n[0] > 1000000 || n[1] > UINT32_MAX)
+        usage("thing to do");
+    work->count = (uint32_t)n[0];
+    work->argument = (uint32_t)n[1];
+    s->config.program = MINIVM_WORK;
+    s->config.works = s->works;
+    s->config.work_count++;
+}
+
 static void parse(int argc, char **argv, struct setup *s)
 {
     static const struct option options[] = {
@@ -158,7 +186,8 @@ static void parse(int argc, char **argv, struct setup *s)
         {"uffd", 1, NULL, 'u'},        {"comm", 1, NULL, 'n'},
         {"touch", 1, NULL, 't'},       {"thread", 0, NULL, 'T'},
         {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},
-        {"seccomp", 0, NULL, 'S'},     {NULL, 0, NULL, 0},
+        {"seccomp", 0, NULL, 'S'},     {"do", 1, NULL, 'd'},
+        {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -202,6 +231,9 @@ static void parse(int argc, char **argv, struct setup *s)
         case 't':
             s->config.program = MINIVM_TOUCH;
             parse_part(optarg, &s->config.touch_start, &s->config.touch_bytes);
+            break;
+        case 'd':
+            parse_work(s, optarg);
             break;
         case 'T':
             s->thread = true;
@@ -250,7 +282,9 @@ static void start_all(struct bed *bed, const struct setup *s)
     struct error err;
 
     for (unsigned i = 0; i < s->vms; i++) {
-        if (minivm_start(&s->config, &bed->vms[i], &err) < 0) {
+        struct minivm_config config = s->config;
+        config.work_times = 1 + i * s->config.vcpus;
+        if (minivm_start(&config, &bed->vms[i], &err) < 0) {
             fprintf(stderr, "testvm: %s\n", err.msg);
             exit(1);
         }
@@ -324,15 +358,39 @@ static pid_t fork_child(void)
         pause();
 }
 
-static json_t *describe(const struct minivm_info *info)
+/* What a vCPU does, or did. */
+static json_t *describe_work(const struct minivm *vm, const struct setup *s, unsigned vm_number,
+                             unsigned vcpu)
 {
+    const struct minivm_did did = minivm_did(vm, vcpu);
+    const unsigned times = 1 + vm_number * s->config.vcpus + vcpu;
+    json_t *works = json_array();
+
+    for (size_t i = 0; i < s->config.work_count; i++)
+        json_array_append_new(works,
+                              json_pack("{s:s, s:I, s:I}", "kind",
+                                        minivm_work_name(s->works[i].kind), "count",
+                                        (json_int_t)s->works[i].count * times, "argument",
+                                        (json_int_t)s->works[i].argument));
+    return json_pack("{s:b, s:I, s:I, s:o}", "done", (int)did.is_done, "io_exits",
+                     (json_int_t)did.io_exits, "mmio_exits", (json_int_t)did.mmio_exits, "works",
+                     works);
+}
+
+static json_t *describe(const struct minivm *vm, const struct setup *s, unsigned number)
+{
+    const struct minivm_info *info = minivm_info(vm);
     const struct minivm_pages *p = &info->pages;
     json_t *vcpus = json_array();
 
-    for (unsigned i = 0; i < info->vcpu_count; i++)
-        json_array_append_new(
-            vcpus, json_pack("{s:i, s:i, s:i, s:i}", "id", (int)i, "fd", info->vcpus[i].fd,
-                             "stats_fd", info->vcpus[i].stats_fd, "tid", (int)info->vcpus[i].tid));
+    for (unsigned i = 0; i < info->vcpu_count; i++) {
+        json_t *vcpu =
+            json_pack("{s:i, s:i, s:i, s:i}", "id", (int)i, "fd", info->vcpus[i].fd, "stats_fd",
+                      info->vcpus[i].stats_fd, "tid", (int)info->vcpus[i].tid);
+        if (s->config.work_count != 0)
+            json_object_set_new(vcpu, "work", describe_work(vm, s, number, i));
+        json_array_append_new(vcpus, vcpu);
+    }
     return json_pack("{s:i, s:i, s:i, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "vm_fd",
                      info->vm_fd, "stats_fd", info->stats_fd, "tid", (int)info->creator_tid,
                      "ram_start", (json_int_t)(uintptr_t)info->ram, "ram_bytes",
@@ -347,7 +405,7 @@ static void print_all(const struct bed *bed, const struct setup *s, pid_t child)
     json_t *vms = json_array();
 
     for (unsigned i = 0; i < s->vms; i++)
-        json_array_append_new(vms, describe(minivm_info(bed->vms[i])));
+        json_array_append_new(vms, describe(bed->vms[i], s, i));
     json_t *all =
         json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "child", (int)child, "vms", vms);
     if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF ||
@@ -377,6 +435,21 @@ static void confine(void)
     }
 }
 
+static void go(const struct bed *bed, const struct setup *s)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+
+    if (s->config.work_count == 0)
+        usage("command: there is nothing to do");
+    for (unsigned i = 0; i < s->vms; i++)
+        minivm_go(bed->vms[i]);
+    for (unsigned i = 0; i < s->vms; i++)
+        for (unsigned k = 0; k < s->config.vcpus; k++)
+            while (!minivm_did(bed->vms[i], k).is_done)
+                nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* the last halt */
+}
+
 static void wait_confined(void)
 {
     char buf[64];
@@ -400,10 +473,14 @@ int main(int argc, char **argv)
     if (setup.seccomp)
         wait_confined();
     while (fgets(line, sizeof(line), stdin) != NULL) {
-        if (strcmp(line, "recreate\n") != 0)
+        if (strcmp(line, "go\n") == 0) {
+            go(&bed, &setup);
+        } else if (strcmp(line, "recreate\n") == 0) {
+            stop_all(&bed, &setup);
+            start_in_thread(&bed, &setup);
+        } else {
             usage("command");
-        stop_all(&bed, &setup);
-        start_in_thread(&bed, &setup);
+        }
         print_all(&bed, &setup, child);
     }
     stop_all(&bed, &setup);
