@@ -39,7 +39,8 @@ static const char usage_text[] =
     "  --stats WHICH     fds kept: none, vm, vcpu, both (both)\n"
     "  --busy HZ         guests that wake up so often; else they halt\n"
     "  --touch START:SIZE guests that write one byte of each of these pages, then halt; above 1M\n"
-    "  --do KIND:N[:ARGUMENT] guests that wait for a line \"go\", do this N times, then halt; may be\n"
+    "  --do KIND:N[:ARGUMENT] guests that wait for a line \"go\", do this N times, then halt; may "
+    "be\n"
     "                    repeated. The second vCPU does it 2 N times, and so on through all VMs.\n"
     "                    KIND out, in, ins (port), cpuid (leaf), rdmsr, wrmsr (MSR), hlt,\n"
     "                    mmio-write, mmio-read (address), hypercall (number)\n"
@@ -179,15 +180,12 @@ static void parse_work(struct setup *s, const char *text)
 static void parse(int argc, char **argv, struct setup *s)
 {
     static const struct option options[] = {
-        {"vms", 1, NULL, 'v'},         {"vcpus", 1, NULL, 'c'},
-        {"ram", 1, NULL, 'r'},         {"backing", 1, NULL, 'b'},
-        {"stats", 1, NULL, 's'},       {"busy", 1, NULL, 'h'},
-        {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},
-        {"uffd", 1, NULL, 'u'},        {"comm", 1, NULL, 'n'},
-        {"touch", 1, NULL, 't'},       {"thread", 0, NULL, 'T'},
-        {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},
-        {"seccomp", 0, NULL, 'S'},     {"do", 1, NULL, 'd'},
-        {NULL, 0, NULL, 0},
+        {"vms", 1, NULL, 'v'},         {"vcpus", 1, NULL, 'c'}, {"ram", 1, NULL, 'r'},
+        {"backing", 1, NULL, 'b'},     {"stats", 1, NULL, 's'}, {"busy", 1, NULL, 'h'},
+        {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
+        {"comm", 1, NULL, 'n'},        {"touch", 1, NULL, 't'}, {"thread", 0, NULL, 'T'},
+        {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},  {"seccomp", 0, NULL, 'S'},
+        {"do", 1, NULL, 'd'},          {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -367,11 +365,10 @@ static json_t *describe_work(const struct minivm *vm, const struct setup *s, uns
     json_t *works = json_array();
 
     for (size_t i = 0; i < s->config.work_count; i++)
-        json_array_append_new(works,
-                              json_pack("{s:s, s:I, s:I}", "kind",
-                                        minivm_work_name(s->works[i].kind), "count",
-                                        (json_int_t)s->works[i].count * times, "argument",
-                                        (json_int_t)s->works[i].argument));
+        json_array_append_new(works, json_pack("{s:s, s:I, s:I}", "kind",
+                                               minivm_work_name(s->works[i].kind), "count",
+                                               (json_int_t)s->works[i].count * times, "argument",
+                                               (json_int_t)s->works[i].argument));
     return json_pack("{s:b, s:I, s:I, s:o}", "done", (int)did.is_done, "io_exits",
                      (json_int_t)did.io_exits, "mmio_exits", (json_int_t)did.mmio_exits, "works",
                      works);
