@@ -69,7 +69,7 @@ bpf_library = $(shell echo 'unsigned elf_version(unsigned); char is_new[LIBBPF_M
 bpf_missing := $(if $(filter no,$(BPF)),BPF=no,$(strip $(call can_run,$(BPF_CLANG)) $(call can_run,$(BPFTOOL)) $(bpf_library)))
 bpf_choice := $(if $(bpf_missing),without,with)
 # Only one of both is in the program.
-bpf_unused := $(if $(filter with,$(bpf_choice)),core/bpf/kvm_bpf_none.c,$(addprefix core/bpf/kvm_,bpf.c bpf_read.c layout.c))
+bpf_unused := $(if $(filter with,$(bpf_choice)),core/bpf/kvm_bpf_none.c,$(addprefix core/bpf/kvm_,bpf.c bpf_host.c bpf_read.c layout.c))
 ifeq ($(bpf_choice),with)
 LIBS_core += $(LIBS_bpf)
 endif
