@@ -69,7 +69,8 @@ bpf_library = $(shell echo 'unsigned elf_version(unsigned); char is_new[LIBBPF_M
 bpf_missing := $(if $(filter no,$(BPF)),BPF=no,$(strip $(call can_run,$(BPF_CLANG)) $(call can_run,$(BPFTOOL)) $(bpf_library)))
 bpf_choice := $(if $(bpf_missing),without,with)
 # Only one of both is in the program.
-bpf_unused := $(if $(filter with,$(bpf_choice)),core/bpf/kvm_bpf_none.c,$(addprefix core/bpf/kvm_,bpf.c bpf_host.c bpf_read.c layout.c))
+bpf_unused := $(addprefix core/bpf/kvm_,$(if $(filter with,$(bpf_choice)),bpf_none.c exits_none.c,\
+                bpf.c bpf_host.c bpf_read.c layout.c exits.c exits_patch.c exits_read.c))
 ifeq ($(bpf_choice),with)
 LIBS_core += $(LIBS_bpf)
 endif
@@ -127,6 +128,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(BUILD)/core/bpf/kvm_bpf.o $(BUILD)/core/bpf/kvm_bpf_read.o: $(BUILD)/core/bpf/kvm_iter.skel.h
 $(BUILD)/tests/core/test_kvm_bpf.o: $(BUILD)/core/bpf/kvm_iter.skel.h
+$(BUILD)/core/bpf/kvm_exits.o $(BUILD)/core/bpf/kvm_exits_read.o: $(BUILD)/core/bpf/kvm_exits_count.skel.h
 $(BUILD)/core/bpf/%.o $(BUILD)/tests/core/test_kvm_bpf.o: ALL_CPPFLAGS += -I$(BUILD)
 
 $(BUILD)/%.o: %.c Makefile
@@ -141,7 +143,7 @@ $(testlib): $(call obj,$(call src,tests/lib))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 # Those of what only a build with BPF has.
-bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_layout)
+bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_layout core/test_kvm_exits)
 define test_rules
 tests_$(1) := $(filter-out $(bpf_tests:%=$(BUILD)/tests/%),$(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c))))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
@@ -189,7 +191,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates core/test_source_bpf core/test_kvm_bpf \
-                 core/test_exit_names
+                 core/test_exit_names core/test_kvm_exits
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64
 check-sse2: $(unit_tests)
@@ -309,7 +311,7 @@ soak: all $(TESTVM)
 
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
-nested: all $(testvm) $(filter %/test_kvm_bpf %/test_source_bpf,$(unit_tests))
+nested: all $(testvm) $(filter %/test_kvm_bpf %/test_kvm_exits %/test_source_bpf,$(unit_tests))
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
 
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.

@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: MIT
+/* Exits that are counted in the kernel, on the kernel that runs, of guests that do known things. */
+#include "core/bpf/kvm_exits.h"
+
+#include <bpf/bpf.h>
+#include <cap-ng.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/bpf/kvm_exits_internal.h"
+#include "core/demo/minivm.h"
+#include "tests/lib/kvm_guest.h"
+
+#define SVM_CPUID     0x72
+#define SVM_HLT       0x78
+#define SVM_IO        0x7b
+#define SVM_MSR       0x7c
+#define SVM_HYPERCALL 0x81
+#define SVM_NPF       0x400
+#define USER_IO       2
+#define USER_MMIO     6
+
+struct bench {
+    struct rootfs root;
+    struct kvm_exits *exits;
+    struct kvm_exits_reading reading;
+};
+
+/* --- help ------------------------------------------------------------------------------------- */
+
+static bool can_be_opened(struct bench *b)
+{
+    const pid_t self = getpid();
+    const struct kvm_exits_config own = {.pids = &self, .pid_count = 1};
+    struct error err = {0};
+
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        print_message("skipped: /dev/kvm cannot be used here: %s\n", strerror(errno));
+        return false;
+    }
+    assert_int_equal(rootfs_open(NULL, &b->root, &err), 0);
+    if (kvm_exits_open(&b->root, &own, &b->exits, &err) == 0)
+        return true;
+    print_message("skipped: exits cannot be counted here: %s\n", err.msg);
+    rootfs_close(&b->root);
+    return false;
+}
+
+static int setup(void **state)
+{
+    static struct bench b;
+
+    memset(&b, 0, sizeof(b));
+    *state = can_be_opened(&b) ? &b : NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    if (b == NULL)
+        return 0;
+    kvm_exits_reading_done(&b->reading);
+    kvm_exits_close(b->exits);
+    rootfs_close(&b->root);
+    return 0;
+}
+
+static struct bench *need(void **state)
+{
+    if (*state == NULL)
+        skip(); /* setup has said why */
+    return *state;
+}
+
+static void look(struct bench *b)
+{
+    kvm_exits_reading_done(&b->reading);
+    assert_int_equal(kvm_exits_read(b->exits, &b->reading), 0);
+}
+
+static const struct kvm_exits_reason *reason(const struct bench *b, pid_t tid, uint32_t number)
+{
+    static const struct kvm_exits_reason none;
+
+    for (size_t i = 0; i < b->reading.reason_count; i++)
+        if (b->reading.reasons[i].tid == (uint32_t)tid && b->reading.reasons[i].reason == number)
+            return &b->reading.reasons[i].is;
+    return &none;
+}
+
+static struct kvm_exits_key_value key(const struct bench *b, pid_t tid, enum kvm_exits_kind kind,
+                                      uint64_t value)
+{
+    for (size_t i = 0; i < b->reading.key_count; i++) {
+        const struct kvm_exits_key_row *row = &b->reading.keys[i];
+        if (row->key.tid == (uint32_t)tid && row->key.kind == kind && row->key.value == value)
+            return row->is;
+    }
+    return (struct kvm_exits_key_value){0};
+}
+
+static const struct kvm_exits_thread *thread(const struct bench *b, pid_t tid)
+{
+    for (size_t i = 0; i < b->reading.thread_count; i++)
+        if (b->reading.threads[i].tid == (uint32_t)tid)
+            return &b->reading.threads[i].is;
+    return NULL;
+}
+
+/* Hypercalls last: where real mode is emulated there can be none. */
+static const struct minivm_work works[] = {
+    {MINIVM_WORK_PORT_WRITE, 70, 0x84},    {MINIVM_WORK_PORT_READ, 50, 0x71},
+    {MINIVM_WORK_PORT_STRING, 5, 0x72},    {MINIVM_WORK_CPUID, 30, 1},
+    {MINIVM_WORK_CPUID, 7, 0x80000000},    {MINIVM_WORK_MSR_READ, 20, 0x1b},
+    {MINIVM_WORK_MSR_WRITE, 12, 0x277},    {MINIVM_WORK_HALT, 3, 0},
+    {MINIVM_WORK_MMIO_WRITE, 40, 0xb8004}, {MINIVM_WORK_MMIO_READ, 11, 0xb9004},
+    {MINIVM_WORK_HYPERCALL, 9, 1},
+};
+
+static bool is_emulated(void)
+{
+    return access("/sys/module/kvm_pvm", F_OK) == 0;
+}
+
+static struct minivm *start(unsigned vcpus, unsigned times)
+{
+    const struct minivm_config config = {
+        .ram_bytes = 4 << 20,
+        .vcpus = vcpus,
+        .program = MINIVM_WORK,
+        .works = works,
+        .work_count = sizeof(works) / sizeof(works[0]) - (is_emulated() ? 1 : 0),
+        .work_times = times,
+    };
+    struct minivm *vm;
+    struct error err = {0};
+
+    if (minivm_start(&config, &vm, &err) != 0)
+        fail_msg("%s", err.msg);
+    return vm;
+}
+
+static void wait_done(const struct minivm *vm)
+{
+    const unsigned vcpus = minivm_info(vm)->vcpu_count;
+
+    for (unsigned i = 0; i < vcpus; i++) {
+        for (int k = 0; k < 30000 && !minivm_did(vm, i).is_done; k++)
+            poll(NULL, 0, 2);
+        assert_true(minivm_did(vm, i).is_done);
+    }
+}
+
+/* Until the last halt is counted, where exits are, and numbers stand still. */
+static void settle(struct bench *b)
+{
+    uint64_t before = 1, now = 0;
+
+    for (int k = 0; k < 500 && before != now; k++) {
+        poll(NULL, 0, 50);
+        before = now;
+        now = 0;
+        look(b);
+        for (size_t i = 0; i < b->reading.reason_count; i++)
+            now += b->reading.reasons[i].is.count + b->reading.reasons[i].is.timed;
+        for (size_t i = 0; i < b->reading.key_count; i++)
+            now += b->reading.keys[i].is.events;
+    }
+}
+
+/* --- what is exact ---------------------------------------------------------------------------- */
+
+static void check_keys(const struct bench *b, pid_t tid, struct minivm_did did, unsigned times)
+{
+    struct kvm_exits_key_value ports = key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x72);
+
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, 0x84).count, 70 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x84).count, 0);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x71).count, 50 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, MINIVM_PORT_HALTS).count, 3 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, MINIVM_PORT_DONE).count, 2);
+    assert_int_equal(ports.count, 5 * MINIVM_STRING_BYTES * times);
+    assert_in_range(ports.events, 5 * times, ports.count);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_CPUID, 1).count, 30 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_CPUID, 0x80000000).count, 7 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_READ, 0x1b).count, 20 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_WRITE, 0x1b).count, 0);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_WRITE, 0x277).count, 12 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MMIO_WRITE, 0xb8).count, 40 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MMIO_READ, 0xb9).count, 11 * times);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_HYPERCALL, 1).count, is_emulated() ? 0 : 9 * times);
+    /* The first return of KVM_RUN was before anybody looked. */
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_USER, USER_IO).count, did.io_exits - 1);
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_USER, USER_MMIO).count, did.mmio_exits);
+}
+
+static void check_time(const struct kvm_exits_reason *r, uint64_t open_ends)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < KVM_EXITS_BUCKETS; i++)
+        sum += r->buckets[i];
+    assert_int_equal(sum, r->timed);
+    assert_int_equal(r->timed + open_ends, r->count);
+    assert_true(r->min_ns > 0 && r->min_ns <= r->max_ns);
+    assert_in_range(r->total_ns, r->timed * r->min_ns, r->timed * r->max_ns);
+}
+
+static void check_reasons(const struct bench *b, pid_t tid, struct minivm_did did, unsigned times)
+{
+    const struct kvm_exits_thread *t = thread(b, tid);
+    uint64_t sum = 0;
+
+    assert_non_null(t);
+    assert_int_equal(t->isa, EXIT_ISA_SVM);
+    assert_int_equal(t->tgid, getpid());
+    /* An emulated CPU exits once more at the end of each string, when nothing is left of it. */
+    const uint64_t io = reason(b, tid, SVM_IO)->count;
+    assert_true(io == did.io_exits - 1 || io == did.io_exits - 1 + 5 * times);
+    assert_int_equal(reason(b, tid, SVM_CPUID)->count, 37 * times);
+    assert_int_equal(reason(b, tid, SVM_MSR)->count, 32 * times);
+    assert_int_equal(reason(b, tid, SVM_HYPERCALL)->count, 9 * times);
+    assert_int_equal(reason(b, tid, SVM_HLT)->count, 3 * times + 1);
+    assert_true(reason(b, tid, SVM_NPF)->count >= 51 * times);
+    check_time(reason(b, tid, SVM_IO), 0);
+    check_time(reason(b, tid, SVM_CPUID), 0);
+    check_time(reason(b, tid, SVM_MSR), 0);
+    check_time(reason(b, tid, SVM_HYPERCALL), 0);
+    /* The last halt goes on. */
+    check_time(reason(b, tid, SVM_HLT), 1);
+    assert_true(t->exit_ns != 0 && t->entry_ns == 0);
+    assert_int_equal(t->reason, SVM_HLT);
+    assert_int_equal(t->untimed, 0);
+    assert_true(t->guest_ns > 0);
+    for (size_t i = 0; i < b->reading.reason_count; i++)
+        if (b->reading.reasons[i].tid == (uint32_t)tid)
+            sum += b->reading.reasons[i].is.count;
+    assert_int_equal(sum, t->exits);
+}
+
+static bool have_exits(const struct bench *b)
+{
+    if (b->reading.reason_count > 0)
+        return true;
+    assert_true(is_emulated());
+    print_message("skipped: reasons: this host's KVM emulates real mode, where kvm_exit never "
+                  "happens\n");
+    return false;
+}
+
+static void check_vm(const struct bench *b, const struct minivm *vm, unsigned times)
+{
+    const struct minivm_info *info = minivm_info(vm);
+
+    for (unsigned i = 0; i < info->vcpu_count; i++)
+        check_keys(b, info->vcpus[i].tid, minivm_did(vm, i), times + i);
+    for (unsigned i = 0; have_exits(b) && i < info->vcpu_count; i++)
+        check_reasons(b, info->vcpus[i].tid, minivm_did(vm, i), times + i);
+}
+
+static void nothing_is_lost(const struct bench *b)
+{
+    for (unsigned i = 0; i < KVM_EXITS_LOST_COUNT; i++)
+        assert_int_equal(b->reading.lost[i], 0);
+    assert_int_equal(b->reading.missed, 0);
+}
+
+static void print_table(const struct bench *b, pid_t tid)
+{
+    for (size_t i = 0; i < b->reading.reason_count; i++) {
+        const struct kvm_exits_reason_row *row = &b->reading.reasons[i];
+        char name[EXIT_NAME_BYTES];
+        if (row->tid == (uint32_t)tid && row->is.timed > 0)
+            print_message("%-24s %6llu  min %8llu  mean %8llu  max %10llu ns\n",
+                          exit_name(kvm_exits_names(b->exits), row->isa, row->reason, name),
+                          (unsigned long long)row->is.count, (unsigned long long)row->is.min_ns,
+                          (unsigned long long)(row->is.total_ns / row->is.timed),
+                          (unsigned long long)row->is.max_ns);
+    }
+}
+
+static void each_vcpu_is_counted_exactly(void **state)
+{
+    struct bench *b = need(state);
+    struct minivm *vm;
+
+    kvm_exits_close(b->exits);
+    vm = start(2, 1);
+    assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
+    minivm_go(vm);
+    wait_done(vm);
+    settle(b);
+    check_vm(b, vm, 1);
+    nothing_is_lost(b);
+    print_table(b, minivm_info(vm)->vcpus[0].tid);
+    minivm_stop(vm);
+}
+
+static void two_vms_at_once_are_told_apart(void **state)
+{
+    struct bench *b = need(state);
+    struct minivm *vms[2];
+
+    kvm_exits_close(b->exits);
+    vms[0] = start(2, 3);
+    vms[1] = start(2, 10);
+    assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
+    minivm_go(vms[1]);
+    minivm_go(vms[0]);
+    wait_done(vms[0]);
+    wait_done(vms[1]);
+    settle(b);
+    check_vm(b, vms[0], 3);
+    check_vm(b, vms[1], 10);
+    nothing_is_lost(b);
+    minivm_stop(vms[0]);
+    minivm_stop(vms[1]);
+}
+
+/* --- who is watched --------------------------------------------------------------------------- */
+
+static bool sees(struct bench *b, pid_t pid)
+{
+    look(b);
+    for (size_t i = 0; i < b->reading.thread_count; i++)
+        if (b->reading.threads[i].is.tgid == (uint32_t)pid)
+            return true;
+    return false;
+}
+
+static void only_processes_that_are_named_are_watched(void **state)
+{
+    static const struct kvm_guest_config busy = {.vms = 1, .vcpus = 1, .is_busy = true};
+    struct bench *b = need(state);
+    const pid_t self = getpid();
+    const pid_t none = 0;
+    struct guest guest;
+    struct minivm *vm = start(1, 1);
+    const pid_t tid = minivm_info(vm)->vcpus[0].tid;
+
+    assert_int_equal(kvm_exits_watch(b->exits, &self, 1), 0);
+    look(b);
+    kvm_exits_forget(b->exits, &b->reading, (uint32_t)tid);
+    assert_true(guest_start(&guest, kvm_guest, &busy));
+    minivm_go(vm);
+    wait_done(vm);
+    assert_true(sees(b, self));
+    assert_false(sees(b, guest.pid));
+    assert_int_equal(kvm_exits_watch(b->exits, &guest.pid, 1), 0);
+    for (int k = 0; k < 500 && !sees(b, guest.pid); k++)
+        poll(NULL, 0, 10);
+    assert_true(sees(b, guest.pid));
+    assert_true(sees(b, self)); /* what was counted stays */
+    for (size_t i = 0; i < b->reading.thread_count; i++)
+        assert_true(b->reading.threads[i].is.tgid == (uint32_t)self ||
+                    b->reading.threads[i].is.tgid == (uint32_t)guest.pid);
+    kvm_exits_forget(b->exits, &b->reading, (uint32_t)tid);
+    assert_false(sees(b, self));
+    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, 0x84).count, 0);
+    /* Nobody at all; then everybody. */
+    assert_int_equal(kvm_exits_watch(b->exits, &none, 0), 0);
+    poll(NULL, 0, 20);
+    look(b);
+    uint64_t before = key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count;
+    poll(NULL, 0, 100);
+    look(b);
+    assert_int_equal(key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count,
+                     before);
+    assert_int_equal(kvm_exits_watch(b->exits, NULL, 0), 0);
+    for (int k = 0;
+         k < 500 &&
+         key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count == before;
+         k++) {
+        poll(NULL, 0, 10);
+        look(b);
+    }
+    assert_true(key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count >
+                before);
+    guest_stop(&guest);
+    minivm_stop(vm);
+}
+
+static void too_many_processes_are_refused(void **state)
+{
+    struct bench *b = need(state);
+    static pid_t pids[KVM_EXITS_WATCHED_MAX + 1];
+
+    for (int i = 0; i <= KVM_EXITS_WATCHED_MAX; i++)
+        pids[i] = i + 1;
+    assert_int_equal(kvm_exits_watch(b->exits, pids, KVM_EXITS_WATCHED_MAX + 1), -E2BIG);
+    assert_int_equal(kvm_exits_watch(b->exits, pids, KVM_EXITS_WATCHED_MAX), 0);
+    assert_int_equal(kvm_exits_watch(b->exits, pids + 1, KVM_EXITS_WATCHED_MAX), 0);
+}
+
+/* --- what is lost ----------------------------------------------------------------------------- */
+
+/* The thread has as many keys as it may, so all others find no room. */
+static void keys_without_room_are_counted(void **state)
+{
+    struct bench *b = need(state);
+    struct minivm *vm = start(1, 1);
+    const uint32_t tid = (uint32_t)minivm_info(vm)->vcpus[0].tid;
+    struct kvm_exits_thread full = {.tgid = (uint32_t)getpid(), .keys = KVM_EXITS_THREAD_KEYS};
+    uint64_t events = 0;
+
+    look(b);
+    kvm_exits_forget(b->exits, &b->reading, tid);
+    assert_int_equal(bpf_map_update_elem(b->exits->threads_map, &tid, &full, BPF_ANY), 0);
+    minivm_go(vm);
+    wait_done(vm);
+    settle(b);
+    for (size_t i = 0; i < b->reading.key_count; i++)
+        if (b->reading.keys[i].key.tid == tid)
+            events++;
+    assert_int_equal(events, 0);
+    /* Of user space alone there were as many; each port, MSR, leaf and page comes to it. */
+    struct minivm_did did = minivm_did(vm, 0);
+    events = did.io_exits - 1 + did.mmio_exits;
+    events += did.io_exits - 1 + did.mmio_exits + 37 + 32 + (is_emulated() ? 0 : 9);
+    assert_in_range(b->reading.lost[KVM_EXITS_LOST_KEYS], events, events + 5 * 16);
+    assert_int_equal(b->reading.lost[KVM_EXITS_LOST_THREADS], 0);
+    assert_int_equal(b->reading.lost[KVM_EXITS_LOST_REASONS], 0);
+    minivm_stop(vm);
+}
+
+/* Others have taken all places of threads. */
+static void threads_without_room_are_counted(void **state)
+{
+    struct bench *b = need(state);
+    struct kvm_exits_thread other = {.tgid = 1};
+    int result = 0;
+
+    for (uint32_t i = 0; i <= KVM_EXITS_THREADS_MAX && result == 0; i++) {
+        const uint32_t tid = 0x70000000 + i;
+        result = bpf_map_update_elem(b->exits->threads_map, &tid, &other, BPF_ANY);
+    }
+    assert_int_equal(result, -E2BIG);
+    struct minivm *vm = start(1, 1);
+    minivm_go(vm);
+    wait_done(vm);
+    settle(b);
+    assert_true(b->reading.lost[KVM_EXITS_LOST_THREADS] > 0);
+    assert_true(b->reading.lost[KVM_EXITS_LOST_KEYS] > 200);
+    assert_int_equal(b->reading.key_count, 0);
+    assert_int_equal(b->reading.thread_count, KVM_EXITS_THREADS_MAX);
+    minivm_stop(vm);
+}
+
+/* --- rights, and what stays behind ------------------------------------------------------------ */
+
+struct ids {
+    uint32_t programs[KVM_EXITS_PROGRAMS];
+};
+
+static struct ids ids_of(const struct kvm_exits *exits)
+{
+    struct ids ids = {0};
+
+    for (unsigned i = 0; i < KVM_EXITS_PROGRAMS; i++) {
+        struct bpf_prog_info info;
+        uint32_t bytes = sizeof(info);
+        memset(&info, 0, sizeof(info));
+        if (exits->program_fds[i] >= 0 &&
+            bpf_obj_get_info_by_fd(exits->program_fds[i], &info, &bytes) == 0)
+            ids.programs[i] = info.id;
+    }
+    return ids;
+}
+
+/* How many of them the kernel has. */
+static unsigned alive(const struct ids *ids)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < KVM_EXITS_PROGRAMS; i++) {
+        int fd = ids->programs[i] != 0 ? bpf_prog_get_fd_by_id(ids->programs[i]) : -1;
+        if (fd >= 0) {
+            close(fd);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* The kernel takes its time to free them. */
+static bool all_gone(const struct ids *ids)
+{
+    for (int k = 0; k < 1000 && alive(ids) > 0; k++)
+        poll(NULL, 0, 10);
+    return alive(ids) == 0;
+}
+
+static void nothing_stays_when_it_is_closed_or_killed(void **state)
+{
+    struct bench *b = need(state);
+    struct ids ids = ids_of(b->exits);
+    int ready[2];
+
+    assert_int_equal(alive(&ids), KVM_EXITS_PROGRAMS);
+    kvm_exits_close(b->exits);
+    b->exits = NULL;
+    assert_true(all_gone(&ids));
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct kvm_exits *exits;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &exits, NULL) != 0)
+            _exit(1);
+        ids = ids_of(exits);
+        if (write(ready[1], &ids, sizeof(ids)) != sizeof(ids))
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &ids, sizeof(ids)), sizeof(ids));
+    assert_int_equal(alive(&ids), KVM_EXITS_PROGRAMS);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(all_gone(&ids));
+    close(ready[0]);
+}
+
+/* In a child: 0 when all is as it should be, else the number of the line. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            _exit(__LINE__ & 0xff ? __LINE__ & 0xff : 1);                                          \
+    } while (0)
+
+/* -1: none. */
+static void keep_caps(int first, int second, int third, int fourth)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    if (first >= 0)
+        capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, first, second, third, fourth,
+                      -1);
+    CHECK(capng_apply(CAPNG_SELECT_CAPS) == 0);
+}
+
+/* Does this kernel want CAP_SYS_ADMIN for what CAP_PERFMON is for? */
+static bool is_paranoid(const struct bench *b)
+{
+    char text[16];
+
+    return rootfs_read(&b->root, "proc/sys/kernel/perf_event_paranoid", text, sizeof(text)) > 0 &&
+           atoi(text) > 2;
+}
+
+static void two_capabilities_and_tracefs_are_enough(void **state)
+{
+    struct bench *b = need(state);
+    const bool needs_more = is_paranoid(b);
+    int status;
+
+    pid_t child = fork();
+    if (child == 0) {
+        const pid_t self = getpid();
+        struct kvm_exits_reading reading;
+        struct kvm_exits *exits;
+        struct error err = {0};
+        if (needs_more) {
+            keep_caps(CAP_SYS_ADMIN, CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH);
+            pid_t less = fork();
+            if (less == 0) {
+                keep_caps(CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH, -1);
+                CHECK(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &exits, &err) ==
+                      -EACCES);
+                CHECK(strstr(err.msg, "kernel.perf_event_paranoid to 2") != NULL);
+                _exit(0);
+            }
+            CHECK(waitpid(less, &status, 0) == less && status == 0);
+        } else {
+            keep_caps(CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH, -1);
+        }
+        CHECK(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &exits, &err) == 0);
+        for (unsigned i = 0; i < KVM_EXITS_EVENT_COUNT; i++)
+            CHECK(kvm_exits_has(exits, i));
+        keep_caps(-1, -1, -1, -1);
+        CHECK(kvm_exits_watch(exits, &self, 1) == 0);
+        CHECK(kvm_exits_read(exits, &reading) == 0);
+        kvm_exits_forget(exits, &reading, 1);
+        kvm_exits_reading_done(&reading);
+        kvm_exits_close(exits);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (status != 0)
+        fail_msg("the child ended with %#x: the line, modulo 256", status);
+}
+
+static void a_missing_capability_is_named(void **state)
+{
+    struct bench *b = need(state);
+    int status;
+
+    pid_t child = fork();
+    if (child == 0) {
+        struct kvm_exits *exits;
+        struct error err;
+        keep_caps(CAP_BPF, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, -1);
+        CHECK(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &exits, &err) == -EPERM);
+        CHECK(exits == NULL && strstr(err.msg, "CAP_PERFMON") != NULL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void keys_can_be_left_out(void **state)
+{
+    struct bench *b = need(state);
+    const struct kvm_exits_config plain = {.no_keys = true};
+    struct minivm *vm = start(1, 1);
+
+    kvm_exits_close(b->exits);
+    assert_int_equal(kvm_exits_open(&b->root, &plain, &b->exits, NULL), 0);
+    assert_true(kvm_exits_has(b->exits, KVM_EXITS_EVENT_EXIT));
+    assert_false(kvm_exits_has(b->exits, KVM_EXITS_EVENT_PIO));
+    minivm_go(vm);
+    wait_done(vm);
+    settle(b);
+    assert_int_equal(b->reading.key_count, 0);
+    if (have_exits(b))
+        check_reasons(b, minivm_info(vm)->vcpus[0].tid, minivm_did(vm, 0), 1);
+    minivm_stop(vm);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(each_vcpu_is_counted_exactly),
+        CASE(two_vms_at_once_are_told_apart),
+        CASE(only_processes_that_are_named_are_watched),
+        CASE(too_many_processes_are_refused),
+        CASE(keys_without_room_are_counted),
+        CASE(threads_without_room_are_counted),
+        CASE(nothing_stays_when_it_is_closed_or_killed),
+        CASE(two_capabilities_and_tracefs_are_enough),
+        CASE(a_missing_capability_is_named),
+        CASE(keys_can_be_left_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
