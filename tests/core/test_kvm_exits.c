@@ -461,6 +461,29 @@ static void threads_without_room_are_counted(void **state)
     minivm_stop(vm);
 }
 
+/* Bytes of a map, as the kernel accounts them. */
+static uint64_t bytes_of(const struct bench *b, int map)
+{
+    char path[60], text[2000];
+
+    snprintf(path, sizeof(path), "proc/self/fdinfo/%d", map);
+    assert_true(rootfs_read(&b->root, path, text, sizeof(text)) > 0);
+    const char *line = strstr(text, "memlock:");
+    assert_non_null(line);
+    return strtoull(line + strlen("memlock:"), NULL, 10);
+}
+
+static void all_maps_together_have_a_bound(void **state)
+{
+    const struct bench *b = need(state);
+    const struct kvm_exits *e = b->exits;
+    const uint64_t bytes = bytes_of(b, e->threads_map) + bytes_of(b, e->reasons_map) +
+                           bytes_of(b, e->keys_map) + bytes_of(b, e->watched_map);
+
+    print_message("%llu KiB\n", (unsigned long long)bytes >> 10);
+    assert_in_range(bytes, 16 << 20, 64 << 20);
+}
+
 /* --- rights, and what stays behind ------------------------------------------------------------ */
 
 struct ids {
@@ -653,6 +676,7 @@ int main(void)
         CASE(too_many_processes_are_refused),
         CASE(keys_without_room_are_counted),
         CASE(threads_without_room_are_counted),
+        CASE(all_maps_together_have_a_bound),
         CASE(nothing_stays_when_it_is_closed_or_killed),
         CASE(two_capabilities_and_tracefs_are_enough),
         CASE(a_missing_capability_is_named),
