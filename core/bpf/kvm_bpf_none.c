@@ -15,9 +15,10 @@ int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *
 {
     (void)root;
     *ret = NULL;
-    return error_set(err, -ENOSYS,
-                     "kvmlens was built without BPF: clang, bpftool, libbpf-dev or libelf-dev was "
-                     "missing");
+    return error_set(
+        err, -ENOSYS,
+        "kvmlens was built without BPF: BPF=no, or clang, bpftool, libbpf-dev or libelf-dev was "
+        "missing");
 }
 
 void kvm_bpf_close(struct kvm_bpf *bpf)

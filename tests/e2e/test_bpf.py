@@ -298,8 +298,8 @@ class Key(kvmtest.TestCase):
         t = self.monitor("--demo", "-f", "mmu_", "demo-busy")
         t.wait_text("[1 Counters]")
         if possible() and kvmtest.lockdown() == "integrity":
-            t.wait_text("can be read through BPF: press A")
-            t.send("z")
+            t.wait_text("BPF reads it: press A")  # of the counter that is chosen
+            t.send("z")  # those that have counted nothing, too
             t.wait(lambda screen: re.search(r"^mmu_pte_write +denied", screen, re.M), "a counter that is denied")
         t.send("A")
         t.wait_text("y: load" if possible() else "No BPF: ")
