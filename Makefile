@@ -303,7 +303,7 @@ faults: all $(TESTVM) $(faulty)
 	  $(PYTHON) tests/e2e/run.py test_faults
 
 # VMs come and go for SOAK_SECONDS beside a monitor, a log and scans; their figures before and after. `make e2e` has
-# 20 seconds of it.
+# 12 seconds of it.
 SOAK_SECONDS ?= 600
 .PHONY: soak
 soak: all $(TESTVM)

@@ -13,6 +13,8 @@ from kvmtest import KVMLENS, need_qemu, qemu_binaries, snapshot, vm_of, wait_for
 from test_bpf_counters import need_bpf
 from test_scan import MIB, PAGE, huge_pages, ram_blocks, scan
 
+# What older QEMUs do as the newest one; tests are to end some day.
+SAME_EVERYWHERE = {"plain", "3.5 GiB", "q35", "memfd", "DIMM", "ivshmem", "virtio-mem"}
 SLOTS_VMM = os.path.join(kvmtest.ROOT, "tests/vm/slots_vmm.py")
 
 
@@ -118,6 +120,8 @@ class Slots(kvmtest.TestCase):
             self.file = f.name
             for version, binary in sorted(qemu_binaries().items()):
                 for what, options in self.machines(version):
+                    if binary != need_qemu() and what in SAME_EVERYWHERE:
+                        continue
                     with self.subTest(qemu=version, machine=what):
                         vm = self.start_stopped(binary, **options)
                         report, size, _ = self.equals_qemu(vm)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """VMs come and go for a long time beside a monitor, a log and scans: nothing grows, nothing stays behind.
 
-SOAK_SECONDS (20): how long. `make soak` takes 600. Figures before and after are printed.
+SOAK_SECONDS (12): how long. `make soak` takes 600. Figures before and after are printed.
 """
 import json
 import os
@@ -15,7 +15,7 @@ import kvmtest
 from kvmtest import (KVMLENS, KernelLog, TestVm, kvmlens, need_kvm, need_root, process_state, read_stats, sanitized,
                      snapshot, vm_of, vms_of, wait_for)
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "12"))
 AT_ONCE = 4  # VMs that run beside the one that stays
 KIB = 1024
 # What a process may have more at the end than after its first rounds. The history of a VM is kept for a while after
