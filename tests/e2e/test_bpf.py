@@ -286,6 +286,7 @@ class Key(kvmtest.TestCase):
         vm = self.own_vm("--ram", "64M", "--fill", "nonzero:0:1M")
         t = self.monitor("--bpf", str(vm.pid))
         pid = t.child_pid()
+        t.wait_text("[1 Counters]")
         t.send("3")
         t.wait_text("zero")
         wait_for(lambda: len(programs(pid)) == 2, "programs of collector and scanner")

@@ -24,8 +24,11 @@ def mtree(vm):
     view = next(v for v in text.split("FlatView #") if 'AS "memory"' in v)
     rows = re.findall(r"^  ([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (ram|rom|romd|nv-ram|ramd)\): (.+?)"
                       r"(?: @([0-9a-f]{16}))? KVM$", view, re.M)
-    return [(int(start, 16) // PAGE, (int(end, 16) + 1 - int(start, 16)) // PAGE, "rom" in kind,
-             (block, int(offset or "0", 16) // PAGE)) for start, end, kind, block, offset in rows]
+    # A BIOS write-protects parts of RAM; QEMU does not hand that on to KVM, which has them as writable.
+    writable = {block for *_, kind, block, _ in rows if kind == "ram"}
+    return [(int(start, 16) // PAGE, (int(end, 16) + 1 - int(start, 16)) // PAGE,
+             "rom" in kind and block not in writable, (block, int(offset or "0", 16) // PAGE))
+            for start, end, kind, block, offset in rows]
 
 
 def joined(runs):
