@@ -202,13 +202,20 @@ class Waits(kvmtest.TestCase):
     def test_log_ends_with_a_message(self):
         log = self.background(KVMLENS, "-l", "--sysroot", HOST, "-s", "3600")
         # It waits for the first interval: system call poll or ppoll, as its number stands there.
-        kvmtest.wait_for(lambda: self.waits(log.pid), "the log waits")
+        kvmtest.wait_for(lambda: len(kvmtest.family(log.pid)) > 2 and self.is_confined(log.pid) and self.waits(log.pid),
+                         "the log waits")
         resource.prlimit(log.pid, resource.RLIMIT_NOFILE, (2, 2))
         os.kill(log.pid, signal.SIGSTOP)
         kvmtest.wait_for(lambda: kvmtest.process_state(log.pid) == "T", "stopped")
         os.kill(log.pid, signal.SIGCONT)
         self.assertEqual(log.wait(), 1)
         self.assertIn("poll: Invalid argument", log.err())
+
+    @staticmethod
+    def is_confined(pid):
+        """A sanitized program is not."""
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            return kvmtest.sanitized() or "Seccomp:\t2" in f.read()
 
     @staticmethod
     def waits(pid):
