@@ -17,7 +17,7 @@ struct wanted {
     bool is_needed;
 };
 
-#define EVENT_NAME(id, event, need) [KVM_EXITS_EVENT_##id] = event,
+#define EVENT_NAME(id, event, need) [KVM_EXITS_EVENT_##id] = (event),
 static const char *const events[] = {KVM_EXITS_EVENTS(EVENT_NAME)};
 #undef EVENT_NAME
 
