@@ -116,7 +116,7 @@ static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret)
         memcpy(&row->is, e.values + i * sizeof(row->is), sizeof(row->is));
     }
     entries_done(&e);
-    if (ret->thread_count > 0)
+    if (result == 0 && ret->thread_count > 0)
         qsort(ret->threads, ret->thread_count, sizeof(*ret->threads), by_thread);
     return result;
 }
@@ -160,7 +160,7 @@ static int read_reasons(struct kvm_exits *exits, struct kvm_exits_reading *ret)
         memcpy(&row->is, e.values + i * sizeof(row->is), sizeof(row->is));
     }
     entries_done(&e);
-    if (ret->reason_count > 0)
+    if (result == 0 && ret->reason_count > 0)
         qsort(ret->reasons, ret->reason_count, sizeof(*ret->reasons), by_reason);
     return result;
 }
@@ -181,7 +181,7 @@ static int read_keys(struct kvm_exits *exits, struct kvm_exits_reading *ret)
         memcpy(&row->is, e.values + i * sizeof(row->is), sizeof(row->is));
     }
     entries_done(&e);
-    if (ret->key_count > 0)
+    if (result == 0 && ret->key_count > 0)
         qsort(ret->keys, ret->key_count, sizeof(*ret->keys), by_key);
     return result;
 }

@@ -33,11 +33,11 @@ static bool misses(const struct snapshot_vm *vm, const struct field *field, size
 size_t bpf_offer_count(const struct snapshot *s, const struct snapshot_vm *vm,
                        const char **ret_first)
 {
-    const struct field *first = NULL;
+    const struct field *first = NULL, *fields = s->fields->fields;
     size_t count = 0;
 
-    for (size_t f = 0; f < s->field_count; f++) {
-        const struct field *field = &s->fields->fields[f];
+    for (size_t f = 0; fields != NULL && f < s->field_count; f++) {
+        const struct field *field = &fields[f];
         if (!misses(vm, field, f))
             continue;
         if (first == NULL || (first->scope == FIELD_VCPU && field->scope != FIELD_VCPU))

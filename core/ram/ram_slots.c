@@ -111,7 +111,7 @@ static int add_region(struct cut *c, const struct ram_region *region)
         map->too_many = true;
         return 0;
     }
-    if (map->count == c->cap) {
+    if (map->regions == NULL || map->count == c->cap) {
         size_t cap = c->cap == 0 ? 16 : c->cap * 2;
         struct ram_region *grown = realloc(map->regions, cap * sizeof(*grown));
         if (grown == NULL)
