@@ -84,7 +84,7 @@ class Asked(kvmtest.TestCase):
     def test_where_it_alone_may_be_used_and_cannot_each_vm_says_so(self):
         need_root()
         vm = self.own_vm("--ram", "64M")
-        drop = ("setpriv", "--bounding-set=-bpf,-perfmon", "--inh-caps=-bpf,-perfmon")
+        drop = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-bpf,-perfmon")
         result = self.assert_status(kvmlens("-1", "-s", "0.1", "--source", "bpf", str(vm.pid), prefix=drop), 3)
         self.assertIn("VM counters from none (BPF tells nothing of it)", result.out)
         self.assertNotIn("run as root", result.err)  # it does
@@ -148,7 +148,7 @@ class Asked(kvmtest.TestCase):
     def test_doctor_of_who_has_no_capability(self):
         need_root()
         need(possible(), f"something else is in the way: {doctor()['finding']}")
-        drop = ("setpriv", "--bounding-set=-bpf,-perfmon", "--inh-caps=-bpf,-perfmon")
+        drop = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-bpf,-perfmon")
         checks = json.loads(kvmlens("--doctor", "--format", "json", prefix=drop).out)["checks"]
         check = next(each for each in checks if each["name"] == "bpf")
         self.assertEqual(check["level"], "note")
