@@ -22,18 +22,23 @@ int ram_alias_compare(uint64_t a, uint64_t b)
     return (a > b) - (a < b);
 }
 
-/* Views of one file stand together, by offset; of those that begin alike the longest is first. */
-static int by_file(const void *left, const void *right)
+int ram_alias_compare_files(const struct ram_region *a, const struct ram_region *b)
 {
-    const struct ram_region *a = left, *b = right;
     int order = (int)ram_alias_is_view(b) - (int)ram_alias_is_view(a);
 
     if (order == 0)
         order = ram_alias_compare(a->inode, b->inode);
     if (order == 0)
         order = ram_alias_compare(a->dev_major, b->dev_major);
-    if (order == 0)
-        order = ram_alias_compare(a->dev_minor, b->dev_minor);
+    return order != 0 ? order : ram_alias_compare(a->dev_minor, b->dev_minor);
+}
+
+/* Views of one file stand together, by offset; of those that begin alike the longest is first. */
+static int by_file(const void *left, const void *right)
+{
+    const struct ram_region *a = left, *b = right;
+    int order = ram_alias_compare_files(a, b);
+
     if (order == 0)
         order = ram_alias_compare(a->file_offset, b->file_offset);
     if (order == 0)

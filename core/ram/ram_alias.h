@@ -28,6 +28,9 @@ bool ram_alias_is_same_file(const struct ram_region *a, const struct ram_region 
 
 /* For orders of regions: a number of each; and for qsort(3) the size, then the address. */
 int ram_alias_compare(uint64_t a, uint64_t b);
+
+/* ram_alias_compare_files - for qsort: views of one file together, what is no view last. */
+int ram_alias_compare_files(const struct ram_region *a, const struct ram_region *b);
 int ram_alias_larger_first(const void *left, const void *right);
 
 #endif

@@ -213,14 +213,8 @@ static int cut_all(struct cut *c, const char *text, size_t len, const struct ram
 static int by_file(const void *left, const void *right)
 {
     const struct ram_region *a = left, *b = right;
-    int order = (int)ram_alias_is_view(b) - (int)ram_alias_is_view(a);
+    int order = ram_alias_compare_files(a, b);
 
-    if (order == 0)
-        order = ram_alias_compare(a->inode, b->inode);
-    if (order == 0)
-        order = ram_alias_compare(a->dev_major, b->dev_major);
-    if (order == 0)
-        order = ram_alias_compare(a->dev_minor, b->dev_minor);
     return order != 0 ? order : ram_alias_compare(a->start, b->start);
 }
 
