@@ -13,18 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/bpf/kernel_types.h"
 #include "core/bpf/kvm_iter.h"
-
-typedef uint8_t __u8;
-typedef uint16_t __u16;
-typedef int16_t __s16;
-typedef uint32_t __u32;
-typedef int32_t __s32;
-typedef uint64_t __u64;
-typedef int64_t __s64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
 
 #include <bpf/bpf_helpers.h>
 
