@@ -30,46 +30,12 @@
 #include "core/bpf/kvm_iter.skel.h"
 #include "core/demo/minivm.h"
 #include "core/privilege/privilege.h"
-#include "tests/lib/kvm_guest.h"
+#include "tests/lib/bpf_bench.h"
 #include "tests/lib/tree.h"
 
 #define FILES_MAX 64
 
-struct bench {
-    struct rootfs root;
-    struct kvm_bpf *bpf;
-    struct guest guest;
-};
-
-static int setup(void **state)
-{
-    static struct bench b;
-
-    memset(&b, 0, sizeof(b));
-    b.bpf = kvm_guest_bpf(&b.root);
-    *state = b.bpf != NULL ? &b : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    if (b == NULL)
-        return 0;
-    kvm_bpf_close(b->bpf);
-    rootfs_close(&b->root);
-    return 0;
-}
-
-static struct bench *need(void **state)
-{
-    if (*state == NULL)
-        skip(); /* setup has said why */
-    return *state;
-}
-
-static void start(struct bench *b, const struct kvm_guest_config *config)
+static void start(struct bpf_bench *b, const struct kvm_guest_config *config)
 {
     assert_true(guest_start(&b->guest, kvm_guest, config));
 }
@@ -88,7 +54,7 @@ static void keep(void *user, const struct kvm_bpf_file *file)
         f->files[f->count++] = *file;
 }
 
-static struct found look(struct bench *b)
+static struct found look(struct bpf_bench *b)
 {
     struct found f = {0};
 
@@ -147,7 +113,7 @@ int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
 
 static void what_the_verifier_says_is_in_a_file(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct kvm_bpf *bpf;
     struct error err = {0};
     char log[64] = "";
@@ -169,7 +135,7 @@ static void what_the_verifier_says_is_in_a_file(void **state)
 /* The child of a supervisor inherits that it may write nowhere. */
 static void who_may_write_nowhere_says_who_may(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     pid_t pid = fork();
 
     if (pid == 0) {
@@ -190,7 +156,7 @@ static void who_may_write_nowhere_says_who_may(void **state)
 
 static void vms_of_one_process_are_told_apart(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct found f;
     unsigned vcpus[2] = {0, 0};
     uint64_t vms[2] = {0, 0};
@@ -230,7 +196,7 @@ static void vms_of_one_process_are_told_apart(void **state)
 /* A new one likes to get the descriptor and the memory of one that has ended. */
 static void a_vm_made_anew_is_another(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     uint64_t vms[8];
     uint32_t births[8];
     char path[96];
@@ -260,7 +226,7 @@ static void a_vm_made_anew_is_another(void **state)
 
 static void a_look_at_the_host_finds_the_same(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct found one, all;
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 3});
@@ -279,7 +245,7 @@ static void a_look_at_the_host_finds_the_same(void **state)
 
 static void a_look_at_the_host_ends_at_its_limit(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct found f = {0};
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
@@ -290,7 +256,7 @@ static void a_look_at_the_host_ends_at_its_limit(void **state)
 
 static void a_process_without_vms_has_none(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){0});
     assert_int_equal(look(b).count, 0);
@@ -309,7 +275,7 @@ static void a_process_without_vms_has_none(void **state)
 
 static void ten_thousand_descriptors_hide_nothing(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 2, .files = 10000});
     struct found f = look(b);
@@ -321,7 +287,7 @@ static void ten_thousand_descriptors_hide_nothing(void **state)
 /* What is known of KVM's files does not hide them when KVM is loaded anew, at other addresses. */
 static void files_are_found_again_when_what_was_learnt_is_wrong(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct found f;
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
@@ -335,7 +301,7 @@ static void files_are_found_again_when_what_was_learnt_is_wrong(void **state)
 
 static void a_full_table_of_descriptors_is_told(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     pid_t pid = fork();
@@ -355,7 +321,7 @@ static void a_full_table_of_descriptors_is_told(void **state)
 /* Where other links need the descriptors, that of a process is not kept. */
 static void links_leave_half_of_the_descriptors(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     b->bpf->keep_below = 3;
@@ -381,7 +347,7 @@ static void run(const char *command)
 
 static void kvm_may_be_loaded_later_and_anew(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct error err = {0};
     struct found f;
 
@@ -424,7 +390,7 @@ static void kvm_may_be_loaded_later_and_anew(void **state)
 
 static void slots_are_those_that_the_vmm_has_set(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct kvm_bpf_slots s;
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
@@ -458,7 +424,7 @@ static uint64_t time_ns(void)
  */
 static void descriptors_behind_the_vm_cost_nothing(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct rlimit limit;
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -528,7 +494,7 @@ static void many_slots(struct guest_info *info, const void *arg)
 
 static void many_slots_come_in_parts(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct kvm_bpf_slots s;
 
     assert_true(guest_start(&b->guest, many_slots, NULL));
@@ -581,7 +547,7 @@ static void restless_slots(struct guest_info *info, const void *arg)
 
 static void what_is_told_is_of_one_moment(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     unsigned whole = 0, busy = 0;
 
     assert_true(guest_start(&b->guest, restless_slots, NULL));
@@ -608,7 +574,7 @@ static void what_is_told_is_of_one_moment(void **state)
 
 static void reading_needs_no_capability(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     pid_t pid = fork();
@@ -652,7 +618,7 @@ static void a_saved_tree_has_no_kernel(void **state)
 /* Where the programs read stands where nobody can write any more, not even who has them. */
 static void nobody_can_change_what_is_read(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     const struct bpf_map *const constants = b->bpf->programs->maps.rodata, *const walk =
                                                                                b->bpf->programs
                                                                                    ->maps.data_walk;
@@ -677,7 +643,7 @@ static void nobody_can_change_what_is_read(void **state)
 
 static void in_a_pid_namespace_numbers_are_its_own(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1}); /* outside */
     pid_t pid = fork();
@@ -733,7 +699,7 @@ static void nothing_stays_behind_one_that_is_killed(void **state)
     int pipes[2];
     uint32_t ids[2] = {0, 0};
 
-    need(state);
+    bpf_bench_of(state);
     assert_int_equal(pipe(pipes), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -793,7 +759,7 @@ static void a_guest_is_ordinary_only_where_nothing_says_that_it_is_not(void **st
         assert_true(kvm_vm_type_name((enum kvm_vm_type)t)[0] != '\0');
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, bpf_bench_setup, bpf_bench_teardown)
 
 int main(void)
 {

@@ -15,43 +15,9 @@
 #include "core/bpf/kvm_bpf_tick.h"
 #include "core/bpf/kvm_layout.h"
 #include "core/source/sampler.h"
-#include "tests/lib/kvm_guest.h"
+#include "tests/lib/bpf_bench.h"
 
 #define BPF_ALONE (SOURCE_BIT(SOURCE_BPF) | SOURCE_BIT(SOURCE_PROC))
-
-struct bench {
-    struct rootfs root;
-    struct kvm_bpf *bpf;
-    struct guest guest;
-};
-
-static int setup(void **state)
-{
-    static struct bench b;
-
-    memset(&b, 0, sizeof(b));
-    b.bpf = kvm_guest_bpf(&b.root);
-    *state = b.bpf != NULL ? &b : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    if (b == NULL)
-        return 0;
-    kvm_bpf_close(b->bpf);
-    rootfs_close(&b->root);
-    return 0;
-}
-
-static struct bench *need(void **state)
-{
-    if (*state == NULL)
-        skip(); /* setup has said why */
-    return *state;
-}
 
 struct stillness {
     const struct kvm_layout *layout;
@@ -75,7 +41,7 @@ static void add_up(void *user, const struct kvm_bpf_file *file)
  * Returns when nothing counts any more: all vCPUs have halted, and their threads have left the CPU,
  * which counts too.
  */
-static void start(struct bench *b, const struct kvm_guest_config *config)
+static void start(struct bpf_bench *b, const struct kvm_guest_config *config)
 {
     uint64_t before = 0;
     int still = 0;
@@ -93,7 +59,7 @@ static void start(struct bench *b, const struct kvm_guest_config *config)
     assert_int_equal(still, 5);
 }
 
-static struct sampler *open_sampler(struct bench *b, unsigned sources, bool histograms)
+static struct sampler *open_sampler(struct bpf_bench *b, unsigned sources, bool histograms)
 {
     const struct sampler_config config = {.root = &b->root,
                                           .sources = sources,
@@ -212,7 +178,7 @@ static void compare_samples(const struct sampler *of, const struct sample *a,
 
 static void all_counters_are_those_of_the_stats_descriptors(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 2, .vcpus = 2, .stats_fds = true});
     struct sampler *fds = open_sampler(b, SOURCE_BIT(SOURCE_STATSFD), true),
@@ -231,7 +197,7 @@ static void all_counters_are_those_of_the_stats_descriptors(void **state)
 
 static void without_histograms_all_others_are_read(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     unsigned left_out = 0;
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
@@ -264,7 +230,7 @@ static void without_histograms_all_others_are_read(void **state)
 
 static void the_others_leave_alone_what_it_fills(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 2, .stats_fds = true});
     struct sampler *sampler = open_sampler(b, SOURCES_ALL, true);
@@ -291,7 +257,7 @@ static void the_others_leave_alone_what_it_fills(void **state)
 
 static void a_descriptor_of_the_name_brings_no_second_field(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1, .stats_fds = true});
     struct sampler *sampler = open_sampler(b, SOURCES_ALL, true);
@@ -323,7 +289,7 @@ static void a_descriptor_of_the_name_brings_no_second_field(void **state)
 /* Its directory says that there is another vCPU, or KVM says how many there are. */
 static void a_vcpu_that_is_held_elsewhere_is_missing_and_not_left_out(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 2, .lends = true});
     struct sampler *sampler = open_sampler(b, BPF_ALONE, true);
@@ -380,7 +346,7 @@ static uint64_t slow_clock(void)
 /* Else ten of them would hold up all other VMs, tick by tick, though their own numbers wait. */
 static void a_process_that_takes_long_is_read_rarely(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     const struct sampler_config config = {.root = &b->root,
@@ -408,7 +374,7 @@ static void a_process_that_takes_long_is_read_rarely(void **state)
 
 static void a_vm_that_it_does_not_find_is_left_to_the_others(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct host host = {0};
     struct field_table fields = {0};
     struct kvm_bpf_tick *reads =
@@ -462,7 +428,7 @@ static void it_is_not_wanted_unless_it_was_loaded(void **state)
 
 static void a_vm_that_ends_is_gone(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
 
     start(b, &(struct kvm_guest_config){.vms = 1, .vcpus = 1});
     struct sampler *sampler = open_sampler(b, BPF_ALONE, true);
@@ -479,7 +445,7 @@ static void a_vm_that_ends_is_gone(void **state)
 
 static void alone_and_not_loaded_it_says_so(void **state)
 {
-    struct bench *b = need(state);
+    struct bpf_bench *b = bpf_bench_of(state);
     struct sampler *sampler;
     struct error err;
 
@@ -507,7 +473,7 @@ static void alone_and_not_loaded_it_says_so(void **state)
     guest_stop(&b->guest);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, bpf_bench_setup, bpf_bench_teardown)
 
 int main(void)
 {
