@@ -9,12 +9,6 @@
 
 #define VMX_BASIC        0xffffu     /* above it are flags */
 #define VMX_FAILED_ENTRY 0x80000000u /* VMX_EXIT_REASONS_FAILED_VMENTRY */
-#define VMX_HLT          12u
-#define VMX_MWAIT        36u
-#define SVM_HLT          0x78u
-#define SVM_MWAIT        0x8bu
-#define SVM_IDLE_HLT     0xa6u
-#define ARM64_WFX        1u
 
 static const char *table_name(enum exit_isa isa, uint32_t reason)
 {
@@ -123,23 +117,4 @@ const char *exit_name(const struct exit_names *names, enum exit_isa isa, uint32_
     else
         snprintf(buf, EXIT_NAME_BYTES, "0x%" PRIx32 "%s", number, end);
     return buf;
-}
-
-const char *exit_isa_name(enum exit_isa isa)
-{
-    static const char *const words[EXIT_ISA_COUNT] = {
-        [EXIT_ISA_UNKNOWN] = "",    [EXIT_ISA_VMX] = "vmx",          [EXIT_ISA_SVM] = "svm",
-        [EXIT_ISA_ARM64] = "arm64", [EXIT_ISA_ARM64_CODE] = "arm64", [EXIT_ISA_USER] = "user",
-    };
-
-    return (unsigned)isa < EXIT_ISA_COUNT ? words[isa] : "";
-}
-
-bool exit_is_halt(enum exit_isa isa, uint32_t reason)
-{
-    if (isa == EXIT_ISA_VMX)
-        return (reason & VMX_BASIC) == VMX_HLT || (reason & VMX_BASIC) == VMX_MWAIT;
-    if (isa == EXIT_ISA_SVM)
-        return reason == SVM_HLT || reason == SVM_MWAIT || reason == SVM_IDLE_HLT;
-    return isa == EXIT_ISA_ARM64 && reason == ARM64_WFX;
 }

@@ -16,19 +16,7 @@
 #include <stdint.h>
 
 #include "core/bpf/exit_format.h"
-
-/* 1 and 2 as the kernel has them in its events (KVM_ISA_VMX, KVM_ISA_SVM); others are ours. */
-enum exit_isa {
-    EXIT_ISA_UNKNOWN,
-    EXIT_ISA_VMX,
-    EXIT_ISA_SVM,
-    EXIT_ISA_ARM64,      /* exception class of a trap (ESR_ELx.EC) */
-    EXIT_ISA_ARM64_CODE, /* why else the guest was left: an interrupt, an error */
-    EXIT_ISA_USER,       /* no instruction set: why KVM_RUN returned (KVM_EXIT_*) */
-    EXIT_ISA_COUNT
-};
-
-#define EXIT_NAME_BYTES 64
+#include "core/model/exit_reason.h"
 
 struct exit_names {
     struct trace_list lists[EXIT_ISA_COUNT]; /* empty: of the table alone */
@@ -49,14 +37,6 @@ void exit_names_done(struct exit_names *names);
  */
 const char *exit_name(const struct exit_names *names, enum exit_isa isa, uint32_t reason,
                       char buf[static EXIT_NAME_BYTES]);
-
-/*
- * exit_isa_name - "vmx", "svm", "arm64", "user"; "" of none that is known.
- */
-const char *exit_isa_name(enum exit_isa isa);
-
-/* exit_is_halt - the guest waits for something to do. */
-bool exit_is_halt(enum exit_isa isa, uint32_t reason);
 
 struct exit_table_row {
     uint32_t reason;

@@ -93,7 +93,7 @@ struct kvm_exits_reading {
     struct kvm_exits_reason_row *reasons;
     struct kvm_exits_key_row *keys;
     size_t thread_count, reason_count, key_count;
-    uint64_t lost[KVM_EXITS_LOST_COUNT];
+    uint64_t lost[EXIT_LOST_COUNT];
     /* events that the kernel did not show the programs, because one ran on that CPU already */
     uint64_t missed;
     uint64_t taken_ns; /* monotonic, when it was read; the clock of kvm_exits_thread too */

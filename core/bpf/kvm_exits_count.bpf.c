@@ -57,7 +57,7 @@ struct {
 
 volatile const bool is_arm64;
 bool is_watching_all;
-uint64_t lost[KVM_EXITS_LOST_COUNT];
+uint64_t lost[EXIT_LOST_COUNT];
 
 /* What values begin with: too large for the stack. */
 const struct kvm_exits_reason no_reason;
@@ -68,7 +68,7 @@ const struct kvm_exits_thread no_thread;
 #define FIELD64(ctx, id)                                                                           \
     (*(volatile const uint64_t *)((const char *)(ctx) + KVM_EXITS_PLACE_OF(KVM_EXITS_FIELD_##id)))
 
-static __always_inline void lose(enum kvm_exits_lost what)
+static __always_inline void lose(enum exit_lost what)
 {
     __sync_fetch_and_add(&lost[what], 1);
 }
@@ -87,7 +87,7 @@ static __always_inline struct kvm_exits_thread *thread_of(uint32_t tid, uint32_t
     bpf_map_update_elem(&threads, &tid, &no_thread, BPF_NOEXIST);
     thread = bpf_map_lookup_elem(&threads, &tid);
     if (thread == NULL)
-        lose(KVM_EXITS_LOST_THREADS);
+        lose(EXIT_LOST_THREADS);
     else
         thread->tgid = tgid;
     return thread;
@@ -100,7 +100,7 @@ static __noinline int new_reason(uint32_t tid, uint32_t reason)
 
     if (thread == NULL || thread->reasons >= KVM_EXITS_THREAD_REASONS ||
         bpf_map_update_elem(&reasons, &key, &no_reason, BPF_NOEXIST) != 0) {
-        lose(KVM_EXITS_LOST_REASONS);
+        lose(EXIT_LOST_REASONS);
         return 0;
     }
     thread->reasons++;
@@ -181,8 +181,8 @@ static __always_inline void add_time(struct kvm_exits_reason *reason, uint64_t n
     if (ns > reason->max_ns)
         reason->max_ns = ns;
     reason->total_ns += ns;
-    if (bucket >= KVM_EXITS_BUCKETS)
-        bucket = KVM_EXITS_BUCKETS - 1;
+    if (bucket >= EXIT_BUCKETS)
+        bucket = EXIT_BUCKETS - 1;
     reason->buckets[bucket]++;
     reason->timed++;
 }
@@ -228,7 +228,7 @@ static __noinline int new_key(const struct kvm_exits_key *from, uint32_t tgid, u
     thread = thread_of(key.tid, tgid);
     if (thread == NULL || thread->keys >= KVM_EXITS_THREAD_KEYS ||
         bpf_map_update_elem(&keys, &key, &first, BPF_NOEXIST) != 0) {
-        lose(KVM_EXITS_LOST_KEYS);
+        lose(EXIT_LOST_KEYS);
         return 0;
     }
     thread->keys++;
@@ -258,8 +258,8 @@ int on_pio(void *ctx)
 {
     uint32_t is_write = FIELD32(ctx, PIO_WRITE), count = FIELD32(ctx, PIO_COUNT);
 
-    return count_key(is_write ? KVM_EXITS_KIND_PORT_WRITE : KVM_EXITS_KIND_PORT_READ,
-                     FIELD32(ctx, PIO_PORT), count);
+    return count_key(is_write ? EXIT_KEY_PORT_WRITE : EXIT_KEY_PORT_READ, FIELD32(ctx, PIO_PORT),
+                     count);
 }
 
 /* A read that the kernel cannot answer comes a second time, when user space has. */
@@ -270,14 +270,14 @@ int on_mmio(void *ctx)
 
     if (type == MMIO_UNSATISFIED)
         return 0;
-    return count_key(type == MMIO_READ ? KVM_EXITS_KIND_MMIO_READ : KVM_EXITS_KIND_MMIO_WRITE,
+    return count_key(type == MMIO_READ ? EXIT_KEY_MMIO_READ : EXIT_KEY_MMIO_WRITE,
                      FIELD64(ctx, MMIO_GPA) >> 12, 1);
 }
 
 SEC("tp/kvm/kvm_msr")
 int on_msr(void *ctx)
 {
-    return count_key(FIELD32(ctx, MSR_WRITE) ? KVM_EXITS_KIND_MSR_WRITE : KVM_EXITS_KIND_MSR_READ,
+    return count_key(FIELD32(ctx, MSR_WRITE) ? EXIT_KEY_MSR_WRITE : EXIT_KEY_MSR_READ,
                      FIELD32(ctx, MSR_NUMBER), 1);
 }
 
@@ -286,13 +286,13 @@ int on_cpuid(void *ctx)
 {
     uint64_t index = FIELD32(ctx, CPUID_INDEX);
 
-    return count_key(KVM_EXITS_KIND_CPUID, FIELD32(ctx, CPUID_LEAF) | index << 32, 1);
+    return count_key(EXIT_KEY_CPUID, FIELD32(ctx, CPUID_LEAF) | index << 32, 1);
 }
 
 SEC("tp/kvm/kvm_hypercall")
 int on_hypercall(void *ctx)
 {
-    return count_key(KVM_EXITS_KIND_HYPERCALL, FIELD64(ctx, HYPERCALL_NUMBER), 1);
+    return count_key(EXIT_KEY_HYPERCALL, FIELD64(ctx, HYPERCALL_NUMBER), 1);
 }
 
 SEC("tp/kvm/kvm_userspace_exit")
@@ -301,8 +301,7 @@ int on_user(void *ctx)
     int32_t error = (int32_t)FIELD32(ctx, USER_ERRNO);
     uint64_t value = FIELD32(ctx, USER_REASON);
 
-    return count_key(KVM_EXITS_KIND_USER,
-                     error < 0 ? KVM_EXITS_USER_ERRNO | (uint32_t)-error : value, 1);
+    return count_key(EXIT_KEY_USER, error < 0 ? EXIT_KEY_USER_ERRNO | (uint32_t)-error : value, 1);
 }
 
 char _license[] SEC("license") = "Dual MIT/GPL";

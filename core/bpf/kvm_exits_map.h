@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "core/model/exit_kind.h"
+
 /*
  * X(program, event, need) - need 1: without this event nothing is known of exits. kvm_entry has no
  * field that is looked at, and is read in the cheaper way (a raw tracepoint).
@@ -63,8 +65,6 @@ enum kvm_exits_field { KVM_EXITS_FIELDS(KVM_EXITS_FIELD_ID) KVM_EXITS_FIELD_COUN
 #define KVM_EXITS_THREAD_KEYS    1024 /* of one thread: no guest takes the room of the others */
 #define KVM_EXITS_THREAD_REASONS 256
 #define KVM_EXITS_WATCHED_MAX    4096
-#define KVM_EXITS_BUCKETS                                                                          \
-    40 /* bucket i: 2^i to 2^(i+1) - 1 ns, the first also 0, the last all above */
 
 /* A thread that runs a vCPU. */
 struct kvm_exits_thread {
@@ -88,41 +88,18 @@ struct kvm_exits_reason {
     uint64_t count; /* exits */
     uint64_t timed; /* of them: followed by an entry. The others are still going on, or untimed */
     uint64_t total_ns, min_ns, max_ns; /* from the exit to the entry, of the timed ones */
-    uint64_t buckets[KVM_EXITS_BUCKETS];
+    uint64_t buckets[EXIT_BUCKETS];
 };
-
-/* What is behind an exit. */
-enum kvm_exits_kind {
-    KVM_EXITS_KIND_PORT_READ,
-    KVM_EXITS_KIND_PORT_WRITE,
-    KVM_EXITS_KIND_MMIO_READ, /* value: number of the 4 KiB page */
-    KVM_EXITS_KIND_MMIO_WRITE,
-    KVM_EXITS_KIND_MSR_READ,
-    KVM_EXITS_KIND_MSR_WRITE,
-    KVM_EXITS_KIND_CPUID, /* value: leaf, and in the upper half the index (ECX) */
-    KVM_EXITS_KIND_HYPERCALL,
-    KVM_EXITS_KIND_USER, /* value: KVM_EXIT_*; a failed KVM_RUN: errno, with the top bit set */
-    KVM_EXITS_KIND_COUNT
-};
-
-#define KVM_EXITS_USER_ERRNO (1ull << 63)
 
 struct kvm_exits_key {
     uint32_t tid;
-    uint32_t kind; /* enum kvm_exits_kind */
+    uint32_t kind; /* enum exit_key_kind */
     uint64_t value;
 };
 
 struct kvm_exits_key_value {
     uint64_t events;
     uint64_t count; /* as events; of ports: each access of a string instruction */
-};
-
-enum kvm_exits_lost {
-    KVM_EXITS_LOST_THREADS, /* exits and entries of threads that found no room */
-    KVM_EXITS_LOST_REASONS, /* exits whose reason found none */
-    KVM_EXITS_LOST_KEYS,    /* events */
-    KVM_EXITS_LOST_COUNT
 };
 
 #endif

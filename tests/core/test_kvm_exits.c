@@ -103,7 +103,7 @@ static const struct kvm_exits_reason *reason(const struct bench *b, pid_t tid, u
     return &none;
 }
 
-static struct kvm_exits_key_value key(const struct bench *b, pid_t tid, enum kvm_exits_kind kind,
+static struct kvm_exits_key_value key(const struct bench *b, pid_t tid, enum exit_key_kind kind,
                                       uint64_t value)
 {
     for (size_t i = 0; i < b->reading.key_count; i++) {
@@ -187,33 +187,33 @@ static void settle(struct bench *b)
 
 static void check_keys(const struct bench *b, pid_t tid, struct minivm_did did, unsigned times)
 {
-    struct kvm_exits_key_value ports = key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x72);
+    struct kvm_exits_key_value ports = key(b, tid, EXIT_KEY_PORT_READ, 0x72);
 
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, 0x84).count, 70 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x84).count, 0);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_READ, 0x71).count, 50 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, MINIVM_PORT_HALTS).count, 3 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, MINIVM_PORT_DONE).count, 2);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 70 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_READ, 0x84).count, 0);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_READ, 0x71).count, 50 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_HALTS).count, 3 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_DONE).count, 2);
     assert_int_equal(ports.count, 5 * MINIVM_STRING_BYTES * times);
     assert_in_range(ports.events, 5 * times, ports.count);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_CPUID, 1).count, 30 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_CPUID, 0x80000000).count, 7 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_READ, 0x1b).count, 20 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_WRITE, 0x1b).count, 0);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MSR_WRITE, 0x277).count, 12 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MMIO_WRITE, 0xb8).count, 40 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_MMIO_READ, 0xb9).count, 11 * times);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_HYPERCALL, 1).count, is_emulated() ? 0 : 9 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_CPUID, 1).count, 30 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_CPUID, 0x80000000).count, 7 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_MSR_READ, 0x1b).count, 20 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_MSR_WRITE, 0x1b).count, 0);
+    assert_int_equal(key(b, tid, EXIT_KEY_MSR_WRITE, 0x277).count, 12 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_MMIO_WRITE, 0xb8).count, 40 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_MMIO_READ, 0xb9).count, 11 * times);
+    assert_int_equal(key(b, tid, EXIT_KEY_HYPERCALL, 1).count, is_emulated() ? 0 : 9 * times);
     /* The first return of KVM_RUN was before anybody looked. */
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_USER, USER_IO).count, did.io_exits - 1);
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_USER, USER_MMIO).count, did.mmio_exits);
+    assert_int_equal(key(b, tid, EXIT_KEY_USER, USER_IO).count, did.io_exits - 1);
+    assert_int_equal(key(b, tid, EXIT_KEY_USER, USER_MMIO).count, did.mmio_exits);
 }
 
 static void check_time(const struct kvm_exits_reason *r, uint64_t open_ends)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < KVM_EXITS_BUCKETS; i++)
+    for (size_t i = 0; i < EXIT_BUCKETS; i++)
         sum += r->buckets[i];
     assert_int_equal(sum, r->timed);
     assert_int_equal(r->timed + open_ends, r->count);
@@ -275,7 +275,7 @@ static void check_vm(const struct bench *b, const struct minivm *vm, unsigned ti
 
 static void nothing_is_lost(const struct bench *b)
 {
-    for (unsigned i = 0; i < KVM_EXITS_LOST_COUNT; i++)
+    for (unsigned i = 0; i < EXIT_LOST_COUNT; i++)
         assert_int_equal(b->reading.lost[i], 0);
     assert_int_equal(b->reading.missed, 0);
 }
@@ -371,26 +371,23 @@ static void only_processes_that_are_named_are_watched(void **state)
                     b->reading.threads[i].is.tgid == (uint32_t)guest.pid);
     kvm_exits_forget(b->exits, &b->reading, (uint32_t)tid);
     assert_false(sees(b, self));
-    assert_int_equal(key(b, tid, KVM_EXITS_KIND_PORT_WRITE, 0x84).count, 0);
+    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 0);
     /* Nobody at all; then everybody. */
     assert_int_equal(kvm_exits_watch(b->exits, &none, 0), 0);
     poll(NULL, 0, 20);
     look(b);
-    uint64_t before = key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count;
+    uint64_t before = key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count;
     poll(NULL, 0, 100);
     look(b);
-    assert_int_equal(key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count,
-                     before);
+    assert_int_equal(key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count, before);
     assert_int_equal(kvm_exits_watch(b->exits, NULL, 0), 0);
     for (int k = 0;
-         k < 500 &&
-         key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count == before;
+         k < 500 && key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count == before;
          k++) {
         poll(NULL, 0, 10);
         look(b);
     }
-    assert_true(key(b, (pid_t)guest.info->extra[2], KVM_EXITS_KIND_PORT_WRITE, 0x80).count >
-                before);
+    assert_true(key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count > before);
     guest_stop(&guest);
     minivm_stop(vm);
 }
@@ -432,9 +429,9 @@ static void keys_without_room_are_counted(void **state)
     struct minivm_did did = minivm_did(vm, 0);
     events = did.io_exits - 1 + did.mmio_exits;
     events += did.io_exits - 1 + did.mmio_exits + 37 + 32 + (is_emulated() ? 0 : 9);
-    assert_in_range(b->reading.lost[KVM_EXITS_LOST_KEYS], events, events + 5 * 16);
-    assert_int_equal(b->reading.lost[KVM_EXITS_LOST_THREADS], 0);
-    assert_int_equal(b->reading.lost[KVM_EXITS_LOST_REASONS], 0);
+    assert_in_range(b->reading.lost[EXIT_LOST_KEYS], events, events + 5 * 16);
+    assert_int_equal(b->reading.lost[EXIT_LOST_THREADS], 0);
+    assert_int_equal(b->reading.lost[EXIT_LOST_REASONS], 0);
     minivm_stop(vm);
 }
 
@@ -454,8 +451,8 @@ static void threads_without_room_are_counted(void **state)
     minivm_go(vm);
     wait_done(vm);
     settle(b);
-    assert_true(b->reading.lost[KVM_EXITS_LOST_THREADS] > 0);
-    assert_true(b->reading.lost[KVM_EXITS_LOST_KEYS] > 200);
+    assert_true(b->reading.lost[EXIT_LOST_THREADS] > 0);
+    assert_true(b->reading.lost[EXIT_LOST_KEYS] > 200);
     assert_int_equal(b->reading.key_count, 0);
     assert_int_equal(b->reading.thread_count, KVM_EXITS_THREADS_MAX);
     minivm_stop(vm);
