@@ -141,6 +141,7 @@ void sample_free(struct sample *sample)
         return;
     free(sample->memory);
     free(sample->kept);
+    free(sample->exits);
     spare_give(sample->home, sample->matrices);
     free(sample);
 }

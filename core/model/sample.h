@@ -16,6 +16,7 @@
 #include "core/base/host.h"
 #include "core/base/spare.h"
 #include "core/model/bpf_status.h"
+#include "core/model/exits.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
 #include "core/model/vm.h"
@@ -113,6 +114,7 @@ struct sample {
     size_t cut_processes;    /* that have more descriptors, VMs or vCPUs than are looked at */
     struct host host_facts;
     struct bpf_status bpf; /* set by who loads it */
+    struct exits_count *exits; /* likewise; NULL: nobody asked for them */
     void *memory; /* all arrays above */
     void *matrices; /* readings and buckets, where they are not part of @memory; else NULL */
     void *kept;     /* what sample_keep added */

@@ -63,8 +63,10 @@ static struct snapshot *allocate(const struct sizes *n, struct spare *home, stru
 
 void snapshot_free(struct snapshot *snapshot)
 {
-    if (snapshot != NULL)
-        spare_give(snapshot->home, snapshot);
+    if (snapshot == NULL)
+        return;
+    free(snapshot->exits);
+    spare_give(snapshot->home, snapshot);
 }
 
 static const char *put_text(struct cursor *at, const char *s)
@@ -379,9 +381,36 @@ void snapshot_add(struct snapshot_work *work, const struct sample_vm *before,
                   &work->snapshot->vms[work->count++]);
 }
 
+/* Without memory for them there are none in this one. */
+static struct exits *derive_exits(const struct sample *prev, const struct sample *cur,
+                                  const struct snapshot *s)
+{
+    struct exits_vm *vms = calloc(s->vm_count + 1, sizeof(*vms));
+    pid_t *tids = malloc((s->vcpu_count + 1) * sizeof(*tids)), *at = tids;
+    struct exits *exits = NULL;
+
+    for (size_t i = 0; vms != NULL && tids != NULL && i < s->vm_count; i++) {
+        const struct snapshot_vm *vm = &s->vms[i];
+        vms[i] = (struct exits_vm){.pid = vm->id.pid, .is_alone = true, .tids = at};
+        vms[i].vcpu_count = vm->vcpu_count;
+        for (size_t k = 0; k < vm->vcpu_count; k++)
+            *at++ = vm->vcpus[k].tid;
+        if (i > 0 && vms[i - 1].pid == vms[i].pid)
+            vms[i - 1].is_alone = vms[i].is_alone = false;
+    }
+    if (vms != NULL && tids != NULL)
+        exits = exits_derive(prev != NULL ? prev->exits : NULL, cur->exits, vms, s->vm_count);
+    free(vms);
+    free(tids);
+    return exits;
+}
+
 struct snapshot *snapshot_finish(struct snapshot_work *work)
 {
     struct snapshot *s = work->snapshot;
+
+    if (work->cur->exits != NULL)
+        s->exits = derive_exits(work->prev, work->cur, s);
 
     s->vm_ends = work->cur->vm_ends;
     derive_host(work->prev, work->cur, work->fields, &work->at, s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Snapshot: what a person or a script wants to see of two samples. Immutable, one allocation.
+ * Snapshot: what a person or a script wants to see of two samples. Immutable.
  *
  * It holds copies of all it shows, so it outlives the samples and the VMs. Screens, text, JSON and
  * metrics are all made from it: what one of them needs belongs here.
@@ -15,6 +15,7 @@
 
 #include "core/base/host.h"
 #include "core/model/bpf_status.h"
+#include "core/model/exits.h"
 #include "core/model/field.h"
 #include "core/model/figure.h"
 #include "core/model/reading.h"
@@ -78,6 +79,8 @@ struct snapshot {
     double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
     struct host host;
     struct bpf_status bpf;
+    /* NULL: nobody asked for them, or there was no memory for these. An allocation of their own */
+    struct exits *exits;
     const struct field_table *fields; /* borrowed; only the first field_count entries are in here */
     size_t field_count, bucket_count;
     size_t hidden_processes; /* that could not be looked into: each may hide VMs */
