@@ -92,7 +92,9 @@ uint64_t exit_quantile(const uint64_t buckets[static EXIT_BUCKETS], double q, ui
             left -= (double)buckets[b];
             continue;
         }
-        const double low = b == 0 ? 0 : (double)(1ull << b), high = (double)(2ull << b);
+        const double low = b == 0 ? 0 : (double)(1ull << b);
+        /* The last bucket has no other end. */
+        const double high = b + 1 < EXIT_BUCKETS ? (double)(2ull << b) : (double)max_ns;
         const double at = low + (high - low) * left / (double)buckets[b];
         if (at <= (double)min_ns)
             return min_ns;

@@ -240,12 +240,12 @@ static void fill_keys(const struct thread_rows *before, const struct thread_rows
 static void add_open(const struct exits_thread *before, const struct exits_thread *now,
                      struct exit_group *g)
 {
-    if (before != NULL && before->open_ns > 0) {
+    if (now->open_ns > 0)
+        row_at(g, now->open_isa, now->open_reason)->spent_ns += now->open_ns;
+    if (before->open_ns > 0) {
         struct exit_row *row = row_at(g, before->open_isa, before->open_reason);
         row->spent_ns -= before->open_ns < row->spent_ns ? before->open_ns : row->spent_ns;
     }
-    if (now->open_ns > 0)
-        row_at(g, now->open_isa, now->open_reason)->spent_ns += now->open_ns;
 }
 
 /* Only for a row that the thread has: of one that found no room nothing is known. */
