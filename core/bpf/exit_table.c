@@ -235,6 +235,18 @@ static const struct exit_table_row user[] = {
     {28, "ARM_NISV"},
     {29, "X86_RDMSR"},
     {30, "X86_WRMSR"},
+    /* The kernel's own list ends above, and so these are from linux/kvm.h. */
+    {31, "DIRTY_RING_FULL"},
+    {32, "AP_RESET_HOLD"},
+    {33, "X86_BUS_LOCK"},
+    {34, "XEN"},
+    {35, "RISCV_SBI"},
+    {36, "RISCV_CSR"},
+    {37, "NOTIFY"},
+    {38, "LOONGARCH_IOCSR"},
+    {39, "MEMORY_FAULT"},
+    {40, "TDX"},
+    {41, "ARM_SEA"},
 };
 
 struct table {
