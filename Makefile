@@ -143,7 +143,7 @@ $(testlib): $(call obj,$(call src,tests/lib))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 # Those of what only a build with BPF has.
-bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_layout core/test_kvm_exits)
+bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_bpf_host core/test_kvm_layout core/test_kvm_exits)
 define test_rules
 tests_$(1) := $(filter-out $(bpf_tests:%=$(BUILD)/tests/%),$(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c))))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))

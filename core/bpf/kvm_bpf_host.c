@@ -2,7 +2,6 @@
 #include "core/bpf/kvm_bpf_host.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,36 +9,47 @@
 #include <unistd.h>
 
 #include "core/base/whole_write.h"
+#include "core/model/bpf_status.h"
 
-#define VMLINUX        "sys/kernel/btf/vmlinux"
-#define CAP_PERFMON_38 38 /* linux/capability.h has both since 5.8 */
-#define CAP_BPF_39     39
+/* Which of the two is missing, and to whom. */
+static int explain_caps(const struct host *host, struct error *err)
+{
+    const uint64_t have = host->caps & BPF_CAPS;
+
+    return error_set(err, -EPERM, "%s missing: %s",
+                     have == 0                       ? "CAP_BPF and CAP_PERFMON are"
+                     : have & HOST_CAP(HOST_CAP_BPF) ? "CAP_PERFMON is"
+                                                     : "CAP_BPF is",
+                     host->is_root ? "the container or unit of this root has to keep both"
+                                   : "run as root, or with CAP_BPF and CAP_PERFMON");
+}
 
 int kvm_bpf_check_host(const struct rootfs *root, const struct host *host, bool needs_btf,
                        struct error *err)
 {
-    const uint64_t needed = HOST_CAP(CAP_BPF_39) | HOST_CAP(CAP_PERFMON_38);
+    static const int codes[BPF_OBSTACLE_COUNT] = {
+        [BPF_SAVED_TREE] = -ENOTSUP,
+        [BPF_NO_BTF] = -ENODATA,
+        [BPF_LOCKED_DOWN] = -EPERM,
+    };
+    const struct bpf_conditions conditions = {
+        .built = true,
+        .live = root->live,
+        .caps_known = host->caps_known,
+        .caps = host->caps,
+        /* Distributors port BPF back: whether a kernel is too old it says itself. */
+        .ignored =
+            BPF_OBSTACLE_BIT(BPF_OLD_KERNEL) | (needs_btf ? 0 : BPF_OBSTACLE_BIT(BPF_NO_BTF)),
+    };
+    const enum bpf_obstacle obstacle = bpf_obstacle_find(host, &conditions);
 
-    if (!root->live)
-        return error_set(err, -ENOTSUP, "a saved tree has no kernel that could run BPF programs");
-    if (host->lockdown == LOCKDOWN_CONFIDENTIALITY)
-        return error_set(err, -EPERM,
-                         "lockdown=confidentiality lets no BPF program read the kernel; only "
-                         "booting without it ends that");
-    if (host->caps_known && (host->caps & HOST_CAP(CAP_SYS_ADMIN)) == 0 &&
-        (host->caps & needed) != needed)
-        return error_set(err, -EPERM, "%s missing: %s",
-                         (host->caps & needed) == 0            ? "CAP_BPF and CAP_PERFMON are"
-                         : (host->caps & HOST_CAP(CAP_BPF_39)) ? "CAP_PERFMON is"
-                                                               : "CAP_BPF is",
-                         host->is_root ? "the container or unit of this root has to keep both"
-                                       : "run as root, or with CAP_BPF and CAP_PERFMON");
-    struct stat st;
-    if (needs_btf && rootfs_stat(root, VMLINUX, &st) < 0)
-        return error_set(err, -ENODATA,
-                         "this kernel has no BTF (/" VMLINUX "): it was built without "
-                         "CONFIG_DEBUG_INFO_BTF");
-    return 0;
+    if (obstacle == BPF_POSSIBLE)
+        return 0;
+    if (obstacle == BPF_NO_CAPS)
+        return explain_caps(host, err);
+    const char *fix = bpf_obstacle_fix(obstacle);
+    return error_set(err, codes[obstacle], "%s%s%s", bpf_obstacle_text(obstacle),
+                     fix[0] != '\0' ? ": " : "", fix);
 }
 
 /* Name of a new file of ours that has @log in it; "" where none could be made. */

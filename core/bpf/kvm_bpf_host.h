@@ -10,7 +10,8 @@
 #include "core/base/rootfs.h"
 
 /*
- * kvm_bpf_check_host - what stands in the way, as far as it can be seen before anything is tried.
+ * kvm_bpf_check_host - what stands in the way, as far as it can be seen before anything is tried:
+ * what bpf_obstacle_find() says, but for the age of the kernel, which has the last word.
  * @needs_btf: of the kernel. 0, or -ENOTSUP (a saved tree), -EPERM (lockdown=confidentiality, a
  * capability), -ENODATA (no BTF), with a sentence.
  */

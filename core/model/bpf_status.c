@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/bpf_status.h"
 
+#include <stddef.h>
+
 /* task.pid of an iterator's link, Linux 6.1 (kernel/bpf/task_iter.c, bpf_iter_attach_task). */
 #define KERNEL_MAJOR 6
 #define KERNEL_MINOR 1
@@ -24,18 +26,21 @@ static const struct {
 
 enum bpf_obstacle bpf_obstacle_find(const struct host *host, const struct bpf_conditions *c)
 {
-    if (!c->built)
-        return BPF_NOT_BUILT;
-    if (!c->live)
-        return BPF_SAVED_TREE;
-    if (host_kernel_is_before(host, KERNEL_MAJOR, KERNEL_MINOR))
-        return BPF_OLD_KERNEL;
-    if (!host->btf)
-        return BPF_NO_BTF;
-    if (host->lockdown == LOCKDOWN_CONFIDENTIALITY)
-        return BPF_LOCKED_DOWN;
-    if (c->caps_known && (BPF_CAPS & ~c->caps) != 0)
-        return BPF_NO_CAPS;
+    const struct {
+        bool is_there;
+        enum bpf_obstacle which;
+    } all[] = {
+        {!c->built, BPF_NOT_BUILT},
+        {!c->live, BPF_SAVED_TREE},
+        {host_kernel_is_before(host, KERNEL_MAJOR, KERNEL_MINOR), BPF_OLD_KERNEL},
+        {!host->btf, BPF_NO_BTF},
+        {host->lockdown == LOCKDOWN_CONFIDENTIALITY, BPF_LOCKED_DOWN},
+        {c->caps_known && (BPF_CAPS & ~c->caps) != 0, BPF_NO_CAPS},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i].is_there && (c->ignored & BPF_OBSTACLE_BIT(all[i].which)) == 0)
+            return all[i].which;
     return BPF_POSSIBLE;
 }
 

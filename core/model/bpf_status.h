@@ -49,8 +49,13 @@ struct bpf_conditions {
     bool live;      /* what is read is the running kernel, no saved tree */
     bool caps_known;
     uint64_t caps;  /* HOST_CAP mask of what the process that would load them may have */
+    uint32_t ignored; /* BPF_OBSTACLE_BIT mask: those that are none to who asks */
 };
 
+#define BPF_OBSTACLE_BIT(obstacle) (1u << (obstacle))
+
+/* Both are needed: the kernel takes CAP_SYS_ADMIN for them, but no process of ours that loads BPF
+ * programs keeps that. */
 #define BPF_CAPS (HOST_CAP(HOST_CAP_PERFMON) | HOST_CAP(HOST_CAP_BPF))
 
 /* bpf_obstacle_find - the first of them. What is not known is none. */

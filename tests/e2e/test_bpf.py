@@ -156,6 +156,18 @@ class Asked(kvmtest.TestCase):
         result = self.assert_status(kvmlens("-1", "-s", "0.1", "--bpf", prefix=drop), 3)
         self.assertIn("CAP_BPF", result.err)
 
+    def test_all_say_the_same_to_a_root_without_cap_bpf(self):
+        """The kernel would take its CAP_SYS_ADMIN instead, but the processes that load do not keep that."""
+        need_root()
+        need(possible(), f"something else is in the way: {doctor()['finding']}")
+        drop = ("setpriv", "--bounding-set=-bpf", "--inh-caps=-bpf")
+        checks = {each["name"]: each for each in
+                  json.loads(kvmlens("--doctor", "--bpf", "--format", "json", prefix=drop).out)["checks"]}
+        self.assertEqual((checks["bpf"]["level"], checks["bpf-load"]["level"]), ("note", "problem"), checks)
+        self.assertIn("CAP_BPF is missing", checks["bpf-load"]["finding"])
+        result = self.assert_status(kvmlens("-1", "-s", "0.1", "--bpf", prefix=drop), 3)
+        self.assertIn("CAP_BPF is missing", result.err)
+
 
 class Holds(kvmtest.TestCase):
     """Capabilities and programs of each process."""
