@@ -38,7 +38,8 @@ struct message_spawn {
     uint32_t kill_pid;   /* a child that is killed first; 0: none */
     uint64_t first_tick; /* of a collector: its ticks are counted from here */
     uint32_t number;     /* comes back in the answer; supervisor_spawn gives it */
-    uint32_t bpf;        /* 1: it loads BPF programs first; likewise */
+    uint32_t bpf;        /* 1: it reads with BPF programs, which it loads first; likewise */
+    uint32_t exits;      /* 1: it counts exits; likewise */
 };
 
 struct message_spawned {
@@ -50,6 +51,7 @@ struct message_spawned {
 struct message_tick {
     uint32_t number; /* comes back in the answer */
     uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
+    int32_t exits_pid; /* exits of this process only, where they are counted; 0: of all */
     struct shun_list shunned;
 };
 

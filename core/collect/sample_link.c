@@ -42,6 +42,7 @@ struct sample_link {
     struct adopted adopted;
     struct intake intake; /* of the sample that came */
     bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
+    pid_t exits_pid; /* whose exits are wanted; 0: of all */
     bool is_first; /* the next sample is the first of this collector */
     bool asked;
     uint64_t asked_ns;
@@ -88,6 +89,7 @@ static void send_tick(struct sample_link *l)
     tick.number = ++l->number;
     l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
+    tick.exits_pid = l->exits_pid;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     for (size_t i = 0; i < tick.shunned.count; i++)
         tick.shunned.processes[i].vms =
@@ -235,6 +237,15 @@ int sample_link_set_bpf(struct sample_link *l, bool on, struct error *err)
     if (l->supervisor->bpf == on)
         return 0;
     l->supervisor->bpf = on;
+    return renew(l, err);
+}
+
+int sample_link_set_exits(struct sample_link *l, bool on, pid_t pid, struct error *err)
+{
+    l->exits_pid = pid;
+    if (l->supervisor->exits == on)
+        return 0;
+    l->supervisor->exits = on;
     return renew(l, err);
 }
 

@@ -259,12 +259,16 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
 {
     struct message_spawn numbered = *order;
     struct message_spawned answer = {0};
+    /* A scanner has no use for exits. */
+    const bool exits = s->exits && order->role == CHILD_COLLECTOR;
     int fds[2] = {-1, -1}, result = 0;
 
     /* One that was asked for and is late is as good as another. */
-    if (!s->is_late || s->late_role != order->role || s->late_bpf != s->bpf) {
+    if (!s->is_late || s->late_role != order->role || s->late_bpf != s->bpf ||
+        s->late_exits != exits) {
         numbered.number = ++s->number;
         numbered.bpf = s->bpf;
+        numbered.exits = exits;
         result = message_send(s->sock, &numbered, sizeof(numbered));
     }
     if (result == 0)
@@ -272,6 +276,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     s->is_late = result == -ETIMEDOUT;
     s->late_role = order->role;
     s->late_bpf = s->bpf;
+    s->late_exits = exits;
     if (result == 0 && fds[0] < 0)
         result = -EMFILE; /* they were sent, but we have no place for them */
     /* -EPIPE is for readers that left, who are no failure. */
@@ -289,6 +294,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     ret->pid = answer.pid;
     ret->sock = fds[0];
     ret->bpf = s->bpf;
+    ret->exits = exits;
     return 0;
 }
 
