@@ -116,18 +116,9 @@ static int load(struct kvm_exits *exits, struct trace_format *formats, const str
     return result;
 }
 
-/* Debian's kernels let nobody use perf_event_open without CAP_SYS_ADMIN where it is 3. */
-static bool is_paranoid(const struct rootfs *root)
-{
-    char text[16];
-
-    return rootfs_read(root, "proc/sys/kernel/perf_event_paranoid", text, sizeof(text)) > 0 &&
-           atoi(text) > 2;
-}
-
 static int fail_attach(const struct rootfs *root, int result, const char *event, struct error *err)
 {
-    if ((result == -EACCES || result == -EPERM) && is_paranoid(root))
+    if ((result == -EACCES || result == -EPERM) && kvm_exits_needs_admin(root))
         return error_set(err, result,
                          "this kernel keeps trace events for CAP_SYS_ADMIN: run as root, or set "
                          "kernel.perf_event_paranoid to 2 (sysctl), with which CAP_PERFMON is "

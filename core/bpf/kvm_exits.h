@@ -58,6 +58,13 @@ int kvm_exits_open(const struct rootfs *root, const struct kvm_exits_config *con
                    struct kvm_exits **ret, struct error *err);
 void kvm_exits_close(struct kvm_exits *exits); /* NULL ok */
 
+/*
+ * kvm_exits_needs_admin - does this kernel, as it is set now, keep trace events for CAP_SYS_ADMIN?
+ * Debian's do where kernel.perf_event_paranoid is 3; others know no 3, and ask for no more than at
+ * 2. Also in a build without BPF.
+ */
+bool kvm_exits_needs_admin(const struct rootfs *root);
+
 /* kvm_exits_has - is that event counted? False: this kernel has none, or it was not wanted. */
 bool kvm_exits_has(const struct kvm_exits *exits, enum kvm_exits_event event);
 
@@ -81,6 +88,12 @@ struct kvm_exits_reason_row {
     uint32_t reason; /* as exit_name takes it */
     struct kvm_exits_reason is;
 };
+
+/* kvm_exits_raw_reason - as the programs have it, and struct kvm_exits_thread. */
+static inline uint32_t kvm_exits_raw_reason(const struct kvm_exits_reason_row *row)
+{
+    return row->reason | (row->isa == EXIT_ISA_ARM64_CODE ? KVM_EXITS_ARM64_CODE : 0);
+}
 
 struct kvm_exits_key_row {
     struct kvm_exits_key key;
@@ -110,8 +123,9 @@ void kvm_exits_reading_done(struct kvm_exits_reading *reading);
 /*
  * kvm_exits_forget - of a thread that has ended, so that its room is free for others, and another
  * thread of that number begins anew. @reading: the newest, which says what there is of it.
+ * Returns how many rows that were: each is a system call.
  */
-void kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
-                      uint32_t tid);
+size_t kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
+                        uint32_t tid);
 
 #endif

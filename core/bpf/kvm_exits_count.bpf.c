@@ -21,7 +21,6 @@
 #define BPF_NOEXIST       1
 
 #define ARM_EXCEPTION_TRAP 2
-#define ARM64_CODE         0x10000u /* marks a reason that is no class of a trap */
 
 #define MMIO_UNSATISFIED 0
 #define MMIO_READ        1
@@ -114,7 +113,7 @@ static __always_inline uint32_t reason_of(const void *ctx)
     if (!is_arm64)
         return FIELD32(ctx, EXIT_REASON);
     code = FIELD32(ctx, EXIT_CODE);
-    return code == ARM_EXCEPTION_TRAP ? FIELD32(ctx, EXIT_CLASS) : code | ARM64_CODE;
+    return code == ARM_EXCEPTION_TRAP ? FIELD32(ctx, EXIT_CLASS) : code | KVM_EXITS_ARM64_CODE;
 }
 
 SEC("tp/kvm/kvm_exit")

@@ -66,6 +66,8 @@ enum kvm_exits_field { KVM_EXITS_FIELDS(KVM_EXITS_FIELD_ID) KVM_EXITS_FIELD_COUN
 #define KVM_EXITS_THREAD_REASONS 256
 #define KVM_EXITS_WATCHED_MAX    4096
 
+#define KVM_EXITS_ARM64_CODE 0x10000u /* marks a reason that is no class of a trap */
+
 /* A thread that runs a vCPU. */
 struct kvm_exits_thread {
     uint32_t tgid;

@@ -46,8 +46,9 @@ int kvm_exits_read(struct kvm_exits *exits, struct kvm_exits_reading *ret)
     return -ENOSYS;
 }
 
-void kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
-                      uint32_t tid)
+size_t kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
+                        uint32_t tid)
 {
     (void)exits, (void)reading, (void)tid;
+    return 0;
 }

@@ -11,8 +11,7 @@
 #include "core/bpf/kvm_exits_count.skel.h"
 #include "core/bpf/kvm_exits_internal.h"
 
-#define AT_ONCE    1024 /* entries of a map; none of its buckets has as many */
-#define ARM64_CODE 0x10000u
+#define AT_ONCE 1024 /* entries of a map; none of its buckets has as many */
 
 /* Keys and values of a map, one array each. */
 struct entries {
@@ -128,8 +127,8 @@ static enum exit_isa isa_of(const struct kvm_exits *exits, const struct kvm_exit
     const struct kvm_exits_thread_row wanted = {.tid = key->tid}, *found = NULL;
 
     if (exits->programs->rodata->is_arm64) {
-        const bool is_code = (key->reason & ARM64_CODE) != 0;
-        key->reason &= ~ARM64_CODE;
+        const bool is_code = (key->reason & KVM_EXITS_ARM64_CODE) != 0;
+        key->reason &= ~KVM_EXITS_ARM64_CODE;
         return is_code ? EXIT_ISA_ARM64_CODE : EXIT_ISA_ARM64;
     }
     if (reading->thread_count > 0)
@@ -222,18 +221,47 @@ int kvm_exits_read(struct kvm_exits *exits, struct kvm_exits_reading *ret)
     return 0;
 }
 
-void kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
-                      uint32_t tid)
+/* The first row of @tid or above it: rows of a reading ascend by thread. */
+static size_t first_reason(const struct kvm_exits_reading *reading, uint32_t tid)
 {
-    for (size_t i = 0; i < reading->reason_count; i++) {
-        const struct kvm_exits_reason_row *row = &reading->reasons[i];
-        const struct kvm_exits_reason_key key = {
-            .tid = tid, .reason = row->reason | (row->isa == EXIT_ISA_ARM64_CODE ? ARM64_CODE : 0)};
-        if (row->tid == tid)
-            bpf_map_delete_elem(exits->reasons_map, &key);
+    size_t low = 0, high = reading->reason_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (reading->reasons[middle].tid < tid)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    for (size_t i = 0; i < reading->key_count; i++)
-        if (reading->keys[i].key.tid == tid)
-            bpf_map_delete_elem(exits->keys_map, &reading->keys[i].key);
+    return low;
+}
+
+static size_t first_key(const struct kvm_exits_reading *reading, uint32_t tid)
+{
+    size_t low = 0, high = reading->key_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (reading->keys[middle].key.tid < tid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading *reading,
+                        uint32_t tid)
+{
+    size_t i = first_reason(reading, tid), k = first_key(reading, tid), rows = 1;
+
+    for (; i < reading->reason_count && reading->reasons[i].tid == tid; i++, rows++) {
+        const struct kvm_exits_reason_key key = {
+            .tid = tid, .reason = kvm_exits_raw_reason(&reading->reasons[i])};
+        bpf_map_delete_elem(exits->reasons_map, &key);
+    }
+    for (; k < reading->key_count && reading->keys[k].key.tid == tid; k++, rows++)
+        bpf_map_delete_elem(exits->keys_map, &reading->keys[k].key);
     bpf_map_delete_elem(exits->threads_map, &tid);
+    return rows;
 }
