@@ -77,12 +77,15 @@ static uint64_t writable_now(const struct privilege_places *places)
     return mask;
 }
 
-/* Drops capabilities. What could not be written before is no matter of ours: its open fails. */
-static int drop(const struct privilege_row *row, enum privilege_level level,
-                const struct privilege_places *places, struct error *err)
+/*
+ * Drops capabilities, all but @keep. What could not be written before is no matter of ours: its
+ * open fails.
+ */
+static int drop(uint64_t keep, bool effective, const struct privilege_places *places,
+                struct error *err)
 {
     uint64_t before = writable_now(places);
-    int result = privilege_caps_keep(row->permitted[level], row->effective, err);
+    int result = privilege_caps_keep(keep, effective, err);
 
     if (result < 0)
         return result;
@@ -98,11 +101,15 @@ int privilege_enter(enum privilege_role role, enum privilege_level level,
         writable != NULL && role == ROLE_FRONT ? writable : &nowhere;
     unsigned needs = (places->count > 0 ? NEED_WRITE : 0) |
                      (writable != NULL && writable->saved_tree ? NEED_SAVED_TREE : 0) |
-                     (writable != NULL && writable->bpf ? NEED_BPF : 0);
+                     (writable != NULL && writable->bpf ? NEED_BPF : 0) |
+                     (writable != NULL && writable->exits ? NEED_EXITS : 0);
+    const struct privilege_row *row = &privilege_table[role];
+    const bool is_lender = role == ROLE_SUPERVISOR && writable != NULL && writable->admin;
 
     if (level == PRIVILEGE_OFF)
         return 0;
-    int result = drop(&privilege_table[role], level, places, err);
+    int result = drop(row->permitted[level] | (is_lender ? PRIVILEGE_ADMIN_CAP : 0), row->effective,
+                      places, err);
     if (result < 0)
         return result;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

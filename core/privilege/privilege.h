@@ -64,10 +64,21 @@ struct privilege_places {
                         openat2: of its flags a filter sees nothing, so else it is refused */
     bool bpf; /* of collector and scanner: programs are loaded. To be asked they need a link and an
                  iterator, so of bpf(2) these two stay; else all of it is refused */
+    bool exits; /* of a collector: programs that count exits are attached. Their maps are read and
+                   cleaned, so what this takes of bpf(2) stays */
+    bool admin; /* of the supervisor: PRIVILEGE_ADMIN_CAP stays permitted, for its children put it
+                   in force before they enter their role */
 };
 
 /* What it takes to load a BPF program that looks at other processes. */
 #define PRIVILEGE_BPF_CAPS (PRIVILEGE_CAP(38 /* CAP_PERFMON */) | PRIVILEGE_CAP(39 /* CAP_BPF */))
+
+/*
+ * What it takes beside them to attach programs to trace events: to read tracefs, whose directory is
+ * root's, and on kernels like Debian's CAP_SYS_ADMIN to open such an event.
+ */
+#define PRIVILEGE_TRACEFS_CAP PRIVILEGE_CAP(2 /* CAP_DAC_READ_SEARCH */)
+#define PRIVILEGE_ADMIN_CAP   PRIVILEGE_CAP(21 /* CAP_SYS_ADMIN */)
 
 /* What the kernel does not offer, or does not let this process have: bits of a result. */
 enum privilege_gap {
@@ -80,8 +91,8 @@ enum privilege_gap {
  * privilege_enter - give up all that @role does not need at @level.
  *
  * @writable: of ROLE_FRONT, in strict: where it writes; NULL or none: nowhere. Other roles write
- *            nowhere whatever it says, and take from it whether they read a saved tree, and
- *            whether they have loaded BPF programs.
+ *            nowhere whatever it says, and take from it whether they read a saved tree, and what
+ *            they need for BPF programs.
  *
  * Called once, before the process has a second thread: capabilities and filters are a thread's
  * own. A child inherits the filter of its parent and adds its own, so what the supervisor is

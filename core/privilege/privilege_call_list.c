@@ -57,6 +57,7 @@ const char *const privilege_known_calls[] = {
     "setsockopt", "getsockname", "getpeername",
     /* other processes */
     "pidfd_open", "pidfd_getfd", "process_vm_readv", "kcmp", "userfaultfd", "bpf",
+    "perf_event_open",
     NULL,
 };
 
@@ -74,9 +75,19 @@ const char *const privilege_known_calls[] = {
                        {"openat", EVERY, WHEN_ALL_BITS, 2, flag, NEED_WRITE}
 #define NEW_NAMESPACE(flag) {"clone", EVERY, WHEN_ALL_BITS, 0, flag, 0}
 
-/* Commands of bpf(2), linux/bpf.h: a link and an iterator make a program run, and no more. */
+/*
+ * Commands of bpf(2), linux/bpf.h. A link and an iterator make a program run that is loaded. Who
+ * counts exits reads maps, says in one of them who is watched, and removes what is past.
+ */
+#define MAP_LOOKUP_ELEM 1
+#define MAP_UPDATE_ELEM 2
+#define MAP_DELETE_ELEM 3
+#define OBJ_GET_INFO_BY_FD 15
+#define MAP_LOOKUP_BATCH 24
 #define LINK_CREATE 28
 #define ITER_CREATE 33
+#define BPF_COMMAND(number, unless) {"bpf", CHILDREN, WHEN_EQUAL, 0, number, unless}
+#define NO_BPF_COMMAND(number) BPF_COMMAND(number, 0)
 
 const struct privilege_refusal privilege_refusals[] = {
     /* to become another program, or to have one run */
@@ -131,7 +142,7 @@ const struct privilege_refusal privilege_refusals[] = {
     NOT_IN("kcmp", FRONT | SCANNER),
     NOT_IN("process_vm_readv", FRONT | COLLECTOR),
     NOT_IN("userfaultfd", FRONT | COLLECTOR),
-    NEVER("perf_event_open"),
+    NOT_IN("perf_event_open", FRONT | CHILDREN), /* who counts exits has opened all before */
     NEVER("lookup_dcookie"),
 
     /* to talk to somebody. A pair of streams can be sent nowhere else; datagrams can. */
@@ -232,12 +243,22 @@ const struct privilege_refusal privilege_refusals[] = {
 
     /* BPF. Who loads a program does so before it enters its role; the supervisor's children do. */
     NOT_IN("bpf", FRONT),
-    {"bpf", CHILDREN, WHEN_ALWAYS, 0, 0, NEED_BPF},
-    {"bpf", CHILDREN, WHEN_BELOW, 0, LINK_CREATE, 0},
-    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 1, 0},
-    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 2, 0},
-    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 3, 0},
-    {"bpf", CHILDREN, WHEN_EQUAL, 0, LINK_CREATE + 4, 0},
+    {"bpf", CHILDREN, WHEN_ALWAYS, 0, 0, NEED_BPF | NEED_EXITS},
+    {"bpf", CHILDREN, WHEN_BELOW, 0, MAP_LOOKUP_ELEM, 0},
+    BPF_COMMAND(MAP_LOOKUP_ELEM, NEED_EXITS),
+    BPF_COMMAND(MAP_UPDATE_ELEM, NEED_EXITS),
+    BPF_COMMAND(MAP_DELETE_ELEM, NEED_EXITS),
+    NO_BPF_COMMAND(4), NO_BPF_COMMAND(5), NO_BPF_COMMAND(6), NO_BPF_COMMAND(7),
+    NO_BPF_COMMAND(8), NO_BPF_COMMAND(9), NO_BPF_COMMAND(10), NO_BPF_COMMAND(11),
+    NO_BPF_COMMAND(12), NO_BPF_COMMAND(13), NO_BPF_COMMAND(14),
+    BPF_COMMAND(OBJ_GET_INFO_BY_FD, NEED_EXITS),
+    NO_BPF_COMMAND(16), NO_BPF_COMMAND(17), NO_BPF_COMMAND(18), NO_BPF_COMMAND(19),
+    NO_BPF_COMMAND(20), NO_BPF_COMMAND(21), NO_BPF_COMMAND(22), NO_BPF_COMMAND(23),
+    BPF_COMMAND(MAP_LOOKUP_BATCH, NEED_EXITS),
+    NO_BPF_COMMAND(25), NO_BPF_COMMAND(26), NO_BPF_COMMAND(27),
+    BPF_COMMAND(LINK_CREATE, NEED_BPF),
+    NO_BPF_COMMAND(29), NO_BPF_COMMAND(30), NO_BPF_COMMAND(31), NO_BPF_COMMAND(32),
+    BPF_COMMAND(ITER_CREATE, NEED_BPF),
     {"bpf", CHILDREN, WHEN_ABOVE, 0, ITER_CREATE, 0},
 
     /* to change the host */

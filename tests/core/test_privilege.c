@@ -75,6 +75,8 @@ static void look_at_status(const struct role_case *s, char *say, size_t size)
     /* Root had CAP_SETPCAP and could cut it; the others have no use for it. */
     if (s->inherited)
         keep |= privilege_table[ROLE_SUPERVISOR].permitted[s->level];
+    if (s->inherited && s->places != NULL && s->places->admin)
+        keep |= PRIVILEGE_ADMIN_CAP;
     if (s->user == ROOT && geteuid() == 0 && (status_value("CapBnd", 16) & ~keep) != 0)
         SAY("CapBnd is %llx", (unsigned long long)status_value("CapBnd", 16));
     if (status_value("NoNewPrivs", 10) != 1)
@@ -137,7 +139,6 @@ static const char *const never[] = {
     "rt_tgsigqueueinfo",
     "unshare",
     "setns",
-    "perf_event_open",
     "lookup_dcookie",
     "socket",
     "connect",
@@ -262,14 +263,22 @@ static long bpf_of_nothing(unsigned long command)
     return syscall(SYS_bpf, command, NULL, 0);
 }
 
+/* What programs need that are asked, and those that count exits. */
+static bool is_left(const struct privilege_places *places, unsigned command)
+{
+    if (command == BPF_LINK_CREATE || command == BPF_ITER_CREATE)
+        return places->bpf;
+    return places->exits && (command == BPF_MAP_LOOKUP_ELEM || command == BPF_MAP_LOOKUP_BATCH ||
+                             command == BPF_MAP_UPDATE_ELEM || command == BPF_MAP_DELETE_ELEM ||
+                             command == BPF_OBJ_GET_INFO_BY_FD);
+}
+
 static void look_at_bpf(const struct role_case *s, char *say, size_t size)
 {
-    bool has_bpf = s->places != NULL && s->places->bpf;
     bool is_child = s->role == ROLE_COLLECTOR || s->role == ROLE_SCANNER;
 
     for (unsigned command = 0; command < 64; command++) {
-        bool allowed =
-            has_bpf && is_child && (command == BPF_LINK_CREATE || command == BPF_ITER_CREATE);
+        bool allowed = is_child && s->places != NULL && is_left(s->places, command);
         errno = 0;
         if (bpf_of_nothing(command) != -1 || (errno == EPERM) == allowed)
             SAY("bpf(%u): %s", command, strerror(errno));
@@ -341,8 +350,10 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
     }
     /* To its children the supervisor must leave it. */
-    if (roles & ~(1u << ROLE_SUPERVISOR))
+    if (roles & ~(1u << ROLE_SUPERVISOR)) {
         look_at_bpf(s, say, size);
+        REFUSED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+    }
     if (roles & 1u << ROLE_COLLECTOR) {
         REFUSED(write(0, "", 0));
         REFUSED(pwrite(0, "", 0, 0));
@@ -477,16 +488,19 @@ static void look_at_loaded_bpf(const struct role_case *s, char *say, size_t size
 }
 
 /* Who has loaded programs may make them run and has none of what it took; the front end neither. */
-static void of_bpf_only_what_makes_it_run_stays(void **state)
+static void of_bpf_only_what_is_loaded_can_be_used(void **state)
 {
-    const struct privilege_places loaded = {.bpf = true};
+    static const struct privilege_places loaded[] = {
+        {.bpf = true}, {.exits = true, .admin = true}, {.bpf = true, .exits = true}};
     struct role_case s = *(struct role_case *)*state;
 
     s.level = PRIVILEGE_STRICT;
-    s.places = &loaded;
-    for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
-        if (s.role != ROLE_SUPERVISOR)
-            role_check_users(s, look_at_loaded_bpf);
+    for (size_t i = 0; i < sizeof(loaded) / sizeof(loaded[0]); i++) {
+        s.places = &loaded[i];
+        for (s.role = 0; s.role < PRIVILEGE_ROLES; s.role++)
+            if (s.role != ROLE_SUPERVISOR)
+                role_check_users(s, look_at_loaded_bpf);
+    }
 }
 
 /* As a child of the supervisor, before it enters its role. */
@@ -497,13 +511,20 @@ static void look_at_raised(const struct role_case *s, char *say, size_t size)
 
     if (s->level == PRIVILEGE_STRICT && (bpf_of_nothing(63) != -1 || errno == EPERM))
         SAY("the supervisor leaves no bpf(2) to its children: %s", strerror(errno));
+    if (syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0) != -1 || errno == EPERM)
+        SAY("the supervisor leaves no perf_event_open to its children: %s", strerror(errno));
     if (status_value("CapEff", 16) != 0)
         SAY("CapEff is %llx", (unsigned long long)status_value("CapEff", 16));
     if (privilege_held() != permitted)
         SAY("it is told to hold %llx", (unsigned long long)privilege_held());
-    if (privilege_raise(PRIVILEGE_BPF_CAPS | PRIVILEGE_CAP(CAP_SYS_ADMIN), &err) < 0)
+    /* Only root has it, and only where it was wanted. */
+    const bool has_admin =
+        s->places != NULL && s->places->admin && s->user == ROOT && role_was_root;
+    if ((permitted & PRIVILEGE_ADMIN_CAP) != (has_admin ? PRIVILEGE_ADMIN_CAP : 0))
+        SAY("CapPrm is %llx", (unsigned long long)permitted);
+    if (privilege_raise(PRIVILEGE_BPF_CAPS | PRIVILEGE_ADMIN_CAP, &err) < 0)
         SAY("%s", err.msg);
-    if (status_value("CapEff", 16) != (permitted & PRIVILEGE_BPF_CAPS))
+    if (status_value("CapEff", 16) != (permitted & (PRIVILEGE_BPF_CAPS | PRIVILEGE_ADMIN_CAP)))
         SAY("CapEff is %llx", (unsigned long long)status_value("CapEff", 16));
     if (s->user == ROOT && role_was_root &&
         (status_value("CapBnd", 16) & ~permitted & PRIVILEGE_BPF_CAPS) != 0)
@@ -512,7 +533,7 @@ static void look_at_raised(const struct role_case *s, char *say, size_t size)
         SAY("CapPrm changed");
     if (privilege_enter(ROLE_COLLECTOR, s->level, NULL, &err) < 0)
         SAY("%s", err.msg);
-    if ((status_value("CapPrm", 16) & PRIVILEGE_BPF_CAPS) != 0)
+    if ((status_value("CapPrm", 16) & (PRIVILEGE_BPF_CAPS | PRIVILEGE_ADMIN_CAP)) != 0)
         SAY("in its role it still has them");
     struct role_case as_collector = *s;
     as_collector.role = ROLE_COLLECTOR;
@@ -522,12 +543,17 @@ static void look_at_raised(const struct role_case *s, char *say, size_t size)
 
 static void a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up(void **state)
 {
+    static const struct privilege_places without, lent = {.admin = true};
     struct role_case s = *(struct role_case *)*state;
 
     role_was_root = role_is_root();
     s.role = ROLE_SUPERVISOR;
-    for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
+    for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++) {
+        s.places = &without;
         role_check_users(s, look_at_raised);
+        s.places = &lent;
+        role_check_users(s, look_at_raised);
+    }
 }
 
 static void look_at_children(const struct role_case *s, char *say, size_t size)
@@ -580,7 +606,7 @@ int main(void)
 #endif
         cmocka_unit_test(each_role_can_do_what_all_do),
         cmocka_unit_test(children_of_the_supervisor_are_held_to_their_own_roles),
-        cmocka_unit_test(of_bpf_only_what_makes_it_run_stays),
+        cmocka_unit_test(of_bpf_only_what_is_loaded_can_be_used),
         cmocka_unit_test(a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up),
     };
     return cmocka_run_group_tests(tests, role_with_other, role_without_other);
