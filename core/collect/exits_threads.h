@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads whose exits are counted: which VM each one runs a vCPU of, and whose rows are those of
+ * the past. The kernel knows a thread by its number alone; here it is seen that the number is
+ * another thread's, that the thread has another VM, or that nobody wants to know any more.
+ *
+ * One thread.
+ */
+#ifndef KVMLENS_CORE_COLLECT_EXITS_THREADS_H
+#define KVMLENS_CORE_COLLECT_EXITS_THREADS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/base/rootfs.h"
+#include "core/bpf/kvm_exits.h"
+#include "core/model/sample.h"
+
+/* In one tick it is asked of so many threads that run no vCPU of the sample whether they live. */
+#define EXITS_PROBES_MAX 64
+
+/* Whose vCPUs are watched. */
+struct exits_watch {
+    pid_t *pids; /* [count], ascending; NULL: there are none, or all are watched */
+    size_t count;
+    bool is_all;
+};
+
+/*
+ * exits_watch_choose - @pid alone; 0: where the scope is @is_narrow the processes of the VMs in
+ * @sample, as far as the kernel watches so many, else all. 0 or -ENOMEM. Ends with
+ * exits_watch_done.
+ */
+int exits_watch_choose(pid_t pid, bool is_narrow, const struct sample *sample,
+                       struct exits_watch *ret);
+void exits_watch_done(struct exits_watch *watch);
+
+bool exits_watch_has(const struct exits_watch *watch, pid_t pid);
+bool exits_watch_equal(const struct exits_watch *a, const struct exits_watch *b);
+
+/* A thread that was counted, or runs a vCPU of the sample. */
+struct exits_known {
+    pid_t tid;
+    bool has_vm;
+    bool is_past;    /* its rows are to be forgotten, and meanwhile shown to nobody */
+    struct vm_id vm; /* the last that it was seen to run a vCPU of */
+};
+
+/* Zeroed memory knows none. */
+struct exits_threads {
+    struct exits_known *items; /* ascending tid */
+    size_t count;
+    pid_t probed; /* the last that was asked after */
+};
+
+/*
+ * exits_threads_follow - bring it up to date: rows of @reading are past where their process is not
+ * in @watch, where their thread has ended, and where it has another VM in @sample than it had.
+ * What is past stays so until it is forgotten (exits_threads_forgot). @root: whose /proc says which
+ * threads there are. 0 or -ENOMEM: then nothing has changed.
+ */
+int exits_threads_follow(struct exits_threads *threads, const struct rootfs *root,
+                         const struct sample *sample, const struct kvm_exits_reading *reading,
+                         const struct exits_watch *watch);
+
+/* exits_threads_is_past - of one of the last reading. */
+bool exits_threads_is_past(const struct exits_threads *threads, pid_t tid);
+
+/* exits_threads_forgot - the kernel has none of its rows any more: what comes now begins anew. */
+void exits_threads_forgot(struct exits_threads *threads, pid_t tid);
+
+void exits_threads_done(struct exits_threads *threads);
+
+#endif
