@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/collect/child_exits.h"
+
 #define KEEP_MAX 8 /* descriptors that a child keeps */
 
 static int ascending(const void *left, const void *right)
@@ -51,11 +53,20 @@ static void close_stdio(void)
         close(null);
 }
 
+/* What a collector needs to attach to trace events, as this kernel is set now. */
+static bool may_need_admin(const struct child_config *config)
+{
+    return !config->no_exits && config->root->live && kvm_exits_needs_admin(config->root);
+}
+
 int child_restrict(const struct child_config *config, enum privilege_role role,
-                   const struct child_bpf *bpf, struct error *err)
+                   const struct child_bpf *bpf, const struct child_exits *exits, struct error *err)
 {
     const struct privilege_places nowhere = {.saved_tree = !config->root->live,
-                                             .bpf = bpf != NULL && bpf->bpf != NULL};
+                                             .bpf = bpf != NULL && bpf->bpf != NULL,
+                                             .exits = exits != NULL && exits->exits != NULL,
+                                             .admin =
+                                                 role == ROLE_SUPERVISOR && may_need_admin(config)};
     int result = privilege_enter(role, config->privileges, &nowhere, err);
 
     return result < 0 ? result : 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/collect/child.h"
+#include "core/collect/child_exits.h"
 #include "core/model/sample_flat.h"
 
 static void lay_down(struct child *child, const struct sample *sample,
@@ -23,38 +24,65 @@ static void lay_down(struct child *child, const struct sample *sample,
     answer->bytes = sample_flat_write(sample, fields, room, bytes);
 }
 
+/* What it works with. */
+struct collector {
+    struct child *child;
+    struct sampler *sampler;
+    struct child_bpf bpf;
+    struct child_exits exits;
+    bool is_whole;
+};
+
 /* Once wide it stays so. */
-static void widen(struct sampler *sampler, const struct message_tick *tick, bool *is_whole)
+static void widen(struct collector *c, const struct message_tick *tick)
 {
-    if (tick->whole != 1 || *is_whole)
+    if (tick->whole != 1 || c->is_whole)
         return;
-    *is_whole = true;
-    sampler_set_scope(sampler, &(struct sampler_scope){0});
+    c->is_whole = true;
+    sampler_set_scope(c->sampler, &(struct sampler_scope){0});
 }
 
-static int answer_tick(struct child *child, struct sampler *sampler, struct child_bpf *bpf,
-                       const struct message_tick *tick)
+static bool is_narrow(const struct collector *c)
+{
+    const struct sampler_scope *scope = &c->child->config->scope;
+
+    return !c->is_whole && (scope->pid != 0 || scope->name != NULL);
+}
+
+static int add_exits(struct collector *c, const struct message_tick *tick, struct sample *sample,
+                     struct error *err)
+{
+    int result = child_exits_count(&c->exits, c->child->config->root, sample, tick->exits_pid,
+                                   is_narrow(c), &sample->exits);
+
+    return result < 0 ? error_set(err, result, "out of memory") : 0;
+}
+
+static int answer_tick(struct collector *c, const struct message_tick *tick)
 {
     struct message_sample answer;
     struct sample *sample = NULL;
 
     memset(&answer, 0, sizeof(answer));
     answer.number = tick->number;
-    answer.result = sampler_take(sampler, &sample, &answer.error);
+    answer.result = sampler_take(c->sampler, &sample, &answer.error);
     if (answer.result == 0)
-        sample->bpf = child_bpf_status(bpf, &sample->host_facts);
+        sample->bpf = child_bpf_status(&c->bpf, &sample->host_facts);
     if (answer.result == 0)
-        lay_down(child, sample, sampler_fields(sampler), &answer);
+        answer.result = add_exits(c, tick, sample, &answer.error);
+    if (answer.result == 0)
+        lay_down(c->child, sample, sampler_fields(c->sampler), &answer);
     sample_free(sample);
-    return message_send(child->sock, &answer, sizeof(answer));
+    return message_send(c->child->sock, &answer, sizeof(answer));
 }
 
 int collector_main(struct child *child)
 {
+    struct collector c = {.child = child};
     struct message_tick tick;
-    struct child_bpf bpf;
 
-    child_load_bpf(child, &bpf);
+    child_load_exits(child, &c.exits);
+    child_load_bpf(child, &c.bpf);
     const struct sampler_config config = {
         .root = child->config->root,
         .sources = child->config->sources,
@@ -62,32 +90,31 @@ int collector_main(struct child *child)
         .shunned = &tick.shunned,
         .first_tick = child->order.first_tick,
         .scope = child->config->scope,
-        .bpf = bpf.bpf,
+        .bpf = c.bpf.bpf,
     };
-    struct sampler *sampler = NULL;
     struct message_sample failed;
-    bool is_whole = false;
     int result;
 
     memset(&tick, 0, sizeof(tick));
     memset(&failed, 0, sizeof(failed));
-    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &bpf, &failed.error);
+    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &c.bpf, &c.exits, &failed.error);
     if (failed.result == 0)
-        failed.result = sampler_open(&config, &sampler, &failed.error);
+        failed.result = sampler_open(&config, &c.sampler, &failed.error);
     do {
         result = message_receive(child->sock, &tick, sizeof(tick));
         failed.number = tick.number;
         if (result == 0 && failed.result < 0)
             result = message_send(child->sock, &failed, sizeof(failed));
-        else if (result == 0 && child_bpf_is_stale(&bpf)) {
+        else if (result == 0 && child_bpf_is_stale(&c.bpf)) {
             const struct message_sample stale = {.number = tick.number, .result = -ESTALE};
             result = message_send(child->sock, &stale, sizeof(stale));
         } else if (result == 0) {
-            widen(sampler, &tick, &is_whole);
-            result = answer_tick(child, sampler, &bpf, &tick);
+            widen(&c, &tick);
+            result = answer_tick(&c, &tick);
         }
     } while (result == 0);
-    sampler_close(sampler);
-    child_unload_bpf(&bpf);
+    sampler_close(c.sampler);
+    child_unload_bpf(&c.bpf);
+    child_unload_exits(&c.exits);
     return 0;
 }
