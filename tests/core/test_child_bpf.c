@@ -1,137 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
  * BPF in collectors and scanners: who loads it, when, with which rights, and what is said of it.
- * The programs are not real: what core/bpf would do is noted in memory that all processes share.
+ * The programs are not real (tests/lib/fake_bpf.h).
  */
 #include <errno.h>
-#include <linux/bpf.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/base/rootfs.h"
 #include "core/bpf/kvm_bpf.h"
-#include "core/bpf/kvm_layout.h"
 #include "core/collect/sample_link.h"
 #include "core/collect/scan_link.h"
+#include "tests/lib/fake_bpf.h"
 
 #define BPF_OF_CHILDREN (HOST_CAP(HOST_CAP_BPF) | HOST_CAP(HOST_CAP_PERFMON))
-
-static struct stage {
-    atomic_int opens, closes;
-    atomic_int pid; /* of who loaded last */
-    atomic_int fails;
-    atomic_int has_kvm;
-    atomic_int kvm;                     /* which one there is; what is loaded is for that of then */
-    atomic_ullong effective, permitted; /* of who loaded last, then */
-    atomic_int bpf_errno; /* what bpf(2) said to it */
-} * stage;
-
-/* "CapEff", ... of a process; UINT64_MAX: it has ended. */
-static uint64_t status_value(pid_t pid, const char *key)
-{
-    char path[64], line[256];
-    uint64_t value = UINT64_MAX;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    FILE *in = fopen(path, "r");
-    while (in != NULL && fgets(line, sizeof(line), in) != NULL)
-        if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':')
-            value = strtoull(line + strlen(key) + 1, NULL, 16);
-    if (in != NULL)
-        fclose(in);
-    return value;
-}
-
-/* --- in the place of core/bpf ----------------------------------------------------------------- */
-
-struct kvm_bpf {
-    int kvm;
-};
-
-bool kvm_bpf_is_built(void)
-{
-    return true;
-}
-
-int kvm_bpf_open(const struct rootfs *root, struct kvm_bpf **ret, struct error *err)
-{
-    static struct kvm_bpf bpf;
-
-    *ret = NULL;
-    if (!root->live)
-        return error_set(err, -ENOTSUP, "a saved tree");
-    atomic_fetch_add(&stage->opens, 1);
-    atomic_store(&stage->pid, getpid());
-    atomic_store(&stage->effective, status_value(getpid(), "CapEff"));
-    atomic_store(&stage->permitted, status_value(getpid(), "CapPrm"));
-    syscall(SYS_bpf, 63L, NULL, 0);
-    atomic_store(&stage->bpf_errno, errno);
-    if (atomic_load(&stage->fails))
-        return error_set(err, -EPERM, "the verifier said no: look into the log");
-    bpf.kvm = atomic_load(&stage->kvm);
-    *ret = &bpf;
-    return 0;
-}
-
-bool kvm_bpf_is_stale(const struct kvm_bpf *bpf)
-{
-    return bpf->kvm != atomic_load(&stage->kvm);
-}
-
-void kvm_bpf_close(struct kvm_bpf *bpf)
-{
-    if (bpf != NULL)
-        atomic_fetch_add(&stage->closes, 1);
-}
-
-const struct kvm_layout *kvm_bpf_layout(struct kvm_bpf *bpf, struct error *err)
-{
-    static const struct kvm_layout layout;
-
-    if (bpf != NULL && atomic_load(&stage->has_kvm))
-        return &layout;
-    if (err != NULL)
-        error_set(err, -ENODATA, "kvm is not loaded");
-    return NULL;
-}
-
-int kvm_bpf_read_process(struct kvm_bpf *bpf, pid_t pid, unsigned wants, kvm_bpf_file_fn *fn,
-                         void *user, uint64_t *ret_ns)
-{
-    (void)bpf, (void)pid, (void)wants, (void)fn, (void)user, (void)ret_ns;
-    return -ESRCH;
-}
-
-void kvm_bpf_forget(struct kvm_bpf *bpf, pid_t pid)
-{
-    (void)bpf, (void)pid;
-}
-
-int kvm_bpf_read_host(struct kvm_bpf *bpf, unsigned wants, uint64_t limit_ns, kvm_bpf_file_fn *fn,
-                      void *user)
-{
-    (void)bpf, (void)wants, (void)limit_ns, (void)fn, (void)user;
-    return 0;
-}
-
-int kvm_bpf_slots_read(struct kvm_bpf *bpf, pid_t pid, int vm_fd, struct kvm_bpf_slots *ret)
-{
-    (void)bpf, (void)pid, (void)vm_fd;
-    *ret = (struct kvm_bpf_slots){0};
-    return -ENOENT;
-}
 
 /* --- the bed ---------------------------------------------------------------------------------- */
 
@@ -149,13 +37,7 @@ static int setup(void **state)
     /* no process of this host: others may test there what hangs */
     bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
     *state = &bed;
-    if (stage == NULL)
-        stage =
-            mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (stage == MAP_FAILED)
-        return -1;
-    *stage = (struct stage){.has_kvm = 1};
-    if (rootfs_open(NULL, &bed.root, NULL) < 0 ||
+    if (fake_bpf_begin() < 0 || rootfs_open(NULL, &bed.root, NULL) < 0 ||
         supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
         return -1;
     return sample_link_open(&bed.supervisor, &bed.link, NULL);
@@ -201,58 +83,58 @@ static void nothing_is_loaded_unless_asked(void **state)
     assert_int_equal(status.state, BPF_UNASKED);
     assert_int_not_equal(status.obstacle, BPF_NOT_LOOKED_AT);
     assert_int_not_equal(status.obstacle, BPF_NOT_BUILT);
-    assert_int_equal(stage->opens, 0);
+    assert_int_equal(fake_bpf->opens, 0);
 }
 
 static void who_loads_has_the_rights_only_meanwhile(void **state)
 {
     struct bed *bed = *state;
-    uint64_t own = status_value(getpid(), "CapPrm") & BPF_OF_CHILDREN;
+    uint64_t own = fake_bpf_status(getpid(), "CapPrm") & BPF_OF_CHILDREN;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     assert_int_equal(take_one(bed).state, BPF_LOADED);
-    assert_int_equal(stage->opens, 1);
+    assert_int_equal(fake_bpf->opens, 1);
     if (own != BPF_OF_CHILDREN)
         print_message("skipped, what it held: this user has no CAP_BPF and CAP_PERFMON\n");
-    assert_int_equal(stage->effective, own); /* and no CAP_SYS_ADMIN, nor what reads others */
-    assert_int_equal(stage->permitted & own, own);
-    assert_int_not_equal(stage->bpf_errno, EPERM);
-    assert_int_equal(status_value(stage->pid, "CapEff") & BPF_OF_CHILDREN, 0);
-    assert_int_equal(status_value(stage->pid, "CapPrm") & BPF_OF_CHILDREN, 0);
-    assert_int_equal(status_value(getpid(), "CapPrm") & BPF_OF_CHILDREN, own); /* as it was */
+    assert_int_equal(fake_bpf->effective, own); /* and no CAP_SYS_ADMIN, nor what reads others */
+    assert_int_equal(fake_bpf->permitted & own, own);
+    assert_int_not_equal(fake_bpf->bpf_errno, EPERM);
+    assert_int_equal(fake_bpf_status(fake_bpf->pid, "CapEff") & BPF_OF_CHILDREN, 0);
+    assert_int_equal(fake_bpf_status(fake_bpf->pid, "CapPrm") & BPF_OF_CHILDREN, 0);
+    assert_int_equal(fake_bpf_status(getpid(), "CapPrm") & BPF_OF_CHILDREN, own); /* as it was */
 }
 
 static void why_it_failed_is_said_and_the_rest_goes_on(void **state)
 {
     struct bed *bed = *state;
 
-    stage->fails = 1;
+    fake_bpf->fails = 1;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     struct bpf_status status = take_one(bed);
     assert_int_equal(status.state, BPF_FAILED);
     assert_string_equal(status.why, "the verifier said no: look into the log");
     assert_int_equal(take_one(bed).state, BPF_FAILED);
-    assert_int_equal(stage->opens, 1); /* once, not with each sample */
+    assert_int_equal(fake_bpf->opens, 1); /* once, not with each sample */
 }
 
 static void it_waits_for_kvm(void **state)
 {
     struct bed *bed = *state;
 
-    stage->has_kvm = 0;
+    fake_bpf->has_kvm = 0;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     struct bpf_status status = take_one(bed);
     assert_int_equal(status.state, BPF_WAITS);
     assert_string_equal(status.why, "kvm is not loaded");
-    pid_t first = stage->pid;
-    stage->has_kvm = stage->kvm = 1;
+    pid_t first = fake_bpf->pid;
+    fake_bpf->has_kvm = fake_bpf->kvm = 1;
     status = take_one(bed);
     assert_int_equal(status.state, BPF_LOADED);
     assert_string_equal(status.why, "");
-    assert_int_equal(stage->opens, 2); /* by another one: the first has lost its rights */
-    assert_int_not_equal(stage->pid, first);
+    assert_int_equal(fake_bpf->opens, 2); /* by another one: the first has lost its rights */
+    assert_int_not_equal(fake_bpf->pid, first);
     assert_int_equal(take_one(bed).state, BPF_LOADED);
-    assert_int_equal(stage->opens, 2);
+    assert_int_equal(fake_bpf->opens, 2);
 }
 
 static void kvm_that_is_loaded_anew_has_another_collector(void **state)
@@ -262,11 +144,11 @@ static void kvm_that_is_loaded_anew_has_another_collector(void **state)
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
     for (int i = 1; i < 10; i++) { /* more often than collectors may fail in a row */
-        stage->kvm = i;
+        fake_bpf->kvm = i;
         assert_int_equal(take_one(bed).state, BPF_LOADED);
-        assert_int_equal(stage->opens, 1 + i);
+        assert_int_equal(fake_bpf->opens, 1 + i);
         assert_int_equal(take_one(bed).state, BPF_LOADED);
-        assert_int_equal(stage->opens, 1 + i);
+        assert_int_equal(fake_bpf->opens, 1 + i);
     }
 }
 
@@ -276,11 +158,11 @@ static void a_collector_that_takes_the_place_of_another_keeps_the_wish(void **st
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
-    pid_t first = stage->pid;
+    pid_t first = fake_bpf->pid;
     kill(first, SIGKILL);
     assert_int_equal(take_one(bed).state, BPF_LOADED);
-    assert_int_not_equal(stage->pid, first);
-    assert_int_equal(stage->opens, 2);
+    assert_int_not_equal(fake_bpf->pid, first);
+    assert_int_equal(fake_bpf->opens, 2);
 }
 
 static void who_loaded_ends_when_it_is_no_longer_wanted(void **state)
@@ -290,10 +172,10 @@ static void who_loaded_ends_when_it_is_no_longer_wanted(void **state)
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
-    wait_for_end(stage->pid);
+    wait_for_end(fake_bpf->pid);
     assert_int_equal(take_one(bed).state, BPF_UNASKED);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
-    assert_int_equal(stage->opens, 1);
+    assert_int_equal(fake_bpf->opens, 1);
 }
 
 /* What was asked of the collector that goes is answered by the one that comes. */
@@ -337,18 +219,18 @@ static void scanners_follow_the_wish(void **state)
     scan_link_renew(NULL);
     scan_link_renew(link);
     scan(link);
-    assert_int_equal(stage->opens, 0);
+    assert_int_equal(fake_bpf->opens, 0);
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     scan(link);
     take_one(bed);
-    assert_int_equal(stage->opens, 2); /* and the collector */
+    assert_int_equal(fake_bpf->opens, 2); /* and the collector */
     scan(link);
-    assert_int_equal(stage->opens, 2); /* the same scanner as before */
+    assert_int_equal(fake_bpf->opens, 2); /* the same scanner as before */
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
     scan_link_renew(link);
     assert_int_equal(scan_link_fd(link), -1);
     scan(link);
-    assert_int_equal(stage->opens, 2);
+    assert_int_equal(fake_bpf->opens, 2);
     scan_link_close(link);
 }
 

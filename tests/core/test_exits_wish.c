@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exits in collectors: who loads them, when, with which rights, whose are watched, and what is said
+ * of it. The programs are not real.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/rootfs.h"
+#include "core/bpf/kvm_exits.h"
+#include "core/collect/sample_link.h"
+#include "core/collect/scan_link.h"
+#include "tests/lib/fake_bpf.h"
+
+/* --- the bed ---------------------------------------------------------------------------------- */
+
+struct bed {
+    struct rootfs root;
+    struct child_config config;
+    struct supervisor supervisor;
+    struct sample_link *link;
+};
+
+static int setup(void **state)
+{
+    static struct bed bed;
+
+    /* no process of this host: others may test there what hangs */
+    bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
+    *state = &bed;
+    if (fake_bpf_begin() < 0 || rootfs_open(NULL, &bed.root, NULL) < 0 ||
+        supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
+        return -1;
+    return sample_link_open(&bed.supervisor, &bed.link, NULL);
+}
+
+static int teardown(void **state)
+{
+    struct bed *bed = *state;
+
+    sample_link_close(bed->link);
+    supervisor_stop(&bed->supervisor);
+    rootfs_close(&bed->root);
+    return 0;
+}
+
+/* It is killed; until the supervisor has reaped it, its number is still there. */
+static void wait_for_end(pid_t pid)
+{
+    alarm(20);
+    while (kill(pid, 0) == 0)
+        usleep(1000);
+    alarm(0);
+}
+
+static void scan(struct scan_link *link)
+{
+    struct scan_request request = {.vm = {.pid = getpid(), .fd = 9}, .mode = SCAN_EXACT};
+    struct scan_report *report;
+
+    assert_int_equal(scan_link_submit(link, &request, NULL), 0);
+    alarm(20);
+    while ((report = scan_link_take(link)) == NULL) {
+        scan_link_look(link);
+        usleep(1000);
+    }
+    alarm(0);
+    scan_report_free(report);
+}
+
+static struct bpf_status take_bpf(struct bed *bed)
+{
+    struct snapshot *s;
+
+    alarm(20);
+    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
+    alarm(0);
+    struct bpf_status status = s->bpf;
+    snapshot_free(s);
+    return status;
+}
+
+static struct exits_facts take_exits(struct bed *bed)
+{
+    struct snapshot *s;
+
+    alarm(20);
+    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
+    alarm(0);
+    struct exits_facts facts = {.state = EXITS_UNASKED};
+    if (s->exits != NULL)
+        facts = s->exits->facts;
+    snapshot_free(s);
+    return facts;
+}
+
+static void exits_are_counted_only_while_they_are_asked_for(void **state)
+{
+    struct bed *bed = *state;
+
+    assert_int_equal(take_exits(bed).state, EXITS_UNASKED);
+    assert_int_equal(fake_bpf->exits_opens, 0);
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+    assert_int_equal(fake_bpf->opens, 0);
+    const pid_t counted = fake_bpf->exits_pid;
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    wait_for_end(counted);
+    assert_int_equal(take_exits(bed).state, EXITS_UNASKED);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+}
+
+/* Nobody is watched until the first sample says who. A wish for others starts no collector. */
+static void whose_are_wanted_goes_with_each_tick(void **state)
+{
+    struct bed *bed = *state;
+
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    while (fake_bpf->exits_opens == 0)
+        usleep(1000);
+    assert_int_equal(fake_bpf->watched_count, 0);
+    /* The scope is narrow, and there is no VM in it. */
+    assert_int_equal(take_exits(bed).pid, 0);
+    assert_int_equal(fake_bpf->watched_count, 0);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 4711, NULL), 0);
+    struct exits_facts facts = take_exits(bed);
+    assert_int_equal(facts.pid, 4711);
+    assert_int_equal(facts.events, 1u << EXITS_EVENT_EXIT);
+    assert_int_equal(fake_bpf->watched, 4711);
+    assert_int_equal(fake_bpf->watched_count, 1);
+    int watches = fake_bpf->watches;
+    take_exits(bed);
+    assert_int_equal(fake_bpf->watches, watches); /* what stays is not said again */
+    sample_link_widen(bed->link);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    take_exits(bed);
+    assert_int_equal(fake_bpf->watched_count, -1);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+}
+
+static void either_wish_stays_when_the_other_changes(void **state)
+{
+    struct bed *bed = *state;
+
+    assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
+    take_bpf(bed);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->opens, 2);
+    assert_int_equal(fake_bpf->pid, fake_bpf->exits_pid);
+    assert_int_equal(fake_bpf->bpf_opens_before, 1); /* exits come first */
+    assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
+    struct exits_facts facts = take_exits(bed);
+    assert_int_equal(facts.state, EXITS_COUNTED);
+    assert_int_equal(facts.pid, 7);
+    assert_int_equal(fake_bpf->exits_opens, 2);
+    assert_int_equal(fake_bpf->opens, 2);
+    assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    assert_int_equal(take_bpf(bed).state, BPF_LOADED);
+}
+
+static void a_collector_in_the_place_of_another_counts_exits_too(void **state)
+{
+    struct bed *bed = *state;
+
+    assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), 0);
+    take_exits(bed);
+    const pid_t first = fake_bpf->exits_pid;
+    kill(first, SIGKILL);
+    struct exits_facts facts = take_exits(bed);
+    assert_int_equal(facts.state, EXITS_COUNTED);
+    assert_int_equal(facts.pid, 7);
+    assert_int_not_equal(fake_bpf->exits_pid, first);
+    assert_int_equal(fake_bpf->exits_opens, 2);
+}
+
+static void exits_that_fail_say_why_and_the_rest_goes_on(void **state)
+{
+    struct bed *bed = *state;
+
+    fake_bpf->exits_fails = 1;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        struct exits_facts facts = take_exits(bed);
+        assert_int_equal(facts.state, EXITS_FAILED);
+        assert_string_equal(facts.why, "tracefs is for root: be root");
+    }
+    assert_int_equal(fake_bpf->exits_opens, 1);
+}
+
+static void who_counts_exits_has_the_rights_only_meanwhile(void **state)
+{
+    struct bed *bed = *state;
+    const uint64_t wanted = PRIVILEGE_BPF_CAPS | PRIVILEGE_TRACEFS_CAP |
+                            (kvm_exits_needs_admin(&bed->root) ? PRIVILEGE_ADMIN_CAP : 0);
+    const uint64_t own = fake_bpf_status(getpid(), "CapPrm") & wanted;
+
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    take_exits(bed);
+    if (own != wanted)
+        print_message("skipped, what it held: this user has not all that it takes\n");
+    assert_int_equal(fake_bpf->exits_effective, own);
+    const uint64_t role = privilege_table[ROLE_COLLECTOR].permitted[PRIVILEGE_STRICT];
+    assert_int_equal(fake_bpf_status(fake_bpf->exits_pid, "CapPrm") & ~role, 0);
+    assert_int_equal(fake_bpf_status(fake_bpf->exits_pid, "CapEff") & ~role, 0);
+}
+
+static void scanners_take_no_notice_of_exits(void **state)
+{
+    struct bed *bed = *state;
+    struct scan_link *link = scan_link_open(&bed->supervisor);
+
+    scan(link);
+    const int fd = scan_link_fd(link);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    scan_link_renew(link);
+    assert_int_equal(scan_link_fd(link), fd);
+    take_exits(bed);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+    scan(link);
+    scan_link_close(link);
+    link = scan_link_open(&bed->supervisor);
+    scan(link);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+    scan_link_close(link);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(exits_are_counted_only_while_they_are_asked_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(whose_are_wanted_goes_with_each_tick, setup, teardown),
+        cmocka_unit_test_setup_teardown(either_wish_stays_when_the_other_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_collector_in_the_place_of_another_counts_exits_too, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_counts_exits_has_the_rights_only_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(scanners_take_no_notice_of_exits, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
