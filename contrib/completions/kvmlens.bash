@@ -16,7 +16,8 @@ _kvmlens_words() {
 _kvmlens() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local options='--once --batch --log --list --scan --doctor --demo --help --version
-        --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source --bpf
+        --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
+        --bpf --tracepoints
         --sample --max-rate --threads --ram --force --accel
         --format --csv --wide --csv-safe --per-vcpu --estimate --log-to-file --output --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot --privileges'

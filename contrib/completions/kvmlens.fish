@@ -29,6 +29,7 @@ complete -c kvmlens -s i -l debugfs-include-past -d 'Show totals since the VM wa
 complete -c kvmlens -s d -l debugfs -d 'Take counters from debugfs only'
 complete -c kvmlens -l source -x -a '(__fish_append , (__kvmlens_words --source))' -d 'Use only these sources'
 complete -c kvmlens -l bpf -d 'Load BPF programs that read what is missing else'
+complete -c kvmlens -s t -l tracepoints -d 'Count exits by reason, with their times'
 complete -c kvmlens -l sample -x -d 'Scan: read so many random pages, and estimate'
 complete -c kvmlens -l max-rate -x -d 'Scan: read at most so many million bytes per second'
 complete -c kvmlens -l threads -x -d 'Scan: read with so many threads'

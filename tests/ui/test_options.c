@@ -185,6 +185,25 @@ static void bpf_is_asked_for_by_its_name(void **state)
     assert_int_equal(parse("-1 --source bpf --sysroot t", buf, &o, &err), -EINVAL);
 }
 
+static void exits_are_asked_for_where_they_are_shown(void **state)
+{
+    static const char *const lines[] = {
+        "-t",        "--tracepoints vm16", "-1t", "-lt -n 3 -p 5", "-1 -t --bpf",
+        "-t --demo", "-1t --sysroot t"};
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("-1", buf, &o, &err), 0);
+    assert_false(o.tracepoints);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_int_equal(parse(lines[i], buf, &o, &err), 0);
+        assert_true(o.tracepoints);
+    }
+    assert_false(o.bpf);
+}
+
 static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **state)
 {
     static const struct {
@@ -234,6 +253,10 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"-l --no-color", "the interactive monitor"},
         {"--doctor -p 5", "has no meaning with --doctor"},
         {"--doctor vm16", "takes no VM"},
+        {"--list -t", "-t, --tracepoints has no meaning with --list"},
+        {"--doctor --tracepoints", "has no meaning with --doctor"},
+        {"-t --scan vm16", "has no meaning with --scan"},
+        {"-t -f help", "goes with: the interactive monitor, --once, --log"},
         {"-f help vm16", "takes no VM"},
         {"a b", "one VM too many"},
         {"-p 5 -g x", "exclude each other"},
@@ -345,6 +368,7 @@ int main(void)
         cmocka_unit_test(options_of_a_scan_are_its_request),
         cmocka_unit_test(sources_are_a_list),
         cmocka_unit_test(bpf_is_asked_for_by_its_name),
+        cmocka_unit_test(exits_are_asked_for_where_they_are_shown),
         cmocka_unit_test(bad_lines_are_refused_with_a_sentence_that_names_the_cause),
         cmocka_unit_test(empty_arguments_are_refused),
         cmocka_unit_test(hostile_arguments_are_cleaned_in_the_message),

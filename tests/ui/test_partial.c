@@ -137,6 +137,26 @@ static void bpf_that_was_not_loaded_is_told_once(void **state)
     assert_false(partial_count_bpf(s, &partial));
 }
 
+static void exits_that_were_not_counted_are_told_once(void **state)
+{
+    struct snapshot_builder *b = *state;
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    struct partial partial = {0};
+
+    s->exits = calloc(1, sizeof(*s->exits)); /* belongs to the snapshot */
+    assert_non_null(s->exits);
+    s->exits->facts =
+        (struct exits_facts){.state = EXITS_FAILED, .why = "tracefs is root's: run as root"};
+    char *text = told(snapshot_builder_finish(b), &all);
+    assert_string_equal(text, "kvmlens: exits were not counted: tracefs is root's: run as root\n");
+    free(text);
+    assert_true(partial_count(&all, s, &partial));
+    partial.exits_told = true;
+    partial_tell(&partial, stderr);
+    s->exits->facts.state = EXITS_COUNTED;
+    assert_false(partial_count(&all, s, &partial));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -146,6 +166,7 @@ int main(void)
         TEST(process_that_could_not_be_read_is_told_with_its_cause),
         TEST(what_was_cut_is_told),
         TEST(bpf_that_was_not_loaded_is_told_once),
+        TEST(exits_that_were_not_counted_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

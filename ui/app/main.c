@@ -237,6 +237,12 @@ static struct sampler_scope scope_of(const struct options *opts, const struct fi
     return (struct sampler_scope){filter->pid, filter->name};
 }
 
+/* From the first sample on. The monitor does when it shows them. */
+static bool counts_exits(const struct options *opts)
+{
+    return opts->tracepoints && opts->mode != MODE_MONITOR;
+}
+
 /* Once the others are there, this process needs no more than it was told to write. */
 static int start_processes(struct run *run, const struct child_config *config,
                            struct supervisor *supervisor, struct error *err)
@@ -245,9 +251,13 @@ static int start_processes(struct run *run, const struct child_config *config,
 
     if (result == 0)
         result = confine_front(run->opts, err);
+    /* Before the first collector, so that there is no other one before it. */
     supervisor->bpf = run->opts->bpf;
+    supervisor->exits = counts_exits(run->opts);
     if (result == 0)
         result = sample_link_open(supervisor, &run->link, err);
+    if (result == 0 && counts_exits(run->opts))
+        result = sample_link_set_exits(run->link, true, run->filter->pid, err);
     if (run->opts->mode == MODE_MONITOR)
         supervisor->patience_ms = SUPERVISOR_PATIENCE_MS;
     return result;
@@ -263,6 +273,7 @@ static int run_mode(const struct options *opts, const struct filter *filter, str
         .sources = opts->sources,
         .scope = scope_of(opts, filter),
         .privileges = opts->privileges,
+        .no_exits = opts->mode != MODE_MONITOR && !counts_exits(opts),
     };
     struct supervisor supervisor = {.sock = -1};
 

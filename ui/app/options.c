@@ -250,6 +250,8 @@ const struct option_row option_table[] = {
      "use only these sources", CALLS(apply_source)},
     {0, "bpf", NULL, NULL, NULL, GROUP_SAMPLE, MODES_ANY,
      "load BPF programs that read what is missing else; gone at the end", FLAG(bpf)},
+    {'t', "tracepoints", NULL, NULL, NULL, GROUP_SAMPLE, SAMPLED,
+     "count exits by reason, with their times; takes BPF", FLAG(tracepoints)},
 
     {0, "sample", NULL, "N", NULL, GROUP_SCAN, SCAN, "read only N random pages, and estimate",
      CALLS(options_scan_sample)},

@@ -48,6 +48,7 @@ struct options {
     bool include_past;
     unsigned sources;    /* SOURCE_BIT mask, core/source/sampler.h */
     bool bpf;            /* --bpf, or it is among the words of --source */
+    bool tracepoints;    /* --tracepoints: exits are counted */
     const char *format;  /* name of a report format; never NULL */
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */

@@ -44,6 +44,12 @@ bool partial_count_bpf(const struct snapshot *s, struct partial *partial)
     return s->bpf.state == BPF_FAILED;
 }
 
+static bool count_exits(const struct snapshot *s, struct partial *partial)
+{
+    partial->exits = s->exits != NULL ? s->exits->facts : (struct exits_facts){0};
+    return partial->exits.state == EXITS_FAILED;
+}
+
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial)
 {
@@ -58,6 +64,7 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
     partial->proc_hides = all && s->proc_hides;
     partial->cut_processes = count_cut(filter, s);
     bool failed = partial_count_bpf(s, partial);
+    failed |= count_exits(s, partial);
     return partial->hidden_processes > 0 || partial->hidden_vms > 0 || partial->proc_hides ||
            partial->cut_processes > 0 || failed;
 }
@@ -223,6 +230,14 @@ static void tell_bpf(struct partial *partial, FILE *out)
     fprintf(out, "kvmlens: BPF was not loaded: %s\n", partial->bpf.why);
 }
 
+static void tell_exits(struct partial *partial, FILE *out)
+{
+    if (partial->exits.state != EXITS_FAILED || partial->exits_told)
+        return;
+    partial->exits_told = true;
+    fprintf(out, "kvmlens: exits were not counted: %s\n", partial->exits.why);
+}
+
 void partial_tell(struct partial *partial, FILE *out)
 {
     char text[HOST_FIX_REPORT_MAX], which[64];
@@ -251,6 +266,7 @@ void partial_tell(struct partial *partial, FILE *out)
     }
     tell_hidden(partial, out);
     tell_bpf(partial, out);
+    tell_exits(partial, out);
     tell_unestimated(partial, out);
     tell_failed_estimates(partial, out);
 }

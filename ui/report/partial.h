@@ -3,7 +3,8 @@
  * What could not be read, and why: the reasons behind exit status 3.
  *
  * A number that this kernel does not have, or that the user excluded, is not a failure. A process
- * that may hide VMs is one, and so is BPF that was asked for and could not be loaded.
+ * that may hide VMs is one, and so is BPF that was asked for and could not be loaded, or exits that
+ * were and could not be counted.
  */
 #ifndef KVMLENS_UI_REPORT_PARTIAL_H
 #define KVMLENS_UI_REPORT_PARTIAL_H
@@ -38,6 +39,8 @@ struct partial {
     bool failed_estimates_told;
     struct bpf_status bpf;
     bool bpf_told;
+    struct exits_facts exits; /* EXITS_UNASKED too */
+    bool exits_told;
     struct host host; /* what we may do decides what helps */
 };
 
@@ -48,7 +51,7 @@ struct partial {
 bool partial_count(const struct filter *filter, const struct snapshot *s, struct partial *partial);
 
 /* partial_count_hidden - the part of it that is about no numbers: some VMs may hide from us, and
- * BPF may have failed. */
+ * BPF or exits may have failed. */
 bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
                           struct partial *partial);
 
@@ -56,7 +59,7 @@ bool partial_count_hidden(const struct filter *filter, const struct snapshot *s,
 bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
                       const struct snapshot_vm *vm, struct partial *partial);
 
-/* partial_count_bpf - the last part of that alone. */
+/* partial_count_bpf - of that BPF alone. */
 bool partial_count_bpf(const struct snapshot *s, struct partial *partial);
 
 /* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
