@@ -29,7 +29,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, KVM_EXITS_THREADS_MAX);
     __type(key, uint32_t);
-    __type(value, struct kvm_exits_thread);
+    __type(value, struct kvm_exits_thread_value);
 } threads SEC(".maps");
 
 struct {
@@ -60,7 +60,7 @@ uint64_t lost[EXIT_LOST_COUNT];
 
 /* What values begin with: too large for the stack. */
 const struct kvm_exits_reason no_reason;
-const struct kvm_exits_thread no_thread;
+const struct kvm_exits_thread_value no_thread;
 
 #define FIELD32(ctx, id)                                                                           \
     (*(volatile const uint32_t *)((const char *)(ctx) + KVM_EXITS_PLACE_OF(KVM_EXITS_FIELD_##id)))
@@ -77,9 +77,9 @@ static __always_inline bool is_watched(uint32_t tgid)
     return is_watching_all || bpf_map_lookup_elem(&watched, &tgid) != NULL;
 }
 
-static __always_inline struct kvm_exits_thread *thread_of(uint32_t tid, uint32_t tgid)
+static __always_inline struct kvm_exits_thread_value *thread_of(uint32_t tid, uint32_t tgid)
 {
-    struct kvm_exits_thread *thread = bpf_map_lookup_elem(&threads, &tid);
+    struct kvm_exits_thread_value *thread = bpf_map_lookup_elem(&threads, &tid);
 
     if (thread != NULL)
         return thread;
@@ -88,22 +88,63 @@ static __always_inline struct kvm_exits_thread *thread_of(uint32_t tid, uint32_t
     if (thread == NULL)
         lose(EXIT_LOST_THREADS);
     else
-        thread->tgid = tgid;
+        thread->is.tgid = tgid;
     return thread;
 }
 
+/*
+ * A thread's reasons stand beside it while there is room, then in a map of their own: a look-up is
+ * the dearest thing here, and most threads have but a few reasons.
+ */
+static __always_inline struct kvm_exits_reason *far_reason(uint32_t tid, uint32_t reason)
+{
+    const struct kvm_exits_reason_key key = {.tid = tid, .reason = reason};
+
+    return bpf_map_lookup_elem(&reasons, &key);
+}
+
+/* Of a reason that is not beside it. */
 static __noinline int new_reason(uint32_t tid, uint32_t reason)
 {
     struct kvm_exits_reason_key key = {.tid = tid, .reason = reason};
-    struct kvm_exits_thread *thread = bpf_map_lookup_elem(&threads, &tid);
+    struct kvm_exits_thread_value *thread = bpf_map_lookup_elem(&threads, &tid);
 
-    if (thread == NULL || thread->reasons >= KVM_EXITS_THREAD_REASONS ||
+    if (thread == NULL)
+        return 0;
+    const uint32_t count = thread->is.reasons;
+    if (count < KVM_EXITS_NEAR_REASONS) {
+        thread->near_reasons[count] = reason;
+        thread->is.reasons = count + 1;
+        return 1;
+    }
+    if (count >= KVM_EXITS_THREAD_REASONS ||
         bpf_map_update_elem(&reasons, &key, &no_reason, BPF_NOEXIST) != 0) {
         lose(EXIT_LOST_REASONS);
         return 0;
     }
-    thread->reasons++;
+    thread->is.reasons = count + 1;
     return 1;
+}
+
+/* KVM_EXITS_NEAR_REASONS: it is not beside it. */
+static __always_inline uint32_t find_near(const struct kvm_exits_thread_value *thread,
+                                          uint32_t reason)
+{
+    uint32_t i;
+
+    for (i = 0; i < KVM_EXITS_NEAR_REASONS; i++)
+        if (i < thread->is.reasons && thread->near_reasons[i] == reason)
+            break;
+    return i;
+}
+
+/* That of the thread's last exit. NULL: it found no room. */
+static __always_inline struct kvm_exits_reason *last_reason(struct kvm_exits_thread_value *thread,
+                                                            uint32_t tid)
+{
+    const uint32_t near = thread->is.near;
+
+    return near < KVM_EXITS_NEAR_REASONS ? &thread->near[near] : far_reason(tid, thread->is.reason);
 }
 
 static __always_inline uint32_t reason_of(const void *ctx)
@@ -120,9 +161,8 @@ SEC("tp/kvm/kvm_exit")
 int on_exit(void *ctx)
 {
     uint64_t id = bpf_get_current_pid_tgid(), now;
-    uint32_t tid = (uint32_t)id, tgid = (uint32_t)(id >> 32);
-    struct kvm_exits_reason_key key = {.tid = tid};
-    struct kvm_exits_thread *thread;
+    uint32_t tid = (uint32_t)id, tgid = (uint32_t)(id >> 32), number;
+    struct kvm_exits_thread_value *thread;
     struct kvm_exits_reason *reason;
 
     if (!is_watched(tgid))
@@ -131,21 +171,23 @@ int on_exit(void *ctx)
     if (thread == NULL)
         return 0;
     now = bpf_ktime_get_ns();
-    key.reason = reason_of(ctx);
-    if (thread->entry_ns != 0)
-        thread->guest_ns += now - thread->entry_ns;
-    if (thread->exit_ns != 0)
-        thread->untimed++;
-    thread->entry_ns = 0;
-    thread->exit_ns = now;
-    thread->reason = key.reason;
-    thread->isa = FIELD32(ctx, EXIT_ISA);
-    thread->exits++;
-    reason = bpf_map_lookup_elem(&reasons, &key);
+    number = reason_of(ctx);
+    if (thread->is.entry_ns != 0)
+        thread->is.guest_ns += now - thread->is.entry_ns;
+    if (thread->is.exit_ns != 0)
+        thread->is.untimed++;
+    thread->is.entry_ns = 0;
+    thread->is.exit_ns = now;
+    thread->is.reason = number;
+    thread->is.isa = FIELD32(ctx, EXIT_ISA);
+    thread->is.exits++;
+    thread->is.near = find_near(thread, number);
+    reason = last_reason(thread, tid);
     if (reason == NULL) {
-        if (!new_reason(tid, key.reason))
+        if (!new_reason(tid, number))
             return 0;
-        reason = bpf_map_lookup_elem(&reasons, &key);
+        thread->is.near = find_near(thread, number);
+        reason = last_reason(thread, tid);
         if (reason == NULL)
             return 0;
     }
@@ -191,8 +233,7 @@ int on_entry(void *ctx)
 {
     uint64_t id = bpf_get_current_pid_tgid(), now;
     uint32_t tid = (uint32_t)id, tgid = (uint32_t)(id >> 32);
-    struct kvm_exits_reason_key key = {.tid = tid};
-    struct kvm_exits_thread *thread;
+    struct kvm_exits_thread_value *thread;
     struct kvm_exits_reason *reason;
 
     (void)ctx;
@@ -202,14 +243,13 @@ int on_entry(void *ctx)
     if (thread == NULL)
         return 0;
     now = bpf_ktime_get_ns();
-    if (thread->exit_ns != 0) {
-        key.reason = thread->reason;
-        reason = bpf_map_lookup_elem(&reasons, &key);
+    if (thread->is.exit_ns != 0) {
+        reason = last_reason(thread, tid);
         if (reason != NULL)
-            add_time(reason, now - thread->exit_ns);
-        thread->exit_ns = 0;
+            add_time(reason, now - thread->is.exit_ns);
+        thread->is.exit_ns = 0;
     }
-    thread->entry_ns = now;
+    thread->is.entry_ns = now;
     return 0;
 }
 
@@ -219,18 +259,18 @@ static __noinline int new_key(const struct kvm_exits_key *from, uint32_t tgid, u
 {
     struct kvm_exits_key_value first = {.events = 1, .count = count};
     struct kvm_exits_key key;
-    struct kvm_exits_thread *thread;
+    struct kvm_exits_thread_value *thread;
 
     if (from == NULL)
         return 0;
     key = *from;
     thread = thread_of(key.tid, tgid);
-    if (thread == NULL || thread->keys >= KVM_EXITS_THREAD_KEYS ||
+    if (thread == NULL || thread->is.keys >= KVM_EXITS_THREAD_KEYS ||
         bpf_map_update_elem(&keys, &key, &first, BPF_NOEXIST) != 0) {
         lose(EXIT_LOST_KEYS);
         return 0;
     }
-    thread->keys++;
+    thread->is.keys++;
     return 0;
 }
 

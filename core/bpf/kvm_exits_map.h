@@ -58,12 +58,13 @@ enum kvm_exits_field { KVM_EXITS_FIELDS(KVM_EXITS_FIELD_ID) KVM_EXITS_FIELD_COUN
 #define KVM_EXITS_PLACE           0x4000 /* of field 0; no event is so long */
 #define KVM_EXITS_PLACE_OF(field) (KVM_EXITS_PLACE + 8 * (field))
 
-/* All preallocated: about 45 MiB in all. */
+/* All preallocated: about 50 MiB in all. */
 #define KVM_EXITS_THREADS_MAX    8192
-#define KVM_EXITS_REASONS_MAX    65536
+#define KVM_EXITS_REASONS_MAX    32768 /* of those that are not beside their thread */
 #define KVM_EXITS_KEYS_MAX       131072
 #define KVM_EXITS_THREAD_KEYS    1024 /* of one thread: no guest takes the room of the others */
 #define KVM_EXITS_THREAD_REASONS 256
+#define KVM_EXITS_NEAR_REASONS   8 /* its first ones, which stand beside it: one look-up less */
 #define KVM_EXITS_WATCHED_MAX    4096
 
 #define KVM_EXITS_ARM64_CODE 0x10000u /* marks a reason that is no class of a trap */
@@ -79,7 +80,7 @@ struct kvm_exits_thread {
     uint64_t exit_ns;  /* when it left the guest; 0: it is in it, or was never seen */
     uint64_t entry_ns; /* when it entered it; 0: it is not in it */
     uint32_t reason;   /* of that exit */
-    uint32_t unused;
+    uint32_t near;     /* where that reason stands beside it; KVM_EXITS_NEAR_REASONS: it does not */
 };
 
 struct kvm_exits_reason_key {
@@ -91,6 +92,13 @@ struct kvm_exits_reason {
     uint64_t timed; /* of them: followed by an entry. The others are still going on, or untimed */
     uint64_t total_ns, min_ns, max_ns; /* from the exit to the entry, of the timed ones */
     uint64_t buckets[EXIT_BUCKETS];
+};
+
+/* What the map of threads has. */
+struct kvm_exits_thread_value {
+    struct kvm_exits_thread is;
+    uint32_t near_reasons[KVM_EXITS_NEAR_REASONS]; /* as many as is.reasons, if there are as many */
+    struct kvm_exits_reason near[KVM_EXITS_NEAR_REASONS];
 };
 
 struct kvm_exits_key {

@@ -99,11 +99,47 @@ static int by_key(const void *a, const void *b)
     return result != 0 ? result : order(x->key.value, y->key.value);
 }
 
-static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret)
+/* The instruction set is that of the thread's last exit: it does not change. */
+static void set_isa(const struct kvm_exits *exits, const struct kvm_exits_reading *reading,
+                    struct kvm_exits_reason_row *row)
+{
+    const struct kvm_exits_thread_row wanted = {.tid = row->tid}, *found = NULL;
+
+    if (exits->programs->rodata->is_arm64) {
+        row->isa = (row->reason & KVM_EXITS_ARM64_CODE) != 0 ? EXIT_ISA_ARM64_CODE : EXIT_ISA_ARM64;
+        row->reason &= ~KVM_EXITS_ARM64_CODE;
+        return;
+    }
+    if (reading->thread_count > 0)
+        found = bsearch(&wanted, reading->threads, reading->thread_count, sizeof(*reading->threads),
+                        by_thread);
+    row->isa = EXIT_ISA_UNKNOWN;
+    if (found != NULL && (found->is.isa == EXIT_ISA_VMX || found->is.isa == EXIT_ISA_SVM))
+        row->isa = (enum exit_isa)found->is.isa;
+}
+
+/* Room for one more. 0, or -ENOMEM. */
+static int add_reason(struct kvm_exits_reading *ret, size_t *cap,
+                      struct kvm_exits_reason_row **ret_row)
+{
+    if (ret->reason_count == *cap) {
+        const size_t more = *cap == 0 ? 256 : 2 * *cap;
+        struct kvm_exits_reason_row *rows = realloc(ret->reasons, more * sizeof(*rows));
+        if (rows == NULL)
+            return -ENOMEM;
+        ret->reasons = rows;
+        *cap = more;
+    }
+    *ret_row = &ret->reasons[ret->reason_count++];
+    return 0;
+}
+
+/* Threads, and the reasons that stand beside them. */
+static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret, size_t *cap)
 {
     struct entries e;
     int result =
-        read_map(exits->threads_map, sizeof(uint32_t), sizeof(struct kvm_exits_thread), &e);
+        read_map(exits->threads_map, sizeof(uint32_t), sizeof(struct kvm_exits_thread_value), &e);
 
     if (result == 0 && e.count > 0) {
         ret->threads = calloc(e.count, sizeof(*ret->threads));
@@ -111,8 +147,18 @@ static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret)
     }
     for (size_t i = 0; result == 0 && i < e.count; i++) {
         struct kvm_exits_thread_row *row = &ret->threads[ret->thread_count++];
+        struct kvm_exits_thread_value value;
         memcpy(&row->tid, e.keys + i * sizeof(row->tid), sizeof(row->tid));
-        memcpy(&row->is, e.values + i * sizeof(row->is), sizeof(row->is));
+        memcpy(&value, e.values + i * sizeof(value), sizeof(value));
+        row->is = value.is;
+        for (unsigned k = 0; result == 0 && k < value.is.reasons && k < KVM_EXITS_NEAR_REASONS;
+             k++) {
+            struct kvm_exits_reason_row *reason;
+            result = add_reason(ret, cap, &reason);
+            if (result == 0)
+                *reason = (struct kvm_exits_reason_row){
+                    .tid = row->tid, .reason = value.near_reasons[k], .is = value.near[k]};
+        }
     }
     entries_done(&e);
     if (result == 0 && ret->thread_count > 0)
@@ -120,45 +166,26 @@ static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret)
     return result;
 }
 
-/* The instruction set is that of the thread's last exit: it does not change. */
-static enum exit_isa isa_of(const struct kvm_exits *exits, const struct kvm_exits_reading *reading,
-                            struct kvm_exits_reason_key *key)
-{
-    const struct kvm_exits_thread_row wanted = {.tid = key->tid}, *found = NULL;
-
-    if (exits->programs->rodata->is_arm64) {
-        const bool is_code = (key->reason & KVM_EXITS_ARM64_CODE) != 0;
-        key->reason &= ~KVM_EXITS_ARM64_CODE;
-        return is_code ? EXIT_ISA_ARM64_CODE : EXIT_ISA_ARM64;
-    }
-    if (reading->thread_count > 0)
-        found = bsearch(&wanted, reading->threads, reading->thread_count, sizeof(*reading->threads),
-                        by_thread);
-    if (found == NULL || (found->is.isa != EXIT_ISA_VMX && found->is.isa != EXIT_ISA_SVM))
-        return EXIT_ISA_UNKNOWN;
-    return (enum exit_isa)found->is.isa;
-}
-
-static int read_reasons(struct kvm_exits *exits, struct kvm_exits_reading *ret)
+/* After the threads. */
+static int read_reasons(struct kvm_exits *exits, struct kvm_exits_reading *ret, size_t cap)
 {
     struct entries e;
     int result = read_map(exits->reasons_map, sizeof(struct kvm_exits_reason_key),
                           sizeof(struct kvm_exits_reason), &e);
 
-    if (result == 0 && e.count > 0) {
-        ret->reasons = calloc(e.count, sizeof(*ret->reasons));
-        result = ret->reasons == NULL ? -ENOMEM : 0;
-    }
     for (size_t i = 0; result == 0 && i < e.count; i++) {
-        struct kvm_exits_reason_row *row = &ret->reasons[ret->reason_count++];
+        struct kvm_exits_reason_row *row;
         struct kvm_exits_reason_key key;
+        result = add_reason(ret, &cap, &row);
+        if (result < 0)
+            break;
         memcpy(&key, e.keys + i * sizeof(key), sizeof(key));
-        row->tid = key.tid;
-        row->isa = isa_of(exits, ret, &key);
-        row->reason = key.reason;
+        *row = (struct kvm_exits_reason_row){.tid = key.tid, .reason = key.reason};
         memcpy(&row->is, e.values + i * sizeof(row->is), sizeof(row->is));
     }
     entries_done(&e);
+    for (size_t i = 0; i < ret->reason_count; i++)
+        set_isa(exits, ret, &ret->reasons[i]);
     if (result == 0 && ret->reason_count > 0)
         qsort(ret->reasons, ret->reason_count, sizeof(*ret->reasons), by_reason);
     return result;
@@ -203,13 +230,14 @@ static uint64_t missed_of(const struct kvm_exits *exits)
 int kvm_exits_read(struct kvm_exits *exits, struct kvm_exits_reading *ret)
 {
     struct timespec now;
+    size_t cap = 0;
 
     memset(ret, 0, sizeof(*ret));
     clock_gettime(CLOCK_MONOTONIC, &now);
     ret->taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    int result = read_threads(exits, ret);
+    int result = read_threads(exits, ret, &cap);
     if (result == 0)
-        result = read_reasons(exits, ret);
+        result = read_reasons(exits, ret, cap);
     if (result == 0)
         result = read_keys(exits, ret);
     if (result < 0) {

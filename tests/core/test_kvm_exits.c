@@ -412,7 +412,8 @@ static void keys_without_room_are_counted(void **state)
     struct bench *b = need(state);
     struct minivm *vm = start(1, 1);
     const uint32_t tid = (uint32_t)minivm_info(vm)->vcpus[0].tid;
-    struct kvm_exits_thread full = {.tgid = (uint32_t)getpid(), .keys = KVM_EXITS_THREAD_KEYS};
+    struct kvm_exits_thread_value full = {
+        .is = {.tgid = (uint32_t)getpid(), .keys = KVM_EXITS_THREAD_KEYS}};
     uint64_t events = 0;
 
     look(b);
@@ -439,7 +440,7 @@ static void keys_without_room_are_counted(void **state)
 static void threads_without_room_are_counted(void **state)
 {
     struct bench *b = need(state);
-    struct kvm_exits_thread other = {.tgid = 1};
+    struct kvm_exits_thread_value other = {.is = {.tgid = 1}};
     int result = 0;
 
     for (uint32_t i = 0; i <= KVM_EXITS_THREADS_MAX && result == 0; i++) {
