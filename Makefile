@@ -129,7 +129,8 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 $(BUILD)/core/bpf/kvm_bpf.o $(BUILD)/core/bpf/kvm_bpf_read.o: $(BUILD)/core/bpf/kvm_iter.skel.h
 $(BUILD)/tests/core/test_kvm_bpf.o: $(BUILD)/core/bpf/kvm_iter.skel.h
 $(BUILD)/core/bpf/kvm_exits.o $(BUILD)/core/bpf/kvm_exits_read.o: $(BUILD)/core/bpf/kvm_exits_count.skel.h
-$(BUILD)/core/bpf/%.o $(BUILD)/tests/core/test_kvm_bpf.o: ALL_CPPFLAGS += -I$(BUILD)
+$(BUILD)/tests/bench/bench_exits.o: $(BUILD)/core/bpf/kvm_exits_count.skel.h
+$(BUILD)/core/bpf/%.o $(BUILD)/tests/core/test_kvm_bpf.o $(BUILD)/tests/bench/bench_exits.o: ALL_CPPFLAGS += -I$(BUILD)
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -229,13 +230,15 @@ check-arm64:
 
 # --- benchmarks --------------------------------------------------------------------------------
 # A benchmark prints figures and never decides a test. Each is a program of its own.
-benches := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
+bpf_benches := $(if $(filter without,$(bpf_choice)),$(BUILD)/tests/bench/bench_exits)
+benches := $(filter-out $(bpf_benches),$(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c))))
 $(benches): $(BUILD)/%: $(BUILD)/%.o $(testlib) $(ARCHIVES_ui)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_ui)
 
 .PHONY: bench
 bench: $(benches)
+	$(if $(bpf_benches),@echo 'skipped: $(notdir $(bpf_benches)): built without BPF')
 	$(Q)for b in $^; do echo "== $$b"; $$b || exit 1; done
 
 # --- fuzzing -----------------------------------------------------------------------------------
