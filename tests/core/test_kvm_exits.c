@@ -21,106 +21,11 @@
 #include <cmocka.h>
 
 #include "core/bpf/kvm_exits_internal.h"
-#include "core/demo/minivm.h"
+#include "tests/lib/exits_bench.h"
 #include "tests/lib/kvm_guest.h"
 
-#define SVM_CPUID     0x72
-#define SVM_HLT       0x78
-#define SVM_IO        0x7b
-#define SVM_MSR       0x7c
-#define SVM_HYPERCALL 0x81
-#define SVM_NPF       0x400
 #define USER_IO       2
 #define USER_MMIO     6
-
-struct bench {
-    struct rootfs root;
-    struct kvm_exits *exits;
-    struct kvm_exits_reading reading;
-};
-
-/* --- help ------------------------------------------------------------------------------------- */
-
-static bool can_be_opened(struct bench *b)
-{
-    const pid_t self = getpid();
-    const struct kvm_exits_config own = {.pids = &self, .pid_count = 1};
-    struct error err = {0};
-
-    if (access("/dev/kvm", R_OK | W_OK) != 0) {
-        print_message("skipped: /dev/kvm cannot be used here: %s\n", strerror(errno));
-        return false;
-    }
-    assert_int_equal(rootfs_open(NULL, &b->root, &err), 0);
-    if (kvm_exits_open(&b->root, &own, &b->exits, &err) == 0)
-        return true;
-    print_message("skipped: exits cannot be counted here: %s\n", err.msg);
-    rootfs_close(&b->root);
-    return false;
-}
-
-static int setup(void **state)
-{
-    static struct bench b;
-
-    memset(&b, 0, sizeof(b));
-    *state = can_be_opened(&b) ? &b : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    if (b == NULL)
-        return 0;
-    kvm_exits_reading_done(&b->reading);
-    kvm_exits_close(b->exits);
-    rootfs_close(&b->root);
-    return 0;
-}
-
-static struct bench *need(void **state)
-{
-    if (*state == NULL)
-        skip(); /* setup has said why */
-    return *state;
-}
-
-static void look(struct bench *b)
-{
-    kvm_exits_reading_done(&b->reading);
-    assert_int_equal(kvm_exits_read(b->exits, &b->reading), 0);
-}
-
-static const struct kvm_exits_reason *reason(const struct bench *b, pid_t tid, uint32_t number)
-{
-    static const struct kvm_exits_reason none;
-
-    for (size_t i = 0; i < b->reading.reason_count; i++)
-        if (b->reading.reasons[i].tid == (uint32_t)tid && b->reading.reasons[i].reason == number)
-            return &b->reading.reasons[i].is;
-    return &none;
-}
-
-static struct kvm_exits_key_value key(const struct bench *b, pid_t tid, enum exit_key_kind kind,
-                                      uint64_t value)
-{
-    for (size_t i = 0; i < b->reading.key_count; i++) {
-        const struct kvm_exits_key_row *row = &b->reading.keys[i];
-        if (row->key.tid == (uint32_t)tid && row->key.kind == kind && row->key.value == value)
-            return row->is;
-    }
-    return (struct kvm_exits_key_value){0};
-}
-
-static const struct kvm_exits_thread *thread(const struct bench *b, pid_t tid)
-{
-    for (size_t i = 0; i < b->reading.thread_count; i++)
-        if (b->reading.threads[i].tid == (uint32_t)tid)
-            return &b->reading.threads[i].is;
-    return NULL;
-}
 
 /* Hypercalls last: where real mode is emulated there can be none. */
 static const struct minivm_work works[] = {
@@ -132,81 +37,40 @@ static const struct minivm_work works[] = {
     {MINIVM_WORK_HYPERCALL, 9, 1},
 };
 
-static bool is_emulated(void)
-{
-    return access("/sys/module/kvm_pvm", F_OK) == 0;
-}
-
 static struct minivm *start(unsigned vcpus, unsigned times)
 {
-    const struct minivm_config config = {
-        .ram_bytes = 4 << 20,
-        .vcpus = vcpus,
-        .program = MINIVM_WORK,
-        .works = works,
-        .work_count = sizeof(works) / sizeof(works[0]) - (is_emulated() ? 1 : 0),
-        .work_times = times,
-    };
-    struct minivm *vm;
-    struct error err = {0};
+    const size_t count = sizeof(works) / sizeof(works[0]) - (exits_bench_is_emulated() ? 1 : 0);
 
-    if (minivm_start(&config, &vm, &err) != 0)
-        fail_msg("%s", err.msg);
-    return vm;
-}
-
-static void wait_done(const struct minivm *vm)
-{
-    const unsigned vcpus = minivm_info(vm)->vcpu_count;
-
-    for (unsigned i = 0; i < vcpus; i++) {
-        for (int k = 0; k < 30000 && !minivm_did(vm, i).is_done; k++)
-            poll(NULL, 0, 2);
-        assert_true(minivm_did(vm, i).is_done);
-    }
-}
-
-/* Until the last halt is counted, where exits are, and numbers stand still. */
-static void settle(struct bench *b)
-{
-    uint64_t before = 1, now = 0;
-
-    for (int k = 0; k < 500 && before != now; k++) {
-        poll(NULL, 0, 50);
-        before = now;
-        now = 0;
-        look(b);
-        for (size_t i = 0; i < b->reading.reason_count; i++)
-            now += b->reading.reasons[i].is.count + b->reading.reasons[i].is.timed;
-        for (size_t i = 0; i < b->reading.key_count; i++)
-            now += b->reading.keys[i].is.events;
-    }
+    return exits_bench_start(works, count, vcpus, times);
 }
 
 /* --- what is exact ---------------------------------------------------------------------------- */
 
-static void check_keys(const struct bench *b, pid_t tid, struct minivm_did did, unsigned times)
+static void check_keys(const struct exits_bench *b, pid_t tid, struct minivm_did did,
+                       unsigned times)
 {
-    struct kvm_exits_key_value ports = key(b, tid, EXIT_KEY_PORT_READ, 0x72);
+    struct kvm_exits_key_value ports = exits_bench_key(b, tid, EXIT_KEY_PORT_READ, 0x72);
 
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 70 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_READ, 0x84).count, 0);
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_READ, 0x71).count, 50 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_HALTS).count, 3 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_DONE).count, 2);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 70 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_READ, 0x84).count, 0);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_READ, 0x71).count, 50 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_HALTS).count,
+                     3 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_WRITE, MINIVM_PORT_DONE).count, 2);
     assert_int_equal(ports.count, 5 * MINIVM_STRING_BYTES * times);
     assert_in_range(ports.events, 5 * times, ports.count);
-    assert_int_equal(key(b, tid, EXIT_KEY_CPUID, 1).count, 30 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_CPUID, 0x80000000).count, 7 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_MSR_READ, 0x1b).count, 20 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_MSR_WRITE, 0x1b).count, 0);
-    assert_int_equal(key(b, tid, EXIT_KEY_MSR_WRITE, 0x277).count, 12 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_MMIO_WRITE, 0xb8).count, 40 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_MMIO_READ, 0xb9).count, 11 * times);
-    assert_int_equal(key(b, tid, EXIT_KEY_HYPERCALL, 1).count, is_emulated() ? 0 : 9 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_CPUID, 1).count, 30 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_CPUID, 0x80000000).count, 7 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_MSR_READ, 0x1b).count, 20 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_MSR_WRITE, 0x1b).count, 0);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_MSR_WRITE, 0x277).count, 12 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_MMIO_WRITE, 0xb8).count, 40 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_MMIO_READ, 0xb9).count, 11 * times);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_HYPERCALL, 1).count,
+                     exits_bench_is_emulated() ? 0 : 9 * times);
     /* The first return of KVM_RUN was before anybody looked. */
-    assert_int_equal(key(b, tid, EXIT_KEY_USER, USER_IO).count, did.io_exits - 1);
-    assert_int_equal(key(b, tid, EXIT_KEY_USER, USER_MMIO).count, did.mmio_exits);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_USER, USER_IO).count, did.io_exits - 1);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_USER, USER_MMIO).count, did.mmio_exits);
 }
 
 static void check_time(const struct kvm_exits_reason *r, uint64_t open_ends)
@@ -221,28 +85,29 @@ static void check_time(const struct kvm_exits_reason *r, uint64_t open_ends)
     assert_in_range(r->total_ns, r->timed * r->min_ns, r->timed * r->max_ns);
 }
 
-static void check_reasons(const struct bench *b, pid_t tid, struct minivm_did did, unsigned times)
+static void check_reasons(const struct exits_bench *b, pid_t tid, struct minivm_did did,
+                          unsigned times)
 {
-    const struct kvm_exits_thread *t = thread(b, tid);
+    const struct kvm_exits_thread *t = exits_bench_thread(b, tid);
     uint64_t sum = 0;
 
     assert_non_null(t);
     assert_int_equal(t->isa, EXIT_ISA_SVM);
     assert_int_equal(t->tgid, getpid());
     /* An emulated CPU exits once more at the end of each string, when nothing is left of it. */
-    const uint64_t io = reason(b, tid, SVM_IO)->count;
+    const uint64_t io = exits_bench_reason(b, tid, SVM_IO)->count;
     assert_true(io == did.io_exits - 1 || io == did.io_exits - 1 + 5 * times);
-    assert_int_equal(reason(b, tid, SVM_CPUID)->count, 37 * times);
-    assert_int_equal(reason(b, tid, SVM_MSR)->count, 32 * times);
-    assert_int_equal(reason(b, tid, SVM_HYPERCALL)->count, 9 * times);
-    assert_int_equal(reason(b, tid, SVM_HLT)->count, 3 * times + 1);
-    assert_true(reason(b, tid, SVM_NPF)->count >= 51 * times);
-    check_time(reason(b, tid, SVM_IO), 0);
-    check_time(reason(b, tid, SVM_CPUID), 0);
-    check_time(reason(b, tid, SVM_MSR), 0);
-    check_time(reason(b, tid, SVM_HYPERCALL), 0);
+    assert_int_equal(exits_bench_reason(b, tid, SVM_CPUID)->count, 37 * times);
+    assert_int_equal(exits_bench_reason(b, tid, SVM_MSR)->count, 32 * times);
+    assert_int_equal(exits_bench_reason(b, tid, SVM_HYPERCALL)->count, 9 * times);
+    assert_int_equal(exits_bench_reason(b, tid, SVM_HLT)->count, 3 * times + 1);
+    assert_true(exits_bench_reason(b, tid, SVM_NPF)->count >= 51 * times);
+    check_time(exits_bench_reason(b, tid, SVM_IO), 0);
+    check_time(exits_bench_reason(b, tid, SVM_CPUID), 0);
+    check_time(exits_bench_reason(b, tid, SVM_MSR), 0);
+    check_time(exits_bench_reason(b, tid, SVM_HYPERCALL), 0);
     /* The last halt goes on. */
-    check_time(reason(b, tid, SVM_HLT), 1);
+    check_time(exits_bench_reason(b, tid, SVM_HLT), 1);
     assert_true(t->exit_ns != 0 && t->entry_ns == 0);
     assert_int_equal(t->reason, SVM_HLT);
     assert_int_equal(t->untimed, 0);
@@ -253,34 +118,24 @@ static void check_reasons(const struct bench *b, pid_t tid, struct minivm_did di
     assert_int_equal(sum, t->exits);
 }
 
-static bool have_exits(const struct bench *b)
-{
-    if (b->reading.reason_count > 0)
-        return true;
-    assert_true(is_emulated());
-    print_message("skipped: reasons: this host's KVM emulates real mode, where kvm_exit never "
-                  "happens\n");
-    return false;
-}
-
-static void check_vm(const struct bench *b, const struct minivm *vm, unsigned times)
+static void check_vm(const struct exits_bench *b, const struct minivm *vm, unsigned times)
 {
     const struct minivm_info *info = minivm_info(vm);
 
     for (unsigned i = 0; i < info->vcpu_count; i++)
         check_keys(b, info->vcpus[i].tid, minivm_did(vm, i), times + i);
-    for (unsigned i = 0; have_exits(b) && i < info->vcpu_count; i++)
+    for (unsigned i = 0; exits_bench_has_reasons(b) && i < info->vcpu_count; i++)
         check_reasons(b, info->vcpus[i].tid, minivm_did(vm, i), times + i);
 }
 
-static void nothing_is_lost(const struct bench *b)
+static void nothing_is_lost(const struct exits_bench *b)
 {
     for (unsigned i = 0; i < EXIT_LOST_COUNT; i++)
         assert_int_equal(b->reading.lost[i], 0);
     assert_int_equal(b->reading.missed, 0);
 }
 
-static void print_table(const struct bench *b, pid_t tid)
+static void print_table(const struct exits_bench *b, pid_t tid)
 {
     for (size_t i = 0; i < b->reading.reason_count; i++) {
         const struct kvm_exits_reason_row *row = &b->reading.reasons[i];
@@ -296,15 +151,15 @@ static void print_table(const struct bench *b, pid_t tid)
 
 static void each_vcpu_is_counted_exactly(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     struct minivm *vm;
 
     kvm_exits_close(b->exits);
     vm = start(2, 1);
     assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
     minivm_go(vm);
-    wait_done(vm);
-    settle(b);
+    exits_bench_wait(vm);
+    exits_bench_settle(b);
     check_vm(b, vm, 1);
     nothing_is_lost(b);
     print_table(b, minivm_info(vm)->vcpus[0].tid);
@@ -313,7 +168,7 @@ static void each_vcpu_is_counted_exactly(void **state)
 
 static void two_vms_at_once_are_told_apart(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     struct minivm *vms[2];
 
     kvm_exits_close(b->exits);
@@ -322,9 +177,9 @@ static void two_vms_at_once_are_told_apart(void **state)
     assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
     minivm_go(vms[1]);
     minivm_go(vms[0]);
-    wait_done(vms[0]);
-    wait_done(vms[1]);
-    settle(b);
+    exits_bench_wait(vms[0]);
+    exits_bench_wait(vms[1]);
+    exits_bench_settle(b);
     check_vm(b, vms[0], 3);
     check_vm(b, vms[1], 10);
     nothing_is_lost(b);
@@ -334,9 +189,9 @@ static void two_vms_at_once_are_told_apart(void **state)
 
 /* --- who is watched --------------------------------------------------------------------------- */
 
-static bool sees(struct bench *b, pid_t pid)
+static bool sees(struct exits_bench *b, pid_t pid)
 {
-    look(b);
+    exits_bench_look(b);
     for (size_t i = 0; i < b->reading.thread_count; i++)
         if (b->reading.threads[i].is.tgid == (uint32_t)pid)
             return true;
@@ -346,7 +201,7 @@ static bool sees(struct bench *b, pid_t pid)
 static void only_processes_that_are_named_are_watched(void **state)
 {
     static const struct kvm_guest_config busy = {.vms = 1, .vcpus = 1, .is_busy = true};
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     const pid_t self = getpid();
     const pid_t none = 0;
     struct guest guest;
@@ -354,11 +209,11 @@ static void only_processes_that_are_named_are_watched(void **state)
     const pid_t tid = minivm_info(vm)->vcpus[0].tid;
 
     assert_int_equal(kvm_exits_watch(b->exits, &self, 1), 0);
-    look(b);
+    exits_bench_look(b);
     kvm_exits_forget(b->exits, &b->reading, (uint32_t)tid);
     assert_true(guest_start(&guest, kvm_guest, &busy));
     minivm_go(vm);
-    wait_done(vm);
+    exits_bench_wait(vm);
     assert_true(sees(b, self));
     assert_false(sees(b, guest.pid));
     assert_int_equal(kvm_exits_watch(b->exits, &guest.pid, 1), 0);
@@ -371,30 +226,34 @@ static void only_processes_that_are_named_are_watched(void **state)
                     b->reading.threads[i].is.tgid == (uint32_t)guest.pid);
     kvm_exits_forget(b->exits, &b->reading, (uint32_t)tid);
     assert_false(sees(b, self));
-    assert_int_equal(key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 0);
+    assert_int_equal(exits_bench_key(b, tid, EXIT_KEY_PORT_WRITE, 0x84).count, 0);
     /* Nobody at all; then everybody. */
     assert_int_equal(kvm_exits_watch(b->exits, &none, 0), 0);
     poll(NULL, 0, 20);
-    look(b);
-    uint64_t before = key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count;
+    exits_bench_look(b);
+    uint64_t before =
+        exits_bench_key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count;
     poll(NULL, 0, 100);
-    look(b);
-    assert_int_equal(key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count, before);
+    exits_bench_look(b);
+    assert_int_equal(
+        exits_bench_key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count, before);
     assert_int_equal(kvm_exits_watch(b->exits, NULL, 0), 0);
     for (int k = 0;
-         k < 500 && key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count == before;
+         k < 500 &&
+         exits_bench_key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count == before;
          k++) {
         poll(NULL, 0, 10);
-        look(b);
+        exits_bench_look(b);
     }
-    assert_true(key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count > before);
+    assert_true(exits_bench_key(b, (pid_t)guest.info->extra[2], EXIT_KEY_PORT_WRITE, 0x80).count >
+                before);
     guest_stop(&guest);
     minivm_stop(vm);
 }
 
 static void too_many_processes_are_refused(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     static pid_t pids[KVM_EXITS_WATCHED_MAX + 1];
 
     for (int i = 0; i <= KVM_EXITS_WATCHED_MAX; i++)
@@ -409,19 +268,19 @@ static void too_many_processes_are_refused(void **state)
 /* The thread has as many keys as it may, so all others find no room. */
 static void keys_without_room_are_counted(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     struct minivm *vm = start(1, 1);
     const uint32_t tid = (uint32_t)minivm_info(vm)->vcpus[0].tid;
     struct kvm_exits_thread_value full = {
         .is = {.tgid = (uint32_t)getpid(), .keys = KVM_EXITS_THREAD_KEYS}};
     uint64_t events = 0;
 
-    look(b);
+    exits_bench_look(b);
     kvm_exits_forget(b->exits, &b->reading, tid);
     assert_int_equal(bpf_map_update_elem(b->exits->threads_map, &tid, &full, BPF_ANY), 0);
     minivm_go(vm);
-    wait_done(vm);
-    settle(b);
+    exits_bench_wait(vm);
+    exits_bench_settle(b);
     for (size_t i = 0; i < b->reading.key_count; i++)
         if (b->reading.keys[i].key.tid == tid)
             events++;
@@ -429,7 +288,7 @@ static void keys_without_room_are_counted(void **state)
     /* Of user space alone there were as many; each port, MSR, leaf and page comes to it. */
     struct minivm_did did = minivm_did(vm, 0);
     events = did.io_exits - 1 + did.mmio_exits;
-    events += did.io_exits - 1 + did.mmio_exits + 37 + 32 + (is_emulated() ? 0 : 9);
+    events += did.io_exits - 1 + did.mmio_exits + 37 + 32 + (exits_bench_is_emulated() ? 0 : 9);
     assert_in_range(b->reading.lost[EXIT_LOST_KEYS], events, events + 5 * 16);
     assert_int_equal(b->reading.lost[EXIT_LOST_THREADS], 0);
     assert_int_equal(b->reading.lost[EXIT_LOST_REASONS], 0);
@@ -439,7 +298,7 @@ static void keys_without_room_are_counted(void **state)
 /* Others have taken all places of threads. */
 static void threads_without_room_are_counted(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     struct kvm_exits_thread_value other = {.is = {.tgid = 1}};
     int result = 0;
 
@@ -450,8 +309,8 @@ static void threads_without_room_are_counted(void **state)
     assert_int_equal(result, -E2BIG);
     struct minivm *vm = start(1, 1);
     minivm_go(vm);
-    wait_done(vm);
-    settle(b);
+    exits_bench_wait(vm);
+    exits_bench_settle(b);
     assert_true(b->reading.lost[EXIT_LOST_THREADS] > 0);
     assert_true(b->reading.lost[EXIT_LOST_KEYS] > 200);
     assert_int_equal(b->reading.key_count, 0);
@@ -460,7 +319,7 @@ static void threads_without_room_are_counted(void **state)
 }
 
 /* Bytes of a map, as the kernel accounts them. */
-static uint64_t bytes_of(const struct bench *b, int map)
+static uint64_t bytes_of(const struct exits_bench *b, int map)
 {
     char path[60], text[2000];
 
@@ -473,7 +332,7 @@ static uint64_t bytes_of(const struct bench *b, int map)
 
 static void all_maps_together_have_a_bound(void **state)
 {
-    const struct bench *b = need(state);
+    const struct exits_bench *b = exits_bench_of(state);
     const struct kvm_exits *e = b->exits;
     const uint64_t bytes = bytes_of(b, e->threads_map) + bytes_of(b, e->reasons_map) +
                            bytes_of(b, e->keys_map) + bytes_of(b, e->watched_map);
@@ -528,7 +387,7 @@ static bool all_gone(const struct ids *ids)
 
 static void nothing_stays_when_it_is_closed_or_killed(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     struct ids ids = ids_of(b->exits);
     int ready[2];
 
@@ -576,7 +435,7 @@ static void keep_caps(int first, int second, int third, int fourth)
 }
 
 /* Does this kernel want CAP_SYS_ADMIN for what CAP_PERFMON is for? */
-static bool is_paranoid(const struct bench *b)
+static bool is_paranoid(const struct exits_bench *b)
 {
     char text[16];
 
@@ -586,7 +445,7 @@ static bool is_paranoid(const struct bench *b)
 
 static void two_capabilities_and_tracefs_are_enough(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     const bool needs_more = is_paranoid(b);
     int status;
 
@@ -628,7 +487,7 @@ static void two_capabilities_and_tracefs_are_enough(void **state)
 
 static void a_missing_capability_is_named(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     int status;
 
     pid_t child = fork();
@@ -646,7 +505,7 @@ static void a_missing_capability_is_named(void **state)
 
 static void keys_can_be_left_out(void **state)
 {
-    struct bench *b = need(state);
+    struct exits_bench *b = exits_bench_of(state);
     const struct kvm_exits_config plain = {.no_keys = true};
     struct minivm *vm = start(1, 1);
 
@@ -655,15 +514,15 @@ static void keys_can_be_left_out(void **state)
     assert_true(kvm_exits_has(b->exits, KVM_EXITS_EVENT_EXIT));
     assert_false(kvm_exits_has(b->exits, KVM_EXITS_EVENT_PIO));
     minivm_go(vm);
-    wait_done(vm);
-    settle(b);
+    exits_bench_wait(vm);
+    exits_bench_settle(b);
     assert_int_equal(b->reading.key_count, 0);
-    if (have_exits(b))
+    if (exits_bench_has_reasons(b))
         check_reasons(b, minivm_info(vm)->vcpus[0].tid, minivm_did(vm, 0), 1);
     minivm_stop(vm);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, exits_bench_setup, exits_bench_teardown)
 
 int main(void)
 {
