@@ -144,7 +144,8 @@ $(testlib): $(call obj,$(call src,tests/lib))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 # Those of what only a build with BPF has.
-bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_bpf_host core/test_kvm_layout core/test_kvm_exits)
+bpf_tests := $(if $(filter without,$(bpf_choice)),core/test_kvm_bpf core/test_kvm_bpf_host core/test_kvm_layout core/test_kvm_exits \
+               core/test_kvm_exits_odd)
 define test_rules
 tests_$(1) := $(filter-out $(bpf_tests:%=$(BUILD)/tests/%),$(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/$(1)/test_*.c))))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $(testlib) $$(ARCHIVES_$(1))
@@ -192,7 +193,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates core/test_source_bpf core/test_kvm_bpf \
-                 core/test_exit_names core/test_kvm_exits core/test_child_exits core/test_exits_wish
+                 core/test_exit_names core/test_kvm_exits core/test_kvm_exits_odd core/test_child_exits core/test_exits_wish
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64
 check-sse2: $(unit_tests)
@@ -314,7 +315,7 @@ soak: all $(TESTVM)
 
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
-nested: all $(testvm) $(filter %/test_kvm_bpf %/test_kvm_exits %/test_source_bpf,$(unit_tests))
+nested: all $(testvm) $(filter %/test_kvm_bpf %/test_kvm_exits %/test_kvm_exits_odd %/test_source_bpf,$(unit_tests))
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
 
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.

@@ -18,10 +18,18 @@
 #include "core/bpf/kvm_bpf_host.h"
 #include "core/bpf/kvm_exits_count.skel.h"
 #include "core/bpf/kvm_exits_internal.h"
+#include "core/model/exits.h"
 
 #define ENTRY       KVM_EXITS_EVENT_COUNT /* number of the program at kvm_entry */
 #define INIT_PID_NS 0xeffffffcu           /* PROC_PID_INIT_INO */
 #define LOG_MAX     (1u << 20)
+
+/* A sample says with the same numbers what is counted. */
+#define SAME(id, event, need)                                                                      \
+    _Static_assert((int)KVM_EXITS_EVENT_##id == (int)EXITS_EVENT_##id, "the order of events");
+KVM_EXITS_EVENTS(SAME)
+#undef SAME
+_Static_assert((int)KVM_EXITS_EVENT_COUNT == (int)EXITS_EVENT_COUNT, "the number of events");
 
 struct event {
     const char *name;
@@ -42,6 +50,7 @@ static struct bpf_program *program_of(const struct kvm_exits *exits, unsigned nu
         [KVM_EXITS_EVENT_CPUID] = exits->programs->progs.on_cpuid,
         [KVM_EXITS_EVENT_HYPERCALL] = exits->programs->progs.on_hypercall,
         [KVM_EXITS_EVENT_USER] = exits->programs->progs.on_user,
+        [KVM_EXITS_EVENT_NESTED] = exits->programs->progs.on_nested,
         [ENTRY] = exits->programs->progs.on_entry,
     };
 

@@ -343,4 +343,11 @@ int on_user(void *ctx)
     return count_key(EXIT_KEY_USER, error < 0 ? EXIT_KEY_USER_ERRNO | (uint32_t)-error : value, 1);
 }
 
+/* At each exit of an L2 guest, whoever looks at it: its hypervisor, or KVM alone. */
+SEC("tp/kvm/kvm_nested_vmexit")
+int on_nested(void *ctx)
+{
+    return count_key(EXIT_KEY_NESTED, FIELD32(ctx, NESTED_REASON), 1);
+}
+
 char _license[] SEC("license") = "Dual MIT/GPL";

@@ -15,8 +15,9 @@
 #include "core/model/exit_kind.h"
 
 /*
- * X(program, event, need) - need 1: without this event nothing is known of exits. kvm_entry has no
- * field that is looked at, and is read in the cheaper way (a raw tracepoint).
+ * X(program, event, need) - need 1: without this event nothing is known of exits. In the order of
+ * enum exits_event. kvm_entry has no field that is looked at, and is read in the cheaper way (a raw
+ * tracepoint).
  * Source: include/trace/events/kvm.h, arch/x86/kvm/trace.h.
  */
 #define KVM_EXITS_EVENTS(X)                                                                        \
@@ -26,7 +27,8 @@
     X(MSR, "kvm_msr", 0)                                                                           \
     X(CPUID, "kvm_cpuid", 0)                                                                       \
     X(HYPERCALL, "kvm_hypercall", 0)                                                               \
-    X(USER, "kvm_userspace_exit", 0)
+    X(USER, "kvm_userspace_exit", 0)                                                               \
+    X(NESTED, "kvm_nested_vmexit", 0)
 
 #define KVM_EXITS_EVENT_ID(id, event, need) KVM_EXITS_EVENT_##id,
 enum kvm_exits_event { KVM_EXITS_EVENTS(KVM_EXITS_EVENT_ID) KVM_EXITS_EVENT_COUNT };
@@ -49,7 +51,8 @@ enum kvm_exits_event { KVM_EXITS_EVENTS(KVM_EXITS_EVENT_ID) KVM_EXITS_EVENT_COUN
     X(CPUID_INDEX, CPUID, "index", 0)                                                              \
     X(HYPERCALL_NUMBER, HYPERCALL, "nr", 1)                                                        \
     X(USER_REASON, USER, "reason", 1)                                                              \
-    X(USER_ERRNO, USER, "errno", 1)
+    X(USER_ERRNO, USER, "errno", 1)                                                                \
+    X(NESTED_REASON, NESTED, "exit_reason", 1)
 
 #define KVM_EXITS_FIELD_ID(id, event, field, need) KVM_EXITS_FIELD_##id,
 enum kvm_exits_field { KVM_EXITS_FIELDS(KVM_EXITS_FIELD_ID) KVM_EXITS_FIELD_COUNT };

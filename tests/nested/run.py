@@ -39,7 +39,7 @@ def make_image(path, kernel, names):
                     for name, default in (("kvmlens", os.path.join(ROOT, "kvmlens")),
                                           ("testvm", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))}
         # There only in a build with BPF.
-        for name in ("test_kvm_bpf", "test_kvm_exits", "test_source_bpf"):
+        for name in ("test_kvm_bpf", "test_kvm_exits", "test_kvm_exits_odd", "test_source_bpf"):
             built = os.path.join(ROOT, "build/gcc/tests/core", name)
             if os.path.exists(built):
                 programs[f"/bin/{name}"] = built
