@@ -253,6 +253,7 @@ struct snapshot *snapshot_builder_take(struct snapshot_builder *b)
 {
     snapshot_builder_finish(b);
     b->taken = true;
+    b->s.exits = NULL; /* which belong to that one now */
     return b->finished;
 }
 
@@ -274,6 +275,7 @@ void snapshot_builder_free(struct snapshot_builder *b)
     }
     free(b->s.vms);
     free(b->s.host_values);
+    free(b->s.exits);
     if (!b->taken)
         free(b->finished);
     field_table_done(&b->fields);
