@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/text_file.h"
+#include "ui/report/csv.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 
@@ -20,80 +21,8 @@
     "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
 #define LONG_HEADER LONG_HEADER_0_1 ",cause_id"
 
-struct row {
-    struct report *report;
-    FILE *out;
-    const char *time;
-    const struct snapshot_vm *vm;     /* NULL: all VMs of the host */
-    const struct snapshot_vcpu *vcpu; /* NULL: the VM */
-};
-
-static void put_quoted(FILE *out, const char *s)
-{
-    if (s[strcspn(s, ",\"\r\n")] == '\0') {
-        fputs(s, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *s != '\0'; s++) {
-        if (*s == '"')
-            fputc('"', out);
-        fputc(*s, out);
-    }
-    fputc('"', out);
-}
-
-/* A spreadsheet takes a cell that begins so for a formula. */
-static void put_name(const struct report *r, FILE *out, const char *name)
-{
-    char guarded[VM_NAME_RAW_MAX + 2];
-
-    if (!r->csv_safe || name[0] == '\0' || strchr("=+-@", name[0]) == NULL) {
-        put_quoted(out, name);
-        return;
-    }
-    snprintf(guarded, sizeof(guarded), "'%s", name);
-    put_quoted(out, guarded);
-}
-
-/* time to kind; value and what follows are the caller's. @bucket below 0: no histogram. */
-static void begin_row(const struct row *row, const char *field, int bucket, const char *kind,
-                      const char *unit, int exponent)
-{
-    FILE *out = row->out;
-
-    if (row->vm != NULL) {
-        fprintf(out, "%s,%d,%d,", row->time, (int)row->vm->id.pid, row->vm->id.fd);
-        put_name(row->report, out, row->vm->name);
-    } else {
-        fprintf(out, "%s,,,", row->time);
-    }
-    fputc(',', out);
-    if (row->vcpu != NULL)
-        fprintf(out, "%d", row->vcpu->id);
-    fprintf(out, ",%s,", field);
-    if (bucket >= 0)
-        fprintf(out, "%d", bucket);
-    fprintf(out, ",%s,%s,%d,", kind, unit, exponent);
-}
-
-static void end_row(const struct row *row, uint8_t state, uint8_t cause)
-{
-    fprintf(row->out, ",%s,", reading_state_name(state));
-    put_quoted(row->out, reading_cause_text(cause));
-    if (!row->report->csv_is_0_1)
-        fprintf(row->out, ",%s", reading_missing_id(state, cause));
-    fputc('\n', row->out);
-}
-
-static void put_figure(FILE *out, const struct figure *figure)
-{
-    if (figure->state == READING_OK)
-        fprintf(out, "%.10g", figure->value);
-}
-
 /* @buckets NULL: of the kernel's totals, which have no histograms. */
-static void put_field(const struct row *row, const struct field *field,
+static void put_field(const struct csv_row *row, const struct field *field,
                       const struct snapshot_value *value, const uint64_t *buckets)
 {
     const char *kind = field_kind_name(field->kind), *unit = field_unit_name(field->unit);
@@ -101,50 +30,50 @@ static void put_field(const struct row *row, const struct field *field,
 
     if (reading->state == READING_OK && field_is_hist(field) && buckets != NULL) {
         for (int i = 0; i < field->size; i++) {
-            begin_row(row, field->name, i, kind, unit, field->exponent);
+            csv_begin(row, field->name, i, kind, unit, field->exponent);
             fprintf(row->out, "%llu,",
                     (unsigned long long)buckets[field->bucket_index + (size_t)i]);
-            end_row(row, READING_OK, CAUSE_NONE);
+            csv_end(row, READING_OK, CAUSE_NONE);
         }
         return;
     }
-    begin_row(row, field->name, -1, kind, unit, field->exponent);
+    csv_begin(row, field->name, -1, kind, unit, field->exponent);
     if (reading->state != READING_OK) {
         fputc(',', row->out);
-        end_row(row, reading->state, reading->cause);
+        csv_end(row, reading->state, reading->cause);
         return;
     }
     fprintf(row->out, "%llu,", (unsigned long long)reading->raw);
     if (field->kind != FIELD_CUMULATIVE) {
-        end_row(row, READING_OK, CAUSE_NONE);
+        csv_end(row, READING_OK, CAUSE_NONE);
         return;
     }
     /* The value is good; a rate that is not there says why. */
-    put_figure(row->out, &value->rate);
-    end_row(row, value->rate.state, value->rate.cause);
+    csv_figure(row->out, &value->rate);
+    csv_end(row, value->rate.state, value->rate.cause);
 }
 
-static void put_reading(const struct row *row, const char *name, const char *unit, bool is_signed,
-                        const struct reading *reading)
+static void put_reading(const struct csv_row *row, const char *name, const char *unit,
+                        bool is_signed, const struct reading *reading)
 {
-    begin_row(row, name, -1, "instant", unit, 0);
+    csv_begin(row, name, -1, "instant", unit, 0);
     if (reading->state == READING_OK && is_signed)
         fprintf(row->out, "%lld", (long long)(int64_t)reading->raw);
     else if (reading->state == READING_OK)
         fprintf(row->out, "%llu", (unsigned long long)reading->raw);
     fputc(',', row->out);
-    end_row(row, reading->state, reading->cause);
+    csv_end(row, reading->state, reading->cause);
 }
 
-static void put_ratio(const struct row *row, const char *name, const struct figure *ratio)
+static void put_ratio(const struct csv_row *row, const char *name, const struct figure *ratio)
 {
-    begin_row(row, name, -1, "instant", "ratio", 0);
-    put_figure(row->out, ratio);
+    csv_begin(row, name, -1, "instant", "ratio", 0);
+    csv_figure(row->out, ratio);
     fputc(',', row->out);
-    end_row(row, ratio->state, ratio->cause);
+    csv_end(row, ratio->state, ratio->cause);
 }
 
-static void put_vm(struct row *row, const struct snapshot *s)
+static void put_vm(struct csv_row *row, const struct snapshot *s)
 {
     const struct snapshot_vm *vm = row->vm;
     const struct filter *filter = row->report->filter;
@@ -172,7 +101,8 @@ static void put_vm(struct row *row, const struct snapshot *s)
     }
 }
 
-static void put_host(struct row *row, const struct snapshot *s, const struct snapshot_value *values)
+static void put_host(struct csv_row *row, const struct snapshot *s,
+                     const struct snapshot_value *values)
 {
     row->vm = NULL;
     row->vcpu = NULL;
@@ -213,14 +143,14 @@ static void wide_row(const struct report *r, const struct snapshot *s, const str
                      const char *time, FILE *out)
 {
     fprintf(out, "%s,%d,%d,", time, (int)vm->id.pid, vm->id.fd);
-    put_name(r, out, vm->name);
+    csv_name(r, out, vm->name);
     wide_reading(out, &vm->ram_bytes);
     wide_reading(out, &vm->gauges[VM_RSS_BYTES]);
     wide_reading(out, &vm->mapped_bytes);
     fputc(',', out);
-    put_figure(out, &vm->cpu_ratio);
+    csv_figure(out, &vm->cpu_ratio);
     fputc(',', out);
-    put_figure(out, &vm->wait_ratio);
+    csv_figure(out, &vm->wait_ratio);
     for (size_t i = 0; i < r->fields_shown; i++) {
         const struct field *field = &s->fields->fields[i];
         if (!is_column(r, field))
@@ -229,7 +159,7 @@ static void wide_row(const struct report *r, const struct snapshot *s, const str
         if (field->kind != FIELD_CUMULATIVE)
             continue;
         fputc(',', out);
-        put_figure(out, &vm->values[i].rate);
+        csv_figure(out, &vm->values[i].rate);
     }
     fputc('\n', out);
 }
@@ -269,7 +199,7 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
                       FILE *out)
 {
     char time[NUMBER_MAX];
-    struct row row = {.report = r, .out = out, .time = time};
+    struct csv_row row = {.report = r, .out = out, .time = time};
     int fits = 0;
 
     (void)base;
