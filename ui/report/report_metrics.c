@@ -12,74 +12,31 @@
 
 #include "ui/report/estimates.h"
 #include "ui/report/metrics.h"
+#include "ui/report/metrics_subject.h"
 #include "ui/report/number.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
 
 #define NS_PER_S 1e9
 
-/* An entity that samples are about: a VM, or one of its vCPUs. */
-struct subject {
-    const struct snapshot_vm *vm;
-    const struct snapshot_vcpu *vcpu; /* NULL: the VM */
-    char pid[16], fd[16], id[16];
-    struct metrics_label labels[6];
-};
-
-static void subject_init(struct subject *s, const struct snapshot_vm *vm,
-                         const struct snapshot_vcpu *vcpu)
-{
-    memset(s, 0, sizeof(*s));
-    s->vm = vm;
-    s->vcpu = vcpu;
-    snprintf(s->pid, sizeof(s->pid), "%d", (int)vm->id.pid);
-    snprintf(s->fd, sizeof(s->fd), "%d", vm->id.fd);
-    s->labels[0] = (struct metrics_label){"vm", vm->name};
-    s->labels[1] = (struct metrics_label){"pid", s->pid};
-    s->labels[2] = (struct metrics_label){"vm_fd", s->fd};
-    if (vcpu != NULL) {
-        snprintf(s->id, sizeof(s->id), "%d", vcpu->id);
-        s->labels[3] = (struct metrics_label){"vcpu", s->id};
-    }
-}
-
-/* Calls @put for each chosen VM, or each of its vCPUs. */
-static void each(struct report *r, const struct snapshot *s, bool vcpus,
-                 void (*put)(struct metrics_family *f, const struct subject *subject,
-                             const void *arg),
-                 struct metrics_family *f, const void *arg)
-{
-    struct subject subject;
-
-    for (size_t i = 0; i < s->vm_count; i++) {
-        const struct snapshot_vm *vm = &s->vms[i];
-        if (!filter_vm(r->filter, vm))
-            continue;
-        for (size_t v = 0; v < (vcpus ? vm->vcpu_count : 1); v++) {
-            subject_init(&subject, vm, vcpus ? &vm->vcpus[v] : NULL);
-            put(f, &subject, arg);
-        }
-    }
-}
-
 /* --- numbers that are no KVM counters --- */
 
-static const struct reading *vm_rss(const struct subject *s)
+static const struct reading *vm_rss(const struct metrics_subject *s)
 {
     return &s->vm->gauges[VM_RSS_BYTES];
 }
 
-static const struct reading *vm_pagetables(const struct subject *s)
+static const struct reading *vm_pagetables(const struct metrics_subject *s)
 {
     return &s->vm->gauges[VM_PAGETABLE_BYTES];
 }
 
-static const struct reading *vm_ram(const struct subject *s)
+static const struct reading *vm_ram(const struct metrics_subject *s)
 {
     return &s->vm->ram_bytes;
 }
 
-static const struct reading *vm_mapped(const struct subject *s)
+static const struct reading *vm_mapped(const struct metrics_subject *s)
 {
     return &s->vm->mapped_bytes;
 }
@@ -93,32 +50,32 @@ static const struct reading *flag_reading(const struct snapshot_vm *vm, bool is_
     return vm->migration != VM_MIGRATION_UNKNOWN ? &flags[is_set] : &not_known;
 }
 
-static const struct reading *vm_dirty_logged(const struct subject *s)
+static const struct reading *vm_dirty_logged(const struct metrics_subject *s)
 {
     return flag_reading(s->vm, s->vm->migration >= VM_DIRTY_LOGGED);
 }
 
-static const struct reading *vm_migrating(const struct subject *s)
+static const struct reading *vm_migrating(const struct metrics_subject *s)
 {
     return flag_reading(s->vm, s->vm->migration == VM_MIGRATING);
 }
 
-static const struct reading *vm_cpu(const struct subject *s)
+static const struct reading *vm_cpu(const struct metrics_subject *s)
 {
     return &s->vm->gauges[VM_CPU_NS];
 }
 
-static const struct reading *vcpu_cpu(const struct subject *s)
+static const struct reading *vcpu_cpu(const struct metrics_subject *s)
 {
     return &s->vcpu->gauges[VCPU_CPU_NS];
 }
 
-static const struct reading *vcpu_wait(const struct subject *s)
+static const struct reading *vcpu_wait(const struct metrics_subject *s)
 {
     return &s->vcpu->gauges[VCPU_WAIT_NS];
 }
 
-static const struct reading *vcpu_tsc_offset(const struct subject *s)
+static const struct reading *vcpu_tsc_offset(const struct metrics_subject *s)
 {
     return &s->vcpu->gauges[VCPU_TSC_OFFSET];
 }
@@ -131,7 +88,7 @@ struct plain {
     enum metrics_type type;
     const char *unit;
     enum shape shape;
-    const struct reading *(*get)(const struct subject *s);
+    const struct reading *(*get)(const struct metrics_subject *s);
     const char *help;
 };
 
@@ -157,7 +114,8 @@ static const struct plain plains[] = {
      "Offset of the guest's time stamp counter"},
 };
 
-static void put_plain(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_plain(struct metrics_family *f, const struct metrics_subject *subject,
+                      const void *arg)
 {
     static const struct field nanoseconds = {.base = 10, .exponent = -9, .size = 1};
     const struct plain *plain = arg;
@@ -173,7 +131,8 @@ static void put_plain(struct metrics_family *f, const struct subject *subject, c
         metrics_int(f, subject->labels, reading->raw);
 }
 
-static void put_info(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_info(struct metrics_family *f, const struct metrics_subject *subject,
+                     const void *arg)
 {
     struct metrics_label labels[7] = {0};
 
@@ -186,7 +145,8 @@ static void put_info(struct metrics_family *f, const struct subject *subject, co
     metrics_int(f, labels, 1);
 }
 
-static void put_vcpu_count(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_vcpu_count(struct metrics_family *f, const struct metrics_subject *subject,
+                           const void *arg)
 {
     (void)arg;
     metrics_int(f, subject->labels, subject->vm->vcpu_count);
@@ -201,12 +161,13 @@ struct field_arg {
     int sum; /* field with the sum of a histogram, or -1 */
 };
 
-static const struct snapshot_value *value_of(const struct subject *subject, size_t index)
+static const struct snapshot_value *value_of(const struct metrics_subject *subject, size_t index)
 {
     return subject->vcpu != NULL ? &subject->vcpu->values[index] : &subject->vm->values[index];
 }
 
-static void put_field(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_field(struct metrics_family *f, const struct metrics_subject *subject,
+                      const void *arg)
 {
     const struct field_arg *a = arg;
     const struct field *field = &a->s->fields->fields[a->index];
@@ -277,7 +238,7 @@ static void put_fields(struct report *r, struct metrics *m, const struct snapsho
         struct field_arg arg = {r, s, i, field_is_hist(field) ? sum_of(s, field) : -1};
         struct metrics_family f = metrics_family(m, types[field->kind], stem, units[field->unit],
                                                  known != NULL ? known->text : help);
-        each(r, s, vcpus, put_field, &f, &arg);
+        metrics_each(r->filter, s, vcpus, put_field, &f, &arg);
     }
 }
 
@@ -299,8 +260,8 @@ static void put_totals(struct report *r, struct metrics *m, const struct snapsho
     }
 }
 
-static void put_unreadable_of(struct metrics_family *f, struct subject *subject, const char *id,
-                              size_t fields)
+static void put_unreadable_of(struct metrics_family *f, struct metrics_subject *subject,
+                              const char *id, size_t fields)
 {
     subject->labels[3] = (struct metrics_label){"cause", id};
     if (fields > 0)
@@ -314,11 +275,11 @@ static void put_unreadable(struct report *r, struct metrics *m, const struct sna
                                              "Counters that could not be read, by cause");
 
     for (size_t i = 0; i < s->vm_count; i++) {
-        struct subject subject;
+        struct metrics_subject subject;
         struct partial partial = {0};
         if (!filter_vm(r->filter, &s->vms[i]))
             continue;
-        subject_init(&subject, &s->vms[i], NULL);
+        metrics_subject_init(&subject, &s->vms[i], NULL);
         partial_count_vm(r->filter, s, &s->vms[i], &partial);
         for (int state = 0; state < READING_STATE_COUNT; state++)
             put_unreadable_of(&f, &subject,
@@ -378,13 +339,14 @@ static bool scan_seconds(const struct estimate *e, double *ret)
 
 /* Of a VM that was not reached yet nothing is known. NULL then. */
 static const struct estimate *find_taken(const struct estimate_arg *a,
-                                         const struct subject *subject)
+                                         const struct metrics_subject *subject)
 {
     const struct estimate *e = estimates_find(a->estimates, &subject->vm->id);
     return e != NULL && e->taken_ns != 0 ? e : NULL;
 }
 
-static void put_estimate(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_estimate(struct metrics_family *f, const struct metrics_subject *subject,
+                         const void *arg)
 {
     const struct estimate_arg *a = arg;
     const struct estimate *e = find_taken(a, subject);
@@ -394,7 +356,8 @@ static void put_estimate(struct metrics_family *f, const struct subject *subject
         metrics_real(f, subject->labels, value);
 }
 
-static void put_age(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_age(struct metrics_family *f, const struct metrics_subject *subject,
+                    const void *arg)
 {
     const struct estimate_arg *a = arg;
     const struct estimate *e = find_taken(a, subject);
@@ -406,7 +369,8 @@ static void put_age(struct metrics_family *f, const struct subject *subject, con
                                                  : 0);
 }
 
-static void put_refused(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_refused(struct metrics_family *f, const struct metrics_subject *subject,
+                        const void *arg)
 {
     const struct estimate *e = find_taken(arg, subject);
 
@@ -414,7 +378,8 @@ static void put_refused(struct metrics_family *f, const struct subject *subject,
         metrics_int(f, subject->labels, e->failed);
 }
 
-static void put_pending(struct metrics_family *f, const struct subject *subject, const void *arg)
+static void put_pending(struct metrics_family *f, const struct metrics_subject *subject,
+                        const void *arg)
 {
     metrics_int(f, subject->labels, find_taken(arg, subject) == NULL);
 }
@@ -440,16 +405,16 @@ static void put_estimates(struct report *r, struct metrics *m, const struct snap
     for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
         arg.get = gauges[i].get;
         f = metrics_family(m, METRICS_GAUGE, gauges[i].stem, gauges[i].unit, gauges[i].help);
-        each(r, s, false, put_estimate, &f, &arg);
+        metrics_each(r->filter, s, false, put_estimate, &f, &arg);
     }
     f = metrics_family(m, METRICS_GAUGE, "vm_scan_age", "seconds", "Age of the estimate");
-    each(r, s, false, put_age, &f, &arg);
+    metrics_each(r->filter, s, false, put_age, &f, &arg);
     f = metrics_family(m, METRICS_GAUGE, "vm_scan_failed", NULL,
                        "1 when the RAM could not be estimated");
-    each(r, s, false, put_refused, &f, &arg);
+    metrics_each(r->filter, s, false, put_refused, &f, &arg);
     f = metrics_family(m, METRICS_GAUGE, "vm_scan_pending", NULL,
                        "1 when there was no time yet to estimate the RAM");
-    each(r, s, false, put_pending, &f, &arg);
+    metrics_each(r->filter, s, false, put_pending, &f, &arg);
 }
 
 static void put_host(struct report *r, struct metrics *m, const struct snapshot *s)
@@ -491,15 +456,15 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
     put_host(r, &m, s);
     f = metrics_family(&m, METRICS_INFO, "vm", NULL,
                        "What the VM is, and where its numbers are from");
-    each(r, s, false, put_info, &f, NULL);
+    metrics_each(r->filter, s, false, put_info, &f, NULL);
     f = metrics_family(&m, METRICS_GAUGE, "vm_vcpus", NULL, "Virtual CPUs");
-    each(r, s, false, put_vcpu_count, &f, NULL);
+    metrics_each(r->filter, s, false, put_vcpu_count, &f, NULL);
     for (size_t i = 0; i < sizeof(plains) / sizeof(plains[0]); i++) {
         const struct plain *p = &plains[i];
         if (p->vcpu && !r->per_vcpu)
             continue;
         f = metrics_family(&m, p->type, p->stem, p->unit, p->help);
-        each(r, s, p->vcpu, put_plain, &f, p);
+        metrics_each(r->filter, s, p->vcpu, put_plain, &f, p);
     }
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
