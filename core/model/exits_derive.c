@@ -168,9 +168,8 @@ static void merge_keys(struct exit_group *g)
 /* --- a thread --------------------------------------------------------------------------------- */
 
 static void fill_row(const struct exits_reason *before, const struct exits_reason *now,
-                     bool has_interval, const struct exits_count *cur, struct exit_row *to)
+                     bool has_interval, struct exit_row *to)
 {
-    to->name = exits_find_name(cur->names, cur->name_count, now->isa, now->reason);
     to->all = (struct exit_times){now->count, now->timed, now->total_ns, {0}};
     memcpy(to->all.buckets, now->buckets, sizeof(now->buckets));
     to->min_ns = now->min_ns;
@@ -203,7 +202,7 @@ static void fill_rows(const struct thread_rows *before, const struct thread_rows
         }
         bool is_known = k < before->reasons.count && exits_compare_reasons(b, n) == 0;
         struct exit_row *row = row_at(g, n->isa, n->reason);
-        fill_row(is_known ? b : NULL, n, has_interval, now->count, row);
+        fill_row(is_known ? b : NULL, n, has_interval, row);
     }
 }
 
@@ -257,6 +256,14 @@ static bool has_row(const struct thread_rows *rows, uint8_t isa, uint32_t reason
             return true;
     }
     return false;
+}
+
+/* Of the copies: the count may end before the exits do. */
+static void name_rows(const struct exits *e, struct exit_group *g)
+{
+    for (size_t i = 0; i < g->row_count; i++)
+        g->rows[i].name =
+            exits_find_name(e->names, e->name_count, g->rows[i].isa, g->rows[i].reason);
 }
 
 /* The group of one thread. @g has room for its rows. */
@@ -424,6 +431,7 @@ static void fill(const struct owners *o, const struct exits_count *prev,
         struct thread_rows rows = rows_of(&now, cur->threads[i].tid);
         struct exit_group own = {.rows = at.row, .keys = at.key};
         fill_thread(&before, &rows, prev != NULL, &own);
+        name_rows(e, &own);
         at.row += own.row_count;
         at.key += own.key_count;
         add_group(&e->host, &own);

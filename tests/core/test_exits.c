@@ -155,6 +155,23 @@ static void vcpus_add_up_to_vms_and_these_to_the_host(void **state)
     free(b.c);
 }
 
+/* A sample may end before the snapshot that was made of it. */
+static void names_outlive_the_count(void **state)
+{
+    struct maker b = make(1, S);
+
+    (void)state;
+    thread(&b, 100, 101, 30, 300);
+    reason(&b, 101, IO, 30, 30, 2000);
+    struct exits *e = derive(NULL, &b);
+    memset(b.c->names, 'x', b.c->name_count * sizeof(*b.c->names));
+    assert_string_equal(row(&e->vcpus[0], IO)->name, "IO_INSTRUCTION");
+    assert_string_equal(row(&e->vms[0], IO)->name, "IO_INSTRUCTION");
+    assert_string_equal(row(&e->host, IO)->name, "IO_INSTRUCTION");
+    free(e);
+    free(b.c);
+}
+
 /* A vCPU that halts for ten seconds halts in each of them, and not in the last. */
 static void what_is_still_going_on_is_spent_now(void **state)
 {
@@ -326,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vcpus_add_up_to_vms_and_these_to_the_host),
+        cmocka_unit_test(names_outlive_the_count),
         cmocka_unit_test(what_is_still_going_on_is_spent_now),
         cmocka_unit_test(a_thread_that_has_less_is_another_one),
         cmocka_unit_test(counts_of_another_beginning_make_no_interval),
