@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/exits_fake.h"
 #include "tests/lib/two_vms.h"
 #include "ui/report/estimates.h"
 #include "ui/report/report.h"
@@ -235,6 +236,127 @@ static void estimates_are_gauges_with_their_age(void **state)
     two_vms_free(t);
 }
 
+/* --- exits --- */
+
+/* @kind below 0: nobody asked. The caller frees it. */
+static char *print_exits(const struct report_format *format, int kind, bool stream, bool per_vcpu)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct report r = {.format = format, .filter = &all, .stream = stream, .per_vcpu = per_vcpu};
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = NULL;
+
+    if (kind >= 0)
+        s->exits = exits_fake(s, (enum exits_fake)kind);
+    assert_int_equal(report_make(&r, NULL, s, &text, NULL), 0);
+    snapshot_free(s);
+    two_vms_free(t);
+    return text;
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)) != NULL; p++)
+        n++;
+    return n;
+}
+
+#define OF_VM16(reason, isa) IN_VM16 "reason=\"" reason "\",isa=\"" isa "\"} "
+
+static void a_log_has_totals_of_exits(void **state)
+{
+    char *text = print_exits(&report_prometheus, EXITS_FAKE_SVM, true, false);
+
+    (void)state;
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason_total counter");
+    expect_line(text, "kvmlens_vm_exit_reason_total" OF_VM16("io", "svm") "18000");
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason_seconds_total counter");
+    expect_line(text, "kvmlens_vm_exit_reason_seconds_total" OF_VM16("io", "svm") "0.045000000");
+    /* What is never timed has no time, which is not 0 s. */
+    expect_line(text, "kvmlens_vm_exit_reason_total" OF_VM16("interrupt", "svm") "300");
+    assert_null(strstr(text, "kvmlens_vm_exit_reason_seconds_total" OF_VM16("interrupt", "svm")));
+    expect_line(text, "kvmlens_vm_halt_ratio" VM16 "0.5");
+    expect_line(text, "kvmlens_exits_counted 1");
+    expect_line(text, "kvmlens_exits_lost{what=\"keys\"} 0");
+    assert_null(strstr(text, "_per_second"));
+    assert_null(strstr(text, "time_ratio"));
+    assert_null(strstr(text, "vcpu=\""));
+    /* Ports and addresses would be series without end. */
+    assert_null(strstr(text, "0x80"));
+    free(text);
+}
+
+static void one_record_has_rates_of_exits_and_no_totals(void **state)
+{
+    char *text = print_exits(&report_prometheus, EXITS_FAKE_SVM, false, true);
+
+    (void)state;
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason_per_second gauge");
+    expect_line(text, "kvmlens_vm_exit_reason_per_second" OF_VM16("io", "svm") "1800");
+    expect_line(text, "kvmlens_vm_exit_reason_time_ratio" OF_VM16("hlt", "svm") "0.5");
+    expect_line(text, "kvmlens_vcpu_exit_reason_per_second" IN_VM16
+                      "vcpu=\"1\",reason=\"io\",isa=\"svm\"} 1200");
+    expect_line(text, "kvmlens_vcpu_halt_ratio" IN_VM16 "vcpu=\"1\"} 0.55");
+    assert_null(strstr(text, "exit_reason_total"));
+    assert_null(strstr(text, "exit_reason_seconds"));
+    free(text);
+}
+
+/* Before the second sample nothing is known of rates, and none is 0. */
+static void without_an_interval_there_are_no_rates_of_exits(void **state)
+{
+    char *text = print_exits(&report_openmetrics, EXITS_FAKE_FIRST, false, true);
+
+    (void)state;
+    expect_line(text, "kvmlens_exits_counted 1");
+    assert_null(strstr(text, "exit_reason"));
+    assert_null(strstr(text, "guest_ratio"));
+    assert_null(strstr(text, "cost_ratio"));
+    free(text);
+}
+
+/* A reader takes no page in which a series comes twice. */
+static void reasons_of_one_name_are_one_series(void **state)
+{
+    char *text = print_exits(&report_openmetrics, EXITS_FAKE_VMX, true, false);
+
+    (void)state;
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason counter");
+    expect_line(text, "# UNIT kvmlens_vm_exit_reason_seconds seconds");
+    expect_line(text, "kvmlens_vm_exit_reason_total" OF_VM16("IO_INSTRUCTION", "vmx") "18000");
+    assert_int_equal(
+        count_of(text, "kvmlens_vm_exit_reason_total" IN_VM16 "reason=\"IO_INSTRUCTION\""), 1);
+    expect_line(text, "kvmlens_vm_exit_reason_seconds_total" OF_VM16("IO_INSTRUCTION",
+                                                                     "vmx") "0.047250000");
+    free(text);
+}
+
+static void exits_that_are_not_counted_are_told_of_and_not_made_up(void **state)
+{
+    char *text = print_exits(&report_prometheus, EXITS_FAKE_FAILED, true, true);
+
+    (void)state;
+    expect_line(text, "kvmlens_exits_counted 0");
+    assert_int_equal(count_of(text, "kvmlens_exits_"), 3); /* HELP, TYPE and that one */
+    assert_null(strstr(text, "exit_reason"));
+    free(text);
+    text = print_exits(&report_prometheus, EXITS_FAKE_KEYS_ONLY, false, true);
+    assert_null(strstr(text, "exit_reason"));
+    assert_null(strstr(text, "guest_ratio")); /* not seen, which is not 0 */
+    free(text);
+    text = print_exits(&report_prometheus, EXITS_FAKE_LOSING, false, true);
+    expect_line(text, "kvmlens_exits_lost{what=\"threads\"} 2000");
+    expect_line(text, "kvmlens_exits_lost{what=\"missed\"} 3");
+    free(text);
+    text = print_exits(&report_prometheus, -1, true, true);
+    assert_null(strstr(text, "kvmlens_exits_"));
+    assert_null(strstr(text, "exit_reason"));
+    free(text);
+}
+
 static void no_family_comes_twice(void **state)
 {
     char *text = NULL;
@@ -270,6 +392,11 @@ int main(void)
         cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends_with_eof),
         cmocka_unit_test(histogram_without_its_sum_makes_none_up),
         cmocka_unit_test(estimates_are_gauges_with_their_age),
+        cmocka_unit_test(a_log_has_totals_of_exits),
+        cmocka_unit_test(one_record_has_rates_of_exits_and_no_totals),
+        cmocka_unit_test(without_an_interval_there_are_no_rates_of_exits),
+        cmocka_unit_test(reasons_of_one_name_are_one_series),
+        cmocka_unit_test(exits_that_are_not_counted_are_told_of_and_not_made_up),
         cmocka_unit_test(no_family_comes_twice),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

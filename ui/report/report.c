@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/text_file.h"
+#include "ui/report/report_exits.h"
 
 /* clang-format off */
 #define FORMAT(format) &report_##format,
@@ -89,4 +90,10 @@ bool report_idle(const struct filter *filter, const struct snapshot *s,
             return false;
     }
     return true;
+}
+
+bool report_idle_vm(const struct filter *filter, const struct snapshot *s, size_t vm)
+{
+    return report_idle(filter, s, s->vms[vm].values) &&
+           !report_exits_moved(report_exits_of_vm(s, vm));
 }

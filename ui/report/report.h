@@ -104,6 +104,9 @@ int report_make(struct report *report, const struct snapshot *base, const struct
 bool report_idle(const struct filter *filter, const struct snapshot *s,
                  const struct snapshot_value *values);
 
+/* report_idle_vm - the same of s->vms[@vm], in which no exit was counted either. */
+bool report_idle_vm(const struct filter *filter, const struct snapshot *s, size_t vm);
+
 /*
  * report_host_values - the kernel's totals of all VMs; NULL where there are none, and where only
  * some VMs were asked for: they are no numbers of these.

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ui/report/estimates.h"
+#include "ui/report/exits_metrics.h"
 #include "ui/report/metrics.h"
 #include "ui/report/metrics_subject.h"
 #include "ui/report/number.h"
@@ -469,6 +470,7 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
         put_estimates(r, &m, s);
+    exits_metrics_put(r, &m, s);
     put_totals(r, &m, s);
     put_fields(r, &m, s, false);
     if (r->per_vcpu)
