@@ -108,6 +108,14 @@ static void check_kvm(const struct rootfs *root, const struct host *host, struct
     check_kvm_device(root, r);
 }
 
+bool host_check_is_in_namespace(const struct rootfs *root)
+{
+    char link[64];
+
+    return rootfs_readlink(root, "proc/self/ns/pid", link, sizeof(link)) >= 0 &&
+           strcmp(link, INITIAL_PID_NAMESPACE) != 0;
+}
+
 static void check_pid_namespace(const struct rootfs *root, const struct host *host,
                                 struct check_result *r)
 {
@@ -352,6 +360,7 @@ const struct host_check host_checks[] = {
     {"open-files", check_fd_limit},
     {"pagemap-scan", check_pagemap_scan},
     {"bpf", host_check_bpf},
+    {"exits", host_check_exits},
     {NULL, NULL},
 };
 

@@ -11,6 +11,12 @@
 /* host_check_bpf - as struct host_check has it. */
 void host_check_bpf(const struct rootfs *root, const struct host *host, struct check_result *ret);
 
+/* host_check_exits - likewise. */
+void host_check_exits(const struct rootfs *root, const struct host *host, struct check_result *ret);
+
+/* host_check_is_in_namespace - of processes, that is not the host's. What is not known is none. */
+bool host_check_is_in_namespace(const struct rootfs *root);
+
 /* host_check_bpf_obstacle - what keeps BPF from who runs this. Nothing is loaded to find out. */
 enum bpf_obstacle host_check_bpf_obstacle(const struct rootfs *root, const struct host *host);
 

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "core/bpf/kvm_bpf.h"
+
 static const struct host healthy = {
     .name = "web-07", .kernel = "6.18.44", .lockdown = LOCKDOWN_NONE, .cpus = 2, .kvm_module = true,
     .debugfs_mounted = true, .debugfs = "sys/kernel/debug/kvm",
@@ -186,6 +188,73 @@ static void each_obstacle_to_bpf_is_named_with_its_fix(void **state)
     assert_string_equal(r.fix, "This root lacks CAP_BPF: let its container or unit keep it.");
 }
 
+/* As on a live host, though it is a tree. */
+static void expect_exits(const char *dir, const struct host *host, enum check_level level,
+                         const char *says, const char *fix)
+{
+    struct rootfs root;
+    struct check_result r = {.level = CHECK_OK};
+
+    assert_int_equal(rootfs_open(dir, &root, NULL), 0);
+    root.live = true;
+    host_check_exits(&root, host, &r);
+    root.live = false;
+    rootfs_close(&root);
+    if (r.level != level || strstr(r.finding, says) == NULL || strstr(r.fix, fix) == NULL)
+        fail_msg("%s '%s' '%s', expected %s '%s' '%s'", host_check_level_name(r.level), r.finding,
+                 r.fix, host_check_level_name(level), says, fix);
+    assert_int_equal(r.effect[0] != '\0', level == CHECK_NOTE);
+    assert_int_equal(r.fix[0] != '\0', level == CHECK_NOTE);
+}
+
+static void each_obstacle_to_exits_is_named_with_its_fix(void **state)
+{
+    struct host able = healthy, held = healthy;
+
+    if (!kvm_bpf_is_built()) {
+        print_message("skipped: built without BPF, which is the first obstacle\n");
+        skip();
+    }
+    expect(*state, &healthy, "exits", CHECK_UNKNOWN, "a saved tree");
+    able.btf = false; /* it is not needed */
+    able.caps_known = true;
+    able.caps = BPF_CAPS | HOST_CAP(CAP_DAC_READ_SEARCH);
+    held = able;
+    held.lockdown = LOCKDOWN_CONFIDENTIALITY;
+    expect_exits(*state, &held, CHECK_NOTE, "lockdown=confidentiality", "lockdown=integrity");
+    held = able;
+    held.caps = HOST_CAP(HOST_CAP_BPF);
+    expect_exits(*state, &held, CHECK_NOTE, "CAP_PERFMON", "or with CAP_PERFMON");
+    put(*state, "proc/sys/kernel/perf_event_paranoid", "3\n");
+    expect_exits(*state, &able, CHECK_NOTE, "keeps trace events for CAP_SYS_ADMIN",
+                 "perf_event_paranoid to 2");
+    held = able;
+    held.caps |= HOST_CAP(CAP_SYS_ADMIN);
+    expect_exits(*state, &held, CHECK_NOTE, "no trace event", "mount -t tracefs");
+    put(*state, "proc/sys/kernel/perf_event_paranoid", "2\n");
+    expect_exits(*state, &able, CHECK_NOTE, "no trace event", "mount -t tracefs");
+    held = able;
+    held.kvm_module = false;
+    expect_exits(*state, &held, CHECK_NOTE, "KVM is not loaded", "modprobe");
+    put(*state, "proc/self/ns/pid", "->pid:[4026532999]");
+    expect_exits(*state, &able, CHECK_NOTE, "PID namespace of its own", "--pid=host");
+}
+
+static void exits_that_can_be_counted_are_said_to_be(void **state)
+{
+    struct host able = healthy;
+
+    if (!kvm_bpf_is_built()) {
+        print_message("skipped: built without BPF, which is the first obstacle\n");
+        skip();
+    }
+    able.caps_known = true;
+    able.caps = BPF_CAPS;
+    put(*state, "proc/self/ns/pid", "->pid:[4026531836]");
+    put(*state, "sys/kernel/tracing/events/kvm/kvm_exit/format", "name: kvm_exit\nID: 77\n");
+    expect_exits(*state, &able, CHECK_OK, "exits can be counted", "");
+}
+
 static void an_old_kernel_without_directories_of_vms_is_named(void **state)
 {
     struct host old = healthy;
@@ -237,6 +306,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_module_without_its_device_is_told, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(each_obstacle_is_named_with_its_fix, make_tree, drop_tree),
         cmocka_unit_test(each_obstacle_to_bpf_is_named_with_its_fix),
+        cmocka_unit_test_setup_teardown(each_obstacle_to_exits_is_named_with_its_fix, make_tree,
+                                        drop_tree),
+        cmocka_unit_test_setup_teardown(exits_that_can_be_counted_are_said_to_be, make_tree,
+                                        drop_tree),
         cmocka_unit_test_setup_teardown(an_old_kernel_without_directories_of_vms_is_named,
                                         make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(hostile_files_are_cleaned_and_bounded, make_tree,

@@ -12,4 +12,8 @@
  * host_check has it. */
 void bpf_try(const struct rootfs *root, const struct host *host, struct check_result *ret);
 
+/* bpf_try_exits - the same of the programs that count exits: they hang on KVM's trace events for a
+ * moment, and watch nobody. */
+void bpf_try_exits(const struct rootfs *root, const struct host *host, struct check_result *ret);
+
 #endif

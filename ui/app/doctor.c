@@ -51,7 +51,8 @@ static int print_json(struct json_doc *doc, json_t *checks, FILE *out)
 /* What is about this program rather than about the host. */
 static const struct host_check own_checks[] = {{"confinement", confine_check}, {NULL, NULL}};
 /* What is asked for. */
-static const struct host_check bpf_checks[] = {{"bpf-load", bpf_try}, {NULL, NULL}};
+static const struct host_check bpf_checks[] = {
+    {"bpf-load", bpf_try}, {"exits-load", bpf_try_exits}, {NULL, NULL}};
 
 int doctor_run(const struct rootfs *root, const struct host *host, bool json, bool bpf, FILE *out)
 {
