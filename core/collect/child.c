@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/collect/child_exits.h"
+#include "core/bpf/kvm_exits.h"
 
 #define KEEP_MAX 8 /* descriptors that a child keeps */
 
@@ -60,11 +60,11 @@ static bool may_need_admin(const struct child_config *config)
 }
 
 int child_restrict(const struct child_config *config, enum privilege_role role,
-                   const struct child_bpf *bpf, const struct child_exits *exits, struct error *err)
+                   struct child_programs programs, struct error *err)
 {
     const struct privilege_places nowhere = {.saved_tree = !config->root->live,
-                                             .bpf = bpf != NULL && bpf->bpf != NULL,
-                                             .exits = exits != NULL && exits->exits != NULL,
+                                             .bpf = programs.bpf,
+                                             .exits = programs.exits,
                                              .admin =
                                                  role == ROLE_SUPERVISOR && may_need_admin(config)};
     int result = privilege_enter(role, config->privileges, &nowhere, err);

@@ -60,14 +60,17 @@ bool child_bpf_is_stale(const struct child_bpf *bpf);
 /* child_bpf_status - as it is now: KVM may have been loaded meanwhile, or the host locked down. */
 struct bpf_status child_bpf_status(struct child_bpf *bpf, const struct host *host);
 
-struct child_exits; /* core/collect/child_exits.h */
+/* Which programs it has loaded, and goes on to use. */
+struct child_programs {
+    bool bpf, exits;
+};
 
 /*
- * child_restrict - give up all that @role does not need. @bpf, @exits: what it has loaded; NULL:
- * nothing. 0, or a negative errno with a sentence: then the process must do nothing but say so.
+ * child_restrict - give up all that @role does not need, but for what @programs need. 0, or a
+ * negative errno with a sentence: then the process must do nothing but say so.
  */
 int child_restrict(const struct child_config *config, enum privilege_role role,
-                   const struct child_bpf *bpf, const struct child_exits *exits, struct error *err);
+                   struct child_programs programs, struct error *err);
 
 /* What each role does until its socket ends; returns an exit status. */
 int collector_main(struct child *child);

@@ -97,7 +97,9 @@ int collector_main(struct child *child)
 
     memset(&tick, 0, sizeof(tick));
     memset(&failed, 0, sizeof(failed));
-    failed.result = child_restrict(child->config, ROLE_COLLECTOR, &c.bpf, &c.exits, &failed.error);
+    const struct child_programs programs = {.bpf = c.bpf.bpf != NULL,
+                                            .exits = c.exits.exits != NULL};
+    failed.result = child_restrict(child->config, ROLE_COLLECTOR, programs, &failed.error);
     if (failed.result == 0)
         failed.result = sampler_open(&config, &c.sampler, &failed.error);
     do {

@@ -140,7 +140,8 @@ static int start(struct scanner *s)
     struct error *err = &s->broken;
 
     child_load_bpf(child, &s->bpf);
-    int result = child_restrict(child->config, ROLE_SCANNER, &s->bpf, NULL, err);
+    int result = child_restrict(child->config, ROLE_SCANNER,
+                                (struct child_programs){.bpf = s->bpf.bpf != NULL}, err);
 
     if (result < 0)
         return result;

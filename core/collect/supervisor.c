@@ -175,7 +175,8 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
 
     memset(&hello, 0, sizeof(hello));
     child_detach(parent, keep, sizeof(keep) / sizeof(keep[0]));
-    hello.result = child_restrict(config, ROLE_SUPERVISOR, NULL, NULL, &hello.error);
+    hello.result = child_restrict(config, ROLE_SUPERVISOR, (struct child_programs){.bpf = false},
+                                  &hello.error);
     int result = message_send(sock, &hello, sizeof(hello));
     if (hello.result < 0)
         exit(1);
