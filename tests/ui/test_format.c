@@ -76,6 +76,17 @@ static void time_spans_choose_their_unit(void **unused)
     CHECK(format_seconds, cases);
 }
 
+static void short_spans_have_another_digit(void **unused)
+{
+    static const struct format_case cases[] = {
+        {0, "0s"},          {999e-9, "999ns"}, {1e-6, "1.0us"}, {1.34e-6, "1.3us"},
+        {9.94e-6, "9.9us"}, {9.96e-6, "10us"}, {12e-6, "12us"}, {3.1e-3, "3.1ms"},
+    };
+
+    (void)unused;
+    CHECK(format_span, cases);
+}
+
 static void exact_numbers_are_grouped(void **unused)
 {
     char buf[FORMAT_MAX];
@@ -94,6 +105,7 @@ int main(void)
         cmocka_unit_test(bytes_step_by_1024),
         cmocka_unit_test(percents_have_one_decimal_and_never_hide_a_little),
         cmocka_unit_test(time_spans_choose_their_unit),
+        cmocka_unit_test(short_spans_have_another_digit),
         cmocka_unit_test(exact_numbers_are_grouped),
     };
 

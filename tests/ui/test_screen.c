@@ -90,6 +90,37 @@ static void nothing_is_drawn_outside_the_rectangle(void **unused)
         }
 }
 
+static void text_is_wrapped_at_words(void **unused)
+{
+    static const struct {
+        const char *text;
+        int cols;
+        const char *rows[5];
+    } cases[] = {
+        {"", 5, {NULL}},
+        {"one two three", 7, {"one two", "three"}},
+        {"one two three", 6, {"one", "two", "three"}},
+        {"one  two", 20, {"one  two"}},
+        {"a longer-than-a-row word", 5, {"a", "longer-than-a-row", "word"}},
+        {"数据 库", 4, {"数据", "库"}},
+        {"ends ", 5, {"ends"}},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *text = cases[i].text;
+        size_t row = 0;
+        for (; *text != '\0'; row++) {
+            const char *from = text, *want = cases[i].rows[row];
+            size_t n = screen_wrap(text, cases[i].cols, &text);
+            assert_non_null(want);
+            assert_int_equal(n, strlen(want));
+            assert_memory_equal(from, want, n);
+        }
+        assert_null(cases[i].rows[row]);
+    }
+}
+
 static void half_a_wide_character_does_not_stay(void **unused)
 {
     struct screen s;
@@ -174,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_padded_and_cut_by_display_columns),
         cmocka_unit_test(nothing_is_drawn_outside_the_rectangle),
+        cmocka_unit_test(text_is_wrapped_at_words),
         cmocka_unit_test(half_a_wide_character_does_not_stay),
         cmocka_unit_test(graphs_leave_gaps_and_never_hide_a_small_value),
         cmocka_unit_test(without_unicode_every_glyph_is_ascii),

@@ -110,3 +110,11 @@ char *format_seconds(char out[FORMAT_MAX], double s)
         strcpy(out, ">27y");
     return out;
 }
+
+char *format_span(char out[FORMAT_MAX], double s)
+{
+    if (!(s >= 1e-6) || s >= 9.95e-6)
+        return format_seconds(out, s);
+    snprintf(out, FORMAT_MAX, "%.1fus", s * 1e6);
+    return out;
+}

@@ -35,4 +35,7 @@ char *format_exact(char out[FORMAT_MAX], uint64_t value);
  * "3h12m", "4d02h". */
 char *format_seconds(char out[FORMAT_MAX], double seconds);
 
+/* format_span - the same, with another digit of few microseconds: "1.3us". */
+char *format_span(char out[FORMAT_MAX], double seconds);
+
 #endif

@@ -228,28 +228,52 @@ void screen_field(struct screen *screen, struct rect clip, int y, int x, int wid
     draw(screen, clip, y, x + used, style, screen_glyph(screen, GLYPH_ELLIPSIS), 1);
 }
 
+/* The next word of @text, cut to @size; @ret_next: behind it. */
+static int next_word(const char *text, char *word, size_t size, const char **ret_next)
+{
+    const size_t n = strcspn(text, " "), kept = n < size ? n : size - 1;
+
+    memcpy(word, text, kept);
+    word[kept] = '\0';
+    *ret_next = text + n;
+    return (int)text_width(word);
+}
+
+size_t screen_wrap(const char *text, int cols, const char **ret_rest)
+{
+    const char *at = text, *end = text;
+    int x = 0;
+
+    while (*at != '\0') {
+        char word[256];
+        const char *next;
+        const int width = next_word(at, word, sizeof(word), &next);
+        if (x > 0 && x + 1 + width > cols)
+            break;
+        x += (x > 0) + width;
+        end = next;
+        at = next + strspn(next, " ");
+    }
+    *ret_rest = at;
+    return (size_t)(end - text);
+}
+
 int screen_paragraph(struct screen *screen, struct rect r, enum style style, const char *text)
 {
-    int y = 0, x = 0;
+    int rows = 0;
 
-    while (*text) {
-        char word[256];
-        size_t n = strcspn(text, " ");
-        size_t kept = n < sizeof(word) ? n : sizeof(word) - 1;
-
-        memcpy(word, text, kept);
-        word[kept] = '\0';
-        int width = (int)text_width(word);
-        if (x > 0 && x + 1 + width > r.cols) {
-            y++;
-            x = 0;
+    do {
+        const char *rest, *end = text + screen_wrap(text, r.cols, &rest);
+        for (int x = 0; text < end; text += strspn(text, " ")) {
+            char word[256];
+            const int width = next_word(text, word, sizeof(word), &text);
+            screen_text(screen, r, r.y + rows, r.x + x, style, word);
+            x += width + 1;
         }
-        x += x > 0;
-        screen_text(screen, r, r.y + y, r.x + x, style, word);
-        x += width;
-        text += n + strspn(text + n, " ");
-    }
-    return y + 1;
+        text = rest;
+        rows++;
+    } while (*text != '\0');
+    return rows;
 }
 
 void screen_fill(struct screen *screen, struct rect r, enum style style)

@@ -117,6 +117,12 @@ void screen_field(struct screen *screen, struct rect clip, int y, int x, int wid
  */
 int screen_paragraph(struct screen *screen, struct rect r, enum style style, const char *text);
 
+/*
+ * screen_wrap - bytes of @text that stand in one row of @cols columns: whole words, at least one of
+ * them. *@ret_rest: what is left for the rows below; "" at the end.
+ */
+size_t screen_wrap(const char *text, int cols, const char **ret_rest);
+
 /* screen_fill - blanks of that style. */
 void screen_fill(struct screen *screen, struct rect r, enum style style);
 
