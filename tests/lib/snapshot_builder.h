@@ -25,7 +25,8 @@ struct snapshot_builder *snapshot_builder_new(void);
 /* Frees the builder, its field table and the snapshot that snapshot_builder_finish gave. */
 void snapshot_builder_free(struct snapshot_builder *b);
 
-/* Everything else of the snapshot may be set in place, before finish. */
+/* Everything else of the snapshot may be set in place, before finish. Exits belong to the builder
+ * then, or to the snapshot that is taken. */
 struct snapshot *snapshot_builder_snapshot(struct snapshot_builder *b);
 
 /* snapshot_builder_field - index of a new field. @size: buckets of a histogram, else 1. Before the

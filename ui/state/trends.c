@@ -23,6 +23,8 @@ void trends_done(struct trends *trends)
     history_free(trends->vms);
     history_free(trends->host);
     history_free(trends->counters);
+    history_free(trends->exits);
+    history_free(trends->host_exits);
     *trends = (struct trends){0};
 }
 
@@ -74,6 +76,100 @@ static void update_counters(struct trends *trends, const struct snapshot *s)
     history_end(trends->counters);
 }
 
+/* --- exits: each thing counted is a VM of its own to the history --------------------------------
+ */
+
+static struct vm_id exit_id(const struct trend_exit *e)
+{
+    return (struct vm_id){
+        .pid = e->isa, .start_ticks = e->value, .fd = e->vcpu + 1, .born = e->is_kind};
+}
+
+static void add_exit(struct history *h, const struct trend_exit *which, uint64_t count,
+                     double interval_s)
+{
+    const struct vm_id id = exit_id(which);
+    const float rate = (float)((double)count / interval_s);
+
+    (void)history_add(h, &id, &rate);
+}
+
+static void add_exits(struct history *h, const struct exit_group *g, int vcpu, double interval_s)
+{
+    uint64_t kinds[EXIT_KEY_COUNT] = {0};
+    uint32_t seen = 0; /* one that did not happen this time has its graph all the same */
+
+    for (size_t i = 0; i < g->row_count; i++)
+        add_exit(h, &(struct trend_exit){g->rows[i].isa, false, g->rows[i].reason, vcpu},
+                 g->rows[i].interval.count, interval_s);
+    for (size_t i = 0; i < g->key_count; i++) {
+        const struct exit_key_row *k = &g->keys[i];
+        kinds[k->kind] += k->interval_count;
+        seen |= EXIT_KEY_BIT(k->kind);
+        if (k->kind == EXIT_KEY_USER)
+            add_exit(h, &(struct trend_exit){EXIT_ISA_USER, false, k->value, vcpu},
+                     k->interval_count, interval_s);
+    }
+    for (unsigned kind = 0; kind < EXIT_KEY_COUNT; kind++)
+        if (seen & EXIT_KEY_BIT(kind))
+            add_exit(h, &(struct trend_exit){0, true, kind, vcpu}, kinds[kind], interval_s);
+}
+
+/* A new beginning has no graph yet. */
+static struct history *begin_exits(struct history **h)
+{
+    if (*h == NULL)
+        *h = history_new(1);
+    if (*h != NULL)
+        history_begin(*h);
+    return *h;
+}
+
+static void forget_exits(struct trends *trends)
+{
+    history_free(trends->exits);
+    history_free(trends->host_exits);
+    trends->exits = trends->host_exits = NULL;
+}
+
+static void update_exits(struct trends *trends, const struct snapshot *s)
+{
+    const struct exits *e = s->exits;
+    const struct snapshot_vm *vm = trends->is_open ? snapshot_find(s, &trends->open) : NULL;
+    struct history *h;
+
+    if (e == NULL || e->facts.state != EXITS_COUNTED || e->interval_s <= 0)
+        return;
+    if (trends->exits_began_ns != e->facts.began_ns)
+        forget_exits(trends);
+    trends->exits_began_ns = e->facts.began_ns;
+    if (e->facts.pid == 0 && (h = begin_exits(&trends->host_exits)) != NULL) {
+        add_exits(h, &e->host, -1, e->interval_s);
+        history_end(h);
+    }
+    if (vm == NULL || (e->facts.pid != 0 && e->facts.pid != vm->id.pid) ||
+        (h = begin_exits(&trends->exits)) == NULL)
+        return;
+    size_t index = (size_t)(vm - s->vms), vcpu = 0;
+    for (size_t i = 0; i < index; i++)
+        vcpu += s->vms[i].vcpu_count;
+    add_exits(h, &e->vms[index], -1, e->interval_s);
+    for (size_t i = 0; i < vm->vcpu_count; i++)
+        add_exits(h, &e->vcpus[vcpu + i], (int)i, e->interval_s);
+    history_end(h);
+}
+
+size_t trends_exit(const struct trends *trends, const struct vm_id *vm,
+                   const struct trend_exit *which, float *ret, size_t count)
+{
+    const struct history *h = vm != NULL ? trends->exits : trends->host_exits;
+    const struct vm_id id = exit_id(which);
+
+    if (h == NULL || (vm != NULL && !vm_id_equal(vm, &trends->open)))
+        return 0;
+    return history_get(h, &id, 0, ret, count);
+}
+
 void trends_update(struct trends *trends, const struct snapshot *s)
 {
     struct column_fields fields;
@@ -94,6 +190,7 @@ void trends_update(struct trends *trends, const struct snapshot *s)
     history_end(trends->host);
     if (trends->is_open && trends->counters != NULL)
         update_counters(trends, s);
+    update_exits(trends, s);
 }
 
 void trends_open(struct trends *trends, const struct vm_id *id)
@@ -102,6 +199,8 @@ void trends_open(struct trends *trends, const struct vm_id *id)
         return;
     if (trends->counters == NULL)
         trends->counters = history_new(FIELD_MAX);
+    history_free(trends->exits);
+    trends->exits = NULL;
     trends->open = *id;
     trends->is_open = true;
 }

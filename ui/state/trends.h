@@ -17,6 +17,9 @@ struct trends {
     struct history *vms;  /* series: enum trend */
     struct history *host; /* the same, sums over all VMs */
     struct history *counters; /* of the open VM; series: index of the field */
+    struct history *exits;    /* one series each reason of the open VM and of its vCPUs */
+    struct history *host_exits; /* likewise of all VMs together */
+    uint64_t exits_began_ns;    /* the counting that these are of */
     struct vm_id open;
     bool is_open;
 };
@@ -36,6 +39,18 @@ void trends_open(struct trends *trends, const struct vm_id *id);
 /* trends_counter - of the open VM, as history_get; 0 for any other VM */
 size_t trends_counter(const struct trends *trends, const struct vm_id *id, size_t field, float *ret,
                       size_t count);
+
+/* Something that exits are counted of. */
+struct trend_exit {
+    uint8_t isa;    /* enum exit_isa; 0 of a kind */
+    bool is_kind;   /* of keys */
+    uint64_t value; /* the reason, or the kind; of EXIT_ISA_USER: as of EXIT_KEY_USER */
+    int vcpu;       /* index; -1: all of them */
+};
+
+/* trends_exit - its rate, as history_get; @vm: the open VM, NULL: all. 0 for any other VM. */
+size_t trends_exit(const struct trends *trends, const struct vm_id *vm,
+                   const struct trend_exit *which, float *ret, size_t count);
 
 /* trends_vm, trends_host - as history_get */
 size_t trends_vm(const struct trends *trends, const struct vm_id *id, enum trend trend, float *ret,
