@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/exits_builder.h"
 #include "tests/lib/golden.h"
 #include "tests/lib/screen_dump.h"
 #include "tests/lib/snapshot_builder.h"
@@ -213,6 +214,55 @@ static void build_hostile(struct snapshot_builder *b)
     snapshot_builder_fields_x86(b);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         snapshot_builder_vm(b, 4194304 - 10 + (int)i, 1023, names[i], "cloud-hypervisor", 1);
+}
+
+/* Asked for, and not there yet. */
+static void build_exits_failed(struct snapshot_builder *b)
+{
+    struct exits_builder *e = exits_builder_new();
+
+    snapshot_builder_three_vms(b);
+    *exits_builder_facts(e) = (struct exits_facts){
+        .state = EXITS_FAILED,
+        .why = "tracefs is not there, which the events of KVM are read from; mount -t tracefs none "
+               "/sys/kernel/tracing"};
+    exits_builder_put(e, b);
+    exits_builder_free(e);
+}
+
+/* One count, and nothing to compare it with. */
+static void build_exits_one_look(struct snapshot_builder *b)
+{
+    struct exits_builder *e = exits_builder_new();
+
+    snapshot_builder_three_vms(b);
+    exits_builder_thread(e, 5201, 5202, 0);
+    exits_builder_no_first(e);
+    exits_builder_put(e, b);
+    exits_builder_free(e);
+}
+
+/* Counted so well that it costs the guest, with tables that are full, and a thread nobody knows. */
+static void build_exits_dear(struct snapshot_builder *b)
+{
+    struct exits_builder *e = exits_builder_new();
+    struct exits_facts *facts = exits_builder_facts(e);
+
+    snapshot_builder_three_vms(b);
+    facts->lost[EXIT_LOST_KEYS] = 12345;
+    facts->missed = 7;
+    for (int tid = 5202; tid < 5204; tid++) {
+        exits_builder_thread(e, 5201, tid, 500000000);
+        exits_builder_reason(e, tid, EXIT_ISA_SVM, 0x7b, "io", 200000, 1500);
+        exits_builder_reason(e, tid, EXIT_ISA_SVM, 0x400, "npf", 100, 9000);
+        exits_builder_reason(e, tid, EXIT_ISA_SVM, 0x78, "hlt", 0, 0);
+        for (uint64_t port = 0; port < 40; port++)
+            exits_builder_key(e, tid, EXIT_KEY_PORT_WRITE, 0x60 + port, NULL, 5000);
+    }
+    exits_builder_thread(e, 5201, 5299, 0);
+    exits_builder_reason(e, 5299, EXIT_ISA_SVM, 0x7b, "io", 300, 1500);
+    exits_builder_put(e, b);
+    exits_builder_free(e);
 }
 
 #define KEYS(...) ((const uint32_t[]){__VA_ARGS__, 0})
@@ -454,6 +504,54 @@ static const struct screen_case cases[] = {
     {.name = "histograms-missing",
      .build = snapshot_builder_three_vms,
      .keys = KEYS('N', 'G', KEYCODE_ENTER, '4')},
+    {.name = "exits", .build = exits_builder_busy, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-ascii",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5'),
+     .ascii = true},
+    {.name = "exits-vcpu",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', KEYCODE_RIGHT, KEYCODE_RIGHT, 'o', 'j')},
+    {.name = "exits-end", .build = exits_builder_busy, .keys = KEYS(KEYCODE_ENTER, 'e', 'G')},
+    {.name = "exits-filter",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', 'f', 'i', 'o', '|', 'h', 'l', 't', KEYCODE_ENTER)},
+    {.name = "exits-reason",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', '/', 'm', 's', 'r', KEYCODE_ENTER, KEYCODE_ENTER)},
+    {.name = "exits-reason-end",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', '/', 'c', 'p', 'u', KEYCODE_ENTER, KEYCODE_ENTER, 'G')},
+    {.name = "exits-reason-ascii",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', KEYCODE_ENTER),
+     .ascii = true},
+    {.name = "exits-reason-user",
+     .build = exits_builder_busy,
+     .keys = KEYS(KEYCODE_ENTER, '5', '/', '_', 'i', 'o', KEYCODE_ENTER, KEYCODE_ENTER)},
+    {.name = "exits-dear", .build = build_exits_dear, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-unseen", .build = exits_builder_unseen, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-unseen-ports",
+     .build = exits_builder_unseen,
+     .keys = KEYS(KEYCODE_ENTER, '5', KEYCODE_ENTER)},
+    {.name = "exits-starting",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-frozen",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, 'Z', '5')},
+    {.name = "exits-failed", .build = build_exits_failed, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-one-look", .build = build_exits_one_look, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-no-thread",
+     .build = exits_builder_busy,
+     .keys = KEYS('N', 'G', KEYCODE_ENTER, '5')},
+    {.name = "host-exits", .build = exits_builder_busy, .keys = KEYS('b', 'e')},
+    {.name = "host-exits-reason",
+     .build = exits_builder_busy,
+     .keys = KEYS('b', 'e', 'j', KEYCODE_ENTER, 'G')},
+    {.name = "host-exits-starting",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('b', KEYCODE_TAB)},
     {.name = "ended", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER)},
     {.name = "host", .build = snapshot_builder_three_vms, .keys = KEYS('b')},
     {.name = "host-many", .build = build_many, .keys = KEYS('b', 'j')},
@@ -496,9 +594,7 @@ static const struct screen_case cases[] = {
     {.name = "bpf-offer-counter",
      .build = build_bpf_possible,
      .keys = KEYS('N', 'G', KEYCODE_ENTER, 'z')},
-    {.name = "bpf-vcpus",
-     .build = build_vcpus_through_bpf,
-     .keys = KEYS(KEYCODE_ENTER, '2')},
+    {.name = "bpf-vcpus", .build = build_vcpus_through_bpf, .keys = KEYS(KEYCODE_ENTER, '2')},
     {.name = "bpf-asks", .build = build_bpf_possible, .keys = KEYS('A')},
     {.name = "bpf-left", .build = build_bpf_possible, .keys = KEYS('A', 'n')},
     {.name = "bpf-no-btf", .build = build_bpf_no_btf, .keys = KEYS('N', 'G')},
@@ -815,8 +911,9 @@ static uint32_t next_random(uint32_t *state)
 static void a_long_random_walk_draws_every_frame(void **unused)
 {
     static void (*const hosts[])(struct snapshot_builder * b) = {
-        snapshot_builder_three_vms, build_no_vm, build_many, build_hostile,
-        build_all_denied,           build_warmup};
+        snapshot_builder_three_vms, build_no_vm,        build_many,           build_hostile,
+        build_all_denied,           build_warmup,       exits_builder_busy,   build_exits_dear,
+        exits_builder_unseen,       build_exits_failed, build_exits_one_look, exits_builder_busy};
     enum { HOSTS = sizeof(hosts) / sizeof(hosts[0]) };
     struct snapshot_builder *builders[HOSTS];
     struct ui_model models[HOSTS];

@@ -7,8 +7,10 @@
 enum {
     VMS = SCREEN_BIT(SCREEN_VMS),
     HISTOGRAMS = SCREEN_BIT(SCREEN_HISTOGRAMS),
+    EXITS = SCREEN_BIT(SCREEN_EXITS),
     MEMORY = SCREEN_BIT(SCREEN_MEMORY),
     HOST = SCREEN_BIT(SCREEN_HOST),
+    HOST_EXITS = SCREEN_BIT(SCREEN_HOST_EXITS),
     CHOOSER = SCREEN_BIT(SCREEN_CHOOSER),
     HELP = SCREEN_BIT(SCREEN_HELP),
 };
@@ -19,11 +21,16 @@ enum {
 #define TABLE_SCREEN(id, object, title, is) | ((is) & SCREEN_TABLE ? SCREEN_BIT(SCREEN_##id) : 0u)
 #define TABLE_TAB(id, object, title, key, twin, is, help)                                          \
     | ((is) & SCREEN_TABLE ? SCREEN_BIT(SCREEN_##id) : 0u)
+#define REASONS_SCREEN(id, object, title, is)                                                      \
+    | ((is) & SCREEN_REASONS ? SCREEN_BIT(SCREEN_##id) : 0u)
+#define REASONS_TAB(id, object, title, key, twin, is, help)                                        \
+    | ((is) & SCREEN_REASONS ? SCREEN_BIT(SCREEN_##id) : 0u)
 #define ANY_TAB(id, ...) | SCREEN_BIT(SCREEN_##id)
 enum {
     DETAIL = 0 SCREEN_LIST(SCREEN_LIST_SKIP, ANY_TAB),
     LIVE = 0 SCREEN_LIST(LIVE_SCREEN, ANY_TAB),
-    TABLES = 0 SCREEN_LIST(TABLE_SCREEN, TABLE_TAB)
+    TABLES = 0 SCREEN_LIST(TABLE_SCREEN, TABLE_TAB),
+    REASONS = 0 SCREEN_LIST(REASONS_SCREEN, REASONS_TAB)
 };
 
 /* The keys of the tabs. */
@@ -35,24 +42,24 @@ enum {
 /* In the order of the function bar and of the help. */
 const struct key_binding key_table[] = {
     {LIVE | CHOOSER, {F(1), 'h', '?'}, COMMAND_HELP, "Help", "show the keys"},
-    {HELP | CHOOSER | DETAIL | HOST, {KEYCODE_ESCAPE}, COMMAND_CLOSE, "Back",
+    {HELP | CHOOSER | DETAIL | HOST | HOST_EXITS, {KEYCODE_ESCAPE}, COMMAND_CLOSE, "Back",
      "back to where you came from"},
     {HELP, {F(1), 'h', '?'}, COMMAND_CLOSE, NULL, "close the help"},
     {VMS, {KEYCODE_ESCAPE}, COMMAND_CLOSE, NULL, "close what is open; never quits"},
     {VMS, {F(2), 'S'}, COMMAND_COLUMNS, "Columns",
      "choose the columns, their order and their width"},
-    {VMS | TABLES, {F(3), '/'}, COMMAND_SEARCH, "Search", "search for a name while you type it"},
-    {VMS | TABLES, {'n'}, COMMAND_SEARCH_NEXT, NULL, "search for the same name again"},
-    {VMS | TABLES, {F(4), '\\', 'f'}, COMMAND_FILTER, "Filter",
+    {VMS | TABLES | REASONS, {F(3), '/'}, COMMAND_SEARCH, "Search", "search for a name while you type it"},
+    {VMS | TABLES | REASONS, {'n'}, COMMAND_SEARCH_NEXT, NULL, "search for the same name again"},
+    {VMS | TABLES | REASONS, {F(4), '\\', 'f'}, COMMAND_FILTER, "Filter",
      "show only what matches a regular expression"},
-    {VMS | TABLES, {'c'}, COMMAND_FILTER_CLEAR, NULL, "clear the filters"},
+    {VMS | TABLES | REASONS, {'c'}, COMMAND_FILTER_CLEAR, NULL, "clear the filters"},
     {VMS, {F(5), 't', '*'}, COMMAND_TREE, "vCPUs", "show or hide the vCPUs of all VMs"},
     {VMS, {'+', '='}, COMMAND_EXPAND, NULL, "show the vCPUs of the selected VM"},
     {VMS, {'-'}, COMMAND_COLLAPSE, NULL, "hide the vCPUs of the selected VM"},
     {VMS, {F(6), '.'}, COMMAND_SORT_MENU, "Sort", "choose the column to sort by"},
     {VMS, {'>'}, COMMAND_SORT_NEXT, NULL, "sort by the next column"},
     {VMS, {'<'}, COMMAND_SORT_PREVIOUS, NULL, "sort by the previous column"},
-    {VMS | TABLES, {'I'}, COMMAND_SORT_INVERT, NULL, "turn the sort order round"},
+    {VMS | TABLES | REASONS, {'I'}, COMMAND_SORT_INVERT, NULL, "turn the sort order round"},
     {VMS, {'P'}, COMMAND_SORT_CPU, NULL, "sort by CPU time"},
     {VMS, {'M'}, COMMAND_SORT_RSS, NULL, "sort by resident memory"},
     {VMS, {'E'}, COMMAND_SORT_EXITS, NULL, "sort by exits"},
@@ -60,20 +67,30 @@ const struct key_binding key_table[] = {
     {VMS, {KEYCODE_ENTER}, COMMAND_OPEN, "Open", "open the selected VM"},
     {VMS, {'m'}, COMMAND_TAB(SCREEN_MEMORY), "Memory",
      "open the memory of the selected VM: its zero pages"},
+    {VMS, {'e'}, COMMAND_TAB(SCREEN_EXITS), NULL,
+     "open the exits of the selected VM: why it leaves its guest"},
     {MEMORY, {'R'}, COMMAND_SCAN, "Read all", "read all of it, for the exact figure"},
     {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
     SCREEN_LIST(SCREEN_LIST_SKIP, TAB_KEY)
     {DETAIL, {KEYCODE_TAB}, COMMAND_TAB_NEXT, "Next tab", "next tab"},
     {DETAIL, {KEYCODE_BACK_TAB}, COMMAND_TAB_PREVIOUS, NULL, "previous tab"},
-    {HISTOGRAMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "previous vCPU, or all together"},
-    {HISTOGRAMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "next vCPU"},
+    {HISTOGRAMS | EXITS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL,
+     "previous vCPU, or all together"},
+    {HISTOGRAMS | EXITS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "next vCPU"},
     {VMS, {'b'}, COMMAND_HOST, "Host", "counters of all VMs together"},
     {HOST, {'b'}, COMMAND_BY_GUEST, "By guest", "counters of all VMs, or one row per guest"},
     {HOST, {KEYCODE_ENTER}, COMMAND_CHOOSE, "Guests",
      "guests of the selected counter; of a guest, open it"},
+    {HOST, {'e', KEYCODE_TAB}, COMMAND_HOST_EXITS, "Exits",
+     "exits of all VMs: reasons, times, what is behind them"},
     {HOST, {'g', 'p'}, COMMAND_GUESTS, NULL, "only guests with this name or pid"},
     {TABLES, {F(6), 'o'}, COMMAND_ORDER, "Order", "sort by rate, by total or by name"},
     {TABLES, {'z'}, COMMAND_ZEROS, "Zeros", "show or hide counters that counted nothing"},
+    {REASONS, {KEYCODE_ENTER}, COMMAND_CHOOSE, "Open",
+     "open the reason: what it means, what is behind it, its times"},
+    {REASONS, {F(6), 'o'}, COMMAND_ORDER, "Order", "sort by time, by count or by name"},
+    {REASONS, {'z'}, COMMAND_ZEROS, "Zeros", "show or hide reasons that did not happen"},
+    {HOST_EXITS, {'e', 'b', KEYCODE_TAB}, COMMAND_HOST, "Counters", "back to the counters"},
     {VMS | TABLES, {'r'}, COMMAND_RESET, NULL, "totals count from now on"},
     {VMS | TABLES, {'i'}, COMMAND_SINCE, NULL,
      "totals since each VM was created, or since start or reset"},
@@ -98,7 +115,7 @@ const struct key_binding key_table[] = {
     {VMS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL, "columns to the left"},
     {VMS, {KEYCODE_RIGHT}, COMMAND_SCROLL_RIGHT, NULL, "columns to the right"},
     {LIVE, {'Z'}, COMMAND_FREEZE, "Freeze", "freeze the numbers, or go on"},
-    {LIVE & ~TABLES, {'z'}, COMMAND_FREEZE, NULL, "freeze the numbers, or go on"},
+    {LIVE & ~TABLES & ~REASONS, {'z'}, COMMAND_FREEZE, NULL, "freeze the numbers, or go on"},
     {LIVE, {'d', 's'}, COMMAND_DELAY, NULL, "ask for the seconds between two refreshes"},
     {LIVE, {'['}, COMMAND_FASTER, NULL, "refresh twice as often"},
     {LIVE, {']'}, COMMAND_SLOWER, NULL, "refresh half as often"},

@@ -14,6 +14,7 @@
 #define SCREEN_TAB 2u   /* is a tab of the drill-down of one VM */
 #define SCREEN_TABLE 4u /* is a table of counters: it is searched, filtered and sorted */
 #define SCREEN_OVER 8u  /* lies over another screen, to which it gives way when it is closed */
+#define SCREEN_REASONS 16u /* is a table of exits: likewise */
 
 /*
  * SCREEN(ID, object, title, flags)
@@ -31,7 +32,10 @@
     TAB(MEMORY, memory, "Memory", '3', 'm', 0,                                                     \
         "its memory: what of it is zero, what a migration would send")                             \
     TAB(HISTOGRAMS, histograms, "Histograms", '4', 0, 0, "its histograms")                         \
+    TAB(EXITS, exits, "Exits", '5', 'e', SCREEN_REASONS,                                           \
+        "why its vCPUs leave the guest: reasons, times, what is behind them")                      \
     SCREEN(HOST, host, "Host counters", SCREEN_LIVE | SCREEN_TABLE)                                \
+    SCREEN(HOST_EXITS, host_exits, "Host exits", SCREEN_LIVE | SCREEN_REASONS)                     \
     SCREEN(CHOOSER, chooser, "Columns", SCREEN_OVER)                                               \
     SCREEN(HELP, help, "Help", SCREEN_OVER)
 /* clang-format on */

@@ -147,8 +147,11 @@ static enum ui_action toggle_bpf(struct ui_state *state, const struct ui_model *
 
 static void close_screen(struct ui_state *state)
 {
+    const struct screen_object *object = screens_get(state->screen);
     enum ui_screen to = SCREEN_VMS;
 
+    if (object->close != NULL && object->close(state))
+        return;
     if (state->screen == SCREEN_HELP)
         to = state->help_over;
     else if (screen_list_has(state->screen, SCREEN_OVER))

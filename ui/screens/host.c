@@ -100,6 +100,9 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
         return UI_NOTHING;
     switch (command) {
     case COMMAND_BY_GUEST: set_by_guest(cs, &model->rows->host, !cs->by_guest); break;
+    case COMMAND_HOST_EXITS:
+        state->screen = SCREEN_HOST_EXITS;
+        break;
     case COMMAND_GUESTS: prompt_open(&state->prompt, PROMPT_GUESTS, cs->guests.text); break;
     case COMMAND_CHOOSE: choose(state, model); break;
     case COMMAND_FILTER_CLEAR: pattern_clear(&cs->guests); break;

@@ -29,6 +29,9 @@ struct screen_object {
     /* A command that is not the same on all screens or tabs; one it does not know does nothing. */
     enum ui_action (*command)(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command);
+    /* Esc: close what is open within it, or go where it was opened. False: it closes as others do.
+     */
+    bool (*close)(struct ui_state *state);
     /* A click into the title line or the body. That into the title line of a tab is none. */
     enum ui_action (*click)(struct ui_state *state, const struct ui_model *model,
                             const struct layout *layout, struct ui_key key);

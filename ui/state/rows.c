@@ -8,5 +8,7 @@ void ui_rows_done(struct ui_rows *rows)
     free(rows->vms.rows);
     counters_done(&rows->counters);
     counters_done(&rows->host);
+    exits_rows_done(&rows->exits);
+    exits_page_done(&rows->exits_page);
     *rows = (struct ui_rows){0};
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "ui/state/counters.h"
+#include "ui/state/exits.h"
+#include "ui/state/exits_page.h"
 
 /* A row of the VMs screen: a VM, or one vCPU of it. Indices into the snapshot. */
 struct vms_row {
@@ -28,6 +30,8 @@ struct ui_rows {
     struct vms_rows vms;
     struct counters counters; /* of the VM whose drill-down is open */
     struct counters host;     /* of all VMs together, or by guest */
+    struct exits_rows exits;  /* of the screen of exits that is shown */
+    struct exits_page exits_page; /* the reason that is open there */
 };
 
 /* ui_rows_done - give back their memory; they are empty then. */

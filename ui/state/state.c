@@ -36,6 +36,8 @@ void ui_state_done(struct ui_state *state)
     pattern_clear(&state->vms.filter);
     counters_state_done(&state->detail.counters);
     counters_state_done(&state->host);
+    pattern_clear(&state->detail.exits.pattern);
+    pattern_clear(&state->host_exits.pattern);
     *state = (struct ui_state){0};
 }
 
@@ -55,6 +57,17 @@ enum ui_screen ui_below(const struct ui_state *state)
     enum ui_screen screen = state->screen == SCREEN_HELP ? state->help_over : state->screen;
 
     return screen_list_has(screen, SCREEN_OVER) ? state->back : screen;
+}
+
+bool ui_exits_wish(const struct ui_state *state, pid_t *ret_pid)
+{
+    const enum ui_screen screen = ui_below(state);
+    const bool is_tab = screen == SCREEN_EXITS;
+
+    *ret_pid = is_tab ? state->detail.vm.pid : 0;
+    if (state->frozen || (is_tab && state->detail.ended))
+        return false;
+    return is_tab || screen == SCREEN_HOST_EXITS;
 }
 
 void ui_say(struct ui_state *state, const char *fmt, ...)
@@ -112,6 +125,8 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
     if (!vm_id_equal(&d->vm, &vm->id)) {
         d->vm = vm->id;
         d->counters.selected = -1;
+        d->exits.has_selected = d->exits.is_open = false;
+        d->exits.vcpu = 0;
         memset(d->tabs, 0, sizeof(d->tabs));
     }
     snprintf(d->name, sizeof(d->name), "%s", vm->name);

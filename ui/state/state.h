@@ -18,6 +18,7 @@
 #include "ui/grid/scroll.h"
 #include "ui/state/columns.h"
 #include "ui/state/counters.h"
+#include "ui/state/exits.h"
 #include "ui/state/model.h"
 
 /* What the caller of ui_update has to do. */
@@ -90,6 +91,7 @@ struct detail_state {
     enum ui_screen from; /* where it was opened: the VMs or the host counters */
     bool ended; /* it is gone; the last numbers stay on the screen */
     struct counters_state counters;
+    struct exits_chosen exits;
     struct tab_state tabs[SCREEN_COUNT]; /* of the tabs among the screens */
 };
 
@@ -107,6 +109,7 @@ struct ui_state {
     struct vms_state vms;
     struct detail_state detail;
     struct counters_state host;
+    struct exits_chosen host_exits;
     struct chooser_state chooser;
     struct scroll help;
     struct ui_prompt prompt;
@@ -143,6 +146,13 @@ const struct snapshot *ui_base(const struct ui_state *state, const struct ui_mod
 
 /* ui_below - the screen that is shown, or the one that the help or the chooser lies over. */
 enum ui_screen ui_below(const struct ui_state *state);
+
+/*
+ * ui_exits_wish - are exits to be counted for what is shown, or lies below the help? Counting costs
+ * guests, so it is not while the picture is frozen, nor of a VM that ended. *@ret_pid: of this
+ * process only; 0: of all.
+ */
+bool ui_exits_wish(const struct ui_state *state, pid_t *ret_pid);
 
 /* --- VMs screen: state_vms.c --- */
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "ui/screens/exits_head.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ui/grid/format.h"
+
+#define COST_NOTICE 0.05 /* from which on a person should think about it */
+#define HEAD_BRIEF  72   /* columns below which the head says less */
+
+/* --- texts ------------------------------------------------------------------------------------ */
+
+struct text {
+    char *bytes; /* [EXITS_TEXT_MAX] */
+    size_t length;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    const int n = vsnprintf(t->bytes + t->length, EXITS_TEXT_MAX - t->length, fmt, args);
+    va_end(args);
+    t->length += n > 0 ? (size_t)n : 0;
+    if (t->length >= EXITS_TEXT_MAX)
+        t->length = EXITS_TEXT_MAX - 1;
+}
+
+static void put_unseen(struct text *t, const struct exits_view *v)
+{
+    static const struct {
+        enum exits_event event;
+        const char *what;
+    } events[] = {{EXITS_EVENT_PIO, "ports"},
+                  {EXITS_EVENT_MMIO, "MMIO"},
+                  {EXITS_EVENT_MSR, "MSRs"},
+                  {EXITS_EVENT_CPUID, "CPUID"},
+                  {EXITS_EVENT_HYPERCALL, "hypercalls"},
+                  {EXITS_EVENT_USER, "exits to user space"}};
+    bool is_first = true;
+
+    if (v->exits->facts.events & 1u << EXITS_EVENT_EXIT)
+        put(t,
+            "kvm_exit does not fire here for %s: vCPUs run on an emulated or paravirtual path. So "
+            "reasons and times are not known. ",
+            v->vm != NULL ? "this VM" : "any VM");
+    else
+        put(t, "This kernel has no event for exits, so reasons and times are not known. ");
+    put(t, "What is seen: ports, emulated instructions, exits to user space. ");
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (v->exits->facts.events & 1u << events[i].event)
+            continue;
+        put(t, "%s%s", is_first ? "Not counted here: " : ", ", events[i].what);
+        is_first = false;
+    }
+    if (!is_first)
+        put(t, ". ");
+}
+
+char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
+{
+    static const char *const tables[EXIT_LOST_COUNT] = {[EXIT_LOST_THREADS] = "threads",
+                                                        [EXIT_LOST_REASONS] = "reasons",
+                                                        [EXIT_LOST_KEYS] = "what is behind exits"};
+    const struct exits_facts *f = &v->exits->facts;
+    const uint64_t outside = exits_outside(v);
+    struct text text = {.bytes = out}, *t = &text;
+    char buf[FORMAT_MAX];
+
+    out[0] = '\0';
+    if (exits_are_unseen(v))
+        put_unseen(t, v);
+    for (int i = 0; i < EXIT_LOST_COUNT; i++)
+        if (f->lost[i] > 0)
+            put(t, "%s events lost: the table of %s is full. ", format_exact(buf, f->lost[i]),
+                tables[i]);
+    if (f->missed > 0)
+        put(t, "%s events missed: the kernel did not show them. ", format_exact(buf, f->missed));
+    if (outside > 0)
+        put(t, "%s exits/s of threads that are no vCPU that is known. ",
+            format_count(buf, (double)outside / v->exits->interval_s));
+    if (v->vm == NULL && v->exits->strangers > 0)
+        put(t, "%zu threads are of no VM that is shown. ", v->exits->strangers);
+    return out;
+}
+
+char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
+                       char out[EXITS_TEXT_MAX])
+{
+    struct text text = {.bytes = out}, *t = &text;
+    const bool ended = v->vm != NULL && state->detail.ended;
+
+    out[0] = '\0';
+    switch (exits_stage_of(v)) {
+    case EXITS_STAGE_BEGINS:
+        put(t, ended           ? "The VM ended before its exits were counted."
+               : state->frozen ? "Counting starts when the numbers are no longer frozen: Z."
+                               : "Counting starts: the programs that count exits are loaded. They "
+                                 "go when this is closed.");
+        break;
+    case EXITS_STAGE_FAILED:
+        put(t, "Exits are not counted: %s", v->exits->facts.why);
+        break;
+    case EXITS_STAGE_ONE_LOOK:
+        put(t, ended ? "The VM ended before its exits were counted."
+                     : "The first numbers come with the next tick.");
+        break;
+    case EXITS_STAGE_NO_THREAD:
+        put(t,
+            "Nothing happened since the counting began: no vCPU left its guest. It may be paused, "
+            "wait in a halt, or run undisturbed.");
+        break;
+    case EXITS_STAGE_SHOWN:
+        break;
+    }
+    return out;
+}
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+static int draw_share(const char *label, uint64_t ns, const struct exits_view *v, struct rect r,
+                      int x, struct screen *out)
+{
+    const double all = v->exits->interval_s * 1e9 * (double)v->group->threads;
+    char buf[FORMAT_MAX];
+    const int from = x;
+
+    x += screen_text(out, r, r.y, x, STYLE_LABEL, label);
+    if (exits_are_unseen(v) || !(all > 0))
+        x += screen_text(out, r, r.y, x, STYLE_DIM, screen_glyph(out, GLYPH_NOTHING));
+    else
+        x += screen_printf(out, r, r.y, x, STYLE_NORMAL, "%s%%",
+                           format_percent(buf, (double)ns / all));
+    return x - from;
+}
+
+static int draw_who(const struct exits_view *v, struct rect r, struct screen *out)
+{
+    if (v->vcpu != NULL)
+        return screen_printf(out, r, r.y, r.x, STYLE_STRONG, "vCPU %d", v->vcpu->id);
+    if (v->vm != NULL)
+        return screen_printf(out, r, r.y, r.x, STYLE_STRONG, "%zu vCPU%s", v->vm->vcpu_count,
+                             v->vm->vcpu_count == 1 ? "" : "s");
+    return screen_printf(out, r, r.y, r.x, STYLE_STRONG, "%zu VM%s", v->s->vm_count,
+                         v->s->vm_count == 1 ? "" : "s");
+}
+
+/* Where the time of its threads goes. */
+static void draw_time(const struct exits_view *v, struct rect r, struct screen *out)
+{
+    const struct exit_group *g = v->group;
+    char buf[FORMAT_MAX];
+    int x = r.x + draw_who(v, r, out) + 2;
+
+    if (!exits_are_unseen(v))
+        x += 2 + screen_printf(out, r, r.y, x, STYLE_NORMAL, "%s%s/s",
+                               format_count(buf, (double)g->interval_exits / v->exits->interval_s),
+                               r.cols < HEAD_BRIEF ? "" : " exits");
+    x += 2 + draw_share("guest ", g->guest_ns, v, r, x, out);
+    x += 2 + draw_share("exits ", g->work_ns, v, r, x, out);
+    draw_share("halted ", g->halt_ns, v, r, x, out);
+}
+
+static void draw_cost(const struct exits_view *v, struct rect r, struct screen *out)
+{
+    static const char hint[] = "Left, Right: one vCPU";
+    const double cost = exit_group_cost(v->exits, v->group);
+    char share[FORMAT_MAX], rate[FORMAT_MAX];
+    int x = r.x;
+
+    x += screen_printf(out, r, r.y, x, cost > COST_NOTICE ? STYLE_NOTICE : STYLE_DIM,
+                       "counting costs ~%s%% (%s events/s x %d ns)", format_percent(share, cost),
+                       format_count(rate, (double)v->group->interval_events / v->exits->interval_s),
+                       EXITS_EVENT_NS);
+    if (v->vm == NULL || v->vm->vcpu_count < 2 || x + 2 + (int)sizeof(hint) - 1 > r.x + r.cols)
+        return;
+    screen_field(out, r, r.y, x + 2, r.x + r.cols - x - 2, ALIGN_RIGHT, STYLE_DIM, hint);
+}
+
+void exits_head_draw(const struct exits_view *v, struct rect r, struct screen *out)
+{
+    if (r.rows > 0)
+        draw_time(v, (struct rect){r.y, r.x, 1, r.cols}, out);
+    if (r.rows > 1)
+        draw_cost(v, (struct rect){r.y + 1, r.x, 1, r.cols}, out);
+}
