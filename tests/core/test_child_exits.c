@@ -464,7 +464,9 @@ static void the_cost_of_a_tick_is_printed(void **state)
 
     bed->vms[0] = start(50, 1);
     bed->vms[1] = start(50, 1);
+    const uint64_t asked_ns = watch_now_ns();
     NEED_EXITS(bed, 0);
+    const uint64_t loading_ns = watch_now_ns() - asked_ns;
     minivm_go(bed->vms[0]);
     minivm_go(bed->vms[1]);
     wait_done(bed->vms[0]);
@@ -481,6 +483,7 @@ static void the_cost_of_a_tick_is_printed(void **state)
     s = take(bed);
     drop(&s);
     without = cpu_of_ticks(bed, 20);
+    print_message("%.0f ms from the wish to the first sample\n", (double)loading_ns / 1e6);
     print_message("CPU of the collector in a tick, 100 threads, %zu keys: %.2f ms, without exits "
                   "%.2f ms\n",
                   keys, (double)with / 1e6, (double)without / 1e6);
