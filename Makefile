@@ -162,6 +162,8 @@ $(BUILD)/tests/core/test_discover: ALL_LDFLAGS += -Wl,--wrap=readdir
 $(BUILD)/tests/core/test_kvm_bpf: ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=bpf_object__%_skeleton,open load)
 # It takes as long as the test says.
 $(BUILD)/tests/core/test_source_bpf: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_read_process
+# KVM is loaded when the test says so.
+$(BUILD)/tests/core/test_exits_wish: ALL_LDFLAGS += -Wl,--wrap=rootfs_stat
 # What the kernel says of memslots is said by the test.
 $(BUILD)/tests/core/test_scan_slots $(BUILD)/tests/core/test_vm_migration: ALL_LDFLAGS += -Wl,--wrap=kvm_bpf_slots_read
 # UNIT_SKIP=core/test_NAME leaves tests out; who sets it says why.

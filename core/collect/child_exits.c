@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/collect/exits_fill.h"
 #include "core/collect/watch.h"
@@ -21,6 +22,14 @@ _Static_assert((int)KVM_EXITS_EVENT_EXIT == (int)EXITS_EVENT_EXIT &&
                    (int)KVM_EXITS_EVENT_USER == (int)EXITS_EVENT_USER,
                "events are told by their numbers");
 
+/* Its trace events come and go with it. */
+static bool has_kvm(const struct rootfs *root)
+{
+    struct stat st;
+
+    return rootfs_stat(root, "sys/module/kvm", &st) == 0;
+}
+
 void child_load_exits(const struct child *child, struct child_exits *ret)
 {
     const struct rootfs *root = child->config->root;
@@ -31,6 +40,7 @@ void child_load_exits(const struct child *child, struct child_exits *ret)
     *ret = (struct child_exits){.is_asked = child->order.exits == 1};
     if (!ret->is_asked)
         return;
+    ret->had_kvm = has_kvm(root);
     if (kvm_exits_needs_admin(root))
         caps |= PRIVILEGE_ADMIN_CAP;
     /* Whatever seems to stand in its way, the kernel is asked: it has the last word. */
@@ -38,6 +48,11 @@ void child_load_exits(const struct child *child, struct child_exits *ret)
     if (result == 0)
         result = kvm_exits_open(root, &config, &ret->exits, &ret->failed);
     ret->began_ns = result == 0 ? watch_now_ns() : 0;
+}
+
+bool child_exits_is_stale(const struct child_exits *e, const struct rootfs *root)
+{
+    return e->is_asked && e->exits == NULL && !e->had_kvm && has_kvm(root);
 }
 
 void child_unload_exits(struct child_exits *exits)

@@ -21,6 +21,7 @@ struct child_exits {
     struct kvm_exits *exits; /* NULL: they were not asked for, or failed */
     bool is_asked;
     struct error failed; /* why, where they were */
+    bool had_kvm;        /* it was loaded then */
     uint64_t began_ns;   /* monotonic: they are attached since */
     struct exits_watch watch;
     struct exits_threads threads;
@@ -34,6 +35,9 @@ struct child_exits {
  */
 void child_load_exits(const struct child *child, struct child_exits *ret);
 void child_unload_exits(struct child_exits *exits);
+
+/* child_exits_is_stale - KVM was not loaded then, and is now: another child is needed to count. */
+bool child_exits_is_stale(const struct child_exits *exits, const struct rootfs *root);
 
 /*
  * child_exits_count - what was counted until now, of the VMs of @sample, which was taken just now.

@@ -58,6 +58,12 @@ static int add_exits(struct collector *c, const struct message_tick *tick, struc
     return result < 0 ? error_set(err, result, "out of memory") : 0;
 }
 
+/* KVM is another one than that which its programs are for. */
+static bool is_stale(const struct collector *c)
+{
+    return child_bpf_is_stale(&c->bpf) || child_exits_is_stale(&c->exits, c->child->config->root);
+}
+
 static int answer_tick(struct collector *c, const struct message_tick *tick)
 {
     struct message_sample answer;
@@ -107,7 +113,7 @@ int collector_main(struct child *child)
         failed.number = tick.number;
         if (result == 0 && failed.result < 0)
             result = message_send(child->sock, &failed, sizeof(failed));
-        else if (result == 0 && child_bpf_is_stale(&c.bpf)) {
+        else if (result == 0 && is_stale(&c)) {
             const struct message_sample stale = {.number = tick.number, .result = -ESTALE};
             result = message_send(child->sock, &stale, sizeof(stale));
         } else if (result == 0) {

@@ -58,7 +58,8 @@ struct message_tick {
 struct message_sample {
     uint32_t number;
     int32_t result; /* 0, or the negative errno of @error. -ESTALE: ask another collector, for this
-                       one has BPF programs for a KVM that is not there any more */
+                       one has BPF programs for a KVM that is not there any more,
+                       or could not attach them before there was one */
     uint64_t bytes; /* of the form on the desk */
     struct error error;
 };

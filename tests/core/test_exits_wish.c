@@ -3,12 +3,15 @@
  * Exits in collectors: who loads them, when, with which rights, whose are watched, and what is said
  * of it. The programs are not real.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -198,6 +201,39 @@ static void exits_that_fail_say_why_and_the_rest_goes_on(void **state)
     assert_int_equal(fake_bpf->exits_opens, 1);
 }
 
+int __real_rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret);
+int __wrap_rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret);
+
+int __wrap_rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret)
+{
+    if (strcmp(path, "sys/module/kvm") == 0)
+        return fake_bpf->lacks_module ? -ENOENT : 0;
+    return __real_rootfs_stat(root, path, ret);
+}
+
+/* What failed for lack of KVM is tried again when there is one, what failed else is not. */
+static void exits_wait_for_kvm(void **state)
+{
+    struct bed *bed = *state;
+
+    fake_bpf->exits_fails = fake_bpf->lacks_module = 1;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(take_exits(bed).state, EXITS_FAILED);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+    fake_bpf->lacks_module = 0;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(take_exits(bed).state, EXITS_FAILED);
+    assert_int_equal(fake_bpf->exits_opens, 2);
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    fake_bpf->lacks_module = 1;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_FAILED);
+    fake_bpf->exits_fails = fake_bpf->lacks_module = 0;
+    assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->exits_opens, 4);
+}
+
 static void who_counts_exits_has_the_rights_only_meanwhile(void **state)
 {
     struct bed *bed = *state;
@@ -246,6 +282,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(exits_wait_for_kvm, setup, teardown),
         cmocka_unit_test_setup_teardown(who_counts_exits_has_the_rights_only_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(scanners_take_no_notice_of_exits, setup, teardown),

@@ -21,6 +21,7 @@ struct fake_bpf {
     atomic_int bpf_errno;               /* what bpf(2) said to it */
     /* The same of exits. */
     atomic_int exits_opens, exits_pid, exits_fails;
+    atomic_int lacks_module;     /* /sys/module/kvm, where a test looks there with our eyes */
     atomic_int bpf_opens_before; /* how many had loaded the others by then */
     atomic_ullong exits_effective;
     atomic_int watches;                /* how often it was said who is watched */
