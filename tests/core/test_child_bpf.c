@@ -13,65 +13,33 @@
 
 #include <cmocka.h>
 
-#include "core/base/rootfs.h"
 #include "core/bpf/kvm_bpf.h"
-#include "core/collect/sample_link.h"
-#include "core/collect/scan_link.h"
 #include "tests/lib/fake_bpf.h"
+#include "tests/lib/link_bed.h"
 
 #define BPF_OF_CHILDREN (HOST_CAP(HOST_CAP_BPF) | HOST_CAP(HOST_CAP_PERFMON))
 
-/* --- the bed ---------------------------------------------------------------------------------- */
-
-struct bed {
-    struct rootfs root;
-    struct child_config config;
-    struct supervisor supervisor;
-    struct sample_link *link;
-};
-
 static int setup(void **state)
 {
-    static struct bed bed;
+    static struct link_bed bed;
 
-    /* no process of this host: others may test there what hangs */
-    bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
     *state = &bed;
-    if (fake_bpf_begin() < 0 || rootfs_open(NULL, &bed.root, NULL) < 0 ||
-        supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
-        return -1;
-    return sample_link_open(&bed.supervisor, &bed.link, NULL);
+    return fake_bpf_begin() < 0 ? -1 : link_bed_open(&bed);
 }
 
 static int teardown(void **state)
 {
-    struct bed *bed = *state;
-
-    sample_link_close(bed->link);
-    supervisor_stop(&bed->supervisor);
-    rootfs_close(&bed->root);
+    link_bed_close(*state);
     return 0;
 }
 
-static struct bpf_status take_one(struct bed *bed)
+static struct bpf_status take_one(struct link_bed *bed)
 {
-    struct snapshot *s;
+    struct snapshot *s = link_bed_take(bed);
 
-    alarm(20);
-    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
-    alarm(0);
     struct bpf_status status = s->bpf;
     snapshot_free(s);
     return status;
-}
-
-/* It is killed; until the supervisor has reaped it, its number is still there. */
-static void wait_for_end(pid_t pid)
-{
-    alarm(20);
-    while (kill(pid, 0) == 0)
-        usleep(1000);
-    alarm(0);
 }
 
 /* --- tests ------------------------------------------------------------------------------------ */
@@ -88,7 +56,7 @@ static void nothing_is_loaded_unless_asked(void **state)
 
 static void who_loads_has_the_rights_only_meanwhile(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     uint64_t own = fake_bpf_status(getpid(), "CapPrm") & BPF_OF_CHILDREN;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
@@ -106,7 +74,7 @@ static void who_loads_has_the_rights_only_meanwhile(void **state)
 
 static void why_it_failed_is_said_and_the_rest_goes_on(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     fake_bpf->fails = 1;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
@@ -119,7 +87,7 @@ static void why_it_failed_is_said_and_the_rest_goes_on(void **state)
 
 static void it_waits_for_kvm(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     fake_bpf->has_kvm = 0;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
@@ -139,7 +107,7 @@ static void it_waits_for_kvm(void **state)
 
 static void kvm_that_is_loaded_anew_has_another_collector(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
@@ -154,7 +122,7 @@ static void kvm_that_is_loaded_anew_has_another_collector(void **state)
 
 static void a_collector_that_takes_the_place_of_another_keeps_the_wish(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
@@ -167,12 +135,12 @@ static void a_collector_that_takes_the_place_of_another_keeps_the_wish(void **st
 
 static void who_loaded_ends_when_it_is_no_longer_wanted(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_one(bed);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
-    wait_for_end(fake_bpf->pid);
+    link_bed_wait_end(fake_bpf->pid);
     assert_int_equal(take_one(bed).state, BPF_UNASKED);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
     assert_int_equal(fake_bpf->opens, 1);
@@ -181,7 +149,7 @@ static void who_loaded_ends_when_it_is_no_longer_wanted(void **state)
 /* What was asked of the collector that goes is answered by the one that comes. */
 static void a_sample_that_was_asked_for_comes_all_the_same(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     struct snapshot *s = NULL;
 
     sample_link_ask(bed->link);
@@ -196,40 +164,25 @@ static void a_sample_that_was_asked_for_comes_all_the_same(void **state)
     snapshot_free(s);
 }
 
-static void scan(struct scan_link *link)
-{
-    struct scan_request request = {.vm = {.pid = getpid(), .fd = 9}, .mode = SCAN_EXACT};
-    struct scan_report *report;
-
-    assert_int_equal(scan_link_submit(link, &request, NULL), 0);
-    alarm(20);
-    while ((report = scan_link_take(link)) == NULL) {
-        scan_link_look(link);
-        usleep(1000);
-    }
-    alarm(0);
-    scan_report_free(report);
-}
-
 static void scanners_follow_the_wish(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     struct scan_link *link = scan_link_open(&bed->supervisor);
 
     scan_link_renew(NULL);
     scan_link_renew(link);
-    scan(link);
+    link_bed_scan(link);
     assert_int_equal(fake_bpf->opens, 0);
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    scan(link);
+    link_bed_scan(link);
     take_one(bed);
     assert_int_equal(fake_bpf->opens, 2); /* and the collector */
-    scan(link);
+    link_bed_scan(link);
     assert_int_equal(fake_bpf->opens, 2); /* the same scanner as before */
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
     scan_link_renew(link);
     assert_int_equal(scan_link_fd(link), -1);
-    scan(link);
+    link_bed_scan(link);
     assert_int_equal(fake_bpf->opens, 2);
     scan_link_close(link);
 }

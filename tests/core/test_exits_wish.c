@@ -16,87 +16,37 @@
 
 #include <cmocka.h>
 
-#include "core/base/rootfs.h"
 #include "core/bpf/kvm_exits.h"
-#include "core/collect/sample_link.h"
-#include "core/collect/scan_link.h"
 #include "tests/lib/fake_bpf.h"
-
-/* --- the bed ---------------------------------------------------------------------------------- */
-
-struct bed {
-    struct rootfs root;
-    struct child_config config;
-    struct supervisor supervisor;
-    struct sample_link *link;
-};
+#include "tests/lib/link_bed.h"
 
 static int setup(void **state)
 {
-    static struct bed bed;
+    static struct link_bed bed;
 
-    /* no process of this host: others may test there what hangs */
-    bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
     *state = &bed;
-    if (fake_bpf_begin() < 0 || rootfs_open(NULL, &bed.root, NULL) < 0 ||
-        supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
-        return -1;
-    return sample_link_open(&bed.supervisor, &bed.link, NULL);
+    return fake_bpf_begin() < 0 ? -1 : link_bed_open(&bed);
 }
 
 static int teardown(void **state)
 {
-    struct bed *bed = *state;
-
-    sample_link_close(bed->link);
-    supervisor_stop(&bed->supervisor);
-    rootfs_close(&bed->root);
+    link_bed_close(*state);
     return 0;
 }
 
-/* It is killed; until the supervisor has reaped it, its number is still there. */
-static void wait_for_end(pid_t pid)
+static struct bpf_status take_bpf(struct link_bed *bed)
 {
-    alarm(20);
-    while (kill(pid, 0) == 0)
-        usleep(1000);
-    alarm(0);
-}
+    struct snapshot *s = link_bed_take(bed);
 
-static void scan(struct scan_link *link)
-{
-    struct scan_request request = {.vm = {.pid = getpid(), .fd = 9}, .mode = SCAN_EXACT};
-    struct scan_report *report;
-
-    assert_int_equal(scan_link_submit(link, &request, NULL), 0);
-    alarm(20);
-    while ((report = scan_link_take(link)) == NULL) {
-        scan_link_look(link);
-        usleep(1000);
-    }
-    alarm(0);
-    scan_report_free(report);
-}
-
-static struct bpf_status take_bpf(struct bed *bed)
-{
-    struct snapshot *s;
-
-    alarm(20);
-    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
-    alarm(0);
     struct bpf_status status = s->bpf;
     snapshot_free(s);
     return status;
 }
 
-static struct exits_facts take_exits(struct bed *bed)
+static struct exits_facts take_exits(struct link_bed *bed)
 {
-    struct snapshot *s;
+    struct snapshot *s = link_bed_take(bed);
 
-    alarm(20);
-    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
-    alarm(0);
     struct exits_facts facts = {.state = EXITS_UNASKED};
     if (s->exits != NULL)
         facts = s->exits->facts;
@@ -106,7 +56,7 @@ static struct exits_facts take_exits(struct bed *bed)
 
 static void exits_are_counted_only_while_they_are_asked_for(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(take_exits(bed).state, EXITS_UNASKED);
     assert_int_equal(fake_bpf->exits_opens, 0);
@@ -117,7 +67,7 @@ static void exits_are_counted_only_while_they_are_asked_for(void **state)
     assert_int_equal(fake_bpf->opens, 0);
     const pid_t counted = fake_bpf->exits_pid;
     assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
-    wait_for_end(counted);
+    link_bed_wait_end(counted);
     assert_int_equal(take_exits(bed).state, EXITS_UNASKED);
     assert_int_equal(fake_bpf->exits_opens, 1);
 }
@@ -125,7 +75,7 @@ static void exits_are_counted_only_while_they_are_asked_for(void **state)
 /* Nobody is watched until the first sample says who. A wish for others starts no collector. */
 static void whose_are_wanted_goes_with_each_tick(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
     while (fake_bpf->exits_opens == 0)
@@ -152,7 +102,7 @@ static void whose_are_wanted_goes_with_each_tick(void **state)
 
 static void either_wish_stays_when_the_other_changes(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     take_bpf(bed);
@@ -174,7 +124,7 @@ static void either_wish_stays_when_the_other_changes(void **state)
 
 static void a_collector_in_the_place_of_another_counts_exits_too(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), 0);
     take_exits(bed);
@@ -189,7 +139,7 @@ static void a_collector_in_the_place_of_another_counts_exits_too(void **state)
 
 static void exits_that_fail_say_why_and_the_rest_goes_on(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     fake_bpf->exits_fails = 1;
     assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
@@ -236,7 +186,7 @@ static void exits_wait_for_kvm(void **state)
 
 static void who_counts_exits_has_the_rights_only_meanwhile(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     const uint64_t wanted = PRIVILEGE_BPF_CAPS | PRIVILEGE_TRACEFS_CAP |
                             (kvm_exits_needs_admin(&bed->root) ? PRIVILEGE_ADMIN_CAP : 0);
     const uint64_t own = fake_bpf_status(getpid(), "CapPrm") & wanted;
@@ -253,20 +203,20 @@ static void who_counts_exits_has_the_rights_only_meanwhile(void **state)
 
 static void scanners_take_no_notice_of_exits(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     struct scan_link *link = scan_link_open(&bed->supervisor);
 
-    scan(link);
+    link_bed_scan(link);
     const int fd = scan_link_fd(link);
     assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
     scan_link_renew(link);
     assert_int_equal(scan_link_fd(link), fd);
     take_exits(bed);
     assert_int_equal(fake_bpf->exits_opens, 1);
-    scan(link);
+    link_bed_scan(link);
     scan_link_close(link);
     link = scan_link_open(&bed->supervisor);
-    scan(link);
+    link_bed_scan(link);
     assert_int_equal(fake_bpf->exits_opens, 1);
     scan_link_close(link);
 }

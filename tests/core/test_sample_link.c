@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "core/base/rootfs.h"
 #include "core/collect/intake.h"
+#include "tests/lib/link_bed.h"
 
 enum trick { HONEST, FLOOD, GARBAGE, HUGE_DESK };
 
@@ -73,19 +73,10 @@ ssize_t send(int fd, const void *message, size_t bytes, int flags)
     return syscall(SYS_sendto, fd, message, bytes, flags, NULL, 0);
 }
 
-struct bed {
-    struct rootfs root;
-    struct child_config config;
-    struct supervisor supervisor;
-    struct sample_link *link;
-};
-
 static int setup(void **state)
 {
-    static struct bed bed;
+    static struct link_bed bed;
 
-    /* no process of this host: others may test there what hangs */
-    bed = (struct bed){.config = {.root = &bed.root, .scope = {.pid = getpid()}}};
     *state = &bed;
     test_pid = getpid();
     if (stage == NULL)
@@ -94,45 +85,29 @@ static int setup(void **state)
     if (stage == MAP_FAILED)
         return -1;
     *stage = (struct stage){.trick = HONEST};
-    if (rootfs_open(NULL, &bed.root, NULL) < 0 ||
-        supervisor_start(&bed.config, &bed.supervisor, NULL) < 0)
-        return -1;
-    return sample_link_open(&bed.supervisor, &bed.link, NULL);
+    return link_bed_open(&bed);
 }
 
 static int teardown(void **state)
 {
-    struct bed *bed = *state;
-
-    sample_link_close(bed->link);
-    supervisor_stop(&bed->supervisor);
-    rootfs_close(&bed->root);
+    link_bed_close(*state);
     return 0;
 }
 
-static void take_one(struct bed *bed)
+static void take_one(struct link_bed *bed)
 {
-    struct snapshot *s;
-
-    alarm(20);
-    assert_int_equal(sample_link_tick(bed->link, -1, &s, NULL), 0);
-    alarm(0);
-    snapshot_free(s);
+    snapshot_free(link_bed_take(bed));
 }
 
 /* Each look returns, and another collector is asked. */
 static void a_collector_that_floods_is_given_up(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     take_one(bed);
     stage->trick = FLOOD;
     take_one(bed);
-    /* It was killed; until the supervisor has reaped it, its number is still there. */
-    alarm(20);
-    while (kill(atomic_load(&stage->liar), 0) == 0)
-        usleep(1000);
-    alarm(0);
+    link_bed_wait_end(atomic_load(&stage->liar));
     take_one(bed);
 }
 
@@ -140,7 +115,7 @@ static void a_collector_that_floods_is_given_up(void **state)
 static void after_a_lie_another_collector_is_asked(void **state)
 {
     static const enum trick tricks[] = {GARBAGE, HUGE_DESK};
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
         take_one(bed);
@@ -155,7 +130,7 @@ static void after_a_lie_another_collector_is_asked(void **state)
 /* Half a gigabyte from a collector that lies: keys are looked at all the while. */
 static void what_came_is_copied_in_slices(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     struct snapshot *s;
     unsigned slices = 0;
     int result;
@@ -181,7 +156,7 @@ static void what_came_is_copied_in_slices(void **state)
 /* A host that is short of something for a moment. */
 static void who_cannot_start_another_tries_again(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     take_one(bed);
     stage->no_desks = 2;
