@@ -12,7 +12,7 @@
  * All numbers grow from the open on; differences are the caller's. Numbers of threads are those of
  * the initial pid namespace, which has to be ours.
  *
- * Rights. kvm_exits_open needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN instead where a kernel like
+ * Rights. kvm_exits_open needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN too where a kernel like
  * Debian's has kernel.perf_event_paranoid 3), and has to read tracefs, whose directory is
  * root's (else CAP_DAC_READ_SEARCH); it calls bpf(2) with BPF_PROG_LOAD, BPF_MAP_CREATE,
  * BPF_BTF_LOAD, BPF_RAW_TRACEPOINT_OPEN and others, perf_event_open(2), and ioctl(2) with

@@ -54,8 +54,8 @@ struct bpf_conditions {
 
 #define BPF_OBSTACLE_BIT(obstacle) (1u << (obstacle))
 
-/* Both are needed: the kernel takes CAP_SYS_ADMIN for them, but no process of ours that loads BPF
- * programs keeps that. */
+/* Both are needed: the kernel takes CAP_SYS_ADMIN for them, but who loads BPF programs has given
+ * that up, unless a kernel wants it beside them. */
 #define BPF_CAPS (HOST_CAP(HOST_CAP_PERFMON) | HOST_CAP(HOST_CAP_BPF))
 
 /* bpf_obstacle_find - the first of them. What is not known is none. */
