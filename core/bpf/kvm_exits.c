@@ -137,8 +137,8 @@ static int fail_attach(const struct rootfs *root, int result, const char *event,
 }
 
 /*
- * One event, on one CPU, of no task in particular: the program then runs wherever it happens. What
- * perf itself would record is left out by what the program returns. fd or a negative errno.
+ * One event, on one CPU, of no task in particular: the program then runs wherever it happens. The
+ * event itself stays disabled, so that perf does no work for it. fd or a negative errno.
  */
 static int attach_classic(uint32_t id, int program)
 {
@@ -148,6 +148,7 @@ static int attach_classic(uint32_t id, int program)
     attr.size = sizeof(attr);
     attr.type = PERF_TYPE_TRACEPOINT;
     attr.config = id;
+    attr.disabled = 1;
     int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
     if (fd < 0)
         return -errno;

@@ -22,6 +22,12 @@
 
 #define ARM_EXCEPTION_TRAP 2
 
+/*
+ * What a program at a classic trace event returns: also show the event to perf's users. It is one
+ * answer for all of them, and with 0 perf and kvm_stat would see nothing while we look.
+ */
+#define PASS_ON 1
+
 #define MMIO_UNSATISFIED 0
 #define MMIO_READ        1
 
@@ -166,10 +172,10 @@ int on_exit(void *ctx)
     struct kvm_exits_reason *reason;
 
     if (!is_watched(tgid))
-        return 0;
+        return PASS_ON;
     thread = thread_of(tid, tgid);
     if (thread == NULL)
-        return 0;
+        return PASS_ON;
     now = bpf_ktime_get_ns();
     number = reason_of(ctx);
     if (thread->is.entry_ns != 0)
@@ -185,14 +191,14 @@ int on_exit(void *ctx)
     reason = last_reason(thread, tid);
     if (reason == NULL) {
         if (!new_reason(tid, number))
-            return 0;
+            return PASS_ON;
         thread->is.near = find_near(thread, number);
         reason = last_reason(thread, tid);
         if (reason == NULL)
-            return 0;
+            return PASS_ON;
     }
     reason->count++;
-    return 0;
+    return PASS_ON;
 }
 
 /* Position of the highest bit that is set; 0 of 0. */
@@ -281,15 +287,15 @@ static __always_inline int count_key(uint32_t kind, uint64_t value, uint64_t cou
     struct kvm_exits_key_value *found;
 
     if (!is_watched((uint32_t)(id >> 32)))
-        return 0;
+        return PASS_ON;
     found = bpf_map_lookup_elem(&keys, &key);
     if (found == NULL) {
         new_key(&key, (uint32_t)(id >> 32), count);
-        return 0;
+        return PASS_ON;
     }
     found->events++;
     found->count += count;
-    return 0;
+    return PASS_ON;
 }
 
 SEC("tp/kvm/kvm_pio")
@@ -308,7 +314,7 @@ int on_mmio(void *ctx)
     uint32_t type = FIELD32(ctx, MMIO_TYPE);
 
     if (type == MMIO_UNSATISFIED)
-        return 0;
+        return PASS_ON;
     return count_key(type == MMIO_READ ? EXIT_KEY_MMIO_READ : EXIT_KEY_MMIO_WRITE,
                      FIELD64(ctx, MMIO_GPA) >> 12, 1);
 }

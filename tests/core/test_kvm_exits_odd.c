@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include "core/bpf/exit_format.h"
 #include "core/bpf/kvm_exits_internal.h"
+#include "tests/lib/exit_rivals.h"
 #include "tests/lib/exits_bench.h"
 #include "tests/lib/nested_guest.h"
 
@@ -154,6 +156,32 @@ static void an_exit_after_an_exit_has_no_time(void **state)
     minivm_stop(vm);
 }
 
+/* --- others that look at the same events ------------------------------------------------------ */
+
+/* What a program returns decides whether perf's users see the event, all of them. */
+static void others_see_their_events_as_well(void **state)
+{
+    struct exits_bench *b = exits_bench_of(state);
+    struct trace_format format;
+    struct exit_filters *others;
+    struct error err = {0};
+
+    if (trace_format_read(&b->root, "kvm_pio", &format, &err) < 0)
+        fail_msg("%s", err.msg);
+    const struct exit_filter port = {.event = format.id, .field = "port", .count = 1, .last = 0x84};
+    struct minivm *vm = start();
+    if (exit_filters_open(&port, 1, &others, &err) < 0)
+        fail_msg("%s", err.msg);
+    minivm_go(vm);
+    exits_bench_wait(vm);
+    assert_int_equal(exit_filters_close(others), 70);
+    exits_bench_look(b);
+    assert_int_equal(
+        exits_bench_key(b, minivm_info(vm)->vcpus[0].tid, EXIT_KEY_PORT_WRITE, 0x84).count, 70);
+    trace_format_done(&format);
+    minivm_stop(vm);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, exits_bench_setup, exits_bench_teardown)
 
 int main(void)
@@ -162,6 +190,7 @@ int main(void)
         CASE(exits_of_a_nested_guest_are_marked),
         CASE(reasons_that_stand_apart_are_counted_as_well),
         CASE(reasons_without_room_are_counted),
+        CASE(others_see_their_events_as_well),
         CASE(an_exit_after_an_exit_has_no_time),
     };
 
