@@ -137,7 +137,7 @@ static int load(struct bench *b, struct error *err)
 static int hang(const struct bpf_program *program, uint32_t event)
 {
     struct perf_event_attr attr = {
-        .size = sizeof(attr), .type = PERF_TYPE_TRACEPOINT, .config = event};
+        .size = sizeof(attr), .type = PERF_TYPE_TRACEPOINT, .config = event, .disabled = 1};
     int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 
     if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(program)) < 0)
@@ -266,6 +266,21 @@ static int run(struct bench *b, const struct way *way, double *ret, struct error
     return result;
 }
 
+/*
+ * A BPF program of somebody else at the same events can hide them from perf's users (by what it
+ * returns): such a run is done again.
+ */
+static int run_again(struct bench *b, const struct way *way, double *ret, struct error *err)
+{
+    int result = run(b, way, ret, err);
+
+    for (int i = 0; i < 100 && result == -EIO; i++) {
+        poll(NULL, 0, 100);
+        result = run(b, way, ret, err);
+    }
+    return result;
+}
+
 static int by_size(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -325,7 +340,7 @@ int main(int argc, char **argv)
     int result = load(&b, &err);
     for (unsigned i = 0; i < rounds && result == 0; i++)
         for (size_t k = 0; k < WAYS && result == 0; k++)
-            result = run(&b, &ways[(i + k) % WAYS], &ns[i][(i + k) % WAYS], &err);
+            result = run_again(&b, &ways[(i + k) % WAYS], &ns[i][(i + k) % WAYS], &err);
     if (result < 0)
         printf("skipped: %s\n", err.msg);
     else

@@ -17,6 +17,7 @@
 
 #define CPUS_MAX   256
 #define EVENTS_MAX 8
+#define LOST_COUNT 16         /* in a PERF_RECORD_LOST: behind its header and an id */
 #define RING_BYTES (4u << 20) /* perf kvm stat record -m 1024 */
 
 static int event_open(struct perf_event_attr *attr, int cpu, int group)
@@ -49,8 +50,17 @@ struct exit_ring {
     pthread_t reader;
     bool is_reading;
     atomic_bool stop;
-    uint64_t samples; /* the reader's */
+    uint64_t samples; /* the reader's; and those that found no room */
 };
+
+/* The number at a place of the ring. */
+static uint64_t read64(const struct perf_event_mmap_page *page, uint64_t at)
+{
+    uint64_t value;
+
+    memcpy(&value, (const char *)page + page->data_offset + at % page->data_size, sizeof(value));
+    return value;
+}
 
 /* A record may go around the end of the ring; its head does not: all are multiples of 8 bytes. */
 static void drain(struct exit_ring *ring, int cpu)
@@ -63,7 +73,10 @@ static void drain(struct exit_ring *ring, int cpu)
     while (tail != head) {
         struct perf_event_header record;
         memcpy(&record, data + tail % page->data_size, sizeof(record));
-        ring->samples += record.type == PERF_RECORD_SAMPLE;
+        if (record.type == PERF_RECORD_LOST)
+            ring->samples += read64(page, tail + LOST_COUNT);
+        else
+            ring->samples += record.type == PERF_RECORD_SAMPLE;
         tail += record.size;
     }
     __atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);

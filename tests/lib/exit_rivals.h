@@ -22,7 +22,7 @@ struct exit_ring;
 /* exit_ring_open - @events: numbers of trace events. 0, or with a sentence. */
 int exit_ring_open(const uint32_t *events, size_t count, struct exit_ring **ret, struct error *err);
 
-/* exit_ring_close - NULL ok. Returns how many samples there were. */
+/* exit_ring_close - NULL ok. Returns how many samples there were, lost ones included. */
 uint64_t exit_ring_close(struct exit_ring *ring);
 
 /*
