@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,28 +159,45 @@ static void an_exit_after_an_exit_has_no_time(void **state)
 
 /* --- others that look at the same events ------------------------------------------------------ */
 
-/* What a program returns decides whether perf's users see the event, all of them. */
-static void others_see_their_events_as_well(void **state)
+/* How many of 70 port writes a counter of perf sees meanwhile. */
+static uint64_t seen_by_others(struct exits_bench *b, uint32_t event)
 {
-    struct exits_bench *b = exits_bench_of(state);
-    struct trace_format format;
+    const struct exit_filter port = {.event = event, .field = "port", .count = 1, .last = 0x84};
     struct exit_filters *others;
     struct error err = {0};
-
-    if (trace_format_read(&b->root, "kvm_pio", &format, &err) < 0)
-        fail_msg("%s", err.msg);
-    const struct exit_filter port = {.event = format.id, .field = "port", .count = 1, .last = 0x84};
     struct minivm *vm = start();
+
     if (exit_filters_open(&port, 1, &others, &err) < 0)
         fail_msg("%s", err.msg);
     minivm_go(vm);
     exits_bench_wait(vm);
-    assert_int_equal(exit_filters_close(others), 70);
+    const uint64_t seen = exit_filters_close(others);
     exits_bench_look(b);
     assert_int_equal(
         exits_bench_key(b, minivm_info(vm)->vcpus[0].tid, EXIT_KEY_PORT_WRITE, 0x84).count, 70);
-    trace_format_done(&format);
     minivm_stop(vm);
+    return seen;
+}
+
+/*
+ * What a program returns decides whether perf's users see the event, all of them. Programs of
+ * somebody else may hide it for a while.
+ */
+static void others_see_their_events_as_well(void **state)
+{
+    struct exits_bench *b = exits_bench_of(state);
+    struct trace_format format;
+    struct error err = {0};
+    uint64_t seen = 0;
+
+    if (trace_format_read(&b->root, "kvm_pio", &format, &err) < 0)
+        fail_msg("%s", err.msg);
+    for (int i = 0; i < 50 && seen < 70; i++) {
+        poll(NULL, 0, i == 0 ? 0 : 200);
+        seen = seen_by_others(b, format.id);
+    }
+    assert_int_equal(seen, 70);
+    trace_format_done(&format);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, exits_bench_setup, exits_bench_teardown)
