@@ -332,11 +332,19 @@ class TestVm:
             raise AssertionError(f"testvm did not start: {text}")
         return json.loads(line)
 
-    def recreate(self):
-        self.process.stdin.write("recreate\n")
+    def say(self, word):
+        """A command of its standard input; answered() waits until it was done."""
+        self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
+
+    def answered(self):
         self.info = self._read()
         self.vms = self.info["vms"]
+        return self.info
+
+    def recreate(self):
+        self.say("recreate")
+        self.answered()
 
     def kill(self):
         self.process.kill()

@@ -71,10 +71,11 @@ class Archive:
         with open(source, "rb") as f:
             self._add(path or source, stat.S_IFREG | (info.st_mode & 0o777), f.read(), info.st_mtime)
 
-    def tree(self, source):
+    def tree(self, source, path=None):
         for directory, _, files in os.walk(source):
             for name in files:
-                self.copy(os.path.join(directory, name))
+                file = os.path.join(directory, name)
+                self.copy(file, path and os.path.join(path, os.path.relpath(file, source)))
 
     def close(self):
         self._entry("TRAILER!!!", 0, b"")
@@ -170,8 +171,8 @@ def add_modules(archive, kernel, name):
     archive.data("/modules/order", "".join(f"{module}\n" for module, _ in order).encode())
 
 
-def build(path, kernel, tools, programs, tests):
-    """programs: {path in the guest: program here}; tests: {path in the guest: file here}."""
+def build(path, kernel, tools, programs, tests, trees=None):
+    """programs: {path in the guest: program here}; tests: {path in the guest: file here}; trees: directories likewise."""
     archive = Archive(path)
     for name in ("dev", "proc", "sys", "tmp", "run", "mnt"):
         archive.directory(name)
@@ -186,6 +187,8 @@ def build(path, kernel, tools, programs, tests):
         add_program(archive, source, name)
     add_python(archive, [kvm_stat, *(source for source in tests.values() if source.endswith(".py"))])
     archive.tree("/usr/lib/locale/C.utf8")
+    for name, source in (trees or {}).items():
+        archive.tree(source, name)
     add_modules(archive, kernel, "kvm-amd")
     for name, source in tests.items():
         archive.copy(source, name)

@@ -24,6 +24,10 @@ OLDEST = {"test_bpf"}  # what is true of the oldest kernel, whose verifier is th
 APART = "test_cost"  # takes as long as all others, and one kernel tells enough: a run of its own on the first
 
 
+def needs_perf(names):
+    return any(name.startswith("test_exits") or name == "BesideOthers" for name in names)
+
+
 def make_image(path, kernel, names):
     guest = os.path.join(HERE, "guest")
     e2e = os.path.join(ROOT, "tests/e2e")
@@ -46,7 +50,9 @@ def make_image(path, kernel, names):
         # kvm_stat asks ps for the names of guests.
         if shutil.which("ps"):
             programs["/bin/procps"] = shutil.which("ps")
-        image.build(path, os.path.join(CACHE, kernel), os.path.join(CACHE, "tools"), programs, tests)
+        # perf, with its libraries, is large.
+        trees = {"/perf": os.path.join(CACHE, "perf")} if needs_perf(names) and not machine.fetch("perf") else {}
+        image.build(path, os.path.join(CACHE, kernel), os.path.join(CACHE, "tools"), programs, tests, trees)
 
 
 def run(binary, kernel, names):
