@@ -135,7 +135,7 @@ struct exit_row {
 /* What is behind a reason. */
 struct exit_key_row {
     uint8_t kind; /* enum exit_key_kind */
-    uint64_t value;
+    uint64_t value;                 /* exit_key_plain of those that were counted */
     uint64_t count, interval_count; /* of ports: each access of a string instruction */
     uint64_t events, interval_events;
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/exit_key_text.h"
 #include "core/model/exits_internal.h"
 
 /* --- what was counted of one thread, and what before ------------------------------------------ */
@@ -142,12 +143,12 @@ static int by_key(const void *a, const void *b)
     return exits_order_keys(x->kind, x->value, y->kind, y->value);
 }
 
-/* Several threads have the same ones, and there may be very many: sorted once. */
+/* The same ones come more than once, and there may be very many: sorted once. */
 static void merge_keys(struct exit_group *g)
 {
     size_t n = 0;
 
-    if (g->threads < 2 || g->key_count < 2)
+    if (g->key_count < 2)
         return;
     qsort(g->keys, g->key_count, sizeof(*g->keys), by_key);
     for (size_t i = 1; i < g->key_count; i++) {
@@ -206,9 +207,11 @@ static void fill_rows(const struct thread_rows *before, const struct thread_rows
     }
 }
 
+/* Those that mean the same are one: a guest leaves what it likes where CPUID looks at nothing. */
 static void fill_keys(const struct thread_rows *before, const struct thread_rows *now,
                       bool has_interval, struct exit_group *g)
 {
+    bool are_plain = true;
     size_t k = 0;
 
     for (size_t i = 0; i < now->keys.count; i++) {
@@ -221,8 +224,11 @@ static void fill_keys(const struct thread_rows *before, const struct thread_rows
         }
         bool is_known = k < before->keys.count && exits_compare_keys(b, n) == 0;
         struct exit_key_row *row = &g->keys[g->key_count++];
-        *row = (struct exit_key_row){
-            .kind = (uint8_t)n->kind, .value = n->value, .count = n->count, .events = n->events};
+        *row = (struct exit_key_row){.kind = (uint8_t)n->kind,
+                                     .value = exit_key_plain((enum exit_key_kind)n->kind, n->value),
+                                     .count = n->count,
+                                     .events = n->events};
+        are_plain &= row->value == n->value;
         if (has_interval) {
             row->interval_count = is_known ? grown(b->count, n->count) : n->count;
             row->interval_events = is_known ? grown(b->events, n->events) : n->events;
@@ -230,6 +236,8 @@ static void fill_keys(const struct thread_rows *before, const struct thread_rows
         g->events += row->events;
         g->interval_events += row->interval_events;
     }
+    if (!are_plain)
+        merge_keys(g);
 }
 
 /*
@@ -444,8 +452,10 @@ static void fill(const struct owners *o, const struct exits_count *prev,
             e->vcpus[vcpu] = own;
     }
     for (size_t i = 0; i < e->vm_count; i++)
-        merge_keys(&e->vms[i]);
-    merge_keys(&e->host);
+        if (e->vms[i].threads > 1)
+            merge_keys(&e->vms[i]);
+    if (e->host.threads > 1)
+        merge_keys(&e->host);
 }
 
 struct exits *exits_derive(const struct exits_count *prev, const struct exits_count *cur,

@@ -172,6 +172,32 @@ static void names_outlive_the_count(void **state)
     free(b.c);
 }
 
+/* Leaf 1 of CPUID has no index, and what a guest has left in ECX says nothing. */
+static void keys_that_mean_the_same_are_one(void **state)
+{
+    struct maker a = make(1, S), b = make(1, 2 * S);
+
+    (void)state;
+    thread(&a, 100, 101, 0, 0);
+    key(&a, 101, EXIT_KEY_CPUID, 1ull << 32 | 1, 5);
+    thread(&b, 100, 101, 0, 0);
+    key(&b, 101, EXIT_KEY_CPUID, 1, 2);
+    key(&b, 101, EXIT_KEY_CPUID, 7, 1);
+    key(&b, 101, EXIT_KEY_CPUID, 1ull << 32 | 1, 8);
+    key(&b, 101, EXIT_KEY_CPUID, 1ull << 32 | 7, 4);
+    struct exits *e = derive(&a, &b);
+    assert_int_equal(e->vcpus[0].key_count, 3);
+    assert_int_equal(e->host.key_count, 3);
+    assert_int_equal(key_count(&e->vcpus[0], EXIT_KEY_CPUID, 1, false), 10);
+    assert_int_equal(key_count(&e->vcpus[0], EXIT_KEY_CPUID, 1, true), 5);
+    assert_int_equal(key_count(&e->vms[0], EXIT_KEY_CPUID, 7, false), 1);
+    assert_int_equal(key_count(&e->vms[0], EXIT_KEY_CPUID, 1ull << 32 | 7, true), 4);
+    assert_int_equal(e->host.events, 15);
+    free(e);
+    free(a.c);
+    free(b.c);
+}
+
 /* A vCPU that halts for ten seconds halts in each of them, and not in the last. */
 static void what_is_still_going_on_is_spent_now(void **state)
 {
@@ -344,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vcpus_add_up_to_vms_and_these_to_the_host),
         cmocka_unit_test(names_outlive_the_count),
+        cmocka_unit_test(keys_that_mean_the_same_are_one),
         cmocka_unit_test(what_is_still_going_on_is_spent_now),
         cmocka_unit_test(a_thread_that_has_less_is_another_one),
         cmocka_unit_test(counts_of_another_beginning_make_no_interval),
