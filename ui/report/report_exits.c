@@ -92,6 +92,18 @@ void report_exits_homes(const struct exit_group *group, size_t ret[static EXIT_K
     }
 }
 
+const char *report_exits_label(const struct exits *exits, const struct exit_key_row *key,
+                               char buf[static EXIT_KEY_LABEL_BYTES])
+{
+    const char *name = NULL;
+
+    if (key->kind == EXIT_KEY_USER)
+        name = exits_name_of(exits, EXIT_ISA_USER, (uint32_t)key->value);
+    else if (key->kind == EXIT_KEY_NESTED && exits->host.row_count > 0) /* a host has one kind */
+        name = exits_name_of(exits, (enum exit_isa)exits->host.rows[0].isa, (uint32_t)key->value);
+    return exit_key_label((enum exit_key_kind)key->kind, key->value, name, buf);
+}
+
 struct figure report_exits_rate(const struct exits *exits, uint64_t interval_count)
 {
     if (exits->interval_s <= 0)

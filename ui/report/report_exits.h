@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/model/exit_key_text.h"
 #include "core/model/snapshot.h"
 
 /*
@@ -36,6 +37,10 @@ bool report_exits_row(const struct exit_group *group, size_t i, struct exit_row 
  * can be behind. REPORT_EXITS_NO_ROW: there is none, or there are several, and nothing tells which.
  */
 void report_exits_homes(const struct exit_group *group, size_t ret[static EXIT_KEY_COUNT]);
+
+/* report_exits_label - exit_key_label with the names of @exits. */
+const char *report_exits_label(const struct exits *exits, const struct exit_key_row *key,
+                               char buf[static EXIT_KEY_LABEL_BYTES]);
 
 /* report_exits_rate - per second; READING_WARMUP where there is no interval yet. */
 struct figure report_exits_rate(const struct exits *exits, uint64_t interval_count);

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ui/report/exits_json.h"
 #include "ui/report/json.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
+#include "ui/report/report_exits.h"
 
 static json_t *json_buckets(struct json_doc *doc, const uint64_t *buckets, size_t size)
 {
@@ -157,8 +159,9 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
 }
 
 static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const struct filter *filter,
-                       const struct snapshot_vm *vm)
+                       size_t index)
 {
+    const struct snapshot_vm *vm = &s->vms[index];
     json_t *object = json_put_identity(doc, vm), *sources = json_object(), *vcpus = json_array();
 
     json_put_reading(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
@@ -180,8 +183,12 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
     name_missing(doc, object, "ram_bytes", &vm->ram_bytes);
     name_missing(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
     name_missing(doc, object, "mapped_bytes", &vm->mapped_bytes);
-    for (size_t i = 0; i < vm->vcpu_count; i++)
-        json_put_item(doc, vcpus, json_vcpu(doc, s, filter, &vm->vcpus[i]));
+    exits_json_group(doc, object, s, report_exits_of_vm(s, index));
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        json_t *vcpu = json_vcpu(doc, s, filter, &vm->vcpus[i]);
+        exits_json_group(doc, vcpu, s, report_exits_of_vcpu(s, index, i));
+        json_put_item(doc, vcpus, vcpu);
+    }
     json_put(doc, object, "vcpus", vcpus);
     return object;
 }
@@ -237,6 +244,7 @@ static json_t *json_host(struct json_doc *doc, const struct snapshot *s)
     if (host->mem_bytes > 0)
         json_put(doc, object, "mem_bytes", json_put_u64(host->mem_bytes));
     put_bpf(doc, object, &s->bpf);
+    exits_json_host(doc, object, s);
     return object;
 }
 
@@ -274,9 +282,8 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     if (snapshot_may_lack_vms(s))
         json_put(doc, record, "hidden", json_hidden(doc, s));
     for (size_t i = 0; i < s->vm_count; i++)
-        if (filter_vm(filter, &s->vms[i]) &&
-            !(skip_idle && report_idle(filter, s, s->vms[i].values)))
-            json_put_item(doc, vms, json_vm(doc, s, filter, &s->vms[i]));
+        if (filter_vm(filter, &s->vms[i]) && !(skip_idle && report_idle_vm(filter, s, i)))
+            json_put_item(doc, vms, json_vm(doc, s, filter, i));
     json_put(doc, record, "vms", vms);
     json_put_causes(doc, record, s);
     if (described == 0 || described < s->field_count)
