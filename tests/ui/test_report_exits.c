@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Exits in JSON; those in metrics are in test_metrics.c. */
+/* Exits in JSON and CSV; those in metrics are in test_metrics.c. */
 #include <jansson.h>
 #include <locale.h>
 #include <setjmp.h>
@@ -300,6 +300,66 @@ static void json_without_them_says_nothing_or_why(void **state)
     json_decref(json);
 }
 
+/* --- CSV --- */
+
+#define HEADER_0_1 "time,pid,vm_fd,vm,vcpu,field,bucket,kind,unit,exponent,value,rate,state,cause"
+#define AT         "2026-01-01T00:00:01.123Z,5164,9,vm16,"
+
+static void expect_line(const char *text, const char *line)
+{
+    size_t len = strlen(line);
+
+    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1)
+        if (strncmp(p, line, len) == 0 && p[len] == '\n')
+            return;
+    fail_msg("no line '%s' in:\n%s", line, text);
+}
+
+static void csv_has_them_as_rows_of_the_same_columns(void **state)
+{
+    struct report r = {.format = &report_csv, .fresh = true};
+    char *text = print(&r, EXITS_FAKE_SVM, 0);
+
+    (void)state;
+    expect_line(text, HEADER_0_1 ",cause_id");
+    expect_line(text, AT ",exit:io,,cumulative,none,0,18000,1800,ok,,");
+    expect_line(text, AT "1,exit:io,,cumulative,none,0,12000,1200,ok,,");
+    expect_line(text, AT ",exit_time:io,,cumulative,seconds,-9,45000000,4500000,ok,,");
+    expect_line(text, AT ",exit_key:port:0x80:out,,cumulative,none,0,10500,1050,ok,,");
+    expect_line(text, AT "0,exit_key:cpuid:0xb.1,,cumulative,none,0,100,10,ok,,");
+    expect_line(text, AT ",exit_key:user:IO,,cumulative,none,0,17940,1770,ok,,");
+    expect_line(text, AT ",halt_ratio,,instant,ratio,0,0.5,,ok,,");
+    expect_line(text, AT ",exit:interrupt,,cumulative,none,0,300,30,ok,,");
+    assert_null(strstr(text, "exit_time:interrupt"));
+    free(text);
+    r = (struct report){.format = &report_csv};
+    text = print(&r, EXITS_FAKE_FIRST, 0);
+    expect_line(text, AT ",exit:io,,cumulative,none,0,18000,,warmup,,warmup");
+    free(text);
+    for (int kind = NOT_ASKED; kind <= EXITS_FAKE_FAILED; kind += EXITS_FAKE_FAILED + 1) {
+        text = print(&r, kind, 0);
+        assert_null(strstr(text, ",exit:"));
+        assert_null(strstr(text, "guest_ratio"));
+        free(text);
+    }
+}
+
+/* A log that was begun without -t, or by version 0.1.0, goes on with it. */
+static void a_csv_log_begun_without_them_goes_on(void **state)
+{
+    struct report r = {
+        .format = &report_csv, .stream = true, .joins = true, .header = HEADER_0_1 ",cause_id"};
+    char *text = print(&r, EXITS_FAKE_SVM, 0);
+
+    (void)state;
+    expect_line(text, AT ",exit:io,,cumulative,none,0,18000,1800,ok,,");
+    free(text);
+    r = (struct report){.format = &report_csv, .stream = true, .joins = true, .header = HEADER_0_1};
+    text = print(&r, EXITS_FAKE_SVM, 0);
+    expect_line(text, AT ",exit:io,,cumulative,none,0,18000,1800,ok,");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +372,8 @@ int main(void)
         cmocka_unit_test(without_an_interval_there_are_no_rates),
         cmocka_unit_test(the_host_says_what_holds_for_all),
         cmocka_unit_test(json_without_them_says_nothing_or_why),
+        cmocka_unit_test(csv_has_them_as_rows_of_the_same_columns),
+        cmocka_unit_test(a_csv_log_begun_without_them_goes_on),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);

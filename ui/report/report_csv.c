@@ -13,8 +13,10 @@
 
 #include "core/base/text_file.h"
 #include "ui/report/csv.h"
+#include "ui/report/exits_csv.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
+#include "ui/report/report_exits.h"
 
 /* Version 0.1.0 had no cause_id. Its logs go on in their form: the columns before are the same. */
 #define LONG_HEADER_0_1                                                                            \
@@ -73,7 +75,7 @@ static void put_ratio(const struct csv_row *row, const char *name, const struct 
     csv_end(row, ratio->state, ratio->cause);
 }
 
-static void put_vm(struct csv_row *row, const struct snapshot *s)
+static void put_vm(struct csv_row *row, const struct snapshot *s, size_t index)
 {
     const struct snapshot_vm *vm = row->vm;
     const struct filter *filter = row->report->filter;
@@ -87,6 +89,7 @@ static void put_vm(struct csv_row *row, const struct snapshot *s)
     for (size_t i = 0; i < s->field_count; i++)
         if (filter_field(filter, &s->fields->fields[i]))
             put_field(row, &s->fields->fields[i], &vm->values[i], vm->buckets);
+    exits_csv_group(row, s, report_exits_of_vm(s, index));
     for (size_t v = 0; v < vm->vcpu_count; v++) {
         row->vcpu = &vm->vcpus[v];
         put_reading(row, "tsc_offset", "cycles", true, &row->vcpu->gauges[VCPU_TSC_OFFSET]);
@@ -98,6 +101,7 @@ static void put_vm(struct csv_row *row, const struct snapshot *s)
             if (s->fields->fields[i].scope == FIELD_VCPU &&
                 filter_field(filter, &s->fields->fields[i]))
                 put_field(row, &s->fields->fields[i], &row->vcpu->values[i], row->vcpu->buckets);
+        exits_csv_group(row, s, report_exits_of_vcpu(s, index, v));
     }
 }
 
@@ -220,12 +224,12 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
     for (size_t i = 0; i < s->vm_count; i++) {
         row.vm = &s->vms[i];
         if (!filter_vm(r->filter, row.vm) ||
-            (r->skip_zero && r->stream && report_idle(r->filter, s, row.vm->values)))
+            (r->skip_zero && r->stream && report_idle_vm(r->filter, s, i)))
             continue;
         if (r->wide)
             wide_row(r, s, row.vm, time, out);
         else
-            put_vm(&row, s);
+            put_vm(&row, s, i);
     }
     return 0;
 }
