@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Exits in JSON and CSV; those in metrics are in test_metrics.c. */
+/* Exits in JSON, CSV and text; those in metrics are in test_metrics.c. */
 #include <jansson.h>
 #include <locale.h>
 #include <setjmp.h>
@@ -360,6 +360,119 @@ static void a_csv_log_begun_without_them_goes_on(void **state)
     free(text);
 }
 
+/* --- text --- */
+
+static void text_has_a_table_of_reasons(void **state)
+{
+    static const char *const lines[] = {
+        "  vCPU        TID     CPU%    WAIT%        exits/s             tsc-offset   GUEST%    "
+        "HALT%",
+        "  1          6001    25.0%     0.0%           60.0            -9553258952    44.6%    "
+        "55.0%",
+        "  exits counted for 10.000 s, rates over 1.000 s; in the guest 49.7%, halted 50.0%, at "
+        "work outside of it 0.3%; counting takes 0.1%, estimated",
+        "  EXIT REASON                                         COUNT     PER SECOND       %  "
+        "WORK %     AVG     P50     P99     MAX",
+        "  io                                                  18000         1800.0   77.6%   "
+        "76.8%   2.5us   2.0us   3.8us   3.8us",
+        "    port in 0x1f0 (IDE)                              384000        38400.0    8.3%",
+        "    port out 0x80 (POST code, I/O delay)              10500         1050.0   58.3%",
+        "  interrupt                                             300           30.0    1.3%       "
+        "-       -       -       -       -",
+        "    mmio read 0xfed00000 (HPET)                          90            0.0    0.0%",
+        "  WAITING                                             COUNT     PER SECOND       %  "
+        "TIME %     AVG     P50     P99     MAX",
+        "  hlt                                                  1000          100.0    4.3%   "
+        "50.0%   9.0ms   8.4ms    14ms    14ms",
+        "  TO USER SPACE                                       COUNT     PER SECOND       %",
+        "  KVM_EXIT_IO                                         17940         1770.0   99.8%",
+        "  EINTR                                                  30            3.0    0.2%",
+        "  hypercall 9 (CLOCK_PAIRING)                            12            3.0  100.0%",
+    };
+    struct report r = {.format = &report_text};
+    char *text = print(&r, EXITS_FAKE_SVM, 0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        expect_line(text, lines[i]);
+    /* the most frequent first, and waiting apart from work */
+    assert_true(strstr(text, "\n  io ") < strstr(text, "\n  npf "));
+    assert_true(strstr(text, "\n  npf ") < strstr(text, "\n  hlt "));
+    free(text);
+    r.skip_zero = true;
+    text = print(&r, EXITS_FAKE_SVM, 0);
+    assert_null(strstr(text, "HPET"));
+    assert_non_null(strstr(text, "local APIC"));
+    free(text);
+}
+
+static void text_without_reasons_says_why(void **state)
+{
+    struct report r = {.format = &report_text};
+    char *text = print(&r, EXITS_FAKE_KEYS_ONLY, 0);
+
+    (void)state;
+    assert_non_null(strstr(text, "no reasons: KVM reports no exits on this host"));
+    assert_null(strstr(text, "EXIT REASON"));
+    assert_null(strstr(text, "in the guest"));
+    expect_line(text,
+                "  port out 0x80 (POST code, I/O delay)                10500         1050.0   "
+                "77.8%");
+    free(text);
+    text = print(&r, EXITS_FAKE_FAILED, 0);
+    assert_non_null(strstr(text, "\nexits are not counted: BPF programs may not be loaded"));
+    assert_null(strstr(text, "EXIT REASON"));
+    assert_null(strstr(text, "GUEST%"));
+    free(text);
+    text = print(&r, EXITS_FAKE_LOSING, 0);
+    expect_line(text, "2073 events of exits are in no number, for lack of room or unseen");
+    free(text);
+    text = print(&r, EXITS_FAKE_FIRST, 0);
+    expect_line(text, "  exits counted for 10.000 s");
+    free(text);
+    text = print(&r, NOT_ASKED, 0);
+    assert_null(strstr(text, "GUEST%"));
+    assert_null(strstr(text, "exits counted"));
+    free(text);
+}
+
+static void a_text_log_has_them_below_the_row_of_the_vm(void **state)
+{
+    struct report r = {.format = &report_text, .stream = true};
+    char *text = print(&r, EXITS_FAKE_SVM, 0);
+    const char *first = strstr(text, " vm16 "), *second = strstr(text, " 5201 ");
+
+    (void)state;
+    assert_true(first != NULL && second != NULL);
+    const char *io = strstr(first, "\n  io ");
+    assert_true(io != NULL && io < second && strstr(second, "\n  io ") != NULL);
+    assert_null(strstr(text, "HPET")); /* not in this interval */
+    free(text);
+}
+
+/* The counters of the other VM stand still, but it had exits. */
+static void a_vm_with_exits_is_not_idle(void **state)
+{
+    const struct report_format *const formats[] = {&report_csv, &report_json, &report_text};
+    struct filter exits_only;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(filter_open(&(struct filter_choice){.fields = "^exits$"}, &exits_only, &err),
+                     0);
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        struct report r = {
+            .format = formats[i], .filter = &exits_only, .stream = true, .skip_zero = true};
+        char *text = print(&r, NOT_ASKED, 0);
+        assert_null(strstr(text, "5201"));
+        free(text);
+        text = print(&r, EXITS_FAKE_SVM, 0);
+        assert_non_null(strstr(text, "5201"));
+        free(text);
+    }
+    filter_close(&exits_only);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +487,10 @@ int main(void)
         cmocka_unit_test(json_without_them_says_nothing_or_why),
         cmocka_unit_test(csv_has_them_as_rows_of_the_same_columns),
         cmocka_unit_test(a_csv_log_begun_without_them_goes_on),
+        cmocka_unit_test(text_has_a_table_of_reasons),
+        cmocka_unit_test(text_without_reasons_says_why),
+        cmocka_unit_test(a_text_log_has_them_below_the_row_of_the_vm),
+        cmocka_unit_test(a_vm_with_exits_is_not_idle),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);

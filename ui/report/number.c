@@ -58,6 +58,14 @@ void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX])
         snprintf(buf, NUMBER_MAX, "%s", reading_state_text(ratio->state));
 }
 
+void number_figure(const struct figure *figure, char buf[NUMBER_MAX])
+{
+    if (figure->state == READING_OK)
+        put_decimal(figure->value, "", buf);
+    else
+        snprintf(buf, NUMBER_MAX, "%s", reading_state_text(figure->state));
+}
+
 double number_scale(const struct field *field)
 {
     return pow(field->base == 2 ? 2.0 : 10.0, field->exponent);

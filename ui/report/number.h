@@ -25,6 +25,9 @@ void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 /* number_ratio - "12.3%", or the state's short text ("...", "n/a"). */
 void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX]);
 
+/* number_figure - "120.0", or the state's short text. */
+void number_figure(const struct figure *figure, char buf[NUMBER_MAX]);
+
 /*
  * number_value - a field's number in its unit: "1.500000s" of what is measured in seconds, else
  * plain, "120" or, where the kernel counts in parts, "0.120000".

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "ui/report/exits_text.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 
@@ -119,6 +120,11 @@ static void put_tsc_scaling(FILE *out, const struct snapshot_vcpu *vcpu)
         fprintf(out, " %11s", reading_state_text((enum reading_state)scaling.state));
 }
 
+static size_t index_of(const struct snapshot *s, const struct snapshot_vm *vm)
+{
+    return (size_t)(vm - s->vms);
+}
+
 static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm)
 {
     int exits = field_table_find(s->fields, "exits");
@@ -126,8 +132,10 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
 
     if (vm->vcpu_count == 0)
         return;
-    fprintf(out, "  %-6s %8s %8s %8s %14s %22s%s\n", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
+    fprintf(out, "  %-6s %8s %8s %8s %14s %22s%s", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
             "tsc-offset", scaling ? " tsc-scaling" : "");
+    exits_text_vcpu(out, s, index_of(s, vm), NULL);
+    fputc('\n', out);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         const struct snapshot_vcpu *vcpu = &vm->vcpus[i];
         const struct reading *tsc = &vcpu->gauges[VCPU_TSC_OFFSET];
@@ -146,6 +154,7 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
         fprintf(out, "  %-6d %8s %8s %8s %14s %22s", vcpu->id, tid, cpu, wait, rate, offset);
         if (scaling)
             put_tsc_scaling(out, vcpu);
+        exits_text_vcpu(out, s, index_of(s, vm), vcpu);
         fputc('\n', out);
     }
 }
@@ -218,9 +227,10 @@ static void put_counters(struct report *r, FILE *out, const struct snapshot *bas
             put_counter(out, base, s, vm, fields[i]);
 }
 
-static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
-                   const struct snapshot *s, const struct snapshot_vm *vm, const size_t *fields,
-                   size_t count)
+/* 0 or -ENOMEM. */
+static int put_vm(struct report *r, FILE *out, const struct snapshot *base,
+                  const struct snapshot *s, const struct snapshot_vm *vm, const size_t *fields,
+                  size_t count)
 {
     char ram[NUMBER_MAX], rss[NUMBER_MAX], mapped[NUMBER_MAX], cpu[NUMBER_MAX], wait[NUMBER_MAX];
 
@@ -239,6 +249,7 @@ static void put_vm(struct report *r, FILE *out, const struct snapshot *base,
     /* The line above has said why there is none. */
     if (s->host_values == NULL)
         put_counters(r, out, base, s, vm, fields, count);
+    return exits_text_vm(out, s, index_of(s, vm), r->skip_zero);
 }
 
 static int text_once(struct report *r, const struct snapshot *base, const struct snapshot *s,
@@ -246,6 +257,7 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
 {
     char time[NUMBER_MAX];
     size_t count;
+    int result = 0;
     size_t *fields = sorted_fields(r, s, &count);
 
     if (fields == NULL)
@@ -257,15 +269,16 @@ static int text_once(struct report *r, const struct snapshot *base, const struct
     if (s->interval_s > 0)
         fprintf(out, "  interval %.3f s", s->interval_s);
     fputc('\n', out);
+    exits_text_host(out, s);
     if (report_host_values(r->filter, s) != NULL) {
         fputs("\nall VMs together  totals of the kernel, which does not count each VM\n", out);
         put_counters(r, out, base, s, NULL, fields, count);
     }
-    for (size_t i = 0; i < s->vm_count; i++)
+    for (size_t i = 0; i < s->vm_count && result == 0; i++)
         if (filter_vm(r->filter, &s->vms[i]))
-            put_vm(r, out, base, s, &s->vms[i], fields, count);
+            result = put_vm(r, out, base, s, &s->vms[i], fields, count);
     free(fields);
-    return 0;
+    return result;
 }
 
 /*
@@ -341,11 +354,13 @@ static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
     fputc('\n', out);
 }
 
-static void put_log_line(struct report *r, const struct snapshot *s, const struct snapshot_vm *vm,
-                         const size_t *columns, size_t count, FILE *out)
+/* 0 or -ENOMEM. */
+static int put_log_line(struct report *r, const struct snapshot *s, const struct snapshot_vm *vm,
+                        const size_t *columns, size_t count, FILE *out)
 {
-    if (r->skip_zero && report_idle(r->filter, s, value_of(s, vm, 0)))
-        return;
+    if (r->skip_zero && (vm != NULL ? report_idle_vm(r->filter, s, index_of(s, vm))
+                                    : report_idle(r->filter, s, s->host_values)))
+        return 0;
     /* New columns need a new header: a later VM may bring fields. */
     if (r->rows == 0 || count != r->fields_shown || (r->terminal && r->rows % HEADER_EVERY == 0)) {
         put_log_header(s, columns, count, out);
@@ -353,19 +368,21 @@ static void put_log_line(struct report *r, const struct snapshot *s, const struc
     }
     put_log_row(s, vm, columns, count, out);
     r->rows++;
+    return vm != NULL ? exits_text_vm(out, s, index_of(s, vm), true) : 0;
 }
 
 static int text_log(struct report *r, const struct snapshot *s, FILE *out)
 {
     size_t columns[FIELD_MAX];
     size_t count = log_columns(r, s, columns);
+    int result = 0;
 
     if (report_host_values(r->filter, s) != NULL)
-        put_log_line(r, s, NULL, columns, count, out);
-    for (size_t i = 0; i < s->vm_count; i++)
+        result = put_log_line(r, s, NULL, columns, count, out);
+    for (size_t i = 0; i < s->vm_count && result == 0; i++)
         if (filter_vm(r->filter, &s->vms[i]))
-            put_log_line(r, s, &s->vms[i], columns, count, out);
-    return 0;
+            result = put_log_line(r, s, &s->vms[i], columns, count, out);
+    return result;
 }
 
 static int text_record(struct report *r, const struct snapshot *base, const struct snapshot *s,
