@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include <utmp.h>
 
+#include "tests/lib/exits_builder.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/app/monitor.h"
 
@@ -35,8 +36,32 @@
 struct sample_link {
     struct snapshot_builder *b;
     int ticks;
-    bool asked, bpf;
+    bool asked, bpf, exits;
+    pid_t exits_pid;
+    int counts; /* samples since exits are counted */
 };
+
+/* The name of the host says what was wished for, in names that differ in each letter, as only what
+ * changed is sent. The first count has nothing to compare with. */
+static void put_exits(struct sample_link *link, struct snapshot *s)
+{
+    struct exits_builder *e = exits_builder_new();
+
+    snprintf(s->host.name, sizeof(s->host.name), "%s",
+             !link->exits              ? "web-07"
+             : link->exits_pid == 5201 ? "P5201P"
+                                       : "WISHALL");
+    free(s->exits);
+    s->exits = NULL;
+    exits_builder_facts(e)->pid = link->exits_pid;
+    exits_builder_thread(e, 5201, 5202, 500000000);
+    exits_builder_reason(e, 5202, EXIT_ISA_VMX, 10, "CPUID", 777, 1000);
+    if (link->counts++ == 0)
+        exits_builder_no_first(e);
+    if (link->exits)
+        exits_builder_put(e, link->b);
+    exits_builder_free(e);
+}
 
 int sample_link_fd(const struct sample_link *link)
 {
@@ -70,6 +95,7 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
     s->interval_s = link->ticks++ == 0 ? 0 : 1;
     s->bpf = (struct bpf_status){.state = link->bpf ? BPF_LOADED : BPF_UNASKED,
                                  .obstacle = BPF_POSSIBLE};
+    put_exits(link, s);
     if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
@@ -77,7 +103,17 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.value = 0.77, .state = READING_OK};
     *ret = snapshot_builder_take(link->b);
+    s->exits = NULL; /* it belongs to that one now */
     return 1;
+}
+
+int sample_link_set_exits(struct sample_link *link, bool on, pid_t pid, struct error *err)
+{
+    (void)err;
+    link->counts = on && !link->exits ? 0 : link->counts;
+    link->exits = on;
+    link->exits_pid = pid;
+    return 0;
 }
 
 void sample_link_widen(struct sample_link *link)
@@ -690,6 +726,69 @@ static void bpf_comes_and_goes_with_its_key(void **unused)
     session_done(&s);
 }
 
+/* With a delay of an hour: what is wished for comes at once, and its first numbers soon after. */
+static void exits_are_counted_while_their_screen_is_shown(void **unused)
+{
+    const struct monitor_config slow = {.delay_s = 3600};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &slow, JOB_PLAIN);
+    size_t at = must_see(&s, 0, "77.0");
+    send(&s, "j\r5"); /* db-primary */
+    at = must_see(&s, at, "P5201P");
+    at = must_see(&s, at, "CPUID");
+    send(&s, "1");
+    at = must_see(&s, at, "COUNTER");
+    send(&s, "ZZ"); /* a sample at once: nobody looks any more */
+    at = must_see(&s, at, "web-07");
+    send(&s, "\033");
+    at = must_see(&s, at, "EXITS/s");
+    send(&s, "be");
+    at = must_see(&s, at, "WISHALL");
+    must_see(&s, at, "CPUID");
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
+static void who_asks_for_exits_sees_them_first(void **unused)
+{
+    const struct filter vm = {.pid = 5201, .vm_fd = -1};
+    const struct monitor_config one = {.delay_s = 3600, .exits = true, .vm = &vm};
+    const struct monitor_config all = {.delay_s = 3600, .exits = true};
+
+    (void)unused;
+    for (int whole = 0; whole < 2; whole++) {
+        struct session s;
+        session_start(&s, "xterm-256color", whole ? &all : &one, JOB_PLAIN);
+        size_t at = must_see(&s, 0, whole ? "WISHALL" : "P5201P");
+        must_see(&s, at, "CPUID");
+        send(&s, "q");
+        assert_int_equal(session_end(&s), 0);
+        session_done(&s);
+    }
+}
+
+/* Guests pay for it, and nobody looks. */
+static void nothing_is_counted_while_it_is_stopped(void **unused)
+{
+    const struct monitor_config slow = {.delay_s = 3600, .exits = true};
+    struct session s;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &slow, JOB_UNDER_SHELL);
+    size_t at = must_see(&s, 0, "CPUID");
+    send(&s, "\032"); /* Ctrl-Z */
+    at = must_see(&s, at, "[stopped sane]");
+    /* What counts from the beginning has no numbers yet. */
+    at = must_see(&s, at, "numbers");
+    must_see(&s, at, "CPUID");
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
 static void configured_bpf_is_there_from_the_start(void **unused)
 {
     const char path[] = "/tmp/kvmlens-test-monitor-bpf";
@@ -736,6 +835,9 @@ int main(void)
         cmocka_unit_test(without_a_second_screen_the_shell_gets_an_empty_line),
         cmocka_unit_test(a_terminal_that_cannot_draw_is_refused_with_a_hint),
         cmocka_unit_test(bpf_comes_and_goes_with_its_key),
+        cmocka_unit_test(exits_are_counted_while_their_screen_is_shown),
+        cmocka_unit_test(who_asks_for_exits_sees_them_first),
+        cmocka_unit_test(nothing_is_counted_while_it_is_stopped),
         cmocka_unit_test(configured_bpf_is_there_from_the_start),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),

@@ -69,6 +69,7 @@ static int run_monitor(const struct run *run, struct error *err)
         .fields = run->opts->choice.fields,
         .bpf = run->opts->bpf,
         .since_creation = run->opts->include_past,
+        .exits = run->opts->tracepoints,
         .is_confined = run->opts->privileges == PRIVILEGE_STRICT,
     };
 

@@ -21,8 +21,6 @@
 #include "ui/grid/theme.h"
 #include "ui/screens/screens.h"
 
-#define FIRST_DELAY_S                                                                              \
-    0.25 /* rates need a second sample: do not let a person wait a whole delay for it */
 #define FIRST_WAIT_MS  300   /* for the first sample, before the screen opens without it */
 #define DEAD_READS_MAX 64    /* wake-ups without a byte after which the terminal counts as gone */
 
@@ -191,6 +189,7 @@ static void suspend(struct monitor *m)
     struct sigaction stop = {.sa_handler = SIG_DFL}, old;
     sigset_t only;
 
+    monitor_wish(m, true); /* guests pay for what is counted */
     term_suspend(m->term);
     sigaction(SIGTSTP, &stop, &old);
     sigemptyset(&only);
@@ -248,6 +247,7 @@ static int loop(struct monitor *m, struct error *err)
     int result = 0;
 
     while (!m->quit && result == 0) {
+        monitor_wish(m, false);
         if (m->changed)
             draw(m);
         fds[3].fd = scan_queue_fd(&m->queue);
@@ -394,6 +394,9 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     scan_queue_init(&m->queue, c->supervisor);
     m->due_ns = monitor_now_ns();
     m->select = c->vm;
+    m->wants_exits = c->exits;
+    if (c->exits && c->vm == NULL)
+        m->state.screen = SCREEN_HOST_EXITS;
     monitor_ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
     result = wait_first(m, err);
     if (result < 0)

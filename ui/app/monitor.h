@@ -25,6 +25,7 @@ struct monitor_config {
     const char *fields; /* regular expression: counters shown at first; NULL: all */
     bool is_confined;   /* it can write to few places, see ui/app/confine.h */
     bool bpf;           /* --bpf, or as configured: load BPF programs from the start */
+    bool exits;         /* --tracepoints: open with exits, of @vm or of all VMs */
     bool since_creation; /* --debugfs-include-past: totals since each VM was created */
 };
 

@@ -17,6 +17,9 @@
 #include "ui/state/state.h"
 #include "ui/state/trends.h"
 
+/* Rates need a second sample: do not let a person wait a whole delay for it. */
+#define FIRST_DELAY_S 0.25
+
 struct monitor {
     struct sample_link *link;
     struct term *term;
@@ -43,6 +46,11 @@ struct monitor {
     const char *config_path;
     const char *places; /* why a place may be one that cannot be written; "" when all can */
     enum bpf_state bpf; /* as it was said last */
+    /* what the link was told last, and how many more samples are hurried for its first numbers */
+    bool exits;
+    pid_t exits_pid;
+    int exits_hurried;
+    bool wants_exits; /* -t: what opens first is what shows them */
     bool no_colour;
     bool is_narrow;     /* the sampler looks only at what the command line chose */
     bool quit, changed; /* changed: a frame is due */
@@ -60,6 +68,10 @@ void monitor_replace(struct monitor *m, struct snapshot **place, struct snapshot
 
 /* monitor_model - what screens see; all in it is borrowed, until the next snapshot. */
 struct ui_model monitor_model(struct monitor *m);
+
+/* monitor_wish - exits are counted while somebody looks at them, and while @is_stopped nobody does.
+ * No effect while nothing changes. */
+void monitor_wish(struct monitor *m, bool is_stopped);
 
 /* monitor_follow - bring the state up to date with what is known now; a frame is due then. */
 void monitor_follow(struct monitor *m);

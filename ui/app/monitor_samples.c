@@ -97,6 +97,42 @@ void monitor_follow(struct monitor *m)
     m->changed = true;
 }
 
+/* --- exits ------------------------------------------------------------------------------------ */
+
+#define EXITS_HURRIED 4 /* samples in a row that may be hurried: a host may be slow, too */
+
+void monitor_wish(struct monitor *m, bool is_stopped)
+{
+    struct error err = {0};
+    pid_t pid;
+    const bool on = ui_exits_wish(&m->state, &pid) && !is_stopped;
+
+    if (on == m->exits && (!on || pid == m->exits_pid))
+        return;
+    m->exits = on;
+    m->exits_pid = pid;
+    m->exits_hurried = on ? EXITS_HURRIED : 0;
+    m->changed = true;
+    if (sample_link_set_exits(m->link, on, on ? pid : 0, &err) < 0)
+        ui_say(&m->state, "%s", err.msg);
+    if (!on)
+        return;
+    m->due_ns = monitor_now_ns();
+    monitor_ask(m, m->state.delay_s);
+}
+
+/* Until the next tick: the first numbers of exits are waited for, unless there will be none. */
+static double next_delay(struct monitor *m, const struct snapshot *s)
+{
+    const bool has_numbers =
+        s->exits != NULL && (s->exits->facts.state == EXITS_FAILED || s->exits->interval_s > 0);
+
+    if (!m->exits || has_numbers || m->exits_hurried == 0 || m->next_delay_s <= FIRST_DELAY_S)
+        return m->next_delay_s;
+    m->exits_hurried--;
+    return FIRST_DELAY_S;
+}
+
 /* A process may have several VMs: then they are listed, for none of them was chosen. */
 static int select_vm(struct monitor *m, const struct filter *wanted, struct error *err)
 {
@@ -111,7 +147,8 @@ static int select_vm(struct monitor *m, const struct filter *wanted, struct erro
         m->state.vms.only = (struct filter){.pid = wanted->pid, .vm_fd = -1};
         return 0;
     }
-    ui_open(&m->state, filter_find(wanted, m->now), SCREEN_COUNTERS);
+    ui_open(&m->state, filter_find(wanted, m->now),
+            m->wants_exits ? SCREEN_EXITS : SCREEN_COUNTERS);
     monitor_follow(m);
     return 0;
 }
@@ -165,7 +202,7 @@ static int arrive(struct monitor *m, struct snapshot *next, struct error *err)
     if (localtime_r(&next->wall.tv_sec, &local) != NULL)
         m->state.utc_offset_s = local.tm_gmtoff;
     monitor_follow(m);
-    arm_next(m, m->asked_ns, m->next_delay_s);
+    arm_next(m, m->asked_ns, next_delay(m, next));
     m->asked_ns = 0;
     m->select = NULL;
     return select != NULL ? select_vm(m, select, err) : 0;
