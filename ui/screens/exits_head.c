@@ -108,9 +108,8 @@ char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
                      : "The first numbers come with the next tick.");
         break;
     case EXITS_STAGE_NO_THREAD:
-        put(t,
-            "Nothing happened since the counting began: no vCPU left its guest. It may be paused, "
-            "wait in a halt, or run undisturbed.");
+        put(t, "Nothing was seen of it since the counting began: no vCPU left its guest. It may be "
+               "paused, wait in a halt, or run undisturbed.");
         break;
     case EXITS_STAGE_SHOWN:
         break;
@@ -168,10 +167,11 @@ static void draw_cost(const struct exits_view *v, struct rect r, struct screen *
     static const char hint[] = "Left, Right: one vCPU";
     const double cost = exit_group_cost(v->exits, v->group);
     char share[FORMAT_MAX], rate[FORMAT_MAX];
+    const bool is_least = format_percent(share, cost)[0] == '<';
     int x = r.x;
 
     x += screen_printf(out, r, r.y, x, cost > COST_NOTICE ? STYLE_NOTICE : STYLE_DIM,
-                       "counting costs ~%s%% (%s events/s x %d ns)", format_percent(share, cost),
+                       "counting costs %s%s%% (%s events/s x %d ns)", is_least ? "" : "~", share,
                        format_count(rate, (double)v->group->interval_events / v->exits->interval_s),
                        EXITS_EVENT_NS);
     if (v->vm == NULL || v->vm->vcpu_count < 2 || x + 2 + (int)sizeof(hint) - 1 > r.x + r.cols)

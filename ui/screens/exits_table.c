@@ -115,7 +115,8 @@ static void draw_heading(const struct exits_line *line, struct rect r, int y, st
 
     format_count(buf, line->rate);
     if (line->id.section == EXITS_WAITING)
-        screen_text(out, r, y, r.x, STYLE_LABEL, "Waiting, no work: TIME% is of all their time");
+        screen_text(out, r, y, r.x, STYLE_LABEL,
+                    "Waiting, no work: TIME% is of all time of these vCPUs");
     else if (line->id.section == EXITS_SEEN)
         screen_printf(out, r, y, r.x, STYLE_LABEL, "What is behind exits: %s/s", buf);
     else

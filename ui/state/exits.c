@@ -30,7 +30,7 @@ struct exits_view exits_view_vm(const struct snapshot *s, const struct snapshot_
     view.exits = s->exits;
     if (view.exits == NULL || index >= view.exits->vm_count)
         return view;
-    for (size_t i = 0; i < index; i++)
+    for (size_t i = 0; i < index && view.vcpu != NULL; i++)
         first += s->vms[i].vcpu_count;
     view.group =
         view.vcpu != NULL ? &view.exits->vcpus[first + (size_t)vcpu - 1] : &view.exits->vms[index];
@@ -77,10 +77,11 @@ uint64_t exits_outside(const struct exits_view *v)
 {
     uint64_t known = 0;
 
-    if (v->group == NULL || v->vm == NULL || v->vcpu != NULL)
+    if (v->group == NULL || v->vm == NULL || v->vcpu != NULL || v->vm->vcpu_count == 0)
         return 0;
-    for (size_t i = 1; i <= v->vm->vcpu_count; i++)
-        known += exits_view_vm(v->s, v->vm, (int)i).group->interval_exits;
+    const struct exit_group *vcpus = exits_view_vm(v->s, v->vm, 1).group;
+    for (size_t i = 0; i < v->vm->vcpu_count; i++)
+        known += vcpus[i].interval_exits;
     return v->group->interval_exits > known ? v->group->interval_exits - known : 0;
 }
 
@@ -286,16 +287,21 @@ static void end_section(struct work *w)
     qsort_r(lines, count, sizeof(*lines), compare, &sorting);
 }
 
+/* Those that were seen since the beginning. Exits to user space have a section of their own, and
+ * those of a nested guest a reason. */
 static void collect_seen(struct work *w)
 {
-    const struct exit_row *none;
+    const struct exit_group *g = w->view->group;
+    uint64_t counts[EXIT_KEY_COUNT] = {0};
+    uint32_t seen = 0;
 
-    /* Exits to user space have a section of their own, and those of a nested guest a reason. */
-    for (unsigned kind = 0; kind < EXIT_KEY_USER; kind++) {
-        const struct exits_id id = {.section = EXITS_SEEN, .value = kind};
-        if (w->view->exits->facts.events & 1u << exits_kind_event((enum exit_key_kind)kind))
-            add_count(w, id, exits_count_of(w->view->group, &id, &none));
+    for (size_t i = 0; i < g->key_count; i++) {
+        counts[g->keys[i].kind] += g->keys[i].interval_count;
+        seen |= EXIT_KEY_BIT(g->keys[i].kind);
     }
+    for (unsigned kind = 0; kind < EXIT_KEY_USER; kind++)
+        if (seen & EXIT_KEY_BIT(kind))
+            add_count(w, (struct exits_id){.section = EXITS_SEEN, .value = kind}, counts[kind]);
 }
 
 static void collect(struct work *w)
