@@ -164,7 +164,7 @@ int __wrap_rootfs_stat(const struct rootfs *root, const char *path, struct stat 
 /* What failed for lack of KVM is tried again when there is one, what failed else is not. */
 static void exits_wait_for_kvm(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
 
     fake_bpf->exits_fails = fake_bpf->lacks_module = 1;
     assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
