@@ -292,6 +292,25 @@ static void closed_output_is_an_error_that_says_so(void **state)
     close(guarded);
 }
 
+/* Raw totals are known at once; the rates of exits need an interval. */
+static void metrics_with_exits_wait_for_a_second_sample(void **state)
+{
+    struct options o = {.mode = MODE_ONCE, .format = "prometheus"};
+    struct result r;
+
+    (void)state;
+    run((struct fake){0}, o, -1, &r);
+    assert_int_equal(r.ticks, 1);
+    o.tracepoints = true;
+    run((struct fake){0}, o, -1, &r);
+    assert_int_equal(r.ticks, 2);
+    assert_non_null(strstr(r.out, "kvmlens_vm_exits_total"));
+    o.mode = MODE_LOG;
+    o.iterations = 1;
+    run((struct fake){0}, o, -1, &r);
+    assert_int_equal(r.ticks, 2);
+}
+
 static void reader_that_closed_the_pipe_ends_it_quietly_and_at_once(void **state)
 {
     int ends[2];
@@ -408,6 +427,7 @@ int main(void)
         cmocka_unit_test(unknown_vm_fails_and_bad_expression_is_a_usage_error),
         cmocka_unit_test(full_disk_is_an_error_that_says_so),
         cmocka_unit_test(closed_output_is_an_error_that_says_so),
+        cmocka_unit_test(metrics_with_exits_wait_for_a_second_sample),
         cmocka_unit_test(reader_that_closed_the_pipe_ends_it_quietly_and_at_once),
         cmocka_unit_test(signals_are_as_before_when_it_returns),
         cmocka_unit_test(signal_ends_a_log_whose_reader_stands_still),

@@ -255,6 +255,7 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"--doctor vm16", "takes no VM"},
         {"--list -t", "-t, --tracepoints has no meaning with --list"},
         {"--doctor --tracepoints", "has no meaning with --doctor"},
+        {"-1tc --wide vm16", "--wide has no columns for --tracepoints"},
         {"-t --scan vm16", "has no meaning with --scan"},
         {"-t -f help", "goes with: the interactive monitor, --once, --log"},
         {"-f help vm16", "takes no VM"},

@@ -244,9 +244,15 @@ static int tick_and_print(struct batch *b, struct error *err)
     return result;
 }
 
+/* Raw totals need no second sample. What exits there are is known between two only. */
+static bool is_done_at_once(const struct batch *b)
+{
+    return b->report.format->document && !b->opts->tracepoints;
+}
+
 static int run_once(struct batch *b, struct error *err)
 {
-    if (b->report.format->document)
+    if (is_done_at_once(b))
         return print_and_note(b, b->first, err);
     enum wait_result w = wait_tick(b, err);
     if (w == WAIT_READER_GONE)
@@ -276,7 +282,7 @@ static void reopen(struct batch *b)
 static int run_log(struct batch *b, struct error *err)
 {
     unsigned long printed = 0;
-    bool at_once = b->report.format->document;
+    bool at_once = is_done_at_once(b);
 
     while (b->opts->iterations == 0 || printed < b->opts->iterations) {
         enum wait_result w = at_once ? WAIT_TICK : wait_tick(b, err);

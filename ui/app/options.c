@@ -400,6 +400,10 @@ static int check_formats(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL, "--skip-zero-records with --once goes with --format text");
     if ((opts->wide || opts->csv_safe) && !csv)
         return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
+    if (opts->wide && opts->tracepoints)
+        return error_set(err, -EINVAL,
+                         "--wide has no columns for --tracepoints, because reasons "
+                         "come and go: leave out one of both");
     const struct filter_choice *vms = &opts->choice;
     if (opts->wide && vms->guest == NULL && vms->vm == NULL && vms->pid == 0)
         return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");

@@ -44,7 +44,8 @@ struct report {
 struct report_format {
     const char *name; /* --format NAME */
     const char *magic; /* how its files begin, so that a log knows its own; NULL = not told */
-    bool document;    /* each record is a whole document, and needs no second sample */
+    /* each record is a whole document, and needs no second sample but for exits */
+    bool document;
     /* Write errors stay in the FILE; -ENOMEM is returned. */
     int (*record)(struct report *report, const struct snapshot *base, const struct snapshot *s,
                   FILE *out);
