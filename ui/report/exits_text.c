@@ -68,15 +68,11 @@ static void put_counts(const struct table *t, int indent, const char *name, uint
     put_share(t->out, (double)events, (double)all);
 }
 
-/* Most exits take some microseconds, of which the tenths count. */
 static void put_time(FILE *out, bool is_known, double ns)
 {
     char buf[FORMAT_MAX];
 
-    if (is_known && ns >= 1000 && ns < 9950)
-        fprintf(out, " %5.1fus", ns / 1000);
-    else
-        fprintf(out, " %7s", is_known ? format_seconds(buf, ns / 1e9) : "-");
+    fprintf(out, " %7s", is_known ? format_span(buf, ns / 1e9) : "-");
 }
 
 /* Those of the interval; the longest one is known since the beginning only. */
