@@ -62,8 +62,8 @@ class Screens(kvmtest.TestCase):
         t = self.monitor("--demo")
         t.wait_text("demo-busy")
         pid = t.child_pid()
-        for way in ((), ("Enter",), ("Enter", "2"), ("m",), ("Enter", "4"), ("b",), ("b", "b"),
-                    ("F2",), ("h",)):
+        for way in ((), ("Enter",), ("Enter", "2"), ("m",), ("Enter", "4"), ("e",), ("b",), ("b", "b"),
+                    ("b", "e"), ("F2",), ("h",)):
             for key in keys:
                 if key in ("q", "Q", "F10"):
                     continue
