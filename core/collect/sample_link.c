@@ -226,6 +226,9 @@ static int renew(struct sample_link *l, struct error *err)
 {
     struct child_link old = l->child;
 
+    /* What is being copied lies on the desk that goes; the new one is asked for it. */
+    if (l->intake.from != NULL)
+        intake_end(&l->intake);
     l->child = (struct child_link){.sock = -1, .desk = {.fd = -1}};
     int result = start_next(l, old.pid, err);
     child_link_close(&old);

@@ -153,6 +153,25 @@ static void what_came_is_copied_in_slices(void **state)
     snapshot_free(s);
 }
 
+/* Its desk goes with the collector, so nothing of it is copied any more. */
+static void a_new_wish_ends_the_copying_of_what_came(void **state)
+{
+    struct bed *bed = *state;
+    struct snapshot *s;
+
+    take_one(bed);
+    stage->trick = HUGE_DESK;
+    sample_link_ask(bed->link);
+    alarm(60);
+    while (sample_link_wait_ms(bed->link) != 0) { /* 0: there is something to work up */
+        assert_int_equal(sample_link_look(bed->link, &s, NULL), 0);
+        usleep(1000);
+    }
+    assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
+    take_one(bed);
+    alarm(0);
+}
+
 /* A host that is short of something for a moment. */
 static void who_cannot_start_another_tries_again(void **state)
 {
@@ -172,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_cannot_start_another_tries_again, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_lie_another_collector_is_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_is_copied_in_slices, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_wish_ends_the_copying_of_what_came, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
