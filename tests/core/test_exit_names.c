@@ -275,6 +275,9 @@ static void halts_are_told_from_work(void **state)
     assert_true(exit_is_halt(EXIT_ISA_VMX, 12));
     assert_false(exit_is_halt(EXIT_ISA_VMX, 0x78));
     assert_false(exit_is_halt(EXIT_ISA_USER, 12));
+    /* MWAIT is no waiting: KVM lets it go on at once. */
+    assert_false(exit_is_halt(EXIT_ISA_VMX, 36));
+    assert_false(exit_is_halt(EXIT_ISA_SVM, 0x8b));
     assert_true(exit_is_halt(EXIT_ISA_ARM64, 1));
     assert_false(exit_is_halt(EXIT_ISA_ARM64_CODE, 1));
 }
