@@ -156,7 +156,7 @@ static void what_came_is_copied_in_slices(void **state)
 /* Its desk goes with the collector, so nothing of it is copied any more. */
 static void a_new_wish_ends_the_copying_of_what_came(void **state)
 {
-    struct bed *bed = *state;
+    struct link_bed *bed = *state;
     struct snapshot *s;
 
     take_one(bed);
