@@ -130,12 +130,15 @@ static int set_state(const struct machine *m)
     const struct kvm_segment data = {.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1,
                                      .db = 1, .s = 1, .g = 1};
     const struct kvm_regs regs = {.rip = CODE_L1, .rflags = 2, .rsp = CODE_L1};
-    struct {
+    const struct kvm_msr_entry host_save = {.index = MSR_HOST_SAVE, .data = HOST_SAVE};
+    /* One entry behind the head. */
+    union {
         struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msrs = {.head.nmsrs = 1, .entry = {.index = MSR_HOST_SAVE, .data = HOST_SAVE}};
+        unsigned char bytes[sizeof(struct kvm_msrs) + sizeof(host_save)];
+    } msrs = {.head = {.nmsrs = 1}};
     struct kvm_sregs sregs;
 
+    memcpy(msrs.bytes + sizeof(struct kvm_msrs), &host_save, sizeof(host_save));
     if (ioctl(m->vcpu, KVM_GET_SREGS, &sregs) < 0)
         return -errno;
     sregs.ds = sregs.es = sregs.ss = sregs.fs = sregs.gs = sregs.cs = data;
