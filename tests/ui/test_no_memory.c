@@ -19,6 +19,7 @@
 #include "core/base/rootfs.h"
 #include "core/find/host_check.h"
 #include "core/source/sampler.h"
+#include "tests/lib/exits_fake.h"
 #include "tests/lib/two_vms.h"
 #include "ui/app/batch.h"
 #include "ui/app/doctor.h"
@@ -162,6 +163,7 @@ static void a_record_is_complete_or_an_error(void **state)
     struct snapshot *first = two_vms_first(t), *s = two_vms_second(t);
 
     (void)state;
+    s->exits = exits_fake(s, EXITS_FAKE_SVM);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct reported a = {.base = first, .s = s};
         a.report = (struct report){.format = report_format_find(cases[i].format),
