@@ -31,10 +31,11 @@ struct piece {
 
 static const struct piece setups[MINIVM_WORK_KINDS] = {
     [MINIVM_WORK_PORT_WRITE] = MOV_DX,  [MINIVM_WORK_PORT_READ] = MOV_DX,
-    [MINIVM_WORK_PORT_STRING] = MOV_DX, [MINIVM_WORK_CPUID] = NO_CODE,
-    [MINIVM_WORK_MSR_READ] = MOV_ECX,   [MINIVM_WORK_MSR_WRITE] = MOV_ECX,
-    [MINIVM_WORK_HALT] = NO_CODE,       [MINIVM_WORK_MMIO_WRITE] = MOV_DS,
-    [MINIVM_WORK_MMIO_READ] = MOV_DS,   [MINIVM_WORK_HYPERCALL] = NO_CODE,
+    [MINIVM_WORK_PORT_STRING] = MOV_DX, [MINIVM_WORK_PORT_SWEEP] = MOV_DX,
+    [MINIVM_WORK_CPUID] = NO_CODE,      [MINIVM_WORK_MSR_READ] = MOV_ECX,
+    [MINIVM_WORK_MSR_WRITE] = MOV_ECX,  [MINIVM_WORK_HALT] = NO_CODE,
+    [MINIVM_WORK_MMIO_WRITE] = MOV_DS,  [MINIVM_WORK_MMIO_READ] = MOV_DS,
+    [MINIVM_WORK_HYPERCALL] = NO_CODE,
 };
 
 static const struct piece loops[MINIVM_WORK_KINDS] = {
@@ -42,6 +43,7 @@ static const struct piece loops[MINIVM_WORK_KINDS] = {
     [MINIVM_WORK_PORT_READ] = PIECE("\xec", NONE, ""),  /* in al, dx */
     /* mov cx, MINIVM_STRING_BYTES; mov di, MINIVM_STRING_ADDRESS; rep insb */
     [MINIVM_WORK_PORT_STRING] = PIECE("\xb9\x10\x00\xbf\x00\x38\xf3\x6c", NONE, ""),
+    [MINIVM_WORK_PORT_SWEEP] = PIECE("\xee\x42", NONE, ""), /* out dx, al; inc dx */
     /* mov eax, leaf; xor ecx, ecx; cpuid */
     [MINIVM_WORK_CPUID] = PIECE("\x66\xb8", DOUBLE_WORD, "\x66\x31\xc9\x0f\xa2"),
     [MINIVM_WORK_MSR_READ] = PIECE("\x0f\x32", NONE, ""), /* rdmsr */

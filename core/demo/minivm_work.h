@@ -20,6 +20,7 @@
     X(PORT_WRITE, "out", "port", 0x84, 0xffff)                                                     \
     X(PORT_READ, "in", "port", 0x71, 0xffff)                                                       \
     X(PORT_STRING, "ins", "port", 0x72, 0xffff)                                                    \
+    X(PORT_SWEEP, "sweep", "first port: each write goes to the next one", 0x1000, 0xffff)          \
     X(CPUID, "cpuid", "leaf", 0, UINT32_MAX)                                                       \
     X(MSR_READ, "rdmsr", "MSR", 0x1b, UINT32_MAX)                                                  \
     X(MSR_WRITE, "wrmsr", "MSR that takes 0", 0x277, UINT32_MAX)                                   \
