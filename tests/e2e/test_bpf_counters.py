@@ -76,6 +76,9 @@ class OfQemu(Bpf):
 
     def check(self, stopped, **version):
         vm = self.qemu(need_qemu(**version), smp=2, name="guest=bpf", extra=() if stopped else ("-bios", self.halts()))
+        # The kernel knows the thread of a vCPU once that has run, which takes its time on a busy machine.
+        kvmtest.wait_for(lambda: all("tid" in vcpu for vcpu in vm_of(snapshot(*BPF), vm.pid)["vcpus"]),
+                         "both vCPUs to have run")
         if stopped:
             vm.stop_guest()
         found = self.equals_qemu(vm)
