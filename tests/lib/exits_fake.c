@@ -81,6 +81,7 @@ struct pattern {
     uint8_t isa;
     const struct fake_reason *reasons;
     size_t reason_count;
+    uint32_t nested; /* reason of exits of guests of the guest */
 };
 
 static struct pattern pattern_of(enum exits_fake kind)
@@ -89,9 +90,9 @@ static struct pattern pattern_of(enum exits_fake kind)
         return (struct pattern){0};
     if (kind == EXITS_FAKE_VMX)
         return (struct pattern){EXIT_ISA_VMX, vmx_reasons,
-                                sizeof(vmx_reasons) / sizeof(vmx_reasons[0])};
-    return (struct pattern){EXIT_ISA_SVM, svm_reasons,
-                            sizeof(svm_reasons) / sizeof(svm_reasons[0])};
+                                sizeof(vmx_reasons) / sizeof(vmx_reasons[0]), 48};
+    return (struct pattern){EXIT_ISA_SVM, svm_reasons, sizeof(svm_reasons) / sizeof(svm_reasons[0]),
+                            0x400};
 }
 
 static struct exits_reason reason_of(const struct fake_reason *from, uint8_t isa, pid_t tid,
@@ -136,6 +137,8 @@ static void add_thread(struct exits_count *c, const struct pattern *p, enum exit
     }
     if (p->reason_count == 0)
         return;
+    const uint64_t nested = (later ? 30 : 27) * times;
+    c->keys[c->key_count++] = (struct exits_key){tid, EXIT_KEY_NESTED, p->nested, nested, nested};
     if (later && times % 2 == 0) {
         t->open_ns = HALTED;
         t->open_isa = p->isa;
@@ -201,8 +204,8 @@ struct exits_count *exits_fake_count(const struct snapshot *s, enum exits_fake k
 {
     const struct pattern p = pattern_of(kind);
     const size_t most = s->vcpu_count;
-    struct exits_count *c = must(
-        exits_count_new(most, most * p.reason_count, most * KEYS, p.reason_count + USER_NAMES));
+    struct exits_count *c = must(exits_count_new(most, most * p.reason_count, most * (KEYS + 1),
+                                                 p.reason_count + USER_NAMES));
     struct fake_thread *threads = must(calloc(most + 1, sizeof(*threads)));
     size_t count = 0, number = 0;
 

@@ -196,10 +196,11 @@ static void keys_of_no_one_reason_stand_beside_them(void **state)
     json_t *json = record(EXITS_FAKE_SVM, 0);
 
     (void)state;
-    assert_int_equal(json_array_size(json_object_get(vm(json, 0), "exit_keys")), 3);
+    assert_int_equal(json_array_size(json_object_get(vm(json, 0), "exit_keys")), 4);
     assert_non_null(key(vm(json, 0), "exit_keys", "hypercall", "9", ""));
     expect_int(key(vm(json, 0), "exit_keys", "user", "IO", ""), "count", 17940);
     assert_non_null(key(vm(json, 0), "exit_keys", "user", "EINTR", ""));
+    expect_int(key(vm(json, 0), "exit_keys", "nested", "npf", ""), "count", 90);
     json_decref(json);
     /* Three reasons of Intel's may have MMIO behind them, and two of them are there. */
     json = record(EXITS_FAKE_VMX, 0);
@@ -328,6 +329,7 @@ static void csv_has_them_as_rows_of_the_same_columns(void **state)
     expect_line(text, AT ",exit_key:port:0x80:out,,cumulative,none,0,10500,1050,ok,,");
     expect_line(text, AT "0,exit_key:cpuid:0xb.1,,cumulative,none,0,100,10,ok,,");
     expect_line(text, AT ",exit_key:user:IO,,cumulative,none,0,17940,1770,ok,,");
+    expect_line(text, AT ",exit_key:nested:npf,,cumulative,none,0,90,9,ok,,");
     expect_line(text, AT ",halt_ratio,,instant,ratio,0,0.5,,ok,,");
     expect_line(text, AT ",exit:interrupt,,cumulative,none,0,300,30,ok,,");
     assert_null(strstr(text, "exit_time:interrupt"));
@@ -388,6 +390,7 @@ static void text_has_a_table_of_reasons(void **state)
         "  KVM_EXIT_IO                                         17940         1770.0   99.8%",
         "  EINTR                                                  30            3.0    0.2%",
         "  hypercall 9 (CLOCK_PAIRING)                            12            3.0  100.0%",
+        "  nested npf                                             90            9.0  100.0%",
     };
     struct report r = {.format = &report_text};
     char *text = print(&r, EXITS_FAKE_SVM, 0);
