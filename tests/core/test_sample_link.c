@@ -172,6 +172,38 @@ static void a_new_wish_ends_the_copying_of_what_came(void **state)
     alarm(0);
 }
 
+/* Wishes at any moment, of a supervisor that has no time, on a host that is short of something. */
+static void wishes_come_at_any_moment(void **state)
+{
+    struct link_bed *bed = *state;
+    uint32_t random = 20261126;
+
+    alarm(120);
+    for (int i = 0; i < 400; i++) {
+        struct snapshot *s = NULL;
+        struct error err = {0};
+        random = random * 1664525u + 1013904223u;
+        const unsigned what = (random >> 16) % 16;
+        bed->supervisor.patience_ms = (int)((random >> 24) % 4) * 5 + 1;
+        if (what == 0)
+            stage->no_desks = 1;
+        if (what == 1)
+            (void)sample_link_set_bpf(bed->link, (random >> 20) & 1, &err);
+        if (what < 4)
+            (void)sample_link_set_exits(bed->link, (random >> 21) & 1, 0, &err);
+        sample_link_ask(bed->link);
+        (void)sample_link_wait(bed->link);
+        int result = sample_link_look(bed->link, &s, &err);
+        assert_true(result >= 0);
+        if (result > 0)
+            snapshot_free(s);
+        usleep((random >> 10) % 8 * 500);
+    }
+    alarm(0);
+    bed->supervisor.patience_ms = 1000;
+    take_one(bed);
+}
+
 /* A host that is short of something for a moment. */
 static void who_cannot_start_another_tries_again(void **state)
 {
@@ -192,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_a_lie_another_collector_is_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_is_copied_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_wish_ends_the_copying_of_what_came, setup, teardown),
+        cmocka_unit_test_setup_teardown(wishes_come_at_any_moment, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
