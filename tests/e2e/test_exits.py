@@ -72,9 +72,10 @@ class Exits(kvmtest.TestCase):
     def test_asked_for_from_the_start(self):
         need_root()
         need(possible(), "BPF cannot be used here")
-        t = self.monitor("-t", "demo-busy")
+        vm = self.own_vm("--ram", "64M")  # names may be there twice, where another demo runs
+        t = self.monitor("-t", str(vm.pid))
         t.wait_text("[5 Exits]")
-        self.open_reason(t)
+        t.wait(lambda s: "REASON" in s or "Nothing was seen of it" in s, "what came of it", 20)
         self.leave(t)
         t = self.monitor("-t")
         t.wait_text("Exits of all VMs")
@@ -88,7 +89,8 @@ class Exits(kvmtest.TestCase):
 
     def test_where_it_cannot_be_had_the_tab_says_why(self):
         drop = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-bpf,-perfmon") if possible() else ()
-        t = self.monitor("-t", "demo-busy", prefix=drop)
+        vm = self.own_vm("--ram", "64M")
+        t = self.monitor("-t", str(vm.pid), prefix=drop)
         t.wait_text("Exits are not counted: ", 20)
         if drop:
             t.wait_text("CAP_BPF")
