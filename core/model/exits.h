@@ -203,7 +203,7 @@ double exit_group_cost(const struct exits *exits, const struct exit_group *group
 
 /*
  * EXITS_EVENT_NS - what one event costs the guest, some: as bench_exits measures it on the machine
- * of accel/README.md, 215 to 250 ns. Where it is multiplied the result is an estimate, and said to
+ * of accel/README.md, 180 to 350 ns. Where it is multiplied the result is an estimate, and said to
  * be one.
  */
 #define EXITS_EVENT_NS 250
