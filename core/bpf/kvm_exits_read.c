@@ -146,10 +146,12 @@ static int read_threads(struct kvm_exits *exits, struct kvm_exits_reading *ret, 
         result = ret->threads == NULL ? -ENOMEM : 0;
     }
     for (size_t i = 0; result == 0 && i < e.count; i++) {
-        struct kvm_exits_thread_row *row = &ret->threads[ret->thread_count++];
         struct kvm_exits_thread_value value;
-        memcpy(&row->tid, e.keys + i * sizeof(row->tid), sizeof(row->tid));
         memcpy(&value, e.values + i * sizeof(value), sizeof(value));
+        if (value.is.tgid == 0) /* just being added: whose it is comes after the row */
+            continue;
+        struct kvm_exits_thread_row *row = &ret->threads[ret->thread_count++];
+        memcpy(&row->tid, e.keys + i * sizeof(row->tid), sizeof(row->tid));
         row->is = value.is;
         for (unsigned k = 0; result == 0 && k < value.is.reasons && k < KVM_EXITS_NEAR_REASONS;
              k++) {

@@ -67,8 +67,7 @@ static void exits_of_a_nested_guest_are_marked(void **state)
 /* As if the thread had had so many other reasons before. */
 static void fill_thread(struct exits_bench *b, uint32_t tid, uint32_t reasons)
 {
-    struct kvm_exits_thread_value value = {
-        .is = {.tgid = (uint32_t)getpid(), .reasons = reasons}};
+    struct kvm_exits_thread_value value = {.is = {.tgid = (uint32_t)getpid(), .reasons = reasons}};
 
     for (uint32_t i = 0; i < KVM_EXITS_NEAR_REASONS; i++)
         value.near_reasons[i] = 0xf0000000 + i;
@@ -105,6 +104,18 @@ static void reasons_that_stand_apart_are_counted_as_well(void **state)
     assert_int_equal(exits_bench_reason(b, tid, SVM_IO)->count, 0);
     assert_int_equal(b->reading.lost[EXIT_LOST_REASONS], 0);
     minivm_stop(vm);
+}
+
+/* The kernel has made its row, and not yet written whose it is. */
+static void a_thread_that_is_just_being_added_is_not_read(void **state)
+{
+    struct exits_bench *b = exits_bench_of(state);
+    const struct kvm_exits_thread_value value = {.is = {.tgid = 0}};
+    const uint32_t tid = 0x70000000;
+
+    assert_int_equal(bpf_map_update_elem(b->exits->threads_map, &tid, &value, BPF_ANY), 0);
+    exits_bench_look(b);
+    assert_null(exits_bench_thread(b, (pid_t)tid));
 }
 
 /* The thread has as many as it may, and of this one there is no row. */
@@ -317,6 +328,7 @@ static void others_see_their_events_as_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(a_thread_that_is_just_being_added_is_not_read),
         CASE(exits_of_a_nested_guest_are_marked),
         CASE(reasons_that_stand_apart_are_counted_as_well),
         CASE(reasons_without_room_are_counted),
