@@ -78,7 +78,9 @@ static struct exits_thread thread_row(const struct kvm_exits_thread_row *from,
 
     if (from->is.entry_ns != 0)
         row.guest_ns += since(from->is.entry_ns, taken_ns);
-    if (from->is.exit_ns == 0)
+    /* Its reason was read later: where all its exits have their time, it came back meanwhile. */
+    const bool is_back = open != NULL && open->is.timed >= open->is.count;
+    if (from->is.exit_ns == 0 || is_back)
         return row;
     /* 0 would say that it is in the guest. */
     const uint64_t open_ns = since(from->is.exit_ns, taken_ns);
@@ -146,14 +148,25 @@ static const struct kvm_exits_reason_row *open_row(const struct fill *f,
     return NULL;
 }
 
+static bool is_same(const struct kvm_exits_reason_row *a, const struct kvm_exits_reason_row *b)
+{
+    return b != NULL && a->isa == b->isa && a->reason == b->reason;
+}
+
+/*
+ * Each once. A program that is at work for a thread while this is forgotten writes into room that
+ * may be another thread's by then, which can get one twice.
+ */
 static void add_reasons(struct fill *f, uint32_t tid, bool is_left)
 {
     const struct kvm_exits_reading *r = f->reading;
+    const struct kvm_exits_reason_row *last = NULL;
 
     for (; f->reason < r->reason_count && r->reasons[f->reason].tid == tid; f->reason++) {
         const struct kvm_exits_reason_row *row = &r->reasons[f->reason];
-        if (is_left)
+        if (is_left || is_same(row, last))
             continue;
+        last = row;
         if (f->count == NULL)
             note_reason(&f->reasons, REASON_OF(row->isa, row->reason));
         else

@@ -99,6 +99,48 @@ static void what_a_thread_is_in_goes_until_now(void **state)
     free(count);
 }
 
+/* Rows of a thread are read after it: what came back meanwhile has its time there already. */
+static void an_exit_that_came_back_while_it_was_read_counts_once(void **state)
+{
+    (void)state;
+    struct kvm_exits_thread_row threads[] = {
+        {10,
+         {.tgid = 5, .isa = EXIT_ISA_VMX, .exits = 2, .exit_ns = TAKEN - 900000, .reason = 12}}};
+    struct kvm_exits_reason_row reasons[] = {
+        {10, EXIT_ISA_VMX, 12, {.count = 2, .timed = 2, .total_ns = 900010}}};
+    const struct kvm_exits_reading reading = {.threads = threads,
+                                              .thread_count = 1,
+                                              .reasons = reasons,
+                                              .reason_count = 1,
+                                              .taken_ns = TAKEN};
+    struct exits_count *count = fill(&reading, &nobody_past);
+
+    assert_int_equal(count->reasons[0].total_ns, 900010);
+    assert_int_equal(count->threads[0].open_ns, 0);
+    free(count);
+}
+
+/* Of a thread whose room was another's a moment ago: the sample as a whole must not fail by it. */
+static void a_reason_that_is_there_twice_is_one(void **state)
+{
+    (void)state;
+    struct kvm_exits_thread_row threads[] = {{10, {.tgid = 5, .isa = EXIT_ISA_SVM, .exits = 2}}};
+    struct kvm_exits_reason_row reasons[] = {{10, EXIT_ISA_SVM, 0, {.count = 1}},
+                                             {10, EXIT_ISA_SVM, 0, {.count = 0}},
+                                             {10, EXIT_ISA_SVM, 0x7b, {.count = 1}}};
+    const struct kvm_exits_reading reading = {.threads = threads,
+                                              .thread_count = 1,
+                                              .reasons = reasons,
+                                              .reason_count = 3,
+                                              .taken_ns = TAKEN};
+    struct exits_count *count = fill(&reading, &nobody_past);
+
+    assert_int_equal(count->reason_count, 2);
+    assert_int_equal(count->reasons[0].count, 1);
+    assert_int_equal(count->reasons[1].reason, 0x7b);
+    free(count);
+}
+
 static void the_past_and_what_nobody_owns_is_left_out(void **state)
 {
     (void)state;
@@ -234,6 +276,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_makes_an_empty_count),
         cmocka_unit_test(what_a_thread_is_in_goes_until_now),
+        cmocka_unit_test(an_exit_that_came_back_while_it_was_read_counts_once),
+        cmocka_unit_test(a_reason_that_is_there_twice_is_one),
         cmocka_unit_test(the_past_and_what_nobody_owns_is_left_out),
         cmocka_unit_test(user_exits_and_nested_ones_are_named),
         cmocka_unit_test(an_open_exit_of_arm64_is_found),
