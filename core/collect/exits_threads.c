@@ -203,13 +203,14 @@ static void probe(struct exits_threads *threads, const struct rootfs *root,
                   const struct kvm_exits_reading *reading)
 {
     const size_t count = reading->thread_count;
+    const size_t share = count / EXITS_PROBES_SHARE;
+    const size_t most = share > EXITS_PROBES_MAX ? share : EXITS_PROBES_MAX;
     const pid_t after = threads->probed;
-    size_t first = 0;
-    unsigned probes = 0;
+    size_t first = 0, probes = 0;
 
     while (first < count && (pid_t)reading->threads[first].tid <= after)
         first++;
-    for (size_t i = 0; i < count && probes < EXITS_PROBES_MAX; i++) {
+    for (size_t i = 0; i < count && probes < most; i++) {
         const struct kvm_exits_thread_row *row = &reading->threads[(first + i) % count];
         struct exits_known *known = find(threads, (pid_t)row->tid);
         const bool is_in_sample = place_of(now, now_count, known->tid) < now_count;

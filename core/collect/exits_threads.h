@@ -17,8 +17,13 @@
 #include "core/bpf/kvm_exits.h"
 #include "core/model/sample.h"
 
-/* In one tick it is asked of so many threads that run no vCPU of the sample whether they live. */
-#define EXITS_PROBES_MAX 64
+/*
+ * In one tick it is asked of so many threads that run no vCPU of the sample whether they live; of
+ * this share of all where that is more. It takes a microsecond or two each, and where small VMs end
+ * by the hundred in each tick the table would be full of them in a minute.
+ */
+#define EXITS_PROBES_MAX   64
+#define EXITS_PROBES_SHARE 4
 
 /* Whose vCPUs are watched. */
 struct exits_watch {

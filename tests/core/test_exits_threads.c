@@ -13,7 +13,7 @@
 
 #define VMS_MAX   3
 #define VCPUS_MAX 4
-#define ROWS_MAX  400
+#define ROWS_MAX  3000
 #define NOBODY    1u /* a thread that is in no process of ours */
 
 struct bench {
@@ -256,6 +256,18 @@ static void not_all_are_asked_after_in_one_tick_but_each_in_its_turn(void **stat
     }
 }
 
+/* A host that starts and ends hundreds of small VMs in a second: the table must not fill up. */
+static void the_more_threads_there_are_the_more_are_asked_after(void **state)
+{
+    struct bench *b = *state;
+    const size_t ended = 40 * EXITS_PROBES_MAX;
+
+    for (uint32_t i = 0; i < ended; i++)
+        add_row(b, (uint32_t)getpid(), 0x40000000 + i);
+    follow(b);
+    assert_int_equal(past_of(b), ended / EXITS_PROBES_SHARE);
+}
+
 /* Threads that live are asked after again and again, and hide none that has ended. */
 static void the_living_keep_no_turn_from_others(void **state)
 {
@@ -284,6 +296,7 @@ int main(void)
         CASE(a_thread_that_has_ended_is_past),
         CASE(a_number_that_another_process_has_now_is_past),
         CASE(not_all_are_asked_after_in_one_tick_but_each_in_its_turn),
+        CASE(the_more_threads_there_are_the_more_are_asked_after),
         CASE(the_living_keep_no_turn_from_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
