@@ -256,8 +256,8 @@ static void add_busy(struct exits_builder *e, int tid, uint64_t more)
         {EXIT_KEY_PORT_WRITE, 0xcf8, NULL, 10},
         {EXIT_KEY_CPUID, 0x1, NULL, 8},
         {EXIT_KEY_CPUID, 0x500000001, NULL, 4},
-        {EXIT_KEY_USER, 2, "KVM_EXIT_IO", 130},
-        {EXIT_KEY_USER, 6, "KVM_EXIT_MMIO", 40},
+        {EXIT_KEY_USER, 2, "IO", 130},
+        {EXIT_KEY_USER, 6, "MMIO", 40},
         {EXIT_KEY_USER, EXIT_KEY_USER_ERRNO | 4, NULL, 3},
         {EXIT_KEY_NESTED, 10, NULL, 6},
     };
@@ -301,8 +301,8 @@ void exits_builder_unseen(struct snapshot_builder *to)
         exits_builder_key(e, tid, EXIT_KEY_PORT_READ, 0x3fd, NULL, 50);
         exits_builder_key(e, tid, EXIT_KEY_MMIO_WRITE, 0xfee00, NULL, 210);
         exits_builder_key(e, tid, EXIT_KEY_CPUID, 0x1, NULL, 2);
-        exits_builder_key(e, tid, EXIT_KEY_USER, 2, "KVM_EXIT_IO", 1755);
-        exits_builder_key(e, tid, EXIT_KEY_USER, 6, "KVM_EXIT_MMIO", 12);
+        exits_builder_key(e, tid, EXIT_KEY_USER, 2, "IO", 1755);
+        exits_builder_key(e, tid, EXIT_KEY_USER, 6, "MMIO", 12);
     }
     exits_builder_put(e, to);
     exits_builder_free(e);

@@ -39,7 +39,8 @@ void exits_builder_thread(struct exits_builder *b, int pid, int tid, uint64_t gu
 void exits_builder_reason(struct exits_builder *b, int tid, enum exit_isa isa, uint32_t reason,
                           const char *name, uint64_t count, uint64_t average_ns);
 
-/* exits_builder_key - likewise. @name of EXIT_KEY_USER, else NULL. */
+/* exits_builder_key - likewise. @name of EXIT_KEY_USER as a collector has it, without KVM_EXIT_;
+ * else NULL. */
 void exits_builder_key(struct exits_builder *b, int tid, enum exit_key_kind kind, uint64_t value,
                        const char *name, uint64_t count);
 

@@ -118,7 +118,9 @@ char *exits_name(const struct exits *exits, const struct exits_id *id, char out[
         name = kinds[id->value].name;
     else if (!is_errno)
         name = exits_name_of(exits, (enum exit_isa)id->isa, (uint32_t)id->value);
-    if (is_user)
+    if (is_user && name != NULL && name[0] != '\0')
+        snprintf(out, EXITS_NAME_MAX, "KVM_EXIT_%s", name);
+    else if (is_user)
         exit_key_label(EXIT_KEY_USER, id->value, name, out);
     else if (name != NULL)
         snprintf(out, EXITS_NAME_MAX, "%s", name);
