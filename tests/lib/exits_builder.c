@@ -10,14 +10,20 @@
 #define THREADS 64
 #define SECOND  1000000000ull
 
-struct exits_builder {
-    struct exits_facts facts;
-    bool no_first;
+/* The rows of both counts: those of the first, and of the second. */
+struct rows {
     struct exits_thread threads[THREADS];
     struct exits_reason reasons[ROWS];
     struct exits_key keys[ROWS];
+    size_t thread_count, reason_count, key_count;
+};
+
+struct exits_builder {
+    struct exits_facts facts; /* of the second; the first was taken one second before */
+    struct rows counts[2];
+    bool no_first;
     struct exits_name names[ROWS];
-    size_t thread_count, reason_count, key_count, name_count;
+    size_t name_count;
 };
 
 static void *must(void *p)
@@ -64,13 +70,36 @@ void exits_builder_no_first(struct exits_builder *b)
     b->no_first = true;
 }
 
-void exits_builder_thread(struct exits_builder *b, int pid, int tid, uint64_t guest_ns)
+/* --- rows ------------------------------------------------------------------------------------- */
+
+void exits_builder_add_thread(struct exits_builder *b, bool later, const struct exits_thread *row)
 {
-    b->threads[one_more(&b->thread_count, THREADS)] =
-        (struct exits_thread){.tid = tid, .pid = pid, .guest_ns = guest_ns};
+    struct rows *r = &b->counts[later];
+
+    r->threads[one_more(&r->thread_count, THREADS)] = *row;
 }
 
-static void name_it(struct exits_builder *b, enum exit_isa isa, uint32_t reason, const char *name)
+void exits_builder_add_reason(struct exits_builder *b, bool later, const struct exits_reason *row)
+{
+    struct rows *r = &b->counts[later];
+
+    r->reasons[one_more(&r->reason_count, ROWS)] = *row;
+    for (size_t i = 0; i < r->thread_count; i++)
+        if (r->threads[i].tid == row->tid) {
+            r->threads[i].exits += row->count;
+            r->threads[i].untimed += row->count - row->timed;
+        }
+}
+
+void exits_builder_add_key(struct exits_builder *b, bool later, const struct exits_key *row)
+{
+    struct rows *r = &b->counts[later];
+
+    r->keys[one_more(&r->key_count, ROWS)] = *row;
+}
+
+void exits_builder_name(struct exits_builder *b, enum exit_isa isa, uint32_t reason,
+                        const char *name)
 {
     for (size_t i = 0; i < b->name_count; i++)
         if (b->names[i].isa == isa && b->names[i].reason == reason)
@@ -79,6 +108,15 @@ static void name_it(struct exits_builder *b, enum exit_isa isa, uint32_t reason,
     n->isa = (uint8_t)isa;
     n->reason = reason;
     snprintf(n->name, sizeof(n->name), "%s", name);
+}
+
+void exits_builder_thread(struct exits_builder *b, int pid, int tid, uint64_t guest_ns)
+{
+    for (unsigned later = 0; later < 2; later++)
+        exits_builder_add_thread(b, later,
+                                 &(struct exits_thread){.tid = tid,
+                                                        .pid = pid,
+                                                        .guest_ns = guest_ns * (BEFORE + later)});
 }
 
 static size_t bucket_of(uint64_t ns)
@@ -93,32 +131,37 @@ static size_t bucket_of(uint64_t ns)
 void exits_builder_reason(struct exits_builder *b, int tid, enum exit_isa isa, uint32_t reason,
                           const char *name, uint64_t count, uint64_t average_ns)
 {
-    struct exits_reason *r = &b->reasons[one_more(&b->reason_count, ROWS)];
     const uint64_t slow = count / 10, fast_ns = average_ns * 6 / 10, slow_ns = average_ns * 46 / 10;
 
-    *r = (struct exits_reason){.tid = tid,
-                               .isa = (uint8_t)isa,
-                               .reason = reason,
-                               .count = count,
-                               .timed = count,
-                               .min_ns = fast_ns,
-                               .max_ns = slow > 0 ? slow_ns : fast_ns};
-    r->total_ns = (count - slow) * fast_ns + slow * slow_ns;
-    r->buckets[bucket_of(fast_ns)] += count - slow;
-    r->buckets[bucket_of(slow_ns)] += slow;
-    for (size_t i = 0; i < b->thread_count; i++)
-        if (b->threads[i].tid == tid)
-            b->threads[i].exits += count;
-    name_it(b, isa, reason, name);
+    for (unsigned later = 0; later < 2; later++) {
+        const uint64_t times = BEFORE + later;
+        struct exits_reason r = {.tid = tid,
+                                 .isa = (uint8_t)isa,
+                                 .reason = reason,
+                                 .count = count * times,
+                                 .timed = count * times,
+                                 .min_ns = fast_ns,
+                                 .max_ns = slow > 0 ? slow_ns : fast_ns};
+        r.total_ns = ((count - slow) * fast_ns + slow * slow_ns) * times;
+        r.buckets[bucket_of(fast_ns)] += (count - slow) * times;
+        r.buckets[bucket_of(slow_ns)] += slow * times;
+        exits_builder_add_reason(b, later, &r);
+    }
+    exits_builder_name(b, isa, reason, name);
 }
 
 void exits_builder_key(struct exits_builder *b, int tid, enum exit_key_kind kind, uint64_t value,
                        const char *name, uint64_t count)
 {
-    b->keys[one_more(&b->key_count, ROWS)] = (struct exits_key){
-        .tid = tid, .kind = (uint32_t)kind, .value = value, .count = count, .events = count};
+    for (unsigned later = 0; later < 2; later++) {
+        const uint64_t all = count * (BEFORE + later);
+        exits_builder_add_key(
+            b, later,
+            &(struct exits_key){
+                .tid = tid, .kind = (uint32_t)kind, .value = value, .count = all, .events = all});
+    }
     if (name != NULL)
-        name_it(b, EXIT_ISA_USER, (uint32_t)value, name);
+        exits_builder_name(b, EXIT_ISA_USER, (uint32_t)value, name);
 }
 
 /* --- counts ----------------------------------------------------------------------------------- */
@@ -161,33 +204,19 @@ static int by_name(const void *a, const void *b)
     return c != 0 ? c : order(x->reason, y->reason);
 }
 
-/* All numbers @times those of the interval. */
-static struct exits_count *count_of(struct exits_builder *b, unsigned times)
+static struct exits_count *count_of(const struct exits_builder *b, bool later)
 {
+    const struct rows *r = &b->counts[later];
     struct exits_count *c =
-        must(exits_count_new(b->thread_count, b->reason_count, b->key_count, b->name_count));
+        must(exits_count_new(r->thread_count, r->reason_count, r->key_count, b->name_count));
 
     c->facts = b->facts;
-    memcpy(c->threads, b->threads, b->thread_count * sizeof(c->threads[0]));
-    memcpy(c->reasons, b->reasons, b->reason_count * sizeof(c->reasons[0]));
-    memcpy(c->keys, b->keys, b->key_count * sizeof(c->keys[0]));
+    if (!later)
+        c->facts.taken_ns -= SECOND;
+    memcpy(c->threads, r->threads, r->thread_count * sizeof(c->threads[0]));
+    memcpy(c->reasons, r->reasons, r->reason_count * sizeof(c->reasons[0]));
+    memcpy(c->keys, r->keys, r->key_count * sizeof(c->keys[0]));
     memcpy(c->names, b->names, b->name_count * sizeof(c->names[0]));
-    for (size_t i = 0; i < c->thread_count; i++) {
-        c->threads[i].exits *= times;
-        c->threads[i].guest_ns *= times;
-    }
-    for (size_t i = 0; i < c->reason_count; i++) {
-        struct exits_reason *r = &c->reasons[i];
-        r->count *= times;
-        r->timed *= times;
-        r->total_ns *= times;
-        for (size_t k = 0; k < EXIT_BUCKETS; k++)
-            r->buckets[k] *= times;
-    }
-    for (size_t i = 0; i < c->key_count; i++) {
-        c->keys[i].count *= times;
-        c->keys[i].events *= times;
-    }
     qsort(c->threads, c->thread_count, sizeof(c->threads[0]), by_thread);
     qsort(c->reasons, c->reason_count, sizeof(c->reasons[0]), by_reason);
     qsort(c->keys, c->key_count, sizeof(c->keys[0]), by_key);
@@ -199,25 +228,34 @@ static struct exits_count *count_of(struct exits_builder *b, unsigned times)
     return c;
 }
 
-void exits_builder_put(struct exits_builder *b, struct snapshot_builder *to)
+struct exits *exits_builder_exits(const struct exits_builder *b, const struct snapshot *s)
 {
-    struct snapshot *s = snapshot_builder_snapshot(to);
-    struct exits_count *first = count_of(b, BEFORE), *second = count_of(b, BEFORE + 1);
+    struct exits_count *first = count_of(b, false), *second = count_of(b, true);
     struct exits_vm *vms = must(calloc(s->vm_count + 1, sizeof(*vms)));
     pid_t *tids = must(calloc(s->vcpu_count + 1, sizeof(*tids))), *at = tids;
 
-    first->facts.taken_ns -= SECOND;
     for (size_t i = 0; i < s->vm_count; i++) {
-        vms[i] = (struct exits_vm){s->vms[i].id.pid, true, s->vms[i].vcpu_count, at};
-        for (size_t k = 0; k < s->vms[i].vcpu_count; k++)
-            *at++ = s->vms[i].vcpus[k].tid;
+        const struct snapshot_vm *vm = &s->vms[i];
+        vms[i] = (struct exits_vm){vm->id.pid, true, vm->vcpu_count, at};
+        for (size_t k = 0; k < s->vm_count; k++)
+            vms[i].is_alone &= k == i || s->vms[k].id.pid != vm->id.pid;
+        for (size_t k = 0; k < vm->vcpu_count; k++)
+            *at++ = vm->vcpus[k].tid;
     }
-    free(s->exits);
-    s->exits = must(exits_derive(b->no_first ? NULL : first, second, vms, s->vm_count));
+    struct exits *exits = must(exits_derive(b->no_first ? NULL : first, second, vms, s->vm_count));
     free(tids);
     free(vms);
     free(second);
     free(first);
+    return exits;
+}
+
+void exits_builder_put(const struct exits_builder *b, struct snapshot_builder *to)
+{
+    struct snapshot *s = snapshot_builder_snapshot(to);
+
+    free(s->exits);
+    s->exits = exits_builder_exits(b, s);
 }
 
 /* --- ready-made ------------------------------------------------------------------------------- */

@@ -25,7 +25,8 @@ struct exits_builder;
 struct exits_builder *exits_builder_new(void);
 void exits_builder_free(struct exits_builder *b);
 
-/* exits_builder_facts - of both counts. */
+/* exits_builder_facts - of both counts; what is there as the time of the second (taken_ns) is one
+ * second later than that of the first. */
 struct exits_facts *exits_builder_facts(struct exits_builder *b);
 
 /* exits_builder_no_first - there is only the second count. */
@@ -44,8 +45,23 @@ void exits_builder_reason(struct exits_builder *b, int tid, enum exit_isa isa, u
 void exits_builder_key(struct exits_builder *b, int tid, enum exit_key_kind kind, uint64_t value,
                        const char *name, uint64_t count);
 
+/* --- rows as they are: of the first count, or of the second (@later) -------------------------- */
+
+void exits_builder_add_thread(struct exits_builder *b, bool later, const struct exits_thread *row);
+/* exits_builder_add_reason - its thread, which was added before, has as many exits more. */
+void exits_builder_add_reason(struct exits_builder *b, bool later, const struct exits_reason *row);
+void exits_builder_add_key(struct exits_builder *b, bool later, const struct exits_key *row);
+/* exits_builder_name - in both; the first name of a reason stays. */
+void exits_builder_name(struct exits_builder *b, enum exit_isa isa, uint32_t reason,
+                        const char *name);
+
+/* --- what becomes of them --------------------------------------------------------------------- */
+
+/* exits_builder_exits - of the VMs of @s. Ends with free(3), or with the snapshot it is put in. */
+struct exits *exits_builder_exits(const struct exits_builder *b, const struct snapshot *s);
+
 /* exits_builder_put - into the snapshot that @to makes. */
-void exits_builder_put(struct exits_builder *b, struct snapshot_builder *to);
+void exits_builder_put(const struct exits_builder *b, struct snapshot_builder *to);
 
 /* --- what tests of screens have in common: into a host of snapshot_builder_three_vms ---------- */
 

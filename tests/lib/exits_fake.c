@@ -3,21 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "tests/lib/exits_builder.h"
 
 #define SECOND   1000000000ull
 #define BEGAN_NS (100 * SECOND)
 #define HALTED   (SECOND / 10) /* since when the halted ones are */
 
-static void *must(void *p)
-{
-    if (p == NULL) {
-        perror("exits_fake");
-        abort();
-    }
-    return p;
-}
+#define REASONS_MAX 9
 
 /* Of the first vCPU: in the 9 s before the first count, and in the second after it. */
 struct fake_reason {
@@ -69,12 +62,7 @@ static const struct fake_key keys[] = {
     {EXIT_KEY_USER, EXIT_KEY_USER_ERRNO | EINTR, 9, 1, 1},
 };
 
-static const struct exits_name user_names[] = {
-    {EXIT_ISA_USER, 2, "IO"},
-    {EXIT_ISA_USER, 6, "MMIO"},
-};
-#define USER_NAMES (sizeof(user_names) / sizeof(user_names[0]))
-#define KEYS       (sizeof(keys) / sizeof(keys[0]))
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* What stands in a count. */
 struct pattern {
@@ -113,143 +101,88 @@ static struct exits_reason reason_of(const struct fake_reason *from, uint8_t isa
     return r;
 }
 
-static void add_thread(struct exits_count *c, const struct pattern *p, enum exits_fake kind,
-                       const struct snapshot_vm *vm, pid_t tid, uint64_t times, bool later)
+static void add_thread(struct exits_builder *b, const struct pattern *p, pid_t pid, pid_t tid,
+                       uint64_t times, bool later)
 {
-    struct exits_thread *t = &c->threads[c->thread_count++];
+    struct exits_reason reasons[REASONS_MAX];
+    struct exits_thread t = {.tid = tid, .pid = pid};
     uint64_t out_ns = 0;
 
-    *t = (struct exits_thread){.tid = tid, .pid = vm->id.pid};
     for (size_t i = 0; i < p->reason_count; i++) {
-        struct exits_reason r = reason_of(&p->reasons[i], p->isa, tid, times, later);
-        t->exits += r.count;
-        t->untimed += r.count - r.timed;
-        out_ns += r.total_ns;
-        c->reasons[c->reason_count++] = r;
+        reasons[i] = reason_of(&p->reasons[i], p->isa, tid, times, later);
+        out_ns += reasons[i].total_ns;
     }
-    for (size_t i = 0; i < KEYS && kind != EXITS_FAKE_FAILED; i++) {
+    if (p->reason_count > 0) {
+        if (later && times % 2 == 0) {
+            t.open_ns = HALTED;
+            t.open_isa = p->isa;
+            t.open_reason = p->isa == EXIT_ISA_VMX ? 12 : 0x78;
+        }
+        t.guest_ns = (later ? 10 : 9) * SECOND - out_ns - t.open_ns;
+    }
+    exits_builder_add_thread(b, later, &t);
+    for (size_t i = 0; i < p->reason_count; i++)
+        exits_builder_add_reason(b, later, &reasons[i]);
+    for (size_t i = 0; i < KEYS; i++) {
         uint64_t events = (keys[i].before + (later ? keys[i].then : 0)) * times;
-        c->keys[c->key_count++] = (struct exits_key){.tid = tid,
-                                                     .kind = keys[i].kind,
-                                                     .value = keys[i].value,
-                                                     .events = events,
-                                                     .count = events * keys[i].repeat};
+        exits_builder_add_key(b, later,
+                              &(struct exits_key){.tid = tid,
+                                                  .kind = keys[i].kind,
+                                                  .value = keys[i].value,
+                                                  .events = events,
+                                                  .count = events * keys[i].repeat});
     }
     if (p->reason_count == 0)
         return;
     const uint64_t nested = (later ? 30 : 27) * times;
-    c->keys[c->key_count++] = (struct exits_key){tid, EXIT_KEY_NESTED, p->nested, nested, nested};
-    if (later && times % 2 == 0) {
-        t->open_ns = HALTED;
-        t->open_isa = p->isa;
-        t->open_reason = p->isa == EXIT_ISA_VMX ? 12 : 0x78;
-    }
-    t->guest_ns = (later ? 10 : 9) * SECOND - out_ns - t->open_ns;
+    exits_builder_add_key(b, later,
+                          &(struct exits_key){tid, EXIT_KEY_NESTED, p->nested, nested, nested});
 }
 
-static int by_number(const void *a, const void *b)
+static void add_names(struct exits_builder *b, const struct pattern *p)
 {
-    const struct exits_name *x = a, *y = b;
-
-    return (x->reason > y->reason) - (x->reason < y->reason);
+    for (size_t i = 0; i < p->reason_count; i++)
+        exits_builder_name(b, (enum exit_isa)p->isa, p->reasons[i].reason, p->reasons[i].name);
+    exits_builder_name(b, EXIT_ISA_USER, 2, "IO");
+    exits_builder_name(b, EXIT_ISA_USER, 6, "MMIO");
 }
 
-static void add_names(struct exits_count *c, const struct pattern *p)
+static void set_facts(struct exits_facts *facts, enum exits_fake kind)
 {
-    for (size_t i = 0; i < p->reason_count; i++) {
-        struct exits_name *name = &c->names[c->name_count++];
-        *name = (struct exits_name){.isa = p->isa, .reason = p->reasons[i].reason};
-        snprintf(name->name, sizeof(name->name), "%s", p->reasons[i].name);
-    }
-    qsort(c->names, c->name_count, sizeof(*c->names), by_number);
-    memcpy(&c->names[c->name_count], user_names, sizeof(user_names));
-    c->name_count += USER_NAMES;
-}
-
-/* Threads in the order of their numbers: those of the snapshot need not be. */
-struct fake_thread {
-    const struct snapshot_vm *vm;
-    pid_t tid;
-    uint64_t times;
-};
-
-static int by_tid(const void *a, const void *b)
-{
-    const struct fake_thread *x = a, *y = b;
-
-    return (x->tid > y->tid) - (x->tid < y->tid);
-}
-
-static struct exits_facts facts_of(enum exits_fake kind, bool later)
-{
-    struct exits_facts facts = {.state = EXITS_COUNTED,
-                                .events = (1u << EXITS_EVENT_COUNT) - 1,
-                                .began_ns = BEGAN_NS,
-                                .taken_ns = BEGAN_NS + (later ? 10 : 9) * SECOND};
-
+    facts->began_ns = BEGAN_NS;
+    facts->taken_ns = BEGAN_NS + 10 * SECOND;
     if (kind == EXITS_FAKE_FAILED) {
-        facts = (struct exits_facts){.state = EXITS_FAILED};
-        snprintf(facts.why, sizeof(facts.why), "%s",
+        *facts = (struct exits_facts){.state = EXITS_FAILED};
+        snprintf(facts->why, sizeof(facts->why), "%s",
                  "BPF programs may not be loaded: run as root, or with CAP_BPF and CAP_PERFMON");
     } else if (kind == EXITS_FAKE_LOSING) {
-        facts.lost[EXIT_LOST_THREADS] = 2000;
-        facts.lost[EXIT_LOST_KEYS] = 70;
-        facts.missed = 3;
-        facts.events &= ~(1u << EXITS_EVENT_NESTED);
+        facts->lost[EXIT_LOST_THREADS] = 2000;
+        facts->lost[EXIT_LOST_KEYS] = 70;
+        facts->missed = 3;
+        facts->events &= ~(1u << EXITS_EVENT_NESTED);
     }
-    return facts;
-}
-
-struct exits_count *exits_fake_count(const struct snapshot *s, enum exits_fake kind, bool later)
-{
-    const struct pattern p = pattern_of(kind);
-    const size_t most = s->vcpu_count;
-    struct exits_count *c = must(exits_count_new(most, most * p.reason_count, most * (KEYS + 1),
-                                                 p.reason_count + USER_NAMES));
-    struct fake_thread *threads = must(calloc(most + 1, sizeof(*threads)));
-    size_t count = 0, number = 0;
-
-    c->thread_count = c->reason_count = c->key_count = c->name_count = 0;
-    c->facts = facts_of(kind, later);
-    for (size_t i = 0; i < s->vm_count && kind != EXITS_FAKE_FAILED; i++)
-        for (size_t k = 0; k < s->vms[i].vcpu_count; k++) {
-            number++;
-            if (s->vms[i].vcpus[k].tid > 0)
-                threads[count++] = (struct fake_thread){&s->vms[i], s->vms[i].vcpus[k].tid, number};
-        }
-    qsort(threads, count, sizeof(*threads), by_tid);
-    for (size_t i = 0; i < count; i++)
-        add_thread(c, &p, kind, threads[i].vm, threads[i].tid, threads[i].times, later);
-    free(threads);
-    if (kind != EXITS_FAKE_FAILED)
-        add_names(c, &p);
-    if (!exits_count_is_ordered(c)) {
-        fputs("exits_fake: not in order\n", stderr);
-        abort();
-    }
-    return c;
 }
 
 struct exits *exits_fake(const struct snapshot *s, enum exits_fake kind)
 {
-    struct exits_count *before = exits_fake_count(s, kind, false);
-    struct exits_count *now = exits_fake_count(s, kind, true);
-    struct exits_vm *vms = must(calloc(s->vm_count + 1, sizeof(*vms)));
-    pid_t *tids = must(calloc(s->vcpu_count + 1, sizeof(*tids))), *at = tids;
+    const struct pattern p = pattern_of(kind);
+    struct exits_builder *b = exits_builder_new();
+    uint64_t number = 0;
 
-    for (size_t i = 0; i < s->vm_count; i++) {
-        const struct snapshot_vm *vm = &s->vms[i];
-        vms[i] = (struct exits_vm){vm->id.pid, true, vm->vcpu_count, at};
-        for (size_t k = 0; k < s->vm_count; k++)
-            vms[i].is_alone &= k == i || s->vms[k].id.pid != vm->id.pid;
-        for (size_t k = 0; k < vm->vcpu_count; k++)
-            *at++ = vm->vcpus[k].tid;
-    }
-    struct exits *exits =
-        must(exits_derive(kind == EXITS_FAKE_FIRST ? NULL : before, now, vms, s->vm_count));
-    free(tids);
-    free(vms);
-    free(now);
-    free(before);
+    set_facts(exits_builder_facts(b), kind);
+    for (size_t i = 0; i < s->vm_count && kind != EXITS_FAKE_FAILED; i++)
+        for (size_t k = 0; k < s->vms[i].vcpu_count; k++) {
+            number++;
+            if (s->vms[i].vcpus[k].tid <= 0)
+                continue;
+            for (int later = 0; later < 2; later++)
+                add_thread(b, &p, s->vms[i].id.pid, s->vms[i].vcpus[k].tid, number, later);
+        }
+    if (kind != EXITS_FAKE_FAILED)
+        add_names(b, &p);
+    if (kind == EXITS_FAKE_FIRST)
+        exits_builder_no_first(b);
+    struct exits *exits = exits_builder_exits(b, s);
+    exits_builder_free(b);
     return exits;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exits for tests of screens and reports: as two counts, 1 s apart, give them.
+ * Exits for tests of reports: all vCPUs of a snapshot have some, as two counts 1 s apart give them.
  *
  *     struct snapshot *s = two_vms_second(t);
  *     s->exits = exits_fake(s, EXITS_FAKE_SVM);          snapshot_free frees it
@@ -15,7 +15,6 @@
 #ifndef KVMLENS_TESTS_EXITS_FAKE_H
 #define KVMLENS_TESTS_EXITS_FAKE_H
 
-#include "core/model/exits.h"
 #include "core/model/snapshot.h"
 
 enum exits_fake {
@@ -28,11 +27,7 @@ enum exits_fake {
     EXITS_FAKE_FAILED     /* they could not be counted */
 };
 
-/* exits_fake_count - what was counted at the first moment, or one second @later. Ends with free(3).
- */
-struct exits_count *exits_fake_count(const struct snapshot *s, enum exits_fake kind, bool later);
-
-/* exits_fake - what becomes of both. Ends with free(3), or with the snapshot it is put in. */
+/* exits_fake - Ends with free(3), or with the snapshot it is put in. */
 struct exits *exits_fake(const struct snapshot *s, enum exits_fake kind);
 
 #endif
