@@ -13,6 +13,7 @@
 
 #include "tests/lib/exits_builder.h"
 #include "tests/lib/snapshot_builder.h"
+#include "ui/screens/exits_head.h"
 #include "ui/state/exits.h"
 #include "ui/state/exits_page.h"
 #include "ui/state/trends.h"
@@ -288,6 +289,24 @@ static void there_are_rows_at_the_last_stage_only(void **state)
     assert_int_equal(exits_stage_of(&f->view), EXITS_STAGE_SHOWN);
 }
 
+/* Who was not counted because the table is full is not said to rest. */
+static void a_vm_that_found_no_room_is_said_to_be_unknown(void **state)
+{
+    static const struct ui_state ui;
+    struct fixture *f = *state;
+    char text[EXITS_TEXT_MAX];
+
+    show(f, exits_builder_busy);
+    f->view = exits_view_vm(f->s, &f->s->vms[2], 0);
+    assert_non_null(strstr(exits_head_stage(&ui, &f->view, text), "no vCPU left its guest"));
+    struct exits full = *f->view.exits;
+    full.facts.lost[EXIT_LOST_THREADS] = 2000;
+    f->view.exits = &full;
+    exits_head_stage(&ui, &f->view, text);
+    assert_null(strstr(text, "no vCPU left its guest"));
+    assert_non_null(strstr(text, "2,000 events lost: the table of threads is full"));
+}
+
 static void build_outside(struct snapshot_builder *b)
 {
     struct exits_builder *e = exits_builder_new();
@@ -532,6 +551,7 @@ int main(void)
         TEST(without_kvm_exit_the_kinds_that_are_seen_are_rows),
         TEST(a_single_event_does_not_make_exits_unseen),
         TEST(there_are_rows_at_the_last_stage_only),
+        TEST(a_vm_that_found_no_room_is_said_to_be_unknown),
         TEST(exits_of_threads_that_are_no_vcpu_are_told),
         TEST(the_cursor_is_never_on_a_heading),
         TEST(every_row_is_reached_by_down_and_by_up),

@@ -59,11 +59,21 @@ static void put_unseen(struct text *t, const struct exits_view *v)
         put(t, ". ");
 }
 
-char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
+static void put_lost(struct text *t, const struct exits_facts *f)
 {
     static const char *const tables[EXIT_LOST_COUNT] = {[EXIT_LOST_THREADS] = "threads",
                                                         [EXIT_LOST_REASONS] = "reasons",
                                                         [EXIT_LOST_KEYS] = "what is behind exits"};
+    char buf[FORMAT_MAX];
+
+    for (int i = 0; i < EXIT_LOST_COUNT; i++)
+        if (f->lost[i] > 0)
+            put(t, "%s events lost: the table of %s is full. ", format_exact(buf, f->lost[i]),
+                tables[i]);
+}
+
+char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
+{
     const struct exits_facts *f = &v->exits->facts;
     const uint64_t outside = exits_outside(v);
     struct text text = {.bytes = out}, *t = &text;
@@ -72,10 +82,7 @@ char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
     out[0] = '\0';
     if (exits_are_unseen(v))
         put_unseen(t, v);
-    for (int i = 0; i < EXIT_LOST_COUNT; i++)
-        if (f->lost[i] > 0)
-            put(t, "%s events lost: the table of %s is full. ", format_exact(buf, f->lost[i]),
-                tables[i]);
+    put_lost(t, f);
     if (f->missed > 0)
         put(t, "%s events missed: the kernel did not show them. ", format_exact(buf, f->missed));
     if (outside > 0)
@@ -108,6 +115,11 @@ char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
                      : "The first numbers come with the next tick.");
         break;
     case EXITS_STAGE_NO_THREAD:
+        if (v->exits->facts.lost[EXIT_LOST_THREADS] > 0) {
+            put(t, "Its exits are not known. ");
+            put_lost(t, &v->exits->facts);
+            break;
+        }
         put(t, "Nothing was seen of it since the counting began: no vCPU left its guest. It may be "
                "paused, wait in a halt, or run undisturbed.");
         break;
