@@ -197,3 +197,25 @@ const struct exit_known *exit_known(enum exit_isa isa, uint32_t reason)
         bsearch(&number, tables[isa].rows, tables[isa].count, sizeof(struct row), compare);
     return row == NULL ? NULL : text_of(row->topic);
 }
+
+const struct exit_known *exit_known_kind(enum exit_key_kind kind)
+{
+    switch (kind) {
+    case EXIT_KEY_PORT_READ:
+    case EXIT_KEY_PORT_WRITE:
+        return text_of(EXIT_TOPIC_IO);
+    case EXIT_KEY_MMIO_READ:
+    case EXIT_KEY_MMIO_WRITE:
+        return text_of(EXIT_TOPIC_MMIO);
+    case EXIT_KEY_MSR_READ:
+        return text_of(EXIT_TOPIC_MSR_READ);
+    case EXIT_KEY_MSR_WRITE:
+        return text_of(EXIT_TOPIC_MSR_WRITE);
+    case EXIT_KEY_CPUID:
+        return text_of(EXIT_TOPIC_CPUID);
+    case EXIT_KEY_HYPERCALL:
+        return text_of(EXIT_TOPIC_HYPERCALL);
+    default:
+        return NULL;
+    }
+}

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "core/model/exit_kind.h"
 #include "core/model/exit_reason.h"
 
 /* Sentences of fewer than 160 characters, none of them empty. */
@@ -25,5 +26,9 @@ struct exit_known {
  * its own, whatever the reason. NULL where there are none. Constant.
  */
 const struct exit_known *exit_known(enum exit_isa isa, uint32_t reason);
+
+/* exit_known_kind - of exits of which no more is seen than what is behind them. NULL where it tells
+ * nothing about them. Constant. */
+const struct exit_known *exit_known_kind(enum exit_key_kind kind);
 
 #endif

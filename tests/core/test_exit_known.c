@@ -238,6 +238,19 @@ static void of_what_is_not_known_nothing_is_said(void **state)
     assert_null(exit_known(EXIT_ISA_USER, 1000));
 }
 
+static void what_is_behind_exits_has_the_sentences_of_its_exit(void **state)
+{
+    (void)state;
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_PORT_WRITE), exit_known(EXIT_ISA_VMX, 30));
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_MMIO_READ), exit_known(EXIT_ISA_VMX, 49));
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_MSR_READ), exit_known(EXIT_ISA_VMX, 31));
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_MSR_WRITE), exit_known(EXIT_ISA_VMX, 32));
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_CPUID), exit_known(EXIT_ISA_SVM, 0x72));
+    assert_ptr_equal(exit_known_kind(EXIT_KEY_HYPERCALL), exit_known(EXIT_ISA_VMX, 18));
+    assert_null(exit_known_kind(EXIT_KEY_USER));
+    assert_null(exit_known_kind(EXIT_KEY_NESTED));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +259,7 @@ int main(void)
         cmocka_unit_test(sentences_are_of_their_reason),
         cmocka_unit_test(flags_of_intels_reasons_hide_nothing_but_a_failed_entry),
         cmocka_unit_test(of_what_is_not_known_nothing_is_said),
+        cmocka_unit_test(what_is_behind_exits_has_the_sentences_of_its_exit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,22 +160,20 @@ static void draw_explanation(const struct ui_model *m, const struct exits_chosen
 {
     const struct exits_rows *rows = &m->rows->exits;
     const size_t room = r.rows > 0 ? (size_t)(r.cols - 10) * (size_t)r.rows : 0;
-    const struct exit_known *known = NULL;
     char text[700] = "";
     size_t length = 0;
 
     if (es->scroll.row >= rows->count)
         return;
     const struct exits_id *id = &rows->lines[es->scroll.row].id;
+    const struct exit_known *known = exits_known(id);
     if (id->section == EXITS_SEEN)
-        strcpy(text, "Enter shows which they are.");
-    else if (id->value <= UINT32_MAX)
-        known = exit_known((enum exit_isa)id->isa, (uint32_t)id->value);
+        length = (size_t)snprintf(text, sizeof(text), "Enter shows which they are.");
     if (known != NULL) {
         const char *const parts[] = {known->means, known->causes, known->helps};
         for (size_t i = 0; i < 3 && length + strlen(parts[i]) < room; i++)
             length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-                                       i > 0 ? " " : "", parts[i]);
+                                       length > 0 ? " " : "", parts[i]);
     }
     screen_paragraph(out, r, STYLE_NOTICE, text);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/model/exit_key_text.h"
+#include "core/model/exit_known.h"
 
 bool exits_id_equal(const struct exits_id *a, const struct exits_id *b)
 {
@@ -127,6 +128,13 @@ char *exits_name(const struct exits *exits, const struct exits_id *id, char out[
     else
         snprintf(out, EXITS_NAME_MAX, "reason %" PRIu64, id->value);
     return out;
+}
+
+const struct exit_known *exits_known(const struct exits_id *id)
+{
+    if (id->section == EXITS_SEEN)
+        return exit_known_kind((enum exit_key_kind)id->value);
+    return id->value <= UINT32_MAX ? exit_known((enum exit_isa)id->isa, (uint32_t)id->value) : NULL;
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

@@ -93,6 +93,9 @@ enum exits_event exits_kind_event(enum exit_key_kind kind);
 /* exits_name - "EPT_VIOLATION", "KVM_EXIT_IO", "port writes"; returns @out. */
 char *exits_name(const struct exits *exits, const struct exits_id *id, char out[EXITS_NAME_MAX]);
 
+/* exits_known - what it means; NULL where nobody says. */
+const struct exit_known *exits_known(const struct exits_id *id);
+
 struct exits_line {
     bool is_heading; /* of its section */
     struct exits_id id;

@@ -104,7 +104,9 @@ static void add_figures(struct maker *m)
 {
     const struct exit_group *g = m->view->group;
     const double s = m->view->exits->interval_s;
-    char rate[FORMAT_MAX], share[FORMAT_MAX], time[FORMAT_MAX], *out = m->page->figures;
+    const double of_all = s * 1e9 * (double)g->threads;
+    char rate[FORMAT_MAX], share[FORMAT_MAX], time[FORMAT_MAX], all[FORMAT_MAX];
+    char *out = m->page->figures;
     const size_t size = sizeof(m->page->figures);
     size_t n;
 
@@ -117,14 +119,15 @@ static void add_figures(struct maker *m)
     if (m->id->section == EXITS_TO_USER && m->count > 0)
         n += (size_t)snprintf(out + n, size - n, ", %s%% of those to user space",
                               format_percent(share, (double)m->count / (double)user_sum(g)));
-    if (m->row != NULL && !m->row->is_halt && g->work_ns > 0)
+    if (m->row != NULL && !m->row->is_halt && g->work_ns > 0 && of_all > 0)
         n += (size_t)snprintf(out + n, size - n,
-                              "; %s%% of the time spent outside of the guest for work",
-                              format_percent(time, (double)m->row->spent_ns / (double)g->work_ns));
-    else if (m->row != NULL && m->row->is_halt && g->threads > 0)
-        n += (size_t)snprintf(
-            out + n, size - n, "; waiting, no work: %s%% of all time",
-            format_percent(time, (double)m->row->spent_ns / (s * 1e9 * (double)g->threads)));
+                              "; %s%% of the time spent outside of the guest for work, %s%% of "
+                              "all time",
+                              format_percent(time, (double)m->row->spent_ns / (double)g->work_ns),
+                              format_percent(all, (double)m->row->spent_ns / of_all));
+    else if (m->row != NULL && m->row->is_halt && of_all > 0)
+        n += (size_t)snprintf(out + n, size - n, "; waiting, no work: %s%% of all time",
+                              format_percent(time, (double)m->row->spent_ns / of_all));
     n += (size_t)snprintf(out + n, size - n, ".");
     if (m->row != NULL)
         put_times(m->row, out + n, size - n);
@@ -133,12 +136,9 @@ static void add_figures(struct maker *m)
 
 static void add_known(struct maker *m)
 {
-    const struct exit_known *known =
-        m->id->section == EXITS_SEEN || m->id->value > UINT32_MAX
-            ? NULL
-            : exit_known((enum exit_isa)m->id->isa, (uint32_t)m->id->value);
+    const struct exit_known *known = exits_known(m->id);
 
-    if (m->id->section == EXITS_SEEN)
+    if (known == NULL && m->id->section == EXITS_SEEN)
         return;
     add_blank(m);
     if (known == NULL) {
