@@ -334,13 +334,34 @@ void trace_format_done(struct trace_format *format)
     memset(format, 0, sizeof(*format));
 }
 
-static int explain(int result, const char *event, struct error *err)
+static const char *const places[] = {"sys/kernel/tracing", "sys/kernel/debug/tracing"};
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+static bool is_there(const struct rootfs *root, const char *what)
 {
-    if (result == -ENOENT)
+    char path[160];
+    struct stat st;
+
+    for (size_t i = 0; i < PLACES; i++) {
+        snprintf(path, sizeof(path), "%s/%s", places[i], what);
+        if (rootfs_stat(root, path, &st) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int explain(const struct rootfs *root, int result, const char *event, struct error *err)
+{
+    if (result == -ENOENT && !is_there(root, "events"))
         return error_set(err, result,
-                         "no trace event kvm/%s: tracefs is not mounted (mount -t tracefs none "
-                         "/sys/kernel/tracing), KVM is not loaded, or this kernel has none",
-                         event);
+                         "tracefs is not mounted, which the events of KVM are read from: mount -t "
+                         "tracefs none /sys/kernel/tracing");
+    if (result == -ENOENT && !is_there(root, "events/kvm"))
+        return error_set(err, result,
+                         "there are no trace events of KVM: it is not loaded (modprobe kvm_intel "
+                         "or kvm_amd)");
+    if (result == -ENOENT)
+        return error_set(err, result, "this kernel has no trace event kvm/%s", event);
     if (result == -EACCES || result == -EPERM)
         return error_set(err, result,
                          "no permission to read tracefs (/sys/kernel/tracing): run as "
@@ -352,25 +373,24 @@ static int explain(int result, const char *event, struct error *err)
 int trace_format_read(const struct rootfs *root, const char *event, struct trace_format *ret,
                       struct error *err)
 {
-    static const char *const places[] = {"sys/kernel/tracing", "sys/kernel/debug/tracing"};
     char path[160], *text;
     size_t len;
     int result = -ENOENT;
 
     memset(ret, 0, sizeof(*ret));
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && result == -ENOENT; i++) {
+    for (size_t i = 0; i < PLACES && result == -ENOENT; i++) {
         snprintf(path, sizeof(path), "%s/events/kvm/%s/format", places[i], event);
         result = rootfs_read_all(root, path, FORMAT_BYTES_MAX, &text, &len);
     }
     if (result < 0)
-        return explain(result, event, err);
+        return explain(root, result, event, err);
     result = trace_format_parse(text, ret);
     free(text);
     if (result == 0 && ret->id == 0) {
         trace_format_done(ret);
         result = -EBADMSG;
     }
-    return result < 0 ? explain(result, event, err) : 0;
+    return result < 0 ? explain(root, result, event, err) : 0;
 }
 
 const struct trace_field *trace_format_field(const struct trace_format *format, const char *name)

@@ -252,6 +252,12 @@ static void formats_are_found_where_tracefs_is(void **state)
     tree_open(&tree);
     assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);
     assert_non_null(strstr(err.msg, "mount -t tracefs"));
+    tree_dir(&tree, "sys/kernel/debug/tracing/events");
+    assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);
+    assert_non_null(strstr(err.msg, "it is not loaded"));
+    tree_dir(&tree, "sys/kernel/debug/tracing/events/kvm");
+    assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);
+    assert_non_null(strstr(err.msg, "this kernel has no trace event kvm/kvm_exit"));
     /* The second one is where it belongs, and comes first. */
     for (size_t i = 0; i < 2; i++) {
         char text[40];

@@ -28,9 +28,9 @@ struct screen_case {
     bool ascii;
     enum scan_state scan; /* of the VM "db-primary"; 0 with has_scan unset */
     bool has_scan;
-    bool look; /* the scan was a look: no more than an estimate */
-    bool slots; /* memslots are known */
-    bool base; /* totals count from this very snapshot: all zero */
+    bool look;       /* the scan was a look: no more than an estimate */
+    bool slots;      /* memslots are known */
+    bool base;       /* totals count from this very snapshot: all zero */
     uint64_t late_s; /* the next sample is late by this */
     struct sample_wait wait;
 };
@@ -224,8 +224,9 @@ static void build_exits_failed(struct snapshot_builder *b)
     snapshot_builder_three_vms(b);
     *exits_builder_facts(e) = (struct exits_facts){
         .state = EXITS_FAILED,
-        .why = "tracefs is not there, which the events of KVM are read from; mount -t tracefs none "
-               "/sys/kernel/tracing"};
+        .why =
+            "tracefs is not mounted, which the events of KVM are read from: mount -t tracefs none "
+            "/sys/kernel/tracing"};
     exits_builder_put(e, b);
     exits_builder_free(e);
 }
@@ -303,9 +304,10 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
     for (size_t i = 0; i < SCAN_SLICES; i++) {
         uint32_t *pages = r->slices[i].pages;
         bool unread = look || (state != SCAN_DONE && i > SCAN_SLICES / 2);
-        enum page_class c = i < 64 || i > 4000 ? PAGE_NONZERO
+        enum page_class c = i < 64 || i > 4000     ? PAGE_NONZERO
                             : i > 1000 && i < 3400 ? PAGE_UNTOUCHED
-                            : i % 37 == 0 ? PAGE_NONZERO : PAGE_ZERO_CONTENT;
+                            : i % 37 == 0          ? PAGE_NONZERO
+                                                   : PAGE_ZERO_CONTENT;
         if (unread && c != PAGE_UNTOUCHED)
             c = PAGE_UNREAD;
         if (i >= 4080)
@@ -322,20 +324,28 @@ static struct scan_report *make_report(const struct vm_id *vm, enum scan_state s
                                          .zero_ratio = 0.8889,
                                          .ci95_low = 0.8862,
                                          .ci95_high = 0.8915};
-    r->cost = (struct scan_cost){.elapsed_s = 0.0673, .cpu_s = 0.06, .residency_s = 0.0006,
-                                 .bytes_read = 423u << 20, .accel = "avx2", .threads = 1};
+    r->cost = (struct scan_cost){.elapsed_s = 0.0673,
+                                 .cpu_s = 0.06,
+                                 .residency_s = 0.0006,
+                                 .bytes_read = 423u << 20,
+                                 .accel = "avx2",
+                                 .threads = 1};
     r->partial = state != SCAN_DONE;
     r->zero_low = 0.61;
     r->zero_high = 0.93;
     if (look) {
         r->mode = SCAN_ESTIMATE;
         r->estimate.bytes_per_s = 1.9e9;
-        r->wire = (struct scan_wire){.valid = true, .zero_pages = 233000, .normal_pages = 29144,
+        r->wire = (struct scan_wire){.valid = true,
+                                     .zero_pages = 233000,
+                                     .normal_pages = 29144,
                                      .bytes = 233000 * 9 + 29144 * 4104ull};
     } else if (state == SCAN_DONE) {
         r->zero_known = true;
         r->zero_ratio = 0.99994;
-        r->wire = (struct scan_wire){.valid = true, .zero_pages = 262128, .normal_pages = 16,
+        r->wire = (struct scan_wire){.valid = true,
+                                     .zero_pages = 262128,
+                                     .normal_pages = 16,
                                      .bytes = 262128 * 9 + 16 * 4104};
     }
     strcpy(r->warnings[0],
@@ -749,10 +759,11 @@ static void build_many_vcpus(struct snapshot_builder *b)
 /* Whatever the size, wherever the cursor is: it is one row, and the row of its vCPU. */
 static void the_cursor_of_the_vcpus_can_be_seen(void **unused)
 {
-    static const uint32_t moves[] = {KEYCODE_DOWN, KEYCODE_PAGE_DOWN, KEYCODE_END, KEYCODE_UP,
-                                     KEYCODE_PAGE_UP, KEYCODE_HOME, 'j', KEYCODE_MOUSE_WHEEL_DOWN};
-    const struct screen_case c = {.name = "many-vcpus", .build = build_many_vcpus,
-                                  .keys = KEYS(KEYCODE_ENTER, '2')};
+    static const uint32_t moves[] = {KEYCODE_DOWN, KEYCODE_PAGE_DOWN,       KEYCODE_END,
+                                     KEYCODE_UP,   KEYCODE_PAGE_UP,         KEYCODE_HOME,
+                                     'j',          KEYCODE_MOUSE_WHEEL_DOWN};
+    const struct screen_case c = {
+        .name = "many-vcpus", .build = build_many_vcpus, .keys = KEYS(KEYCODE_ENTER, '2')};
     struct stage *st = stage_new(&c, 24, 80);
 
     (void)unused;
@@ -779,8 +790,11 @@ static void the_cursor_of_the_vcpus_can_be_seen(void **unused)
 /* Frozen, or with a long delay, the newest snapshot is older than the scan. */
 static void a_result_ages_while_the_numbers_are_frozen(void **unused)
 {
-    const struct screen_case c = {.name = "aged", .build = snapshot_builder_three_vms,
-                                  .keys = KEYS('m'), .scan = SCAN_DONE, .has_scan = true};
+    const struct screen_case c = {.name = "aged",
+                                  .build = snapshot_builder_three_vms,
+                                  .keys = KEYS('m'),
+                                  .scan = SCAN_DONE,
+                                  .has_scan = true};
     struct stage *st = stage_new(&c, 24, 80);
 
     (void)unused;
@@ -842,8 +856,9 @@ static void build_one_process(struct snapshot_builder *b)
 
 static void a_process_with_many_vms_uses_its_cpu_once(void **unused)
 {
-    const struct screen_case c = {.name = "one-process", .build = build_one_process,
-                                         .keys = KEYS('N', KEYCODE_HOME, ' ', ' ', ' ')};
+    const struct screen_case c = {.name = "one-process",
+                                  .build = build_one_process,
+                                  .keys = KEYS('N', KEYCODE_HOME, ' ', ' ', ' ')};
     struct stage *st = stage_new(&c, 24, 80);
     char *dump = screen_dump(&st->screen);
 
@@ -957,7 +972,8 @@ static void a_long_random_walk_draws_every_frame(void **unused)
             host = next_random(&random) % HOSTS;
         if (next_random(&random) % 40 == 0) {
             assert_int_equal(screen_resize(&screen, 1 + (int)(next_random(&random) % 60),
-                                           1 + (int)(next_random(&random) % 220)), 0);
+                                           1 + (int)(next_random(&random) % 220)),
+                             0);
             ui_resize(&state, screen.rows, screen.cols);
         }
         assert_int_equal(ui_follow(&state, &models[host]), 0);
