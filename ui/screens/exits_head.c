@@ -43,12 +43,12 @@ static void put_unseen(struct text *t, const struct exits_view *v)
 
     if (v->exits->facts.events & 1u << EXITS_EVENT_EXIT)
         put(t,
-            "kvm_exit does not fire here for %s: vCPUs run on an emulated or paravirtual path. So "
-            "reasons and times are not known. ",
+            "kvm_exit does not fire here for %s: vCPUs run on an emulated or paravirtual path. "
+            "So no reasons or times, only what is below. ",
             v->vm != NULL ? "this VM" : "any VM");
     else
-        put(t, "This kernel has no event for exits, so reasons and times are not known. ");
-    put(t, "What is seen: ports, emulated instructions, exits to user space. ");
+        put(t, "This kernel has no event for exits, so there are no reasons or times, only what is "
+               "below. ");
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (v->exits->facts.events & 1u << events[i].event)
             continue;
@@ -86,7 +86,7 @@ char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
     if (f->missed > 0)
         put(t, "%s events missed: the kernel did not show them. ", format_exact(buf, f->missed));
     if (outside > 0)
-        put(t, "%s exits/s of threads that are no vCPU that is known. ",
+        put(t, "%s exits/s are of threads not known as vCPUs. ",
             format_count(buf, (double)outside / v->exits->interval_s));
     if (v->vm == NULL && v->exits->strangers > 0)
         put(t, "%zu threads are of no VM that is shown. ", v->exits->strangers);

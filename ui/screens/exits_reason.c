@@ -104,7 +104,7 @@ static void draw_time_titles(struct rect r, int y, struct screen *out)
     screen_field(out, r, y, r.x, RANGE_COLS, ALIGN_RIGHT, STYLE_TITLE, "TOOK");
     screen_field(out, r, y, x, RATE_COLS, ALIGN_RIGHT, STYLE_TITLE, "NOW/s");
     x += RATE_COLS + 1;
-    screen_field(out, r, y, x, COUNT_COLS, ALIGN_RIGHT, STYLE_TITLE, "SINCE BEGIN");
+    screen_field(out, r, y, x, COUNT_COLS, ALIGN_RIGHT, STYLE_TITLE, "SINCE START");
     screen_field(out, r, y, x + COUNT_COLS + 1, SHARE_COLS, ALIGN_RIGHT, STYLE_TITLE, "%");
 }
 
