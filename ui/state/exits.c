@@ -81,7 +81,7 @@ uint64_t exits_outside(const struct exits_view *v)
     if (v->group == NULL || v->vm == NULL || v->vcpu != NULL || v->vm->vcpu_count == 0)
         return 0;
     const struct exit_group *vcpus = exits_view_vm(v->s, v->vm, 1).group;
-    for (size_t i = 0; i < v->vm->vcpu_count; i++)
+    for (size_t i = 0; vcpus != NULL && i < v->vm->vcpu_count; i++)
         known += vcpus[i].interval_exits;
     return v->group->interval_exits > known ? v->group->interval_exits - known : 0;
 }
