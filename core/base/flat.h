@@ -32,6 +32,7 @@
 enum flat_kind {
     FLAT_SAMPLE = 1,  /* core/model/sample_flat.h */
     FLAT_SCAN_REPORT, /* core/scan/scan_flat.h */
+    FLAT_EXITS,       /* core/model/exits_flat.h */
 };
 
 /* --- writing ---------------------------------------------------------------------------------- */
