@@ -9,7 +9,7 @@
 /* Of times: bucket i holds 2^i to 2^(i+1) - 1 ns, the first also 0, the last all above. */
 #define EXIT_BUCKETS 40
 
-/* What is behind an exit. Order and values are part of the flat form of a sample. */
+/* What is behind an exit. Order and values are part of the flat form of a count. */
 enum exit_key_kind {
     EXIT_KEY_PORT_READ,
     EXIT_KEY_PORT_WRITE,

@@ -14,7 +14,7 @@
 #include "core/model/exit_kind.h"
 
 /* 1 and 2 as the kernel has them in its events (KVM_ISA_VMX, KVM_ISA_SVM); others are ours. Part
- * of the flat form of a sample. */
+ * of the flat form of a count. */
 enum exit_isa {
     EXIT_ISA_UNKNOWN,
     EXIT_ISA_VMX,

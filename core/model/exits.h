@@ -19,7 +19,7 @@
 #include "core/model/exit_kind.h"
 #include "core/model/exit_reason.h"
 
-/* Order and values are part of the flat form of a sample: new ones come last. */
+/* Order and values are part of the flat form of a count: new ones come last. */
 enum exits_state {
     EXITS_UNASKED, /* nobody looks, and so nothing is attached */
     EXITS_COUNTED,

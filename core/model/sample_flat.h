@@ -23,12 +23,12 @@
  *   13  readings [entity][field]
  *   14  buckets of histograms: u64 [entity][bucket]
  *   15  BPF: its state, what stands in its way, and a sentence
- *   16  exits, where they are asked for: what holds for all of them; 17 threads, 18 reasons, 19
- * what is behind them, 20 names of reasons: each in the order of struct exits_count
  *
  * Entities are the host, then each VM followed by its vCPUs. A reading is struct reading. Order and
- * values of the enumerations of BPF, exits, gauges, kinds, units, scopes, states and lockdown are
+ * values of the enumerations of BPF, gauges, kinds, units, scopes, states and lockdown are
  * part of the form: new ones are added at their end.
+ *
+ * Exits are not in it: their count has a form of its own (core/model/exits_flat.h).
  *
  * Nothing of it is trusted: a reader gets a sample that keeps all rules of core/model/sample.h, or
  * an error. Names of VMs come as the VMM gave them, and are cleaned by who reads them.

@@ -22,11 +22,6 @@ enum section {
     READINGS,
     BUCKETS,
     BPF,
-    EXITS, /* this and the four behind it only where exits were asked for */
-    EXIT_THREADS,
-    EXIT_REASONS,
-    EXIT_KEYS,
-    EXIT_NAMES,
 };
 
 enum { HEAD_HAS_HOST = 1 << 0, HEAD_PROC_HIDES = 1 << 1 };
@@ -92,43 +87,9 @@ struct flat_vcpu {
     uint32_t cause, unused;
 };
 
-struct flat_exits {
-    struct flat_text why;
-    uint64_t began_ns, taken_ns, missed, lost[EXIT_LOST_COUNT];
-    uint32_t state, events;
-    int32_t pid;
-    uint32_t unused;
-};
-
-struct flat_exit_thread {
-    int32_t tid, pid;
-    uint64_t exits, untimed, guest_ns, open_ns;
-    uint32_t open_isa, open_reason;
-};
-
-struct flat_exit_reason {
-    int32_t tid;
-    uint32_t isa, reason, unused;
-    uint64_t count, timed, total_ns, min_ns, max_ns, buckets[EXIT_BUCKETS];
-};
-
-struct flat_exit_key {
-    int32_t tid;
-    uint32_t kind;
-    uint64_t value, events, count;
-};
-
-struct flat_exit_name {
-    uint32_t isa, reason;
-    struct flat_text name;
-};
-
 _Static_assert(sizeof(struct flat_head) == 88 && sizeof(struct flat_host) == 56 &&
                    sizeof(struct flat_field) == 24 && sizeof(struct flat_vm) == 72 &&
-                   sizeof(struct flat_vcpu) == 16 && sizeof(struct flat_bpf) == 16 &&
-                   sizeof(struct flat_exits) == 72 && sizeof(struct flat_exit_thread) == 48 &&
-                   sizeof(struct flat_exit_reason) == 56 + 8 * EXIT_BUCKETS &&
-                   sizeof(struct flat_exit_key) == 32 && sizeof(struct flat_exit_name) == 16,
+                   sizeof(struct flat_vcpu) == 16 && sizeof(struct flat_bpf) == 16,
                "no item has gaps");
 _Static_assert(sizeof(struct reading) == 16 && offsetof(struct reading, state) == 8 &&
                    offsetof(struct reading, source) == 9 && offsetof(struct reading, cause) == 10 &&
@@ -141,22 +102,5 @@ const char *sample_flat_cause(size_t i);
 
 /* sample_flat_swap - host to little-endian or back, in place; nothing to do on most machines. */
 void sample_flat_swap(struct reading *readings, size_t count);
-
-/*
- * sample_flat_exits_texts - put the texts of @exits (NULL: none) into @texts, in the order in which
- * sample_flat_exits_write puts them.
- */
-void sample_flat_exits_texts(const struct exits_count *exits, struct flat_texts *texts);
-
-/* sample_flat_exits_write - the sections of @exits; NULL: none. */
-void sample_flat_exits_write(const struct exits_count *exits, struct flat_writer *writer,
-                             struct flat_texts *texts);
-
-/*
- * sample_flat_exits_read - *@ret is of malloc(3), or NULL where there are no such sections. @text:
- * that of the form. 0; -EBADMSG: they break a rule; -ENOMEM.
- */
-int sample_flat_exits_read(const struct flat *flat, const struct flat_section *text,
-                           struct exits_count **ret);
 
 #endif

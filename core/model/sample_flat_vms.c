@@ -326,7 +326,7 @@ static int begin(struct sample_reader *r, size_t size, struct field_table *field
         !read_bpf(&r->form, &s->bpf))
         return -EBADMSG;
     read_entity(&r->form, fields, &r->at, 0, &s->host);
-    return sample_flat_exits_read(&r->form.flat, &r->form.text, &s->exits);
+    return 0;
 }
 
 int sample_reader_open(void *buffer, size_t size, struct spare *home, struct field_table *fields,

@@ -43,7 +43,6 @@ static size_t texts_bytes(const struct sample *s, const struct field_table *fiel
     flat_put_text(&count, s->host_facts.kernel);
     flat_put_text(&count, s->host_facts.debugfs);
     flat_put_text(&count, s->bpf.why);
-    sample_flat_exits_texts(s->exits, &count);
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         flat_put_text(&count, sample_flat_source(i));
     for (size_t i = 0; i < CAUSE_COUNT; i++)
@@ -275,7 +274,6 @@ size_t sample_flat_write(const struct sample *s, const struct field_table *field
         flat_swap64(costs, SOURCE_COUNT);
     }
     write_fields(&w, fields, s->field_count, &texts);
-    sample_flat_exits_write(s->exits, &w, &texts);
     write_vms(&w, s, &texts);
     write_vcpus(&w, s, vcpus);
     write_gauges(&w, s, vcpus);

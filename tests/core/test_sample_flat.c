@@ -31,34 +31,6 @@ static struct block write_sample(const struct sample *s, const struct field_tabl
     return b;
 }
 
-/* Two threads, two reasons, a key for each of them, three names. */
-static struct exits_count *some_exits(void)
-{
-    struct exits_count *c = exits_count_new(2, 3, 2, 3);
-
-    assert_non_null(c);
-    c->facts = (struct exits_facts){.state = EXITS_COUNTED,
-                                    .events = 1u << EXITS_EVENT_EXIT,
-                                    .began_ns = 5,
-                                    .taken_ns = 77,
-                                    .pid = 5201,
-                                    .lost = {1, 2, 3},
-                                    .missed = 4};
-    c->threads[0] = (struct exits_thread){5207, 5201, 10, 1, 1000, 0, EXIT_ISA_VMX, 0};
-    c->threads[1] = (struct exits_thread){5208, 5201, 20, 2, 2000, 9, EXIT_ISA_VMX, 12};
-    c->reasons[0] = (struct exits_reason){5207, EXIT_ISA_VMX, 12, 10, 9, 900, 1, 500, {0}};
-    c->reasons[1] = (struct exits_reason){5208, EXIT_ISA_VMX, 12, 15, 14, 700, 1, 300, {0}};
-    c->reasons[2] = (struct exits_reason){5208, EXIT_ISA_VMX, 30, 5, 5, 70, 2, 30, {0}};
-    c->reasons[2].buckets[EXIT_BUCKETS - 1] = 1ull << 63;
-    c->keys[0] = (struct exits_key){5207, EXIT_KEY_USER, 2, 3, 3};
-    c->keys[1] = (struct exits_key){5208, EXIT_KEY_PORT_WRITE, 0x80, 5, 7};
-    c->names[0] = (struct exits_name){EXIT_ISA_VMX, 12, "HLT"};
-    c->names[1] = (struct exits_name){EXIT_ISA_VMX, 30, "IO_INSTRUCTION"};
-    c->names[2] = (struct exits_name){EXIT_ISA_USER, 2, "IO"};
-    assert_true(exits_count_is_ordered(c));
-    return c;
-}
-
 static struct block flat_of(struct two_vms *t)
 {
     struct sample *s = two_vms_sample(t, 1);
@@ -81,8 +53,6 @@ static struct block flat_of(struct two_vms *t)
     s->vms[1].skipped = true;
     s->vms[1].skip_cause = CAUSE_SLOW;
     s->vms[0].facts.migration = VM_MIGRATING;
-    if (s->exits == NULL)
-        s->exits = some_exits();
     return write_sample(s, two_vms_fields(t));
 }
 
@@ -93,19 +63,6 @@ static void compare_entities(const struct sample_entity *a, const struct sample_
     assert_memory_equal(a->readings, b->readings, s->field_count * sizeof(struct reading));
     assert_memory_equal(a->buckets, b->buckets, s->bucket_count * sizeof(uint64_t));
     assert_int_equal(a->cause, b->cause);
-}
-
-static void compare_exits(const struct exits_count *a, const struct exits_count *b)
-{
-    assert_memory_equal(&a->facts, &b->facts, sizeof(a->facts));
-    assert_int_equal(a->thread_count, b->thread_count);
-    assert_int_equal(a->reason_count, b->reason_count);
-    assert_int_equal(a->key_count, b->key_count);
-    assert_int_equal(a->name_count, b->name_count);
-    assert_memory_equal(a->threads, b->threads, a->thread_count * sizeof(*a->threads));
-    assert_memory_equal(a->reasons, b->reasons, a->reason_count * sizeof(*a->reasons));
-    assert_memory_equal(a->keys, b->keys, a->key_count * sizeof(*a->keys));
-    assert_memory_equal(a->names, b->names, a->name_count * sizeof(*a->names));
 }
 
 static void compare(const struct sample *a, const struct sample *b)
@@ -123,7 +80,7 @@ static void compare(const struct sample *a, const struct sample *b)
     assert_int_equal(a->host_facts.caps, b->host_facts.caps);
     assert_int_equal(a->host_facts.btf, b->host_facts.btf);
     assert_memory_equal(&a->bpf, &b->bpf, sizeof(a->bpf));
-    compare_exits(a->exits, b->exits);
+    assert_null(b->exits);
     for (size_t i = 0; i < a->vm_count; i++) {
         const struct sample_vm *x = &a->vms[i], *y = &b->vms[i];
         assert_true(vm_id_equal(&x->id, &y->id));
@@ -383,23 +340,6 @@ static void what_breaks_a_rule_is_no_sample(void **state)
         {READINGS, 1, offsetof(struct reading, state), 1, READING_STATE_COUNT},
         {READINGS, 1, offsetof(struct reading, source), 1, SOURCE_COUNT},
         {VCPU_GAUGES, 1, offsetof(struct reading, cause), 1, CAUSE_COUNT},
-        {EXITS, 0, offsetof(struct flat_exits, state), 4, EXITS_UNASKED},
-        {EXITS, 0, offsetof(struct flat_exits, state), 4, EXITS_STATE_COUNT},
-        {EXITS, 0, offsetof(struct flat_exits, events), 4, 1u << EXITS_EVENT_COUNT},
-        {EXITS, 0, offsetof(struct flat_exits, pid), 4, UINT32_MAX},
-        {EXITS, 0, offsetof(struct flat_exits, taken_ns), 8, 0},
-        {EXITS, 0, offsetof(struct flat_exits, why), 4, UINT32_MAX},
-        {EXIT_THREADS, 0, offsetof(struct flat_exit_thread, tid), 4, 5208}, /* twice */
-        {EXIT_THREADS, 0, offsetof(struct flat_exit_thread, pid), 4, 0},
-        {EXIT_THREADS, 0, offsetof(struct flat_exit_thread, open_isa), 4, 256},
-        {EXIT_REASONS, 0, offsetof(struct flat_exit_reason, tid), 4, 6000}, /* behind the next */
-        {EXIT_REASONS, 0, offsetof(struct flat_exit_reason, isa), 4, EXIT_ISA_COUNT},
-        {EXIT_REASONS, 0, offsetof(struct flat_exit_reason, reason), 4, 13}, /* without a name */
-        {EXIT_KEYS, 0, offsetof(struct flat_exit_key, kind), 4, EXIT_KEY_COUNT},
-        {EXIT_KEYS, 0, offsetof(struct flat_exit_key, tid), 4, 0},
-        {EXIT_NAMES, 0, offsetof(struct flat_exit_name, isa), 4, 256},
-        {EXIT_NAMES, 0, offsetof(struct flat_exit_name, name) + 4, 4, 0}, /* nothing to be read */
-        {EXIT_NAMES, 1, offsetof(struct flat_exit_name, reason), 4, 12},  /* twice */
     };
     struct two_vms *t = two_vms_new();
 
@@ -444,23 +384,6 @@ static int read_crowd(size_t vms)
     sample_free(s);
     field_table_done(&fields);
     return result;
-}
-
-/* Of a saved form, or of a collector that nobody asked for them. */
-static void exits_may_be_missing(void **state)
-{
-    struct two_vms *t = two_vms_new();
-    struct sample *s = two_vms_sample(t, 1), *back;
-    struct field_table fields = {0};
-
-    (void)state;
-    struct block b = write_sample(s, two_vms_fields(t));
-    assert_null(s->exits);
-    assert_int_equal(sample_flat_read(b.bytes, b.size, &fields, &back), 0);
-    assert_null(back->exits);
-    sample_free(back);
-    field_table_done(&fields);
-    two_vms_free(t);
 }
 
 static void more_than_there_can_be_is_no_sample(void **state)
@@ -516,10 +439,10 @@ static void what_is_not_known_is_skipped(void **state)
     assert_int_equal(flat_open(b.bytes, b.size, FLAT_SAMPLE, &flat), 0);
     flat_begin(&w, FLAT_SAMPLE, grown.bytes, b.size + 4096);
     memset(flat_add(&w, 9999, 24, 3), 0xaa, 72);
-    for (uint32_t id = TEXT; id <= EXIT_NAMES; id++) {
+    for (uint32_t id = TEXT; id <= BPF; id++) {
         struct flat_section s = flat_find(&flat, id);
-        size_t longer = id == VMS || id == FIELDS || id == HEAD || id >= EXITS ? s.item_bytes + 16
-                                                                               : s.item_bytes;
+        size_t longer =
+            id == VMS || id == FIELDS || id == HEAD || id == BPF ? s.item_bytes + 16 : s.item_bytes;
         unsigned char *to = flat_add(&w, id, longer, s.count);
         assert_non_null(to);
         for (size_t i = 0; i < s.count; i++) {
@@ -568,7 +491,6 @@ int main(void)
         cmocka_unit_test(fields_that_the_writer_lacks_have_columns_too),
         cmocka_unit_test(causes_and_sources_of_another_version_are_mapped_by_name),
         cmocka_unit_test(what_breaks_a_rule_is_no_sample),
-        cmocka_unit_test(exits_may_be_missing),
         cmocka_unit_test(more_than_there_can_be_is_no_sample),
         cmocka_unit_test(a_form_of_another_version_is_told_from_a_broken_one),
         cmocka_unit_test(a_form_that_was_cut_is_no_sample),
