@@ -64,7 +64,6 @@ int child_restrict(const struct child_config *config, enum privilege_role role,
 {
     const struct privilege_places nowhere = {.saved_tree = !config->root->live,
                                              .bpf = programs.bpf,
-                                             .exits = programs.exits,
                                              .admin =
                                                  role == ROLE_SUPERVISOR && may_need_admin(config)};
     int result = privilege_enter(role, config->privileges, &nowhere, err);

@@ -32,6 +32,7 @@ const struct privilege_row privilege_table[PRIVILEGE_ROLES] = {
     [ROLE_SUPERVISOR] = {"supervisor", SAME(COLLECTOR | SCANNER | PRIVILEGE_BPF_CAPS), false},
     [ROLE_COLLECTOR] = {"collector", SAME(COLLECTOR), true},
     [ROLE_SCANNER] = {"scanner", SAME(SCANNER), true},
+    [ROLE_COUNTER] = {"counter", SAME(0), false},
 };
 
 const char *const privilege_words[PRIVILEGE_LEVELS + 1] = {
@@ -101,8 +102,7 @@ int privilege_enter(enum privilege_role role, enum privilege_level level,
         writable != NULL && role == ROLE_FRONT ? writable : &nowhere;
     unsigned needs = (places->count > 0 ? NEED_WRITE : 0) |
                      (writable != NULL && writable->saved_tree ? NEED_SAVED_TREE : 0) |
-                     (writable != NULL && writable->bpf ? NEED_BPF : 0) |
-                     (writable != NULL && writable->exits ? NEED_EXITS : 0);
+                     (writable != NULL && writable->bpf ? NEED_BPF : 0);
     const struct privilege_row *row = &privilege_table[role];
     const bool is_lender = role == ROLE_SUPERVISOR && writable != NULL && writable->admin;
 

@@ -26,6 +26,7 @@ enum privilege_role {
     ROLE_SUPERVISOR, /* starts and ends the others; reads nothing foreign */
     ROLE_COLLECTOR,  /* counters */
     ROLE_SCANNER,    /* guest memory */
+    ROLE_COUNTER,    /* exits: reads and cleans the maps of its BPF programs, and nothing else */
     PRIVILEGE_ROLES
 };
 
@@ -64,8 +65,6 @@ struct privilege_places {
                         openat2: of its flags a filter sees nothing, so else it is refused */
     bool bpf; /* of collector and scanner: programs are loaded. To be asked they need a link and an
                  iterator, so of bpf(2) these two stay; else all of it is refused */
-    bool exits; /* of a collector: programs that count exits are attached. Their maps are read and
-                   cleaned, so what this takes of bpf(2) stays */
     bool admin; /* of the supervisor: PRIVILEGE_ADMIN_CAP stays permitted, for its children put it
                    in force before they enter their role */
 };

@@ -65,8 +65,10 @@ const char *const privilege_known_calls[] = {
 #define SUPERVISOR (1u << ROLE_SUPERVISOR)
 #define COLLECTOR (1u << ROLE_COLLECTOR)
 #define SCANNER (1u << ROLE_SCANNER)
-#define CHILDREN (COLLECTOR | SCANNER)
-#define EVERY (FRONT | SUPERVISOR | COLLECTOR | SCANNER)
+#define COUNTER (1u << ROLE_COUNTER)
+#define LOOKERS (COLLECTOR | SCANNER) /* at what is somebody else's */
+#define CHILDREN (LOOKERS | COUNTER)
+#define EVERY (FRONT | SUPERVISOR | CHILDREN)
 
 #define NEVER(call) {call, EVERY, WHEN_ALWAYS, 0, 0, 0}
 #define NOT_IN(call, roles) {call, roles, WHEN_ALWAYS, 0, 0, 0}
@@ -77,17 +79,14 @@ const char *const privilege_known_calls[] = {
 
 /*
  * Commands of bpf(2), linux/bpf.h. A link and an iterator make a program run that is loaded. Who
- * counts exits reads maps, says in one of them who is watched, and removes what is past.
+ * counts exits reads maps (1 and 24), says in one of them who is watched (2), removes what is past
+ * (3), and asks what the kernel did not show a program (15).
  */
 #define MAP_LOOKUP_ELEM 1
-#define MAP_UPDATE_ELEM 2
-#define MAP_DELETE_ELEM 3
-#define OBJ_GET_INFO_BY_FD 15
 #define MAP_LOOKUP_BATCH 24
 #define LINK_CREATE 28
 #define ITER_CREATE 33
-#define BPF_COMMAND(number, unless) {"bpf", CHILDREN, WHEN_EQUAL, 0, number, unless}
-#define NO_BPF_COMMAND(number) BPF_COMMAND(number, 0)
+#define NO_BPF_COMMAND(roles, number) {"bpf", roles, WHEN_EQUAL, 0, number, 0}
 
 const struct privilege_refusal privilege_refusals[] = {
     /* to become another program, or to have one run */
@@ -113,20 +112,23 @@ const struct privilege_refusal privilege_refusals[] = {
     {"sched_setscheduler", EVERY, WHEN_NOT, 0, 0, 0},
     {"ioprio_set", EVERY, WHEN_NOT, 1, 0, 0},
 
-    /* to signal another process. Who kills a reading child may kill, and nothing else. */
+    /* to signal another process. Who kills a reading child may kill, and nothing else; who counts
+     * may ask whether a thread lives, with signal 0. */
     NEVER("tkill"),
     NEVER("rt_sigqueueinfo"),
     NEVER("rt_tgsigqueueinfo"),
-    NOT_IN("pidfd_send_signal", FRONT | COLLECTOR | SCANNER),
+    NOT_IN("pidfd_send_signal", FRONT | CHILDREN),
     {"kill", FRONT | COLLECTOR, WHEN_NOT_SELF, 0, 0, 0},
     {"kill", SCANNER, WHEN_NOT, 1, SIGKILL, 0},
     {"kill", SCANNER, WHEN_ALL_BITS, 0, UINT64_C(1) << 31, 0}, /* a group, or everybody */
-    {"tgkill", FRONT | COLLECTOR | SCANNER, WHEN_NOT_SELF, 0, 0, 0},
+    NOT_IN("kill", COUNTER),
+    {"tgkill", FRONT | LOOKERS, WHEN_NOT_SELF, 0, 0, 0},
+    {"tgkill", COUNTER, WHEN_NOT, 2, 0, 0},
 
     /* to have more processes */
-    NOT_IN("fork", FRONT | COLLECTOR),
-    NOT_IN("vfork", FRONT | COLLECTOR),
-    {"clone", FRONT | COLLECTOR, WHEN_NO_BITS, 0, CLONE_THREAD, 0},
+    NOT_IN("fork", FRONT | COLLECTOR | COUNTER),
+    NOT_IN("vfork", FRONT | COLLECTOR | COUNTER),
+    {"clone", FRONT | COLLECTOR | COUNTER, WHEN_NO_BITS, 0, CLONE_THREAD, 0},
     NEW_NAMESPACE(CLONE_NEWNS),
     NEW_NAMESPACE(CLONE_NEWCGROUP),
     NEW_NAMESPACE(CLONE_NEWUTS),
@@ -138,10 +140,11 @@ const struct privilege_refusal privilege_refusals[] = {
     NEVER("setns"),
 
     /* to look into another process */
-    NOT_IN("pidfd_getfd", FRONT | SCANNER),
-    NOT_IN("kcmp", FRONT | SCANNER),
-    NOT_IN("process_vm_readv", FRONT | COLLECTOR),
-    NOT_IN("userfaultfd", FRONT | COLLECTOR),
+    NOT_IN("pidfd_open", COUNTER),
+    NOT_IN("pidfd_getfd", FRONT | SCANNER | COUNTER),
+    NOT_IN("kcmp", FRONT | SCANNER | COUNTER),
+    NOT_IN("process_vm_readv", FRONT | COLLECTOR | COUNTER),
+    NOT_IN("userfaultfd", FRONT | COLLECTOR | COUNTER),
     NOT_IN("perf_event_open", FRONT | CHILDREN), /* who counts exits has opened all before */
     NEVER("lookup_dcookie"),
 
@@ -158,26 +161,26 @@ const struct privilege_refusal privilege_refusals[] = {
     {"socketpair", EVERY, WHEN_NO_BITS, 1, SOCK_STREAM, 0}, /* or SOCK_SEQPACKET */
     {"socketpair", EVERY, WHEN_ALL_BITS, 1, SOCK_RAW, 0},
     {"sendto", EVERY, WHEN_NOT, 4, 0, 0},
-    NOT_IN("sendmsg", FRONT | COLLECTOR | SCANNER), /* hands descriptors on */
+    NOT_IN("sendmsg", FRONT | CHILDREN), /* hands descriptors on */
 
     /* to write to what it has a copy of, which may be open for that where it comes from. A sample
      * goes into memory, and a message by send. */
-    NOT_IN("write", COLLECTOR),
-    NOT_IN("pwrite64", COLLECTOR),
-    NOT_IN("writev", COLLECTOR),
-    NOT_IN("pwritev", COLLECTOR),
-    NOT_IN("pwritev2", COLLECTOR),
-    NOT_IN("sendfile", COLLECTOR),
-    NOT_IN("splice", COLLECTOR),
-    NOT_IN("vmsplice", COLLECTOR),
-    NOT_IN("copy_file_range", COLLECTOR),
+    NOT_IN("write", COLLECTOR | COUNTER),
+    NOT_IN("pwrite64", COLLECTOR | COUNTER),
+    NOT_IN("writev", COLLECTOR | COUNTER),
+    NOT_IN("pwritev", COLLECTOR | COUNTER),
+    NOT_IN("pwritev2", COLLECTOR | COUNTER),
+    NOT_IN("sendfile", COLLECTOR | COUNTER),
+    NOT_IN("splice", COLLECTOR | COUNTER),
+    NOT_IN("vmsplice", COLLECTOR | COUNTER),
+    NOT_IN("copy_file_range", COLLECTOR | COUNTER),
 
     /* to write files. The flags of openat2 lie in memory, where a filter cannot look. */
     OPEN_BIT(O_WRONLY),
     OPEN_BIT(O_RDWR),
     OPEN_BIT(O_CREAT),
-    NOT_IN("openat2", FRONT),
-    {"openat2", EVERY & ~FRONT, WHEN_ALWAYS, 0, 0, NEED_SAVED_TREE},
+    NOT_IN("openat2", FRONT | COUNTER),
+    {"openat2", SUPERVISOR | LOOKERS, WHEN_ALWAYS, 0, 0, NEED_SAVED_TREE},
     WRITING("rename"),
     WRITING("renameat"),
     WRITING("renameat2"),
@@ -243,23 +246,23 @@ const struct privilege_refusal privilege_refusals[] = {
 
     /* BPF. Who loads a program does so before it enters its role; the supervisor's children do. */
     NOT_IN("bpf", FRONT),
-    {"bpf", CHILDREN, WHEN_ALWAYS, 0, 0, NEED_BPF | NEED_EXITS},
-    {"bpf", CHILDREN, WHEN_BELOW, 0, MAP_LOOKUP_ELEM, 0},
-    BPF_COMMAND(MAP_LOOKUP_ELEM, NEED_EXITS),
-    BPF_COMMAND(MAP_UPDATE_ELEM, NEED_EXITS),
-    BPF_COMMAND(MAP_DELETE_ELEM, NEED_EXITS),
-    NO_BPF_COMMAND(4), NO_BPF_COMMAND(5), NO_BPF_COMMAND(6), NO_BPF_COMMAND(7),
-    NO_BPF_COMMAND(8), NO_BPF_COMMAND(9), NO_BPF_COMMAND(10), NO_BPF_COMMAND(11),
-    NO_BPF_COMMAND(12), NO_BPF_COMMAND(13), NO_BPF_COMMAND(14),
-    BPF_COMMAND(OBJ_GET_INFO_BY_FD, NEED_EXITS),
-    NO_BPF_COMMAND(16), NO_BPF_COMMAND(17), NO_BPF_COMMAND(18), NO_BPF_COMMAND(19),
-    NO_BPF_COMMAND(20), NO_BPF_COMMAND(21), NO_BPF_COMMAND(22), NO_BPF_COMMAND(23),
-    BPF_COMMAND(MAP_LOOKUP_BATCH, NEED_EXITS),
-    NO_BPF_COMMAND(25), NO_BPF_COMMAND(26), NO_BPF_COMMAND(27),
-    BPF_COMMAND(LINK_CREATE, NEED_BPF),
-    NO_BPF_COMMAND(29), NO_BPF_COMMAND(30), NO_BPF_COMMAND(31), NO_BPF_COMMAND(32),
-    BPF_COMMAND(ITER_CREATE, NEED_BPF),
-    {"bpf", CHILDREN, WHEN_ABOVE, 0, ITER_CREATE, 0},
+    {"bpf", LOOKERS, WHEN_ALWAYS, 0, 0, NEED_BPF},
+    {"bpf", LOOKERS, WHEN_BELOW, 0, LINK_CREATE, 0},
+    NO_BPF_COMMAND(LOOKERS, 29), NO_BPF_COMMAND(LOOKERS, 30),
+    NO_BPF_COMMAND(LOOKERS, 31), NO_BPF_COMMAND(LOOKERS, 32),
+    {"bpf", LOOKERS, WHEN_ABOVE, 0, ITER_CREATE, 0},
+    {"bpf", COUNTER, WHEN_BELOW, 0, MAP_LOOKUP_ELEM, 0},
+    NO_BPF_COMMAND(COUNTER, 4), NO_BPF_COMMAND(COUNTER, 5),
+    NO_BPF_COMMAND(COUNTER, 6), NO_BPF_COMMAND(COUNTER, 7),
+    NO_BPF_COMMAND(COUNTER, 8), NO_BPF_COMMAND(COUNTER, 9),
+    NO_BPF_COMMAND(COUNTER, 10), NO_BPF_COMMAND(COUNTER, 11),
+    NO_BPF_COMMAND(COUNTER, 12), NO_BPF_COMMAND(COUNTER, 13),
+    NO_BPF_COMMAND(COUNTER, 14), NO_BPF_COMMAND(COUNTER, 16),
+    NO_BPF_COMMAND(COUNTER, 17), NO_BPF_COMMAND(COUNTER, 18),
+    NO_BPF_COMMAND(COUNTER, 19), NO_BPF_COMMAND(COUNTER, 20),
+    NO_BPF_COMMAND(COUNTER, 21), NO_BPF_COMMAND(COUNTER, 22),
+    NO_BPF_COMMAND(COUNTER, 23),
+    {"bpf", COUNTER, WHEN_ABOVE, 0, MAP_LOOKUP_BATCH, 0},
 
     /* to change the host */
     NEVER("init_module"),

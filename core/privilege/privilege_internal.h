@@ -18,7 +18,6 @@ enum privilege_need {
     NEED_WRITE = 1 << 0,      /* of the front end: to open files for writing, rename, remove */
     NEED_SAVED_TREE = 1 << 1, /* of the others: openat2 */
     NEED_BPF = 1 << 2,        /* of collector and scanner: to ask BPF programs that are loaded */
-    NEED_EXITS = 1 << 3,      /* of a collector: to read and clean the maps of its BPF programs */
 };
 
 /*

@@ -263,24 +263,22 @@ static long bpf_of_nothing(unsigned long command)
     return syscall(SYS_bpf, command, NULL, 0);
 }
 
-/* What programs need that are asked, and those that count exits. */
-static bool is_left(const struct privilege_places *places, unsigned command)
+/* What programs need that are asked, and what it takes to read and clean maps. */
+static bool is_left(const struct role_case *s, unsigned command)
 {
-    if (command == BPF_LINK_CREATE || command == BPF_ITER_CREATE)
-        return places->bpf;
-    return places->exits && (command == BPF_MAP_LOOKUP_ELEM || command == BPF_MAP_LOOKUP_BATCH ||
-                             command == BPF_MAP_UPDATE_ELEM || command == BPF_MAP_DELETE_ELEM ||
-                             command == BPF_OBJ_GET_INFO_BY_FD);
+    if (s->role == ROLE_COUNTER)
+        return command == BPF_MAP_LOOKUP_ELEM || command == BPF_MAP_LOOKUP_BATCH ||
+               command == BPF_MAP_UPDATE_ELEM || command == BPF_MAP_DELETE_ELEM ||
+               command == BPF_OBJ_GET_INFO_BY_FD;
+    return (s->role == ROLE_COLLECTOR || s->role == ROLE_SCANNER) && s->places != NULL &&
+           s->places->bpf && (command == BPF_LINK_CREATE || command == BPF_ITER_CREATE);
 }
 
 static void look_at_bpf(const struct role_case *s, char *say, size_t size)
 {
-    bool is_child = s->role == ROLE_COLLECTOR || s->role == ROLE_SCANNER;
-
     for (unsigned command = 0; command < 64; command++) {
-        bool allowed = is_child && s->places != NULL && is_left(s->places, command);
         errno = 0;
-        if (bpf_of_nothing(command) != -1 || (errno == EPERM) == allowed)
+        if (bpf_of_nothing(command) != -1 || (errno == EPERM) == is_left(s, command))
             SAY("bpf(%u): %s", command, strerror(errno));
     }
     REFUSED(bpf_of_nothing(~0UL));
@@ -340,10 +338,17 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(kill(s->other, 0));
         REFUSED(kill(-1, SIGWINCH));
         REFUSED(kill(-0x7ffffff0, SIGKILL)); /* a group that there is not */
-        REFUSED(syscall(SYS_tgkill, s->other, s->other, 0));
+        REFUSED(syscall(SYS_tgkill, s->other, s->other, SIGWINCH));
         REFUSED(syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0));
     }
-    if (roles & (1u << ROLE_FRONT | 1u << ROLE_COLLECTOR)) {
+    if (roles & ~(1u << ROLE_SUPERVISOR | 1u << ROLE_COUNTER))
+        REFUSED(syscall(SYS_tgkill, s->other, s->other, 0));
+    if (roles & 1u << ROLE_COUNTER) {
+        REFUSED(kill(getpid(), 0));
+        REFUSED(raise(SIGUSR1)); /* not even to itself */
+        REFUSED(syscall(SYS_pidfd_open, getpid(), 0));
+    }
+    if (roles & (1u << ROLE_FRONT | 1u << ROLE_COLLECTOR | 1u << ROLE_COUNTER)) {
         REFUSED(fork());
         REFUSED(kill(s->other, SIGKILL));
         REFUSED(process_vm_readv(s->other, &mine, 1, &theirs, 1, 0));
@@ -354,7 +359,7 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         look_at_bpf(s, say, size);
         REFUSED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
     }
-    if (roles & 1u << ROLE_COLLECTOR) {
+    if (roles & (1u << ROLE_COLLECTOR | 1u << ROLE_COUNTER)) {
         REFUSED(write(0, "", 0));
         REFUSED(pwrite(0, "", 0, 0));
         REFUSED(writev(0, &mine, 0));
@@ -365,10 +370,10 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(vmsplice(0, &mine, 0, 0));
         REFUSED(copy_file_range(0, NULL, 0, NULL, 0, 0));
     }
-    if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER))
+    if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER | 1u << ROLE_COUNTER)) {
         REFUSED(syscall(SYS_pidfd_getfd, 0, ROLE_OTHER_FD, 0));
-    if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER))
         REFUSED(syscall(SYS_kcmp, getpid(), getpid(), 0, 0, 0));
+    }
     /* A call that is not known is not there, so that a C library takes another. */
     if (syscall(9999) != -1 || errno != ENOSYS)
         SAY("an unknown call: %s", strerror(errno));
@@ -462,11 +467,14 @@ static void look_at_common_work(const struct role_case *s, char *say, size_t siz
         raise(SIGUSR1);
     else
         kill(getpid(), SIGUSR1);
-    if (signals_seen != 2)
-        SAY("%d of 2 signals to itself arrived", (int)signals_seen);
+    /* The counter sends nothing at all. */
+    const int signals = s->role == ROLE_COUNTER ? 0 : 2;
+    if (signals_seen != signals)
+        SAY("%d of %d signals to itself arrived", (int)signals_seen, signals);
     DONE(setpriority(PRIO_PROCESS, 0, 19));
     DONE(prctl(PR_SET_PDEATHSIG, SIGKILL));
-    DONE(syscall(SYS_pidfd_open, getpid(), 0));
+    if (s->role != ROLE_COUNTER) /* which looks at no process */
+        DONE(syscall(SYS_pidfd_open, getpid(), 0));
 }
 
 static void each_role_can_do_what_all_do(void **state)
@@ -490,8 +498,7 @@ static void look_at_loaded_bpf(const struct role_case *s, char *say, size_t size
 /* Who has loaded programs may make them run and has none of what it took; the front end neither. */
 static void of_bpf_only_what_is_loaded_can_be_used(void **state)
 {
-    static const struct privilege_places loaded[] = {
-        {.bpf = true}, {.exits = true, .admin = true}, {.bpf = true, .exits = true}};
+    static const struct privilege_places loaded[] = {{.bpf = true}, {.bpf = true, .admin = true}};
     struct role_case s = *(struct role_case *)*state;
 
     s.level = PRIVILEGE_STRICT;
@@ -504,7 +511,8 @@ static void of_bpf_only_what_is_loaded_can_be_used(void **state)
 }
 
 /* As a child of the supervisor, before it enters its role. */
-static void look_at_raised(const struct role_case *s, char *say, size_t size)
+static void look_at_raised(const struct role_case *s, enum privilege_role role, char *say,
+                           size_t size)
 {
     struct error err = {0};
     uint64_t permitted = status_value("CapPrm", 16);
@@ -531,14 +539,24 @@ static void look_at_raised(const struct role_case *s, char *say, size_t size)
         SAY("CapPrm is %llx", (unsigned long long)permitted);
     if (status_value("CapPrm", 16) != permitted)
         SAY("CapPrm changed");
-    if (privilege_enter(ROLE_COLLECTOR, s->level, NULL, &err) < 0)
+    if (privilege_enter(role, s->level, NULL, &err) < 0)
         SAY("%s", err.msg);
     if ((status_value("CapPrm", 16) & (PRIVILEGE_BPF_CAPS | PRIVILEGE_ADMIN_CAP)) != 0)
         SAY("in its role it still has them");
-    struct role_case as_collector = *s;
-    as_collector.role = ROLE_COLLECTOR;
-    as_collector.inherited = true;
-    look_at_status(&as_collector, say, size);
+    struct role_case as_child = *s;
+    as_child.role = role;
+    as_child.inherited = true;
+    look_at_status(&as_child, say, size);
+}
+
+static void look_at_raised_collector(const struct role_case *s, char *say, size_t size)
+{
+    look_at_raised(s, ROLE_COLLECTOR, say, size);
+}
+
+static void look_at_raised_counter(const struct role_case *s, char *say, size_t size)
+{
+    look_at_raised(s, ROLE_COUNTER, say, size);
 }
 
 static void a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up(void **state)
@@ -550,21 +568,23 @@ static void a_child_of_the_supervisor_raises_what_bpf_takes_and_gives_it_up(void
     s.role = ROLE_SUPERVISOR;
     for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++) {
         s.places = &without;
-        role_check_users(s, look_at_raised);
+        role_check_users(s, look_at_raised_collector);
         s.places = &lent;
-        role_check_users(s, look_at_raised);
+        role_check_users(s, look_at_raised_collector);
+        role_check_users(s, look_at_raised_counter);
     }
 }
 
 static void look_at_children(const struct role_case *s, char *say, size_t size)
 {
-    role_look_in_child(s, ROLE_COLLECTOR, look_at_status, say, size);
-    role_look_in_child(s, ROLE_SCANNER, look_at_status, say, size);
-    if (s->level == PRIVILEGE_STRICT) {
-        role_look_in_child(s, ROLE_COLLECTOR, look_at_refusals, say, size);
-        role_look_in_child(s, ROLE_SCANNER, look_at_refusals, say, size);
-        role_look_in_child(s, ROLE_COLLECTOR, look_at_common_work, say, size);
-        role_look_in_child(s, ROLE_SCANNER, look_at_common_work, say, size);
+    static const enum privilege_role roles[] = {ROLE_COLLECTOR, ROLE_SCANNER, ROLE_COUNTER};
+
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        role_look_in_child(s, roles[i], look_at_status, say, size);
+        if (s->level != PRIVILEGE_STRICT)
+            continue;
+        role_look_in_child(s, roles[i], look_at_refusals, say, size);
+        role_look_in_child(s, roles[i], look_at_common_work, say, size);
     }
 }
 

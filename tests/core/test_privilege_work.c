@@ -5,6 +5,7 @@
 #include "core/privilege/privilege.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/openat2.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,12 +155,160 @@ static void the_scanner_reads_memory_of_others(void **state)
         role_check_users(s, look_at_scanning);
 }
 
+/* --- maps of BPF programs --- */
+
+/* Of numbers, as those that count exits. Every process below has it: as its own, or as a copy of
+ * somebody else's. */
+static int map_fd = -1;
+
+#define MAP_KEY   7
+#define MAP_VALUE 55
+
+static long map_call(enum bpf_cmd command, uint32_t key, uint64_t *value)
+{
+    union bpf_attr attr = {
+        .map_fd = (uint32_t)map_fd, .key = (uintptr_t)&key, .value = (uintptr_t)value};
+
+    return syscall(SYS_bpf, command, &attr, sizeof(attr));
+}
+
+static long map_batch(uint32_t *keys, uint64_t *values, uint32_t *count)
+{
+    union bpf_attr attr = {.batch = {.map_fd = (uint32_t)map_fd,
+                                     .keys = (uintptr_t)keys,
+                                     .values = (uintptr_t)values,
+                                     .out_batch = (uintptr_t) & (uint32_t){0},
+                                     .count = *count}};
+    long result = syscall(SYS_bpf, BPF_MAP_LOOKUP_BATCH, &attr, sizeof(attr));
+
+    *count = attr.batch.count;
+    return result;
+}
+
+static long map_info(struct bpf_map_info *ret)
+{
+    union bpf_attr attr = {
+        .info = {.bpf_fd = (uint32_t)map_fd, .info_len = sizeof(*ret), .info = (uintptr_t)ret}};
+
+    return syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+}
+
+/* False, and why is said: nothing can be tried here. */
+static bool make_map(void)
+{
+    union bpf_attr attr = {
+        .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 16};
+    struct utsname host;
+    int major = 0, minor = 0;
+
+    if (uname(&host) < 0 || sscanf(host.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+        (major == 5 && minor < 19)) {
+        print_message("skipped: before Linux 5.19 a map takes a capability whenever it is used\n");
+        return false;
+    }
+    map_fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+    if (map_fd < 0)
+        print_message("skipped: no map can be made here: %s\n", strerror(errno));
+    return map_fd >= 0;
+}
+
+static void end_map(void)
+{
+    close(map_fd);
+    map_fd = -1;
+}
+
+static void look_at_counting(const struct role_case *s, char *say, size_t size)
+{
+    uint64_t value = MAP_VALUE, values[16];
+    uint32_t keys[16], count = 16;
+    struct bpf_map_info info = {0};
+
+    DONE(map_call(BPF_MAP_UPDATE_ELEM, MAP_KEY, &value));
+    value = 0;
+    DONE(map_call(BPF_MAP_LOOKUP_ELEM, MAP_KEY, &value));
+    if (value != MAP_VALUE)
+        SAY("the map says %llu", (unsigned long long)value);
+    if ((map_batch(keys, values, &count) < 0 && errno != ENOENT) || count != 1 ||
+        keys[0] != MAP_KEY || values[0] != MAP_VALUE)
+        SAY("%u rows at once: %s", (unsigned)count, strerror(errno));
+    DONE(map_info(&info));
+    if (info.max_entries != 16)
+        SAY("the map is said to have room for %u", (unsigned)info.max_entries);
+    DONE(map_call(BPF_MAP_DELETE_ELEM, MAP_KEY, NULL));
+    if (map_call(BPF_MAP_LOOKUP_ELEM, MAP_KEY, &value) != -1 || errno != ENOENT)
+        SAY("what was removed is there: %s", strerror(errno));
+
+    /* Who lives? Of another user's the kernel says no more than that it is there. */
+    const bool is_root = s->user == ROOT && geteuid() == 0;
+    DONE(syscall(SYS_tgkill, getpid(), getpid(), 0));
+    if (syscall(SYS_tgkill, 1, 1, 0) != 0 && (is_root || errno != EPERM))
+        SAY("whether init lives: %s", strerror(errno));
+    if (syscall(SYS_tgkill, 1, 0x3fffffff, 0) != -1 || errno != ESRCH)
+        SAY("of a thread that there is not: %s", strerror(errno));
+    if (s->level == PRIVILEGE_STRICT) {
+        REFUSED(syscall(SYS_tgkill, getpid(), getpid(), SIGWINCH));
+        REFUSED(syscall(SYS_tgkill, s->own, s->own, SIGKILL));
+    }
+}
+
+static void the_counter_reads_and_cleans_its_maps(void **state)
+{
+    struct role_case s = *(struct role_case *)*state;
+
+    if (!make_map())
+        return;
+    s.role = ROLE_COUNTER;
+    for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
+        role_check_users(s, look_at_counting);
+    end_map();
+}
+
+static void look_at_a_copied_map(const struct role_case *s, char *say, size_t size)
+{
+    uint64_t value = MAP_VALUE + 1, values[16];
+    uint32_t keys[16], count = 16;
+    struct bpf_map_info info;
+
+    (void)s;
+    REFUSED(map_call(BPF_MAP_UPDATE_ELEM, MAP_KEY, &value));
+    REFUSED(map_call(BPF_MAP_DELETE_ELEM, MAP_KEY, NULL));
+    REFUSED(map_call(BPF_MAP_LOOKUP_ELEM, MAP_KEY, &value));
+    REFUSED(map_batch(keys, values, &count));
+    REFUSED(map_info(&info));
+}
+
+/* Who copies descriptors of others has no use for maps, whether it asks BPF programs or not. */
+static void maps_of_others_are_left_alone(void **state)
+{
+    static const struct privilege_places places[] = {{.bpf = false}, {.bpf = true}};
+    static const enum privilege_role roles[] = {ROLE_FRONT, ROLE_COLLECTOR, ROLE_SCANNER};
+    struct role_case s = *(struct role_case *)*state;
+    uint64_t value = MAP_VALUE;
+
+    if (!make_map())
+        return;
+    assert_int_equal(map_call(BPF_MAP_UPDATE_ELEM, MAP_KEY, &value), 0);
+    s.level = PRIVILEGE_STRICT;
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
+            s.role = roles[i];
+            s.places = &places[k];
+            role_check_users(s, look_at_a_copied_map);
+        }
+    assert_int_equal(map_call(BPF_MAP_LOOKUP_ELEM, MAP_KEY, &value), 0);
+    assert_int_equal(value, MAP_VALUE);
+    end_map();
+}
+
 static void look_at_children(const struct role_case *s, char *say, size_t size)
 {
     int status = -1;
 
     role_look_in_child(s, ROLE_COLLECTOR, look_at_collecting, say, size);
     role_look_in_child(s, ROLE_SCANNER, look_at_scanning, say, size);
+    if (map_fd >= 0)
+        role_look_in_child(s, ROLE_COUNTER, look_at_counting, say, size);
     /* What the supervisor is there for. */
     pid_t hung = fork();
     if (hung == 0)
@@ -179,8 +329,10 @@ static void the_supervisor_gives_its_children_what_they_need(void **state)
     make_private(dir);
     s.role = ROLE_SUPERVISOR;
     s.private_dir = dir;
+    make_map();
     for (s.level = PRIVILEGE_STRICT; s.level < PRIVILEGE_OFF; s.level++)
         role_check_users(s, look_at_children);
+    end_map();
     remove_private(dir);
 }
 
@@ -211,7 +363,7 @@ static void look_at_a_saved_tree(const struct role_case *s, char *say, size_t si
 {
     const struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
 
-    if (s->role == ROLE_FRONT)
+    if (s->role == ROLE_FRONT || s->role == ROLE_COUNTER)
         REFUSED(syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how)));
     else
         DONE(syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how)));
@@ -233,6 +385,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_collector_reads_processes_of_others),
         cmocka_unit_test(the_scanner_reads_memory_of_others),
+        cmocka_unit_test(the_counter_reads_and_cleans_its_maps),
+        cmocka_unit_test(maps_of_others_are_left_alone),
         cmocka_unit_test(the_supervisor_gives_its_children_what_they_need),
         cmocka_unit_test(the_supervisor_itself_cannot_read_others),
         cmocka_unit_test(a_saved_tree_can_be_read),
