@@ -21,7 +21,7 @@ struct child_config {
     unsigned sources; /* SOURCE_BIT mask, of collectors */
     enum privilege_level privileges;
     struct sampler_scope scope; /* likewise, until a tick says that all is wanted */
-    bool no_exits; /* no collector will be asked for exits: what only these take is given up */
+    bool no_exits;              /* nobody will ask for exits: what only these take is given up */
 };
 
 struct child {
@@ -75,5 +75,6 @@ int child_restrict(const struct child_config *config, enum privilege_role role,
 /* What each role does until its socket ends; returns an exit status. */
 int collector_main(struct child *child);
 int scanner_main(struct child *child);
+int counter_main(struct child *child);
 
 #endif

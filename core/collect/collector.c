@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/collect/child.h"
-#include "core/collect/child_exits.h"
 #include "core/model/sample_flat.h"
 
 static void lay_down(struct child *child, const struct sample *sample,
@@ -29,7 +28,6 @@ struct collector {
     struct child *child;
     struct sampler *sampler;
     struct child_bpf bpf;
-    struct child_exits exits;
     bool is_whole;
 };
 
@@ -40,28 +38,6 @@ static void widen(struct collector *c, const struct message_tick *tick)
         return;
     c->is_whole = true;
     sampler_set_scope(c->sampler, &(struct sampler_scope){0});
-}
-
-static bool is_narrow(const struct collector *c)
-{
-    const struct sampler_scope *scope = &c->child->config->scope;
-
-    return !c->is_whole && (scope->pid != 0 || scope->name != NULL);
-}
-
-static int add_exits(struct collector *c, const struct message_tick *tick, struct sample *sample,
-                     struct error *err)
-{
-    int result = child_exits_count(&c->exits, c->child->config->root, sample, tick->exits_pid,
-                                   is_narrow(c), &sample->exits);
-
-    return result < 0 ? error_set(err, result, "out of memory") : 0;
-}
-
-/* KVM is another one than that which its programs are for. */
-static bool is_stale(const struct collector *c)
-{
-    return child_bpf_is_stale(&c->bpf) || child_exits_is_stale(&c->exits, c->child->config->root);
 }
 
 static int answer_tick(struct collector *c, const struct message_tick *tick)
@@ -75,8 +51,6 @@ static int answer_tick(struct collector *c, const struct message_tick *tick)
     if (answer.result == 0)
         sample->bpf = child_bpf_status(&c->bpf, &sample->host_facts);
     if (answer.result == 0)
-        answer.result = add_exits(c, tick, sample, &answer.error);
-    if (answer.result == 0)
         lay_down(c->child, sample, sampler_fields(c->sampler), &answer);
     sample_free(sample);
     return message_send(c->child->sock, &answer, sizeof(answer));
@@ -87,7 +61,6 @@ int collector_main(struct child *child)
     struct collector c = {.child = child};
     struct message_tick tick;
 
-    child_load_exits(child, &c.exits);
     child_load_bpf(child, &c.bpf);
     const struct sampler_config config = {
         .root = child->config->root,
@@ -103,8 +76,7 @@ int collector_main(struct child *child)
 
     memset(&tick, 0, sizeof(tick));
     memset(&failed, 0, sizeof(failed));
-    const struct child_programs programs = {.bpf = c.bpf.bpf != NULL,
-                                            .exits = c.exits.exits != NULL};
+    const struct child_programs programs = {.bpf = c.bpf.bpf != NULL};
     failed.result = child_restrict(child->config, ROLE_COLLECTOR, programs, &failed.error);
     if (failed.result == 0)
         failed.result = sampler_open(&config, &c.sampler, &failed.error);
@@ -113,7 +85,7 @@ int collector_main(struct child *child)
         failed.number = tick.number;
         if (result == 0 && failed.result < 0)
             result = message_send(child->sock, &failed, sizeof(failed));
-        else if (result == 0 && is_stale(&c)) {
+        else if (result == 0 && child_bpf_is_stale(&c.bpf)) {
             const struct message_sample stale = {.number = tick.number, .result = -ESTALE};
             result = message_send(child->sock, &stale, sizeof(stale));
         } else if (result == 0) {
@@ -123,6 +95,5 @@ int collector_main(struct child *child)
     } while (result == 0);
     sampler_close(c.sampler);
     child_unload_bpf(&c.bpf);
-    child_unload_exits(&c.exits);
     return 0;
 }

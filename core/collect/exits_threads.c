@@ -2,10 +2,9 @@
 #include "core/collect/exits_threads.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* --- which processes -------------------------------------------------------------------------- */
 
@@ -16,30 +15,32 @@ static int by_pid(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* VMs of a sample ascend by process. */
-static size_t processes_of(const struct sample *sample, pid_t *ret)
+/* Each process once, ascending. */
+static size_t processes_of(const struct message_count *wanted, pid_t *ret)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < sample->vm_count; i++)
-        if (count == 0 || ret[count - 1] != sample->vms[i].id.pid)
-            ret[count++] = sample->vms[i].id.pid;
+    for (size_t i = 0; i < wanted->count; i++)
+        ret[i] = wanted->vcpus[i].pid;
+    qsort(ret, wanted->count, sizeof(*ret), by_pid);
+    for (size_t i = 0; i < wanted->count; i++)
+        if (count == 0 || ret[count - 1] != ret[i])
+            ret[count++] = ret[i];
     return count;
 }
 
-int exits_watch_choose(pid_t pid, bool is_narrow, const struct sample *sample,
-                       struct exits_watch *ret)
+int exits_watch_choose(const struct message_count *wanted, bool is_narrow, struct exits_watch *ret)
 {
-    *ret = (struct exits_watch){.is_all = pid == 0 && !is_narrow};
+    *ret = (struct exits_watch){.is_all = wanted->pid == 0 && (!is_narrow || wanted->is_cut == 1)};
     if (ret->is_all)
         return 0;
-    ret->pids = calloc(sample->vm_count + 1, sizeof(*ret->pids));
+    ret->pids = calloc(wanted->count + 1, sizeof(*ret->pids));
     if (ret->pids == NULL)
         return -ENOMEM;
-    if (pid != 0)
-        ret->pids[ret->count++] = pid;
+    if (wanted->pid != 0)
+        ret->pids[ret->count++] = wanted->pid;
     else
-        ret->count = processes_of(sample, ret->pids);
+        ret->count = processes_of(wanted, ret->pids);
     if (ret->count > KVM_EXITS_WATCHED_MAX) {
         exits_watch_done(ret);
         ret->is_all = true;
@@ -76,19 +77,19 @@ static int by_thread(const void *a, const void *b)
 
     if (x->tid != y->tid)
         return x->tid < y->tid ? -1 : 1;
-    return vm_id_before(&x->vm, &y->vm) ? -1 : vm_id_before(&y->vm, &x->vm);
+    return (x->vm > y->vm) - (x->vm < y->vm);
 }
 
-/* Ascending, each thread once. Returns how many. */
-static size_t threads_of(const struct sample *sample, struct exits_known *ret)
+/* Those of now, each once, ascending. */
+static size_t threads_of(const struct message_count *wanted, struct exits_known *ret)
 {
     size_t count = 0, kept = 0;
 
-    for (size_t i = 0; i < sample->vm_count; i++) {
-        const struct sample_vm *vm = &sample->vms[i];
-        for (size_t k = 0; k < vm->vcpu_count && !vm->gone; k++)
-            if (vm->vcpus[k].tid > 0)
-                ret[count++] = (struct exits_known){vm->vcpus[k].tid, true, false, vm->id};
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct exits_vcpu *v = &wanted->vcpus[i];
+        if (v->tid > 0)
+            ret[count++] =
+                (struct exits_known){.tid = v->tid, .has_vm = true, .pid = v->pid, .vm = v->vm};
     }
     if (count > 0)
         qsort(ret, count, sizeof(*ret), by_thread);
@@ -96,15 +97,6 @@ static size_t threads_of(const struct sample *sample, struct exits_known *ret)
         if (kept == 0 || ret[kept - 1].tid != ret[i].tid)
             ret[kept++] = ret[i];
     return kept;
-}
-
-static size_t vcpus_of(const struct sample *sample)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < sample->vm_count; i++)
-        count += sample->vms[i].vcpu_count;
-    return count;
 }
 
 /* Where that thread is among @items; @count: it is not. */
@@ -146,7 +138,7 @@ static struct exits_known merge(const struct exits_known *before, const struct e
     known.tid = (pid_t)row->tid;
     if (before != NULL && before->is_past)
         known.is_past = true;
-    if (before != NULL && now != NULL && before->has_vm && !vm_id_equal(&before->vm, &now->vm))
+    if (before != NULL && now != NULL && before->has_vm && before->vm != now->vm)
         known.is_past = true;
     if (!exits_watch_has(watch, (pid_t)row->is.tgid))
         known.is_past = true;
@@ -180,26 +172,20 @@ static size_t join(const struct exits_threads *before, const struct exits_known 
 
 /* --- those that have ended -------------------------------------------------------------------- */
 
-/* Is there such a thread in such a process? One that cannot be told lives. */
-static bool lives(const struct rootfs *root, uint32_t tgid, uint32_t tid)
+/* One that cannot be told lives. No file of /proc is asked, which may hide it. */
+static bool lives(pid_t pid, pid_t tid)
 {
-    char path[64];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "proc/%u/task/%u", tgid, tid);
-    int result = rootfs_stat(root, path, &st);
-    return result != -ENOENT && result != -ESRCH;
+    return tgkill(pid, tid, 0) == 0 || errno != ESRCH;
 }
 
 /* A thread that runs a vCPU of the sample in that process need not be asked after. */
 static bool is_doubtful(const struct exits_known *known, bool is_in_sample, uint32_t tgid)
 {
-    return !known->is_past && !(is_in_sample && known->vm.pid == (pid_t)tgid);
+    return !known->is_past && !(is_in_sample && known->pid == (pid_t)tgid);
 }
 
 /* From the last that was asked after on, so that each has its turn. */
-static void probe(struct exits_threads *threads, const struct rootfs *root,
-                  const struct exits_known *now, size_t now_count,
+static void probe(struct exits_threads *threads, const struct exits_known *now, size_t now_count,
                   const struct kvm_exits_reading *reading)
 {
     const size_t count = reading->thread_count;
@@ -216,17 +202,16 @@ static void probe(struct exits_threads *threads, const struct rootfs *root,
         const bool is_in_sample = place_of(now, now_count, known->tid) < now_count;
         if (!is_doubtful(known, is_in_sample, row->is.tgid))
             continue;
-        known->is_past = !lives(root, row->is.tgid, row->tid);
+        known->is_past = !lives((pid_t)row->is.tgid, (pid_t)row->tid);
         threads->probed = known->tid;
         probes++;
     }
 }
 
-int exits_threads_follow(struct exits_threads *threads, const struct rootfs *root,
-                         const struct sample *sample, const struct kvm_exits_reading *reading,
-                         const struct exits_watch *watch)
+int exits_threads_follow(struct exits_threads *threads, const struct message_count *wanted,
+                         const struct kvm_exits_reading *reading, const struct exits_watch *watch)
 {
-    const size_t most = vcpus_of(sample);
+    const size_t most = wanted->count;
     struct exits_known *now = calloc(most + 1, sizeof(*now));
     struct exits_known *items = calloc(most + reading->thread_count + 1, sizeof(*items));
 
@@ -235,12 +220,12 @@ int exits_threads_follow(struct exits_threads *threads, const struct rootfs *roo
         free(items);
         return -ENOMEM;
     }
-    size_t now_count = threads_of(sample, now);
+    size_t now_count = threads_of(wanted, now);
     size_t count = join(threads, now, now_count, reading, watch, items);
     free(threads->items);
     threads->items = items;
     threads->count = count;
-    probe(threads, root, now, now_count, reading);
+    probe(threads, now, now_count, reading);
     free(now);
     return 0;
 }

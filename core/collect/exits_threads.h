@@ -13,9 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "core/base/rootfs.h"
 #include "core/bpf/kvm_exits.h"
-#include "core/model/sample.h"
+#include "core/collect/message.h"
 
 /*
  * In one tick it is asked of so many threads that run no vCPU of the sample whether they live; of
@@ -33,12 +32,11 @@ struct exits_watch {
 };
 
 /*
- * exits_watch_choose - @pid alone; 0: where the scope is @is_narrow the processes of the VMs in
- * @sample, as far as the kernel watches so many, else all. 0 or -ENOMEM. Ends with
- * exits_watch_done.
+ * exits_watch_choose - the process that @wanted names; where it names none and the scope is
+ * @is_narrow those of its vCPUs, as far as the kernel watches so many, else all. 0 or -ENOMEM. Ends
+ * with exits_watch_done.
  */
-int exits_watch_choose(pid_t pid, bool is_narrow, const struct sample *sample,
-                       struct exits_watch *ret);
+int exits_watch_choose(const struct message_count *wanted, bool is_narrow, struct exits_watch *ret);
 void exits_watch_done(struct exits_watch *watch);
 
 bool exits_watch_has(const struct exits_watch *watch, pid_t pid);
@@ -49,7 +47,8 @@ struct exits_known {
     pid_t tid;
     bool has_vm;
     bool is_past;    /* its rows are to be forgotten, and meanwhile shown to nobody */
-    struct vm_id vm; /* the last that it was seen to run a vCPU of */
+    pid_t pid;       /* of that VM */
+    uint32_t vm;     /* the last that it was seen to run a vCPU of */
 };
 
 /* Zeroed memory knows none. */
@@ -61,13 +60,12 @@ struct exits_threads {
 
 /*
  * exits_threads_follow - bring it up to date: rows of @reading are past where their process is not
- * in @watch, where their thread has ended, and where it has another VM in @sample than it had.
- * What is past stays so until it is forgotten (exits_threads_forgot). @root: whose /proc says which
- * threads there are. 0 or -ENOMEM: then nothing has changed.
+ * in @watch, where their thread has ended, and where it has another VM in @wanted than it had.
+ * What is past stays so until it is forgotten (exits_threads_forgot). 0 or -ENOMEM: then nothing
+ * has changed.
  */
-int exits_threads_follow(struct exits_threads *threads, const struct rootfs *root,
-                         const struct sample *sample, const struct kvm_exits_reading *reading,
-                         const struct exits_watch *watch);
+int exits_threads_follow(struct exits_threads *threads, const struct message_count *wanted,
+                         const struct kvm_exits_reading *reading, const struct exits_watch *watch);
 
 /* exits_threads_is_past - of one of the last reading. */
 bool exits_threads_is_past(const struct exits_threads *threads, pid_t tid);

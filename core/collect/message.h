@@ -8,6 +8,8 @@
  *   supervisor -> front end   spawned, with two descriptors: the child's socket, its desk
  *   front end -> collector    tick
  *   collector -> front end    sample
+ *   front end -> counter      count: of whom
+ *   counter -> front end      sample: a count of exits
  *   front end -> scanner      scan: begin, cancel, the next report
  *   scanner -> front end      report
  *
@@ -25,7 +27,7 @@
 #include "core/model/shun.h"
 #include "core/scan/scan_request_wire.h"
 
-enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_ROLE_COUNT };
+enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_COUNTER, CHILD_ROLE_COUNT };
 
 /* The first thing that the supervisor says. */
 struct message_hello {
@@ -39,7 +41,6 @@ struct message_spawn {
     uint64_t first_tick; /* of a collector: its ticks are counted from here */
     uint32_t number;     /* comes back in the answer; supervisor_spawn gives it */
     uint32_t bpf;        /* 1: it reads with BPF programs, which it loads first; likewise */
-    uint32_t exits;      /* 1: it counts exits; likewise */
 };
 
 struct message_spawned {
@@ -51,10 +52,30 @@ struct message_spawned {
 struct message_tick {
     uint32_t number; /* comes back in the answer */
     uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
-    int32_t exits_pid; /* exits of this process only, where they are counted; 0: of all */
     struct shun_list shunned;
 };
 
+/* A vCPU of the newest sample. */
+struct exits_vcpu {
+    int32_t tid; /* 0: not known; then it is there for its process */
+    int32_t pid;
+    uint32_t vm; /* stands for its struct vm_id: another VM has another one, but for odd chances */
+};
+
+#define EXITS_VCPUS_MAX 8192 /* the BPF programs have no room for more threads */
+
+/* Exits are counted, of @pid alone or of all; where the scope of the command line is narrow and
+ * not @whole, of the processes of @vcpus. */
+struct message_count {
+    uint32_t number; /* comes back in the answer */
+    uint32_t whole;
+    int32_t pid;
+    uint32_t is_cut; /* there are more than these */
+    uint32_t count;
+    struct exits_vcpu vcpus[EXITS_VCPUS_MAX];
+};
+
+/* Of a collector and of a counter. */
 struct message_sample {
     uint32_t number;
     int32_t result; /* 0, or the negative errno of @error. -ESTALE: ask another collector, for this

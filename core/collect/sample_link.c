@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/collect/adopt.h"
+#include "core/collect/exits_link.h"
 #include "core/collect/intake.h"
 #include "core/collect/stuck_list.h"
 #include "core/model/series.h"
@@ -42,7 +43,8 @@ struct sample_link {
     struct adopted adopted;
     struct intake intake; /* of the sample that came */
     bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
-    pid_t exits_pid; /* whose exits are wanted; 0: of all */
+    struct exits_link exits;
+    struct sample *settled; /* waits for its exits; NULL: none does */
     bool is_first; /* the next sample is the first of this collector */
     bool asked;
     uint64_t asked_ns;
@@ -89,7 +91,6 @@ static void send_tick(struct sample_link *l)
     tick.number = ++l->number;
     l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
-    tick.exits_pid = l->exits_pid;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     for (size_t i = 0; i < tick.shunned.count; i++)
         tick.shunned.processes[i].vms =
@@ -112,7 +113,8 @@ int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, st
         return error_set(err, -ENOMEM, "out of memory");
     l->supervisor = supervisor;
     l->series.fields = &l->fields;
-    int result = start(l, 0, err);
+    int result = exits_link_open(supervisor, &l->exits);
+    result = result < 0 ? error_set(err, result, "out of memory") : start(l, 0, err);
     if (result < 0) {
         sample_link_close(l);
         return result;
@@ -126,6 +128,8 @@ void sample_link_close(struct sample_link *l)
     if (l == NULL)
         return;
     child_link_close(&l->child);
+    exits_link_close(&l->exits);
+    sample_free(l->settled);
     stuck_list_done(&l->stuck);
     intake_end(&l->intake);
     series_done(&l->series);
@@ -136,7 +140,7 @@ void sample_link_close(struct sample_link *l)
 
 int sample_link_fd(const struct sample_link *l)
 {
-    return l->child.sock;
+    return l->settled != NULL ? l->exits.child.sock : l->child.sock;
 }
 
 void sample_link_ask(struct sample_link *l)
@@ -245,11 +249,7 @@ int sample_link_set_bpf(struct sample_link *l, bool on, struct error *err)
 
 int sample_link_set_exits(struct sample_link *l, bool on, pid_t pid, struct error *err)
 {
-    l->exits_pid = pid;
-    if (l->supervisor->exits == on)
-        return 0;
-    l->supervisor->exits = on;
-    return renew(l, err);
+    return exits_link_set(&l->exits, on, pid, err);
 }
 
 /* It ended by itself: perhaps by what a VMM gave it to read, and then the next one would too. */
@@ -298,23 +298,36 @@ static int refuse(struct sample_link *l, int result, struct error *err)
     return result == -ENOMEM ? error_set(err, result, "out of memory") : distrust(l, err);
 }
 
-/* It is all there, and honest. */
+/* It is all there, and honest. Whose vCPUs there are is known now, and their exits are asked for.
+ */
 static int settle(struct sample_link *l, struct sample *sample, struct error *err)
 {
     adopted_apply(&l->adopted, l->series.previous, l->is_first, sample);
-    sample->self_cpu_ns =
-        watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) + watch_cpu_ns(l->child.pid);
+    sample->self_cpu_ns = watch_cpu_ns(getpid()) + watch_cpu_ns(l->supervisor->pid) +
+                          watch_cpu_ns(l->child.pid) + watch_cpu_ns(l->exits.child.pid);
     int result = keep_stuck(l, sample);
-    if (result == 0)
-        result = series_begin(&l->series, sample);
-    else
+    if (result < 0) {
         sample_free(sample);
-    if (result < 0)
         return error_set(err, result, "out of memory");
+    }
+    exits_link_ask(&l->exits, sample, l->is_whole);
+    l->settled = sample;
     l->is_first = false;
     l->deaths = 0;
     stuck_list_answered(&l->stuck);
     return 0;
+}
+
+/* Its exits are there, or nobody asked for any. */
+static int add_exits(struct sample_link *l, struct error *err)
+{
+    struct sample *sample = l->settled;
+
+    if (exits_link_look(&l->exits, &sample->exits) == 0)
+        return 0;
+    l->settled = NULL;
+    int result = series_begin(&l->series, sample);
+    return result < 0 ? error_set(err, result, "out of memory") : 0;
 }
 
 /* A slice of what is to be done with the sample that came. 1: *@ret is the snapshot of it. */
@@ -326,16 +339,21 @@ static int work_up(struct sample_link *l, struct snapshot **ret, struct error *e
         l->asked = !series_step(&l->series, INTAKE_ENTITIES, ret);
         return !l->asked;
     }
+    if (l->settled != NULL)
+        return add_exits(l, err);
     int result = intake_step(&l->intake, &sample);
     if (result < 0)
         return refuse(l, result, err);
-    return result == 0 ? 0 : settle(l, sample, err);
+    if (result == 0)
+        return 0;
+    result = settle(l, sample, err);
+    return result < 0 ? result : add_exits(l, err);
 }
 
 /* Is there a sample that came, and not yet a snapshot of it? */
 static bool is_working(const struct sample_link *l)
 {
-    return l->intake.from != NULL || l->series.current != NULL;
+    return l->intake.from != NULL || l->settled != NULL || l->series.current != NULL;
 }
 
 static int receive(struct sample_link *l, struct error *err)
@@ -384,7 +402,7 @@ int sample_link_tick(struct sample_link *l, int stop_fd, struct snapshot **ret, 
 
     sample_link_ask(l);
     while ((result = sample_link_look(l, ret, err)) == 0) {
-        struct pollfd fds[] = {{.fd = l->child.sock, .events = POLLIN},
+        struct pollfd fds[] = {{.fd = sample_link_fd(l), .events = POLLIN},
                                {.fd = stop_fd, .events = POLLIN}};
         if (poll(fds, 2, sample_link_wait_ms(l)) < 0 && errno != EINTR)
             return error_set(err, -errno, "poll: %s", strerror(errno));
@@ -396,7 +414,7 @@ int sample_link_tick(struct sample_link *l, int stop_fd, struct snapshot **ret, 
 
 int sample_link_wait_ms(const struct sample_link *l)
 {
-    if (is_working(l))
+    if (l->settled == NULL && is_working(l))
         return 0;
     return l->asked ? WATCH_LOOK_MS : -1;
 }

@@ -42,12 +42,9 @@ void sample_link_widen(struct sample_link *link);
 int sample_link_set_bpf(struct sample_link *link, bool on, struct error *err);
 
 /*
- * sample_link_set_exits - from now on samples have exits (@on), or none: another collector takes
- * the place of this one, as sample_link_set_bpf does, and each of these wishes stays as it is when
- * the other changes. Where it cannot count them its samples say why. @pid: of this process only,
- * from the next sample that is asked for; 0: of all VMs that are looked at. Where nothing but @pid
- * changes, the collector stays. Scanners take no notice. 0, or a negative errno with a sentence:
- * there is no collector to be had.
+ * sample_link_set_exits - from now on samples have exits (@on), or none: of the process @pid alone,
+ * 0: of all. A counter (core/collect/counter.c) begins or ends, and with it its BPF programs; what
+ * is asked for goes on. 0, or a negative errno with a sentence: there is no counter to be had.
  */
 int sample_link_set_exits(struct sample_link *link, bool on, pid_t pid, struct error *err);
 

@@ -31,6 +31,7 @@ struct keeper {
 static int (*const mains[CHILD_ROLE_COUNT])(struct child *child) = {
     [CHILD_COLLECTOR] = collector_main,
     [CHILD_SCANNER] = scanner_main,
+    [CHILD_COUNTER] = counter_main,
 };
 
 static void reap(struct keeper *k)
@@ -260,24 +261,21 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
 {
     struct message_spawn numbered = *order;
     struct message_spawned answer = {0};
-    /* A scanner has no use for exits. */
-    const bool exits = s->exits && order->role == CHILD_COLLECTOR;
+    /* A counter has programs of its own. */
+    const bool bpf = s->bpf && order->role != CHILD_COUNTER;
     int fds[2] = {-1, -1}, result = 0;
 
     /* One that was asked for and is late is as good as another. */
-    if (!s->is_late || s->late_role != order->role || s->late_bpf != s->bpf ||
-        s->late_exits != exits) {
+    if (!s->is_late || s->late_role != order->role || s->late_bpf != bpf) {
         numbered.number = ++s->number;
-        numbered.bpf = s->bpf;
-        numbered.exits = exits;
+        numbered.bpf = bpf;
         result = message_send(s->sock, &numbered, sizeof(numbered));
     }
     if (result == 0)
         result = receive_answer(s, &answer, fds);
     s->is_late = result == -ETIMEDOUT;
     s->late_role = order->role;
-    s->late_bpf = s->bpf;
-    s->late_exits = exits;
+    s->late_bpf = bpf;
     if (result == 0 && fds[0] < 0)
         result = -EMFILE; /* they were sent, but we have no place for them */
     /* -EPIPE is for readers that left, who are no failure. */
@@ -294,8 +292,7 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     }
     ret->pid = answer.pid;
     ret->sock = fds[0];
-    ret->bpf = s->bpf;
-    ret->exits = exits;
+    ret->bpf = bpf;
     return 0;
 }
 

@@ -24,10 +24,9 @@ struct supervisor {
     uint32_t number; /* of the last order */
     int patience_ms; /* an answer is waited for so long; may be changed */
     bool bpf;        /* children that are spawned from now on load BPF programs; may be changed */
-    bool exits;      /* collectors that are spawned from now on count exits; may be changed */
     bool is_late;    /* the answer to the last order was not there then */
     uint32_t late_role;
-    bool late_bpf, late_exits;
+    bool late_bpf;
 };
 
 /* For who must not wait: an answer takes a millisecond. */
@@ -38,7 +37,6 @@ struct child_link {
     pid_t pid; /* 0: there is none */
     int sock;  /* does not block; ends when the process has ended */
     bool bpf;  /* it was to load BPF programs */
-    bool exits; /* it was to count exits */
     struct desk desk;
 };
 

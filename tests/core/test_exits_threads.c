@@ -11,16 +11,11 @@
 
 #include <cmocka.h>
 
-#define VMS_MAX   3
-#define VCPUS_MAX 4
-#define ROWS_MAX  3000
-#define NOBODY    1u /* a thread that is in no process of ours */
+#define ROWS_MAX 3000
+#define NOBODY   1u /* a thread that is in no process of ours */
 
 struct bench {
-    struct rootfs root;
-    struct sample sample;
-    struct sample_vm vms[VMS_MAX];
-    struct sample_vcpu vcpus[VMS_MAX][VCPUS_MAX];
+    struct message_count wanted;
     struct kvm_exits_thread_row rows[ROWS_MAX];
     struct kvm_exits_reading reading;
     struct exits_watch watch;
@@ -32,11 +27,10 @@ static int setup(void **state)
     static struct bench b;
 
     memset(&b, 0, sizeof(b));
-    b.sample.vms = b.vms;
     b.reading.threads = b.rows;
     b.watch.is_all = true;
     *state = &b;
-    return rootfs_open(NULL, &b.root, NULL);
+    return 0;
 }
 
 static int teardown(void **state)
@@ -45,20 +39,14 @@ static int teardown(void **state)
 
     exits_threads_done(&b->threads);
     exits_watch_done(&b->watch);
-    rootfs_close(&b->root);
     return 0;
 }
 
-/* Ascending process and descriptor. */
-static void add_vm(struct bench *b, pid_t pid, int fd, uint64_t born, pid_t first_tid, size_t vcpus)
+static void add_vm(struct bench *b, pid_t pid, uint32_t vm, pid_t first_tid, uint32_t vcpus)
 {
-    const size_t at = b->sample.vm_count++;
-
-    assert_true(at < VMS_MAX && vcpus <= VCPUS_MAX);
-    b->vms[at] = (struct sample_vm){
-        .id = {.pid = pid, .fd = fd, .born = born}, .vcpus = b->vcpus[at], .vcpu_count = vcpus};
-    for (size_t i = 0; i < vcpus; i++)
-        b->vcpus[at][i] = (struct sample_vcpu){.id = (int)i, .tid = first_tid + (pid_t)i};
+    for (uint32_t i = 0; i < vcpus; i++)
+        b->wanted.vcpus[b->wanted.count++] =
+            (struct exits_vcpu){.tid = first_tid + (pid_t)i, .pid = pid, .vm = vm};
 }
 
 /* Ascending thread. */
@@ -71,8 +59,7 @@ static void add_row(struct bench *b, uint32_t tgid, uint32_t tid)
 
 static void follow(struct bench *b)
 {
-    assert_int_equal(
-        exits_threads_follow(&b->threads, &b->root, &b->sample, &b->reading, &b->watch), 0);
+    assert_int_equal(exits_threads_follow(&b->threads, &b->wanted, &b->reading, &b->watch), 0);
 }
 
 static bool is_past(const struct bench *b, pid_t tid)
@@ -87,52 +74,55 @@ static void one_process_or_those_of_a_narrow_scope_or_all(void **state)
     struct bench *b = *state;
     struct exits_watch watch, again;
 
-    add_vm(b, 10, 3, 1, 100, 1);
-    add_vm(b, 10, 4, 1, 101, 1);
-    add_vm(b, 20, 3, 1, 200, 1);
-    assert_int_equal(exits_watch_choose(0, false, &b->sample, &watch), 0);
+    add_vm(b, 10, 31, 100, 1);
+    add_vm(b, 10, 41, 101, 1);
+    add_vm(b, 20, 31, 200, 1);
+    assert_int_equal(exits_watch_choose(&b->wanted, false, &watch), 0);
     assert_true(watch.is_all && exits_watch_has(&watch, 999));
     exits_watch_done(&watch);
-    assert_int_equal(exits_watch_choose(0, true, &b->sample, &watch), 0);
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &watch), 0);
     assert_int_equal(watch.count, 2);
     assert_true(exits_watch_has(&watch, 10) && exits_watch_has(&watch, 20));
     assert_false(exits_watch_has(&watch, 999));
-    assert_int_equal(exits_watch_choose(20, true, &b->sample, &again), 0);
+    b->wanted.pid = 20;
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &again), 0);
+    b->wanted.pid = 0;
     assert_int_equal(again.count, 1);
     assert_true(exits_watch_has(&again, 20) && !exits_watch_has(&again, 10));
     assert_false(exits_watch_equal(&watch, &again));
     exits_watch_done(&again);
-    assert_int_equal(exits_watch_choose(0, true, &b->sample, &again), 0);
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &again), 0);
     assert_true(exits_watch_equal(&watch, &again));
     exits_watch_done(&again);
     exits_watch_done(&watch);
     /* Zeroed memory watches nobody. */
     assert_false(exits_watch_has(&watch, 10));
-    b->sample.vm_count = 0;
-    assert_int_equal(exits_watch_choose(0, true, &b->sample, &again), 0);
+    b->wanted.count = 0;
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &again), 0);
     assert_true(exits_watch_equal(&watch, &again) && !again.is_all);
     exits_watch_done(&again);
 }
 
 static void more_processes_than_the_kernel_watches_are_all(void **state)
 {
-    (void)state;
-    struct sample sample = {.vm_count = KVM_EXITS_WATCHED_MAX + 1};
+    struct bench *b = *state;
     struct exits_watch watch;
 
-    sample.vms = calloc(sample.vm_count, sizeof(*sample.vms));
-    assert_non_null(sample.vms);
-    for (size_t i = 0; i < sample.vm_count; i++)
-        sample.vms[i].id.pid = 100 + (pid_t)i;
-    assert_int_equal(exits_watch_choose(0, true, &sample, &watch), 0);
+    for (uint32_t i = 0; i <= KVM_EXITS_WATCHED_MAX; i++) /* no thread of them is known */
+        add_vm(b, 100 + (pid_t)i, i, 0, 1);
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &watch), 0);
     assert_true(watch.is_all);
     exits_watch_done(&watch);
-    sample.vm_count--;
-    assert_int_equal(exits_watch_choose(0, true, &sample, &watch), 0);
+    b->wanted.count--;
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &watch), 0);
     assert_false(watch.is_all);
     assert_int_equal(watch.count, KVM_EXITS_WATCHED_MAX);
     exits_watch_done(&watch);
-    free(sample.vms);
+    /* Who is not in the list shall not be missed. */
+    b->wanted.is_cut = 1;
+    assert_int_equal(exits_watch_choose(&b->wanted, true, &watch), 0);
+    assert_true(watch.is_all);
+    exits_watch_done(&watch);
 }
 
 /* --- what is past ----------------------------------------------------------------------------- */
@@ -141,7 +131,7 @@ static void threads_of_the_sample_go_on(void **state)
 {
     struct bench *b = *state;
 
-    add_vm(b, 10, 3, 1, 100, 2);
+    add_vm(b, 10, 31, 100, 2);
     add_row(b, 10, 100);
     add_row(b, 10, 101);
     for (int i = 0; i < 3; i++) {
@@ -156,13 +146,13 @@ static void a_thread_that_runs_another_vm_begins_anew(void **state)
 {
     struct bench *b = *state;
 
-    add_vm(b, getpid(), 3, 1, getpid(), 1);
+    add_vm(b, getpid(), 31, getpid(), 1);
     add_row(b, (uint32_t)getpid(), (uint32_t)getpid());
     follow(b);
-    b->sample.vm_count = 0;
+    b->wanted.count = 0;
     follow(b);
     assert_false(is_past(b, getpid()));
-    add_vm(b, getpid(), 3, 2, getpid(), 1);
+    add_vm(b, getpid(), 32, getpid(), 1);
     follow(b);
     assert_true(is_past(b, getpid()));
     follow(b); /* it is not forgotten yet */
@@ -176,14 +166,14 @@ static void a_thread_of_two_vms_is_always_that_of_the_first(void **state)
 {
     struct bench *b = *state;
 
-    add_vm(b, 10, 3, 1, 100, 1);
-    add_vm(b, 10, 9, 1, 100, 1);
+    add_vm(b, 10, 31, 100, 1);
+    add_vm(b, 10, 91, 100, 1);
     add_row(b, 10, 100);
     follow(b);
     follow(b);
     assert_false(is_past(b, 100));
-    assert_int_equal(b->threads.items[0].vm.fd, 3);
-    b->vms[0].gone = true;
+    assert_int_equal(b->threads.items[0].vm, 31);
+    b->wanted.vcpus[0] = b->wanted.vcpus[--b->wanted.count];
     follow(b);
     assert_true(is_past(b, 100));
 }
@@ -195,8 +185,8 @@ static void who_is_not_watched_any_more_is_past(void **state)
 
     assert_non_null(pids);
     pids[0] = 20;
-    add_vm(b, 10, 3, 1, 100, 1);
-    add_vm(b, 20, 3, 1, 200, 1);
+    add_vm(b, 10, 31, 100, 1);
+    add_vm(b, 20, 31, 200, 1);
     add_row(b, 10, 100);
     add_row(b, 20, 200);
     follow(b);
@@ -228,7 +218,7 @@ static void a_number_that_another_process_has_now_is_past(void **state)
 {
     struct bench *b = *state;
 
-    add_vm(b, 10, 3, 1, (pid_t)NOBODY, 1);
+    add_vm(b, 10, 31, (pid_t)NOBODY, 1);
     add_row(b, (uint32_t)getpid(), NOBODY);
     follow(b);
     assert_true(is_past(b, (pid_t)NOBODY));

@@ -137,9 +137,10 @@ int kvm_exits_open(const struct rootfs *root, const struct kvm_exits_config *con
     *ret = NULL;
     atomic_fetch_add(&fake_bpf->exits_opens, 1);
     atomic_store(&fake_bpf->exits_pid, getpid());
-    atomic_store(&fake_bpf->bpf_opens_before, atomic_load(&fake_bpf->opens));
     atomic_store(&fake_bpf->exits_effective, fake_bpf_status(getpid(), "CapEff"));
     atomic_store(&fake_bpf->watched_count, config->pids == NULL ? -1 : (int)config->pid_count);
+    if (atomic_load(&fake_bpf->exits_ends))
+        _exit(1);
     if (atomic_load(&fake_bpf->exits_fails))
         return error_set(err, -EACCES, "tracefs is for root: be root");
     *ret = &exits;

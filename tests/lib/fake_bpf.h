@@ -22,7 +22,7 @@ struct fake_bpf {
     /* The same of exits. */
     atomic_int exits_opens, exits_pid, exits_fails;
     atomic_int lacks_module;     /* /sys/module/kvm, where a test looks there with our eyes */
-    atomic_int bpf_opens_before; /* how many had loaded the others by then */
+    atomic_int exits_ends;       /* who loads them ends at once */
     atomic_ullong exits_effective;
     atomic_int watches;                /* how often it was said who is watched */
     atomic_int watched, watched_count; /* the first of them, how many; -1: all */

@@ -254,7 +254,6 @@ static int start_processes(struct run *run, const struct child_config *config,
         result = confine_front(run->opts, err);
     /* Before the first collector, so that there is no other one before it. */
     supervisor->bpf = run->opts->bpf;
-    supervisor->exits = counts_exits(run->opts);
     if (result == 0)
         result = sample_link_open(supervisor, &run->link, err);
     if (result == 0 && counts_exits(run->opts))

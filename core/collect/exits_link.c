@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "core/collect/exits_link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/collect/watch.h"
+#include "core/model/exits_flat.h"
+
+#define PATIENCE_NS  2000000000ull /* it loads its programs first */
+#define FAILURES_MAX 4
+
+int exits_link_open(struct supervisor *supervisor, struct exits_link *ret)
+{
+    *ret = (struct exits_link){.supervisor = supervisor, .child = {.sock = -1, .desk = {.fd = -1}}};
+    ret->ask = calloc(1, sizeof(*ret->ask));
+    return ret->ask != NULL ? 0 : -ENOMEM;
+}
+
+/* A counter is held by nothing: it ends with its socket, and its programs with it. */
+static void end(struct exits_link *l)
+{
+    if (l->child.pid != 0)
+        child_link_close(&l->child);
+}
+
+void exits_link_close(struct exits_link *l)
+{
+    end(l);
+    free(l->ask);
+    *l = (struct exits_link){0};
+}
+
+static int start(struct exits_link *l, pid_t kill_pid, struct error *err)
+{
+    const struct message_spawn order = {.role = CHILD_COUNTER, .kill_pid = (uint32_t)kill_pid};
+
+    return supervisor_spawn(l->supervisor, &order, &l->child, err);
+}
+
+int exits_link_set(struct exits_link *l, bool on, pid_t pid, struct error *err)
+{
+    l->pid = pid;
+    if (l->is_wanted == on)
+        return 0;
+    l->failures = 0;
+    l->is_asked = false;
+    end(l);
+    int result = on ? start(l, 0, err) : 0;
+    l->is_wanted = on && result == 0;
+    return result;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+/* FNV-1a, of what tells a VM from another one. */
+static uint32_t number_of(const struct vm_id *id)
+{
+    const uint64_t parts[] = {(uint64_t)id->pid, (uint64_t)id->fd, id->start_ticks, id->born};
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        for (unsigned bit = 0; bit < 64; bit += 8)
+            hash = (hash ^ (parts[i] >> bit & 0xff)) * 0x100000001b3;
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+static void add(struct message_count *ask, pid_t tid, const struct sample_vm *vm, uint32_t number)
+{
+    if (ask->count == EXITS_VCPUS_MAX) {
+        ask->is_cut = 1;
+        return;
+    }
+    ask->vcpus[ask->count++] = (struct exits_vcpu){.tid = tid, .pid = vm->id.pid, .vm = number};
+}
+
+/* A VM of which no thread is known is there for its process. */
+static void add_vm(struct message_count *ask, const struct sample_vm *vm)
+{
+    const uint32_t number = number_of(&vm->id), before = ask->count;
+
+    for (size_t k = 0; k < vm->vcpu_count; k++)
+        if (vm->vcpus[k].tid > 0)
+            add(ask, vm->vcpus[k].tid, vm, number);
+    if (ask->count == before)
+        add(ask, 0, vm, number);
+}
+
+static void send(struct exits_link *l)
+{
+    l->ask->number = ++l->number;
+    l->asked_ns = watch_now_ns();
+    /* A counter that has ended is seen when its socket is read. */
+    message_send(l->child.sock, l->ask, sizeof(*l->ask));
+}
+
+void exits_link_ask(struct exits_link *l, const struct sample *sample, bool is_whole)
+{
+    if (!l->is_wanted)
+        return;
+    l->ask->whole = is_whole;
+    l->ask->pid = l->pid;
+    l->ask->count = l->ask->is_cut = 0;
+    for (size_t i = 0; i < sample->vm_count; i++)
+        if (!sample->vms[i].gone)
+            add_vm(l->ask, &sample->vms[i]);
+    l->is_asked = true;
+    send(l);
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static struct exits_count *failed(const struct exits_link *l, const char *why)
+{
+    struct exits_count *count = exits_count_new(0, 0, 0, 0);
+
+    if (count == NULL)
+        return NULL;
+    count->facts.state = EXITS_FAILED;
+    count->facts.pid = l->pid;
+    snprintf(count->facts.why, sizeof(count->facts.why), "%s", why);
+    return count;
+}
+
+/* Another one is asked the same. 1: that makes no sense any more. */
+static int replace(struct exits_link *l, const char *why, struct exits_count **ret)
+{
+    const pid_t old = l->child.pid;
+    struct error err = {0};
+
+    end(l);
+    if (++l->failures < FAILURES_MAX && start(l, old, &err) == 0) {
+        send(l);
+        return 0;
+    }
+    l->is_asked = false;
+    *ret = failed(l, err.msg[0] != '\0' ? err.msg : why);
+    return 1;
+}
+
+static int take(struct exits_link *l, const struct message_sample *m, struct exits_count **ret)
+{
+    void *form = NULL;
+    int result = m->result < 0 ? m->result : desk_copy(&l->child.desk, m->bytes, &form);
+
+    if (result == 0)
+        result = exits_flat_read(form, (size_t)m->bytes, ret);
+    free(form);
+    if (result == -ESTALE)
+        return replace(l, "KVM is another one each time that exits are to be counted", ret);
+    if (result < 0 && result != -ENOMEM)
+        return replace(l, "the process that counts exits gave no valid count", ret);
+    if (result < 0)
+        *ret = NULL;
+    else
+        l->failures = 0;
+    l->is_asked = false;
+    return 1;
+}
+
+int exits_link_look(struct exits_link *l, struct exits_count **ret)
+{
+    struct message_sample m;
+
+    *ret = NULL;
+    if (!l->is_asked)
+        return 1;
+    for (;;) {
+        int result = l->child.pid == 0 ? -EPIPE : message_receive(l->child.sock, &m, sizeof(m));
+        if (result == 0 && m.number == l->number)
+            return take(l, &m, ret);
+        if (result == -EAGAIN)
+            break;
+        if (result < 0)
+            return replace(l, "the process that counts exits ended before it gave a count", ret);
+    }
+    if (watch_now_ns() - l->asked_ns < PATIENCE_NS)
+        return 0;
+    return replace(l, "the process that counts exits gives no answer", ret);
+}
