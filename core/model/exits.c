@@ -103,6 +103,15 @@ uint64_t exit_quantile(const uint64_t buckets[static EXIT_BUCKETS], double q, ui
     return max_ns;
 }
 
+size_t exit_groups_seen(const struct exit_group *groups, size_t count)
+{
+    size_t seen = 0;
+
+    for (size_t i = 0; i < count; i++)
+        seen += groups[i].threads > 0;
+    return seen;
+}
+
 double exit_group_cost(const struct exits *exits, const struct exit_group *group)
 {
     if (exits->interval_s <= 0 || group->threads == 0)

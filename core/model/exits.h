@@ -202,6 +202,12 @@ uint64_t exit_quantile(const uint64_t buckets[static EXIT_BUCKETS], double q, ui
 double exit_group_cost(const struct exits *exits, const struct exit_group *group);
 
 /*
+ * exit_groups_seen - of how many of @groups, which are of single vCPUs, a thread was seen: shares
+ * of time of all together are of these only.
+ */
+size_t exit_groups_seen(const struct exit_group *groups, size_t count);
+
+/*
  * EXITS_EVENT_NS - what one event costs the guest, some: as bench_exits measures it on the machine
  * of accel/README.md, 180 to 350 ns. Where it is multiplied the result is an estimate, and said to
  * be one.

@@ -325,8 +325,10 @@ static void exits_of_threads_that_are_no_vcpu_are_told(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(exits_outside(&f->view), 0);
+    assert_int_equal(exits_seen(&f->view), 8);
     show(f, build_outside);
     assert_int_equal(exits_outside(&f->view), 7);
+    assert_int_equal(exits_seen(&f->view), 1); /* the other is not known to be one */
     f->view = exits_view_vm(f->s, &f->s->vms[BUSY], 1);
     assert_int_equal(exits_outside(&f->view), 0);
 }

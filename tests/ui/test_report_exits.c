@@ -103,10 +103,10 @@ static void text_has_a_table_of_reasons(void **state)
         "HALT%",
         "  1          6001    25.0%     0.0%           60.0            -9553258952    44.6%    "
         "55.0%",
-        "  exits counted for 10.000 s, rates over 1.000 s; in the guest 49.7%, halted 50.0%, at "
-        "work outside of it 0.3%; counting takes 0.1%, estimated",
-        "  EXIT REASON                                         COUNT     PER SECOND       %  "
-        "WORK %     AVG     P50     P99     MAX",
+        "  exits counted for 10.000 s, rates over 1.000 s; in the guest 49.7%, halted 50.0%, "
+        "exits 0.3%; counting takes 0.1%, estimated",
+        "  EXIT REASON (TIME%: of exits)                       COUNT     PER SECOND       %   "
+        "TIME%     AVG     P50     P99     MAX",
         "  io                                                  18000         1800.0   77.6%   "
         "76.8%   2.5us   2.0us   3.8us   3.8us",
         "    port in 0x1f0 (IDE)                              384000        38400.0    8.3%",
@@ -114,8 +114,8 @@ static void text_has_a_table_of_reasons(void **state)
         "  interrupt                                             300           30.0    1.3%       "
         "-       -       -       -       -",
         "    mmio read 0xfed00000 (HPET)                          90            0.0    0.0%",
-        "  WAITING                                             COUNT     PER SECOND       %  "
-        "TIME %     AVG     P50     P99     MAX",
+        "  WAITING (TIME%: of all time)                        COUNT     PER SECOND       %   "
+        "TIME%     AVG     P50     P99     MAX",
         "  hlt                                                  1000          100.0    4.3%   "
         "50.0%   9.0ms   8.4ms    14ms    14ms",
         "  TO USER SPACE                                       COUNT     PER SECOND       %",
@@ -139,6 +139,25 @@ static void text_has_a_table_of_reasons(void **state)
     assert_null(strstr(text, "HPET"));
     assert_non_null(strstr(text, "local APIC"));
     free(text);
+}
+
+/* Shares of time are of the threads that were seen: of how many is said where that is not all. */
+static void text_says_how_many_vcpus_were_seen(void **state)
+{
+    struct report r = {.format = &report_text, .filter = &all};
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text;
+
+    (void)state;
+    s->exits = exits_fake(s, EXITS_FAKE_SVM);
+    s->exits->vcpus[1].threads = 0;
+    assert_int_equal(report_make(&r, NULL, s, &text, NULL), 0);
+    assert_non_null(strstr(text, "; 1 of 2 vCPUs seen; in the guest "));
+    assert_null(strstr(strstr(text, "vCPUs seen") + 1, "vCPUs seen")); /* all of the other VM */
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
 }
 
 /* Many, in no order of how many there were: the most frequent are shown, the others counted. */
@@ -252,6 +271,7 @@ int main(void)
         cmocka_unit_test(csv_has_them_as_rows_of_the_same_columns),
         cmocka_unit_test(a_csv_log_begun_without_them_goes_on),
         cmocka_unit_test(text_has_a_table_of_reasons),
+        cmocka_unit_test(text_says_how_many_vcpus_were_seen),
         cmocka_unit_test(text_has_the_most_frequent_keys),
         cmocka_unit_test(text_without_reasons_says_why),
         cmocka_unit_test(a_text_log_has_them_below_the_row_of_the_vm),

@@ -162,6 +162,8 @@ static void json_says_where_the_time_went(void **state)
 
     (void)state;
     expect_real(vm(json, 0), "halt_ratio", 0.5);
+    expect_int(vm(json, 0), "vcpus_seen", 2);
+    assert_null(json_object_get(vcpu(json, 0, 0), "vcpus_seen"));
     expect_real(vcpu(json, 0, 0), "halt_ratio", 0.45);
     expect_real(vcpu(json, 0, 1), "halt_ratio", 0.55);
     expect_real(reason(vcpu(json, 0, 1), "hlt"), "time_ratio", 0.55);

@@ -231,6 +231,22 @@ static void build_exits_failed(struct snapshot_builder *b)
     exits_builder_free(e);
 }
 
+/* The others of 64 vCPUs halted before anybody looked. */
+static void build_exits_few(struct snapshot_builder *b)
+{
+    struct exits_builder *e = exits_builder_new();
+
+    snapshot_builder_fields_x86(b);
+    snapshot_builder_vm(b, 5201, 7, "db-primary", "qemu", 64);
+    for (int tid = 5202; tid < 5202 + 12; tid++) {
+        exits_builder_thread(e, 5201, tid, 400000000);
+        exits_builder_reason(e, tid, EXIT_ISA_SVM, 0x7b, "io", 1900, 1500);
+        exits_builder_reason(e, tid, EXIT_ISA_SVM, 0x78, "hlt", 50, 9000000);
+    }
+    exits_builder_put(e, b);
+    exits_builder_free(e);
+}
+
 /* One count, and nothing to compare it with. */
 static void build_exits_one_look(struct snapshot_builder *b)
 {
@@ -540,6 +556,7 @@ static const struct screen_case cases[] = {
      .build = exits_builder_busy,
      .keys = KEYS(KEYCODE_ENTER, '5', '/', '_', 'i', 'o', KEYCODE_ENTER, KEYCODE_ENTER)},
     {.name = "exits-dear", .build = build_exits_dear, .keys = KEYS(KEYCODE_ENTER, '5')},
+    {.name = "exits-few", .build = build_exits_few, .keys = KEYS(KEYCODE_ENTER, '5')},
     {.name = "exits-unseen", .build = exits_builder_unseen, .keys = KEYS(KEYCODE_ENTER, '5')},
     {.name = "exits-unseen-ports",
      .build = exits_builder_unseen,

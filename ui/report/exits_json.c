@@ -152,3 +152,9 @@ void exits_json_group(struct json_doc *doc, json_t *object, const struct snapsho
     json_put(doc, object, "exits", reasons);
     json_put(doc, object, "exit_keys", json_keys(doc, e, group, homes, REPORT_EXITS_NO_ROW));
 }
+
+void exits_json_seen(struct json_doc *doc, json_t *object, const struct snapshot *s, size_t vm)
+{
+    if (report_exits_of_vm(s, vm) != NULL)
+        json_put(doc, object, "vcpus_seen", json_put_u64(report_exits_seen(s, vm)));
+}

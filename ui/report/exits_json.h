@@ -16,4 +16,8 @@ void exits_json_host(struct json_doc *doc, json_t *host, const struct snapshot *
 void exits_json_group(struct json_doc *doc, json_t *object, const struct snapshot *s,
                       const struct exit_group *group);
 
+/* exits_json_seen - "vcpus_seen" of s->vms[@vm], whose ratios are of these; nothing where nothing
+ * is known of it. */
+void exits_json_seen(struct json_doc *doc, json_t *object, const struct snapshot *s, size_t vm);
+
 #endif

@@ -28,6 +28,7 @@ struct table {
     const struct exit_group *group;
     const struct reason *reasons; /* the most frequent first */
     size_t reason_count;
+    size_t vcpus_seen, vcpu_count;
     bool moved_only;
 };
 
@@ -203,6 +204,13 @@ static void put_reasons(const struct table *t, bool halts, const char *title, co
     }
 }
 
+/* Shares are of the time of these. */
+static void put_seen(const struct table *t)
+{
+    if (t->vcpus_seen < t->vcpu_count)
+        fprintf(t->out, "; %zu of %zu vCPUs seen", t->vcpus_seen, t->vcpu_count);
+}
+
 static void put_shares(const struct table *t)
 {
     const struct figure guest = report_exits_share(t->exits, t->group, t->group->guest_ns);
@@ -216,11 +224,11 @@ static void put_shares(const struct table *t)
     if (t->exits->interval_s > 0)
         fprintf(t->out, ", rates over %.3f s", t->exits->interval_s);
     if (guest.state == READING_OK) {
+        put_seen(t);
         number_ratio(&guest, buf[0]);
         number_ratio(&halt, buf[1]);
         number_ratio(&work, buf[2]);
-        fprintf(t->out, "; in the guest %s, halted %s, at work outside of it %s", buf[0], buf[1],
-                buf[2]);
+        fprintf(t->out, "; in the guest %s, halted %s, exits %s", buf[0], buf[1], buf[2]);
     }
     if (t->exits->interval_s > 0 && t->group->threads > 0) {
         number_ratio(&cost, buf[3]);
@@ -279,12 +287,14 @@ int exits_text_vm(FILE *out, const struct snapshot *s, size_t vm, bool moved_onl
     t.group = report_exits_of_vm(s, vm);
     if (t.group == NULL || (moved_only && !report_exits_moved(t.group)))
         return 0;
+    t.vcpus_seen = report_exits_seen(s, vm);
+    t.vcpu_count = s->vms[vm].vcpu_count;
     t.reasons = reasons = sorted_reasons(t.group, &t.reason_count, &others);
     if (reasons == NULL)
         return -ENOMEM;
     put_shares(&t);
-    put_reasons(&t, false, "EXIT REASON", "WORK %", (double)t.group->work_ns);
-    put_reasons(&t, true, "WAITING", "TIME %",
+    put_reasons(&t, false, "EXIT REASON (TIME%: of exits)", "TIME%", (double)t.group->work_ns);
+    put_reasons(&t, true, "WAITING (TIME%: of all time)", "TIME%",
                 s->exits->interval_s * 1e9 * (double)t.group->threads);
     put_other_keys(&t, "TO USER SPACE", others & EXIT_KEY_BIT(EXIT_KEY_USER));
     put_other_keys(&t, "BEHIND EXITS", others & ~EXIT_KEY_BIT(EXIT_KEY_USER));

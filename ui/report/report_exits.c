@@ -23,6 +23,13 @@ const struct exit_group *report_exits_of_vcpu(const struct snapshot *s, size_t v
     return at < s->exits->vcpu_count ? &s->exits->vcpus[at] : NULL;
 }
 
+size_t report_exits_seen(const struct snapshot *s, size_t vm)
+{
+    const struct exit_group *first = report_exits_of_vcpu(s, vm, 0);
+
+    return first != NULL ? exit_groups_seen(first, s->vms[vm].vcpu_count) : 0;
+}
+
 bool report_exits_moved(const struct exit_group *group)
 {
     return group != NULL && group->interval_events > 0;

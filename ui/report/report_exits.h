@@ -21,6 +21,12 @@
 const struct exit_group *report_exits_of_vm(const struct snapshot *s, size_t vm);
 const struct exit_group *report_exits_of_vcpu(const struct snapshot *s, size_t vm, size_t vcpu);
 
+/*
+ * report_exits_seen - how many vCPUs of s->vms[@vm] were seen, which is what shares of its time are
+ * of. A vCPU that began to wait before counting did is not. 0 where nothing is known.
+ */
+size_t report_exits_seen(const struct snapshot *s, size_t vm);
+
 /* report_exits_moved - did anything of it happen in the interval? NULL ok: no. */
 bool report_exits_moved(const struct exit_group *group);
 

@@ -184,6 +184,7 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
     name_missing(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
     name_missing(doc, object, "mapped_bytes", &vm->mapped_bytes);
     exits_json_group(doc, object, s, report_exits_of_vm(s, index));
+    exits_json_seen(doc, object, s, index);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         json_t *vcpu = json_vcpu(doc, s, filter, &vm->vcpus[i]);
         exits_json_group(doc, vcpu, s, report_exits_of_vcpu(s, index, i));

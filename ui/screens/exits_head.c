@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ui/grid/format.h"
 
@@ -131,6 +132,18 @@ char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
 
 /* --- the head --------------------------------------------------------------------------------- */
 
+/* What the first rows of the table are a share of, where there is room for it. */
+static void draw_share_of(struct rect r, int x, struct screen *out)
+{
+    static const char *const texts[] = {" (TIME%: of these)", " (TIME% of it)"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (x + (int)strlen(texts[i]) <= r.x + r.cols) {
+            screen_text(out, r, r.y, x, STYLE_LABEL, texts[i]);
+            return;
+        }
+}
+
 static int draw_share(const char *label, uint64_t ns, const struct exits_view *v, struct rect r,
                       int x, struct screen *out)
 {
@@ -149,8 +162,15 @@ static int draw_share(const char *label, uint64_t ns, const struct exits_view *v
 
 static int draw_who(const struct exits_view *v, struct rect r, struct screen *out)
 {
+    const size_t seen = exits_seen(v);
+
     if (v->vcpu != NULL)
         return screen_printf(out, r, r.y, r.x, STYLE_STRONG, "vCPU %d", v->vcpu->id);
+    /* Shares are of the time of these. */
+    if (v->vm != NULL && seen < v->vm->vcpu_count)
+        return screen_printf(out, r, r.y, r.x, STYLE_STRONG,
+                             r.cols < HEAD_BRIEF ? "%zu/%zu vCPUs" : "%zu of %zu vCPUs seen", seen,
+                             v->vm->vcpu_count);
     if (v->vm != NULL)
         return screen_printf(out, r, r.y, r.x, STYLE_STRONG, "%zu vCPU%s", v->vm->vcpu_count,
                              v->vm->vcpu_count == 1 ? "" : "s");
@@ -170,8 +190,10 @@ static void draw_time(const struct exits_view *v, struct rect r, struct screen *
                                format_count(buf, (double)g->interval_exits / v->exits->interval_s),
                                r.cols < HEAD_BRIEF ? "" : " exits");
     x += 2 + draw_share("guest ", g->guest_ns, v, r, x, out);
-    x += 2 + draw_share("exits ", g->work_ns, v, r, x, out);
-    draw_share("halted ", g->halt_ns, v, r, x, out);
+    x += 2 + draw_share("halted ", g->halt_ns, v, r, x, out);
+    x += draw_share("exits ", g->work_ns, v, r, x, out);
+    if (!exits_are_unseen(v))
+        draw_share_of(r, x, out);
 }
 
 static void draw_cost(const struct exits_view *v, struct rect r, struct screen *out)

@@ -74,6 +74,15 @@ bool exits_are_unseen(const struct exits_view *v)
     return g != NULL && g->exits == 0 && g->events > EVENTS_OF_BEFORE * (uint64_t)g->threads;
 }
 
+size_t exits_seen(const struct exits_view *v)
+{
+    const size_t count = v->vm != NULL ? v->vm->vcpu_count : 0;
+
+    if (v->group == NULL || v->vcpu != NULL || count == 0)
+        return count;
+    return exit_groups_seen(exits_view_vm(v->s, v->vm, 1).group, count);
+}
+
 uint64_t exits_outside(const struct exits_view *v)
 {
     uint64_t known = 0;

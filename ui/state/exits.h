@@ -79,6 +79,10 @@ enum exits_stage exits_stage_of(const struct exits_view *view);
  * or this kernel has no event for exits. */
 bool exits_are_unseen(const struct exits_view *view);
 
+/* exits_seen - how many vCPUs of the VM were seen, which is what shares of its time are of; 0 where
+ * it is no VM. */
+size_t exits_seen(const struct exits_view *view);
+
 /* exits_outside - exits in the interval of threads of the VM that are no vCPU that is known. */
 uint64_t exits_outside(const struct exits_view *view);
 
