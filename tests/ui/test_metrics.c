@@ -280,7 +280,8 @@ static void a_log_has_totals_of_exits(void **state)
     assert_null(strstr(text, "kvmlens_vm_exit_reason_seconds_total" OF_VM16("interrupt", "svm")));
     expect_line(text, "kvmlens_vm_halt_ratio" VM16 "0.5");
     expect_line(text, "kvmlens_exits_counted 1");
-    expect_line(text, "kvmlens_exits_lost{what=\"keys\"} 0");
+    expect_line(text, "# TYPE kvmlens_exits_lost_total counter");
+    expect_line(text, "kvmlens_exits_lost_total{what=\"keys\"} 0");
     assert_null(strstr(text, "_per_second"));
     assert_null(strstr(text, "time_ratio"));
     assert_null(strstr(text, "vcpu=\""));
@@ -348,6 +349,7 @@ static void exits_that_are_not_counted_are_told_of_and_not_made_up(void **state)
     assert_null(strstr(text, "guest_ratio")); /* not seen, which is not 0 */
     free(text);
     text = print_exits(&report_prometheus, EXITS_FAKE_LOSING, false, true);
+    expect_line(text, "# TYPE kvmlens_exits_lost gauge");
     expect_line(text, "kvmlens_exits_lost{what=\"threads\"} 2000");
     expect_line(text, "kvmlens_exits_lost{what=\"missed\"} 3");
     free(text);

@@ -169,7 +169,7 @@ static void put_groups(const struct report *r, struct metrics *m, const struct s
     }
 }
 
-static void put_host(struct metrics *m, const struct exits *e)
+static void put_host(const struct report *r, struct metrics *m, const struct exits *e)
 {
     static const char *const lost[EXIT_LOST_COUNT] = {[EXIT_LOST_THREADS] = "threads",
                                                       [EXIT_LOST_REASONS] = "reasons",
@@ -182,7 +182,8 @@ static void put_host(struct metrics *m, const struct exits *e)
     metrics_int(&f, none, e->facts.state == EXITS_COUNTED);
     if (e->facts.state != EXITS_COUNTED)
         return;
-    f = metrics_family(m, METRICS_GAUGE, "exits_lost", NULL,
+    /* It only grows, until another collector begins anew. */
+    f = metrics_family(m, r->stream ? METRICS_COUNTER : METRICS_GAUGE, "exits_lost", NULL,
                        "Events since counting began that are in no number: no room, or not seen");
     for (size_t i = 0; i < EXIT_LOST_COUNT; i++) {
         what[0].value = lost[i];
@@ -200,7 +201,7 @@ void exits_metrics_put(const struct report *r, struct metrics *m, const struct s
 {
     if (s->exits == NULL || s->exits->facts.state == EXITS_UNASKED)
         return;
-    put_host(m, s->exits);
+    put_host(r, m, s->exits);
     put_groups(r, m, s, false);
     if (r->per_vcpu)
         put_groups(r, m, s, true);
