@@ -19,7 +19,8 @@ _kvmlens() {
         --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
         --bpf --tracepoints
         --sample --max-rate --threads --ram --force --accel
-        --format --csv --wide --csv-safe --per-vcpu --estimate --log-to-file --output --skip-zero-records
+        --format --csv --wide --csv-safe --per-vcpu --exit-histograms --estimate
+        --log-to-file --output --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot --privileges'
     COMPREPLY=()
     # --format=j arrives as three words.

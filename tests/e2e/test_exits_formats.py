@@ -151,7 +151,7 @@ class Exits(kvmtest.TestCase):
         self.own_vm("--vcpus", "2", "--busy", "100")
         for mode in ("-1", "-l"):
             path = os.path.join(self.dir, f"metrics{mode}")
-            options = [mode, "-t", "-s", "0.3", "--per-vcpu", "-o", path] + (["-n", "2"] if mode == "-l" else [])
+            options = [mode, "-t", "-s", "0.3", "--per-vcpu", "-o", path] + (["-n", "2", "--exit-histograms"] if mode == "-l" else [])
             self.assert_status(kvmlens(*options, "--format", "prometheus"), 0, 3)
             with open(path, "rb") as f:
                 text = f.read()

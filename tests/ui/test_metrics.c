@@ -319,6 +319,65 @@ static void without_an_interval_there_are_no_rates_of_exits(void **state)
     free(text);
 }
 
+static char *print_histograms(const struct report_format *format, bool stream, bool per_vcpu)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct report r = {.format = format,
+                       .filter = &all,
+                       .stream = stream,
+                       .per_vcpu = per_vcpu,
+                       .exit_histograms = true};
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = NULL;
+
+    s->exits = exits_fake(s, EXITS_FAKE_SVM);
+    assert_int_equal(report_make(&r, NULL, s, &text, NULL), 0);
+    snapshot_free(s);
+    two_vms_free(t);
+    return text;
+}
+
+/* Half of them took 1.25 us, in the bucket up to 2047 ns, and half 3.75 us. */
+static void histograms_of_exits_are_there_on_request(void **state)
+{
+#define OF_IO IN_VM16 "reason=\"io\",isa=\"svm\""
+    char *text = print_histograms(&report_prometheus, true, false);
+
+    (void)state;
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason_duration_seconds histogram");
+    expect_line(text, "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO ",le=\"1e-09\"} 0");
+    expect_line(text,
+                "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO ",le=\"1.023e-06\"} 0");
+    expect_line(text,
+                "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO ",le=\"2.047e-06\"} 9000");
+    expect_line(text,
+                "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO ",le=\"4.095e-06\"} 18000");
+    expect_line(text, "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO
+                      ",le=\"549.755813887\"} 18000");
+    expect_line(text, "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO ",le=\"+Inf\"} 18000");
+    expect_line(text, "kvmlens_vm_exit_reason_duration_seconds_count" OF_IO "} 18000");
+    expect_line(text, "kvmlens_vm_exit_reason_duration_seconds_sum" OF_IO "} 0.045");
+    assert_int_equal(count_of(text, "kvmlens_vm_exit_reason_duration_seconds_bucket" OF_IO),
+                     EXIT_BUCKETS);
+    /* What was never timed has none. */
+    assert_null(strstr(text, "duration_seconds_count" IN_VM16 "reason=\"interrupt\""));
+    assert_null(strstr(text, "kvmlens_vcpu_exit_reason_duration_seconds"));
+    free(text);
+    text = print_histograms(&report_openmetrics, true, true);
+    expect_line(text, "# TYPE kvmlens_vm_exit_reason_duration_seconds histogram");
+    expect_line(text, "# UNIT kvmlens_vm_exit_reason_duration_seconds seconds");
+    expect_line(text, "kvmlens_vcpu_exit_reason_duration_seconds_count" IN_VM16
+                      "vcpu=\"1\",reason=\"io\",isa=\"svm\"} 12000");
+    free(text);
+    text = print_histograms(&report_prometheus, false, false);
+    assert_null(strstr(text, "exit_reason_duration"));
+    free(text);
+    text = print_exits(&report_prometheus, EXITS_FAKE_SVM, true, false);
+    assert_null(strstr(text, "exit_reason_duration"));
+    free(text);
+}
+
 /* A reader takes no page in which a series comes twice. */
 static void reasons_of_one_name_are_one_series(void **state)
 {
@@ -397,6 +456,7 @@ int main(void)
         cmocka_unit_test(a_log_has_totals_of_exits),
         cmocka_unit_test(one_record_has_rates_of_exits_and_no_totals),
         cmocka_unit_test(without_an_interval_there_are_no_rates_of_exits),
+        cmocka_unit_test(histograms_of_exits_are_there_on_request),
         cmocka_unit_test(reasons_of_one_name_are_one_series),
         cmocka_unit_test(exits_that_are_not_counted_are_told_of_and_not_made_up),
         cmocka_unit_test(no_family_comes_twice),

@@ -148,7 +148,7 @@ static void a_record_is_complete_or_an_error(void **state)
     static const struct filter all = {.vm_fd = -1};
     static const struct {
         const char *format;
-        bool stream, wide, per_vcpu, csv_safe;
+        bool stream, wide, per_vcpu, exit_histograms, csv_safe;
     } cases[] = {
         {.format = "text"},
         {.format = "text", .stream = true},
@@ -157,6 +157,7 @@ static void a_record_is_complete_or_an_error(void **state)
         {.format = "csv", .csv_safe = true},
         {.format = "csv", .stream = true, .wide = true},
         {.format = "prometheus", .per_vcpu = true},
+        {.format = "prometheus", .stream = true, .exit_histograms = true},
         {.format = "openmetrics", .per_vcpu = true},
     };
     struct two_vms *t = two_vms_new();
@@ -171,6 +172,7 @@ static void a_record_is_complete_or_an_error(void **state)
                                    .stream = cases[i].stream,
                                    .wide = cases[i].wide,
                                    .per_vcpu = cases[i].per_vcpu,
+                                   .exit_histograms = cases[i].exit_histograms,
                                    .csv_safe = cases[i].csv_safe,
                                    .fresh = true};
         every_failure_is_told(cases[i].format, make_record, &a);

@@ -101,10 +101,12 @@ static void values_reach_their_places(void **state)
     assert_true(o.csv_safe && !o.wide);
     assert_string_equal(o.format, "csv");
     assert_int_equal(parse("-1 --format prometheus --per-vcpu -o out", buf, &o, &err), 0);
-    assert_true(o.per_vcpu && !o.estimate);
+    assert_true(o.per_vcpu && !o.estimate && !o.exit_histograms);
     assert_string_equal(o.output, "out");
     assert_int_equal(parse("-1 --format openmetrics --estimate", buf, &o, &err), 0);
     assert_true(o.estimate && !o.per_vcpu);
+    assert_int_equal(parse("-lt --format openmetrics --exit-histograms -o out", buf, &o, &err), 0);
+    assert_true(o.exit_histograms && o.tracepoints && !o.per_vcpu);
     assert_int_equal(parse("-l --privileges=basic", buf, &o, &err), 0);
     assert_int_equal(o.privileges, PRIVILEGE_BASIC);
     assert_int_equal(parse("--privileges off --doctor", buf, &o, &err), 0);
@@ -262,6 +264,10 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"a b", "one VM too many"},
         {"-p 5 -g x", "exclude each other"},
         {"-p 5 x", "exclude each other"},
+        {"-l --format prometheus -o f --exit-histograms", "goes with --tracepoints"},
+        {"-lt --exit-histograms", "goes with --tracepoints and --format prometheus"},
+        {"-lt --format json --exit-histograms", "json has all histograms"},
+        {"-1t --format prometheus --exit-histograms", "--exit-histograms has no meaning with"},
         {"--demo --sysroot t", "exclude each other"},
         {"--bpf --sysroot t", "no kernel that could run BPF programs"},
         {"--privileges none", "--privileges 'none': give strict, basic or off"},

@@ -377,6 +377,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .joins = true,
         .terminal = env->out->fd >= 0 && isatty(env->out->fd) == 1,
         .per_vcpu = opts->per_vcpu,
+        .exit_histograms = opts->exit_histograms,
         .estimates = opts->estimate ? &b.estimates : NULL,
         .wide = opts->wide,
         .csv_safe = opts->csv_safe,

@@ -277,6 +277,8 @@ const struct option_row option_table[] = {
      "CSV: put a ' before names that a spreadsheet takes for a formula", FLAG(csv_safe)},
     {0, "per-vcpu", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "prometheus, openmetrics: add the series of each vCPU", FLAG(per_vcpu)},
+    {0, "exit-histograms", NULL, NULL, NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
+     "the same: with -t, also how long exits took, as histograms", FLAG(exit_histograms)},
     {0, "estimate", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "prometheus, openmetrics: estimate the zero pages of each VM", FLAG(estimate)},
     {'L', "log-to-file", NULL, "FILE", NULL, GROUP_OUTPUT, MODE_BIT(MODE_LOG),
@@ -390,6 +392,10 @@ static int check_formats(const struct options *opts, struct error *err)
     if (opts->per_vcpu && !format->document)
         return error_set(err, -EINVAL, "--per-vcpu goes with --format prometheus or openmetrics; "
                                        "the other formats have all vCPUs");
+    if (opts->exit_histograms && (!format->document || !opts->tracepoints))
+        return error_set(err, -EINVAL,
+                         "--exit-histograms goes with --tracepoints and --format prometheus or "
+                         "openmetrics; json has all histograms");
     if (opts->estimate && !format->document)
         return error_set(err, -EINVAL, "--estimate goes with --format prometheus or openmetrics; "
                                        "--scan VM --sample N prints one VM's");

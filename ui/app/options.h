@@ -52,7 +52,7 @@ struct options {
     const char *format;  /* name of a report format; never NULL */
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */
-    bool per_vcpu, estimate, wide, csv_safe;
+    bool per_vcpu, exit_histograms, estimate, wide, csv_safe;
     const char *sysroot;
     enum privilege_level privileges; /* --privileges */
     bool demo;

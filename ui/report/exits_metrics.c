@@ -43,6 +43,22 @@ static void put_time(struct metrics_family *f, const struct metrics_label *label
         metrics_scaled(f, labels, &nanoseconds, row->all.total_ns);
 }
 
+/* Of those whose time is known. */
+static void put_histogram(struct metrics_family *f, const struct metrics_label *labels,
+                          const struct exits *e, const struct exit_group *group,
+                          const struct exit_row *row)
+{
+    double bounds[EXIT_BUCKETS - 1];
+
+    (void)e, (void)group;
+    if (row->all.timed == 0)
+        return;
+    for (size_t i = 0; i + 1 < EXIT_BUCKETS; i++)
+        bounds[i] = (double)((2ull << i) - 1) / 1e9;
+    metrics_histogram_of(f, labels, bounds, row->all.buckets, EXIT_BUCKETS,
+                         (double)row->all.total_ns / 1e9);
+}
+
 static void put_rate(struct metrics_family *f, const struct metrics_label *labels,
                      const struct exits *e, const struct exit_group *group,
                      const struct exit_row *row)
@@ -64,6 +80,9 @@ static const struct reason_family reason_families[] = {
      METRICS_COUNTER, put_count},
     {true, "exit_reason", "seconds",
      "Time from exit to the next entry since counting began, by reason", METRICS_COUNTER, put_time},
+    {true, "exit_reason_duration", "seconds",
+     "How long each exit took until the next entry since counting began, by reason",
+     METRICS_HISTOGRAM, put_histogram},
     {false, "exit_reason_per_second", NULL, "Exits from the guest by reason, per second",
      METRICS_GAUGE, put_rate},
     {false, "exit_reason_time_ratio", NULL,
@@ -161,7 +180,8 @@ static void put_groups(const struct report *r, struct metrics *m, const struct s
     }
     for (size_t i = 0; i < sizeof(reason_families) / sizeof(reason_families[0]); i++) {
         const struct reason_family *family = &reason_families[i];
-        if (family->stream != r->stream)
+        if (family->stream != r->stream ||
+            (family->type == METRICS_HISTOGRAM && !r->exit_histograms))
             continue;
         snprintf(stem, sizeof(stem), "%s_%s", entity, family->stem);
         f = metrics_family(m, family->type, stem, family->unit, family->help);

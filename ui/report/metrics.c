@@ -178,26 +178,21 @@ void metrics_canonical(double value, char buf[METRICS_NUMBER_MAX])
     }
 }
 
-void metrics_histogram(struct metrics_family *f, const struct metrics_label *labels,
-                       const struct field *field, const uint64_t *buckets, const double *sum)
+/* @total: of this bucket and those below. */
+static void put_bucket(struct metrics_family *f, const struct metrics_label *labels, double bound,
+                       uint64_t total)
 {
-    uint64_t total = 0;
+    char le[METRICS_NUMBER_MAX];
 
-    if (!begin(f))
-        return;
-    for (size_t i = 0; i + 1 < field->size; i++) {
-        uint64_t low, high;
-        char le[METRICS_NUMBER_MAX];
-        field_bucket_range(field, i, &low, &high);
-        total += buckets[i];
-        /* Divided and not multiplied by 1e-9, which is no exact number: 7 / 1e9 prints as 7e-09. */
-        double scale = number_scale(field);
-        metrics_canonical(scale < 1 ? (double)(high - 1) / round(1 / scale)
-                                    : (double)(high - 1) * scale, le);
-        put_name(f, "_bucket", labels, le);
-        fprintf(f->metrics->out, "%llu\n", (unsigned long long)total);
-    }
-    total += buckets[field->size - 1];
+    metrics_canonical(bound, le);
+    put_name(f, "_bucket", labels, le);
+    fprintf(f->metrics->out, "%llu\n", (unsigned long long)total);
+}
+
+/* The last bucket, and what all are together. */
+static void put_whole(struct metrics_family *f, const struct metrics_label *labels, uint64_t total,
+                      const double *sum)
+{
     put_name(f, "_bucket", labels, "+Inf");
     fprintf(f->metrics->out, "%llu\n", (unsigned long long)total);
     if (sum == NULL && f->metrics->openmetrics)
@@ -209,6 +204,38 @@ void metrics_histogram(struct metrics_family *f, const struct metrics_label *lab
         fprintf(f->metrics->out, "%.15g\n", *sum);
     else
         fputs("NaN\n", f->metrics->out);
+}
+
+void metrics_histogram(struct metrics_family *f, const struct metrics_label *labels,
+                       const struct field *field, const uint64_t *buckets, const double *sum)
+{
+    uint64_t total = 0;
+
+    if (!begin(f))
+        return;
+    for (size_t i = 0; i + 1 < field->size; i++) {
+        uint64_t low, high;
+        field_bucket_range(field, i, &low, &high);
+        total += buckets[i];
+        /* Divided and not multiplied by 1e-9, which is no exact number: 7 / 1e9 prints as 7e-09. */
+        double scale = number_scale(field);
+        put_bucket(f, labels,
+                   scale < 1 ? (double)(high - 1) / round(1 / scale) : (double)(high - 1) * scale,
+                   total);
+    }
+    put_whole(f, labels, total + buckets[field->size - 1], sum);
+}
+
+void metrics_histogram_of(struct metrics_family *f, const struct metrics_label *labels,
+                          const double *bounds, const uint64_t *buckets, size_t size, double sum)
+{
+    uint64_t total = 0;
+
+    if (!begin(f))
+        return;
+    for (size_t i = 0; i + 1 < size; i++)
+        put_bucket(f, labels, bounds[i], total += buckets[i]);
+    put_whole(f, labels, total + buckets[size - 1], &sum);
 }
 
 int metrics_end(struct metrics *m)

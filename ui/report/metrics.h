@@ -71,6 +71,13 @@ void metrics_scaled(struct metrics_family *f, const struct metrics_label *labels
 void metrics_histogram(struct metrics_family *f, const struct metrics_label *labels,
                        const struct field *field, const uint64_t *buckets, const double *sum);
 
+/*
+ * metrics_histogram_of - the same of buckets that are no field's. @bounds: [@size - 1], what each
+ * but the last holds at most, in the unit of the family, ascending; the last holds all above.
+ */
+void metrics_histogram_of(struct metrics_family *f, const struct metrics_label *labels,
+                          const double *bounds, const uint64_t *buckets, size_t size, double sum);
+
 /* metrics_end - the end mark. 0 or -ENOMEM when something was left out. Frees what it holds. */
 int metrics_end(struct metrics *m);
 

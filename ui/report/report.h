@@ -26,6 +26,7 @@ struct report {
     bool skip_zero;
     bool terminal;                /* repeat the column header */
     bool per_vcpu;                /* metrics: each vCPU too */
+    bool exit_histograms;         /* metrics of a stream: how long exits took, too */
     /* metrics: zero pages, borrowed; NULL = none were asked for */
     const struct estimates *estimates;
     bool wide;                    /* CSV: one row per record */
