@@ -350,18 +350,35 @@ static bool is_there(const struct rootfs *root, const char *what)
     return false;
 }
 
+enum trace_lack trace_format_lack(const struct rootfs *root)
+{
+    if (!is_there(root, "."))
+        return TRACE_NO_TRACING;
+    if (!is_there(root, "events"))
+        return TRACE_NO_TRACEFS;
+    return is_there(root, "events/kvm") ? TRACE_NO_EVENT : TRACE_NO_KVM;
+}
+
+static int explain_lack(enum trace_lack lack, const char *event, struct error *err)
+{
+    static const char *const texts[] = {
+        [TRACE_NO_TRACING] = "this kernel has no tracefs, which the events of KVM are read from: "
+                             "boot one that is built with CONFIG_TRACING",
+        [TRACE_NO_TRACEFS] = "tracefs is not mounted, which the events of KVM are read from: mount "
+                             "-t tracefs none /sys/kernel/tracing",
+        [TRACE_NO_KVM] = "there are no trace events of KVM: it is not loaded (modprobe kvm_intel "
+                         "or kvm_amd)",
+    };
+
+    if (lack == TRACE_NO_EVENT)
+        return error_set(err, -ENOENT, "this kernel has no trace event kvm/%s", event);
+    return error_set(err, -ENOENT, "%s", texts[lack]);
+}
+
 static int explain(const struct rootfs *root, int result, const char *event, struct error *err)
 {
-    if (result == -ENOENT && !is_there(root, "events"))
-        return error_set(err, result,
-                         "tracefs is not mounted, which the events of KVM are read from: mount -t "
-                         "tracefs none /sys/kernel/tracing");
-    if (result == -ENOENT && !is_there(root, "events/kvm"))
-        return error_set(err, result,
-                         "there are no trace events of KVM: it is not loaded (modprobe kvm_intel "
-                         "or kvm_amd)");
     if (result == -ENOENT)
-        return error_set(err, result, "this kernel has no trace event kvm/%s", event);
+        return explain_lack(trace_format_lack(root), event, err);
     if (result == -EACCES || result == -EPERM)
         return error_set(err, result,
                          "no permission to read tracefs (/sys/kernel/tracing): run as "

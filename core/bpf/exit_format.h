@@ -68,6 +68,17 @@ void trace_format_done(struct trace_format *format);
 int trace_format_read(const struct rootfs *root, const char *event, struct trace_format *ret,
                       struct error *err);
 
+/* Why there is no such event. */
+enum trace_lack {
+    TRACE_NO_TRACING, /* this kernel has nowhere to mount tracefs: it is built without tracing */
+    TRACE_NO_TRACEFS, /* it is not mounted */
+    TRACE_NO_KVM,     /* KVM has none: it is not loaded */
+    TRACE_NO_EVENT    /* it has others */
+};
+
+/* trace_format_lack - which of these it was, after trace_format_read said -ENOENT. */
+enum trace_lack trace_format_lack(const struct rootfs *root);
+
 /* trace_format_field - NULL: the event has none of that name. */
 const struct trace_field *trace_format_field(const struct trace_format *format, const char *name);
 

@@ -11,9 +11,10 @@ int kvm_exits_open(const struct rootfs *root, const struct kvm_exits_config *con
 {
     (void)root, (void)config;
     *ret = NULL;
-    return error_set(err, -ENOSYS,
-                     "kvmlens was built without BPF: clang, bpftool, libbpf-dev or libelf-dev was "
-                     "missing");
+    return error_set(
+        err, -ENOSYS,
+        "kvmlens was built without BPF: BPF=no, or clang, bpftool, libbpf-dev or libelf-dev was "
+        "missing");
 }
 
 void kvm_exits_close(struct kvm_exits *exits)

@@ -63,6 +63,25 @@ static bool check_namespace(const struct rootfs *root, struct check_result *r)
     return false;
 }
 
+/* KVM is loaded. */
+static void say_lack(struct check_result *r, enum trace_lack lack)
+{
+    static const struct {
+        const char *why, *fix;
+    } lacks[] = {
+        [TRACE_NO_TRACING] = {"this kernel has no tracefs, which the events of KVM are read from",
+                              "boot a kernel built with CONFIG_TRACING"},
+        [TRACE_NO_TRACEFS] = {"tracefs is not mounted, which the events of KVM are read from",
+                              "mount -t tracefs none /sys/kernel/tracing"},
+        [TRACE_NO_KVM] = {"the KVM of this kernel has no trace events",
+                          "boot a kernel built with CONFIG_TRACING"},
+        [TRACE_NO_EVENT] = {"the KVM of this kernel has no trace event kvm_exit",
+                            "boot another kernel, as a distributor's"},
+    };
+
+    say_why(r, lacks[lack].why, lacks[lack].fix);
+}
+
 static bool check_events(const struct rootfs *root, const struct host *host, struct check_result *r)
 {
     struct trace_format format;
@@ -78,9 +97,7 @@ static bool check_events(const struct rootfs *root, const struct host *host, str
     if (result == 0)
         trace_format_done(&format);
     else if (result == -ENOENT)
-        say_why(r, "there is no trace event kvm/kvm_exit below /sys/kernel/tracing",
-                "mount -t tracefs none /sys/kernel/tracing, or boot a kernel built with "
-                "CONFIG_TRACING");
+        say_lack(r, trace_format_lack(root));
     else if (result == -EACCES || result == -EPERM)
         say_why(r, "tracefs (/sys/kernel/tracing) may not be read",
                 host_fix_caps(host, HOST_CAP(CAP_DAC_READ_SEARCH), fix));

@@ -12,8 +12,9 @@ static const struct {
 } obstacles[BPF_OBSTACLE_COUNT] = {
     [BPF_NOT_LOOKED_AT] = {"", ""},
     [BPF_POSSIBLE] = {"", ""},
-    [BPF_NOT_BUILT] = {"kvmlens was built without BPF",
-                       "build it where clang, bpftool, libbpf-dev and libelf-dev are installed"},
+    [BPF_NOT_BUILT] =
+        {"kvmlens was built without BPF",
+         "build it without BPF=no, where clang, bpftool, libbpf-dev and libelf-dev are installed"},
     [BPF_SAVED_TREE] = {"a saved tree has no kernel that could run BPF programs", ""},
     [BPF_OLD_KERNEL] = {"BPF needs Linux 6.1 or later", "boot a later kernel"},
     [BPF_NO_BTF] = {"this kernel has no BTF (/sys/kernel/btf/vmlinux)",

@@ -251,6 +251,9 @@ static void formats_are_found_where_tracefs_is(void **state)
     (void)state;
     tree_open(&tree);
     assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);
+    assert_non_null(strstr(err.msg, "built with CONFIG_TRACING"));
+    tree_dir(&tree, "sys/kernel/tracing");
+    assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);
     assert_non_null(strstr(err.msg, "mount -t tracefs"));
     tree_dir(&tree, "sys/kernel/debug/tracing/events");
     assert_int_equal(trace_format_read(&tree.root, "kvm_exit", &f, &err), -ENOENT);

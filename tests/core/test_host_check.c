@@ -230,9 +230,14 @@ static void each_obstacle_to_exits_is_named_with_its_fix(void **state)
                  "perf_event_paranoid to 2");
     held = able;
     held.caps |= HOST_CAP(CAP_SYS_ADMIN);
-    expect_exits(*state, &held, CHECK_NOTE, "no trace event", "mount -t tracefs");
+    expect_exits(*state, &held, CHECK_NOTE, "has no tracefs", "CONFIG_TRACING");
     put(*state, "proc/sys/kernel/perf_event_paranoid", "2\n");
-    expect_exits(*state, &able, CHECK_NOTE, "no trace event", "mount -t tracefs");
+    put(*state, "sys/kernel/tracing/README", "");
+    expect_exits(*state, &able, CHECK_NOTE, "tracefs is not mounted", "mount -t tracefs none /sys");
+    put(*state, "sys/kernel/tracing/events/sched/enable", "0\n");
+    expect_exits(*state, &able, CHECK_NOTE, "has no trace events", "CONFIG_TRACING");
+    put(*state, "sys/kernel/tracing/events/kvm/enable", "0\n");
+    expect_exits(*state, &able, CHECK_NOTE, "has no trace event kvm_exit", "another kernel");
     held = able;
     held.kvm_module = false;
     expect_exits(*state, &held, CHECK_NOTE, "KVM is not loaded", "modprobe");
