@@ -61,7 +61,7 @@ enum kvm_exits_field { KVM_EXITS_FIELDS(KVM_EXITS_FIELD_ID) KVM_EXITS_FIELD_COUN
 #define KVM_EXITS_PLACE           0x4000 /* of field 0; no event is so long */
 #define KVM_EXITS_PLACE_OF(field) (KVM_EXITS_PLACE + 8 * (field))
 
-/* All preallocated: about 50 MiB in all. */
+/* All preallocated: some 50 MiB in all, as bpftool map show has it (bytes_memlock). */
 #define KVM_EXITS_THREADS_MAX    8192
 #define KVM_EXITS_REASONS_MAX    32768 /* of those that are not beside their thread */
 #define KVM_EXITS_KEYS_MAX       131072
