@@ -149,7 +149,11 @@ static int attach_classic(uint32_t id, int program)
     attr.type = PERF_TYPE_TRACEPOINT;
     attr.config = id;
     attr.disabled = 1;
-    int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+    const long cpus = sysconf(_SC_NPROCESSORS_CONF);
+    int fd = -1;
+    errno = ENODEV;
+    for (int cpu = 0; fd < 0 && errno == ENODEV && cpu < cpus; cpu++) /* it may be offline */
+        fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
     if (fd < 0)
         return -errno;
     if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0) {
