@@ -172,7 +172,7 @@ struct exits {
  */
 const char *exits_name_of(const struct exits *exits, enum exit_isa isa, uint32_t reason);
 
-/* Whose threads are whose, in the order of a snapshot. */
+/* Whose threads are whose, in the order of a snapshot: ascending pid. */
 struct exits_vm {
     pid_t pid;
     bool is_alone; /* the process has no other VM: all its threads are of this one */

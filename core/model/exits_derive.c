@@ -330,6 +330,21 @@ struct owners {
 
 #define NOBODY SIZE_MAX
 
+/* The first VM of that process or of a later one: VMs ascend by process. */
+static size_t first_of(const struct owners *o, pid_t pid)
+{
+    size_t low = 0, high = o->vm_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (o->vms[middle].pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* @ret_vcpu NOBODY: none of its vCPUs is known to be this thread. false: it is of no VM. */
 static bool find_owner(const struct owners *o, const struct exits_thread *thread, size_t *ret_vm,
                        size_t *ret_vcpu)
@@ -344,12 +359,11 @@ static bool find_owner(const struct owners *o, const struct exits_thread *thread
         *ret_vcpu = found->vcpu;
         return true;
     }
-    for (size_t i = 0; i < o->vm_count; i++)
-        if (o->vms[i].pid == thread->pid && o->vms[i].is_alone) {
-            *ret_vm = i;
-            return true;
-        }
-    return false;
+    const size_t i = first_of(o, thread->pid);
+    if (i == o->vm_count || o->vms[i].pid != thread->pid || !o->vms[i].is_alone)
+        return false;
+    *ret_vm = i;
+    return true;
 }
 
 static bool find_owners(const struct exits_vm *vms, size_t vm_count, size_t vcpus,
