@@ -118,7 +118,7 @@ static void text_has_a_table_of_reasons(void **state)
         "TIME%     AVG     P50     P99     MAX",
         "  hlt                                                  1000          100.0    4.3%   "
         "50.0%   9.0ms   8.4ms    14ms    14ms",
-        "  TO USER SPACE                                       COUNT     PER SECOND       %",
+        "  TO USER SPACE (%: of these)                         COUNT     PER SECOND       %",
         "  KVM_EXIT_IO                                         17940         1770.0   99.8%",
         "  EINTR                                                  30            3.0    0.2%",
         "  hypercall 9 (CLOCK_PAIRING)                            12            3.0  100.0%",

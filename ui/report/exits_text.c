@@ -296,8 +296,8 @@ int exits_text_vm(FILE *out, const struct snapshot *s, size_t vm, bool moved_onl
     put_reasons(&t, false, "EXIT REASON (TIME%: of exits)", "TIME%", (double)t.group->work_ns);
     put_reasons(&t, true, "WAITING (TIME%: of all time)", "TIME%",
                 s->exits->interval_s * 1e9 * (double)t.group->threads);
-    put_other_keys(&t, "TO USER SPACE", others & EXIT_KEY_BIT(EXIT_KEY_USER));
-    put_other_keys(&t, "BEHIND EXITS", others & ~EXIT_KEY_BIT(EXIT_KEY_USER));
+    put_other_keys(&t, "TO USER SPACE (%: of these)", others & EXIT_KEY_BIT(EXIT_KEY_USER));
+    put_other_keys(&t, "BEHIND EXITS (%: of its kind)", others & ~EXIT_KEY_BIT(EXIT_KEY_USER));
     free(reasons);
     return 0;
 }

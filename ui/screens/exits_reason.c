@@ -50,7 +50,7 @@ static void draw_key_titles(struct rect r, int y, struct screen *out)
     screen_fill(out, rect_clip((struct rect){y, r.x, 1, r.cols}, r), STYLE_TITLE);
     screen_field(out, r, y, r.x, p.name_cols, ALIGN_LEFT, STYLE_TITLE, "BEHIND IT");
     screen_field(out, r, y, r.x + p.way, WAY_COLS, ALIGN_LEFT, STYLE_TITLE, "WAY");
-    screen_field(out, r, y, r.x + p.device, p.device_cols, ALIGN_LEFT, STYLE_TITLE, "DEVICE");
+    screen_field(out, r, y, r.x + p.device, p.device_cols, ALIGN_LEFT, STYLE_TITLE, "WHAT");
     screen_field(out, r, y, r.x + p.rate, RATE_COLS, ALIGN_RIGHT, STYLE_TITLE, "COUNT/s");
     screen_field(out, r, y, r.x + p.share, p.share_cols, ALIGN_RIGHT, STYLE_TITLE, "%");
 }

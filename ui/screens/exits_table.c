@@ -154,31 +154,7 @@ static void draw_rows(const struct ui_model *m, const struct exits_chosen *es,
     }
 }
 
-/* What the selected reason means, and as much more as there is room for. */
-static void draw_explanation(const struct ui_model *m, const struct exits_chosen *es, struct rect r,
-                             struct screen *out)
-{
-    const struct exits_rows *rows = &m->rows->exits;
-    const size_t room = r.rows > 0 ? (size_t)(r.cols - 10) * (size_t)r.rows : 0;
-    char text[700] = "";
-    size_t length = 0;
-
-    if (es->scroll.row >= rows->count)
-        return;
-    const struct exits_id *id = &rows->lines[es->scroll.row].id;
-    const struct exit_known *known = exits_known(id);
-    if (id->section == EXITS_SEEN)
-        length = (size_t)snprintf(text, sizeof(text), "Enter shows which they are.");
-    if (known != NULL) {
-        const char *const parts[] = {known->means, known->causes, known->helps};
-        for (size_t i = 0; i < 3 && length + strlen(parts[i]) < room; i++)
-            length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-                                       length > 0 ? " " : "", parts[i]);
-    }
-    screen_paragraph(out, r, STYLE_NOTICE, text);
-}
-
-/* --- all -------------------------------------------------------------------------------------- */
+/* --- the selected reason ---------------------------------------------------------------------- */
 
 static int rows_of(const char *text, int cols)
 {
@@ -190,6 +166,50 @@ static int rows_of(const char *text, int cols)
     }
     return rows;
 }
+
+struct explanation {
+    char text[700];
+};
+
+static struct explanation explain(const struct exits_id *id, bool causes, bool helps)
+{
+    const struct exit_known *known = exits_known(id);
+    const struct {
+        const char *label, *text;
+    } parts[] = {
+        {"", id->section == EXITS_SEEN ? "Enter shows which they are." : NULL},
+        {"", known != NULL ? known->means : NULL},
+        {"Causes: ", known != NULL && causes ? known->causes : NULL},
+        {"Helps: ", known != NULL && helps ? known->helps : NULL},
+    };
+    struct explanation e = {""};
+    size_t length = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (parts[i].text != NULL)
+            length += (size_t)snprintf(e.text + length, sizeof(e.text) - length, "%s%s%s",
+                                       length > 0 ? " " : "", parts[i].label, parts[i].text);
+    return e;
+}
+
+/* What it means, and what helps, and where there is room what causes it: Enter shows all. */
+static void draw_explanation(const struct ui_model *m, const struct exits_chosen *es, struct rect r,
+                             struct screen *out)
+{
+    const struct exits_rows *rows = &m->rows->exits;
+
+    if (es->scroll.row >= rows->count || r.rows == 0)
+        return;
+    const struct exits_id *id = &rows->lines[es->scroll.row].id;
+    struct explanation e = explain(id, true, true);
+    if (rows_of(e.text, r.cols) > r.rows)
+        e = explain(id, false, true);
+    if (rows_of(e.text, r.cols) > r.rows)
+        e = explain(id, false, false);
+    screen_paragraph(out, r, STYLE_NOTICE, e.text);
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
 
 static struct exits_layout layout_of(const struct exits_view *v, struct rect body)
 {
