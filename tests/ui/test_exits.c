@@ -445,6 +445,40 @@ static void keys_with_one_label_are_one(void **state)
     assert_int_equal(f->page.lines[first].now, 120);
 }
 
+/* How often it is made shows in what was put into the one before. */
+static bool is_made_anew(struct fixture *f, uint32_t reason, int cols)
+{
+    const struct exits_id id = {EXITS_WORK, EXIT_ISA_VMX, reason};
+
+    f->page.time_most = 77;
+    assert_int_equal(exits_page_follow(&f->view, &id, cols, &f->page), 0);
+    return f->page.time_most != 77;
+}
+
+static void a_page_is_made_anew_when_something_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot later;
+
+    assert_true(is_made_anew(f, 30, 80));
+    assert_false(is_made_anew(f, 30, 80));
+    assert_true(is_made_anew(f, 30, 100));
+    assert_true(is_made_anew(f, 10, 100));
+    assert_true(is_made_anew(f, 30, 100));
+    f->view = exits_view_vm(f->s, &f->s->vms[BUSY], 1);
+    assert_true(is_made_anew(f, 30, 100));
+    assert_false(is_made_anew(f, 30, 100));
+    later = *f->s; /* and once more, where another one was */
+    f->view.s = &later;
+    assert_true(is_made_anew(f, 30, 100));
+    assert_false(is_made_anew(f, 30, 100));
+    later.mono_ns++;
+    assert_true(is_made_anew(f, 30, 100));
+    f->view.group = NULL;
+    assert_true(is_made_anew(f, 30, 100));
+    assert_int_equal(f->page.count, 0);
+}
+
 static bool page_says(const struct exits_page *page, const char *text)
 {
     for (size_t i = 0; i < page->count; i++)
@@ -561,6 +595,7 @@ int main(void)
         TEST(what_is_behind_a_reason_comes_with_the_most_frequent_first),
         TEST(keys_with_one_label_are_one),
         TEST(a_page_says_what_is_not_known),
+        TEST(a_page_is_made_anew_when_something_changed),
         TEST(a_page_has_the_times_from_the_first_bucket_to_the_last),
         TEST(a_page_says_who_has_most_of_it),
         TEST(rates_of_reasons_are_kept_of_the_open_vm_and_of_all),

@@ -287,7 +287,7 @@ int exits_table_follow(const struct ui_state *state, const struct ui_model *mode
     if (result == 0)
         exits_follow(es, &model->rows->exits, table_rows(state, v));
     if (result == 0 && es->is_open) {
-        result = exits_page_build(v, &es->open, state->cols, page);
+        result = exits_page_follow(v, &es->open, state->cols, page);
         if (es->page.top + rows > page->count)
             es->page.top = page->count > rows ? page->count - rows : 0;
     }

@@ -386,3 +386,29 @@ int exits_page_build(const struct exits_view *view, const struct exits_id *id, i
         page->count = 0;
     return m.result;
 }
+
+static bool is_of(const struct exits_page *page, const struct exits_page_key *key)
+{
+    return page->key.s == key->s && page->key.mono_ns == key->mono_ns &&
+           page->key.group == key->group && exits_id_equal(&page->key.id, &key->id) &&
+           page->key.cols == key->cols;
+}
+
+int exits_page_follow(const struct exits_view *view, const struct exits_id *id, int cols,
+                      struct exits_page *page)
+{
+    const struct exits_page_key key = {
+        .s = view->s,
+        .mono_ns = view->s != NULL ? view->s->mono_ns : 0,
+        .group = view->group,
+        .id = *id,
+        .cols = cols,
+    };
+
+    if (key.group != NULL && is_of(page, &key))
+        return 0;
+    int result = exits_page_build(view, id, cols, page);
+    if (result == 0)
+        page->key = key;
+    return result;
+}

@@ -34,8 +34,19 @@ struct exits_page_line {
 #define EXITS_PAGE_KEYS_MAX   500 /* that are shown: those that happened most */
 #define EXITS_PAGE_WHO_MAX    20
 
+/* What a page was made from. A later snapshot may lie where one lay that is gone: so its time too.
+ */
+struct exits_page_key {
+    const struct snapshot *s;
+    uint64_t mono_ns;
+    const struct exit_group *group;
+    struct exits_id id;
+    int cols;
+};
+
 /* {0} is empty. It stays where it is: lines point into its notes. */
 struct exits_page {
+    struct exits_page_key key;
     struct exits_page_line *lines;
     size_t count, cap;
     char figures[400], nested[200], keys[300];
@@ -51,6 +62,13 @@ struct exits_page {
  */
 int exits_page_build(const struct exits_view *view, const struct exits_id *id, int cols,
                      struct exits_page *page);
+
+/*
+ * exits_page_follow - exits_page_build, unless @page is that page already: a thread may have a
+ * thousand keys, and keys are pressed more often than snapshots come.
+ */
+int exits_page_follow(const struct exits_view *view, const struct exits_id *id, int cols,
+                      struct exits_page *page);
 void exits_page_done(struct exits_page *page);
 
 #endif
