@@ -62,7 +62,7 @@ struct bpf_status child_bpf_status(struct child_bpf *bpf, const struct host *hos
 
 /* Which programs it has loaded, and goes on to use. */
 struct child_programs {
-    bool bpf, exits;
+    bool bpf;
 };
 
 /*
