@@ -74,7 +74,7 @@ class Exits(kvmtest.TestCase):
     def test_one_record_is_exact_for_each_vcpu_of_each_vm(self):
         one, other = self.working_vm(), self.working_vm(5)
         once = self.background(KVMLENS, "-1", "-t", "-s", "4", "--format", "json")
-        wait_for(lambda: len(family(once.pid)) == 3 and programs_of(once.pid), "its programs")
+        wait_for(lambda: len(family(once.pid)) == 4 and programs_of(once.pid), "its programs")
         time.sleep(1)  # the first sample is taken
         self.work(one, other)
         self.assertIn(once.wait(20), (0, 3), once.err())
