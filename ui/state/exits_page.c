@@ -347,12 +347,12 @@ static void add_who(struct maker *m)
         return;
     for (size_t i = 0; i < count; i++) {
         const uint64_t c = count_of(v, m->id, i);
-        size_t at = n;
         m->page->who_sum += c;
         if (c == 0 || (n == EXITS_PAGE_WHO_MAX && c <= most[n - 1]))
             continue;
         n += n < EXITS_PAGE_WHO_MAX;
-        for (at = n - 1; at > 0 && most[at - 1] < c; at--) {
+        size_t at = n - 1;
+        for (; at > 0 && most[at - 1] < c; at--) {
             most[at] = most[at - 1];
             who[at] = who[at - 1];
         }
