@@ -26,19 +26,33 @@ def possible():
     return check("exits")["level"] == "ok"
 
 
-def program_ids(pid):
-    """Of the BPF programs that a process holds."""
+def ids_of(pid, what):
+    """Of the BPF programs or maps that a process holds."""
     found = set()
     with contextlib.suppress(OSError):
         for fd in os.listdir(f"/proc/{pid}/fdinfo"):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as f:
-                found |= {int(each) for each in re.findall(r"^prog_id:\s(\d+)$", f.read(), re.MULTILINE)}
+                found |= {int(each) for each in re.findall(rf"^{what}:\s(\d+)$", f.read(), re.MULTILINE)}
     return found
+
+
+def program_ids(pid):
+    return ids_of(pid, "prog_id")
 
 
 def programs_of(pid):
     """Of all processes of this program."""
     return set().union(*(program_ids(each) for each in family(pid)))
+
+
+def is_watching(pid):
+    """Do its programs count by now, all VMs? That begins with the first count."""
+    for each in family(pid):
+        for map_id in ids_of(each, "map_id"):
+            dump = kvmtest.run("bpftool", "map", "dump", "id", str(map_id), "-j").out
+            if '"is_watching_all":true' in dump:
+                return True
+    return False
 
 
 def alive():
@@ -128,8 +142,8 @@ class Holds(kvmtest.TestCase):
                 self.assertTrue(ids <= alive())
                 found = family(run.pid)
                 run.stop(signum)
-                wait_for(lambda found=found: all(is_gone(pid) for pid in found), "the end of all", 5)
-                wait_for(lambda ids=ids: not ids & alive(), "the end of its programs", 5)
+                wait_for(lambda found=found: all(is_gone(pid) for pid in found), "the end of all", 20)
+                wait_for(lambda ids=ids: not ids & alive(), "the end of its programs", 20)
 
     def test_a_counter_that_was_killed_is_replaced(self):
         run, ids = self.attached("--bpf")

@@ -11,8 +11,8 @@ import tempfile
 import time
 
 import kvmtest
-from kvmtest import KVMLENS, family, kvmlens, need, need_root, run, vm_of, wait_for
-from test_exits_asked import possible, programs_of
+from kvmtest import KVMLENS, kvmlens, need, need_root, run, vm_of, wait_for
+from test_exits_asked import is_watching, possible
 
 # What the first vCPU does; the second does it twice as often. A string read is 16 accesses.
 WORKS = (("out", 100, 0x84), ("in", 50, 0x71), ("cpuid", 80, 1), ("rdmsr", 60, 0x1b), ("wrmsr", 12, 0x277))
@@ -72,10 +72,10 @@ class Exits(kvmtest.TestCase):
         self.assertEqual(host["lost"], {"threads": 0, "reasons": 0, "keys": 0})
 
     def test_one_record_is_exact_for_each_vcpu_of_each_vm(self):
+        kvmtest.need_tool("bpftool")
         one, other = self.working_vm(), self.working_vm(5)
         once = self.background(KVMLENS, "-1", "-t", "-s", "4", "--format", "json")
-        wait_for(lambda: len(family(once.pid)) == 4 and programs_of(once.pid), "its programs")
-        time.sleep(1)  # the first sample is taken
+        wait_for(lambda: is_watching(once.pid), "its first count")
         self.work(one, other)
         self.assertIn(once.wait(20), (0, 3), once.err())
         record = json.loads(once.out())
