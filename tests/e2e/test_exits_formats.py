@@ -13,6 +13,7 @@ import time
 import kvmtest
 from kvmtest import KVMLENS, kvmlens, need, need_root, run, vm_of, wait_for
 from test_exits_asked import is_watching, possible
+from test_formats import families_of
 
 # What the first vCPU does; the second does it twice as often. A string read is 16 accesses.
 WORKS = (("out", 100, 0x84), ("in", 50, 0x71), ("cpuid", 80, 1), ("rdmsr", 60, 0x1b), ("wrmsr", 12, 0x277))
@@ -160,6 +161,9 @@ class Exits(kvmtest.TestCase):
             kvmtest.need_tool("promtool")
             check = run("promtool", "check", "metrics", stdin=None, input=text)
             self.assertEqual((check.returncode, check.out, check.err), (0, "", ""))
+            self.assert_status(kvmlens(*options, "--format", "openmetrics"), 0, 3)
+            with open(path, "rb") as f:
+                self.assertGreater(families_of(self, f.read()), 30)
 
     def test_a_csv_log_that_was_begun_without_goes_on(self):
         vm = self.own_vm("--busy", "100")

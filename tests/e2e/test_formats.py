@@ -32,6 +32,19 @@ def settled(pid):
     return seen[-1]
 
 
+def families_of(case, openmetrics):
+    """How many a strict parser finds."""
+    # Debian's package is for Debian's Python, which may not be the one that runs this.
+    python = "/usr/bin/python3"
+    module = "prometheus_client.openmetrics.parser"
+    kvmtest.need(os.access(python, os.X_OK) and run(python, "-c", f"import {module}").returncode == 0,
+                 "python3-prometheus-client is not installed")
+    check = run(python, "-c", f"import sys\nfrom {module} import text_string_to_metric_families as p\n"
+                "print(len(list(p(sys.stdin.read()))))", stdin=None, input=openmetrics)
+    case.assertEqual(check.returncode, 0, str(check))
+    return int(check.out)
+
+
 class Formats(kvmtest.TestCase):
     def test_csv_text_and_metrics_equal_the_json_of_a_halted_vm(self):
         pid = self.own_vm("--vcpus", "2").pid  # its guests halt: counters stand still
@@ -100,18 +113,10 @@ class Formats(kvmtest.TestCase):
         self.assertEqual((check.returncode, check.out, check.err), (0, "", ""))
 
     def test_openmetrics_passes_a_strict_parser(self):
-        # Debian's package is for Debian's Python, which may not be the one that runs this.
-        python = "/usr/bin/python3"
-        module = "prometheus_client.openmetrics.parser"
-        kvmtest.need(os.access(python, os.X_OK) and run(python, "-c", f"import {module}").returncode == 0,
-                     "python3-prometheus-client is not installed")
         self.own_vm("--vcpus", "2")
         result = self.assert_status(kvmlens("--demo", "-1", "--format", "openmetrics", "--per-vcpu",
                                             "--estimate"), 0, 3)
-        check = run(python, "-c", f"import sys\nfrom {module} import text_string_to_metric_families as p\n"
-                    "print(len(list(p(sys.stdin.read()))))", stdin=None, input=result.out_bytes)
-        self.assertEqual(check.returncode, 0, str(check))
-        self.assertGreater(int(check.out), 30)
+        self.assertGreater(families_of(self, result.out_bytes), 30)
 
 
 class Logs(kvmtest.TestCase):
