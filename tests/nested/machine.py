@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 
@@ -90,15 +91,23 @@ def boot(binary, kernel, console, options, append, seconds):
         process.wait()
 
 
-def run(binary, kernel, options, append="", seconds=600, tests=True):
+def say(name, line):
+    """In one piece: others run beside it."""
+    sys.stdout.write(f"{name:<5} {line}\n")
+    sys.stdout.flush()
+
+
+def run(binary, kernel, options, append="", seconds=600, tests=True, name=None):
     """[passed, failed, skipped] of one machine, whose tests print as tests/e2e/run.py does and then
     "tests ended with status N"; each of their lines is printed as it comes. A machine that ends otherwise,
-    or takes longer than that, has failed. With tests=False any other command runs there and counts as one."""
+    or takes longer than that, has failed. With tests=False any other command runs there and counts as one.
+    name, which each line begins with, is that of the kernel unless two run on it at once."""
+    name = name or kernel
     counts = None
     status = None
     booted = None
     os.makedirs(LOGS, exist_ok=True)
-    console = os.path.join(LOGS, f"console-{kernel}")
+    console = os.path.join(LOGS, f"console-{name}")
     start = time.monotonic()
     for line in boot(binary, kernel, console, options, append, seconds):
         booted = booted or time.monotonic() - start
@@ -109,18 +118,18 @@ def run(binary, kernel, options, append="", seconds=600, tests=True):
         elif ended:
             status = int(ended.group(1))
         else:
-            print(f"{kernel:<5} {line}", flush=True)
+            say(name, line)
     took = time.monotonic() - start
-    print(f"{kernel:<5} {took:.0f} s from power-on to power-off, first result after {booted or 0:.0f} s", flush=True)
+    say(name, f"{took:.0f} s from power-on to power-off, first result after {booted or 0:.0f} s")
     if not tests and status is not None:
         counts = [int(status == 0), int(status != 0), 0]
     if counts and counts[1] == 0 and status:
         counts[1] += 1  # what ran before the counted tests
     elif counts is None or status is None or (status != 0) != (counts[1] > 0):
         why = f"stopped after {seconds} s" if took >= seconds else "ended early"
-        print(f"FAILED  the run on {kernel} {why}; the console's last lines:")
         with open(console, encoding="utf-8", errors="replace") as f:
-            print("".join(f"    {line}" for line in f.readlines()[-25:]))
+            last = "".join(f"    {line}" for line in f.readlines()[-25:])
+        say(name, f"FAILED  the run on {kernel} {why}; the console's last lines:\n{last}")
         counts = counts or [0, 0, 0]
         counts[1] += 1
     return counts
