@@ -153,16 +153,12 @@ static size_t join(const struct exits_threads *before, const struct exits_known 
     size_t i = 0, k = 0, count = 0;
 
     while (i < now_count || k < reading->thread_count) {
-        const struct kvm_exits_thread_row *row =
-            k < reading->thread_count ? &reading->threads[k] : NULL;
-        const struct exits_known *known = i < now_count ? &now[i] : NULL;
-        if (row != NULL && known != NULL && known->tid != (pid_t)row->tid) {
-            if (known->tid < (pid_t)row->tid)
-                row = NULL;
-            else
-                known = NULL;
-        }
-        pid_t tid = row != NULL ? (pid_t)row->tid : known->tid;
+        const pid_t of_row = k < reading->thread_count ? (pid_t)reading->threads[k].tid : 0;
+        const pid_t of_known = i < now_count ? now[i].tid : 0;
+        /* The lower one first, both where they are the same; 0: there is none any more. */
+        const pid_t tid = of_row == 0 || (of_known != 0 && of_known < of_row) ? of_known : of_row;
+        const struct kvm_exits_thread_row *row = of_row == tid ? &reading->threads[k] : NULL;
+        const struct exits_known *known = of_known == tid ? &now[i] : NULL;
         ret[count++] = merge(find(before, tid), known, row, watch);
         i += known != NULL;
         k += row != NULL;
