@@ -242,13 +242,14 @@ static double measure_dispersion(const struct points *points, const struct dirty
     return count < 2 || chi2 <= count * root * root * root ? 1 : chi2 / (count - 1);
 }
 
-/* Wilson's interval, for @sampled pages, which the dispersion makes fewer. */
-static void share_bounds(double share, double sampled, double dispersion, double *ret_low,
+/* Wilson's interval; the dispersion multiplies the binomial part of its variance. */
+static void share_bounds(double share, double n, double dispersion, double *ret_low,
                          double *ret_high)
 {
-    double z = dispersion > 1 ? Z_DISPERSED : Z, n = sampled / dispersion;
+    double z = dispersion > 1 ? Z_DISPERSED : Z;
     double centre = (share + z * z / (2 * n)) / (1 + z * z / n);
-    double half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+    double variance_n = dispersion * share * (1 - share) / n + z * z / (4 * n * n);
+    double half = z / (1 + z * z / n) * sqrt(variance_n);
 
     *ret_low = share <= 0 ? 0 : fmax(0, centre - half);
     *ret_high = fmin(1, centre + half);
