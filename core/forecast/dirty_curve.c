@@ -320,6 +320,22 @@ static uint32_t take_flags(const struct dirty_looks *looks)
     return flags;
 }
 
+static void take_places(struct dirty_curve *curve, const struct dirty_looks *looks)
+{
+    double sampled = 0, changed = 0;
+
+    for (int i = 0; i < DIRTY_PLACES; i++) {
+        sampled += looks->places[i].sampled;
+        changed += fmin(looks->places[i].changed, looks->places[i].sampled);
+    }
+    for (int i = 0; i < DIRTY_PLACES && sampled > 0; i++) {
+        const struct dirty_place *place = &looks->places[i];
+        curve->resident_at[i] = place->sampled / sampled;
+        curve->written_at[i] =
+            changed > 0 ? fmin(place->changed, place->sampled) / changed : place->sampled / sampled;
+    }
+}
+
 int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, struct error *err)
 {
     struct points points;
@@ -349,6 +365,7 @@ int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, st
     scale_mix(&curve.low, curve.population);
     scale_mix(&curve.middle, curve.population);
     scale_mix(&curve.high, curve.population);
+    take_places(&curve, looks);
     curve.initial_per_s = slope_at_0(&curve.middle) + curve.newly_touched_per_s;
     *ret = curve;
     return 0;

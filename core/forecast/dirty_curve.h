@@ -83,6 +83,9 @@ struct dirty_curve {
     double initial_per_s; /* slope of D at 0: what is written faster than the looks see counts as
                              if it were written a few times within the shortest pair */
     uint32_t flags;       /* enum dirty_curve_flag */
+    /* Parts of RAM: which share of the population lies there, which of what is written. Each sums
+     * to 1, or all are 0: not known. */
+    double resident_at[DIRTY_PLACES], written_at[DIRTY_PLACES];
 };
 
 /* D(t) in pages, with its 95 % interval: 0 <= low <= pages <= high. */

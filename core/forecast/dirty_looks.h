@@ -38,6 +38,17 @@ struct dirty_pair {
     uint64_t changed; /* of them: their bytes differ */
 };
 
+/*
+ * Where in memory: an equal part of all RAM, in the order in which QEMU sends it: RAM blocks by
+ * size, the largest first, within each by address. Counted at the first look and at the last.
+ */
+#define DIRTY_PLACES 64
+
+struct dirty_place {
+    uint32_t sampled; /* pages of the sample that lie there */
+    uint32_t changed; /* of them: their bytes differ between the first look and the last */
+};
+
 /* Bits of dirty_looks.flags. */
 enum dirty_looks_flag {
     DIRTY_LOOKS_LOAD_CHANGED = 1 << 0, /* at some looks the rate clearly differed from the others */
@@ -60,6 +71,9 @@ struct dirty_looks {
      * whole. KVM on x86 logs 4 KiB of any mapping, and so 4096 is right for QEMU there. */
     unsigned page_bytes_dirty;
     uint32_t flags; /* enum dirty_looks_flag */
+    /* All 0: not known. Then pages that are written may lie anywhere, which makes forecasts for
+     * guests of several GiB vaguer. */
+    struct dirty_place places[DIRTY_PLACES];
 };
 
 #endif

@@ -168,6 +168,23 @@ static void flags_of_the_looks_are_handed_on(void **state)
     assert_int_equal(fit(&looks).flags, DIRTY_CURVE_COARSE);
 }
 
+static void places_become_shares(void **state)
+{
+    struct dirty_looks looks;
+    uint64_t random = 1;
+
+    (void)state;
+    truth_look(&looks, &truths[1], 1000, looks_at, COUNT(looks_at), &random);
+    assert_true(fit(&looks).resident_at[3] == 0); /* not known */
+    looks.places[3] = (struct dirty_place){.sampled = 300, .changed = 30};
+    looks.places[63] = (struct dirty_place){.sampled = 100, .changed = 90};
+    struct dirty_curve curve = fit(&looks);
+    assert_true(curve.resident_at[3] == 0.75 && curve.written_at[3] == 0.25);
+    assert_true(curve.resident_at[63] == 0.25 && curve.written_at[63] == 0.75);
+    looks.places[3].changed = looks.places[63].changed = 0; /* then as the memory itself */
+    assert_true(fit(&looks).written_at[3] == 0.75);
+}
+
 static void two_looks_are_enough(void **state)
 {
     struct dirty_looks looks = {.population = 1000, .sampled = 100, .pair_count = 1};
@@ -217,6 +234,7 @@ int main(void)
         cmocka_unit_test(bursts_are_said),
         cmocka_unit_test(pages_that_get_memory_come_on_top),
         cmocka_unit_test(flags_of_the_looks_are_handed_on),
+        cmocka_unit_test(places_become_shares),
         cmocka_unit_test(two_looks_are_enough),
         cmocka_unit_test(looks_that_make_no_sense_are_refused),
     };
