@@ -60,6 +60,30 @@ static double guess_written(const struct forecast_walk *walk, double grouped, do
     return fmax(0, fmin(before + here, begin + part) - fmax(before, begin)) / part;
 }
 
+/*
+ * Pages that are written have content; the other pages that have lie anywhere among the rest. There
+ * are no more pages with content than there are, whatever is written later: in the first round a
+ * page is sent as what it is.
+ */
+static void spread_content(struct rounds *rounds)
+{
+    double groups = 0, rest = 0, nonzero = rounds->walk->nonzero;
+
+    for (size_t c = 0; c < rounds->slice_count; c++) {
+        groups += rounds->slices[c].groups;
+        rest += rounds->slices[c].zero;
+    }
+    double part = groups > nonzero ? nonzero / groups : 1;
+    double normal = nonzero > groups && rest > 0 ? fmin(1, (nonzero - groups) / rest) : 0;
+    for (size_t c = 0; c < rounds->slice_count; c++) {
+        struct slice *slice = &rounds->slices[c];
+        double others = slice->zero + slice->groups * (1 - part);
+        slice->groups *= part;
+        slice->normal = normal * others;
+        slice->zero = others - slice->normal;
+    }
+}
+
 static void begin_slices(struct rounds *rounds, double grouped)
 {
     const struct forecast_walk *walk = rounds->walk;
@@ -80,18 +104,17 @@ static void begin_slices(struct rounds *rounds, double grouped)
                                : guess_resident(walk, all * from, all * to);
         slice->written = is_known ? sum_places(curve->written_at, from, to)
                                   : guess_written(walk, grouped, before, here);
-        double normal = walk->nonzero * here, zero = walk->zero * here;
-        /* In the first round a page is sent as what it is, whatever is written to it later. */
-        slice->groups = fmin(grouped * slice->written, normal);
-        slice->normal = normal - slice->groups;
-        slice->zero = zero;
-        slice->untouched = fmax(0, (to - from) * all - normal - zero);
+        double resident = (walk->nonzero + walk->zero) * here;
+        slice->groups = fmin(grouped * slice->written, resident);
+        slice->zero = resident - slice->groups; /* for now */
+        slice->untouched = fmax(0, (to - from) * all - resident);
         slice->left[MIXED] = slice->left[UNTOUCHED] = 1;
         slice->cleared = -1;
         for (size_t k = 0; k < rounds->old_count; k++)
             rounds->logged[c][k] = rounds->pending[c][k] = 1;
         before += here;
     }
+    spread_content(rounds);
 }
 
 void forecast_slices_begin(struct rounds *rounds)

@@ -60,14 +60,16 @@ static struct dirty_curve seen_curve(const struct truth *truth, uint64_t sampled
 static void tell_places(struct dirty_curve *curve, const struct qemu_guest *guest)
 {
     double resident = guest->zero + guest->nonzero, all = resident + guest->untouched;
+    double first = guest->is_zero_first ? guest->zero : 0; /* of those that are written */
     double written = guest->is_scattered || guest->nonzero == 0
-                         ? resident
-                         : guest->truth.working_set / guest->nonzero * resident;
+                         ? resident - first
+                         : guest->truth.working_set / guest->nonzero * (resident - first);
 
     for (int i = 0; i < DIRTY_PLACES; i++) {
         double begin = all * i / DIRTY_PLACES, end = all * (i + 1) / DIRTY_PLACES;
         curve->resident_at[i] = fmax(0, fmin(end, resident) - begin) / resident;
-        curve->written_at[i] = written > 0 ? fmax(0, fmin(end, written) - begin) / written : 0;
+        double here = fmax(0, fmin(end, first + written) - fmax(begin, first));
+        curve->written_at[i] = written > 0 ? here / written : 0;
     }
 }
 
@@ -109,7 +111,14 @@ struct simulated {
 
 #define GUEST(pattern, set, rate, scattered)                                                       \
     {                                                                                              \
-        {pattern, 120000, set, rate, 2}, 100000, 40000, 120000, scattered                          \
+        .truth = {pattern, 120000, set, rate, 2}, .untouched = 100000, .zero = 40000,              \
+        .nonzero = 120000, .is_scattered = scattered                                               \
+    }
+/* Zero pages first, then those that are written. */
+#define APART(pattern, set, rate)                                                                  \
+    {                                                                                              \
+        .truth = {pattern, set, set, rate, 2}, .untouched = 0, .zero = 200000, .nonzero = set,     \
+        .is_zero_first = true                                                                      \
     }
 
 #define ONE  262144 /* all of memory is one chunk */
@@ -134,6 +143,9 @@ static const struct simulated cases[] = {
     {GUEST(TRUTH_SEQUENTIAL, 80000, 10000, false), 125 * MB, false, FOUR},
     {GUEST(TRUTH_SEQUENTIAL, 80000, 60000, false), 125 * MB, false, ONE},
     {GUEST(TRUTH_SEQUENTIAL, 80000, 60000, true), 500 * MB, false, FOUR},
+    {APART(TRUTH_UNIFORM, 60000, 12000), 125 * MB, false, ONE},
+    {APART(TRUTH_UNIFORM, 60000, 12000), 125 * MB, false, FOUR},
+    {APART(TRUTH_SEQUENTIAL, 60000, 12000), 125 * MB, false, FOUR},
     {GUEST(TRUTH_BURSTS, 60000, 5000, true), 125 * MB, false, ONE},
     {GUEST(TRUTH_BURSTS, 60000, 15000, true), 125 * MB, false, ONE},
     {GUEST(TRUTH_UNIFORM, 100000, 60000, true), 125 * MB, true, ONE},
@@ -194,8 +206,12 @@ static void print_row(const struct simulated *c, const struct mean *mean, const 
 }
 
 /* Wide bounds: they catch a model that is wrong, and none of the dice. */
-static void assert_near(const struct mean *mean, const struct forecast *f, double most)
+static void assert_near(const struct mean *mean, const struct forecast *f, double most,
+                        const struct forecast_settings *settings)
 {
+    /* What 100 ms send may be left or not. */
+    double step_ms = 100 * settings->bandwidth / settings->link_bandwidth + 15;
+
     assert_true(mean->converged == SEEDS || mean->converged == 0);
     assert_int_equal(isfinite(f->total_s.value), mean->converged > 0);
     if (f->converges != FORECAST_UNSURE)
@@ -204,7 +220,7 @@ static void assert_near(const struct mean *mean, const struct forecast *f, doubl
         return;
     assert_true(fabs(f->bytes.value / mean->outcome.bytes - 1) < most);
     assert_true(fabs(f->total_s.value / mean->outcome.total_s - 1) < most);
-    assert_true(fabs(f->downtime_ms.value - mean->outcome.downtime_s * 1e3) < 40);
+    assert_true(fabs(f->downtime_ms.value - mean->outcome.downtime_s * 1e3) < step_ms);
 }
 
 static void model_agrees_with_the_algorithm_page_by_page(void **state)
@@ -222,17 +238,19 @@ static void model_agrees_with_the_algorithm_page_by_page(void **state)
         input.costs.chunk_pages = c->chunk_pages;
         struct mean mean = simulate(c, &input);
         bool is_bursty = c->guest.truth.pattern == TRUTH_BURSTS;
+        /* Who writes in sequence may be just before or behind what is sent. */
+        bool is_lucky = c->guest.truth.pattern == TRUTH_SEQUENTIAL;
         tell_places(&known, &c->guest);
         tell_places(&seen, &c->guest);
         if (!is_bursty) {
             struct forecast f = make(&input);
             print_row(c, &mean, "known", &f);
-            assert_near(&mean, &f, 0.08);
+            assert_near(&mean, &f, is_lucky ? 0.12 : 0.06, &input.settings);
         }
         input.curve = &seen;
         struct forecast f = make(&input);
         print_row(c, &mean, "seen", &f);
-        assert_near(&mean, &f, 0.15);
+        assert_near(&mean, &f, is_bursty ? 0.5 : 0.15, &input.settings);
         unsure += f.converges == FORECAST_UNSURE;
     }
     assert_true(unsure <= (int)COUNT(cases) / 6);

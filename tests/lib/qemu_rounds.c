@@ -196,7 +196,8 @@ static void begin(struct machine *m)
     memset(m->to_clear, 1, m->pages / (uint32_t)m->costs->chunk_pages + 1);
     m->dirty = m->pages;
     for (uint32_t i = 0, left = m->guest->nonzero; i < resident; i++) { /* which are not zero */
-        bool is_normal = truth_random(&m->random) * (resident - i) < left;
+        bool is_normal = m->guest->is_zero_first ? i >= m->guest->zero
+                                                 : truth_random(&m->random) * (resident - i) < left;
         m->kind[i] = is_normal ? NORMAL : ZERO;
         left -= is_normal;
         if (is_normal)

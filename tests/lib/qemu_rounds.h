@@ -17,6 +17,7 @@ struct qemu_guest {
     struct truth truth;     /* its population is nonzero */
     uint32_t untouched;     /* pages, the last ones of memory */
     uint32_t zero, nonzero; /* mixed at random before them; the working set is nonzero */
+    bool is_zero_first;     /* or not mixed: zero pages come first */
     bool is_scattered;      /* the working set lies all over them, or together */
 };
 
