@@ -46,6 +46,7 @@ static int check(const struct forecast_input *input, struct error *err)
         costs->fixed_bytes,
         costs->quantum_s,
         costs->chunk_pages,
+        costs->packet_bytes,
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {

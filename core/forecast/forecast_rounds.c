@@ -35,6 +35,12 @@ static void begin_costs(struct rounds *rounds)
         rounds->untouched_s += rounds->normal_s;
     }
     rounds->link = fmax(settings->link_bandwidth, settings->bandwidth);
+    rounds->budget = settings->bandwidth * costs->quantum_s;
+    /* What its channels have not sent yet does not count, so that much more is handed to them. But
+     * no link gives more than it has. */
+    if (settings->mode == FORECAST_MULTIFD)
+        rounds->budget =
+            fmin(rounds->budget + threads * costs->packet_bytes, rounds->link * costs->quantum_s);
 }
 
 static void begin(struct rounds *rounds)
@@ -150,7 +156,7 @@ static void skip_quanta(struct rounds *rounds, struct slice *slice, enum part pa
                         const struct way *way)
 {
     double quantum = rounds->walk->costs->quantum_s;
-    double bytes = rounds->walk->settings->bandwidth * quantum;
+    double bytes = rounds->budget;
     double pages = fmin(quantum / way->seconds, way->bytes > 0 ? bytes / way->bytes : INFINITY);
     double threshold = pages * way->bytes / quantum * rounds->walk->settings->downtime_limit_s;
     double spare =
@@ -172,7 +178,7 @@ static void skip_quanta(struct rounds *rounds, struct slice *slice, enum part pa
 static void run_quantum(struct rounds *rounds)
 {
     double quantum = rounds->walk->costs->quantum_s;
-    double budget = rounds->walk->settings->bandwidth * quantum;
+    double budget = rounds->budget;
     enum part part;
 
     while (find_next(rounds, &part)) {

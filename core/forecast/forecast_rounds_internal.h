@@ -35,7 +35,7 @@ struct way {
 struct rounds {
     const struct forecast_walk *walk;
     struct forecast_course *course;
-    double normal_wire, zero_wire, normal_s, zero_s, untouched_s, link;
+    double normal_wire, zero_wire, normal_s, zero_s, untouched_s, link, budget;
 
     struct dirty_term groups[FORECAST_GROUPS_MOST];
     size_t group_count, old_count, slice_count, cursor; /* old: not newly touched */

@@ -359,6 +359,23 @@ static void guest_that_is_sent_within_the_first_100_ms_takes_one_sync_less(void 
     assert_true(fabs(f.total_s.value - outcome.total_s) < 0.002);
 }
 
+/* What channels have in their hands does not count for max-bandwidth. */
+static void channels_of_multifd_send_more_than_max_bandwidth(void **state)
+{
+    const struct qemu_guest big = {.truth = {TRUTH_IDLE, 1e6, 0, 0, 1}, .nonzero = 1000000};
+    struct dirty_curve curve = true_curve(&big.truth);
+    struct forecast_input input = input_of(&big, &curve);
+
+    (void)state;
+    input.settings.mode = FORECAST_MULTIFD;
+    input.settings.channels = 4;
+    double seconds = make(&input).total_s.value;
+    double rate = 125 * MB + 4 * input.costs.packet_bytes / input.costs.quantum_s;
+    assert_true(fabs(seconds - 1e6 * 4107 / rate) < 0.5);
+    input.settings.bandwidth = 1000 * MB; /* all that the link has */
+    assert_true(make(&input).total_s.value > 1e6 * 4106 / (1000 * MB));
+}
+
 /* A set that is always dirty and fits: it is sent again, with the guest stopped. */
 static void downtime_is_what_is_always_dirty_at_the_speed_of_the_link(void **state)
 {
@@ -572,6 +589,7 @@ int main(void)
         cmocka_unit_test(bytes_of_an_idle_guest_are_those_of_the_wire_table),
         cmocka_unit_test(time_of_an_idle_guest_is_that_of_the_slower_of_link_and_cpu),
         cmocka_unit_test(guest_that_is_sent_within_the_first_100_ms_takes_one_sync_less),
+        cmocka_unit_test(channels_of_multifd_send_more_than_max_bandwidth),
         cmocka_unit_test(downtime_is_what_is_always_dirty_at_the_speed_of_the_link),
         cmocka_unit_test(guest_that_writes_too_fast_never_ends),
         cmocka_unit_test(nearly_too_fast_is_unsure),
