@@ -44,7 +44,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
-#include "core/forecast/dirty_looks.h"
+#include "core/model/dirty_looks.h"
 
 #define DIRTY_TERMS_MOST 64
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/forecast/dirty_looks.h"
+#include "core/model/dirty_looks.h"
 
 enum truth_pattern {
     TRUTH_IDLE,

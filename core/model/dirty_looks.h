@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What looking at a VM's memory several times has told: the way from who looks (a sampler) to the
- * curve of the writable working set (dirty_curve.h).
+ * curve of the writable working set (core/forecast).
  *
  * One run draws a random sample of pages once, without replacement, and looks at the same pages
  * at several moments. Two looks make a pair, which says how many pages differ between them. The
@@ -16,8 +16,8 @@
  *
  * Plain data, no pointers: it may be copied and sent. Pure, any thread.
  */
-#ifndef KVMLENS_CORE_FORECAST_DIRTY_LOOKS_H
-#define KVMLENS_CORE_FORECAST_DIRTY_LOOKS_H
+#ifndef KVMLENS_CORE_MODEL_DIRTY_LOOKS_H
+#define KVMLENS_CORE_MODEL_DIRTY_LOOKS_H
 
 #include <stddef.h>
 #include <stdint.h>
