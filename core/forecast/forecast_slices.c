@@ -231,7 +231,7 @@ static void dirty_shares(const struct rounds *rounds, double seconds, double *re
 
 double forecast_slices_sync(struct rounds *rounds)
 {
-    double since_sync[FORECAST_GROUPS_MOST], since_clear[FORECAST_GROUPS_MOST], found = 0;
+    double since_sync[FORECAST_GROUPS_MOST], since_clear[FORECAST_GROUPS_MOST] = {0}, found = 0;
 
     dirty_shares(rounds, rounds->guest - rounds->guest_sync, since_sync);
     for (size_t c = 0; c < rounds->slice_count; c++) {

@@ -19,7 +19,7 @@ void nnls_add(struct nnls_problem *problem, const double *row, double b, double 
 /* The least squares of the columns of @set alone, by Cholesky's way. */
 static void solve_set(const struct nnls_problem *problem, const size_t *set, size_t n, double *ret)
 {
-    double low[NNLS_COLUMNS_MOST][NNLS_COLUMNS_MOST], half[NNLS_COLUMNS_MOST];
+    double low[NNLS_COLUMNS_MOST][NNLS_COLUMNS_MOST], half[NNLS_COLUMNS_MOST] = {0};
 
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
