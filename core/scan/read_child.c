@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "core/base/text.h"
 #include "core/scan/page_reader.h"
 
@@ -29,6 +31,7 @@
 #define BATCH_PAGES        512 /* read at once: one huge page */
 #define BATCH_BYTES        (BATCH_PAGES * (size_t)PAGE_READER_BYTES)
 #define MAP_WORDS          (READ_CHILD_PAGES_MAX / 64)
+#define BATCHES_MAX        (READ_CHILD_PAGES_MAX / BATCH_PAGES) /* of one look: each is full */
 #define SOCK_FD 3        /* descriptors of the reading process */
 #define FILE_FD 4
 #define COMPARE_TIMEOUT_MS 10000
@@ -40,7 +43,7 @@
 
 /* Lies in memory that both processes share. */
 struct read_request {
-    enum { READ_LOOK, READ_COMPARE, READ_WIPE } what;
+    enum { READ_LOOK, READ_HASH, READ_COMPARE, READ_WIPE } what;
     pid_t target;                     /* of a look */
     const struct zeropage_impl *impl; /* static, so it is where it was before the fork */
     size_t count;
@@ -52,6 +55,10 @@ struct read_request {
     atomic_size_t batches;
     uint64_t zero[MAP_WORDS], bad[MAP_WORDS];
     struct iovec segments[READ_CHILD_SEGMENTS_MAX];
+    /* of a look that hashes */
+    uint64_t seed;
+    uint64_t begin_ns[BATCHES_MAX], end_ns[BATCHES_MAX]; /* of reading each batch */
+    uint64_t hash[READ_CHILD_PAGES_MAX];
 };
 
 struct read_child {
@@ -142,6 +149,52 @@ static size_t take_batch(struct iovec **at, const struct iovec *end, struct iove
     return count;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static bool is_set(const uint64_t *map, size_t i)
+{
+    return (map[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* The pages of some segments, one after the other, of a file. */
+static ssize_t read_file(const struct iovec *segments, size_t count, unsigned char *buf,
+                         uint64_t *bad)
+{
+    uint64_t one[MAP_WORDS];
+    ssize_t bad_pages = 0;
+    size_t page = 0;
+
+    memset(bad, 0, BATCH_PAGES / 8);
+    for (size_t i = 0; i < count; i++) {
+        size_t pages = segments[i].iov_len / PAGE_READER_BYTES;
+        ssize_t n = page_reader_file(FILE_FD, (uintptr_t)segments[i].iov_base, segments[i].iov_len,
+                                     buf + page * PAGE_READER_BYTES, one);
+        if (n < 0)
+            return n;
+        for (size_t k = 0; n > 0 && k < pages; k++)
+            if (is_set(one, k))
+                bad[(page + k) / 64] |= 1ull << ((page + k) % 64);
+        bad_pages += n;
+        page += pages;
+    }
+    return bad_pages;
+}
+
+static void hash_batch(const struct read_child *child, size_t pages, const uint64_t *bad,
+                       uint64_t seed, uint64_t *ret)
+{
+    const unsigned char *page = child->buf;
+
+    for (size_t i = 0; i < pages; i++, page += PAGE_READER_BYTES)
+        ret[i] = is_set(bad, i) ? 0 : XXH3_64bits_withSeed(page, PAGE_READER_BYTES, seed);
+}
+
 /* Each batch but the last is a whole number of words of the maps. */
 static ssize_t look(struct read_child *child, struct read_request *r)
 {
@@ -153,9 +206,15 @@ static ssize_t look(struct read_child *child, struct read_request *r)
         return -ENOMEM;
     while (at < end) {
         size_t pages, count = take_batch(&at, end, batch, &pages);
-        ssize_t n = page_reader_vm(r->target, batch, count, child->buf, bad);
+        size_t number = atomic_load_explicit(&r->batches, memory_order_relaxed);
+        r->begin_ns[number] = now_ns();
+        ssize_t n = child->file_fd >= 0 ? read_file(batch, count, child->buf, bad)
+                                        : page_reader_vm(r->target, batch, count, child->buf, bad);
+        r->end_ns[number] = now_ns();
         if (n < 0)
             return n;
+        if (r->what == READ_HASH)
+            hash_batch(child, pages, bad, r->seed, r->hash + number * BATCH_PAGES);
         r->impl->fn(child->buf, pages, PAGE_READER_BYTES, zero);
         for (size_t i = 0; n > 0 && i < (pages + 63) / 64; i++)
             zero[i] &= ~bad[i];
@@ -183,7 +242,7 @@ static ssize_t serve_request(struct read_child *child, struct read_request *r, i
         setpriority(PRIO_PROCESS, 0, r->nice);
     if (r->what == READ_WIPE)
         n = wipe(child);
-    else if (r->what == READ_LOOK)
+    else if (r->what == READ_LOOK || r->what == READ_HASH)
         n = look(child, r);
     else
         n = guard < 0 ? -EOPNOTSUPP : compare_mapped(r, FILE_FD, guard);
@@ -284,6 +343,7 @@ static int open_child(const struct rootfs *root, int file_fd, struct read_child 
         free(child);
         return code;
     }
+    madvise(shared, sizeof(struct read_request), MADV_DONTDUMP); /* hashes are in it */
     *child = (struct read_child){.root = root, .file_fd = file_fd, .request = shared};
     *ret = child;
     return 0;
@@ -322,16 +382,14 @@ void read_child_close(struct read_child *child)
     if (child == NULL)
         return;
     finish(child, true);
+    explicit_bzero(child->request->hash, sizeof(child->request->hash));
     munmap(child->request, sizeof(*child->request));
     free(child);
 }
 
 static uint64_t now_ms(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return now_ns() / 1000000;
 }
 
 /* What does the kernel say that the reading process sleeps in? */
@@ -416,35 +474,83 @@ static void keep_finished(struct read_request *r, size_t pages)
     }
 }
 
-ssize_t read_child_look(struct read_child *child, const struct iovec *segments, size_t count,
-                        int nice_value, uint64_t *ret_zero, uint64_t *ret_bad, double *ret_cpu_s,
-                        const struct read_patience *patience)
+/* Have the pages of the segments looked at. What is there of it then lies in the request. */
+static ssize_t look_from_here(struct read_child *child, const struct iovec *segments, size_t count,
+                              int nice_value, double *ret_cpu_s,
+                              const struct read_patience *patience, size_t *ret_pages)
 {
     struct read_request *r = child->request;
     size_t bytes = 0;
 
     for (size_t i = 0; i < count; i++)
         bytes += segments[i].iov_len;
-    size_t pages = bytes / PAGE_READER_BYTES, words = (pages + 63) / 64;
+    *ret_pages = bytes / PAGE_READER_BYTES;
     *ret_cpu_s = 0;
-    if (count > READ_CHILD_SEGMENTS_MAX || pages > READ_CHILD_PAGES_MAX)
+    if (count > READ_CHILD_SEGMENTS_MAX || *ret_pages > READ_CHILD_PAGES_MAX)
         return -EINVAL;
     int n = child->pid == 0 ? start(child) : 0;
     if (n < 0)
         return n;
     double before = r->cpu_s;
-    r->what = READ_LOOK;
     r->count = count;
     r->nice = nice_value;
     memcpy(r->segments, segments, count * sizeof(*segments));
     ssize_t bad = exchange(child, patience);
     if (bad == -ETIMEDOUT)
-        keep_finished(r, pages);
-    if (bad >= 0 || bad == -ETIMEDOUT) {
-        memcpy(ret_zero, r->zero, words * sizeof(*ret_zero));
-        memcpy(ret_bad, r->bad, words * sizeof(*ret_bad));
+        keep_finished(r, *ret_pages);
+    if (bad >= 0 || bad == -ETIMEDOUT)
         *ret_cpu_s = r->cpu_s > before ? r->cpu_s - before : 0;
+    return bad;
+}
+
+ssize_t read_child_look(struct read_child *child, const struct iovec *segments, size_t count,
+                        int nice_value, uint64_t *ret_zero, uint64_t *ret_bad, double *ret_cpu_s,
+                        const struct read_patience *patience)
+{
+    struct read_request *r = child->request;
+    size_t pages;
+
+    r->what = READ_LOOK;
+    ssize_t bad = look_from_here(child, segments, count, nice_value, ret_cpu_s, patience, &pages);
+    if (bad >= 0 || bad == -ETIMEDOUT) {
+        memcpy(ret_zero, r->zero, (pages + 63) / 64 * sizeof(*ret_zero));
+        memcpy(ret_bad, r->bad, (pages + 63) / 64 * sizeof(*ret_bad));
     }
+    return bad;
+}
+
+/* The pages of a batch are copied one after the other. */
+static uint64_t page_time(const struct read_request *r, size_t page, size_t pages)
+{
+    size_t batch = page / BATCH_PAGES, first = batch * BATCH_PAGES;
+    size_t count = pages - first < BATCH_PAGES ? pages - first : BATCH_PAGES;
+    uint64_t took = r->end_ns[batch] - r->begin_ns[batch];
+
+    return r->begin_ns[batch] + took * (2 * (page - first) + 1) / (2 * count);
+}
+
+ssize_t read_child_hash(struct read_child *child, const struct iovec *segments, size_t count,
+                        int nice_value, uint64_t seed, struct read_hashes *ret, double *ret_cpu_s,
+                        const struct read_patience *patience)
+{
+    struct read_request *r = child->request;
+    size_t pages;
+
+    r->what = READ_HASH;
+    r->seed = seed;
+    ssize_t bad = look_from_here(child, segments, count, nice_value, ret_cpu_s, patience, &pages);
+    if (bad >= 0 || bad == -ETIMEDOUT) {
+        size_t words = (pages + 63) / 64;
+        memcpy(ret->zero, r->zero, words * sizeof(*ret->zero));
+        memcpy(ret->bad, r->bad, words * sizeof(*ret->bad));
+        for (size_t i = 0; i < pages; i++) {
+            bool is_bad = is_set(r->bad, i);
+            ret->hash[i] = is_bad ? 0 : r->hash[i];
+            ret->time_ns[i] = is_bad ? 0 : page_time(r, i, pages);
+        }
+    }
+    explicit_bzero(r->hash, sizeof(r->hash));
+    r->seed = 0;
     return bad;
 }
 

@@ -31,7 +31,8 @@ struct read_child;
  */
 int read_child_open(const struct rootfs *root, struct read_child **ret);
 
-/* read_child_aim - whose memory the next looks are at, and who compares it. */
+/* read_child_aim - whose memory the next looks are at, and who compares it. Of a child with a file:
+ * for whom it is read. */
 void read_child_aim(struct read_child *child, pid_t pid, const struct zeropage_impl *impl);
 
 /*
@@ -69,6 +70,25 @@ struct read_patience {
  */
 ssize_t read_child_look(struct read_child *child, const struct iovec *segments, size_t count,
                         int nice_value, uint64_t *ret_zero, uint64_t *ret_bad, double *ret_cpu_s,
+                        const struct read_patience *patience);
+
+/* What a page had in it, and when: never handed on to another process, never kept. */
+struct read_hashes {
+    uint64_t hash[READ_CHILD_PAGES_MAX];
+    uint64_t time_ns[READ_CHILD_PAGES_MAX]; /* CLOCK_MONOTONIC, when it was copied */
+    uint64_t zero[READ_CHILD_PAGES_MAX / 64], bad[READ_CHILD_PAGES_MAX / 64];
+};
+
+/*
+ * read_child_hash - XXH3 (64 bits) of pages with @seed, made in the child, so that no byte of them
+ * comes out of it. Two pages that differ have the same hash once in 2^64.
+ *
+ * The same as read_child_look otherwise. Of a child of read_child_open_file the segments are
+ * offsets in its file, which is read and not mapped: a hole is zeros and stays one. Of bad pages
+ * there is no hash, and no time. After -EIO and -ECANCELED there is nothing in @ret.
+ */
+ssize_t read_child_hash(struct read_child *child, const struct iovec *segments, size_t count,
+                        int nice_value, uint64_t seed, struct read_hashes *ret, double *ret_cpu_s,
                         const struct read_patience *patience);
 
 /* read_child_hung_in - after -ETIMEDOUT: the function of the kernel in which the read was, "" when
