@@ -30,6 +30,7 @@ struct pm_region {
 #define PM_SCAN_PRESENT (1u << 3)
 #define PM_SCAN_SWAPPED (1u << 4)
 #define PM_SCAN_PFNZERO (1u << 5)
+#define PM_SCAN_HUGE    (1u << 6)
 
 /* An entry of /proc/PID/pagemap. */
 #define PM_PFN_MASK ((1ull << 55) - 1)
@@ -55,6 +56,7 @@ struct residency {
     const struct ram_region *region;
     int file_fd;
     bool file_on_disk;    /* absent pages of the file would have to be fetched */
+    uint64_t huge_bytes;
     bool hugetlb_hidden;  /* hugetlbfs: the file has pages that are in no page table of this VMM */
     struct pm_region vec[REGIONS];
     uint64_t *entries;    /* [ENTRIES], made when pagemap is read */
@@ -153,12 +155,19 @@ bool residency_hides_zero_page(const struct residency *r)
     return r->entries != NULL && r->zero_pfn == 0;
 }
 
+uint64_t residency_huge_bytes(const struct residency *r)
+{
+    return r->huge_bytes;
+}
+
 /* What the page table says of a part that it does not map, when a file is behind it. */
 static int refine_absent(struct residency *r, struct emitter *em, uint64_t start, uint64_t end);
 
 static int emit_table(struct residency *r, struct emitter *em, uint64_t start, uint64_t end,
                       enum residency_kind kind)
 {
+    if (kind == RESIDENCY_MAPPED && r->region->backing == RAM_HUGETLB)
+        r->huge_bytes += end - start;
     if (kind == RESIDENCY_ABSENT && r->file_fd >= 0)
         return refine_absent(r, em, start, end);
     /* A shared page is best read from its file, which a hole punched meanwhile cannot upset. */
@@ -174,6 +183,15 @@ static enum residency_kind kind_of_categories(uint64_t categories)
     return (categories & PM_SCAN_PRESENT) ? RESIDENCY_MAPPED : RESIDENCY_SWAPPED;
 }
 
+/* Those of hugetlbfs are counted elsewhere. */
+static bool is_huge(const struct residency *r, uint64_t categories)
+{
+    const uint64_t all = PM_SCAN_PRESENT | PM_SCAN_HUGE | PM_SCAN_PFNZERO;
+
+    return r->region->backing != RAM_HUGETLB &&
+           (categories & all) == (PM_SCAN_PRESENT | PM_SCAN_HUGE);
+}
+
 /* One PAGEMAP_SCAN call at @start. *@ret_next: where to go on; @start when the kernel has it
  * not. */
 static int scan_step(struct residency *r, struct emitter *em, uint64_t start, uint64_t end,
@@ -187,7 +205,7 @@ static int scan_step(struct residency *r, struct emitter *em, uint64_t start, ui
         .vec_len = REGIONS,
         .max_pages = SCAN_MAX_PAGES,
         .category_anyof_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED,
-        .return_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED | PM_SCAN_PFNZERO,
+        .return_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED | PM_SCAN_PFNZERO | PM_SCAN_HUGE,
     };
     int count, n = 0;
     uint64_t at = start;
@@ -207,6 +225,8 @@ static int scan_step(struct residency *r, struct emitter *em, uint64_t start, ui
         if (p->start < at || p->end < p->start || p->end > end)
             return -EIO;
         n = emit_table(r, em, at, p->start, RESIDENCY_ABSENT);
+        if (is_huge(r, p->categories))
+            r->huge_bytes += p->end - p->start;
         if (n == 0)
             n = emit_table(r, em, p->start, p->end, kind_of_categories(p->categories));
         at = p->end;
@@ -393,13 +413,14 @@ int residency_set_region(struct residency *r, const struct ram_region *region, i
     if (file_fd < 0 || region->backing != RAM_HUGETLB || fstat(file_fd, &st) < 0)
         return 0;
     /* One step per huge page, so this is quick: is all that the file has in the page table? */
-    uint64_t mapped = 0;
+    uint64_t mapped = 0, huge_bytes = r->huge_bytes;
     int n = 0;
     for (uint64_t at = 0; at < region->bytes && n == 0; at += RESIDENCY_CHUNK_MAX) {
         uint64_t left = region->bytes - at;
         uint64_t len = left < RESIDENCY_CHUNK_MAX ? left : RESIDENCY_CHUNK_MAX;
         n = residency_walk(r, region->start + at, region->start + at + len, add_mapped, &mapped);
     }
+    r->huge_bytes = huge_bytes; /* nobody asked for this walk */
     r->hugetlb_hidden = (uint64_t)st.st_blocks * 512 > mapped;
     return n;
 }

@@ -75,4 +75,10 @@ int residency_walk(struct residency *residency, uint64_t start, uint64_t end, re
  */
 bool residency_hides_zero_page(const struct residency *residency);
 
+/*
+ * residency_huge_bytes - of all that was walked, what lay in huge pages. Without PAGEMAP_SCAN only
+ * those of hugetlbfs are known.
+ */
+uint64_t residency_huge_bytes(const struct residency *residency);
+
 #endif
