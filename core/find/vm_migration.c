@@ -57,7 +57,7 @@ static bool is_migration(const struct rootfs *root, pid_t pid, const char *tid)
     return vm_migration_is_thread(comm);
 }
 
-static bool has_thread(const struct rootfs *root, pid_t pid)
+bool vm_migration_has_thread(const struct rootfs *root, pid_t pid)
 {
     char path[64];
     bool found = false;
@@ -88,7 +88,7 @@ static enum vm_migration look(const struct rootfs *root, struct kvm_bpf *bpf, co
     kvm_bpf_slots_done(&slots);
     if (!is_logged)
         return VM_NOT_LOGGED;
-    return has_thread(root, vm->id.pid) ? VM_MIGRATING : VM_DIRTY_LOGGED;
+    return vm_migration_has_thread(root, vm->id.pid) ? VM_MIGRATING : VM_DIRTY_LOGGED;
 }
 
 /* The directory of the threads has a link for each of them. 0: not known. */

@@ -40,6 +40,10 @@ void vm_migration_tick(const struct rootfs *root, struct kvm_bpf *bpf, uint64_t 
 /* vm_migration_is_logged - is the RAM logged, which these slots show? Pure. */
 bool vm_migration_is_logged(const struct kvm_bpf_slots *slots);
 
+/* vm_migration_has_thread - has the process a thread that migrates, of one of the names that QEMU
+ * gives it? */
+bool vm_migration_has_thread(const struct rootfs *root, pid_t pid);
+
 /* vm_migration_is_thread - of a thread's name, without its newline. Pure. */
 bool vm_migration_is_thread(const char *comm);
 

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "accel/cpu.h"
-#include "core/find/vm_build.h"
 #include "core/scan/scan_internal.h"
 
 #define PUBLISH_NS 100000000ull
@@ -40,7 +39,7 @@ bool scan_job_stops(const struct scan_job *job)
            atomic_load_explicit(&job->stop, memory_order_relaxed);
 }
 
-static void set_phase(struct scan_job *job, enum scan_phase phase)
+void scan_job_set_phase(struct scan_job *job, enum scan_phase phase)
 {
     job->report->phase = phase;
     atomic_store_explicit(&job->env->progress->phase, (int)phase, memory_order_relaxed);
@@ -73,7 +72,7 @@ static void stamp(struct scan_job *job, struct scan_report *report)
 }
 
 /* With job->mutex held, or with one thread only. */
-static void publish(struct scan_job *job)
+void scan_job_publish(struct scan_job *job)
 {
     if (job->env->publish == NULL)
         return;
@@ -111,7 +110,7 @@ void scan_job_merge(struct scan_job *job, struct scan_lane *lane)
     uint64_t now = scan_now_ns();
     if (now - job->last_publish_ns >= PUBLISH_NS) {
         job->last_publish_ns = now;
-        publish(job);
+        scan_job_publish(job);
     }
     pthread_mutex_unlock(&job->mutex);
 }
@@ -145,13 +144,15 @@ static void *run_thread(void *arg)
     thread->stuck_pages = lane.stuck_pages;
     if (lane.residency != NULL && residency_hides_zero_page(lane.residency))
         atomic_store(&job->zero_page_hidden, true);
+    if (lane.residency != NULL)
+        atomic_fetch_add(&job->huge_pages, residency_huge_bytes(lane.residency) / SCAN_PAGE_BYTES);
     scan_lane_close(&lane);
     return NULL;
 }
 
 /* Run all lanes over all chunks. Threads of their own, for a lower priority cannot be taken
  * back. */
-static int run_pass(struct scan_job *job)
+int scan_job_pass(struct scan_job *job)
 {
     struct scan_thread threads[SCAN_THREADS_MAX];
     unsigned count = job->report->cost.threads, made = 0;
@@ -181,31 +182,9 @@ static int run_pass(struct scan_job *job)
     return job->code;
 }
 
-/* --- what comes before the passes ------------------------------------------------------------ */
-
-static int refuse_confidential(struct scan_job *job, struct error *err)
-{
-    struct scan_inspection seen;
-
-    int n = scan_inspect(job->env->root, job->request->vm.pid, &job->env->progress->cancel, &seen);
-    if (n < 0)
-        return n;
-    if (seen.passthrough)
-        scan_report_warn(job->report, "devices are passed through to this VM: its RAM is pinned, "
-                         "and its zero pages cannot be given back");
-    const char *certain = scan_slots_confidential(job);
-    const char *by = certain != NULL ? certain : seen.confidential;
-    if (by == NULL || job->request->force)
-        return 0;
-    return error_set(err, -EOPNOTSUPP,
-                     "the memory of this guest is confidential (%s): what can be "
-                     "read from outside does not tell which pages are zero",
-                     by);
-}
-
 /* --- the sample ------------------------------------------------------------------------------ */
 
-static uint64_t make_seed(const struct scan_request *request)
+uint64_t scan_seed(const struct scan_request *request)
 {
     uint64_t seed = request->seed;
 
@@ -214,23 +193,31 @@ static uint64_t make_seed(const struct scan_request *request)
     return seed;
 }
 
+static uint64_t want_pages(const struct scan_request *request)
+{
+    uint64_t want = request->sample_pages;
+
+    return want == 0 ? SCAN_SAMPLE_DEFAULT : want > SCAN_SAMPLE_MAX ? SCAN_SAMPLE_MAX : want;
+}
+
 /* The residency pass has counted present pages per chunk: number them through and draw. */
-static int prepare_sample(struct scan_job *job)
+int scan_job_draw(struct scan_job *job)
 {
     uint64_t population = 0;
-    uint64_t want = job->request->sample_pages;
+    uint64_t want = want_pages(job->request);
 
     for (size_t i = 0; i < job->chunk_count; i++) {
         job->seen[i].first = population;
         population += job->seen[i].present;
     }
     job->report->estimate.population = population;
-    want = want == 0 ? SCAN_SAMPLE_DEFAULT : want > SCAN_SAMPLE_MAX ? SCAN_SAMPLE_MAX : want;
+    if (job->request->mode == SCAN_DIRTY)
+        want = scan_dirty_sample(job->request, population);
     job->sample_count = want < population ? want : population;
     job->sample = malloc((job->sample_count + 1) * sizeof(*job->sample));
     if (job->sample == NULL)
         return -ENOMEM;
-    struct scan_random random = {.state = make_seed(job->request)};
+    struct scan_random random = {.state = scan_seed(job->request)};
     return scan_sample_draw(job->sample, job->sample_count, population, &random,
                             &job->env->progress->cancel);
 }
@@ -250,10 +237,10 @@ static bool is_too_long(const struct scan_job *job)
     return limit > 0 && !(seconds >= 0 && seconds <= limit);
 }
 
-static int run_residency(struct scan_job *job)
+int scan_job_residency(struct scan_job *job)
 {
-    set_phase(job, SCAN_PHASE_RESIDENCY);
-    int n = run_pass(job);
+    scan_job_set_phase(job, SCAN_PHASE_RESIDENCY);
+    int n = scan_job_pass(job);
     job->report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
     job->report->residency_done = n == 0;
     return n;
@@ -262,18 +249,18 @@ static int run_residency(struct scan_job *job)
 static int run_sample(struct scan_job *job)
 {
     struct scan_progress *progress = job->env->progress;
-    int n = prepare_sample(job);
+    int n = scan_job_draw(job);
 
     if (n < 0)
         return n;
     uint64_t to_read = job->request->mode == SCAN_ESTIMATE ? job->sample_count
                                                            : job->report->estimate.population;
     atomic_store(&progress->total_bytes, to_read * SCAN_PAGE_BYTES);
-    set_phase(job, SCAN_PHASE_SAMPLE);
-    publish(job);
+    scan_job_set_phase(job, SCAN_PHASE_SAMPLE);
+    scan_job_publish(job);
     uint64_t begin_ns = scan_now_ns(), begin_bytes = job->report->cost.bytes_read;
     atomic_store(&progress->start_ns, begin_ns);
-    n = run_pass(job);
+    n = scan_job_pass(job);
     free(job->sample);
     job->sample = NULL;
     if (n == 0)
@@ -282,8 +269,10 @@ static int run_sample(struct scan_job *job)
     return n;
 }
 
-static void forget_counts(struct scan_report *report)
+void scan_job_forget(struct scan_job *job)
 {
+    struct scan_report *report = job->report;
+
     memset(report->slices, 0, SCAN_SLICES * sizeof(*report->slices));
     report->counts = (struct page_counts){0};
     for (size_t i = 0; i < report->region_count; i++)
@@ -304,16 +293,16 @@ static int run_estimate(struct scan_job *job)
         return -ENOMEM;
     do {
         left = atomic_load(&job->left_count);
-        forget_counts(job->report);
+        scan_job_forget(job);
         job->report->estimate = (struct scan_estimate){.valid = false};
-        n = run_residency(job);
+        n = scan_job_residency(job);
         if (n == 0)
             n = run_sample(job);
     } while (n == 0 && atomic_load(&job->left_count) != left);
     if (n < 0)
         return n;
     scan_report_estimate(job->report);
-    publish(job);
+    scan_job_publish(job);
     return 0;
 }
 
@@ -333,15 +322,15 @@ static int run_exact(struct scan_job *job)
         if (job->base == NULL)
             return -ENOMEM;
         memcpy(job->base, report->slices, SCAN_SLICES * sizeof(*job->base));
-        forget_counts(report);
+        scan_job_forget(job);
     }
-    set_phase(job, SCAN_PHASE_READ);
+    scan_job_set_phase(job, SCAN_PHASE_READ);
     job->reading = true;
     if (report->cost.residency_s == 0)
         report->cost.residency_s = (double)(scan_now_ns() - job->begin_ns) / 1e9;
     atomic_store(&job->env->progress->done_bytes, 0);
     atomic_store(&job->env->progress->start_ns, scan_now_ns());
-    int n = run_pass(job);
+    int n = scan_job_pass(job);
     if (n == 0)
         report->residency_done = true;
     else if (job->base != NULL)
@@ -418,7 +407,7 @@ static void explain(struct scan_job *job, int code)
 
 static enum scan_state end_state(const struct scan_job *job, int code)
 {
-    bool began = job->report->cost.bytes_read > 0 || job->report->phase == SCAN_PHASE_READ;
+    bool began = job->report->cost.bytes_read > 0 || job->report->phase >= SCAN_PHASE_READ;
 
     if (code == 0)
         return SCAN_DONE;
@@ -430,55 +419,35 @@ static enum scan_state end_state(const struct scan_job *job, int code)
     return SCAN_FAILED;
 }
 
-static int check_request(const struct scan_job *job, struct error *err)
-{
-    if (!job->env->root->live)
-        return error_set(err, -EOPNOTSUPP, "a saved system tree has no memory to scan");
-    return 0;
-}
-
-/*
- * Requests wait their turn, and a frozen screen may be old: is the process still the one that was
- * chosen? Under a reused pid lies memory that is no guest's.
- */
-static int check_process(const struct scan_job *job, struct error *err)
-{
-    const struct vm_id *vm = &job->request->vm;
-    uint64_t start;
-
-    if (vm->start_ticks == 0)
-        return 0; /* chosen by its pid only */
-    int n = vm_process_start(job->env->root, vm->pid, &start);
-    if (n == 0 && start == vm->start_ticks)
-        return 0;
-    if (n == 0)
-        return error_set(err, -ESRCH, "the VM has ended: another process has the number %d now",
-                         (int)vm->pid);
-    return error_set(err, -ESRCH, "process %d has ended", (int)vm->pid);
-}
-
 static int run_job(struct scan_job *job)
 {
+    static int (*const runs[])(struct scan_job *) = {
+        [SCAN_EXACT] = run_exact,
+        [SCAN_ESTIMATE] = run_estimate,
+        [SCAN_DIRTY] = scan_dirty_run,
+    };
     struct error *err = &job->report->error;
 
-    set_phase(job, SCAN_PHASE_REGIONS);
+    scan_job_set_phase(job, SCAN_PHASE_REGIONS);
     beacon_at(job->env->beacon, job->request->vm.pid, BEACON_LIST_FDS);
-    int n = check_request(job, err);
+    int n = scan_check_request(job, err);
     if (n == 0)
         n = scan_slots_read(job, err);
     if (n == 0)
-        n = refuse_confidential(job, err);
+        n = scan_check_memory(job, err);
+    if (n == 0)
+        n = scan_check_numa(job, err);
     if (n == 0)
         n = scan_regions_find(job, err);
     if (n == 0)
         n = scan_chunks_prepare(job, err);
     if (n == 0)
-        n = check_process(job, err);
+        n = scan_check_process(job, err);
     if (n < 0)
         return n;
-    publish(job);
-    n = job->request->mode == SCAN_ESTIMATE ? run_estimate(job) : run_exact(job);
-    return n == 0 ? check_process(job, err) : n; /* lanes read and open files by the pid */
+    scan_job_publish(job);
+    n = runs[job->request->mode](job);
+    return n == 0 ? scan_check_process(job, err) : n; /* lanes read and open files by the pid */
 }
 
 static void job_done(struct scan_job *job)
@@ -530,6 +499,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     if (job.left != NULL)
         scan_left_tell(&job);
     warn_of_counts(&job);
+    scan_void_tell(&job);
     job_done(&job);
     beacon_at(env->beacon, 0, BEACON_NOTHING);
     *ret = report;

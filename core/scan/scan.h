@@ -23,6 +23,7 @@
 #include "core/bpf/kvm_bpf.h"
 #include "core/model/vm.h"
 #include "core/ram/ram.h"
+#include "core/scan/scan_dirty.h"
 
 #define SCAN_PAGE_BYTES 4096
 #define SCAN_SLICES 4096          /* of the heat map */
@@ -56,9 +57,21 @@ struct scan_slice {
     uint32_t pages[PAGE_CLASS_COUNT]; /* all 0: not looked at yet */
 };
 
-enum scan_mode { SCAN_EXACT, SCAN_ESTIMATE };
+enum scan_mode {
+    SCAN_EXACT,
+    SCAN_ESTIMATE,
+    SCAN_DIRTY, /* an estimate, and how fast memory changes: core/scan/scan_dirty.h */
+    SCAN_MODE_COUNT
+};
 
-enum scan_phase { SCAN_PHASE_REGIONS, SCAN_PHASE_RESIDENCY, SCAN_PHASE_SAMPLE, SCAN_PHASE_READ };
+enum scan_phase {
+    SCAN_PHASE_REGIONS,
+    SCAN_PHASE_RESIDENCY,
+    SCAN_PHASE_SAMPLE,
+    SCAN_PHASE_READ,
+    SCAN_PHASE_LOOKS, /* again and again, until scan_progress.end_ns */
+    SCAN_PHASE_COUNT
+};
 
 enum scan_state {
     SCAN_RUNNING,   /* an intermediate report */
@@ -80,9 +93,12 @@ struct scan_request {
     /* with estimate_first: read all only where scan_exact_seconds() is at most this, else the
      * report is a SCAN_ESTIMATE; 0 = whatever it takes */
     double exact_limit_s;
-    uint64_t sample_pages;        /* 0 = SCAN_SAMPLE_DEFAULT */
-    uint64_t max_rate_bytes;      /* per second, all threads together; 0 = no limit */
+    uint64_t sample_pages; /* 0 = SCAN_SAMPLE_DEFAULT, or more of a large VM: SCAN_DIRTY */
+    /* per second, all threads together; 0 = no limit. SCAN_DIRTY: over the run */
+    uint64_t max_rate_bytes;
     unsigned threads;             /* 0 = 1 */
+    double duration_s; /* SCAN_DIRTY: from the first look to the last; 0 = SCAN_DIRTY_DURATION_S */
+    double max_cpu;    /* SCAN_DIRTY: seconds of CPU time per second; 0 = SCAN_DIRTY_CPU */
     bool force;                   /* read userfaultfd ranges too */
     /* after its first 50 ms a scan makes way for others: see scan_lane.c */
     bool idle_priority;
@@ -168,6 +184,7 @@ struct scan_report {
     struct scan_slice *slices;    /* [SCAN_SLICES], slice_count of them in use */
     size_t warning_count;
     char (*warnings)[200];        /* one sentence each */
+    struct scan_dirty *dirty;     /* of SCAN_DIRTY; else NULL, and where there was no memory */
 };
 
 /* Counters that any thread may read while a scan runs. */
@@ -175,6 +192,7 @@ struct scan_progress {
     atomic_uint_fast64_t done_bytes;  /* read so far */
     atomic_uint_fast64_t total_bytes; /* present pages to read; 0 = not known yet */
     atomic_uint_fast64_t start_ns;    /* CLOCK_MONOTONIC, reading began; 0 = not yet */
+    atomic_uint_fast64_t end_ns;      /* CLOCK_MONOTONIC, when the last look is due; 0 = no looks */
     atomic_int phase;                 /* enum scan_phase */
     atomic_bool cancel;               /* set by anyone; looked at at least every 20 ms */
 };

@@ -3,6 +3,7 @@
  * Shared by the files of the scan module; nobody else includes it.
  *
  *   scan.c         phases, threads, the report that grows
+ *   scan_check.c   what is asked before, and at the end
  *   scan_regions.c which mappings are scanned, and what is to be said of them
  *   scan_slots.c   what KVM says of them
  *   scan_chunks.c  pieces of regions that threads take
@@ -13,6 +14,7 @@
  *   scan_report.c  reports: make, copy, finish, free; the statistics
  *   scan_sample.c  which pages an estimate reads
  *   scan_inspect.c what else the process tells: confidential guest, passed-through devices
+ *   scan_looks.h   looks at a sample again and again: scan_dirty_run.c, scan_look.c and others
  */
 #ifndef KVMLENS_CORE_SCAN_SCAN_INTERNAL_H
 #define KVMLENS_CORE_SCAN_SCAN_INTERNAL_H
@@ -36,6 +38,9 @@
 #define SCAN_MAPPED_MIN_PAGES 64 /* fewer are read: a mapping costs more than it saves */
 #define SCAN_MAPPER_FAILURES_MAX 8
 #define SCAN_POLITE_NICE         10 /* why not SCHED_IDLE: see scan_lane.c */
+/* A read is given up after this: when a userfault holds it, and when it is anything else. */
+#define SCAN_STUCK_UFFD_MS 1000
+#define SCAN_STUCK_MS      5000
 #define SCAN_BATCH_BYTES (SCAN_BATCH_PAGES * (size_t)SCAN_PAGE_BYTES)
 
 _Static_assert(SCAN_THREADS_MAX <= SCAN_READERS_MAX, "each lane may have a reader");
@@ -72,6 +77,12 @@ struct scan_left {
 };
 #define SCAN_LEFT_MAX 8 /* when so many are left, all that is read through the VMM is */
 
+/* A page of the sample. */
+struct scan_place {
+    uint64_t address; /* in the VMM; 0: it was gone when it was looked for */
+    size_t region;
+};
+
 /*
  * A scan under way. @mutex guards report, fresh, last_publish_ns, code and error; the rest is
  * constant while threads run, or atomic.
@@ -97,6 +108,11 @@ struct scan_job {
     bool reading;                 /* pass reads content; else residency only */
     uint64_t *sample;             /* ascending ordinals of present pages; NULL: no sample pass */
     uint64_t sample_count;
+    /* [sample_count] where the sample is, found out in a sample pass that reads nothing; NULL: it
+     * reads */
+    struct scan_place *places;
+    bool recount; /* the residency pass counts in chunks only, not in the report */
+    atomic_uint_fast64_t huge_pages; /* of a residency pass: see struct scan_dirty */
     struct scan_seen *seen;       /* [chunk_count] filled by the residency pass */
     atomic_size_t next_chunk;
     atomic_bool stop;             /* a thread failed: all end */
@@ -158,6 +174,10 @@ void scan_lane_close(struct scan_lane *lane);
 int scan_lane_run(struct scan_lane *lane);
 
 const struct ram_region *scan_lane_region(const struct scan_lane *lane);
+/* open the file behind the region of lane->chunk, and leave the one before */
+int scan_lane_enter(struct scan_lane *lane);
+/* may what is present in that region be read? */
+bool scan_lane_is_readable(const struct scan_lane *lane);
 /* adds the lane's counts to the report, when it is time to */
 void scan_lane_maybe_merge(struct scan_lane *lane);
 
@@ -174,12 +194,37 @@ int scan_read_sample(struct scan_lane *lane, const struct residency_run *run, bo
 void scan_read_leave(struct scan_lane *lane); /* the region */
 void scan_read_close(struct scan_lane *lane);
 
+/* scan.c: the passes, one after the other */
+void scan_job_set_phase(struct scan_job *job, enum scan_phase phase);
+/* with one thread only: hand out what there is */
+void scan_job_publish(struct scan_job *job);
+/* forget what was counted */
+void scan_job_forget(struct scan_job *job);
+/* run all lanes over all chunks. 0, -ECANCELED or -errno */
+int scan_job_pass(struct scan_job *job);
+/* count what is there */
+int scan_job_residency(struct scan_job *job);
+/* what the request says, else a random one */
+uint64_t scan_seed(const struct scan_request *request);
+/* number what was counted through and draw from it, into job->sample */
+int scan_job_draw(struct scan_job *job);
+
 /* scan.c, called by lanes */
 bool scan_job_stops(const struct scan_job *job);
 void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
 uint64_t scan_now_ns(void);
 /* what the request says, else the automatic choice */
 const struct zeropage_impl *scan_accel(const struct scan_request *request);
+
+/* scan_check.c: 0, or -errno with a sentence */
+/* of a system that runs? */
+int scan_check_request(const struct scan_job *job, struct error *err);
+/* is the memory the guest's own secret? */
+int scan_check_memory(struct scan_job *job, struct error *err);
+/* would looks move the guest's pages? */
+int scan_check_numa(struct scan_job *job, struct error *err);
+/* is it still the same process? */
+int scan_check_process(const struct scan_job *job, struct error *err);
 
 /* scan_regions.c */
 /* into job->report, with warnings */
@@ -258,10 +303,26 @@ struct scan_inspection {
     /* static text: what encrypts the guest's memory; NULL = nothing seen */
     const char *confidential;
     bool passthrough;         /* VFIO: RAM is pinned */
+    bool has_device;          /* and there is a device: a group of them, or one by itself */
+    int vfio_group;           /* its number; -1 = not known */
     bool uffd;                /* the process holds a userfaultfd */
 };
 /* 0, or -ECANCELED: a process may have a million descriptors */
 int scan_inspect(const struct rootfs *root, pid_t pid, const atomic_bool *cancel,
                  struct scan_inspection *ret);
+
+/* scan_dirty_run.c */
+/* in place of an estimate. 0, -ECANCELED or -errno; what was seen until then is in the report */
+int scan_dirty_run(struct scan_job *job);
+/* how many pages it draws from @population */
+uint64_t scan_dirty_sample(const struct scan_request *request, uint64_t population);
+
+/* scan_void.c */
+/* of a report of looks; else nothing happens */
+void scan_void_set(struct scan_job *job, enum scan_void which);
+/* does reading from outside move pages on this host? 0, or -EOPNOTSUPP with a sentence */
+int scan_void_numa(const struct rootfs *root, struct error *err);
+/* at the end: a warning of each */
+void scan_void_tell(struct scan_job *job);
 
 #endif

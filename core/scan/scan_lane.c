@@ -116,7 +116,7 @@ static const struct run_action run_actions[] = {
     [RESIDENCY_MAYBE] = {PAGE_UNREAD, false, true, PAGE_UNTOUCHED},
 };
 
-static bool is_readable(const struct scan_lane *lane)
+bool scan_lane_is_readable(const struct scan_lane *lane)
 {
     enum ram_skip skip = scan_lane_region(lane)->skip;
     bool is_forced =
@@ -160,8 +160,8 @@ static int on_run(void *arg, const struct residency_run *run)
 
     if (scan_job_stops(lane->job))
         return -ECANCELED;
-    if (!is_readable(lane) || (!action->from_vm && !action->from_file)) {
-        if (!sampling)
+    if (!scan_lane_is_readable(lane) || (!action->from_vm && !action->from_file)) {
+        if (!sampling && !lane->job->recount)
             scan_count_run(lane, class_unread(lane, run->kind), run->start, pages);
         return 0;
     }
@@ -169,7 +169,8 @@ static int on_run(void *arg, const struct residency_run *run)
         return scan_read_sample(lane, run, action->from_file);
     if (!lane->job->reading) {
         note_run(lane, run);
-        scan_count_run(lane, PAGE_UNREAD, run->start, pages);
+        if (!lane->job->recount)
+            scan_count_run(lane, PAGE_UNREAD, run->start, pages);
         return 0;
     }
     return action->from_file ? scan_read_file(lane, run->start, run->bytes, action->zero_class)
@@ -243,7 +244,8 @@ static int sample_chunk(struct scan_lane *lane, size_t index)
 
     if (!seek_sample(lane, index))
         return 0;
-    if (!is_fresh(lane->job, seen))
+    bool is_known = lane->job->places != NULL && seen->runs != NULL; /* nothing is read now */
+    if (!is_known && !is_fresh(lane->job, seen))
         return walk_chunk(lane);
     for (size_t i = 0; i < seen->run_count && n == 0; i++)
         n = on_run(lane, &seen->runs[i]);
@@ -255,7 +257,7 @@ static int run_chunk(struct scan_lane *lane, size_t index)
     const struct ram_region *region = scan_lane_region(lane);
 
     if (region->skip == RAM_SKIP_DEVICE || region->skip == RAM_SKIP_UNMAPPED) {
-        if (lane->job->sample == NULL)
+        if (lane->job->sample == NULL && !lane->job->recount)
             scan_count_run(lane, PAGE_UNREADABLE, lane->chunk.start,
                     (lane->chunk.end - lane->chunk.start) / SCAN_PAGE_BYTES);
         return 0;
@@ -275,7 +277,7 @@ static int run_chunk(struct scan_lane *lane, size_t index)
  * The file is open for as long as the lane is in its region: a VMM may have thousands of them, and
  * other parts of this program need descriptors too.
  */
-static int enter_region(struct scan_lane *lane)
+int scan_lane_enter(struct scan_lane *lane)
 {
     struct scan_job *job = lane->job;
     const struct ram_region *region = scan_lane_region(lane);
@@ -297,7 +299,7 @@ int scan_lane_run(struct scan_lane *lane)
     while (n == 0 && scan_chunks_take(lane->job, &lane->chunk, &index)) {
         if (lane->chunk.region != region) {
             region = lane->chunk.region;
-            n = enter_region(lane);
+            n = scan_lane_enter(lane);
             if (n < 0)
                 break;
         }

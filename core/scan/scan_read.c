@@ -7,10 +7,6 @@
 #include "core/scan/page_reader.h"
 #include "core/scan/scan_internal.h"
 
-/* A read is given up after this: when a userfault holds it, and when it is anything else. */
-#define STUCK_UFFD_MS 1000
-#define STUCK_MS      5000
-
 /*
  * Guest memory passes through here: not into a core dump, nor to a swap device. With
  * --privileges=off the process is dumpable: who may trace it may trace the VMM.
@@ -63,8 +59,8 @@ static size_t count_bad(const struct scan_lane *lane)
 
 static ssize_t look(struct scan_lane *lane)
 {
-    const struct read_patience patience = {.uffd_ms = STUCK_UFFD_MS,
-                                           .any_ms = STUCK_MS,
+    const struct read_patience patience = {.uffd_ms = SCAN_STUCK_UFFD_MS,
+                                           .any_ms = SCAN_STUCK_MS,
                                            .cancel = &lane->job->env->progress->cancel,
                                            .beacon = lane->job->env->beacon};
     double cpu_s;
@@ -236,7 +232,7 @@ int scan_read_file(struct scan_lane *lane, uint64_t start, uint64_t bytes,
     return 0;
 }
 
-/* Of a run of present pages, read those that were drawn. */
+/* Of a run of present pages, read those that were drawn, or note where they are. */
 int scan_read_sample(struct scan_lane *lane, const struct residency_run *run, bool from_file)
 {
     const struct scan_job *job = lane->job;
@@ -248,8 +244,11 @@ int scan_read_sample(struct scan_lane *lane, const struct residency_run *run, bo
         if (drawn >= end || drawn >= lane->sample_end)
             break;
         uint64_t start = run->start + (drawn - lane->ordinal) * SCAN_PAGE_BYTES;
-        n = from_file ? scan_read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
-                      : scan_read_vm(lane, start, SCAN_PAGE_BYTES);
+        if (job->places != NULL)
+            job->places[lane->sample_at] = (struct scan_place){start, lane->chunk.region};
+        else
+            n = from_file ? scan_read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
+                          : scan_read_vm(lane, start, SCAN_PAGE_BYTES);
     }
     lane->ordinal = end;
     return n;

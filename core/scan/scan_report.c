@@ -31,10 +31,9 @@ const char *scan_state_name(enum scan_state state)
 const char *scan_phase_name(enum scan_phase phase)
 {
     static const char *const names[] = {
-        [SCAN_PHASE_REGIONS] = "finding regions",
-        [SCAN_PHASE_RESIDENCY] = "residency",
-        [SCAN_PHASE_SAMPLE] = "sample",
-        [SCAN_PHASE_READ] = "reading",
+        [SCAN_PHASE_REGIONS] = "finding regions", [SCAN_PHASE_RESIDENCY] = "residency",
+        [SCAN_PHASE_SAMPLE] = "sample",           [SCAN_PHASE_READ] = "reading",
+        [SCAN_PHASE_LOOKS] = "looking again",
     };
     return names[phase];
 }
@@ -74,10 +73,16 @@ struct scan_report *scan_report_new(const struct scan_request *request)
         return NULL;
     report->slices = calloc(SCAN_SLICES, sizeof(*report->slices));
     report->warnings = calloc(SCAN_WARNINGS_MAX, sizeof(*report->warnings));
-    if (report->slices == NULL || report->warnings == NULL) {
+    if (request->mode == SCAN_DIRTY)
+        report->dirty = calloc(1, sizeof(*report->dirty));
+    if (report->slices == NULL || report->warnings == NULL ||
+        (request->mode == SCAN_DIRTY && report->dirty == NULL)) {
         scan_report_free(report);
         return NULL;
     }
+    if (report->dirty != NULL)
+        *report->dirty =
+            (struct scan_dirty){.vfio_group = -1, .looks.page_bytes_dirty = SCAN_PAGE_BYTES};
     report->state = SCAN_RUNNING;
     report->mode = request->mode;
     report->vm = request->vm;
@@ -115,6 +120,7 @@ void scan_report_free(struct scan_report *report)
     free(report->regions);
     free(report->slices);
     free(report->warnings);
+    free(report->dirty);
     free(report);
 }
 
@@ -143,7 +149,9 @@ struct scan_report *scan_report_copy(const struct scan_report *report)
     copy->regions = malloc((report->region_count + 1) * sizeof(*copy->regions));
     copy->slices = malloc(SCAN_SLICES * sizeof(*copy->slices));
     copy->warnings = malloc(SCAN_WARNINGS_MAX * sizeof(*copy->warnings));
-    if (copy->regions == NULL || copy->slices == NULL || copy->warnings == NULL) {
+    copy->dirty = report->dirty != NULL ? malloc(sizeof(*copy->dirty)) : NULL;
+    if (copy->regions == NULL || copy->slices == NULL || copy->warnings == NULL ||
+        (copy->dirty == NULL) != (report->dirty == NULL)) {
         scan_report_free(copy);
         return NULL;
     }
@@ -151,6 +159,8 @@ struct scan_report *scan_report_copy(const struct scan_report *report)
         memcpy(copy->regions, report->regions, report->region_count * sizeof(*copy->regions));
     memcpy(copy->slices, report->slices, SCAN_SLICES * sizeof(*copy->slices));
     memcpy(copy->warnings, report->warnings, SCAN_WARNINGS_MAX * sizeof(*copy->warnings));
+    if (copy->dirty != NULL)
+        *copy->dirty = *report->dirty;
     return copy;
 }
 

@@ -166,6 +166,7 @@ static void reset_progress(struct scan_progress *progress)
     atomic_store(&progress->done_bytes, 0);
     atomic_store(&progress->total_bytes, 0);
     atomic_store(&progress->start_ns, 0);
+    atomic_store(&progress->end_ns, 0);
     atomic_store(&progress->phase, SCAN_PHASE_REGIONS);
     atomic_store(&progress->cancel, false);
 }
@@ -199,9 +200,10 @@ void scan_worker_progress_of(const struct scan_progress *progress, uint64_t now_
                              struct scan_worker_progress *ret)
 {
     uint64_t start_ns = atomic_load_explicit(&progress->start_ns, memory_order_relaxed);
+    uint64_t end_ns = atomic_load_explicit(&progress->end_ns, memory_order_relaxed);
     int phase = atomic_load_explicit(&progress->phase, memory_order_relaxed);
 
-    ret->phase = phase >= SCAN_PHASE_REGIONS && phase <= SCAN_PHASE_READ ? (enum scan_phase)phase
+    ret->phase = phase >= SCAN_PHASE_REGIONS && phase < SCAN_PHASE_COUNT ? (enum scan_phase)phase
                                                                          : SCAN_PHASE_REGIONS;
     ret->done_bytes = atomic_load_explicit(&progress->done_bytes, memory_order_relaxed);
     ret->total_bytes = atomic_load_explicit(&progress->total_bytes, memory_order_relaxed);
@@ -211,6 +213,8 @@ void scan_worker_progress_of(const struct scan_progress *progress, uint64_t now_
         ret->bytes_per_s = (double)ret->done_bytes * 1e9 / (double)(now_ns - start_ns);
     if (ret->bytes_per_s > 0 && ret->total_bytes > ret->done_bytes)
         ret->eta_s = (double)(ret->total_bytes - ret->done_bytes) / ret->bytes_per_s;
+    if (ret->phase == SCAN_PHASE_LOOKS) /* whatever was read: most of the time nothing is */
+        ret->eta_s = end_ns > now_ns ? (double)(end_ns - now_ns) / 1e9 : 0;
 }
 
 struct scan_worker_progress scan_worker_progress(struct scan_worker *worker)

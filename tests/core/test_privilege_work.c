@@ -116,6 +116,11 @@ static void look_at_scanning(const struct role_case *s, char *say, size_t size)
         SAY("process_vm_readv read something else");
     snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)other);
     DONE(open(path, O_RDONLY));
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)other, (int)other);
+    int syscall_fd = open(path, O_RDONLY); /* tells whether a vCPU may run */
+    DONE(syscall_fd);
+    DONE(read(syscall_fd, page, sizeof(page)));
+    close(syscall_fd);
     unsigned long start = 0, end = 0;
     find_mapped_file(other, &start, &end);
     snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)other, start, end);

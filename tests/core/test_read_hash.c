@@ -115,8 +115,7 @@ static void pages_of_a_process_are_hashed_in_a_child(void **state)
     size_t count = make_segments(guest.info->ram_start, segments);
     for (uint64_t seed = SEED; seed < SEED + 2; seed++) { /* another one makes other hashes */
         uint64_t begin_ns = now_ns();
-        ssize_t bad =
-            read_child_hash(child, segments, count, 0, seed, h, &cpu_s, &patience);
+        ssize_t bad = read_child_hash(child, segments, count, 0, seed, h, &cpu_s, &patience);
         assert_int_equal(bad, 1);
         expect_hashes(h, seed, begin_ns, 700);
         assert_true(cpu_s > 0 && cpu_s < 5);

@@ -59,7 +59,7 @@ static const struct class_row class_rows[] = {
 /* Of an estimate the content of pages is not known: no row that would say 0. */
 static bool is_known(const struct scan_report *report, enum page_class page_class)
 {
-    return report->mode != SCAN_ESTIMATE ||
+    return report->mode == SCAN_EXACT ||
            (page_class != PAGE_ZERO_CONTENT && page_class != PAGE_NONZERO);
 }
 
@@ -99,7 +99,7 @@ static void put_zero(const struct scan_report *report, FILE *out)
                 report->zero_known ? "Estimate" : "Zero about", percent(a, e->zero_ratio),
                 percent(b, e->ci95_low), percent(c, e->ci95_high), format_exact(d, e->sampled),
                 format_exact((char[FORMAT_MAX]){0}, e->population));
-    if (!report->zero_known && !(e->valid && report->mode == SCAN_ESTIMATE))
+    if (!report->zero_known && !(e->valid && report->mode != SCAN_EXACT))
         fprintf(out, "Zero       %s .. %s %%   what is known of %s pages\n",
                 percent(a, report->zero_low), percent(b, report->zero_high),
                 format_exact(c, report->pages_total));
@@ -164,7 +164,8 @@ static void put_warnings(const struct scan_report *report, FILE *out)
 
 static const char *describe(const struct scan_report *report)
 {
-    static const char *const modes[] = {[SCAN_EXACT] = "exact", [SCAN_ESTIMATE] = "estimate"};
+    static const char *const modes[] = {
+        [SCAN_EXACT] = "exact", [SCAN_ESTIMATE] = "estimate", [SCAN_DIRTY] = "estimate"};
 
     if (report->state == SCAN_CANCELLED)
         return "PARTIAL: ended before it was complete";

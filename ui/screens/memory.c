@@ -160,7 +160,7 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
     format_bytes(read, (double)r->cost.bytes_read);
     format_seconds(time, r->cost.elapsed_s);
     format_seconds(age, age_s);
-    if (r->mode == SCAN_ESTIMATE && r->state == SCAN_DONE)
+    if (r->mode != SCAN_EXACT && r->state == SCAN_DONE)
         draw_not_read(p, r);
     else if (r->zero_known)
         SAY(p, STYLE_STRONG, "%s %% zero   %s read in %s with %s   %s ago",

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: MIT
+/* A run of looks at one sample: how many pages, when, and what it may cost. */
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "core/scan/scan_looks.h"
+
+#define NAP_NS 10000000ull /* between two glances at cancel while nothing is to be done */
+/* Times shorter than this part of the whole show bursts, and no change of load. */
+#define LOAD_FROM_SHARE 0.4
+/* A sample of one in so many finds a working set of some thousandths of a large VM. */
+#define LARGE_SHARE 128
+
+/* A run under way. */
+struct dirty_run {
+    struct scan_job *job;
+    struct scan_looks looks;
+    struct scan_activity activity;
+    double offsets[DIRTY_LOOKS_MOST]; /* when to look, in seconds from the first look */
+    unsigned count;
+    unsigned next;       /* of them: the first ones may be skipped when a look takes long */
+    bool is_again;       /* a region was left at the first look: all is drawn anew */
+    double spent_cpu_s;  /* by the looks so far */
+    uint64_t *present;   /* [chunk_count] as they were counted first */
+    uint64_t counted_ns; /* and when */
+    int code;            /* of the thread that looks */
+    double cpu_s;
+    pthread_t thread;
+};
+
+static double duration_of(const struct scan_request *request)
+{
+    return request->duration_s > 0 ? fmin(fmax(request->duration_s, SCAN_DIRTY_DURATION_MIN_S),
+                                          SCAN_DIRTY_DURATION_MAX_S)
+                                   : SCAN_DIRTY_DURATION_S;
+}
+
+/* --- what it may cost ------------------------------------------------------------------------- */
+
+/* Pages of one look, that the bytes of a run allow. */
+static uint64_t pages_by_bytes(const struct scan_request *request)
+{
+    double offsets[DIRTY_LOOKS_MOST], duration_s = duration_of(request);
+    unsigned count = scan_pairs_schedule(duration_s, offsets);
+    double bytes = request->max_rate_bytes > 0 ? (double)request->max_rate_bytes * duration_s
+                                               : (double)SCAN_DIRTY_BYTES_MAX;
+
+    return (uint64_t)fmin(bytes / count / SCAN_PAGE_BYTES, SCAN_SAMPLE_MAX);
+}
+
+uint64_t scan_dirty_sample(const struct scan_request *request, uint64_t population)
+{
+    uint64_t want = request->sample_pages, most = pages_by_bytes(request);
+
+    if (want == 0) {
+        want = population / LARGE_SHARE;
+        want = want < SCAN_SAMPLE_DEFAULT       ? SCAN_SAMPLE_DEFAULT
+               : want > SCAN_DIRTY_SAMPLE_LARGE ? SCAN_DIRTY_SAMPLE_LARGE
+                                                : want;
+    }
+    want = want > most ? most : want;
+    return want < SCAN_DIRTY_SAMPLE_MIN ? SCAN_DIRTY_SAMPLE_MIN : want;
+}
+
+/* Draw from the sample again, so that it has @count pages. */
+static int thin_out(struct dirty_run *run, uint64_t count)
+{
+    struct scan_looks *looks = &run->looks;
+    uint64_t *kept = malloc(count * sizeof(*kept));
+    struct scan_random random = {.state = scan_seed(run->job->request)};
+
+    if (kept == NULL)
+        return -ENOMEM;
+    int n = scan_sample_draw(kept, count, looks->count, &random, &run->job->env->progress->cancel);
+    if (n == 0)
+        scan_looks_keep(looks, kept, (size_t)count);
+    free(kept);
+    return n;
+}
+
+/* The looks that are to come take as long as this one did: when that is too much, fewer pages. */
+static int keep_to_budget(struct dirty_run *run, double look_cpu_s)
+{
+    const struct scan_request *request = run->job->request;
+    double share = request->max_cpu > 0 ? request->max_cpu : SCAN_DIRTY_CPU;
+    double left = share * duration_of(request) - run->spent_cpu_s;
+    double wanted = look_cpu_s * (run->count - run->next);
+    double least = SCAN_DIRTY_SAMPLE_MIN;
+
+    if (!(wanted > left) || run->looks.count <= SCAN_DIRTY_SAMPLE_MIN)
+        return 0;
+    return thin_out(run, (uint64_t)fmax((double)run->looks.count * left / wanted, least));
+}
+
+/* --- the looks -------------------------------------------------------------------------------- */
+
+static double thread_cpu_s(void)
+{
+    struct timespec ts;
+
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) == 0
+               ? (double)ts.tv_sec + (double)ts.tv_nsec / 1e9
+               : 0;
+}
+
+/* What the looks so far say goes into the report. */
+static void fill_report(struct dirty_run *run)
+{
+    struct scan_report *report = run->job->report;
+    struct scan_dirty *dirty = report->dirty;
+    const struct scan_looks *looks = &run->looks;
+
+    pthread_mutex_lock(&run->job->mutex);
+    scan_pairs_fill(looks, &dirty->looks);
+    if (dirty->looks.pair_count == 0 && looks->looks > 1) /* there is no page to tell the time of */
+        dirty->looks.duration_s = (double)(scan_now_ns() - looks->begin_ns) / 1e9;
+    dirty->look_count = looks->looks;
+    dirty->looks.population = report->estimate.population;
+    dirty->looks.page_bytes_dirty = SCAN_PAGE_BYTES;
+    dirty->lost = 0;
+    for (size_t i = 0; looks->looks > 0 && i < looks->count; i++)
+        dirty->lost += looks->time_us[(looks->looks - 1) * looks->room + i] == 0;
+    pthread_mutex_unlock(&run->job->mutex);
+}
+
+static int wait_until(const struct scan_job *job, uint64_t until_ns)
+{
+    for (;;) {
+        uint64_t now = scan_now_ns();
+        if (scan_job_stops(job))
+            return -ECANCELED;
+        if (now >= until_ns)
+            return 0;
+        beacon_at(job->env->beacon, 0, BEACON_NOTHING);
+        uint64_t left = until_ns - now < NAP_NS ? until_ns - now : NAP_NS;
+        struct timespec ts = {.tv_nsec = (long)left};
+        nanosleep(&ts, NULL);
+    }
+}
+
+static uint64_t time_of(const struct dirty_run *run, unsigned i)
+{
+    return run->looks.begin_ns + (uint64_t)(run->offsets[i] * 1e9);
+}
+
+static int look_once(struct dirty_run *run, struct scan_lane *lane)
+{
+    struct scan_job *job = run->job;
+    double before = thread_cpu_s() + lane->children_cpu_s;
+
+    scan_void_note_activity(job, &run->activity);
+    int n = scan_look(lane, &run->looks);
+    if (n < 0)
+        return n;
+    double took = thread_cpu_s() + lane->children_cpu_s - before;
+    scan_job_merge(job, lane); /* the first look is an estimate, too */
+    if (run->looks.looks == 1)
+        scan_report_estimate(job->report);
+    run->spent_cpu_s += took;
+    run->next++;
+    while (run->next + 1 < run->count && time_of(run, run->next + 1) <= scan_now_ns())
+        run->next++;
+    return keep_to_budget(run, took);
+}
+
+static int look_again_and_again(struct dirty_run *run, struct scan_lane *lane)
+{
+    struct scan_job *job = run->job;
+    struct scan_progress *progress = job->env->progress;
+    size_t left = atomic_load(&job->left_count);
+    int n = 0;
+
+    run->looks.begin_ns = scan_now_ns();
+    atomic_store(&progress->start_ns, run->looks.begin_ns);
+    atomic_store(&progress->end_ns, time_of(run, run->count - 1));
+    while (n == 0 && run->next < run->count) {
+        n = wait_until(job, time_of(run, run->next));
+        if (n == 0)
+            n = look_once(run, lane);
+        if (n == 0 && run->looks.looks == 1 && atomic_load(&job->left_count) != left) {
+            run->is_again = true;
+            return 0;
+        }
+        fill_report(run);
+        if (n == 0)
+            scan_job_publish(job);
+        atomic_store(&progress->total_bytes,
+                     atomic_load(&progress->done_bytes) +
+                         (run->count - run->next) * (uint64_t)run->looks.count * SCAN_PAGE_BYTES);
+    }
+    return n;
+}
+
+/* A thread of its own, for its low priority cannot be taken back. */
+static void *run_thread(void *arg)
+{
+    struct dirty_run *run = arg;
+    struct scan_lane lane;
+
+    setpriority(PRIO_PROCESS, 0, SCAN_POLITE_NICE); /* on Linux: of this thread */
+    run->code = scan_lane_open(&lane, run->job);
+    lane.child = run->job->readers->children[0];
+    lane.polite = true;
+    if (run->code == 0)
+        run->code = look_again_and_again(run, &lane);
+    scan_job_merge(run->job, &lane);
+    run->cpu_s = thread_cpu_s() + lane.children_cpu_s;
+    scan_lane_close(&lane);
+    return NULL;
+}
+
+static int look_in_thread(struct dirty_run *run)
+{
+    struct scan_job *job = run->job;
+
+    scan_job_set_phase(job, SCAN_PHASE_LOOKS);
+    if (pthread_create(&run->thread, NULL, run_thread, run) != 0)
+        return -EAGAIN;
+    pthread_join(run->thread, NULL);
+    job->report->cost.cpu_s += run->cpu_s;
+    return run->code;
+}
+
+/* --- before and after ------------------------------------------------------------------------- */
+
+/* Where the pages are that were drawn. Those that went meanwhile are not of the sample. */
+static int find_places(struct dirty_run *run)
+{
+    struct scan_job *job = run->job;
+    size_t count = 0;
+    int n = scan_job_draw(job);
+
+    if (n < 0)
+        return n;
+    struct scan_place *places = calloc(job->sample_count + 1, sizeof(*places));
+    if (places == NULL)
+        return -ENOMEM;
+    job->places = places;
+    n = scan_job_pass(job);
+    job->places = NULL;
+    for (size_t i = 0; i < job->sample_count; i++)
+        if (places[i].address != 0)
+            places[count++] = places[i];
+    free(job->sample);
+    job->sample = NULL;
+    scan_looks_done(&run->looks);
+    if (n == 0)
+        n = scan_looks_open(&run->looks, places, count, run->count);
+    if (n < 0)
+        free(places);
+    return n;
+}
+
+static int note_present(struct dirty_run *run)
+{
+    const struct scan_job *job = run->job;
+
+    if (run->present == NULL)
+        run->present = calloc(job->chunk_count + 1, sizeof(*run->present));
+    if (run->present == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < job->chunk_count; i++)
+        run->present[i] = job->seen[i].present;
+    run->counted_ns = scan_now_ns();
+    return 0;
+}
+
+static int begin(struct dirty_run *run)
+{
+    struct scan_job *job = run->job;
+
+    scan_job_forget(job);
+    job->report->estimate = (struct scan_estimate){.valid = false};
+    job->report->dirty->looks.duration_s = 0;
+    atomic_store(&job->huge_pages, 0);
+    int n = scan_job_residency(job);
+    if (n == 0)
+        n = note_present(run);
+    job->report->dirty->huge_pages = atomic_load(&job->huge_pages);
+    if (n == 0)
+        n = find_places(run);
+    if (n == 0 && getrandom(&run->looks.seed, sizeof(run->looks.seed), 0) < 0)
+        n = -errno;
+    if (n == 0)
+        scan_job_publish(job);
+    return n;
+}
+
+/* Count once more what is there: what a chunk has more than before, got memory meanwhile. */
+static int count_grown(struct dirty_run *run)
+{
+    struct scan_job *job = run->job;
+    struct scan_dirty *dirty = job->report->dirty;
+    uint64_t grown = 0;
+
+    job->recount = true;
+    int n = scan_job_pass(job);
+    job->recount = false;
+    double seconds = (double)(scan_now_ns() - run->counted_ns) / 1e9;
+    for (size_t i = 0; n == 0 && i < job->chunk_count; i++)
+        if (job->seen[i].present > run->present[i])
+            grown += job->seen[i].present - run->present[i];
+    dirty->grown_pages = grown;
+    dirty->looks.newly_touched_per_s = seconds > 0 ? (double)grown / seconds : 0;
+    return n;
+}
+
+/* The longest pair says most. */
+static bool saw_change(const struct dirty_looks *looks)
+{
+    for (size_t i = 0; i < looks->pair_count; i++)
+        if (looks->pairs[i].changed > 0)
+            return true;
+    return looks->newly_touched_per_s > 0;
+}
+
+static void judge(struct dirty_run *run, int code)
+{
+    struct scan_job *job = run->job;
+    struct scan_dirty *dirty = job->report->dirty;
+
+    dirty->changed_looks =
+        scan_pairs_load_changed(&run->looks, LOAD_FROM_SHARE * dirty->looks.duration_s);
+    if (dirty->changed_looks != 0) {
+        dirty->looks.flags |= DIRTY_LOOKS_LOAD_CHANGED;
+        scan_void_set(job, SCAN_VOID_LOAD_CHANGED);
+    }
+    if (scan_void_is_stopped(&run->activity) && !saw_change(&dirty->looks)) {
+        dirty->looks.flags |= DIRTY_LOOKS_STOPPED;
+        scan_void_set(job, SCAN_VOID_STOPPED);
+    }
+    if (code < 0)
+        dirty->looks.flags |= DIRTY_LOOKS_CUT_SHORT;
+    if (code == -ESRCH)
+        scan_void_set(job, SCAN_VOID_ENDED);
+    scan_void_note_memory(job);
+}
+
+int scan_dirty_run(struct scan_job *job)
+{
+    struct dirty_run run = {.job = job};
+    int n;
+
+    run.count = scan_pairs_schedule(duration_of(job->request), run.offsets);
+    job->seen = calloc(job->chunk_count, sizeof(*job->seen));
+    if (job->seen == NULL)
+        return -ENOMEM;
+    scan_void_note_migration(job);
+    do {
+        run.is_again = false;
+        run.next = 0;
+        n = begin(&run);
+        if (n == 0)
+            n = look_in_thread(&run);
+    } while (n == 0 && run.is_again);
+    if (n == 0)
+        n = count_grown(&run);
+    if (n == 0)
+        scan_void_note_migration(job);
+    judge(&run, n);
+    scan_looks_done(&run.looks);
+    free(run.present);
+    return n;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by what looks at a VM again and again; nobody else includes it.
+ *
+ *   scan_dirty_run.c  the run: how many pages, when to look, what it may cost
+ *   scan_look.c       one look at the sample
+ *   scan_pairs.c      what the looks say, pure
+ *   scan_void.c       what else the VM shows that makes it void
+ */
+#ifndef KVMLENS_CORE_SCAN_SCAN_LOOKS_H
+#define KVMLENS_CORE_SCAN_SCAN_LOOKS_H
+
+#include "core/scan/scan_dirty.h"
+#include "core/scan/scan_internal.h"
+
+enum { SCAN_ZERO_FIRST = 1 << 0, SCAN_ZERO_LAST = 1 << 1 };
+
+/*
+ * The sample and what the looks saw. What hashes tell of a guest is little, but it is not for a
+ * core dump, nor for who gets the memory next.
+ */
+struct scan_looks {
+    struct scan_place *places; /* [count] ascending */
+    size_t count;
+    size_t room;       /* pages of a row of the two below */
+    unsigned looks;    /* finished */
+    uint64_t begin_ns; /* CLOCK_MONOTONIC, of the first one */
+    uint64_t seed;     /* of the hashes */
+    uint64_t *hash;    /* [looks of the run][room] */
+    uint32_t *time_us; /* likewise, since begin_ns, 1 more than it was; 0: not read */
+    uint8_t *zero;     /* [room] SCAN_ZERO_FIRST, SCAN_ZERO_LAST */
+    void *memory;      /* of the last three */
+    size_t memory_bytes;
+};
+
+/* --- scan_look.c */
+
+/* Room for @looks of @places, of which @count belong to it from now on. 0 or -ENOMEM. */
+int scan_looks_open(struct scan_looks *looks, struct scan_place *places, size_t count,
+                    unsigned look_count);
+void scan_looks_done(struct scan_looks *looks);
+
+/* Keep the places of these indices only, @count of them, ascending; of the others nothing. */
+void scan_looks_keep(struct scan_looks *looks, const uint64_t *indices, size_t count);
+
+/* Look number looks->looks, which is one more afterwards. 0, -ECANCELED or -errno. */
+int scan_look(struct scan_lane *lane, struct scan_looks *looks);
+
+/* --- scan_pairs.c: pure */
+
+/*
+ * When to look, in seconds after the first look: 0, and then times that double, the last one being
+ * @duration_s and the first of them at most SCAN_DIRTY_FIRST_S. So a half of each is a look too.
+ * Returns how many of @ret are used, at least 2.
+ */
+unsigned scan_pairs_schedule(double duration_s, double ret[DIRTY_LOOKS_MOST]);
+
+/* All pairs, sampled, duration_s and what was zero; the rest of @ret is left alone. */
+void scan_pairs_fill(const struct scan_looks *looks, struct dirty_looks *ret);
+
+/*
+ * Is one half clearly not like the other? Bits of the looks at the end of such a second half. Only
+ * of times that are at least @from_s long as a whole.
+ */
+uint32_t scan_pairs_load_changed(const struct scan_looks *looks, double from_s);
+
+/* --- scan_void.c */
+
+/* What the threads of the VMM did at the looks. */
+struct scan_activity {
+    unsigned inside;  /* looks at which a vCPU was in KVM_RUN */
+    unsigned outside; /* at which no thread was, and none ran */
+    unsigned stopped; /* at which a signal held the process */
+};
+void scan_void_note_activity(const struct scan_job *job, struct scan_activity *activity);
+/* nothing ran, as far as could be seen. Pure */
+bool scan_void_is_stopped(const struct scan_activity *activity);
+
+/* Is it being migrated, or logged? At the beginning and at the end. */
+void scan_void_note_migration(struct scan_job *job);
+/* What regions and counts tell, once they are known */
+void scan_void_note_memory(struct scan_job *job);
+
+#endif
