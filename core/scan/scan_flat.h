@@ -13,6 +13,8 @@
  *    4  regions; when memslots are known as the guest sees them, those that it does not see last
  *    5  slices of the heat map, as many as are in use: u32 [enum page_class]
  *    6  warnings: texts
+ *    7  one head of what several looks said, of mode SCAN_DIRTY only
+ *    8  its pairs of looks
  *
  * Numbers with a fraction travel as the bits of an IEEE 754 double. Order and values of the
  * enumerations are part of the form: new ones are added at their end.

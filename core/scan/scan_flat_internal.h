@@ -13,6 +13,8 @@ enum scan_section {
     SCAN_REGIONS,
     SCAN_SLICE_COUNTS,
     SCAN_WARNINGS,
+    SCAN_DIRTY_HEAD,
+    SCAN_PAIRS,
 };
 
 enum {
@@ -59,6 +61,22 @@ struct flat_scan_region {
     uint64_t gfn; /* 0 without SCAN_REGION_HAS_GFN */
 };
 
+/* Names as in struct scan_dirty and struct dirty_looks. */
+struct flat_scan_dirty {
+    uint64_t population, sampled, zero_at_begin, zero_at_end;
+    uint64_t duration_s, newly_touched_per_s; /* doubles */
+    uint64_t lost, grown_pages, huge_pages;
+    uint32_t page_bytes_dirty, flags, look_count, voids, changed_looks;
+    int32_t vfio_group;
+};
+
+struct flat_scan_pair {
+    uint64_t begin_s, seconds; /* doubles */
+    uint64_t sampled, changed;
+};
+
+_Static_assert(sizeof(struct flat_scan_dirty) == 96 && sizeof(struct flat_scan_pair) == 32,
+               "no item has gaps");
 _Static_assert(sizeof(struct flat_scan_head) == 208 && sizeof(struct flat_scan_region) == 104 &&
                    sizeof(struct page_counts) == 8 * PAGE_CLASS_COUNT &&
                    sizeof(struct scan_slice) == 4 * PAGE_CLASS_COUNT,

@@ -19,7 +19,7 @@
 
 struct source_form {
     struct flat flat;
-    struct flat_section text, counts, regions, slices, warnings;
+    struct flat_section text, counts, regions, slices, warnings, dirty, pairs;
     struct flat_scan_head head;
 };
 
@@ -71,7 +71,7 @@ static bool read_state(const struct source_form *form, struct scan_report *r)
     r->has_slots = (flags & SCAN_HEAD_HAS_SLOTS) != 0;
     r->zero_known = (flags & SCAN_HEAD_ZERO_KNOWN) != 0;
     bool is_error = r->state == SCAN_REFUSED || r->state == SCAN_FAILED;
-    return h->state <= SCAN_FAILED && h->phase <= SCAN_PHASE_READ && h->mode <= SCAN_ESTIMATE &&
+    return h->state <= SCAN_FAILED && h->phase < SCAN_PHASE_COUNT && h->mode < SCAN_MODE_COUNT &&
            r->vm.pid > 0 && r->vm.fd >= -1 && r->error.code <= 0 && r->error.code >= -ERRNO_MAX &&
            (r->error.code < 0 || !is_error) &&
            read_text(form, h->error, r->error.msg, sizeof(r->error.msg));
@@ -270,6 +270,74 @@ static bool read_warnings(const struct source_form *form, struct scan_report *r)
     return true;
 }
 
+/* --- what several looks said ------------------------------------------------------------------ */
+
+static bool read_pair(const struct source_form *form, size_t i, struct dirty_looks *d)
+{
+    struct dirty_pair *pair = &d->pairs[i];
+    struct flat_scan_pair from;
+
+    flat_item(&form->pairs, i, &from, sizeof(from));
+    pair->sampled = le64toh(from.sampled);
+    pair->changed = le64toh(from.changed);
+    return read_amount(from.begin_s, SECONDS_MAX, &pair->begin_s) &&
+           read_amount(from.seconds, SECONDS_MAX, &pair->seconds) && pair->seconds > 0 &&
+           pair->sampled > 0 && pair->sampled <= d->sampled && pair->changed <= pair->sampled;
+}
+
+static bool read_looks(const struct source_form *form, const struct flat_scan_dirty *from,
+                       uint64_t pages, struct dirty_looks *d)
+{
+    const uint32_t flags = DIRTY_LOOKS_LOAD_CHANGED | DIRTY_LOOKS_STOPPED | DIRTY_LOOKS_CUT_SHORT;
+
+    d->population = le64toh(from->population);
+    d->sampled = le64toh(from->sampled);
+    d->zero_at_begin = le64toh(from->zero_at_begin);
+    d->zero_at_end = le64toh(from->zero_at_end);
+    d->page_bytes_dirty = le32toh(from->page_bytes_dirty);
+    d->flags = le32toh(from->flags);
+    d->pair_count = form->pairs.count;
+    bool is_good = d->population <= pages && d->sampled <= d->population &&
+                   d->zero_at_begin <= d->sampled && d->zero_at_end <= d->sampled &&
+                   d->page_bytes_dirty >= SCAN_PAGE_BYTES &&
+                   (d->page_bytes_dirty & (d->page_bytes_dirty - 1)) == 0 && d->flags <= flags &&
+                   read_amount(from->duration_s, SECONDS_MAX, &d->duration_s) &&
+                   read_amount(from->newly_touched_per_s, BYTES_PER_S_MAX, &d->newly_touched_per_s);
+    for (size_t i = 0; is_good && i < d->pair_count; i++)
+        is_good = read_pair(form, i, d);
+    return is_good;
+}
+
+/* There is one of a report of that mode, but for one that was made where memory was short. */
+static bool read_dirty(const struct source_form *form, struct scan_report *r)
+{
+    struct scan_dirty *d = r->dirty;
+    struct flat_scan_dirty from;
+
+    if (form->dirty.count == 0) {
+        free(r->dirty);
+        r->dirty = NULL;
+        return form->pairs.count == 0;
+    }
+    if (form->dirty.count != 1 || d == NULL)
+        return false;
+    flat_item(&form->dirty, 0, &from, sizeof(from));
+    d->look_count = le32toh(from.look_count);
+    d->voids = le32toh(from.voids);
+    d->changed_looks = le32toh(from.changed_looks);
+    d->vfio_group = (int)le32toh((uint32_t)from.vfio_group);
+    d->lost = le64toh(from.lost);
+    d->grown_pages = le64toh(from.grown_pages);
+    d->huge_pages = le64toh(from.huge_pages);
+    size_t looks = d->look_count;
+    return looks <= DIRTY_LOOKS_MOST &&
+           form->pairs.count <= (looks > 0 ? looks * (looks - 1) / 2 : 0) &&
+           d->voids < 1u << SCAN_VOID_COUNT && d->changed_looks < 1u << looks &&
+           d->vfio_group >= -1 && read_looks(form, &from, r->pages_total, &d->looks) &&
+           d->lost <= d->looks.sampled && d->grown_pages <= r->pages_total &&
+           d->huge_pages <= r->pages_total;
+}
+
 /* --- the report of it ------------------------------------------------------------------------- */
 
 static int open_form(void *buffer, size_t size, struct source_form *ret)
@@ -284,6 +352,8 @@ static int open_form(void *buffer, size_t size, struct source_form *ret)
     ret->regions = flat_find(&ret->flat, SCAN_REGIONS);
     ret->slices = flat_find(&ret->flat, SCAN_SLICE_COUNTS);
     ret->warnings = flat_find(&ret->flat, SCAN_WARNINGS);
+    ret->dirty = flat_find(&ret->flat, SCAN_DIRTY_HEAD);
+    ret->pairs = flat_find(&ret->flat, SCAN_PAIRS);
     if (head.count != 1 || ret->regions.count > RAM_REGIONS_MAX ||
         ret->counts.count != 1 + ret->regions.count || ret->warnings.count > SCAN_WARNINGS_MAX)
         return -EBADMSG;
@@ -300,19 +370,20 @@ static int fill_report(const struct source_form *form, struct scan_report *r)
     return read_state(form, r) && read_cost(form, &r->cost) && read_regions(form, r) &&
                    read_slices(form, r) && read_ratios(&form->head, r) &&
                    read_estimate(&form->head, r) && read_wire(&form->head, r) &&
-                   read_warnings(form, r)
+                   read_warnings(form, r) && read_dirty(form, r)
                ? 0
                : -EBADMSG;
 }
 
 int scan_flat_read(void *buffer, size_t size, struct scan_report **ret)
 {
-    struct scan_request none = {.mode = SCAN_EXACT};
     struct source_form form = {0};
     int result = open_form(buffer, size, &form);
 
     if (result < 0)
         return result;
+    const struct scan_request none = {.mode =
+                                          form.head.mode == SCAN_DIRTY ? SCAN_DIRTY : SCAN_EXACT};
     struct scan_report *report = scan_report_new(&none);
     if (report == NULL)
         return -ENOMEM;

@@ -166,6 +166,48 @@ static void write_warnings(struct flat_writer *w, const struct scan_report *r, s
         items[i] = flat_put_text(&texts->all, r->warnings[i]);
 }
 
+static void write_dirty_head(struct flat_writer *w, const struct scan_dirty *d)
+{
+    struct flat_scan_dirty *head = flat_add(w, SCAN_DIRTY_HEAD, sizeof(*head), 1);
+
+    if (head == NULL)
+        return;
+    *head = (struct flat_scan_dirty){
+        .population = htole64(d->looks.population),
+        .sampled = htole64(d->looks.sampled),
+        .zero_at_begin = htole64(d->looks.zero_at_begin),
+        .zero_at_end = htole64(d->looks.zero_at_end),
+        .duration_s = bits(d->looks.duration_s),
+        .newly_touched_per_s = bits(d->looks.newly_touched_per_s),
+        .lost = htole64(d->lost),
+        .grown_pages = htole64(d->grown_pages),
+        .huge_pages = htole64(d->huge_pages),
+        .page_bytes_dirty = htole32(d->looks.page_bytes_dirty),
+        .flags = htole32(d->looks.flags),
+        .look_count = htole32(d->look_count),
+        .voids = htole32(d->voids),
+        .changed_looks = htole32(d->changed_looks),
+        .vfio_group = (int32_t)htole32((uint32_t)d->vfio_group),
+    };
+}
+
+static void write_dirty(struct flat_writer *w, const struct scan_dirty *d)
+{
+    if (d == NULL)
+        return;
+    write_dirty_head(w, d);
+    struct flat_scan_pair *items = flat_add(w, SCAN_PAIRS, sizeof(*items), d->looks.pair_count);
+    for (size_t i = 0; items != NULL && i < d->looks.pair_count; i++) {
+        const struct dirty_pair *pair = &d->looks.pairs[i];
+        items[i] = (struct flat_scan_pair){
+            .begin_s = bits(pair->begin_s),
+            .seconds = bits(pair->seconds),
+            .sampled = htole64(pair->sampled),
+            .changed = htole64(pair->changed),
+        };
+    }
+}
+
 size_t scan_flat_write(const struct scan_report *report, void *buffer, size_t size)
 {
     struct flat_writer w;
@@ -178,5 +220,6 @@ size_t scan_flat_write(const struct scan_report *report, void *buffer, size_t si
     write_regions(&w, report, &texts);
     write_slices(&w, report);
     write_warnings(&w, report, &texts);
+    write_dirty(&w, report->dirty);
     return flat_end(&w);
 }

@@ -16,7 +16,7 @@ enum {
 };
 
 _Static_assert(sizeof(struct scan_request_wire) ==
-                   7 * 8 + 16 * RAM_RANGES_MAX + 6 * 4 + 2 * SCAN_REQUEST_NAME_BYTES,
+                   9 * 8 + 16 * RAM_RANGES_MAX + 6 * 4 + 2 * SCAN_REQUEST_NAME_BYTES,
                "no byte of the message is left as it was found");
 
 static void put_name(char to[SCAN_REQUEST_NAME_BYTES], const char *name)
@@ -35,6 +35,8 @@ void scan_request_encode(const struct scan_request *request, struct scan_request
         .max_rate_bytes = request->max_rate_bytes,
         .seed = request->seed,
         .exact_limit_s = request->exact_limit_s,
+        .duration_s = request->duration_s,
+        .max_cpu = request->max_cpu,
         .ram_count = (uint32_t)request->ram_count,
         .pid = request->vm.pid,
         .fd = request->vm.fd,
@@ -93,6 +95,8 @@ int scan_request_decode(const struct scan_request_wire *wire, unsigned cpu_flags
         .mode = (enum scan_mode)wire->mode,
         .estimate_first = (wire->flags & WIRE_ESTIMATE_FIRST) != 0,
         .exact_limit_s = wire->exact_limit_s,
+        .duration_s = wire->duration_s,
+        .max_cpu = wire->max_cpu,
         .sample_pages = wire->sample_pages,
         .max_rate_bytes = wire->max_rate_bytes,
         .threads = wire->threads,
@@ -100,11 +104,13 @@ int scan_request_decode(const struct scan_request_wire *wire, unsigned cpu_flags
         .idle_priority = (wire->flags & WIRE_IDLE_PRIORITY) != 0,
         .seed = wire->seed,
     };
-    /* The comparisons of the limit refuse what is no number. */
-    bool is_good = wire->pid > 0 && wire->fd >= -1 && wire->mode <= SCAN_ESTIMATE &&
+    /* The comparisons of fractions refuse what is no number. */
+    bool is_good = wire->pid > 0 && wire->fd >= -1 && wire->mode < SCAN_MODE_COUNT &&
                    wire->threads <= SCAN_THREADS_MAX && wire->sample_pages <= SCAN_SAMPLE_MAX &&
                    wire->flags <= WIRE_FLAGS && wire->exact_limit_s >= 0 &&
-                   wire->exact_limit_s <= LIMIT_MAX_S && read_names(wire, cpu_flags, ret) &&
+                   wire->exact_limit_s <= LIMIT_MAX_S && wire->duration_s >= 0 &&
+                   wire->duration_s <= SCAN_DIRTY_DURATION_MAX_S && wire->max_cpu >= 0 &&
+                   wire->max_cpu <= SCAN_THREADS_MAX && read_names(wire, cpu_flags, ret) &&
                    read_ranges(wire, ret);
     return is_good ? 0 : -EBADMSG;
 }

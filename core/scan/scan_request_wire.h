@@ -20,7 +20,7 @@
 struct scan_request_wire {
     uint64_t start_ticks, born;
     uint64_t process_vms, sample_pages, max_rate_bytes, seed;
-    double exact_limit_s;
+    double exact_limit_s, duration_s, max_cpu;
     struct ram_range ram[RAM_RANGES_MAX]; /* zero behind ram_count */
     uint32_t ram_count;
     int32_t pid, fd;

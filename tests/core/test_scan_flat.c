@@ -318,8 +318,8 @@ static void what_breaks_a_rule_is_no_report(void **state)
         {OF_HEAD(state), 1, SCAN_FAILED + 1},
         {OF_HEAD(state), 1, SCAN_FAILED},  /* without an error */
         {OF_HEAD(state), 1, SCAN_RUNNING}, /* and yet all is known */
-        {OF_HEAD(phase), 1, SCAN_PHASE_READ + 1},
-        {OF_HEAD(mode), 1, 2},
+        {OF_HEAD(phase), 1, SCAN_PHASE_COUNT},
+        {OF_HEAD(mode), 1, SCAN_MODE_COUNT},
         {OF_HEAD(mode), 1, SCAN_ESTIMATE}, /* and yet all is known */
         {OF_HEAD(pid), 4, 0},
         {OF_HEAD(pid), 4, UINT32_MAX},

@@ -222,6 +222,59 @@ static void one_scan_at_a_time(void **state)
     assert_null(scan_link_take(bed->link));
 }
 
+/* Most of the time nothing is done to the VMM: that is no standing still. */
+static void looks_come_from_another_process_too(void **state)
+{
+    struct bed *bed = *state;
+    struct scan_request request = request_for(bed);
+    struct scan_report *report;
+    unsigned peeks;
+
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 2.4; /* the longest wait takes longer than one that hangs is let */
+    assert_int_equal(scan_link_submit(bed->link, &request, NULL), 0);
+    report = wait_for_report(bed, &peeks);
+    assert_int_equal(report->state, SCAN_DONE);
+    assert_non_null(report->dirty);
+    unsigned looks = report->dirty->look_count;
+    assert_in_range(looks, 4, 7); /* those that are late on a busy host are left out */
+    assert_int_equal(report->dirty->looks.pair_count, looks * (looks - 1) / 2);
+    assert_in_range(report->dirty->looks.sampled, SCAN_DIRTY_SAMPLE_MIN, report->estimate.sampled);
+    assert_true(peeks >= 3);
+    scan_report_free(report);
+    expect_right(bed, (scan(bed, &report), report)); /* a scan after it is one as before */
+    scan_report_free(report);
+}
+
+static void looks_can_be_cancelled_from_here(void **state)
+{
+    struct bed *bed = *state;
+    struct scan_request request = request_for(bed);
+    struct scan_report *report;
+    unsigned peeks;
+
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 60;
+    assert_int_equal(scan_link_submit(bed->link, &request, NULL), 0);
+    for (double end = now_s() + 20; scan_link_progress(bed->link).phase != SCAN_PHASE_LOOKS;) {
+        assert_true(now_s() < end);
+        look_once(bed);
+    }
+    for (double end = now_s() + 0.7; now_s() < end;)
+        look_once(bed);
+    struct scan_worker_progress progress = scan_link_progress(bed->link);
+    assert_int_equal(progress.phase, SCAN_PHASE_LOOKS);
+    assert_true(progress.eta_s > 50 && progress.eta_s < 60);
+    double begin = now_s();
+    scan_link_cancel(bed->link);
+    report = wait_for_report(bed, &peeks);
+    assert_true(now_s() - begin < 1);
+    assert_int_equal(report->state, SCAN_CANCELLED);
+    assert_true(report->dirty->look_count >= 1);
+    assert_true(report->dirty->looks.flags & DIRTY_LOOKS_CUT_SHORT);
+    scan_report_free(report);
+}
+
 static void a_scan_can_be_watched_and_cancelled(void **state)
 {
     struct bed *bed = *state;
@@ -406,6 +459,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_scan_by_another_process_finds_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(one_scan_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scan_can_be_watched_and_cancelled, setup, teardown),
+        cmocka_unit_test_setup_teardown(looks_come_from_another_process_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(looks_can_be_cancelled_from_here, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slow_scan_is_not_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_scanner_that_stands_still_is_given_up_and_the_next_scan_has_another, setup, teardown),

@@ -23,6 +23,8 @@ static struct scan_request make_request(void)
         .mode = SCAN_EXACT,
         .estimate_first = true,
         .exact_limit_s = 0.25,
+        .duration_s = 6.4,
+        .max_cpu = 0.5,
         .sample_pages = 4096,
         .max_rate_bytes = 100 << 20,
         .threads = 2,
@@ -50,6 +52,7 @@ static void a_request_comes_back_as_it_was(void **state)
     assert_int_equal(request.mode, back.mode);
     assert_true(back.estimate_first && back.force && back.idle_priority);
     assert_true(back.exact_limit_s == request.exact_limit_s);
+    assert_true(back.duration_s == request.duration_s && back.max_cpu == request.max_cpu);
     assert_int_equal(request.sample_pages, back.sample_pages);
     assert_int_equal(request.max_rate_bytes, back.max_rate_bytes);
     assert_int_equal(request.threads, back.threads);
@@ -93,13 +96,19 @@ static void what_breaks_a_rule_is_no_request(void **state)
         {AT(pid), 0},
         {AT(pid), UINT32_MAX},
         {AT(fd), (uint32_t)-2},
-        {AT(mode), 2},
+        {AT(mode), SCAN_MODE_COUNT},
         {AT(threads), SCAN_THREADS_MAX + 1},
         {AT(flags), 8},
         {AT8(sample_pages), SCAN_SAMPLE_MAX + 1},
         {AT8(exact_limit_s), not_a_number},
         {AT8(exact_limit_s), negative},
         {AT8(exact_limit_s), infinite},
+        {AT8(duration_s), not_a_number},
+        {AT8(duration_s), negative},
+        {AT8(duration_s), infinite},
+        {AT8(max_cpu), not_a_number},
+        {AT8(max_cpu), negative},
+        {AT8(max_cpu), infinite},
         {AT(ram_count), RAM_RANGES_MAX + 1},
         {AT(ram_count), 3}, /* the third is empty */
         {AT8(ram[0].start), 0x1001},
