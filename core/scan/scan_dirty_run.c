@@ -250,6 +250,8 @@ static int find_places(struct dirty_run *run)
     free(job->sample);
     job->sample = NULL;
     scan_looks_done(&run->looks);
+    struct scan_random random = {.state = scan_seed(job->request)};
+    scan_looks_shuffle(places, count, &random);
     if (n == 0)
         n = scan_looks_open(&run->looks, places, count, run->count);
     if (n < 0)

@@ -291,6 +291,7 @@ struct scan_random {
     uint64_t state; /* the seed to begin with: the numbers follow from it */
     uint64_t drawn; /* numbers so far */
 };
+uint64_t scan_random_next(struct scan_random *random);
 /*
  * @n different numbers below @population (>= n), ascending, every choice equally likely. Draws at
  * most @n random numbers; needs a bit for each of @population meanwhile. 0, -ENOMEM, -ECANCELED.

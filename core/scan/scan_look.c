@@ -16,6 +16,7 @@
  * kernel needs for so many pages. */
 #define GAP_BYTES    (64 * (uint64_t)SCAN_PAGE_BYTES)
 #define WINDOW_BYTES (64ull << 20)
+#define TOGETHER     16 /* neighbours in the sample that are looked at one after the other */
 
 /* A look under way. */
 struct looking {
@@ -68,6 +69,29 @@ int scan_looks_open(struct scan_looks *looks, struct scan_place *places, size_t 
     };
     looks->zero = (uint8_t *)(looks->time_us + room * look_count);
     return 0;
+}
+
+static void swap_places(struct scan_place *a, struct scan_place *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct scan_place place = a[i];
+        a[i] = b[i];
+        b[i] = place;
+    }
+}
+
+void scan_looks_shuffle(struct scan_place *places, size_t count, struct scan_random *random)
+{
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && places[end].region == places[first].region;)
+            end++;
+        /* Fisher and Yates, of whole groups; the rest stays where it is. */
+        for (size_t i = (end - first) / TOGETHER; i > 1; i--) {
+            size_t k = (size_t)(scan_random_next(random) % i);
+            swap_places(places + first + (i - 1) * TOGETHER, places + first + k * TOGETHER,
+                        k == i - 1 ? 0 : TOGETHER);
+        }
+    }
 }
 
 void scan_looks_done(struct scan_looks *looks)

@@ -20,7 +20,7 @@ enum { SCAN_ZERO_FIRST = 1 << 0, SCAN_ZERO_LAST = 1 << 1 };
  * core dump, nor for who gets the memory next.
  */
 struct scan_looks {
-    struct scan_place *places; /* [count] ascending */
+    struct scan_place *places; /* [count] in the order in which they are looked at */
     size_t count;
     size_t room;       /* pages of a row of the two below */
     unsigned looks;    /* finished */
@@ -42,6 +42,14 @@ void scan_looks_done(struct scan_looks *looks);
 
 /* Keep the places of these indices only, @count of them, ascending; of the others nothing. */
 void scan_looks_keep(struct scan_looks *looks, const uint64_t *indices, size_t count);
+
+/*
+ * Put the places into a random order, in which all looks are at them: some neighbours together, and
+ * all of a region. A look takes a while. A guest that writes one page after the other would run
+ * ahead of one in the order of addresses, or meet it, and pages that a look comes late to would not
+ * be like the others.
+ */
+void scan_looks_shuffle(struct scan_place *places, size_t count, struct scan_random *random);
 
 /* Look number looks->looks, which is one more afterwards. 0, -ECANCELED or -errno. */
 int scan_look(struct scan_lane *lane, struct scan_looks *looks);

@@ -7,7 +7,7 @@
 #define CANCEL_STEPS 65536 /* numbers drawn, or words looked through, between two looks at cancel */
 
 /* SplitMix64: enough for drawing pages, and repeatable from a seed. */
-static uint64_t next_random(struct scan_random *random)
+uint64_t scan_random_next(struct scan_random *random)
 {
     uint64_t z = random->state += 0x9e3779b97f4a7c15ull;
 
@@ -41,7 +41,7 @@ static int draw(uint64_t *bits, uint64_t n, uint64_t population, struct scan_ran
     for (uint64_t last = population - n; last < population; last++) {
         if (is_cancelled(cancel, last - (population - n)))
             return -ECANCELED;
-        if (!set_bit(bits, next_random(random) % (last + 1))) /* biased by population / 2^64 */
+        if (!set_bit(bits, scan_random_next(random) % (last + 1))) /* biased by population / 2^64 */
             set_bit(bits, last);
     }
     return 0;

@@ -82,6 +82,19 @@ struct thread_look {
     bool runs, in_kvm_run;
 };
 
+/*
+ * The kernel's own thread in each VMM that runs a VM since Linux 6.10 (commit d96c77bd4eeb). It was
+ * made within KVM_RUN, and looks as if it was still in there.
+ */
+static bool is_of_kernel(const struct rootfs *root, pid_t pid, const char *tid)
+{
+    char path[96], comm[32];
+
+    snprintf(path, sizeof(path), "proc/%d/task/%.20s/comm", (int)pid, tid);
+    read_word(root, path, comm, sizeof(comm));
+    return strcmp(comm, "kvm-nx-lpage-re") == 0;
+}
+
 static struct thread_look look_at_thread(const struct rootfs *root, pid_t pid, const char *tid)
 {
     char path[96], text[256];
@@ -94,7 +107,8 @@ static struct thread_look look_at_thread(const struct rootfs *root, pid_t pid, c
         return (struct thread_look){.runs = n != -ENOENT && n != -ESRCH};
     if (sscanf(text, "%d %x %lx", &number, (unsigned *)&fd, &request) != 3)
         return (struct thread_look){.runs = text[0] == 'r'};
-    return (struct thread_look){.in_kvm_run = number == SYS_ioctl && request == KVM_RUN};
+    bool in_kvm_run = number == SYS_ioctl && request == KVM_RUN;
+    return (struct thread_look){.in_kvm_run = in_kvm_run && !is_of_kernel(root, pid, tid)};
 }
 
 static void look_at_threads(const struct rootfs *root, pid_t pid, struct scan_activity *activity)

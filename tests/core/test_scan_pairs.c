@@ -167,6 +167,32 @@ static void pages_that_are_dropped_leave_nothing(void **state)
     scan_looks_done(&l);
 }
 
+/* So that a look that takes a while is no sweep through the memory. */
+static void places_are_put_into_another_order_within_their_region(void **state)
+{
+    enum { COUNT = 1000, FIRST_REGION = 603 };
+    struct scan_place places[COUNT];
+    struct scan_random random = {.state = 7};
+    size_t at_home = 0, broken = 0;
+    bool seen[COUNT] = {false};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        places[i] = (struct scan_place){i * SCAN_PAGE_BYTES, i >= FIRST_REGION};
+    scan_looks_shuffle(places, COUNT, &random);
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t was = (size_t)(places[i].address / SCAN_PAGE_BYTES);
+        assert_false(seen[was]);
+        seen[was] = true;
+        assert_int_equal(places[i].region, was >= FIRST_REGION);
+        assert_int_equal(places[i].region, i >= FIRST_REGION); /* each is entered once */
+        at_home += was == i;
+        broken += i > 0 && places[i].address != places[i - 1].address + SCAN_PAGE_BYTES;
+    }
+    assert_in_range(at_home, 0, 150);
+    assert_in_range(broken, 45, 66); /* 37 groups of 16 and 24 of them */
+}
+
 static double random_share(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
@@ -226,6 +252,7 @@ int main(void)
         cmocka_unit_test(what_was_zero_is_counted_at_both_ends),
         cmocka_unit_test(one_look_makes_no_pair),
         cmocka_unit_test(pages_that_are_dropped_leave_nothing),
+        cmocka_unit_test(places_are_put_into_another_order_within_their_region),
         cmocka_unit_test(a_load_that_changes_is_told_from_one_that_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

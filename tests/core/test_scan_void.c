@@ -66,6 +66,7 @@ static void a_kernel_without_these_files_is_not(void **state)
 struct thread {
     int tid;
     const char *syscall; /* NULL: may not be read */
+    const char *comm;
 };
 
 static struct scan_activity look(const struct thread *threads, size_t count, char process_state)
@@ -88,6 +89,11 @@ static struct scan_activity look(const struct thread *threads, size_t count, cha
     tree_text(&tree, "proc/50/stat", stat);
     for (size_t i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "proc/50/task/%d/syscall", threads[i].tid);
+        if (threads[i].comm != NULL) {
+            char comm[64];
+            snprintf(comm, sizeof(comm), "proc/50/task/%d/comm", threads[i].tid);
+            tree_text(&tree, comm, threads[i].comm);
+        }
         if (threads[i].syscall != NULL)
             tree_text(&tree, path, threads[i].syscall);
         else
@@ -107,19 +113,21 @@ static struct scan_activity look(const struct thread *threads, size_t count, cha
 static void threads_tell_whether_a_vcpu_may_run(void **state)
 {
 #ifdef __x86_64__
-    static const struct thread asleep[] = {{50, SLEEPS}, {51, OTHER}, {52, SLEEPS}};
-    static const struct thread halted[] = {{50, SLEEPS}, {51, IN_RUN}, {52, SLEEPS}};
-    static const struct thread running[] = {{50, SLEEPS}, {51, RUNS}, {52, SLEEPS}};
-    static const struct thread hidden[] = {{50, SLEEPS}, {51, NULL}, {52, SLEEPS}};
+    static const struct thread asleep[] = {
+        {50, SLEEPS, NULL}, {51, OTHER, NULL}, {52, IN_RUN, "kvm-nx-lpage-re\n"}};
+    static const struct thread halted[] = {
+        {50, SLEEPS, NULL}, {51, IN_RUN, "CPU 0/KVM\n"}, {52, SLEEPS, NULL}};
+    static const struct thread running[] = {{50, SLEEPS, NULL}, {51, RUNS, NULL}};
+    static const struct thread hidden[] = {{50, SLEEPS, NULL}, {51, NULL, NULL}};
     struct scan_activity a = look(asleep, 3, 'S');
 
     (void)state;
     assert_true(a.outside == 1 && a.inside == 0 && a.stopped == 0);
     a = look(halted, 3, 'S');
     assert_true(a.outside == 0 && a.inside == 1);
-    a = look(running, 3, 'S');
+    a = look(running, 2, 'S');
     assert_true(a.outside == 0 && a.inside == 0);
-    a = look(hidden, 3, 'S');
+    a = look(hidden, 2, 'S');
     assert_true(a.outside == 0 && a.inside == 0);
     a = look(halted, 3, 'T');
     assert_true(a.stopped == 1 && a.inside == 0);
