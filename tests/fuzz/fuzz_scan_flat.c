@@ -55,8 +55,25 @@ static void decode_request(const uint8_t *data, size_t size)
         return;
     scan_request_encode(&request, &again);
     if (scan_request_decode(&again, cpu_detect(), &second) != 0 ||
-        second.ram_count != request.ram_count || second.accel != request.accel)
+        second.ram_count != request.ram_count || second.accel != request.accel ||
+        !(second.duration_s >= 0) || second.duration_s != request.duration_s)
         abort();
+}
+
+/* What is made of looks relies on these. */
+static void check_looks(const struct scan_report *a, const struct scan_report *b)
+{
+    if ((a->dirty == NULL) != (b->dirty == NULL))
+        abort();
+    if (a->dirty == NULL)
+        return;
+    const struct dirty_looks *d = &a->dirty->looks;
+    if (d->pair_count > DIRTY_PAIRS_MOST || d->pair_count != b->dirty->looks.pair_count ||
+        d->sampled > d->population || d->population > a->pages_total)
+        abort();
+    for (size_t i = 0; i < d->pair_count; i++)
+        if (!(d->pairs[i].seconds > 0) || d->pairs[i].changed > d->pairs[i].sampled)
+            abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -76,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (second == NULL || second->region_count != report->region_count ||
         second->pages_total != report->pages_total)
         abort();
+    check_looks(report, second);
     scan_report_free(second);
     scan_report_free(report);
     free(copy);
