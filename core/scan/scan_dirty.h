@@ -23,7 +23,7 @@
 #define SCAN_DIRTY_FIRST_S        0.1   /* the second look comes no later than this */
 #define SCAN_DIRTY_CPU            0.25  /* of one CPU, over the run; of who names none */
 #define SCAN_DIRTY_SAMPLE_MIN     256   /* no limit makes the sample smaller */
-#define SCAN_DIRTY_SAMPLE_LARGE   65536 /* of a VM of 32 GiB or more, where the limits let it */
+#define SCAN_DIRTY_SAMPLE_LARGE   65536 /* where 8 GiB or more are there, and limits let it */
 #define SCAN_DIRTY_BYTES_MAX      (2ull << 30) /* read in one run; of who names no rate */
 
 /*

@@ -14,8 +14,8 @@
 #define NAP_NS 10000000ull /* between two glances at cancel while nothing is to be done */
 /* Times shorter than this part of the whole show bursts, and no change of load. */
 #define LOAD_FROM_SHARE 0.4
-/* A sample of one in so many finds a working set of some thousandths of a large VM. */
-#define LARGE_SHARE 128
+/* One page in so many: else a working set that is a small part of a large VM is hardly met. */
+#define LARGE_SHARE 32
 
 /* A run under way. */
 struct dirty_run {

@@ -193,6 +193,27 @@ static void places_are_put_into_another_order_within_their_region(void **state)
     assert_in_range(broken, 45, 66); /* 37 groups of 16 and 24 of them */
 }
 
+static void the_sample_grows_with_the_vm_and_keeps_to_limits(void **state)
+{
+    const uint64_t gib = (1ull << 30) / SCAN_PAGE_BYTES;
+    struct scan_request request = {.mode = SCAN_DIRTY};
+
+    (void)state;
+    assert_int_equal(scan_dirty_sample(&request, 10), SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(scan_dirty_sample(&request, gib), SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(scan_dirty_sample(&request, 4 * gib), 2 * SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(scan_dirty_sample(&request, 1000 * gib), SCAN_DIRTY_SAMPLE_LARGE);
+    request.duration_s = 3600; /* more looks */
+    assert_in_range(scan_dirty_sample(&request, 1000 * gib), 29000, 30000);
+    request.duration_s = 3.2;
+    request.max_rate_bytes = 70 << 20; /* 7 looks: 32 MiB each */
+    assert_int_equal(scan_dirty_sample(&request, 1000 * gib), 8192);
+    request.sample_pages = 4000;
+    assert_int_equal(scan_dirty_sample(&request, 1000 * gib), 4000);
+    request.sample_pages = 1;
+    assert_int_equal(scan_dirty_sample(&request, 1000 * gib), SCAN_DIRTY_SAMPLE_MIN);
+}
+
 static double random_share(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
@@ -252,6 +273,7 @@ int main(void)
         cmocka_unit_test(what_was_zero_is_counted_at_both_ends),
         cmocka_unit_test(one_look_makes_no_pair),
         cmocka_unit_test(pages_that_are_dropped_leave_nothing),
+        cmocka_unit_test(the_sample_grows_with_the_vm_and_keeps_to_limits),
         cmocka_unit_test(places_are_put_into_another_order_within_their_region),
         cmocka_unit_test(a_load_that_changes_is_told_from_one_that_stays),
     };
