@@ -38,6 +38,7 @@ struct stage {
     uint64_t parts[PARTS_MAX];
     unsigned part_count, traps; /* the first @traps parts become userfaultfd ranges */
     uint64_t trap_offset;       /* from here on, before what lies there is read */
+    double from_s;              /* not before this time of the monotonic clock */
     bool early;                 /* the first does so when the last is read, which comes first */
     atomic_uint asked, sprung;  /* a bit for each part */
     atomic_int reader;          /* the process that has read last */
@@ -76,7 +77,7 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
     for (unsigned i = 0; stage != NULL && i < stage->traps; i++) {
         uint64_t at = (uintptr_t)remote[remote_count - 1].iov_base;
         uint64_t end = at + remote[remote_count - 1].iov_len;
-        if ((atomic_load(&stage->sprung) >> i & 1) == 0 &&
+        if ((atomic_load(&stage->sprung) >> i & 1) == 0 && now_s() >= stage->from_s &&
             end > stage->parts[i] + stage->trap_offset && at < stage->parts[i] + PART_BYTES)
             spring(i);
     }
@@ -293,6 +294,65 @@ static void pages_that_are_absent_under_userfaultfd_are_not_said_to_be_zero(void
     stop(&guest);
 }
 
+static void expect_left(const struct scan_report *report)
+{
+    assert_int_equal(report->state, SCAN_DONE);
+    assert_int_equal(report->dirty->voids & 1u << SCAN_VOID_UFFD, 1u << SCAN_VOID_UFFD);
+    assert_true(scanning_warns(report, "became a userfaultfd range while it was read"));
+    for (size_t i = 0; i < report->dirty->looks.pair_count; i++)
+        assert_int_equal(report->dirty->looks.pairs[i].changed, 0);
+}
+
+static void a_sample_that_is_held_at_its_first_look_is_drawn_anew(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start(&guest, 3, 1, 0))
+        return;
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 0.4;
+    request.sample_pages = 2000;
+    double begin = now_s();
+    assert_int_equal(scanning_run(&request, &report), 0);
+    assert_true(now_s() - begin < 3);
+    expect_left(report);
+    assert_in_range(report->dirty->look_count, 2, 4);
+    assert_int_equal(report->dirty->looks.population, 2 * PART_BYTES / PAGE);
+    assert_int_equal(report->dirty->looks.sampled, 2000);
+    assert_int_equal(report->dirty->lost, 0);
+    scan_report_free(report);
+    stop(&guest);
+}
+
+static void what_is_held_later_is_in_no_pair_any_more(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start(&guest, 3, 1, 0))
+        return;
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 3.2;
+    stage->from_s = now_s() + 1; /* the first looks are over */
+    double begin = now_s();
+    assert_int_equal(scanning_run(&request, &report), 0);
+    assert_true(now_s() - begin < 5);
+    expect_left(report);
+    const struct dirty_looks *d = &report->dirty->looks;
+    assert_int_equal(d->sampled, SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(d->pairs[0].sampled, SCAN_SAMPLE_DEFAULT);
+    assert_in_range(report->dirty->lost, SCAN_SAMPLE_DEFAULT * 0.3, SCAN_SAMPLE_DEFAULT * 0.37);
+    assert_int_equal(d->pairs[d->pair_count - 1].sampled,
+                     SCAN_SAMPLE_DEFAULT - report->dirty->lost);
+    scan_report_free(report);
+    stop(&guest);
+}
+
 static void *cancel_when_held(void *arg)
 {
     struct scan_progress *progress = arg;
@@ -305,7 +365,7 @@ static void *cancel_when_held(void *arg)
     return NULL;
 }
 
-static void a_scan_that_is_held_can_be_cancelled_at_once(void **state)
+static void cancel_held(enum scan_mode mode)
 {
     struct guest guest;
     struct rootfs root;
@@ -314,10 +374,10 @@ static void a_scan_that_is_held_can_be_cancelled_at_once(void **state)
     struct scan_report *report;
     pthread_t thread;
 
-    (void)state;
     if (!start(&guest, 2, 1, 0))
         return;
     struct scan_request request = request_for(&guest);
+    request.mode = mode;
     assert_int_equal(rootfs_open(NULL, &root, NULL), 0);
     assert_int_equal(pthread_create(&thread, NULL, cancel_when_held, &progress), 0);
     assert_int_equal(scan_execute(&env, &request, &report), -ECANCELED);
@@ -328,6 +388,18 @@ static void a_scan_that_is_held_can_be_cancelled_at_once(void **state)
     scan_report_free(report);
     rootfs_close(&root);
     stop(&guest);
+}
+
+static void a_scan_that_is_held_can_be_cancelled_at_once(void **state)
+{
+    (void)state;
+    cancel_held(SCAN_EXACT);
+}
+
+static void a_look_that_is_held_too(void **state)
+{
+    (void)state;
+    cancel_held(SCAN_DIRTY);
 }
 
 /* Whoever watches the scan sees that it goes on, while it waits for a read that does not. */
@@ -427,6 +499,9 @@ int main(void)
         cmocka_unit_test(pages_that_are_absent_under_userfaultfd_are_not_said_to_be_zero),
         cmocka_unit_test(one_range_after_the_other_costs_no_more_than_some),
         cmocka_unit_test(a_scan_that_is_held_can_be_cancelled_at_once),
+        cmocka_unit_test(a_look_that_is_held_too),
+        cmocka_unit_test(a_sample_that_is_held_at_its_first_look_is_drawn_anew),
+        cmocka_unit_test(what_is_held_later_is_in_no_pair_any_more),
         cmocka_unit_test(the_beacon_goes_on_while_a_read_is_waited_for),
         cmocka_unit_test(a_reader_is_kept_from_scan_to_scan),
     };

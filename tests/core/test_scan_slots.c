@@ -142,6 +142,52 @@ static void slots_that_move_meanwhile_are_told(void **state)
     guest_stop(&guest);
 }
 
+static void looks_at_a_confidential_guest_are_void(void **state)
+{
+    struct guest guest;
+    struct scan_report *r;
+
+    (void)state;
+    assert_true(start_guest(&guest));
+    tell_slot(0, guest.info->ram_start, 16 * MIB, 0);
+    told.slots.vm_type = KVM_VM_SNP;
+    struct scan_request request = scanning_request(&guest);
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 0.1;
+    assert_int_equal(run(&request, &r), -EOPNOTSUPP);
+    assert_int_equal(r->state, SCAN_REFUSED);
+    assert_int_equal(r->cost.bytes_read, 0);
+    assert_int_equal(r->dirty->voids, 1u << SCAN_VOID_CONFIDENTIAL);
+    assert_int_equal(r->dirty->looks.pair_count, 0);
+    scan_report_free(r);
+    request.force = true;
+    assert_int_equal(run(&request, &r), 0);
+    assert_true(r->dirty->voids & 1u << SCAN_VOID_CONFIDENTIAL);
+    assert_int_equal(r->dirty->looks.pair_count, 1);
+    scan_report_free(r);
+    guest_stop(&guest);
+}
+
+static void a_log_of_what_is_written_is_said(void **state)
+{
+    struct guest guest;
+    struct scan_report *r;
+
+    (void)state;
+    for (uint32_t flags = 0; flags <= KVM_MEM_LOG_DIRTY_PAGES; flags += KVM_MEM_LOG_DIRTY_PAGES) {
+        assert_true(start_guest(&guest));
+        tell_slot(0, guest.info->ram_start, 16 * MIB, flags);
+        struct scan_request request = scanning_request(&guest);
+        request.mode = SCAN_DIRTY;
+        request.duration_s = 0.1;
+        assert_int_equal(run(&request, &r), 0);
+        assert_int_equal((r->dirty->voids & 1u << SCAN_VOID_LOGGED) != 0, flags != 0);
+        assert_int_equal(r->dirty->voids & 1u << SCAN_VOID_MIGRATING, 0);
+        scan_report_free(r);
+        guest_stop(&guest);
+    }
+}
+
 /* What is private stays unread; absent pages of the other half say nothing of it. */
 static void a_confidential_guest_is_named_and_left(void **state)
 {
@@ -242,6 +288,8 @@ int main(void)
         cmocka_unit_test(only_what_slots_show_is_read_and_once),
         cmocka_unit_test(slots_that_move_meanwhile_are_told),
         cmocka_unit_test(a_confidential_guest_is_named_and_left),
+        cmocka_unit_test(looks_at_a_confidential_guest_are_void),
+        cmocka_unit_test(a_log_of_what_is_written_is_said),
         cmocka_unit_test(without_slots_mappings_are_the_answer),
         cmocka_unit_test(a_vm_that_bpf_does_not_show_is_found_by_its_mappings),
     };
