@@ -4,6 +4,7 @@
 #   tests/{accel,core,ui}/test_*.c     unit tests; each is linked with its own layer and those below it, never above
 #   tests/lib/*.c                      helpers of the tests      tests/vm/testvm.c   VMs for the end-to-end tests
 #   tests/vm/hostile*.c                neighbours that a monitor must survive
+#   tests/vm/dirtier/                  a guest that dirties its memory as it is told to     tests/forecast/  migrates it
 #   tests/bench/bench_*.c              benchmarks           tests/fuzz/fuzz_*.c   fuzz targets
 #   tests/e2e/test_*.py                whole program, real VMs     tests/faults/faulty.c   makes system calls fail
 #   tests/nested/guest/test_*.py       the same inside Debian's own kernels, emulated
@@ -290,6 +291,22 @@ $(hostile): $(call obj,$(sort $(wildcard tests/vm/hostile*.c))) $(ARCHIVES_core)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_core)
 
+# A guest that dirties its memory: the image of 64 KiB that stands where a BIOS would. Only for x86.
+dirtier := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(BUILD)/tests/vm/dirtier/dirtier.bin)
+DIRTIER_FLAGS := -std=c11 $(WARN) -O2 -g0 -m64 -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone \
+                 -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
+dirtier_objects := $(patsubst %,$(BUILD)/tests/vm/dirtier/%.o,boot dirtier)
+$(dirtier_objects): $(BUILD)/%.o: $(wildcard tests/vm/dirtier/*) Makefile
+	$(call say,CC,$(firstword $(wildcard $*.S $*.c)))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(DIRTIER_FLAGS) -c -o $@ $(firstword $(wildcard $*.S $*.c))
+
+$(BUILD)/tests/vm/dirtier/dirtier.bin: $(dirtier_objects) tests/vm/dirtier/dirtier.lds
+	$(call say,IMAGE,$@)
+	$(Q)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,tests/vm/dirtier/dirtier.lds -o $(@:.bin=.elf) \
+	  $(dirtier_objects)
+	$(Q)objcopy -O binary $(@:.bin=.elf) $@
+
 faulty := $(BUILD)/tests/faults/faulty
 $(faulty): $(faulty).o
 	$(call say,LINK,$@)
@@ -300,8 +317,9 @@ $(faulty): $(faulty).o
 TESTVM ?= $(testvm)
 HOSTILE ?= $(hostile)
 .PHONY: e2e
-e2e: all $(TESTVM) $(HOSTILE) $(faulty)
-	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) HOSTILE=$(HOSTILE) FAULTY=$(faulty) $(PYTHON) tests/e2e/run.py $(E2E)
+e2e: all $(TESTVM) $(HOSTILE) $(faulty) $(dirtier)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) HOSTILE=$(HOSTILE) FAULTY=$(faulty) DIRTIER=$(dirtier) \
+	  $(PYTHON) tests/e2e/run.py $(E2E)
 
 # Each system call of a tick and of a scan fails once, in each way it can; a table of what came of it. Long: some
 # thousand runs. `make e2e` has a sample of them, KVMTEST_SEED=N the same sample again.
