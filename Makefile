@@ -247,6 +247,36 @@ bench: $(benches)
 	$(if $(bpf_benches),@echo 'skipped: $(notdir $(bpf_benches)): built without BPF')
 	$(Q)for b in $^; do echo "== $$b"; $$b || exit 1; done
 
+# A guest that dirties its memory: the image of 64 KiB that stands where a BIOS would. Only for x86.
+dirtier := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(BUILD)/tests/vm/dirtier/dirtier.bin)
+DIRTIER_FLAGS := -std=c11 $(WARN) -O2 -g0 -m64 -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone \
+                 -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
+dirtier_objects := $(patsubst %,$(BUILD)/tests/vm/dirtier/%.o,boot dirtier)
+$(dirtier_objects): $(BUILD)/%.o: $(wildcard tests/vm/dirtier/*) Makefile
+	$(call say,CC,$(firstword $(wildcard $*.S $*.c)))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(DIRTIER_FLAGS) -c -o $@ $(firstword $(wildcard $*.S $*.c))
+
+$(BUILD)/tests/vm/dirtier/dirtier.bin: $(dirtier_objects) tests/vm/dirtier/dirtier.lds
+	$(call say,IMAGE,$@)
+	$(Q)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,tests/vm/dirtier/dirtier.lds -o $(@:.bin=.elf) \
+	  $(dirtier_objects)
+	$(Q)objcopy -O binary $(@:.bin=.elf) $@
+
+# Real migrations, drawn by a seed: FORECAST_CASES of them, or as many as the time allows, and what QEMU said of the dirty
+# rate before. What is measured stays in a file, and is not measured again. Needs KVM and QEMU.
+FORECAST_SEED ?= 1
+FORECAST_CASES ?= 50
+FORECAST_SECONDS ?= 1800
+forecast_truth = build/forecast/truth-$(FORECAST_SEED).jsonl
+.PHONY: bench-forecast
+bench-forecast: $(dirtier)
+	$(Q)mkdir -p $(dir $(forecast_truth))
+	$(Q)DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/truth.py run $(forecast_truth) --seed $(FORECAST_SEED) \
+	  --cases $(FORECAST_CASES) --budget $(FORECAST_SECONDS)
+	$(Q)$(PYTHON) -B tests/forecast/truth.py show $(forecast_truth)
+	$(Q)$(PYTHON) -B tests/forecast/truth.py rates $(forecast_truth)
+
 # --- fuzzing -----------------------------------------------------------------------------------
 # Each tests/fuzz/fuzz_NAME.c defines LLVMFuzzerTestOneInput. `make check` replays the corpus
 # (tests/fuzz/corpus/NAME/*) through fuzz_main.c with any compiler; `make fuzz` runs libFuzzer.
@@ -290,22 +320,6 @@ hostile := $(BUILD)/tests/vm/hostile
 $(hostile): $(call obj,$(sort $(wildcard tests/vm/hostile*.c))) $(ARCHIVES_core)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LINK_core)
-
-# A guest that dirties its memory: the image of 64 KiB that stands where a BIOS would. Only for x86.
-dirtier := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(BUILD)/tests/vm/dirtier/dirtier.bin)
-DIRTIER_FLAGS := -std=c11 $(WARN) -O2 -g0 -m64 -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone \
-                 -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
-dirtier_objects := $(patsubst %,$(BUILD)/tests/vm/dirtier/%.o,boot dirtier)
-$(dirtier_objects): $(BUILD)/%.o: $(wildcard tests/vm/dirtier/*) Makefile
-	$(call say,CC,$(firstword $(wildcard $*.S $*.c)))
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(DIRTIER_FLAGS) -c -o $@ $(firstword $(wildcard $*.S $*.c))
-
-$(BUILD)/tests/vm/dirtier/dirtier.bin: $(dirtier_objects) tests/vm/dirtier/dirtier.lds
-	$(call say,IMAGE,$@)
-	$(Q)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,tests/vm/dirtier/dirtier.lds -o $(@:.bin=.elf) \
-	  $(dirtier_objects)
-	$(Q)objcopy -O binary $(@:.bin=.elf) $@
 
 faulty := $(BUILD)/tests/faults/faulty
 $(faulty): $(faulty).o
