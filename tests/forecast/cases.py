@@ -2,7 +2,8 @@
 """A seeded draw of migrations. The same seed and number are the same case, today and later.
 
 Each stratum is a region in which a forecast can be wrong in its own way; they take turns, so a few cases have all of
-them. What is drawn is bounded by what a small machine does in a minute: the first round takes 12 s at most.
+them. The cases from number 35 on are all near the border between converging and not. What is drawn is bounded by what a
+small machine does in a minute: the first round takes 12 s at most.
 """
 import math
 import random
@@ -67,13 +68,16 @@ def bursts(rng, bandwidth, ram_pages):
 
 
 STRATA = (resting, light, near, saturated, hot, sequential, bursts)
+# The cases behind these are all of the border between converging and not.
+MIXED = 35
+BORDER = (near, saturated)
 # A guest whose pages are watched writes some 100,000 of them in a second here, so there is no more of a load.
 RATE_MAX = 100000
 
 
 def draw(seed, number):
     rng = random.Random(f"{seed}/{number}")
-    stratum = STRATA[number % len(STRATA)]
+    stratum = STRATA[number % len(STRATA)] if number < MIXED else BORDER[number % len(BORDER)]
     ram_pages = rng.choice(RAM_MIB) * MIB // PAGE
     bandwidth = round(log_uniform(rng, 50, 1000 if stratum in (resting, light) else 400)) * 10**6
     downtime_ms = round(log_uniform(rng, 100, 1000))

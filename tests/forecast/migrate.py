@@ -15,7 +15,7 @@ from dirtier import IMAGE, MIB, PAGE, Dirtier, Orders, kvmtest
 
 POLL_S = 0.05
 STEADY_S = 1.5  # of the pattern, before it is measured
-MEASURE_S = 1.0
+MEASURE_S = 1.0  # of bursts that may be the part in which they are off
 ROUNDS_KEPT = 12
 # The curve of the load is told at these moments, in seconds.
 CURVE_S = (0.1, 0.3, 1.0)
@@ -143,7 +143,8 @@ class Rounds:
 
 
 def follow(vm, case, looks):
-    """looks are looked at now and then. Until the migration ends, or is ended. (last answer of query-migrate before, did it complete, Rounds, seconds)"""
+    """Until the migration ends, or is ended: (last answer of query-migrate, did it complete, Rounds, seconds). What is in
+    looks is looked at now and then meanwhile."""
     start, rounds, last = time.monotonic(), Rounds(), {}
     while True:
         info = vm.qmp("query-migrate")
