@@ -5,8 +5,8 @@
     constants.py [--repeats N]
 
 A guest at rest migrates to a socket of ours, which counts and throws away; so the sender alone is measured, without limit
-of the bandwidth. Bytes are exact. Times are the best of N, for other work on the machine only makes them longer. What a
-page costs is the difference of two guests that differ only in such pages.
+of the bandwidth. With mapped-ram it is a file, and the bytes are those that QEMU counts. Bytes are exact. Times are the best of N, for other work on the machine only makes them longer. What a
+page costs is the difference of guests that differ only in such pages.
 """
 import argparse
 import contextlib
@@ -21,13 +21,16 @@ import time
 
 from dirtier import FIRST_PAGE, IMAGE, MIB, PAGE, Dirtier, Orders, kvmtest
 from migrate import Case, Pool, Threads, measured, set_up
+from truth import ahead_of_others
 
 NO_LIMIT = 1 << 40
 # RAM of the small guest and of the large one; their difference is of one kind of page.
 SMALL, LARGE = 128 * MIB, 640 * MIB
 PAGES = (LARGE - SMALL) // PAGE
+FILLED_PAGES = LARGE // PAGE - FIRST_PAGE
+LIMITS = (50, 100, 200, 400)  # MB/s
 KINDS = {"untouched": {}, "zero": {"fill_zero": 1.0}, "nonzero": {"fill_nonzero": 1.0}}
-MODES = (("precopy", ""), ("precopy", "none"), ("multifd", ""), ("multifd", "legacy"), ("multifd", "none"))
+MODES = (("precopy", ""), ("precopy", "none"), ("multifd", ""), ("multifd", "legacy"), ("multifd", "none"), ("mapped-ram", ""))
 
 
 class Sink:
@@ -76,24 +79,24 @@ class Sent:
     cpu_s: float        # of all threads but the vCPU's
 
 
-def send(binary, ram, mode, zero_pages, kind):
+def send(binary, ram, mode, zero_pages, kind, bandwidth=NO_LIMIT, downtime_ms=300):
     """One migration of a guest at rest; None: this QEMU has no such mode."""
     orders = Orders(fill_pages=ram // PAGE - FIRST_PAGE, **KINDS[kind])
-    directory = tempfile.mkdtemp(prefix="constants-")
+    directory = tempfile.mkdtemp(prefix="constants-", dir="/dev/shm" if mode == "mapped-ram" else None)
     source, sink = Dirtier(binary, ram, orders), None
     try:
         source.wait_ready(120)
         sink = Sink(f"{directory}/sink")
         vm = source.vm
-        case = Case(ram=ram, orders=orders, bandwidth=NO_LIMIT, mode=mode, zero_pages=zero_pages)
+        case = Case(ram=ram, orders=orders, bandwidth=bandwidth, mode=mode, zero_pages=zero_pages)
         try:
             set_up(vm, case)
         except AssertionError:
             return None
-        vm.qmp("migrate-set-parameters", max_bandwidth=NO_LIMIT)
+        vm.qmp("migrate-set-parameters", max_bandwidth=bandwidth, downtime_limit=downtime_ms)
         threads = Threads(vm.pid, vm.vcpu_threads()[0])
         start = time.monotonic()
-        vm.qmp("migrate", uri=f"unix:{directory}/sink")
+        vm.qmp("migrate", uri=f"file:{directory}/file" if mode == "mapped-ram" else f"unix:{directory}/sink")
 
         def completed():
             threads.look()
@@ -104,6 +107,10 @@ def send(binary, ram, mode, zero_pages, kind):
         info = kvmtest.wait_for(completed, "end of the migration", 60, 0.001)
         end = time.monotonic()
         time.sleep(0.05)  # what is in the sockets still
+        if mode == "mapped-ram":
+            ram, total_s = info["ram"], info["total-time"] / 1000
+            return Sent(ram["transferred"], ram["normal"], ram["duplicate"], 0.0, total_s, 0.0, total_s, info["downtime"],
+                        threads.spent()["cpu_s"])
         return Sent(sink.bytes, info["ram"]["normal"], info["ram"]["duplicate"], sink.first - start,
                     sink.last - sink.first, max(end - sink.last, 0.0), info["total-time"] / 1000, info["downtime"],
                     threads.spent()["cpu_s"])
@@ -118,8 +125,22 @@ def best(samples, name):
     return min(getattr(sample, name) for sample in samples)
 
 
-def per_page(small, large, name):
-    return (best(large, name) - best(small, name)) / PAGES
+def per_page(small, large, kind, name):
+    """Of an untouched page: what the large guest has more than the small one. Of another kind: how much more than
+    untouched pages those that are filled cost."""
+    untouched = (best(large["untouched"], name) - best(small, name)) / PAGES
+    if kind == "untouched":
+        return untouched
+    return untouched + (best(large[kind], name) - best(large["untouched"], name)) / FILLED_PAGES
+
+
+def shown(seconds):
+    """A time per page, and as a speed; nothing that is within the noise."""
+    return f"{seconds * 1e6:.2f} us ({PAGE / seconds / 1e9:.1f} GB/s)" if seconds > 2e-8 else "-"
+
+
+def milliseconds(seconds):
+    return f"{seconds * 1000:.1f} ms" if seconds > 0 else "-"
 
 
 def measure(binaries, repeats):
@@ -143,12 +164,12 @@ def wire_table(rows):
         if small is None:
             print(f"| {version} | {name} | not there |")
             continue
-        zero, other = (per_page(small, large[kind], "bytes") for kind in ("untouched", "nonzero"))
+        zero, other = (per_page(small, large, kind, "bytes") for kind in ("untouched", "nonzero"))
         # The small guest has pages of both kinds.
         one = min(small, key=lambda sent: sent.bytes)
         fixed = one.bytes - (one.duplicate * zero + one.normal * other)
         print(f"| {version} | {name} | {zero:.1f} | {other:.1f} | {fixed / 1000:.0f} kB |"
-              f" {best(small, 'to_first_s') * 1000:.1f} ms | {best(small, 'to_end_s') * 1000:.1f} ms |"
+              f" {milliseconds(best(small, 'to_first_s'))} | {milliseconds(best(small, 'to_end_s'))} |"
               f" {best(small, 'downtime_ms')} ms |")
 
 
@@ -158,10 +179,19 @@ def speed_table(rows):
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     for version, name, small, large in rows:
         if small is not None:
-            cells = [f"{seconds * 1e6:.2f} us ({PAGE / max(seconds, 1e-12) / 1e9:.1f} GB/s) | "
-                     f"{per_page(small, large[kind], 'cpu_s') * 1e6:.2f} us"
-                     for kind, seconds in ((kind, per_page(small, large[kind], "total_s")) for kind in KINDS)]
+            cells = [f"{shown(per_page(small, large, kind, 'bytes_s'))} | "
+                     f"{per_page(small, large, kind, 'cpu_s') * 1e6:.2f} us" for kind in KINDS]
             print(f"| {version} | {name} | {' | '.join(cells)} |")
+
+
+def limit_table(binaries):
+    """What max-bandwidth really limits to. The last part is not limited, so it is kept small."""
+    print("\n| QEMU | mode | " + " | ".join(f"of {limit} MB/s" for limit in LIMITS) + " |\n|---|---|" + "---:|" * len(LIMITS))
+    for version, binary in binaries.items():
+        for mode, zero_pages in (MODES[0], MODES[2]):
+            sent = [send(binary, LARGE, mode, zero_pages, "nonzero", limit * 10**6, 1) for limit in LIMITS]
+            print(f"| {version} | {mode} | " + " | ".join(f"{each.bytes / each.bytes_s / 1e6:.1f} MB/s" for each in sent) +
+                  " |", flush=True)
 
 
 def receive(binary, ram, kind, pool):
@@ -183,8 +213,9 @@ def receiver_table(binaries, repeats):
                 seconds = {kind: min(receive(binary, LARGE, kind, pool) for _ in range(repeats))
                            for kind in ("untouched", "nonzero")}
                 small = min(receive(binary, SMALL, "untouched", pool) for _ in range(repeats))
-                cost = [(seconds[kind] - small) / PAGES * 1e6 for kind in ("untouched", "nonzero")]
-                print(f"| {version} | {name} | {cost[0]:.2f} us | {cost[1]:.2f} us |", flush=True)
+                zero = (seconds["untouched"] - small) / PAGES
+                other = zero + (seconds["nonzero"] - seconds["untouched"]) / FILLED_PAGES
+                print(f"| {version} | {name} | {shown(zero)} | {shown(other)} |", flush=True)
 
 
 def main():
@@ -195,10 +226,12 @@ def main():
         print("skipped: needs /dev/kvm and the image of the dirtier")
         return 0
     binaries = {f"{major}.{minor}": binary for (major, minor), binary in sorted(kvmtest.qemu_binaries().items())}
-    rows = list(measure(binaries, options.repeats))
-    wire_table(rows)
-    speed_table(rows)
-    receiver_table(binaries, options.repeats)
+    with ahead_of_others():
+        rows = list(measure(binaries, options.repeats))
+        wire_table(rows)
+        speed_table(rows)
+        limit_table(binaries)
+        receiver_table(binaries, options.repeats)
     return 0
 
 
