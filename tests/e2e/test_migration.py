@@ -63,6 +63,7 @@ class Cases(kvmtest.TestCase):
     def test_cases_of_a_seed_are_always_the_same(self):
         """All of the tables that are kept."""
         tables = glob.glob(os.path.join(kvmtest.ROOT, "tests/forecast/truth-*.jsonl"))
+        self.assertTrue(tables)
         for table in tables:
             with open(table, encoding="utf-8") as f:
                 for line in map(json.loads, f):
