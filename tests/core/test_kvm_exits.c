@@ -24,6 +24,7 @@
 #include "tests/lib/exits_bench.h"
 #include "tests/lib/kvm_guest.h"
 
+#define TURNS         5
 #define USER_IO       2
 #define USER_MMIO     6
 
@@ -149,17 +150,34 @@ static void print_table(const struct exits_bench *b, pid_t tid)
     }
 }
 
+/*
+ * Where a vCPU takes the CPU from who is in the middle of a map, the kernel shows no program what
+ * it does then, and counts it: other tests may do that, or another kvmlens. Then it is done again.
+ */
+static bool is_spoilt(const struct exits_bench *b, int turn)
+{
+    if (b->reading.missed == 0 || turn == TURNS - 1)
+        return false;
+    print_message("again: %llu events were shown to no program\n",
+                  (unsigned long long)b->reading.missed);
+    return true;
+}
+
 static void each_vcpu_is_counted_exactly(void **state)
 {
     struct exits_bench *b = exits_bench_of(state);
-    struct minivm *vm;
+    struct minivm *vm = NULL;
 
-    kvm_exits_close(b->exits);
-    vm = start(2, 1);
-    assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
-    minivm_go(vm);
-    exits_bench_wait(vm);
-    exits_bench_settle(b);
+    for (int turn = 0; turn == 0 || is_spoilt(b, turn - 1); turn++) {
+        minivm_stop(vm);
+        kvm_exits_close(b->exits);
+        vm = start(2, 1);
+        assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL),
+                         0);
+        minivm_go(vm);
+        exits_bench_wait(vm);
+        exits_bench_settle(b);
+    }
     check_vm(b, vm, 1);
     nothing_is_lost(b);
     print_table(b, minivm_info(vm)->vcpus[0].tid);
@@ -169,17 +187,22 @@ static void each_vcpu_is_counted_exactly(void **state)
 static void two_vms_at_once_are_told_apart(void **state)
 {
     struct exits_bench *b = exits_bench_of(state);
-    struct minivm *vms[2];
+    struct minivm *vms[2] = {NULL, NULL};
 
-    kvm_exits_close(b->exits);
-    vms[0] = start(2, 3);
-    vms[1] = start(2, 10);
-    assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL), 0);
-    minivm_go(vms[1]);
-    minivm_go(vms[0]);
-    exits_bench_wait(vms[0]);
-    exits_bench_wait(vms[1]);
-    exits_bench_settle(b);
+    for (int turn = 0; turn == 0 || is_spoilt(b, turn - 1); turn++) {
+        minivm_stop(vms[0]);
+        minivm_stop(vms[1]);
+        kvm_exits_close(b->exits);
+        vms[0] = start(2, 3);
+        vms[1] = start(2, 10);
+        assert_int_equal(kvm_exits_open(&b->root, &(struct kvm_exits_config){0}, &b->exits, NULL),
+                         0);
+        minivm_go(vms[1]);
+        minivm_go(vms[0]);
+        exits_bench_wait(vms[0]);
+        exits_bench_wait(vms[1]);
+        exits_bench_settle(b);
+    }
     check_vm(b, vms[0], 3);
     check_vm(b, vms[1], 10);
     nothing_is_lost(b);
