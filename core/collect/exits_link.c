@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/collect/watch.h"
 #include "core/model/exits_flat.h"
 
-#define PATIENCE_NS  2000000000ull /* it loads its programs first */
-#define FAILURES_MAX 4
+#define PATIENCE_NS        2000000000ull  /* without CPU time: it loads its programs first */
+#define PATIENCE_IN_ALL_NS 10000000000ull /* the sample waits meanwhile */
+#define FAILURES_MAX       4
+#define UNWANTED_MAX       16 /* messages that nobody waits for, after which it is given up */
 
 int exits_link_open(struct supervisor *supervisor, struct exits_link *ret)
 {
@@ -49,7 +50,7 @@ int exits_link_set(struct exits_link *l, bool on, pid_t pid, struct error *err)
     l->is_asked = false;
     end(l);
     int result = on ? start(l, 0, err) : 0;
-    l->is_wanted = on && result == 0;
+    l->is_wanted = on;
     return result;
 }
 
@@ -92,6 +93,7 @@ static void send(struct exits_link *l)
 {
     l->ask->number = ++l->number;
     l->asked_ns = watch_now_ns();
+    watch_begin(&l->watch, l->child.pid);
     /* A counter that has ended is seen when its socket is read. */
     message_send(l->child.sock, l->ask, sizeof(*l->ask));
 }
@@ -131,7 +133,9 @@ static int replace(struct exits_link *l, const char *why, struct exits_count **r
     struct error err = {0};
 
     end(l);
-    if (++l->failures < FAILURES_MAX && start(l, old, &err) == 0) {
+    /* Where there was none it was the host that failed. */
+    l->failures += old != 0;
+    if (l->failures < FAILURES_MAX && start(l, old, &err) == 0) {
         send(l);
         return 0;
     }
@@ -160,23 +164,32 @@ static int take(struct exits_link *l, const struct message_sample *m, struct exi
     return 1;
 }
 
+/* One that is at work, or lacks a CPU or its memory, is given time. */
+static int wait_for_it(struct exits_link *l, struct exits_count **ret)
+{
+    watch_look(&l->watch, &l->child.desk.top->beacon);
+    if (l->watch.still_ns < PATIENCE_NS && watch_now_ns() - l->asked_ns < PATIENCE_IN_ALL_NS)
+        return 0;
+    return replace(l, "the process that counts exits gives no answer", ret);
+}
+
 int exits_link_look(struct exits_link *l, struct exits_count **ret)
 {
     struct message_sample m;
 
     *ret = NULL;
+    if (!l->is_wanted)
+        supervisor_give_up(l->supervisor, CHILD_COUNTER);
     if (!l->is_asked)
         return 1;
-    for (;;) {
+    for (int i = 0; i < UNWANTED_MAX; i++) {
         int result = l->child.pid == 0 ? -EPIPE : message_receive(l->child.sock, &m, sizeof(m));
         if (result == 0 && m.number == l->number)
             return take(l, &m, ret);
         if (result == -EAGAIN)
-            break;
+            return wait_for_it(l, ret);
         if (result < 0)
             return replace(l, "the process that counts exits ended before it gave a count", ret);
     }
-    if (watch_now_ns() - l->asked_ns < PATIENCE_NS)
-        return 0;
-    return replace(l, "the process that counts exits gives no answer", ret);
+    return replace(l, "the process that counts exits gives answers to nothing", ret);
 }

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/collect/supervisor.h"
+#include "core/collect/watch.h"
 #include "core/model/exits.h"
 #include "core/model/sample.h"
 
@@ -23,6 +24,7 @@ struct exits_link {
     pid_t pid;       /* whose exits; 0: of all */
     uint32_t number; /* of what is asked for */
     uint64_t asked_ns;
+    struct watch watch; /* of the counter, since it was asked */
     unsigned failures;         /* counters in a row that gave no count */
     struct message_count *ask; /* too large for the stack */
 };
@@ -33,7 +35,7 @@ int exits_link_open(struct supervisor *supervisor, struct exits_link *ret);
 void exits_link_close(struct exits_link *link); /* zeroed memory ok */
 
 /* exits_link_set - are exits wanted, and whose? The counter begins, or ends. 0, or a negative errno
- * with a sentence: there is none to be had, and nothing is wanted. */
+ * with a sentence: there is none to be had now, which is tried again with each sample. */
 int exits_link_set(struct exits_link *link, bool on, pid_t pid, struct error *err);
 
 /* exits_link_ask - for a count for the vCPUs of @sample. @is_whole: whatever the scope of the

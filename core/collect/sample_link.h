@@ -44,7 +44,8 @@ int sample_link_set_bpf(struct sample_link *link, bool on, struct error *err);
 /*
  * sample_link_set_exits - from now on samples have exits (@on), or none: of the process @pid alone,
  * 0: of all. A counter (core/collect/counter.c) begins or ends, and with it its BPF programs; what
- * is asked for goes on. 0, or a negative errno with a sentence: there is no counter to be had.
+ * is asked for goes on. 0, or a negative errno with a sentence: there is no counter to be
+ * had now, which is tried again with each sample.
  */
 int sample_link_set_exits(struct sample_link *link, bool on, pid_t pid, struct error *err);
 

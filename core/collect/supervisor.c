@@ -296,6 +296,18 @@ int supervisor_spawn(struct supervisor *s, const struct message_spawn *order,
     return 0;
 }
 
+void supervisor_give_up(struct supervisor *s, uint32_t role)
+{
+    struct message_spawned answer = {0};
+    int fds[2] = {-1, -1};
+
+    if (!s->is_late || s->late_role != role || wait_answer(s->sock, 0) < 0)
+        return;
+    int result = message_receive_fds(s->sock, &answer, sizeof(answer), fds);
+    drop_fds(fds);
+    s->is_late = result == 0 && answer.number != s->number;
+}
+
 /* One that was stopped (SIGSTOP) ends when we do, and so do its children. */
 void supervisor_stop(struct supervisor *s)
 {

@@ -176,6 +176,58 @@ static void a_counter_that_gives_no_answer_is_replaced(void **state)
     link_bed_wait_end(first);
 }
 
+/* The screen that wants them stays open, so it is tried again. */
+static void a_supervisor_that_is_late_is_asked_again(void **state)
+{
+    struct link_bed *bed = *state;
+
+    bed->supervisor.patience_ms = SUPERVISOR_PATIENCE_MS;
+    snapshot_free(link_bed_take(bed));
+    kill(bed->supervisor.pid, SIGSTOP);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), -ETIMEDOUT);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(take_exits(bed).state, EXITS_FAILED);
+    kill(bed->supervisor.pid, SIGCONT);
+    bed->supervisor.patience_ms = 5000;
+    struct exits_facts facts = take_exits(bed);
+    assert_int_equal(facts.state, EXITS_COUNTED);
+    assert_int_equal(facts.pid, 7);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+}
+
+/* A counter that comes when nobody wants one any more ends, and slows no guest down. */
+static void a_counter_that_comes_too_late_ends(void **state)
+{
+    struct link_bed *bed = *state;
+
+    bed->supervisor.patience_ms = SUPERVISOR_PATIENCE_MS;
+    snapshot_free(link_bed_take(bed));
+    kill(bed->supervisor.pid, SIGSTOP);
+    assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), -ETIMEDOUT);
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    kill(bed->supervisor.pid, SIGCONT);
+    for (int i = 0; i < 5000 && fake_bpf->exits_opens == 0; i++)
+        usleep(1000);
+    const pid_t late = fake_bpf->exits_pid;
+    assert_int_not_equal(late, 0);
+    for (int i = 0; i < 100 && kill(late, 0) == 0; i++) {
+        assert_int_equal(take_exits(bed).state, EXITS_UNASKED);
+        usleep(10000);
+    }
+    assert_int_equal(kill(late, 0), -1);
+}
+
+/* What it loads the kernel has to check, and a host may be slow. */
+static void a_counter_that_is_at_work_is_waited_for(void **state)
+{
+    struct link_bed *bed = *state;
+
+    fake_bpf->exits_work_ms = 2600;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+}
+
 static void exits_that_fail_say_why_and_the_rest_goes_on(void **state)
 {
     struct link_bed *bed = *state;
@@ -271,6 +323,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(counters_that_end_at_once_are_said_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_that_gives_no_answer_is_replaced, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_supervisor_that_is_late_is_asked_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_comes_too_late_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_is_at_work_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(exits_wait_for_kvm, setup, teardown),

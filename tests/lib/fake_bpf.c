@@ -141,6 +141,9 @@ int kvm_exits_open(const struct rootfs *root, const struct kvm_exits_config *con
     atomic_store(&fake_bpf->watched_count, config->pids == NULL ? -1 : (int)config->pid_count);
     if (atomic_load(&fake_bpf->exits_ends))
         _exit(1);
+    const uint64_t work_ns = (uint64_t)atomic_load(&fake_bpf->exits_work_ms) * 1000000;
+    for (const uint64_t from_ns = watch_now_ns(); watch_now_ns() - from_ns < work_ns;)
+        ;
     if (atomic_load(&fake_bpf->exits_fails))
         return error_set(err, -EACCES, "tracefs is for root: be root");
     *ret = &exits;

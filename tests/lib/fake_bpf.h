@@ -23,6 +23,7 @@ struct fake_bpf {
     atomic_int exits_opens, exits_pid, exits_fails;
     atomic_int lacks_module;     /* /sys/module/kvm, where a test looks there with our eyes */
     atomic_int exits_ends;       /* who loads them ends at once */
+    atomic_int exits_work_ms;    /* to load them takes so much time of a CPU */
     atomic_ullong exits_effective;
     atomic_int watches;                /* how often it was said who is watched */
     atomic_int watched, watched_count; /* the first of them, how many; -1: all */
