@@ -211,9 +211,7 @@ int counter_main(struct child *child)
         c->had_kvm = true;
     }
     do {
-        result = message_receive(child->sock, &c->wanted, sizeof(c->wanted));
-        if (result == 0 && c->wanted.count > EXITS_VCPUS_MAX)
-            result = -EBADMSG;
+        result = message_receive_count(child->sock, &c->wanted);
         if (result == 0)
             result = answer(child, c);
     } while (result == 0);

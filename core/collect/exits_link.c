@@ -95,7 +95,9 @@ static void send(struct exits_link *l)
     l->asked_ns = watch_now_ns();
     watch_begin(&l->watch, l->child.pid);
     /* A counter that has ended is seen when its socket is read. */
-    message_send(l->child.sock, l->ask, sizeof(*l->ask));
+    l->unsent = l->child.pid == 0 ? 0 : message_send_count(l->child.sock, l->ask);
+    if (l->unsent == -EPIPE)
+        l->unsent = 0;
 }
 
 void exits_link_ask(struct exits_link *l, const struct sample *sample, bool is_whole)
@@ -173,6 +175,17 @@ static int wait_for_it(struct exits_link *l, struct exits_count **ret)
     return replace(l, "the process that counts exits gives no answer", ret);
 }
 
+/* Another one could not be asked either. */
+static struct exits_count *fail_to_ask(struct exits_link *l)
+{
+    char why[120];
+
+    l->is_asked = false;
+    snprintf(why, sizeof(why), "the process that counts exits cannot be asked: %s",
+             strerror(-l->unsent));
+    return failed(l, why);
+}
+
 int exits_link_look(struct exits_link *l, struct exits_count **ret)
 {
     struct message_sample m;
@@ -182,6 +195,10 @@ int exits_link_look(struct exits_link *l, struct exits_count **ret)
         supervisor_give_up(l->supervisor, CHILD_COUNTER);
     if (!l->is_asked)
         return 1;
+    if (l->unsent < 0) {
+        *ret = fail_to_ask(l);
+        return 1;
+    }
     for (int i = 0; i < UNWANTED_MAX; i++) {
         int result = l->child.pid == 0 ? -EPIPE : message_receive(l->child.sock, &m, sizeof(m));
         if (result == 0 && m.number == l->number)

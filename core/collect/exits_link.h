@@ -24,8 +24,9 @@ struct exits_link {
     pid_t pid;       /* whose exits; 0: of all */
     uint32_t number; /* of what is asked for */
     uint64_t asked_ns;
-    struct watch watch; /* of the counter, since it was asked */
+    struct watch watch;        /* of the counter, since it was asked */
     unsigned failures;         /* counters in a row that gave no count */
+    int unsent;                /* 0, or the negative errno for which it was not asked */
     struct message_count *ask; /* too large for the stack */
 };
 

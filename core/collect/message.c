@@ -71,7 +71,8 @@ static void take_fds(struct msghdr *head, int ret_fds[2])
     }
 }
 
-int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
+/* How many bytes there were, @bytes at most. -EBADMSG: more. Else as message_receive_fds. */
+static ssize_t receive(int fd, void *ret, size_t bytes, int ret_fds[2])
 {
     union control control;
     struct iovec part = {ret, bytes};
@@ -93,7 +94,38 @@ int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
         take_fds(&head, ret_fds);
     if (n == 0)
         return -EPIPE;
-    return (size_t)n == bytes && (head.msg_flags & MSG_TRUNC) == 0 ? 0 : -EBADMSG;
+    return (head.msg_flags & MSG_TRUNC) == 0 ? n : -EBADMSG;
+}
+
+int message_receive_fds(int fd, void *ret, size_t bytes, int ret_fds[2])
+{
+    ssize_t n = receive(fd, ret, bytes, ret_fds);
+
+    if (n < 0)
+        return (int)n;
+    return (size_t)n == bytes ? 0 : -EBADMSG;
+}
+
+static size_t count_bytes(uint32_t vcpus)
+{
+    return offsetof(struct message_count, vcpus) + vcpus * sizeof(struct exits_vcpu);
+}
+
+int message_send_count(int fd, const struct message_count *message)
+{
+    return message_send(fd, message, count_bytes(message->count));
+}
+
+int message_receive_count(int fd, struct message_count *ret)
+{
+    ssize_t n = receive(fd, ret, sizeof(*ret), NULL);
+
+    if (n < 0)
+        return (int)n;
+    return (size_t)n >= count_bytes(0) && ret->count <= EXITS_VCPUS_MAX &&
+                   (size_t)n == count_bytes(ret->count)
+               ? 0
+               : -EBADMSG;
 }
 
 void message_refuse_fds(int fd)

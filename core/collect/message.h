@@ -72,7 +72,7 @@ struct message_count {
     int32_t pid;
     uint32_t is_cut; /* there are more than these */
     uint32_t count;
-    struct exits_vcpu vcpus[EXITS_VCPUS_MAX];
+    struct exits_vcpu vcpus[EXITS_VCPUS_MAX]; /* [count] go over the socket */
 };
 
 /* Of a collector and of a counter. */
@@ -113,6 +113,11 @@ int message_send(int fd, const void *message, size_t bytes);
  * block); -EPIPE: the other side has ended; -EBADMSG: one of another size.
  */
 int message_receive(int fd, void *ret, size_t bytes);
+
+/* message_send_count, message_receive_count - the same of one of a count, as far as it is filled:
+ * all of it is more than a socket takes where net.core.wmem_default is low. */
+int message_send_count(int fd, const struct message_count *message);
+int message_receive_count(int fd, struct message_count *ret);
 
 /* message_send_fds, message_receive_fds - the same with two descriptors beside it. @fds[0] < 0:
  * without. */

@@ -55,8 +55,8 @@ int supervisor_start(const struct child_config *config, struct supervisor *ret, 
 int supervisor_spawn(struct supervisor *supervisor, const struct message_spawn *order,
                      struct child_link *ret, struct error *err);
 
-/* supervisor_give_up - nobody wants the child of that role any more whose spawn was late: it ends as
- * soon as it has come. To be called now and then; does not wait. */
+/* supervisor_give_up - nobody wants the child of that role any more whose spawn was late: it ends
+ * as soon as it has come. To be called now and then; does not wait. */
 void supervisor_give_up(struct supervisor *supervisor, uint32_t role);
 
 /* supervisor_stop - it ends, and with it all children that the kernel lets go. Does not wait for

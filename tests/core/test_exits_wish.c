@@ -10,13 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/bpf/kvm_exits.h"
+#include "core/collect/exits_link.h"
 #include "tests/lib/fake_bpf.h"
 #include "tests/lib/link_bed.h"
 
@@ -228,6 +231,45 @@ static void a_counter_that_is_at_work_is_waited_for(void **state)
     assert_int_equal(fake_bpf->exits_opens, 1);
 }
 
+static struct exits_facts ask_for(struct exits_link *link, size_t vcpus)
+{
+    static struct sample_vcpu list[EXITS_VCPUS_MAX];
+    struct sample_vm vm = {.id = {.pid = 7}, .vcpus = list, .vcpu_count = vcpus};
+    struct sample sample = {.vms = &vm, .vm_count = 1};
+    struct exits_count *count;
+
+    for (size_t i = 0; i < vcpus; i++)
+        list[i].tid = (pid_t)i + 8;
+    exits_link_ask(link, &sample, true);
+    alarm(20);
+    while (exits_link_look(link, &count) == 0)
+        usleep(1000);
+    alarm(0);
+    assert_non_null(count);
+    struct exits_facts facts = count->facts;
+    free(count);
+    return facts;
+}
+
+/* net.core.wmem_default says how large: so much for a few VMs, and who asks for more is told. */
+static void what_a_socket_has_no_room_for_is_said(void **state)
+{
+    struct link_bed *bed = *state;
+    struct exits_link link;
+
+    assert_int_equal(exits_link_open(&bed->supervisor, &link), 0);
+    assert_int_equal(exits_link_set(&link, true, 0, NULL), 0);
+    setsockopt(link.child.sock, SOL_SOCKET, SO_SNDBUF, &(int){1}, sizeof(int));
+    assert_int_equal(ask_for(&link, 100).state, EXITS_COUNTED);
+    struct exits_facts facts = ask_for(&link, EXITS_VCPUS_MAX);
+    assert_int_equal(facts.state, EXITS_FAILED);
+    assert_string_equal(facts.why,
+                        "the process that counts exits cannot be asked: Message too long");
+    assert_int_equal(ask_for(&link, 100).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->exits_opens, 1);
+    exits_link_close(&link);
+}
+
 static void exits_that_fail_say_why_and_the_rest_goes_on(void **state)
 {
     struct link_bed *bed = *state;
@@ -326,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_supervisor_that_is_late_is_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_that_comes_too_late_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_that_is_at_work_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_socket_has_no_room_for_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(exits_wait_for_kvm, setup, teardown),
