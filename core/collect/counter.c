@@ -34,6 +34,7 @@ struct counter {
     bool had_kvm;            /* it was loaded then */
     uint64_t began_ns;       /* monotonic: they are attached since */
     struct exits_watch watch;
+    bool is_unsure; /* the kernel may watch others than @watch */
     struct exits_threads threads;
     struct message_count wanted;
 };
@@ -86,7 +87,7 @@ static int watch(struct counter *c)
     struct exits_watch wanted;
     int result = exits_watch_choose(&c->wanted, is_narrow(c), &wanted);
 
-    if (result < 0 || exits_watch_equal(&wanted, &c->watch)) {
+    if (result < 0 || (!c->is_unsure && exits_watch_equal(&wanted, &c->watch))) {
         exits_watch_done(&wanted);
         return result;
     }
@@ -96,8 +97,7 @@ static int watch(struct counter *c)
         result = kvm_exits_watch(c->exits, wanted.count > 0 ? wanted.pids : &nobody, wanted.count);
     exits_watch_done(&c->watch);
     c->watch = wanted;
-    if (result < 0) /* some may be watched, so it is said again with the next tick */
-        exits_watch_done(&c->watch);
+    c->is_unsure = result < 0; /* some may be watched, so it is said again with the next tick */
     return result;
 }
 

@@ -103,6 +103,22 @@ static void whose_are_wanted_goes_with_each_tick(void **state)
     assert_int_equal(fake_bpf->exits_opens, 1);
 }
 
+/* Some may be watched by then, whom nobody wants to be. */
+static void who_could_not_be_watched_is_said_again(void **state)
+{
+    struct link_bed *bed = *state;
+
+    fake_bpf->watch_fails = 1;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_FAILED);
+    assert_int_equal(fake_bpf->watched, 7);
+    fake_bpf->watch_fails = 0;
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
+    assert_int_equal(fake_bpf->watched, 0);
+    assert_int_equal(fake_bpf->watched_count, 0);
+}
+
 /* Each is a process of its own, and neither is started for the other's sake. */
 static void counters_and_collectors_come_and_go_apart(void **state)
 {
@@ -359,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exits_are_counted_only_while_they_are_asked_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(whose_are_wanted_goes_with_each_tick, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_could_not_be_watched_is_said_again, setup, teardown),
         cmocka_unit_test_setup_teardown(counters_and_collectors_come_and_go_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_in_the_place_of_another_counts_exits_too, setup,
                                         teardown),

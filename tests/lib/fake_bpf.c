@@ -173,7 +173,7 @@ int kvm_exits_watch(struct kvm_exits *exits, const pid_t *pids, size_t count)
     atomic_fetch_add(&fake_bpf->watches, 1);
     atomic_store(&fake_bpf->watched, count > 0 ? pids[0] : 0);
     atomic_store(&fake_bpf->watched_count, pids == NULL ? -1 : (int)count);
-    return 0;
+    return atomic_load(&fake_bpf->watch_fails) ? -ENOSPC : 0;
 }
 
 int kvm_exits_read(struct kvm_exits *exits, struct kvm_exits_reading *ret)

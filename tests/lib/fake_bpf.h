@@ -25,6 +25,7 @@ struct fake_bpf {
     atomic_int exits_ends;       /* who loads them ends at once */
     atomic_int exits_work_ms;    /* to load them takes so much time of a CPU */
     atomic_ullong exits_effective;
+    atomic_int watch_fails;
     atomic_int watches;                /* how often it was said who is watched */
     atomic_int watched, watched_count; /* the first of them, how many; -1: all */
 };
