@@ -20,23 +20,27 @@ int exits_link_open(struct supervisor *supervisor, struct exits_link *ret)
     return ret->ask != NULL ? 0 : -ENOMEM;
 }
 
-/* A counter is held by nothing: it ends with its socket, and its programs with it. */
+/* Its programs end with it: so not only when it has loaded them, or somebody has it go on. */
 static void end(struct exits_link *l)
+{
+    if (l->child.pid == 0)
+        return;
+    supervisor_kill(l->supervisor, l->child.pid);
+    child_link_close(&l->child);
+}
+
+/* The supervisor ends too, and kills who does not end by itself. */
+void exits_link_close(struct exits_link *l)
 {
     if (l->child.pid != 0)
         child_link_close(&l->child);
-}
-
-void exits_link_close(struct exits_link *l)
-{
-    end(l);
     free(l->ask);
     *l = (struct exits_link){0};
 }
 
-static int start(struct exits_link *l, pid_t kill_pid, struct error *err)
+static int start(struct exits_link *l, struct error *err)
 {
-    const struct message_spawn order = {.role = CHILD_COUNTER, .kill_pid = (uint32_t)kill_pid};
+    const struct message_spawn order = {.role = CHILD_COUNTER};
 
     return supervisor_spawn(l->supervisor, &order, &l->child, err);
 }
@@ -49,7 +53,7 @@ int exits_link_set(struct exits_link *l, bool on, pid_t pid, struct error *err)
     l->failures = 0;
     l->is_asked = false;
     end(l);
-    int result = on ? start(l, 0, err) : 0;
+    int result = on ? start(l, err) : 0;
     l->is_wanted = on;
     return result;
 }
@@ -131,13 +135,12 @@ static struct exits_count *failed(const struct exits_link *l, const char *why)
 /* Another one is asked the same. 1: that makes no sense any more. */
 static int replace(struct exits_link *l, const char *why, struct exits_count **ret)
 {
-    const pid_t old = l->child.pid;
     struct error err = {0};
 
-    end(l);
     /* Where there was none it was the host that failed. */
-    l->failures += old != 0;
-    if (l->failures < FAILURES_MAX && start(l, old, &err) == 0) {
+    l->failures += l->child.pid != 0;
+    end(l);
+    if (l->failures < FAILURES_MAX && start(l, &err) == 0) {
         send(l);
         return 0;
     }

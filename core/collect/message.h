@@ -29,6 +29,8 @@
 
 enum child_role { CHILD_COLLECTOR, CHILD_SCANNER, CHILD_COUNTER, CHILD_ROLE_COUNT };
 
+#define CHILD_NONE UINT32_MAX /* a role: one is killed, none is spawned, nothing is answered */
+
 /* The first thing that the supervisor says. */
 struct message_hello {
     int32_t result; /* 0, or the negative errno of @error: it ends then */

@@ -111,6 +111,8 @@ static void serve(struct keeper *k, const struct message_spawn *order)
     if (order->kill_pid != 0)
         kill_child(k, (pid_t)order->kill_pid);
     reap(k);
+    if (order->role == CHILD_NONE)
+        return;
     int pid = spawn(k, order, fds);
     answer.number = order->number;
     answer.result = pid < 0 ? pid : 0;
@@ -317,6 +319,13 @@ void supervisor_stop(struct supervisor *s)
     for (int ms = 0; ms < STOP_MS && waitpid(s->pid, NULL, WNOHANG) == 0; ms++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     *s = (struct supervisor){.sock = -1};
+}
+
+void supervisor_kill(const struct supervisor *s, pid_t pid)
+{
+    const struct message_spawn order = {.role = CHILD_NONE, .kill_pid = (uint32_t)pid};
+
+    send(s->sock, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void child_link_close(struct child_link *link)

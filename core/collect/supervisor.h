@@ -63,6 +63,10 @@ void supervisor_give_up(struct supervisor *supervisor, uint32_t role);
  * those, nor long for one that somebody has stopped: it ends with this process. */
 void supervisor_stop(struct supervisor *supervisor);
 
+/* supervisor_kill - a child that may be at work, or stopped. Does not wait, and a supervisor that
+ * has no room for the order does not get it: the child then ends with its socket. */
+void supervisor_kill(const struct supervisor *supervisor, pid_t pid);
+
 /* child_link_close - the child sees the end of its socket, and ends. */
 void child_link_close(struct child_link *link);
 

@@ -195,6 +195,24 @@ static void a_counter_that_gives_no_answer_is_replaced(void **state)
     link_bed_wait_end(first);
 }
 
+/* Else its programs would go on to slow guests down, which nobody looks at. */
+static void one_that_was_stopped_ends_when_nobody_asks(void **state)
+{
+    struct link_bed *bed = *state;
+
+    assert_int_equal(sample_link_set_exits(bed->link, true, 0, NULL), 0);
+    take_exits(bed);
+    const pid_t first = fake_bpf->exits_pid;
+    kill(first, SIGSTOP);
+    assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
+    for (int i = 0; i < 2000 && kill(first, 0) == 0; i++)
+        usleep(1000);
+    const bool has_ended = kill(first, 0) < 0;
+    if (!has_ended)
+        kill(first, SIGKILL);
+    assert_true(has_ended);
+}
+
 /* The screen that wants them stays open, so it is tried again. */
 static void a_supervisor_that_is_late_is_asked_again(void **state)
 {
@@ -381,6 +399,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(counters_that_end_at_once_are_said_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_that_gives_no_answer_is_replaced, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_that_was_stopped_ends_when_nobody_asks, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_supervisor_that_is_late_is_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_counter_that_comes_too_late_ends, setup, teardown),
