@@ -47,6 +47,8 @@ static int start(struct exits_link *l, struct error *err)
 
 int exits_link_set(struct exits_link *l, bool on, pid_t pid, struct error *err)
 {
+    if (l->pid != pid)
+        l->failures = 0; /* somebody asks anew */
     l->pid = pid;
     if (l->is_wanted == on)
         return 0;
