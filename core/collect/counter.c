@@ -139,7 +139,7 @@ static struct exits_count *fail(const char *what, const char *why)
 /* NULL: memory is out. */
 static struct exits_count *count_them(struct counter *c)
 {
-    struct kvm_exits_reading reading;
+    struct kvm_exits_reading reading = {0};
 
     if (c->exits == NULL)
         return fail("", c->failed.msg);
