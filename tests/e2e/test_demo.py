@@ -64,7 +64,7 @@ class Demo(kvmtest.TestCase):
             os.kill(log.pid, signum)
             log.wait()
             for pid in pids:
-                wait_for(lambda pid=pid: is_gone(pid), f"end of the VMs after signal {signum}", 5)
+                wait_for(lambda pid=pid: is_gone(pid), f"end of the VMs after signal {signum}", 20)
 
     def test_without_a_usable_kvm_one_error_says_cause_and_fix(self):
         need_root()
