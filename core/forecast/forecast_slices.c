@@ -106,7 +106,7 @@ static void begin_slices(struct rounds *rounds, double grouped)
                                   : guess_written(walk, grouped, before, here);
         double resident = (walk->nonzero + walk->zero) * here;
         slice->groups = fmin(grouped * slice->written, resident);
-        slice->zero = resident - slice->groups; /* for now */
+        slice->zero = resident - slice->groups; /* spread_content takes those with content out */
         slice->untouched = fmax(0, (to - from) * all - resident);
         slice->left[MIXED] = slice->left[UNTOUCHED] = 1;
         slice->cleared = -1;
