@@ -12,24 +12,10 @@
 #include "core/scan/scan_flat.h"
 #include "core/scan/scan_flat_internal.h"
 #include "core/scan/scan_internal.h"
+#include "tests/lib/flat_block.h"
 
 #define LOOKS 4
 #define PAGES 16384
-
-struct block {
-    void *bytes;
-    size_t size;
-};
-
-static struct block write_report(const struct scan_report *report)
-{
-    struct block b = {NULL, scan_flat_write(report, NULL, 0)};
-
-    b.bytes = malloc(b.size);
-    assert_non_null(b.bytes);
-    assert_int_equal(scan_flat_write(report, b.bytes, b.size), b.size);
-    return b;
-}
 
 static struct scan_report *make_report(void)
 {
@@ -72,7 +58,7 @@ static struct scan_report *make_report(void)
     return r;
 }
 
-static int read_back(struct block *b)
+static int read_back(struct flat_block *b)
 {
     struct scan_report *report = NULL;
     int result = scan_flat_read(b->bytes, b->size, &report);
@@ -104,7 +90,7 @@ static void compare_looks(const struct dirty_looks *a, const struct dirty_looks 
 static void what_looks_said_comes_back_as_it_was(void **state)
 {
     struct scan_report *r = make_report(), *back;
-    struct block b = write_report(r);
+    struct flat_block b = flat_block_of_scan(r);
 
     (void)state;
     assert_int_equal(scan_flat_read(b.bytes, b.size, &back), 0);
@@ -134,7 +120,7 @@ static void the_most_pairs_fit(void **state)
         d->pairs[d->pair_count] = (struct dirty_pair){.seconds = 1, .sampled = 1};
     r->dirty->look_count = DIRTY_LOOKS_MOST;
     r->dirty->vfio_group = -1;
-    struct block b = write_report(r);
+    struct flat_block b = flat_block_of_scan(r);
     assert_true(b.size <= SCAN_FLAT_BYTES_MAX);
     assert_int_equal(scan_flat_read(b.bytes, b.size, &back), 0);
     compare_looks(d, &back->dirty->looks);
@@ -152,7 +138,7 @@ static void a_report_of_looks_without_any_is_one(void **state)
 
     (void)state;
     scan_report_use_spare(r, &request);
-    struct block b = write_report(r);
+    struct flat_block b = flat_block_of_scan(r);
     assert_int_equal(scan_flat_read(b.bytes, b.size, &back), 0);
     assert_null(back->dirty);
     assert_int_equal(back->mode, SCAN_DIRTY);
@@ -210,7 +196,7 @@ static void what_breaks_a_rule_is_no_report(void **state)
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct scan_report *r = make_report();
-        struct block b = write_report(r);
+        struct flat_block b = flat_block_of_scan(r);
         struct flat flat;
         assert_int_equal(flat_open(b.bytes, b.size, FLAT_SCAN_REPORT, &flat), 0);
         struct flat_section s = flat_find(&flat, wrong[i].id);

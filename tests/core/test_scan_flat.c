@@ -15,24 +15,10 @@
 #include "core/scan/scan_flat.h"
 #include "core/scan/scan_flat_internal.h"
 #include "core/scan/scan_internal.h"
+#include "tests/lib/flat_block.h"
 
 #define MIB             (1ull << 20)
 #define PAGES_OF(bytes) ((bytes) / SCAN_PAGE_BYTES)
-
-struct block {
-    void *bytes;
-    size_t size;
-};
-
-static struct block write_report(const struct scan_report *report)
-{
-    struct block b = {NULL, scan_flat_write(report, NULL, 0)};
-
-    b.bytes = malloc(b.size);
-    assert_non_null(b.bytes);
-    assert_int_equal(scan_flat_write(report, b.bytes, b.size), b.size);
-    return b;
-}
 
 /* An exact scan that sampled first, of two mappings. */
 static struct scan_report *make_report(void)
@@ -115,10 +101,10 @@ static struct scan_report *make_slots_report(void)
     return r;
 }
 
-static struct block make_block(void)
+static struct flat_block make_block(void)
 {
     struct scan_report *report = make_slots_report();
-    struct block b = write_report(report);
+    struct flat_block b = flat_block_of_scan(report);
 
     scan_report_free(report);
     return b;
@@ -185,7 +171,7 @@ static void compare(const struct scan_report *a, const struct scan_report *b)
 
 static void comes_back(const struct scan_report *report)
 {
-    struct block b = write_report(report);
+    struct flat_block b = flat_block_of_scan(report);
     struct scan_report *back;
 
     assert_true(b.size <= SCAN_FLAT_BYTES_MAX);
@@ -273,7 +259,7 @@ static void the_largest_report_fits(void **state)
 }
 
 /* The section of that id in a block. */
-static struct flat_section section_of(const struct block *b, uint32_t id)
+static struct flat_section section_of(const struct flat_block *b, uint32_t id)
 {
     struct flat flat;
 
@@ -284,7 +270,7 @@ static struct flat_section section_of(const struct block *b, uint32_t id)
 }
 
 /* Reads a changed block, which it frees. */
-static int read_back(struct block *b)
+static int read_back(struct flat_block *b)
 {
     struct scan_report *report = NULL;
     int result = scan_flat_read(b->bytes, b->size, &report);
@@ -378,7 +364,7 @@ static void what_breaks_a_rule_is_no_report(void **state)
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        struct block b = make_block();
+        struct flat_block b = make_block();
         struct flat_section s = section_of(&b, wrong[i].id);
         assert_true(wrong[i].item < s.count);
         memcpy(s.items + wrong[i].item * s.item_bytes + wrong[i].offset, &wrong[i].value,
@@ -389,9 +375,10 @@ static void what_breaks_a_rule_is_no_report(void **state)
 }
 
 /* Copies all sections, one of them with another number of items and items of another length. */
-static struct block rebuild(const struct block *from, uint32_t id, size_t count, size_t more)
+static struct flat_block rebuild(const struct flat_block *from, uint32_t id, size_t count,
+                                 size_t more)
 {
-    struct block b = {calloc(1, 2 * from->size + 4096), 0};
+    struct flat_block b = {calloc(1, 2 * from->size + 4096), 0};
     struct flat_writer w;
 
     assert_non_null(b.bytes);
@@ -433,11 +420,11 @@ static void a_wrong_number_of_items_is_no_report(void **state)
         {SCAN_SLICE_COUNTS, 4097},
         {SCAN_WARNINGS, SCAN_WARNINGS_MAX + 1},
     };
-    struct block whole = make_block();
+    struct flat_block whole = make_block();
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        struct block b = rebuild(&whole, wrong[i].id, wrong[i].count, 0);
+        struct flat_block b = rebuild(&whole, wrong[i].id, wrong[i].count, 0);
         if (read_back(&b) != -EBADMSG)
             fail_msg("wrong count %zu was taken", i);
     }
@@ -447,7 +434,7 @@ static void a_wrong_number_of_items_is_no_report(void **state)
 /* What a later version adds: a section, and members at the end of an item. */
 static void what_is_not_known_is_skipped(void **state)
 {
-    struct block b = make_block(), grown = rebuild(&b, 0, 0, 16);
+    struct flat_block b = make_block(), grown = rebuild(&b, 0, 0, 16);
     struct scan_report *report = make_slots_report(), *back;
 
     (void)state;
@@ -461,11 +448,11 @@ static void what_is_not_known_is_skipped(void **state)
 
 static void a_form_that_was_cut_is_no_report(void **state)
 {
-    struct block whole = make_block();
+    struct flat_block whole = make_block();
 
     (void)state;
     for (size_t size = 0; size < whole.size; size += 8) {
-        struct block b = {malloc(size + 1), size};
+        struct flat_block b = {malloc(size + 1), size};
         uint64_t bytes = size;
         memcpy(b.bytes, whole.bytes, size);
         if (size >= FLAT_HEAD_BYTES)
@@ -481,7 +468,7 @@ static void a_form_that_was_cut_is_no_report(void **state)
 
 static void a_form_of_another_version_or_kind_is_told_from_a_broken_one(void **state)
 {
-    struct block b = make_block();
+    struct flat_block b = make_block();
 
     (void)state;
     ((unsigned char *)b.bytes)[4] = FLAT_VERSION + 1;
@@ -502,7 +489,7 @@ static void texts_are_cleaned_and_rules_are_ours(void **state)
     strcpy(r->regions[0].ram.name, "\x1b]0;x\x07");
     r->regions[0].ram.rule = "\x1b[31mtrust me";
     r->cost.accel = "\x1b[0m";
-    struct block b = write_report(r);
+    struct flat_block b = flat_block_of_scan(r);
     assert_int_equal(scan_flat_read(b.bytes, b.size, &back), 0);
     assert_string_equal(back->error.msg, "?[2Jlie");
     assert_string_equal(back->warnings[0], "a?b");
