@@ -19,34 +19,11 @@
 
 #define BPF_OF_CHILDREN (HOST_CAP(HOST_CAP_BPF) | HOST_CAP(HOST_CAP_PERFMON))
 
-static int setup(void **state)
-{
-    static struct link_bed bed;
-
-    *state = &bed;
-    return fake_bpf_begin() < 0 ? -1 : link_bed_open(&bed);
-}
-
-static int teardown(void **state)
-{
-    link_bed_close(*state);
-    return 0;
-}
-
-static struct bpf_status take_one(struct link_bed *bed)
-{
-    struct snapshot *s = link_bed_take(bed);
-
-    struct bpf_status status = s->bpf;
-    snapshot_free(s);
-    return status;
-}
-
 /* --- tests ------------------------------------------------------------------------------------ */
 
 static void nothing_is_loaded_unless_asked(void **state)
 {
-    struct bpf_status status = take_one(*state);
+    struct bpf_status status = fake_bpf_take(*state);
 
     assert_int_equal(status.state, BPF_UNASKED);
     assert_int_not_equal(status.obstacle, BPF_NOT_LOOKED_AT);
@@ -60,7 +37,7 @@ static void who_loads_has_the_rights_only_meanwhile(void **state)
     uint64_t own = fake_bpf_status(getpid(), "CapPrm") & BPF_OF_CHILDREN;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    assert_int_equal(take_one(bed).state, BPF_LOADED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
     assert_int_equal(fake_bpf->opens, 1);
     if (own != BPF_OF_CHILDREN)
         print_message("skipped, what it held: this user has no CAP_BPF and CAP_PERFMON\n");
@@ -78,10 +55,10 @@ static void why_it_failed_is_said_and_the_rest_goes_on(void **state)
 
     fake_bpf->fails = 1;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    struct bpf_status status = take_one(bed);
+    struct bpf_status status = fake_bpf_take(bed);
     assert_int_equal(status.state, BPF_FAILED);
     assert_string_equal(status.why, "the verifier said no: look into the log");
-    assert_int_equal(take_one(bed).state, BPF_FAILED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_FAILED);
     assert_int_equal(fake_bpf->opens, 1); /* once, not with each sample */
 }
 
@@ -91,17 +68,17 @@ static void it_waits_for_kvm(void **state)
 
     fake_bpf->has_kvm = 0;
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    struct bpf_status status = take_one(bed);
+    struct bpf_status status = fake_bpf_take(bed);
     assert_int_equal(status.state, BPF_WAITS);
     assert_string_equal(status.why, "kvm is not loaded");
     pid_t first = fake_bpf->pid;
     fake_bpf->has_kvm = fake_bpf->kvm = 1;
-    status = take_one(bed);
+    status = fake_bpf_take(bed);
     assert_int_equal(status.state, BPF_LOADED);
     assert_string_equal(status.why, "");
     assert_int_equal(fake_bpf->opens, 2); /* by another one: the first has lost its rights */
     assert_int_not_equal(fake_bpf->pid, first);
-    assert_int_equal(take_one(bed).state, BPF_LOADED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
     assert_int_equal(fake_bpf->opens, 2);
 }
 
@@ -110,12 +87,12 @@ static void kvm_that_is_loaded_anew_has_another_collector(void **state)
     struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    take_one(bed);
+    fake_bpf_take(bed);
     for (int i = 1; i < 10; i++) { /* more often than collectors may fail in a row */
         fake_bpf->kvm = i;
-        assert_int_equal(take_one(bed).state, BPF_LOADED);
+        assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
         assert_int_equal(fake_bpf->opens, 1 + i);
-        assert_int_equal(take_one(bed).state, BPF_LOADED);
+        assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
         assert_int_equal(fake_bpf->opens, 1 + i);
     }
 }
@@ -125,10 +102,10 @@ static void a_collector_that_takes_the_place_of_another_keeps_the_wish(void **st
     struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    take_one(bed);
+    fake_bpf_take(bed);
     pid_t first = fake_bpf->pid;
     kill(first, SIGKILL);
-    assert_int_equal(take_one(bed).state, BPF_LOADED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
     assert_int_not_equal(fake_bpf->pid, first);
     assert_int_equal(fake_bpf->opens, 2);
 }
@@ -138,10 +115,10 @@ static void who_loaded_ends_when_it_is_no_longer_wanted(void **state)
     struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    take_one(bed);
+    fake_bpf_take(bed);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
     link_bed_wait_end(fake_bpf->pid);
-    assert_int_equal(take_one(bed).state, BPF_UNASKED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_UNASKED);
     assert_int_equal(sample_link_set_bpf(bed->link, false, NULL), 0);
     assert_int_equal(fake_bpf->opens, 1);
 }
@@ -175,7 +152,7 @@ static void scanners_follow_the_wish(void **state)
     assert_int_equal(fake_bpf->opens, 0);
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     link_bed_scan(link);
-    take_one(bed);
+    fake_bpf_take(bed);
     assert_int_equal(fake_bpf->opens, 2); /* and the collector */
     link_bed_scan(link);
     assert_int_equal(fake_bpf->opens, 2); /* the same scanner as before */
@@ -190,20 +167,23 @@ static void scanners_follow_the_wish(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_is_loaded_unless_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_loads_has_the_rights_only_meanwhile, setup, teardown),
-        cmocka_unit_test_setup_teardown(why_it_failed_is_said_and_the_rest_goes_on, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(it_waits_for_kvm, setup, teardown),
-        cmocka_unit_test_setup_teardown(kvm_that_is_loaded_anew_has_another_collector, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_loaded_unless_asked, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(who_loads_has_the_rights_only_meanwhile, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(why_it_failed_is_said_and_the_rest_goes_on, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(it_waits_for_kvm, fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(kvm_that_is_loaded_anew_has_another_collector,
+                                        fake_bpf_setup, fake_bpf_teardown),
         cmocka_unit_test_setup_teardown(a_collector_that_takes_the_place_of_another_keeps_the_wish,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(who_loaded_ends_when_it_is_no_longer_wanted, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_sample_that_was_asked_for_comes_all_the_same, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(scanners_follow_the_wish, setup, teardown),
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(who_loaded_ends_when_it_is_no_longer_wanted, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_sample_that_was_asked_for_comes_all_the_same,
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(scanners_follow_the_wish, fake_bpf_setup,
+                                        fake_bpf_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

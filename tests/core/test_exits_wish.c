@@ -23,29 +23,6 @@
 #include "tests/lib/fake_bpf.h"
 #include "tests/lib/link_bed.h"
 
-static int setup(void **state)
-{
-    static struct link_bed bed;
-
-    *state = &bed;
-    return fake_bpf_begin() < 0 ? -1 : link_bed_open(&bed);
-}
-
-static int teardown(void **state)
-{
-    link_bed_close(*state);
-    return 0;
-}
-
-static struct bpf_status take_bpf(struct link_bed *bed)
-{
-    struct snapshot *s = link_bed_take(bed);
-
-    struct bpf_status status = s->bpf;
-    snapshot_free(s);
-    return status;
-}
-
 static struct exits_facts take_exits(struct link_bed *bed)
 {
     struct snapshot *s = link_bed_take(bed);
@@ -125,7 +102,7 @@ static void counters_and_collectors_come_and_go_apart(void **state)
     struct link_bed *bed = *state;
 
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
-    take_bpf(bed);
+    fake_bpf_take(bed);
     assert_int_equal(sample_link_set_exits(bed->link, true, 7, NULL), 0);
     assert_int_equal(take_exits(bed).state, EXITS_COUNTED);
     assert_int_equal(fake_bpf->opens, 1);
@@ -142,7 +119,7 @@ static void counters_and_collectors_come_and_go_apart(void **state)
     assert_int_equal(sample_link_set_bpf(bed->link, true, NULL), 0);
     assert_int_equal(sample_link_set_exits(bed->link, false, 0, NULL), 0);
     link_bed_wait_end(counter);
-    assert_int_equal(take_bpf(bed).state, BPF_LOADED);
+    assert_int_equal(fake_bpf_take(bed).state, BPF_LOADED);
 }
 
 static void a_counter_in_the_place_of_another_counts_exits_too(void **state)
@@ -390,28 +367,37 @@ static void scanners_take_no_notice_of_exits(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(exits_are_counted_only_while_they_are_asked_for, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(whose_are_wanted_goes_with_each_tick, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_could_not_be_watched_is_said_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(counters_and_collectors_come_and_go_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_counter_in_the_place_of_another_counts_exits_too, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(counters_that_end_at_once_are_said_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_counter_that_gives_no_answer_is_replaced, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(one_that_was_stopped_ends_when_nobody_asks, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_supervisor_that_is_late_is_asked_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_counter_that_comes_too_late_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_counter_that_is_at_work_is_waited_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_socket_has_no_room_for_is_said, setup, teardown),
-        cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(exits_wait_for_kvm, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_counts_exits_has_the_rights_only_meanwhile, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(scanners_take_no_notice_of_exits, setup, teardown),
+        cmocka_unit_test_setup_teardown(exits_are_counted_only_while_they_are_asked_for,
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(whose_are_wanted_goes_with_each_tick, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(who_could_not_be_watched_is_said_again, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(counters_and_collectors_come_and_go_apart, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_counter_in_the_place_of_another_counts_exits_too,
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(counters_that_end_at_once_are_said_to, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_gives_no_answer_is_replaced, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(one_that_was_stopped_ends_when_nobody_asks, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_supervisor_that_is_late_is_asked_again, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_comes_too_late_ends, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_is_at_work_is_waited_for, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(what_a_socket_has_no_room_for_is_said, fake_bpf_setup,
+                                        fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(exits_that_fail_say_why_and_the_rest_goes_on,
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(exits_wait_for_kvm, fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(who_counts_exits_has_the_rights_only_meanwhile,
+                                        fake_bpf_setup, fake_bpf_teardown),
+        cmocka_unit_test_setup_teardown(scanners_take_no_notice_of_exits, fake_bpf_setup,
+                                        fake_bpf_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,3 +189,26 @@ size_t kvm_exits_forget(struct kvm_exits *exits, const struct kvm_exits_reading 
     (void)exits, (void)reading, (void)tid;
     return 1;
 }
+
+int fake_bpf_setup(void **state)
+{
+    static struct link_bed bed;
+
+    *state = &bed;
+    return fake_bpf_begin() < 0 ? -1 : link_bed_open(&bed);
+}
+
+int fake_bpf_teardown(void **state)
+{
+    link_bed_close(*state);
+    return 0;
+}
+
+struct bpf_status fake_bpf_take(struct link_bed *bed)
+{
+    struct snapshot *s = link_bed_take(bed);
+
+    struct bpf_status status = s->bpf;
+    snapshot_free(s);
+    return status;
+}

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tests/lib/link_bed.h"
+
 struct fake_bpf {
     atomic_int opens, closes;
     atomic_int pid; /* of who loaded last */
@@ -38,5 +40,12 @@ int fake_bpf_begin(void);
 
 /* fake_bpf_status - "CapEff", ... of a process; UINT64_MAX: it has ended. */
 uint64_t fake_bpf_status(pid_t pid, const char *key);
+
+/* fake_bpf_setup, fake_bpf_teardown - of a test whose state is a struct link_bed with them. */
+int fake_bpf_setup(void **state);
+int fake_bpf_teardown(void **state);
+
+/* fake_bpf_take - what the next sample says of BPF. */
+struct bpf_status fake_bpf_take(struct link_bed *bed);
 
 #endif
