@@ -203,17 +203,6 @@ static uint32_t find_reasons(const struct forecast_input *input, const struct co
     return reasons;
 }
 
-static uint32_t find_voids(const struct forecast_input *input)
-{
-    uint32_t voids = input->voids;
-
-    if ((input->curve->flags & DIRTY_CURVE_LOAD_CHANGED) != 0)
-        voids |= FORECAST_VOID_LOAD_CHANGED;
-    if ((input->curve->flags & DIRTY_CURVE_COARSE) != 0)
-        voids |= FORECAST_VOID_COARSE;
-    return voids;
-}
-
 int forecast_make(struct forecast *ret, const struct forecast_input *input, struct error *err)
 {
     struct forecast forecast = {.converges = FORECAST_UNSURE};
@@ -232,7 +221,6 @@ int forecast_make(struct forecast *ret, const struct forecast_input *input, stru
     forecast.throttle = corners.courses[MIDDLE].throttle;
     forecast.converges = verdict(input, &corners, &forecast.margin);
     forecast.reasons = find_reasons(input, &corners, &forecast.margin);
-    forecast.voids = find_voids(input);
     *ret = forecast;
     return 0;
 }

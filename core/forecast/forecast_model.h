@@ -62,17 +62,6 @@ enum forecast_reason {
     FORECAST_OVER_DOWNTIME = 1 << 11, /* converges, but the downtime is above its limit */
 };
 
-/* What makes the numbers void, whatever they are. Bits of forecast.voids. */
-enum forecast_void {
-    FORECAST_VOID_CONFIDENTIAL = 1 << 0, /* memory cannot be read, and is migrated in another way */
-    FORECAST_VOID_VFIO = 1 << 1,         /* devices write to memory, and have state of their own */
-    FORECAST_VOID_USERFAULTFD = 1 << 2,
-    FORECAST_VOID_MIGRATING = 1 << 3,    /* it already does */
-    FORECAST_VOID_COARSE = 1 << 4,       /* the VMM logs more than 4 KiB at a time */
-    FORECAST_VOID_LOAD_CHANGED = 1 << 5, /* while it was looked at */
-    FORECAST_VOID_UNREADABLE = 1 << 6,   /* too much of its memory could not be read */
-};
-
 enum forecast_converges {
     FORECAST_DOES_NOT,
     FORECAST_DOES,
@@ -84,7 +73,6 @@ struct forecast_input {
     const struct dirty_curve *curve;
     struct forecast_settings settings;
     struct forecast_costs costs;
-    uint32_t voids; /* enum forecast_void, as far as the caller knows */
 };
 
 /* INFINITY: it does not end. */
@@ -100,7 +88,7 @@ struct forecast {
     struct forecast_range margin; /* 0.03 to 32: beyond that it makes no difference */
     double throttle;   /* greatest part of their time that vCPUs are held back, 0..0.99 */
     uint8_t converges; /* enum forecast_converges */
-    uint32_t reasons, voids;
+    uint32_t reasons;
 };
 
 /*

@@ -24,6 +24,26 @@ static const struct {
         },
 };
 
+static const char *const mode_names[FORECAST_MODE_COUNT] = {
+    [FORECAST_PRECOPY] = "precopy",
+    [FORECAST_MULTIFD] = "multifd",
+    [FORECAST_MAPPED_RAM] = "mapped-ram",
+};
+
+static const char *const zero_names[FORECAST_ZERO_COUNT] = {
+    [FORECAST_ZERO_DEFAULT] = "default",
+    [FORECAST_ZERO_LEGACY] = "legacy",
+    [FORECAST_ZERO_NONE] = "none",
+};
+
+const struct forecast_settings forecast_settings_default = {
+    .mode = FORECAST_PRECOPY,
+    .zero_detection = FORECAST_ZERO_DEFAULT,
+    .channels = 2,
+    .bandwidth = 125e6,
+    .downtime_limit_s = 0.3,
+};
+
 /*
  * (*): read off 52 migrations of two development seeds, guest to guest over the loopback of one
  * machine, whose two CPUs were busy with other work. Other machines have others.
@@ -41,6 +61,16 @@ const struct forecast_costs forecast_costs_default = {
     .packet_bytes = 400e3,      /* (*) of 524288, multifd.h: MULTIFD_PACKET_SIZE */
     .chunk_pages = 262144,      /* migration.h: CLEAR_BITMAP_SHIFT_DEFAULT 18 */
 };
+
+const char *forecast_mode_name(enum forecast_mode mode)
+{
+    return mode_names[mode];
+}
+
+const char *forecast_zero_name(enum forecast_zero_detection zero_detection)
+{
+    return zero_names[zero_detection];
+}
 
 double forecast_settings_wire(const struct forecast_settings *settings, bool is_zero)
 {

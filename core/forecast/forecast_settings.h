@@ -39,6 +39,10 @@ struct forecast_settings {
     bool auto_converge;
 };
 
+/* What a forecast is made for where nobody says otherwise: precopy over 1 Gbit/s, 300 ms, as QEMU
+ * has its other parameters by default. */
+extern const struct forecast_settings forecast_settings_default;
+
 /* What host and QEMU take. forecast_costs_default says where its numbers are from. */
 struct forecast_costs {
     double normal_page_s;    /* the sender's CPU time for a page that is sent whole */
@@ -55,6 +59,12 @@ struct forecast_costs {
 };
 
 extern const struct forecast_costs forecast_costs_default;
+
+/* forecast_mode_name - "precopy", ... as in the option and in JSON. Static text. */
+const char *forecast_mode_name(enum forecast_mode mode);
+
+/* forecast_zero_name - "default", ... likewise. */
+const char *forecast_zero_name(enum forecast_zero_detection zero_detection);
 
 /*
  * forecast_settings_wire - bytes that a page takes on the wire.

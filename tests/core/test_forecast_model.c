@@ -511,20 +511,16 @@ static void pages_that_get_memory_are_sent(void **state)
     assert_true((f.reasons & FORECAST_QUIET) == 0);
 }
 
-static void reasons_and_voids_are_told(void **state)
+static void reasons_are_told(void **state)
 {
     const struct truth truth = {TRUTH_UNIFORM, 100000, 60000, 2000, 1};
     struct dirty_curve curve = true_curve(&truth);
     struct forecast_input input = input_of(&idle, &curve);
 
     (void)state;
-    input.voids = FORECAST_VOID_VFIO;
-    assert_int_equal(make(&input).voids, FORECAST_VOID_VFIO);
-    curve.flags = DIRTY_CURVE_LOAD_CHANGED | DIRTY_CURVE_COARSE | DIRTY_CURVE_STOPPED;
+    curve.flags = DIRTY_CURVE_STOPPED;
     curve.longest_s = 2;
     struct forecast f = make(&input);
-    assert_int_equal(f.voids,
-                     FORECAST_VOID_VFIO | FORECAST_VOID_LOAD_CHANGED | FORECAST_VOID_COARSE);
     assert_true((f.reasons & FORECAST_EXTRAPOLATED) != 0);
     assert_true((f.reasons & FORECAST_STOPPED) != 0);
     curve.longest_s = 60;
@@ -597,7 +593,7 @@ int main(void)
         cmocka_unit_test(guest_that_writes_more_takes_no_less),
         cmocka_unit_test(ranges_follow_from_what_goes_in),
         cmocka_unit_test(pages_that_get_memory_are_sent),
-        cmocka_unit_test(reasons_and_voids_are_told),
+        cmocka_unit_test(reasons_are_told),
         cmocka_unit_test(input_that_makes_no_sense_is_refused),
         cmocka_unit_test(odd_input_has_an_answer),
     };

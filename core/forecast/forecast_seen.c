@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "core/forecast/forecast_seen.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* Part of all RAM: what cannot be read beyond that leaves too much open. */
+#define UNREADABLE_SHARE 0.05
+
+static struct forecast_pages pages_of(const struct scan_report *report)
+{
+    const uint64_t *counts = report->counts.pages;
+    const struct scan_estimate *e = &report->estimate;
+    double total = (double)report->pages_total, population = (double)e->population;
+    double untouched = (double)(counts[PAGE_UNTOUCHED] + counts[PAGE_ZERO_MAPPED]);
+    struct forecast_pages pages = {.untouched = untouched, .resident = total - untouched};
+    double low, high;
+
+    if (e->sampled == 0 || e->population == 0)
+        return pages;
+    scan_wilson(e->sampled_zero, e->sampled, e->population, &low, &high);
+    pages.zero = fmin(population * (double)e->sampled_zero / (double)e->sampled, pages.resident);
+    pages.zero_low = fmin(population * low, pages.zero);
+    pages.zero_high = fmin(fmax(population * high, pages.zero), pages.resident);
+    return pages;
+}
+
+static uint32_t voids_of(const struct scan_report *report, const struct dirty_curve *curve)
+{
+    uint32_t voids = report->dirty->voids;
+    double unreadable = (double)report->counts.pages[PAGE_UNREADABLE];
+
+    if (unreadable > UNREADABLE_SHARE * (double)report->pages_total)
+        voids |= 1u << SCAN_VOID_UNREADABLE;
+    if ((curve->flags & DIRTY_CURVE_COARSE) != 0)
+        voids |= 1u << SCAN_VOID_COARSE;
+    return voids;
+}
+
+static bool any_spoils(uint32_t voids)
+{
+    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
+        if ((voids & 1u << i) != 0 && scan_void_spoils((enum scan_void)i))
+            return true;
+    return false;
+}
+
+static int check(const struct scan_report *report, struct error *err)
+{
+    if (report->state == SCAN_REFUSED || report->state == SCAN_FAILED)
+        return error_set(err, -ENODATA, "%s", report->error.msg);
+    if (report->dirty == NULL)
+        return error_set(err, -ENODATA, "nobody looked at what this VM writes");
+    if (report->regions_cut)
+        return error_set(err, -ENODATA, "this VM has more regions of RAM than are looked at");
+    if (!report->residency_done || report->dirty->look_count < 2)
+        return error_set(err, -ENODATA, "this VM was not looked at for long enough");
+    return 0;
+}
+
+int forecast_seen_make(struct forecast_seen *ret, const struct scan_report *report,
+                       struct error *err)
+{
+    struct forecast_seen seen;
+
+    int result = check(report, err);
+    if (result == 0)
+        result = dirty_curve_fit(&seen.curve, &report->dirty->looks, err);
+    if (result < 0)
+        return result;
+    seen.pages = pages_of(report);
+    seen.voids = voids_of(report, &seen.curve);
+    seen.is_spoilt = any_spoils(seen.voids);
+    seen.duration_s = report->dirty->looks.duration_s;
+    *ret = seen;
+    return 0;
+}
+
+int forecast_of_seen(struct forecast *ret, const struct forecast_seen *seen,
+                     const struct forecast_settings *settings, struct error *err)
+{
+    const struct forecast_input input = {
+        .pages = seen->pages,
+        .curve = &seen->curve,
+        .settings = *settings,
+        .costs = forecast_costs_default,
+    };
+
+    int result = forecast_make(ret, &input, err);
+    if (result == 0 && seen->is_spoilt)
+        ret->converges = FORECAST_UNSURE;
+    return result;
+}
