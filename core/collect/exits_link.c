@@ -9,7 +9,9 @@
 #include "core/model/exits_flat.h"
 
 #define PATIENCE_NS        2000000000ull  /* without CPU time: it loads its programs first */
-#define PATIENCE_IN_ALL_NS 10000000000ull /* the sample waits meanwhile */
+#define PATIENCE_IN_ALL_NS 10000000000ull
+#define SAMPLE_LATE_NS     1000000000ull /* a sample goes without exits then */
+#define SAMPLE_OWED_NS     250000000ull  /* likewise, where the one before did */
 #define FAILURES_MAX       4
 #define UNWANTED_MAX       16 /* messages that nobody waits for, after which it is given up */
 
@@ -53,7 +55,7 @@ int exits_link_set(struct exits_link *l, bool on, pid_t pid, struct error *err)
     if (l->is_wanted == on)
         return 0;
     l->failures = 0;
-    l->is_asked = false;
+    l->is_asked = l->is_owed = l->has_counts = false;
     end(l);
     int result = on ? start(l, err) : 0;
     l->is_wanted = on;
@@ -117,7 +119,9 @@ void exits_link_ask(struct exits_link *l, const struct sample *sample, bool is_w
         if (!sample->vms[i].gone)
             add_vm(l->ask, &sample->vms[i]);
     l->is_asked = true;
-    send(l);
+    l->sample_ns = watch_now_ns();
+    if (!l->is_owed)
+        send(l);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -142,6 +146,7 @@ static int replace(struct exits_link *l, const char *why, struct exits_count **r
     /* Where there was none it was the host that failed. */
     l->failures += l->child.pid != 0;
     end(l);
+    l->is_owed = false;
     if (l->failures < FAILURES_MAX && start(l, &err) == 0) {
         send(l);
         return 0;
@@ -163,11 +168,36 @@ static int take(struct exits_link *l, const struct message_sample *m, struct exi
         return replace(l, "KVM is another one each time that exits are to be counted", ret);
     if (result < 0 && result != -ENOMEM)
         return replace(l, "the process that counts exits gave no valid count", ret);
-    if (result < 0)
+    if (result < 0) {
         *ret = NULL;
-    else
+    } else {
         l->failures = 0;
+        l->has_counts = true;
+    }
     l->is_asked = false;
+    return 1;
+}
+
+/* What was asked for a sample that is gone says nothing of this one. */
+static int take_owed(struct exits_link *l)
+{
+    l->is_owed = false;
+    send(l);
+    return 0;
+}
+
+static bool is_late(const struct exits_link *l)
+{
+    return l->has_counts &&
+           watch_now_ns() - l->sample_ns >= (l->is_owed ? SAMPLE_OWED_NS : SAMPLE_LATE_NS);
+}
+
+/* The sample goes without. The counter is not forgotten, nor asked again before it answers. */
+static int let_go(struct exits_link *l, struct exits_count **ret)
+{
+    l->is_asked = false;
+    l->is_owed = true;
+    *ret = failed(l, "the process that counts exits is late");
     return 1;
 }
 
@@ -175,9 +205,9 @@ static int take(struct exits_link *l, const struct message_sample *m, struct exi
 static int wait_for_it(struct exits_link *l, struct exits_count **ret)
 {
     watch_look(&l->watch, &l->child.desk.top->beacon);
-    if (l->watch.still_ns < PATIENCE_NS && watch_now_ns() - l->asked_ns < PATIENCE_IN_ALL_NS)
-        return 0;
-    return replace(l, "the process that counts exits gives no answer", ret);
+    if (l->watch.still_ns >= PATIENCE_NS || watch_now_ns() - l->asked_ns >= PATIENCE_IN_ALL_NS)
+        return replace(l, "the process that counts exits gives no answer", ret);
+    return is_late(l) ? let_go(l, ret) : 0;
 }
 
 /* Another one could not be asked either. */
@@ -207,7 +237,7 @@ int exits_link_look(struct exits_link *l, struct exits_count **ret)
     for (int i = 0; i < UNWANTED_MAX; i++) {
         int result = l->child.pid == 0 ? -EPIPE : message_receive(l->child.sock, &m, sizeof(m));
         if (result == 0 && m.number == l->number)
-            return take(l, &m, ret);
+            return l->is_owed ? take_owed(l) : take(l, &m, ret);
         if (result == -EAGAIN)
             return wait_for_it(l, ret);
         if (result < 0)

@@ -6,6 +6,9 @@
  * for each sample, when that is there, for whose vCPUs they are. One that has ended or gives
  * nothing of use is replaced; after some in a row the counts say that there are none.
  *
+ * The first count is waited for, since programs are loaded for it. After that a sample goes without
+ * its exits when they are late, for all else in it is there.
+ *
  * Main thread.
  */
 #ifndef KVMLENS_CORE_COLLECT_EXITS_LINK_H
@@ -20,10 +23,14 @@
 struct exits_link {
     struct supervisor *supervisor;
     struct child_link child; /* .pid 0: there is none */
-    bool is_wanted, is_asked;
+    bool is_wanted;
+    bool is_asked;   /* a sample waits */
+    bool is_owed;    /* the counter was asked for an earlier sample, which went without */
+    bool has_counts; /* there was a count since exits are wanted */
     pid_t pid;       /* whose exits; 0: of all */
     uint32_t number; /* of what is asked for */
-    uint64_t asked_ns;
+    uint64_t asked_ns;         /* the counter */
+    uint64_t sample_ns;        /* since when the sample waits */
     struct watch watch;        /* of the counter, since it was asked */
     unsigned failures;         /* counters in a row that gave no count */
     int unsent;                /* 0, or the negative errno for which it was not asked */

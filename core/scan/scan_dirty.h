@@ -56,7 +56,8 @@
       "write more slowly then than it does now")                                                   \
     X(UNREADABLE, "unreadable", true, "too much of the RAM could not be read")                     \
     X(COARSE, "coarse-log", false,                                                                 \
-      "the VMM logs writes in units of more than 4 KiB: more is sent again than was seen to change")
+      "the VMM logs writes in units of more than 4 KiB: more is sent again than was seen to "      \
+      "change")
 
 #define SCAN_VOID_ID(id, name, spoils, sentence) SCAN_VOID_##id,
 enum scan_void { SCAN_VOIDS(SCAN_VOID_ID) SCAN_VOID_COUNT };
