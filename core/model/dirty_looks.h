@@ -40,7 +40,8 @@ struct dirty_pair {
 
 /*
  * Where in memory: an equal part of all RAM, in the order in which QEMU sends it: RAM blocks by
- * size, the largest first, within each by address. Counted at the first look and at the last.
+ * size, the largest first, of one size that at the highest address first, within each by address.
+ * Counted at the first look and at the last.
  */
 #define DIRTY_PLACES 64
 

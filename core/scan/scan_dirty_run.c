@@ -27,7 +27,8 @@ struct dirty_run {
     unsigned next;       /* of them: the first ones may be skipped when a look takes long */
     bool is_again;       /* a region was left at the first look: all is drawn anew */
     double spent_cpu_s;  /* by the looks so far */
-    uint64_t *present;   /* [chunk_count] as they were counted first */
+    uint64_t *first_page; /* [region_count] in the order in which QEMU sends them */
+    uint64_t *present;    /* [chunk_count] as they were counted first */
     uint64_t counted_ns; /* and when */
     int code;            /* of the thread that looks */
     double cpu_s;
@@ -118,6 +119,8 @@ static void fill_report(struct dirty_run *run)
 
     pthread_mutex_lock(&run->job->mutex);
     scan_pairs_fill(looks, &dirty->looks);
+    scan_places_fill(looks, report->regions, run->first_page, report->pages_total,
+                     dirty->looks.places);
     if (dirty->looks.pair_count == 0 && looks->looks > 1) /* there is no page to tell the time of */
         dirty->looks.duration_s = (double)(scan_now_ns() - looks->begin_ns) / 1e9;
     dirty->look_count = looks->looks;
@@ -228,6 +231,16 @@ static int look_in_thread(struct dirty_run *run)
 }
 
 /* --- before and after ------------------------------------------------------------------------- */
+
+static int note_order(struct dirty_run *run)
+{
+    const struct scan_report *report = run->job->report;
+
+    run->first_page = calloc(report->region_count + 1, sizeof(*run->first_page));
+    return run->first_page == NULL
+               ? -ENOMEM
+               : scan_places_order(report->regions, report->region_count, run->first_page);
+}
 
 /* Where the pages are that were drawn. Those that went meanwhile are not of the sample. */
 static int find_places(struct dirty_run *run)
@@ -353,11 +366,14 @@ int scan_dirty_run(struct scan_job *job)
     job->seen = calloc(job->chunk_count, sizeof(*job->seen));
     if (job->seen == NULL)
         return -ENOMEM;
-    scan_void_note_migration(job);
+    n = note_order(&run);
+    if (n == 0)
+        scan_void_note_migration(job);
     do {
         run.is_again = false;
         run.next = 0;
-        n = begin(&run);
+        if (n == 0)
+            n = begin(&run);
         if (n == 0)
             n = look_in_thread(&run);
     } while (n == 0 && run.is_again);
@@ -368,5 +384,6 @@ int scan_dirty_run(struct scan_job *job)
     judge(&run, n);
     scan_looks_done(&run.looks);
     free(run.present);
+    free(run.first_page);
     return n;
 }

@@ -15,6 +15,7 @@
  *    6  warnings: texts
  *    7  one head of what several looks said, of mode SCAN_DIRTY only
  *    8  its pairs of looks
+ *    9  where in memory they saw it: DIRTY_PLACES places, or none
  *
  * Numbers with a fraction travel as the bits of an IEEE 754 double. Order and values of the
  * enumerations are part of the form: new ones are added at their end.

@@ -15,6 +15,7 @@ enum scan_section {
     SCAN_WARNINGS,
     SCAN_DIRTY_HEAD,
     SCAN_PAIRS,
+    SCAN_PLACES,
 };
 
 enum {
@@ -75,7 +76,12 @@ struct flat_scan_pair {
     uint64_t sampled, changed;
 };
 
-_Static_assert(sizeof(struct flat_scan_dirty) == 96 && sizeof(struct flat_scan_pair) == 32,
+struct flat_scan_place {
+    uint32_t sampled, changed;
+};
+
+_Static_assert(sizeof(struct flat_scan_dirty) == 96 && sizeof(struct flat_scan_pair) == 32 &&
+                   sizeof(struct flat_scan_place) == 8,
                "no item has gaps");
 _Static_assert(sizeof(struct flat_scan_head) == 208 && sizeof(struct flat_scan_region) == 104 &&
                    sizeof(struct page_counts) == 8 * PAGE_CLASS_COUNT &&

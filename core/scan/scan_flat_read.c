@@ -19,7 +19,7 @@
 
 struct source_form {
     struct flat flat;
-    struct flat_section text, counts, regions, slices, warnings, dirty, pairs;
+    struct flat_section text, counts, regions, slices, warnings, dirty, pairs, places;
     struct flat_scan_head head;
 };
 
@@ -308,6 +308,23 @@ static bool read_looks(const struct source_form *form, const struct flat_scan_di
     return is_good;
 }
 
+static bool read_places(const struct source_form *form, struct dirty_looks *d)
+{
+    uint64_t sampled = 0;
+
+    for (size_t i = 0; i < form->places.count && i < DIRTY_PLACES; i++) {
+        struct dirty_place *place = &d->places[i];
+        struct flat_scan_place from;
+        flat_item(&form->places, i, &from, sizeof(from));
+        *place = (struct dirty_place){.sampled = le32toh(from.sampled),
+                                      .changed = le32toh(from.changed)};
+        sampled += place->sampled;
+        if (place->changed > place->sampled)
+            return false;
+    }
+    return (form->places.count == 0 || form->places.count == DIRTY_PLACES) && sampled <= d->sampled;
+}
+
 /* There is one of a report of that mode, but for one that was made where memory was short. */
 static bool read_dirty(const struct source_form *form, struct scan_report *r)
 {
@@ -317,7 +334,7 @@ static bool read_dirty(const struct source_form *form, struct scan_report *r)
     if (form->dirty.count == 0) {
         free(r->dirty);
         r->dirty = NULL;
-        return form->pairs.count == 0;
+        return form->pairs.count == 0 && form->places.count == 0;
     }
     if (form->dirty.count != 1 || d == NULL)
         return false;
@@ -334,8 +351,8 @@ static bool read_dirty(const struct source_form *form, struct scan_report *r)
            form->pairs.count <= (looks > 0 ? looks * (looks - 1) / 2 : 0) &&
            d->voids < 1u << SCAN_VOID_COUNT && d->changed_looks < 1u << looks &&
            d->vfio_group >= -1 && read_looks(form, &from, r->pages_total, &d->looks) &&
-           d->lost <= d->looks.sampled && d->grown_pages <= r->pages_total &&
-           d->huge_pages <= r->pages_total;
+           read_places(form, &d->looks) && d->lost <= d->looks.sampled &&
+           d->grown_pages <= r->pages_total && d->huge_pages <= r->pages_total;
 }
 
 /* --- the report of it ------------------------------------------------------------------------- */
@@ -354,6 +371,7 @@ static int open_form(void *buffer, size_t size, struct source_form *ret)
     ret->warnings = flat_find(&ret->flat, SCAN_WARNINGS);
     ret->dirty = flat_find(&ret->flat, SCAN_DIRTY_HEAD);
     ret->pairs = flat_find(&ret->flat, SCAN_PAIRS);
+    ret->places = flat_find(&ret->flat, SCAN_PLACES);
     if (head.count != 1 || ret->regions.count > RAM_REGIONS_MAX ||
         ret->counts.count != 1 + ret->regions.count || ret->warnings.count > SCAN_WARNINGS_MAX)
         return -EBADMSG;

@@ -191,6 +191,15 @@ static void write_dirty_head(struct flat_writer *w, const struct scan_dirty *d)
     };
 }
 
+static void write_places(struct flat_writer *w, const struct dirty_looks *d)
+{
+    struct flat_scan_place *items = flat_add(w, SCAN_PLACES, sizeof(*items), DIRTY_PLACES);
+
+    for (size_t i = 0; items != NULL && i < DIRTY_PLACES; i++)
+        items[i] = (struct flat_scan_place){.sampled = htole32(d->places[i].sampled),
+                                            .changed = htole32(d->places[i].changed)};
+}
+
 static void write_dirty(struct flat_writer *w, const struct scan_dirty *d)
 {
     if (d == NULL)
@@ -206,6 +215,7 @@ static void write_dirty(struct flat_writer *w, const struct scan_dirty *d)
             .changed = htole64(pair->changed),
         };
     }
+    write_places(w, &d->looks);
 }
 
 size_t scan_flat_write(const struct scan_report *report, void *buffer, size_t size)

@@ -5,6 +5,7 @@
  *   scan_dirty_run.c  the run: how many pages, when to look, what it may cost
  *   scan_look.c       one look at the sample
  *   scan_pairs.c      what the looks say, pure
+ *   scan_places.c     where in memory they say it of, pure
  *   scan_void.c       what else the VM shows that makes it void
  */
 #ifndef KVMLENS_CORE_SCAN_SCAN_LOOKS_H
@@ -71,6 +72,23 @@ void scan_pairs_fill(const struct scan_looks *looks, struct dirty_looks *ret);
  * of times that are at least @from_s long as a whole.
  */
 uint32_t scan_pairs_load_changed(const struct scan_looks *looks, double from_s);
+
+/* --- scan_places.c: pure */
+
+/*
+ * In which order QEMU sends @count regions: RAM blocks by size, the largest first, each from its
+ * beginning on. @ret_first: [count] how many pages go before the first of each region. 0 or
+ * -ENOMEM.
+ */
+int scan_places_order(const struct scan_region *regions, size_t count, uint64_t *ret_first);
+
+/*
+ * What changed from the first look to the last, by places; nothing before there are two looks.
+ * @first: of scan_places_order. @pages_total: of all @regions, above 0.
+ */
+void scan_places_fill(const struct scan_looks *looks, const struct scan_region *regions,
+                      const uint64_t *first, uint64_t pages_total,
+                      struct dirty_place ret[DIRTY_PLACES]);
 
 /* --- scan_void.c */
 

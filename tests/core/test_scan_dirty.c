@@ -202,6 +202,24 @@ static void expect_rates(const struct scan_report *report, const struct writer *
     }
 }
 
+/* The last quarter of the RAM has no memory, and the writer writes at its beginning. */
+static void expect_places(const struct dirty_looks *d, const struct writer *w)
+{
+    uint64_t part = w->ram_bytes / DIRTY_PLACES, sampled = 0, changed = 0;
+
+    for (uint64_t i = 0; i < DIRTY_PLACES; i++) {
+        const struct dirty_place *place = &d->places[i];
+        bool is_written = i * part < w->set_bytes;
+        bool is_filled = i < DIRTY_PLACES / 4 * 3;
+        assert_true((place->sampled > 0) == is_filled);
+        assert_true((place->changed > 0) == is_written);
+        sampled += place->sampled;
+        changed += place->changed;
+    }
+    assert_int_equal(sampled, longest(d)->sampled);
+    assert_int_equal(changed, longest(d)->changed);
+}
+
 static void pages_that_are_written_are_counted_at_every_time(void **state)
 {
     static const struct writer cases[] = {
@@ -217,6 +235,7 @@ static void pages_that_are_written_are_counted_at_every_time(void **state)
         struct scan_report *r = look_at(&cases[i], 1.6, &guest);
         const struct dirty_looks *d = &r->dirty->looks;
         expect_rates(r, &cases[i], true_rate(&guest));
+        expect_places(d, &cases[i]);
         assert_true(d->duration_s > 1); /* on a busy host each look may take long, and be late */
         assert_int_equal(r->dirty->voids & 1u << SCAN_VOID_STOPPED, 0);
         assert_int_equal(d->sampled,

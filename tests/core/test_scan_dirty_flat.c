@@ -40,6 +40,8 @@ static struct scan_report *make_report(void)
                                                             .seconds = 0.1 * (j - i),
                                                             .sampled = 990 + i,
                                                             .changed = 17 * j};
+    d->places[0] = (struct dirty_place){600, 600};
+    d->places[DIRTY_PLACES - 1] = (struct dirty_place){400, 17};
     d->population = 12000;
     d->sampled = 1000;
     d->duration_s = 0.3;
@@ -77,6 +79,7 @@ static void compare_looks(const struct dirty_looks *a, const struct dirty_looks 
         assert_true(x->begin_s == y->begin_s && x->seconds == y->seconds);
         assert_true(x->sampled == y->sampled && x->changed == y->changed);
     }
+    assert_memory_equal(a->places, b->places, sizeof(a->places));
     assert_int_equal(a->population, b->population);
     assert_int_equal(a->sampled, b->sampled);
     assert_true(a->duration_s == b->duration_s);
@@ -147,6 +150,40 @@ static void a_report_of_looks_without_any_is_one(void **state)
     free(b.bytes);
 }
 
+/* As a scanner that knows nothing of places would write it. */
+static void places_may_be_missing_but_not_some_of_them(void **state)
+{
+    static const struct {
+        size_t count;
+        int result;
+    } cases[] = {{0, 0}, {DIRTY_PLACES - 1, -EBADMSG}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scan_report *r = make_report(), *back = NULL;
+        struct flat_block b = flat_block_of_scan(r);
+        struct flat flat;
+        assert_int_equal(flat_open(b.bytes, b.size, FLAT_SCAN_REPORT, &flat), 0);
+        struct flat_section places = flat_find(&flat, SCAN_PLACES);
+        uint32_t *id = (uint32_t *)(places.items - 16), *count = (uint32_t *)(places.items - 8);
+        assert_int_equal(*count, DIRTY_PLACES);
+        if (cases[i].count == 0)
+            *id = 999;
+        else
+            *count = (uint32_t)cases[i].count;
+        /* what was taken from the section's end must belong to another */
+        memset(places.items + cases[i].count * sizeof(struct flat_scan_place), 0,
+               cases[i].count == 0 ? 0 : sizeof(struct flat_scan_place));
+        int result = scan_flat_read(b.bytes, b.size, &back);
+        assert_int_equal(result, cases[i].result);
+        for (int k = 0; back != NULL && k < DIRTY_PLACES; k++)
+            assert_true(back->dirty->looks.places[k].sampled == 0);
+        scan_report_free(back);
+        scan_report_free(r);
+        free(b.bytes);
+    }
+}
+
 static void what_breaks_a_rule_is_no_report(void **state)
 {
     const double nan_value = nan(""), below = -1e-9, endless = INFINITY;
@@ -157,6 +194,7 @@ static void what_breaks_a_rule_is_no_report(void **state)
     memcpy(&negative, &below, 8);
     memcpy(&infinite, &endless, 8);
 #define OF_LOOKS(member)   SCAN_DIRTY_HEAD, 0, offsetof(struct flat_scan_dirty, member)
+#define OF_PLACE(i, member) SCAN_PLACES, i, offsetof(struct flat_scan_place, member)
 #define OF_PAIR(i, member) SCAN_PAIRS, i, offsetof(struct flat_scan_pair, member)
     const struct {
         enum scan_section id;
@@ -192,6 +230,10 @@ static void what_breaks_a_rule_is_no_report(void **state)
         {OF_PAIR(0, sampled), 8, 0},
         {OF_PAIR(5, sampled), 8, 1001},
         {OF_PAIR(5, changed), 8, 993},
+        {OF_PLACE(0, sampled), 4, 601}, /* one more than all */
+        {OF_PLACE(3, sampled), 4, UINT32_MAX},
+        {OF_PLACE(0, changed), 4, 601},
+        {OF_PLACE(3, changed), 4, 1},
         {SCAN_HEAD, 0, offsetof(struct flat_scan_head, mode), 1, SCAN_ESTIMATE}, /* has no looks */
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -215,6 +257,7 @@ int main(void)
         cmocka_unit_test(what_looks_said_comes_back_as_it_was),
         cmocka_unit_test(the_most_pairs_fit),
         cmocka_unit_test(a_report_of_looks_without_any_is_one),
+        cmocka_unit_test(places_may_be_missing_but_not_some_of_them),
         cmocka_unit_test(what_breaks_a_rule_is_no_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
