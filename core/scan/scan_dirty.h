@@ -29,17 +29,20 @@
 /*
  * X(id, name, spoils, sentence) - why what was seen tells too little of a migration. @name: for
  * machines. @spoils: nothing is to be made of the rates at all; else they hold, with this in mind.
+ *
+ * NUMA harms the guest, not the numbers, and who is told by --force wants them. A range under
+ * userfaultfd may be all of the RAM or a display's: UNREADABLE says when it is too much.
  */
 #define SCAN_VOIDS(X)                                                                              \
     X(CONFIDENTIAL, "confidential", true,                                                          \
       "the memory of this guest is confidential: what can be read from outside does not tell "     \
       "what it writes")                                                                            \
-    X(NUMA, "numa-balancing", true,                                                                \
+    X(NUMA, "numa-balancing", false,                                                               \
       "before Linux 6.5 each look may move pages of the guest to another node while NUMA "         \
       "balancing is on")                                                                           \
     X(VFIO, "vfio", true,                                                                          \
       "a device is passed through: such a VM migrates otherwise, or not at all")                   \
-    X(UFFD, "userfaultfd", true,                                                                   \
+    X(UFFD, "userfaultfd", false,                                                                  \
       "a part of the RAM is registered with userfaultfd: it is not looked at, and its pages may "  \
       "still be on their way here")                                                                \
     X(MIGRATING, "migrating", true, "the VM is being migrated: it may be throttled")               \
@@ -55,9 +58,11 @@
       "much of the RAM lies in huge pages, which KVM splits while it logs writes: the guest may "  \
       "write more slowly then than it does now")                                                   \
     X(UNREADABLE, "unreadable", true, "too much of the RAM could not be read")                     \
-    X(COARSE, "coarse-log", false,                                                                 \
+    X(COARSE, "coarse-log", true,                                                                  \
       "the VMM logs writes in units of more than 4 KiB: more is sent again than was seen to "      \
-      "change")
+      "change")                                                                                    \
+    X(CUT_SHORT, "cut-short", false,                                                               \
+      "the looks were broken off: memory that was touched for the first time is not counted in")
 
 #define SCAN_VOID_ID(id, name, spoils, sentence) SCAN_VOID_##id,
 enum scan_void { SCAN_VOIDS(SCAN_VOID_ID) SCAN_VOID_COUNT };

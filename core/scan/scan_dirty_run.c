@@ -352,9 +352,10 @@ static void judge(struct dirty_run *run, int code)
     }
     if (code < 0)
         dirty->looks.flags |= DIRTY_LOOKS_CUT_SHORT;
+    if (code == -ECANCELED)
+        scan_void_set(job, SCAN_VOID_CUT_SHORT);
     if (code == -ESRCH)
         scan_void_set(job, SCAN_VOID_ENDED);
-    scan_void_note_memory(job);
 }
 
 int scan_dirty_run(struct scan_job *job)

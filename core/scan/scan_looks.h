@@ -104,7 +104,5 @@ bool scan_void_is_stopped(const struct scan_activity *activity);
 
 /* Is it being migrated, or logged? At the beginning and at the end. */
 void scan_void_note_migration(struct scan_job *job);
-/* What regions and counts tell, once they are known */
-void scan_void_note_memory(struct scan_job *job);
 
 #endif

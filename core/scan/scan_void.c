@@ -173,7 +173,8 @@ void scan_void_note_migration(struct scan_job *job)
     kvm_bpf_slots_done(&slots);
 }
 
-void scan_void_note_memory(struct scan_job *job)
+/* What regions and counts tell, once they are known: also which regions were left in the end. */
+static void note_memory(struct scan_job *job)
 {
     const struct scan_report *report = job->report;
     double population = (double)report->estimate.population;
@@ -191,7 +192,11 @@ void scan_void_tell(struct scan_job *job)
 {
     struct scan_report *report = job->report;
 
-    for (int i = 0; report->dirty != NULL && i < SCAN_VOID_COUNT; i++)
+    if (report->dirty == NULL)
+        return;
+    if (job->left != NULL)
+        note_memory(job);
+    for (int i = 0; i < SCAN_VOID_COUNT; i++)
         if ((report->dirty->voids & 1u << i) != 0)
             scan_report_warn(report, "%s", words[i].text);
 }

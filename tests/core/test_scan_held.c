@@ -353,6 +353,27 @@ static void what_is_held_later_is_in_no_pair_any_more(void **state)
     stop(&guest);
 }
 
+/* Nothing waits there, since what has gone is not read: it is seen only when all is over. */
+static void a_range_that_looks_did_not_run_into_is_said_too(void **state)
+{
+    struct guest guest;
+    struct scan_report *report;
+
+    (void)state;
+    if (!start(&guest, 3, 0, 0))
+        return;
+    stage->early = true;
+    struct scan_request request = request_for(&guest);
+    request.mode = SCAN_DIRTY;
+    request.duration_s = 0.4;
+    assert_int_equal(scanning_run(&request, &report), 0);
+    expect_left(report);
+    assert_true(report->dirty->lost > 0);
+    assert_true(scanning_warns(report, scan_void_text(SCAN_VOID_UFFD)));
+    scan_report_free(report);
+    stop(&guest);
+}
+
 static void *cancel_when_held(void *arg)
 {
     struct scan_progress *progress = arg;
@@ -502,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_look_that_is_held_too),
         cmocka_unit_test(a_sample_that_is_held_at_its_first_look_is_drawn_anew),
         cmocka_unit_test(what_is_held_later_is_in_no_pair_any_more),
+        cmocka_unit_test(a_range_that_looks_did_not_run_into_is_said_too),
         cmocka_unit_test(the_beacon_goes_on_while_a_read_is_waited_for),
         cmocka_unit_test(a_reader_is_kept_from_scan_to_scan),
     };
