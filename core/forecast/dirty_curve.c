@@ -336,6 +336,15 @@ static void take_places(struct dirty_curve *curve, const struct dirty_looks *loo
     }
 }
 
+/* No vCPU ran and nothing changed: there is no doubt about a rate of 0. */
+static bool is_standstill(const struct points *points, const struct dirty_looks *looks)
+{
+    for (size_t i = 0; i < points->count; i++)
+        if (points->share[i] > 0)
+            return false;
+    return (looks->flags & DIRTY_LOOKS_STOPPED) != 0;
+}
+
 int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, struct error *err)
 {
     struct points points;
@@ -356,6 +365,11 @@ int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, st
     curve.shortest_s = points.shortest;
     curve.longest_s = points.longest;
     curve.sampled = points.fewest;
+    take_places(&curve, looks);
+    if (is_standstill(&points, looks)) {
+        *ret = curve;
+        return 0;
+    }
     fit_best(&points, &curve.middle);
     curve.dispersion = measure_dispersion(&points, &curve.middle);
     if (curve.dispersion >= BURSTY)
@@ -365,7 +379,6 @@ int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, st
     scale_mix(&curve.low, curve.population);
     scale_mix(&curve.middle, curve.population);
     scale_mix(&curve.high, curve.population);
-    take_places(&curve, looks);
     curve.initial_per_s = slope_at_0(&curve.middle) + curve.newly_touched_per_s;
     *ret = curve;
     return 0;

@@ -32,6 +32,8 @@
  * true of all curves that never bend upwards. It errs on the wide side where pages are written
  * independently, because there pooling does help.
  *
+ * A guest that does not run and whose pages do not change has a rate of 0, and no doubt about it.
+ *
  * What is not in it: pages that were written with the bytes they had, see dirty_looks.h.
  *
  * Pure, any thread. No allocation.

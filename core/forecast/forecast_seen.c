@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <math.h>
 
-/* Part of all RAM: what cannot be read beyond that leaves too much open. */
-#define UNREADABLE_SHARE 0.05
+/*
+ * What cannot be read leaves too much open when it is more than this part of what has memory. Of an
+ * idle guest that is little: then it must be more than this part of all RAM, too.
+ */
+#define UNREADABLE_SHARE     0.05
+#define UNREADABLE_RAM_SHARE 0.001
 
 static struct forecast_pages pages_of(const struct scan_report *report)
 {
@@ -16,21 +20,24 @@ static struct forecast_pages pages_of(const struct scan_report *report)
     struct forecast_pages pages = {.untouched = untouched, .resident = total - untouched};
     double low, high;
 
-    if (e->sampled == 0 || e->population == 0)
+    if (e->population == 0)
         return pages;
     scan_wilson(e->sampled_zero, e->sampled, e->population, &low, &high);
-    pages.zero = fmin(population * (double)e->sampled_zero / (double)e->sampled, pages.resident);
+    double ratio = e->sampled > 0 ? (double)e->sampled_zero / (double)e->sampled : 0;
+    pages.zero = fmin(population * ratio, pages.resident);
     pages.zero_low = fmin(population * low, pages.zero);
     pages.zero_high = fmin(fmax(population * high, pages.zero), pages.resident);
     return pages;
 }
 
-static uint32_t voids_of(const struct scan_report *report, const struct dirty_curve *curve)
+static uint32_t voids_of(const struct scan_report *report, const struct forecast_pages *pages,
+                         const struct dirty_curve *curve)
 {
     uint32_t voids = report->dirty->voids;
     double unreadable = (double)report->counts.pages[PAGE_UNREADABLE];
 
-    if (unreadable > UNREADABLE_SHARE * (double)report->pages_total)
+    if (unreadable > UNREADABLE_SHARE * pages->resident &&
+        unreadable > UNREADABLE_RAM_SHARE * (double)report->pages_total)
         voids |= 1u << SCAN_VOID_UNREADABLE;
     if ((curve->flags & DIRTY_CURVE_COARSE) != 0)
         voids |= 1u << SCAN_VOID_COARSE;
@@ -69,7 +76,7 @@ int forecast_seen_make(struct forecast_seen *ret, const struct scan_report *repo
     if (result < 0)
         return result;
     seen.pages = pages_of(report);
-    seen.voids = voids_of(report, &seen.curve);
+    seen.voids = voids_of(report, &seen.pages, &seen.curve);
     seen.is_spoilt = any_spoils(seen.voids);
     seen.duration_s = report->dirty->looks.duration_s;
     *ret = seen;

@@ -25,8 +25,9 @@ struct forecast_seen {
 };
 
 /*
- * forecast_seen_make - of @report, which may be one of a scan under way. Pages that could not be
- * read, and those that are swapped out, count as sent whole.
+ * forecast_seen_make - of @report, which may be one of a scan under way or one that was cancelled:
+ * two looks are enough. Pages that could not be read, and those that are swapped out, count as sent
+ * whole.
  *
  * -ENODATA with a sentence: it is no report of SCAN_DIRTY, regions were left out, or there are no
  * two looks to compare; for a scan that was refused or failed its own sentence. @ret is written

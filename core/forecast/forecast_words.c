@@ -36,6 +36,8 @@ const char *forecast_verdict(const struct forecast *forecast, const struct forec
         return "void: what was seen does not tell what a migration would take";
     if (forecast->converges == FORECAST_UNSURE)
         return "unsure: it may take long, or not end";
+    if (forecast->converges == FORECAST_DOES_NOT && (forecast->reasons & FORECAST_HOT_SET) != 0)
+        return "does not end: what is dirtied again at once does not fit the downtime";
     if (forecast->converges == FORECAST_DOES_NOT)
         return "does not end: the guest dirties memory faster than it is sent";
     if ((forecast->reasons & FORECAST_THROTTLED) != 0)
