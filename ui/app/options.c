@@ -14,7 +14,6 @@
 #include "ui/choose/delay.h"
 #include "ui/report/report.h"
 
-#define SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
 #define OPT_LONG_BASE 256
 /* The leak checker of a sanitizer is a tracer of its own process, which strict refuses. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,14 +23,9 @@
 #endif
 #define TABLE_MAX 64 /* rows; options.given has one bit each */
 
-/* A bad argument as a message may show it. */
-struct shown {
-    char text[SHOWN_MAX];
-};
-
-static struct shown show(const char *arg)
+struct options_shown options_show(const char *arg)
 {
-    struct shown s = {.text = ""};
+    struct options_shown s = {.text = ""};
 
     text_clean(arg, strlen(arg), s.text, sizeof(s.text));
     return s;
@@ -58,7 +52,7 @@ int options_count(const char *name, const char *arg, uint64_t max, uint64_t *ret
 
     if (end == NULL || *end != '\0' || value < 1 || value > max)
         return error_set(err, -EINVAL, "%s '%s': give a whole number from 1 to %llu", name,
-                         show(arg).text, (unsigned long long)max);
+                         options_show(arg).text, (unsigned long long)max);
     *ret = value;
     return 0;
 }
@@ -101,7 +95,7 @@ static int apply_delay(struct options *opts, const char *arg, struct error *err)
     opts->delay_given = true;
     if (delay_parse(arg, &opts->delay_s) < 0)
         return error_set(err, -EINVAL, "delay '%s': give seconds from 0.1 to 3600, such as 0.5",
-                         show(arg).text);
+                         options_show(arg).text);
     return 0;
 }
 
@@ -124,9 +118,9 @@ static int apply_debugfs(struct options *opts, const char *arg, struct error *er
 static const char *const source_words[] = {SOURCES(WORD) NULL};
 
 /* All names of sources with @between them. */
-static struct shown list_sources(const char *between)
+static struct options_shown list_sources(const char *between)
 {
-    struct shown s = {.text = ""};
+    struct options_shown s = {.text = ""};
     size_t len = 0;
 
     for (size_t i = 0; source_words[i] != NULL && len < sizeof(s.text); i++)
@@ -143,7 +137,7 @@ static int apply_source(struct options *opts, const char *arg, struct error *err
         enum reading_source source = source_find(p, len);
         if (source == SOURCE_NONE)
             return error_set(err, -EINVAL, "--source '%s': give a comma-separated list of %s",
-                             show(arg).text, list_sources(", ").text);
+                             options_show(arg).text, list_sources(", ").text);
         opts->sources |= SOURCE_BIT(source);
         opts->bpf |= source == source_find("bpf", 3);
         p += len;
@@ -158,7 +152,8 @@ static int apply_format(struct options *opts, const char *arg, struct error *err
     if (report_format_find(arg) == NULL) {
         char names[100];
         report_format_names(names, sizeof(names));
-        return error_set(err, -EINVAL, "--format '%s': give one of %s", show(arg).text, names);
+        return error_set(err, -EINVAL, "--format '%s': give one of %s", options_show(arg).text,
+                         names);
     }
     opts->format = arg;
     return 0;
@@ -200,7 +195,7 @@ static int apply_privileges(struct options *opts, const char *arg, struct error 
 {
     if (privilege_level_find(arg, &opts->privileges) < 0)
         return error_set(err, -EINVAL, "--privileges '%s': give strict, basic or off",
-                         show(arg).text);
+                         options_show(arg).text);
     return 0;
 }
 
@@ -333,119 +328,23 @@ static void build_getopt(char shorts[2 * TABLE_MAX + 2], struct option longs[2 *
     longs[n] = (struct option){0};
 }
 
-static void row_label(const struct option_row *row, char *buf, size_t size)
-{
-    if (row->short_name != 0)
-        snprintf(buf, size, "-%c, --%s", row->short_name, row->long_name);
-    else
-        snprintf(buf, size, "--%s", row->long_name);
-}
-
 static int bad_option(int c, int argc, char **argv, struct error *err)
 {
     const char *arg = optind > 0 && optind <= argc ? argv[optind - 1] : "";
     const struct option_row *row = row_of(optopt);
 
     if (c == ':')
-        return error_set(err, -EINVAL, "'%s' needs an argument: %s", show(arg).text,
+        return error_set(err, -EINVAL, "'%s' needs an argument: %s", options_show(arg).text,
                          row != NULL ? row->arg : "see --help");
     if (optopt > 0 && optopt < OPT_LONG_BASE && row == NULL) {
         char name[2] = {(char)optopt, '\0'};
         return error_set(err, -EINVAL, "unknown option '-%s'; kvmlens --help lists all",
-                         show(name).text);
+                         options_show(name).text);
     }
     if (row != NULL)
-        return error_set(err, -EINVAL, "'%s' takes no argument", show(arg).text);
+        return error_set(err, -EINVAL, "'%s' takes no argument", options_show(arg).text);
     return error_set(err, -EINVAL, "unknown or ambiguous option '%s'; kvmlens --help lists all",
-                     show(arg).text);
-}
-
-static const char *mode_words(enum options_mode mode)
-{
-    static const char *const words[MODE_COUNT] = {
-        [MODE_MONITOR] = "the interactive monitor", [MODE_ONCE] = "--once",
-        [MODE_LOG] = "--log",                       [MODE_LIST] = "--list",
-        [MODE_DOCTOR] = "--doctor",                 [MODE_FIELDS] = "--fields help",
-        [MODE_SCAN] = "--scan",
-    };
-    return words[mode];
-}
-
-/* What only some formats can do. */
-static int check_formats(const struct options *opts, struct error *err)
-{
-    const struct report_format *format = report_format_find(opts->format);
-    bool csv = strcmp(opts->format, "csv") == 0;
-
-    if ((MODE_BIT(opts->mode) & (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN)) &&
-        format != &report_text && format != &report_json)
-        return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
-                         opts->format);
-    if (format->document && opts->mode == MODE_LOG && opts->output == NULL)
-        return error_set(
-            err, -EINVAL,
-            "--log --format %s needs --output FILE, because each record is a whole document",
-            opts->format);
-    if (!format->document && opts->mode == MODE_LOG && opts->output != NULL)
-        return error_set(err, -EINVAL,
-                         "--output keeps the last record only: give --log-to-file for a log");
-    if (opts->per_vcpu && !format->document)
-        return error_set(err, -EINVAL, "--per-vcpu goes with --format prometheus or openmetrics; "
-                                       "the other formats have all vCPUs");
-    if (opts->exit_histograms && (!format->document || !opts->tracepoints))
-        return error_set(err, -EINVAL,
-                         "--exit-histograms goes with --tracepoints and --format prometheus or "
-                         "openmetrics; json has all histograms");
-    if (opts->estimate && !format->document)
-        return error_set(err, -EINVAL, "--estimate goes with --format prometheus or openmetrics; "
-                                       "--scan VM --sample N prints one VM's");
-    /* A collector takes a series that is gone for a VM that is gone. */
-    if (opts->skip_zero && format->document)
-        return error_set(err, -EINVAL, "--skip-zero-records goes with --format text, csv or json");
-    if (opts->skip_zero && opts->mode == MODE_ONCE && format != &report_text)
-        return error_set(err, -EINVAL, "--skip-zero-records with --once goes with --format text");
-    if ((opts->wide || opts->csv_safe) && !csv)
-        return error_set(err, -EINVAL, "--wide and --csv-safe go with --format csv");
-    if (opts->wide && opts->tracepoints)
-        return error_set(err, -EINVAL,
-                         "--wide has no columns for --tracepoints, because reasons "
-                         "come and go: leave out one of both");
-    const struct filter_choice *vms = &opts->choice;
-    if (opts->wide && vms->guest == NULL && vms->vm == NULL && vms->pid == 0)
-        return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");
-    return 0;
-}
-
-static int check_modes(const struct options *opts, struct error *err)
-{
-    for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
-        if (!(opts->given & 1ull << (row - option_table)) || (row->modes & MODE_BIT(opts->mode)))
-            continue;
-        char label[64], goes[100] = "";
-        row_label(row, label, sizeof(label));
-        for (int mode = 0; mode < MODE_HELP; mode++) {
-            size_t len = strlen(goes);
-            if (row->modes & MODE_BIT(mode))
-                snprintf(goes + len, sizeof(goes) - len, "%s%s", len > 0 ? ", " : "",
-                         mode_words((enum options_mode)mode));
-        }
-        return error_set(err, -EINVAL, "%s has no meaning with %s; it goes with: %s", label,
-                         mode_words(opts->mode), goes);
-    }
-    if ((opts->choice.vm != NULL) + (opts->choice.guest != NULL) + (opts->choice.pid != 0) > 1)
-        return error_set(err, -EINVAL,
-                         "VM, --guest and --pid exclude each other: give one of them");
-    if (opts->choice.vm != NULL && !((MODES_VMS | SCAN) & MODE_BIT(opts->mode)))
-        return error_set(err, -EINVAL, "%s takes no VM: leave out '%s'", mode_words(opts->mode),
-                         show(opts->choice.vm).text);
-    if (opts->demo && opts->sysroot != NULL)
-        return error_set(err, -EINVAL,
-                         "--demo and --sysroot exclude each other: a saved tree has no live VMs");
-    if (opts->bpf && opts->sysroot != NULL)
-        return error_set(err, -EINVAL,
-                         "--bpf and --sysroot exclude each other: a saved tree has no kernel that "
-                         "could run BPF programs");
-    return check_formats(opts, err);
+                     options_show(arg).text);
 }
 
 static int apply_row(const struct option_row *row, struct options *opts, struct error *err)
@@ -491,14 +390,14 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
     }
     if (argc - optind > 1)
         return error_set(err, -EINVAL, "'%s' is one VM too many: give at most one",
-                         show(argv[optind + 1]).text);
+                         options_show(argv[optind + 1]).text);
     if (optind < argc) {
         if (argv[optind][0] == '\0')
             return error_set(err, -EINVAL, "the VM is empty: give a pid, pid:fd or a name");
         if (ret->mode == MODE_SCAN)
             return error_set(err, -EINVAL, "'%s' is one VM too many: --scan has named one",
-                             show(argv[optind]).text);
+                             options_show(argv[optind]).text);
         ret->choice.vm = argv[optind];
     }
-    return check_modes(ret, err);
+    return options_check(ret, err);
 }

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of ui/app/options.h share: the options of --scan, rows of the table in options.c.
+ * What the files of ui/app/options.h share: what goes together, and the options of --scan, rows of
+ * the table in options.c.
  */
 #ifndef KVMLENS_UI_APP_OPTIONS_INTERNAL_H
 #define KVMLENS_UI_APP_OPTIONS_INTERNAL_H
 
 #include "core/base/error.h"
 #include "ui/app/options.h"
+
+#define OPTIONS_SHOWN_MAX 80 /* bytes of a bad argument that an error message repeats */
+
+/* A bad argument as a message may show it. */
+struct options_shown {
+    char text[OPTIONS_SHOWN_MAX];
+};
+
+/* options_show - cleaned, and cut where it is long. */
+struct options_shown options_show(const char *arg);
+
+/* options_check - what was parsed has a meaning as a whole: 0, or -EINVAL with a sentence. */
+int options_check(const struct options *opts, struct error *err);
 
 /* options_count - a whole number from 1 to @max, of the option @name: 0, or -EINVAL. */
 int options_count(const char *name, const char *arg, uint64_t max, uint64_t *ret,
