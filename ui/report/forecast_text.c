@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/* Forecasts for people. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/forecast/forecast_times.h"
+#include "core/forecast/forecast_words.h"
+#include "ui/grid/format.h"
+#include "ui/report/report_forecast.h"
+
+#define MS_PER_S      1e3
+#define MARGIN_MOST   31.9
+#define BAR_COLUMNS   24
+#define NAME_COLUMNS  20 /* of the table */
+#define SETTINGS_SIZE 240
+#define RANGE_MAX     (2 * FORMAT_MAX + 8)
+
+#define SAME_BYTES                                                                                 \
+    "A page that is written with the bytes it has is not seen here, but is sent again."
+
+static int flush_result(FILE *out)
+{
+    if (fflush(out) != 0)
+        return errno != 0 ? -errno : -EIO;
+    return ferror(out) ? -EIO : 0;
+}
+
+/* What never comes is "never". */
+static const char *seconds_text(char out[FORMAT_MAX], double s)
+{
+    return isfinite(s) ? format_seconds(out, s) : strcpy(out, "never");
+}
+
+static const char *bytes_text(char out[FORMAT_MAX], double bytes)
+{
+    return isfinite(bytes) ? format_bytes(out, bytes) : strcpy(out, "without end");
+}
+
+static const char *milliseconds_text(char out[FORMAT_MAX], double ms)
+{
+    return seconds_text(out, ms / MS_PER_S);
+}
+
+static const char *count_text(char out[FORMAT_MAX], double count)
+{
+    return isfinite(count) ? format_exact(out, (uint64_t)llround(count))
+                           : strcpy(out, "without end");
+}
+
+/* Margins end at 32 and its reciprocal. */
+static const char *factor_text(char out[FORMAT_MAX], double factor)
+{
+    if (factor >= MARGIN_MOST)
+        return strcpy(out, "over 32");
+    if (factor <= 1 / MARGIN_MOST)
+        return strcpy(out, "below 0.03");
+    snprintf(out, FORMAT_MAX, factor < 9.95 ? "%.2g" : "%.0f", factor);
+    return out;
+}
+
+/* "11.9s .. 12.8s": also where both read the same, because it is no exact number. */
+static const char *range_text(char out[RANGE_MAX], const struct forecast_range *r,
+                              const char *(*text)(char *, double))
+{
+    char low[FORMAT_MAX], high[FORMAT_MAX];
+
+    text(low, r->low);
+    text(high, r->high);
+    snprintf(out, RANGE_MAX, "%s .. %s", low, high);
+    return out;
+}
+
+static void put_row(const char *label, const struct forecast_range *r,
+                    const char *(*text)(char *, double), FILE *out)
+{
+    char value[FORMAT_MAX], range[RANGE_MAX];
+
+    fprintf(out, "%-10s %-12s %s\n", label, text(value, r->value), range_text(range, r, text));
+}
+
+static void put_margin(const struct forecast *f, FILE *out)
+{
+    char value[FORMAT_MAX], range[RANGE_MAX];
+
+    fprintf(out, "%-10s would just end at %s times the rate at which it writes now (%s)\n",
+            "Margin", factor_text(value, f->margin.value),
+            range_text(range, &f->margin, factor_text));
+    if (f->throttle > 0)
+        fprintf(out, "%-10s vCPUs are held back for up to %.0f %% of their time\n", "Throttle",
+                f->throttle * 100);
+}
+
+static void put_reasons(const struct forecast *f, FILE *out)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < forecast_reason_count; i++) {
+        if ((f->reasons & forecast_reason_table[i].reason) == 0)
+            continue;
+        fprintf(out, "%-10s %s\n", is_first ? "Because" : "", forecast_reason_table[i].text);
+        is_first = false;
+    }
+}
+
+static void put_voids(const struct forecast_seen *seen, FILE *out)
+{
+    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
+        if ((seen->voids & 1u << i) != 0)
+            fprintf(out, "%-10s %s\n", scan_void_spoils((enum scan_void)i) ? "Void" : "Note",
+                    scan_void_text((enum scan_void)i));
+}
+
+static void put_bar(double part, double whole, bool unicode, FILE *out)
+{
+    int full = whole > 0 ? (int)lround(part / whole * BAR_COLUMNS) : 0;
+
+    if (full == 0 && part >= 0.5)
+        full = 1; /* what is not 0 is seen */
+    for (int i = 0; i < full; i++)
+        fputs(unicode ? "\xE2\x96\x88" : "#", out);
+}
+
+static void put_curve(const struct dirty_curve *curve, bool unicode, FILE *out)
+{
+    struct forecast_point points[FORECAST_TIMES_MOST];
+    size_t count = forecast_times_table(points, curve);
+    double most = count > 0 ? points[count - 1].dirty.pages : 0;
+    bool is_guessed = false;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct dirty_estimate *d = &points[i].dirty;
+        const struct forecast_range range = {d->pages, floor(d->low), ceil(d->high)};
+        char time[FORMAT_MAX], pages[FORMAT_MAX], low_high[RANGE_MAX], bytes[FORMAT_MAX];
+        fprintf(out, "%-10s %6s%c %13s %8s  %-25s ", i == 0 ? "Dirtied in" : "",
+                format_seconds(time, points[i].seconds), d->is_extrapolated ? '~' : ' ',
+                count_text(pages, d->pages), format_bytes(bytes, d->pages * FORECAST_PAGE_BYTES),
+                range_text(low_high, &range, count_text));
+        put_bar(d->pages, most, unicode, out);
+        fputc('\n', out);
+        is_guessed |= d->is_extrapolated;
+    }
+    if (is_guessed)
+        fprintf(out, "%-10s ~ outside of the times that it was looked at\n", "");
+}
+
+static void put_pages(const struct forecast_pages *p, FILE *out)
+{
+    const struct forecast_range zero = {p->zero, floor(p->zero_low), ceil(p->zero_high)};
+    char untouched[FORMAT_MAX], resident[FORMAT_MAX], about[FORMAT_MAX], range[RANGE_MAX];
+
+    fprintf(out, "%-10s %s untouched, %s resident, about %s of them zero (%s)\n", "Pages",
+            count_text(untouched, p->untouched), count_text(resident, p->resident),
+            count_text(about, p->zero), range_text(range, &zero, count_text));
+}
+
+static void put_cost(const struct scan_cost *c, FILE *out)
+{
+    char elapsed[FORMAT_MAX], cpu[FORMAT_MAX], bytes[FORMAT_MAX];
+
+    fprintf(out,
+            "%-10s %s, %s CPU, %s of a random sample read; pages looked at are marked accessed\n",
+            "Cost", format_seconds(elapsed, c->elapsed_s), format_seconds(cpu, c->cpu_s),
+            format_bytes(bytes, (double)c->bytes_read));
+}
+
+static void put_one(const struct forecast_made *made, const struct forecast_vm *vm, FILE *out)
+{
+    char settings[SETTINGS_SIZE], ram[FORMAT_MAX], looked[FORMAT_MAX];
+
+    if (!vm->is_known)
+        return; /* refused before there was anything to tell; who called tells why */
+    fprintf(out, "%s (%d, %s)   %s   looked at for %s%s\n", vm->name, (int)vm->vm.pid, vm->vmm,
+            format_bytes(ram, vm->ram_bytes), format_seconds(looked, vm->seen.duration_s),
+            vm->is_partial ? "   PARTIAL: ended before its time" : "");
+    report_forecast_settings(&made->settings, settings, sizeof(settings));
+    fprintf(out, "%-10s %s\n", "Migration", forecast_verdict(&vm->forecast, &vm->seen));
+    if (forecast_vm_is_usable(vm))
+        put_reasons(&vm->forecast, out);
+    put_voids(&vm->seen, out);
+    fprintf(out, "%-10s %s\n", "By", settings);
+    if (forecast_vm_is_usable(vm)) {
+        put_row("Time", &vm->forecast.total_s, seconds_text, out);
+        put_row("Sends", &vm->forecast.bytes, bytes_text, out);
+        put_row("Downtime", &vm->forecast.downtime_ms, milliseconds_text, out);
+        put_row("Passes", &vm->forecast.rounds, count_text, out);
+        put_margin(&vm->forecast, out);
+        put_pages(&vm->seen.pages, out);
+        put_curve(&vm->seen.curve, made->unicode, out);
+        fprintf(out, "%-10s %s\n", "", SAME_BYTES);
+    }
+    put_cost(&vm->cost, out);
+}
+
+/* As many columns of a name as there is room for, cut with a mark. */
+static void put_name(const char *name, FILE *out)
+{
+    size_t width = text_width(name), used = 0;
+
+    if (width <= NAME_COLUMNS) {
+        fprintf(out, "%s%*s", name, (int)(NAME_COLUMNS - width), "");
+        return;
+    }
+    while (*name != '\0') {
+        char one[8];
+        uint32_t code;
+        size_t bytes = text_decode(name, strlen(name), &code);
+        snprintf(one, sizeof(one), "%.*s", (int)bytes, name);
+        size_t columns = text_width(one);
+        if (bytes == 0 || used + columns > NAME_COLUMNS - 1)
+            break;
+        fputs(one, out);
+        used += columns;
+        name += bytes;
+    }
+    fprintf(out, "~%*s", (int)(NAME_COLUMNS - 1 - used), "");
+}
+
+static const char *ends_text(const struct forecast_vm *vm)
+{
+    static const char *const words[] = {
+        [FORECAST_DOES_NOT] = "no",
+        [FORECAST_DOES] = "yes",
+        [FORECAST_UNSURE] = "unsure",
+    };
+
+    if (!vm->is_known)
+        return "unknown";
+    return vm->seen.is_spoilt ? "void" : words[vm->forecast.converges];
+}
+
+static void put_numbers(const struct forecast *f, FILE *out)
+{
+    char value[FORMAT_MAX], bytes[FORMAT_MAX], downtime[FORMAT_MAX], range[RANGE_MAX];
+    bool has_end = isfinite(f->total_s.value);
+
+    fprintf(out, " %6s %-16s %5s %8s", has_end ? seconds_text(value, f->total_s.value) : "-",
+            has_end ? range_text(range, &f->total_s, seconds_text) : "-",
+            has_end ? bytes_text(bytes, f->bytes.value) : "-",
+            has_end ? milliseconds_text(downtime, f->downtime_ms.value) : "-");
+}
+
+static void put_ranked(const struct forecast_vm *vms, size_t count, FILE *out)
+{
+    char ram[FORMAT_MAX];
+
+    fprintf(out, "  # %-*s %8s %5s %6s %-16s %5s %8s ENDS\n", NAME_COLUMNS, "NAME", "PID", "RAM",
+            "TIME", "FROM .. TO", "SENDS", "DOWNTIME");
+    for (size_t i = 0; i < count; i++) {
+        const struct forecast_vm *vm = &vms[i];
+        fprintf(out, "%3zu ", i + 1);
+        put_name(vm->name, out);
+        fprintf(out, " %8d %5s", (int)vm->vm.pid,
+                vm->ram_bytes > 0 ? format_bytes(ram, vm->ram_bytes) : "-");
+        if (forecast_vm_is_usable(vm))
+            put_numbers(&vm->forecast, out);
+        else
+            fprintf(out, " %6s %-16s %5s %8s", "-", "-", "-", "-");
+        fprintf(out, " %s\n", ends_text(vm));
+    }
+}
+
+/* What of the table is not to be taken as it is, a line for each. */
+static void put_remarks(const struct forecast_vm *vms, size_t count, FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct forecast_vm *vm = &vms[i];
+        if (!vm->is_known)
+            fprintf(out, "%s (%d): no forecast: %s\n", vm->name, (int)vm->vm.pid, vm->error.msg);
+        for (unsigned v = 0; vm->is_known && v < SCAN_VOID_COUNT; v++)
+            if ((vm->seen.voids & 1u << v) != 0)
+                fprintf(out, "%s (%d): %s\n", vm->name, (int)vm->vm.pid,
+                        scan_void_text((enum scan_void)v));
+        if (vm->is_known && vm->is_partial)
+            fprintf(out, "%s (%d): looked at for %.1f s only\n", vm->name, (int)vm->vm.pid,
+                    vm->seen.duration_s);
+    }
+}
+
+static void put_all(const struct forecast_made *made, const struct forecast_vm *vms, size_t count,
+                    FILE *out)
+{
+    char settings[SETTINGS_SIZE], elapsed[FORMAT_MAX];
+
+    report_forecast_settings(&made->settings, settings, sizeof(settings));
+    fprintf(out, "%s; each looked at for %s\n", settings,
+            format_seconds(elapsed, made->duration_s));
+    put_ranked(vms, count, out);
+    put_remarks(vms, count, out);
+    fputs(SAME_BYTES "\n", out);
+}
+
+int report_forecast_text(const struct forecast_made *made, const struct forecast_vm *vms,
+                         size_t count, FILE *out)
+{
+    if (made->is_ranked)
+        put_all(made, vms, count, out);
+    else
+        for (size_t i = 0; i < count; i++)
+            put_one(made, &vms[i], out);
+    return flush_result(out);
+}
