@@ -15,10 +15,11 @@ _kvmlens_words() {
 
 _kvmlens() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-    local options='--once --batch --log --list --scan --doctor --demo --help --version
+    local options='--once --batch --log --list --scan --forecast --doctor --demo --help --version
         --pid --guest --fields --set-delay --iterations --debugfs-include-past --debugfs --source
         --bpf --tracepoints
         --sample --max-rate --threads --ram --force --accel
+        --bandwidth --link --downtime --mode --channels --zero-page-detection --auto-converge --duration
         --format --csv --wide --csv-safe --per-vcpu --exit-histograms --estimate
         --log-to-file --output --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot --privileges'
@@ -41,6 +42,12 @@ _kvmlens() {
     --privileges)
         mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_words "${COMP_WORDS[0]}" --privileges)" -- "$cur")
         return ;;
+    --mode)
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_words "${COMP_WORDS[0]}" --mode)" -- "$cur")
+        return ;;
+    --zero-page-detection)
+        mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_words "${COMP_WORDS[0]}" --zero-page-detection)" -- "$cur")
+        return ;;
     --accel)
         mapfile -t COMPREPLY < <(compgen -W 'c sse2 sse41 avx2 avx512 neon' -- "$cur")
         return ;;
@@ -59,7 +66,12 @@ _kvmlens() {
     -g | --guest | --scan)
         mapfile -t COMPREPLY < <(compgen -W "$(_kvmlens_names "${COMP_WORDS[0]}")" -- "$cur")
         return ;;
+    --forecast)
+        mapfile -t COMPREPLY < <(compgen -W "all $(_kvmlens_names "${COMP_WORDS[0]}")" -- "$cur")
+        return ;;
     -s | --set-delay | -n | --iterations | --sample | --max-rate | --threads | --ram)
+        return ;;
+    --bandwidth | --link | --downtime | --channels | --duration)
         return ;;
     esac
     [[ $cur == -* ]] || options=$(_kvmlens_names "${COMP_WORDS[0]}")

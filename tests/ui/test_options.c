@@ -72,6 +72,74 @@ static void each_mode_option_chooses_its_mode(void **state)
     }
 }
 
+static void a_forecast_is_of_a_vm_or_of_all_with_its_settings(void **state)
+{
+    char buf[512];
+    struct options o;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(parse("--forecast web", buf, &o, &err), 0);
+    assert_int_equal(o.mode, MODE_FORECAST);
+    assert_string_equal(o.choice.vm, "web");
+    assert_false(o.forecast_all);
+    assert_true(o.forecast.bandwidth == 125e6 && o.forecast.downtime_limit_s == 0.3);
+    assert_int_equal(parse("--forecast all -p 77 --bandwidth 1250.5 --link 2000 --downtime 50 "
+                           "--mode multifd --channels 4 --zero-page-detection legacy "
+                           "--auto-converge --duration 0.5 --max-rate 90 --format json",
+                           buf, &o, &err),
+                     0);
+    assert_true(o.forecast_all);
+    assert_null(o.choice.vm);
+    assert_int_equal(o.choice.pid, 77);
+    assert_true(o.forecast.bandwidth == 1250.5e6 && o.forecast.link_bandwidth == 2000e6);
+    assert_true(o.forecast.downtime_limit_s == 0.05 && o.forecast.auto_converge);
+    assert_int_equal(o.forecast.mode, FORECAST_MULTIFD);
+    assert_int_equal(o.forecast.zero_detection, FORECAST_ZERO_LEGACY);
+    assert_int_equal(o.forecast.channels, 4);
+    assert_true(o.scan.duration_s == 0.5 && o.scan.max_rate_bytes == 90000000);
+    assert_int_equal(parse("--forecast all --mode mapped-ram", buf, &o, &err), 0);
+    assert_int_equal(o.forecast.mode, FORECAST_MAPPED_RAM);
+}
+
+static void what_is_no_forecast_is_refused_with_a_sentence(void **state)
+{
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"--forecast all --bandwidth 0", "0.01 to 1000000"},
+        {"--forecast all --bandwidth 1e3", "0.01 to 1000000"},
+        {"--forecast all --bandwidth -5", "0.01 to 1000000"},
+        {"--forecast all --bandwidth 1.2.3", "0.01 to 1000000"},
+        {"--forecast all --bandwidth nan", "0.01 to 1000000"},
+        {"--forecast all --link 3 --bandwidth 4", "not less than --bandwidth"},
+        {"--forecast all --downtime 0", "1 to 2000000"},
+        {"--forecast all --mode postcopy", "precopy, multifd or mapped-ram"},
+        {"--forecast all --zero-page-detection off", "default, legacy or none"},
+        {"--forecast all --channels 4", "--mode multifd"},
+        {"--forecast all --mode multifd --channels 256", "1 to 255"},
+        {"--forecast all --duration 0.05", "0.1 to 3600"},
+        {"--forecast all --duration 3601", "0.1 to 3600"},
+        {"--forecast all --format csv", "text or json"},
+        {"--forecast a --scan b", "exclude each other"},
+        {"--forecast a b", "one VM too many"},
+        {"--forecast a -p 3", "exclude each other"},
+        {"--scan a --bandwidth 3", "no meaning with --scan"},
+        {"--bandwidth 3", "no meaning with the interactive monitor"},
+        {"--forecast a --sample 3", "no meaning with --forecast"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char buf[512];
+        struct options o;
+        struct error err;
+        if (parse(cases[i].line, buf, &o, &err) != -EINVAL ||
+            strstr(err.msg, cases[i].says) == NULL)
+            fail_msg("%s: '%s'", cases[i].line, err.msg);
+    }
+}
+
 static void values_reach_their_places(void **state)
 {
     char buf[512];
@@ -371,6 +439,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_given_means_the_monitor_with_defaults),
         cmocka_unit_test(each_mode_option_chooses_its_mode),
+        cmocka_unit_test(a_forecast_is_of_a_vm_or_of_all_with_its_settings),
+        cmocka_unit_test(what_is_no_forecast_is_refused_with_a_sentence),
         cmocka_unit_test(values_reach_their_places),
         cmocka_unit_test(options_of_a_scan_are_its_request),
         cmocka_unit_test(sources_are_a_list),

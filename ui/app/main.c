@@ -23,6 +23,7 @@
 #include "ui/app/confine.h"
 #include "ui/app/doctor.h"
 #include "ui/app/exit_status.h"
+#include "ui/app/forecast_run.h"
 #include "ui/app/monitor.h"
 #include "ui/app/options.h"
 #include "ui/app/scan_run.h"
@@ -47,6 +48,11 @@ struct run {
 static bool is_json(const struct options *opts)
 {
     return strcmp(opts->format, "json") == 0;
+}
+
+static bool shows_unicode(const struct options *opts)
+{
+    return !opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
 static int run_monitor(const struct run *run, struct error *err)
@@ -152,7 +158,7 @@ static int run_scan(const struct run *run, struct error *err)
             .name = vm->name,
             .name_raw = vm->name_raw,
             .json = is_json(run->opts),
-            .unicode = !run->opts->no_unicode && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+            .unicode = shows_unicode(run->opts),
             .progress = isatty(STDERR_FILENO) != 0,
         };
         if (!output.unicode) {
@@ -169,6 +175,30 @@ static int run_scan(const struct run *run, struct error *err)
     return result;
 }
 
+static int run_forecast(const struct run *run, struct error *err)
+{
+    const struct options *opts = run->opts;
+    const struct forecast_order order = {
+        .settings = opts->forecast,
+        .look = opts->scan,
+        .all = opts->forecast_all,
+        .json = is_json(opts),
+        .unicode = shows_unicode(opts),
+        .progress = isatty(STDERR_FILENO) != 0,
+    };
+    struct snapshot *s;
+    int result = sample_link_tick(run->link, -1, &s, err);
+
+    if (result < 0)
+        return result;
+    result = filter_check(run->filter, s, err);
+    if (result == 0)
+        result = forecast_run(run->supervisor, &order, s, run->filter, stdout, stderr, err);
+    result = tell_bpf(s, result);
+    snapshot_free(s);
+    return result;
+}
+
 static int run_doctor(const struct run *run, struct error *err)
 {
     struct host host;
@@ -181,9 +211,9 @@ static int run_doctor(const struct run *run, struct error *err)
 
 /* Each returns an exit status or a negative errno with a sentence. -EIO: stdout has the error. */
 static int (*const modes[MODE_COUNT])(const struct run *run, struct error *err) = {
-    [MODE_MONITOR] = run_monitor, [MODE_ONCE] = run_batch,   [MODE_LOG] = run_batch,
-    [MODE_LIST] = run_list,       [MODE_FIELDS] = run_fields, [MODE_DOCTOR] = run_doctor,
-    [MODE_SCAN] = run_scan,
+    [MODE_MONITOR] = run_monitor, [MODE_ONCE] = run_batch,        [MODE_LOG] = run_batch,
+    [MODE_LIST] = run_list,       [MODE_FIELDS] = run_fields,     [MODE_DOCTOR] = run_doctor,
+    [MODE_SCAN] = run_scan,       [MODE_FORECAST] = run_forecast,
 };
 
 /*

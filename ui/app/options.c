@@ -34,8 +34,10 @@ struct options_shown options_show(const char *arg)
 static int set_mode(struct options *opts, enum options_mode mode, struct error *err)
 {
     static const char *const names[MODE_COUNT] = {
-        [MODE_ONCE] = "--once",     [MODE_LOG] = "--log",           [MODE_LIST] = "--list",
-        [MODE_DOCTOR] = "--doctor", [MODE_FIELDS] = "--fields help", [MODE_SCAN] = "--scan",
+        [MODE_ONCE] = "--once",          [MODE_LOG] = "--log",
+        [MODE_LIST] = "--list",          [MODE_DOCTOR] = "--doctor",
+        [MODE_FIELDS] = "--fields help", [MODE_SCAN] = "--scan",
+        [MODE_FORECAST] = "--forecast",
     };
 
     if (opts->mode != MODE_MONITOR && opts->mode != mode)
@@ -63,6 +65,16 @@ static int apply_scan(struct options *opts, const char *arg, struct error *err)
         return error_set(err, -EINVAL, "--scan: the VM is empty");
     opts->choice.vm = arg;
     return set_mode(opts, MODE_SCAN, err);
+}
+
+/* A VM called "all" is meant by its process id. */
+static int apply_forecast(struct options *opts, const char *arg, struct error *err)
+{
+    if (arg[0] == '\0')
+        return error_set(err, -EINVAL, "--forecast: the VM is empty; all means all of them");
+    opts->forecast_all = strcmp(arg, "all") == 0;
+    opts->choice.vm = opts->forecast_all ? NULL : arg;
+    return set_mode(opts, MODE_FORECAST, err);
 }
 
 static int apply_pid(struct options *opts, const char *arg, struct error *err)
@@ -206,6 +218,7 @@ static int apply_privileges(struct options *opts, const char *arg, struct error 
 #define ONCE_LOG (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG))
 #define MONITOR MODE_BIT(MODE_MONITOR)
 #define SCAN MODE_BIT(MODE_SCAN)
+#define FORECAST        MODE_BIT(MODE_FORECAST)
 #define SAMPLED (ONCE_LOG | MONITOR)
 
 const struct option_row option_table[] = {
@@ -217,6 +230,8 @@ const struct option_row option_table[] = {
      "list the VMs, and say for each source whether it is usable", ENTERS(MODE_LIST)},
     {0, "scan", NULL, "VM", NULL, GROUP_MODE, MODES_ANY,
      "count the zero pages of a VM's RAM, without changing it", CALLS(apply_scan)},
+    {0, "forecast", NULL, "VM|all", NULL, GROUP_MODE, MODES_ANY,
+     "tell what migrating a VM would take, or rank all by that", CALLS(apply_forecast)},
     {0, "doctor", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
      "check the host: each problem with its cause and its fix", ENTERS(MODE_DOCTOR)},
     {0, "demo", NULL, NULL, NULL, GROUP_MODE, MODES_ANY,
@@ -250,7 +265,7 @@ const struct option_row option_table[] = {
 
     {0, "sample", NULL, "N", NULL, GROUP_SCAN, SCAN, "read only N random pages, and estimate",
      CALLS(options_scan_sample)},
-    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SCAN, SCAN,
+    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SCAN, SCAN | FORECAST,
      "read at most so many million bytes per second", CALLS(options_scan_max_rate)},
     {0, "threads", NULL, "N", NULL, GROUP_SCAN, SCAN, "read with N threads (default 1)",
      CALLS(options_scan_threads)},
@@ -261,9 +276,29 @@ const struct option_row option_table[] = {
     {0, "accel", NULL, "NAME", NULL, GROUP_SCAN, SCAN,
      "look for zero pages with this instruction set", CALLS(options_scan_accel)},
 
+    {0, "bandwidth", NULL, "MB/S", NULL, GROUP_FORECAST, FORECAST,
+     "send at most so much (default 125 million bytes/s, 1 Gbit/s)",
+     CALLS(options_forecast_bandwidth)},
+    {0, "link", NULL, "MB/S", NULL, GROUP_FORECAST, FORECAST,
+     "what the line gives once that limit is lifted (default: as that)",
+     CALLS(options_forecast_link)},
+    {0, "downtime", NULL, "MS", NULL, GROUP_FORECAST, FORECAST,
+     "let the guest stand still for so many milliseconds (default 300)",
+     CALLS(options_forecast_downtime)},
+    {0, "mode", NULL, "MODE", options_forecast_modes, GROUP_FORECAST, FORECAST,
+     "how it would be sent", CALLS(options_forecast_mode)},
+    {0, "channels", NULL, "N", NULL, GROUP_FORECAST, FORECAST,
+     "multifd: over so many connections (default 2)", CALLS(options_forecast_channels)},
+    {0, "zero-page-detection", NULL, "HOW", options_forecast_zeros, GROUP_FORECAST, FORECAST,
+     "as the parameter of QEMU", CALLS(options_forecast_zero)},
+    {0, "auto-converge", NULL, NULL, NULL, GROUP_FORECAST, FORECAST,
+     "hold the guest back where it would not end else", FLAG(forecast.auto_converge)},
+    {0, "duration", NULL, "SECONDS", NULL, GROUP_FORECAST, FORECAST,
+     "look at each VM for so long, 0.1 to 3600 (default 3.2)", CALLS(options_forecast_duration)},
+
     {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
-     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN, "print in this format",
-     CALLS(apply_format)},
+     ONCE_LOG | MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | SCAN | FORECAST,
+     "print in this format", CALLS(apply_format)},
     {'c', "csv", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG, "short for --format csv",
      CALLS(apply_csv)},
     {0, "wide", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
@@ -284,7 +319,7 @@ const struct option_row option_table[] = {
      "leave out counters (--once) and VMs (--log) that are all zero", FLAG(skip_zero)},
     {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR,
      "draw without colours, as NO_COLOR=1 does", FLAG(no_color)},
-    {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR | SCAN,
+    {0, "no-unicode", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR | SCAN | FORECAST,
      "draw with ASCII characters only", FLAG(no_unicode)},
     {0, "no-mouse", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR, "leave the mouse to the terminal",
      FLAG(no_mouse)},
@@ -371,6 +406,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         .sources = SOURCES_ALL,
         .format = "text",
         .privileges = DEFAULT_PRIVILEGES,
+        .forecast = forecast_settings_default,
         /* An estimate first, for who does not wait until the end. */
         .scan = {.mode = SCAN_EXACT, .estimate_first = true, .idle_priority = true},
     };
@@ -394,9 +430,10 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
     if (optind < argc) {
         if (argv[optind][0] == '\0')
             return error_set(err, -EINVAL, "the VM is empty: give a pid, pid:fd or a name");
-        if (ret->mode == MODE_SCAN)
-            return error_set(err, -EINVAL, "'%s' is one VM too many: --scan has named one",
-                             options_show(argv[optind]).text);
+        if (ret->mode == MODE_SCAN || ret->mode == MODE_FORECAST)
+            return error_set(err, -EINVAL, "'%s' is one VM too many: %s has named one",
+                             options_show(argv[optind]).text,
+                             ret->mode == MODE_SCAN ? "--scan" : "--forecast");
         ret->choice.vm = argv[optind];
     }
     return options_check(ret, err);

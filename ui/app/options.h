@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
+#include "core/forecast/forecast_settings.h"
 #include "core/privilege/privilege.h"
 #include "core/scan/scan.h"
 #include "ui/choose/filter.h"
@@ -24,8 +25,9 @@ enum options_mode {
     MODE_LOG,
     MODE_LIST,
     MODE_DOCTOR,
-    MODE_FIELDS, /* --fields help */
-    MODE_SCAN,   /* --scan VM; the VM is in options.choice.vm */
+    MODE_FIELDS,   /* --fields help */
+    MODE_SCAN,     /* --scan VM; the VM is in options.choice.vm */
+    MODE_FORECAST, /* --forecast VM, likewise, or all */
     MODE_HELP,
     MODE_VERSION,
     MODE_COUNT
@@ -34,7 +36,8 @@ enum options_mode {
 #define MODE_BIT(mode) (1u << (mode))
 /* Modes that look at VMs, so where a choice of VMs and sources means something. */
 #define MODES_VMS                                                                                  \
-    (MODE_BIT(MODE_MONITOR) | MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG) | MODE_BIT(MODE_LIST))
+    (MODE_BIT(MODE_MONITOR) | MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG) | MODE_BIT(MODE_LIST) |     \
+     MODE_BIT(MODE_FORECAST))
 #define MODES_ANY (MODE_BIT(MODE_COUNT) - 1)
 
 /* Strings are borrowed from argv. Those not given are NULL. */
@@ -57,12 +60,23 @@ struct options {
     enum privilege_level privileges; /* --privileges */
     bool demo;
     bool no_color, no_unicode, no_mouse;
-    struct scan_request scan; /* --scan; at which VM it aims is not known yet */
+    struct scan_request scan; /* --scan, --forecast; at which VM it aims is not known yet */
+    struct forecast_settings forecast;
+    bool forecast_all; /* --forecast all: of each chosen VM */
+    bool has_channels;
     uint64_t given;      /* which rows of the table were used; private to options.c */
 };
 
-enum options_group { GROUP_MODE, GROUP_SELECT, GROUP_SAMPLE, GROUP_SCAN, GROUP_OUTPUT, GROUP_SYSTEM,
-                     GROUP_COUNT };
+enum options_group {
+    GROUP_MODE,
+    GROUP_SELECT,
+    GROUP_SAMPLE,
+    GROUP_SCAN,
+    GROUP_FORECAST,
+    GROUP_OUTPUT,
+    GROUP_SYSTEM,
+    GROUP_COUNT
+};
 
 struct option_row {
     char short_name;        /* 0 = none */

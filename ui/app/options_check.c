@@ -24,6 +24,7 @@ static const char *mode_words(enum options_mode mode)
         [MODE_DOCTOR] = "--doctor",
         [MODE_FIELDS] = "--fields help",
         [MODE_SCAN] = "--scan",
+        [MODE_FORECAST] = "--forecast",
     };
     return words[mode];
 }
@@ -34,8 +35,8 @@ static int check_formats(const struct options *opts, struct error *err)
     const struct report_format *format = report_format_find(opts->format);
     bool csv = strcmp(opts->format, "csv") == 0;
 
-    if ((MODE_BIT(opts->mode) &
-         (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | MODE_BIT(MODE_SCAN))) &&
+    if ((MODE_BIT(opts->mode) & (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | MODE_BIT(MODE_SCAN) |
+                                 MODE_BIT(MODE_FORECAST))) &&
         format != &report_text && format != &report_json)
         return error_set(err, -EINVAL, "%s prints text or json, not %s", mode_words(opts->mode),
                          opts->format);
@@ -81,7 +82,7 @@ int options_check(const struct options *opts, struct error *err)
     for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
         if (!(opts->given & 1ull << (row - option_table)) || (row->modes & MODE_BIT(opts->mode)))
             continue;
-        char label[64], goes[100] = "";
+        char label[64], goes[120] = "";
         row_label(row, label, sizeof(label));
         for (int mode = 0; mode < MODE_HELP; mode++) {
             size_t len = strlen(goes);
@@ -105,5 +106,6 @@ int options_check(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL,
                          "--bpf and --sysroot exclude each other: a saved tree has no kernel that "
                          "could run BPF programs");
-    return check_formats(opts, err);
+    int result = options_forecast_check(opts, err);
+    return result == 0 ? check_formats(opts, err) : result;
 }

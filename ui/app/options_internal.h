@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of ui/app/options.h share: what goes together, and the options of --scan, rows of
- * the table in options.c.
+ * What the files of ui/app/options.h share: what goes together, and the options of --scan and
+ * --forecast, rows of the table in options.c.
  */
 #ifndef KVMLENS_UI_APP_OPTIONS_INTERNAL_H
 #define KVMLENS_UI_APP_OPTIONS_INTERNAL_H
@@ -33,5 +33,20 @@ int options_scan_threads(struct options *opts, const char *arg, struct error *er
 int options_scan_force(struct options *opts, const char *arg, struct error *err);
 int options_scan_ram(struct options *opts, const char *arg, struct error *err);
 int options_scan_accel(struct options *opts, const char *arg, struct error *err);
+
+/* Each takes its argument into opts->forecast, the last into opts->scan: likewise. */
+int options_forecast_bandwidth(struct options *opts, const char *arg, struct error *err);
+int options_forecast_link(struct options *opts, const char *arg, struct error *err);
+int options_forecast_downtime(struct options *opts, const char *arg, struct error *err);
+int options_forecast_mode(struct options *opts, const char *arg, struct error *err);
+int options_forecast_zero(struct options *opts, const char *arg, struct error *err);
+int options_forecast_channels(struct options *opts, const char *arg, struct error *err);
+int options_forecast_duration(struct options *opts, const char *arg, struct error *err);
+
+/* The words of --mode and --zero-page-detection, in the order of their enums; NULL ends. */
+extern const char *const options_forecast_modes[], *const options_forecast_zeros[];
+
+/* options_forecast_check - what options_check says of these. */
+int options_forecast_check(const struct options *opts, struct error *err);
 
 #endif

@@ -13,6 +13,7 @@ static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_SELECT] = "What to show",
     [GROUP_SAMPLE] = "Sampling",
     [GROUP_SCAN] = "With --scan",
+    [GROUP_FORECAST] = "With --forecast",
     [GROUP_OUTPUT] = "Output",
     [GROUP_SYSTEM] = "System",
 };
