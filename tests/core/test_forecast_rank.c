@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Which VM is cheaper to migrate, and the curve as a table. */
+/* Which VM is cheaper to migrate, the curve as a table, and what would make a migration end. */
 #include "core/forecast/forecast_rank.h"
 
 #include <math.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "core/forecast/forecast_remedy.h"
 #include "core/forecast/forecast_times.h"
 
 static struct forecast forecast(enum forecast_converges converges, double total_s, double bytes,
@@ -83,10 +84,71 @@ static void the_table_goes_to_a_minute_and_as_far_as_was_looked(void **state)
                     points[i].dirty.pages >= points[i - 1].dirty.pages);
 }
 
+/* All of @set pages are written again within a second, at random. */
+static struct forecast_seen seen_of(double set, double per_s)
+{
+    struct forecast_seen seen = {.pages = {.untouched = 0, .resident = 262144},
+                                 .curve = {.population = 262144,
+                                           .sampled = 16384,
+                                           .shortest_s = 0.1,
+                                           .longest_s = 3.2,
+                                           .dispersion = 1,
+                                           .initial_per_s = set * per_s}};
+
+    seen.curve.middle.terms[0] = (struct dirty_term){DIRTY_TERM_DECAY, set, per_s};
+    seen.curve.middle.term_count = 1;
+    seen.curve.low = seen.curve.high = seen.curve.middle;
+    return seen;
+}
+
+/* Of each remedy: with what it says it ends, with a third less it does not. */
+static void what_makes_a_migration_end_does_so_and_less_does_not(void **state)
+{
+    const struct forecast_seen seen = seen_of(60000, 2);
+    struct forecast_settings settings = forecast_settings_default;
+    struct forecast_remedy remedy;
+    struct forecast forecast;
+
+    (void)state;
+    assert_int_equal(forecast_of_seen(&forecast, &seen, &settings, NULL), 0);
+    assert_int_equal(forecast.converges, FORECAST_DOES_NOT);
+    assert_int_equal(forecast_remedy_find(&remedy, &seen, &settings, NULL), 0);
+    assert_true(remedy.bandwidth > settings.bandwidth);
+    assert_true(remedy.downtime_limit_s > settings.downtime_limit_s);
+    for (int i = 0; i < 4; i++) {
+        struct forecast_settings other = settings;
+        double part = i % 2 == 0 ? 1 : 0.67;
+        if (i < 2)
+            other.bandwidth = remedy.bandwidth * part;
+        else
+            other.downtime_limit_s = remedy.downtime_limit_s * part;
+        assert_int_equal(forecast_of_seen(&forecast, &seen, &other, NULL), 0);
+        assert_int_equal(forecast.converges == FORECAST_DOES, part == 1);
+    }
+    settings.auto_converge = true;
+    assert_int_equal(forecast_of_seen(&forecast, &seen, &settings, NULL), 0);
+    assert_int_equal(remedy.auto_converge, forecast.converges == FORECAST_DOES);
+}
+
+static void what_nothing_makes_end_has_no_remedy(void **state)
+{
+    const struct forecast_seen seen = seen_of(262144, 200);
+    struct forecast_settings settings = forecast_settings_default;
+    struct forecast_remedy remedy;
+
+    (void)state;
+    settings.bandwidth = 1e5;
+    settings.downtime_limit_s = 0.01;
+    assert_int_equal(forecast_remedy_find(&remedy, &seen, &settings, NULL), 0);
+    assert_true(remedy.bandwidth == 0 && remedy.downtime_limit_s == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cheapest_comes_first_and_what_is_not_known_last),
+        cmocka_unit_test(what_makes_a_migration_end_does_so_and_less_does_not),
+        cmocka_unit_test(what_nothing_makes_end_has_no_remedy),
         cmocka_unit_test(the_table_goes_to_a_minute_and_as_far_as_was_looked),
     };
 
