@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/dirty_truth.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/state/scan_reports.h"
 
@@ -125,9 +127,93 @@ static void the_oldest_result_makes_room(void **unused)
     free(scans);
 }
 
+/* Of looks at a guest of 1 GiB that writes; @count: how many there were. */
+static struct scan_report *looks(int pid, enum scan_state state, size_t count)
+{
+    static const double when[] = {0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2};
+    const struct truth truth = {TRUTH_UNIFORM, 200000, 100000, 20000, 1};
+    struct scan_report *r = report(pid, state, -1, 0.1);
+    uint64_t random = 7;
+
+    r->mode = SCAN_DIRTY;
+    r->dirty = calloc(1, sizeof(*r->dirty));
+    r->residency_done = true;
+    r->pages_total = 262144;
+    r->counts.pages[PAGE_UNTOUCHED] = 62144;
+    r->counts.pages[PAGE_UNREAD] = 200000;
+    r->dirty->look_count = (unsigned)count;
+    if (count > 1)
+        truth_look(&r->dirty->looks, &truth, 16384, when, count, &random);
+    error_set(&r->error, state == SCAN_REFUSED ? -EPERM : 0, "may not be read");
+    return r;
+}
+
+/* They are another kind of scan: the map, the exact figure and their age stay. */
+static void looks_leave_the_zero_scan_alone(void **unused)
+{
+    struct scan_reports scans = {.count = 0};
+
+    (void)unused;
+    scan_reports_put(&scans, report(7, SCAN_DONE, 0.95, 0.9), 1);
+    const struct scan_reports_entry *e = entry(&scans, 7);
+    assert_false(e->looks_began);
+    assert_null(e->seen);
+    scan_reports_looks_begin(&scans, &e->vm, true, 2);
+    scan_reports_put(&scans, looks(7, SCAN_RUNNING, 3), 3);
+    assert_true(e->looks_began);
+    assert_null(e->seen);
+    assert_null(e->running);
+    scan_reports_put(&scans, looks(7, SCAN_DONE, 7), 4);
+    assert_non_null(e->seen);
+    assert_int_equal(e->seen_ns, 4);
+    assert_int_equal(e->looks_error.code, 0);
+    assert_true(e->seen->duration_s == 3.2);
+    assert_int_equal(e->last->mode, SCAN_EXACT);
+    assert_int_equal(e->last_ns, 1);
+    assert_true(e->zero_ratio == 0.95 && e->zero_exact);
+    scan_reports_put(&scans, report(7, SCAN_RUNNING, -1, -1), 5);
+    assert_non_null(e->running);
+    scan_reports_put(&scans, looks(7, SCAN_RUNNING, 3), 6); /* nor the one under way */
+    assert_non_null(e->running);
+    scan_reports_done(&scans);
+}
+
+static void looks_that_tell_nothing_say_why_and_leave_those_before(void **unused)
+{
+    struct scan_reports scans = {.count = 0};
+
+    (void)unused;
+    scan_reports_put(&scans, looks(7, SCAN_REFUSED, 0), 1);
+    const struct scan_reports_entry *e = entry(&scans, 7);
+    assert_null(e->seen);
+    assert_string_equal(e->looks_error.msg, "may not be read");
+    assert_null(e->last);
+    assert_true(e->zero_ratio < 0);
+    scan_reports_put(&scans, looks(7, SCAN_CANCELLED, 1), 2);
+    assert_int_equal(e->looks_error.code, -ECANCELED);
+    scan_reports_put(&scans, looks(7, SCAN_CANCELLED, 4), 3); /* better than nothing */
+    assert_non_null(e->seen);
+    assert_int_equal(e->looks_error.code, 0);
+    scan_reports_put(&scans, looks(7, SCAN_DONE, 7), 4);
+    scan_reports_put(&scans, looks(7, SCAN_CANCELLED, 4), 5); /* and worse than what there is */
+    assert_int_equal(e->seen_ns, 4);
+    assert_int_equal(e->looks_error.code, -ECANCELED);
+    scan_reports_put(&scans, looks(7, SCAN_FAILED, 0), 6);
+    assert_int_equal(e->seen_ns, 4);
+    assert_int_equal(e->looks_error.code, -ENODATA);
+    scan_reports_put(&scans, looks(7, SCAN_DONE, 7), 7);
+    assert_int_equal(e->seen_ns, 7);
+    assert_int_equal(e->looks_error.code, 0);
+    scan_reports_looks_begin(&scans, &e->vm, false, 8);
+    assert_false(e->looks_began);
+    scan_reports_done(&scans);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(looks_leave_the_zero_scan_alone),
+        cmocka_unit_test(looks_that_tell_nothing_say_why_and_leave_those_before),
         cmocka_unit_test(an_estimate_stands_until_the_exact_figure_comes),
         cmocka_unit_test(an_exact_figure_stands_while_it_is_scanned_again),
         cmocka_unit_test(a_cancelled_scan_that_knows_nothing_leaves_what_was_known),

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "ui/state/scan_reports.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 static void entry_done(struct scan_reports_entry *e)
 {
+    free(e->seen);
     scan_report_free(e->last);
     scan_report_free(e->running);
 }
@@ -60,11 +64,51 @@ static bool is_empty_beside(const struct scan_report *r, const struct scan_repor
            (last->zero_known || last->estimate.valid);
 }
 
+/* Looks that told nothing leave what the ones before told, with its age. */
+static void take_looks(struct scan_reports_entry *e, const struct scan_report *r, uint64_t now_ns)
+{
+    struct forecast_seen *seen = malloc(sizeof(*seen));
+    struct error err = {0};
+
+    if (seen == NULL) {
+        error_set(&e->looks_error, -ENOMEM, "out of memory");
+        return;
+    }
+    int result = forecast_seen_make(seen, r, &err);
+    bool is_less = r->state == SCAN_CANCELLED && e->seen != NULL;
+    if (result < 0 || is_less) {
+        if (r->state == SCAN_CANCELLED)
+            error_set(&err, -ECANCELED, "the looks were cancelled");
+        e->looks_error = err;
+        free(seen);
+        return;
+    }
+    e->looks_error = (struct error){0};
+    free(e->seen);
+    e->seen = seen;
+    e->seen_ns = now_ns;
+}
+
+void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began,
+                              uint64_t now_ns)
+{
+    struct scan_reports_entry *e = find_or_add(scans, vm);
+
+    e->used_ns = now_ns;
+    e->looks_began = began;
+}
+
 void scan_reports_put(struct scan_reports *scans, struct scan_report *r, uint64_t now_ns)
 {
     struct scan_reports_entry *e = find_or_add(scans, &r->vm);
 
     e->used_ns = now_ns;
+    if (r->mode == SCAN_DIRTY) {
+        if (r->state != SCAN_RUNNING)
+            take_looks(e, r, now_ns);
+        scan_report_free(r);
+        return;
+    }
     take_figure(e, r);
     scan_report_free(e->running);
     e->running = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scan reports: what is known of the zero pages of which VM. A result stays with its VM until that
- * ends.
+ * Scan reports: what is known of the memory of which VM: its zero pages, and what it writes. A
+ * result stays with its VM until that ends.
  */
 #ifndef KVMLENS_UI_STATE_SCAN_REPORTS_H
 #define KVMLENS_UI_STATE_SCAN_REPORTS_H
@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
+#include "core/forecast/forecast_seen.h"
 #include "core/model/snapshot.h"
 #include "core/model/vm.h"
 #include "core/scan/scan.h"
@@ -26,6 +28,11 @@ struct scan_reports_entry {
     double zero_ratio;           /* best known; negative: nothing */
     bool zero_exact;
     uint64_t used_ns;
+    /* Of looks at what it writes (SCAN_DIRTY), which leave all above but used_ns alone. */
+    bool looks_began;           /* somebody asked for them, or they began by themselves */
+    struct forecast_seen *seen; /* of the newest that told something; NULL: none */
+    uint64_t seen_ns;           /* monotonic: when it came */
+    struct error looks_error;   /* why the newest told nothing; code 0: it did, or there was none */
 };
 
 struct scan_reports {
@@ -35,8 +42,16 @@ struct scan_reports {
 
 void scan_reports_done(struct scan_reports *scans); /* zeroed memory ok */
 
-/* scan_reports_put - keep a report, intermediate or final; it belongs to @scans now. */
+/*
+ * scan_reports_put - keep a report, intermediate or final; it belongs to @scans now. Of one of
+ * SCAN_DIRTY no more is kept than what forecasts need, made once, and that of its end only.
+ */
 void scan_reports_put(struct scan_reports *scans, struct scan_report *take_report, uint64_t now_ns);
+
+/* scan_reports_looks_begin - looks at what @vm writes have begun; @began false: they gave way, as
+ * if they never had. */
+void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began,
+                              uint64_t now_ns);
 
 /* scan_reports_find - NULL: never scanned. Valid until the next scan_reports_put or
  * scan_reports_forget_ended. */
