@@ -160,18 +160,79 @@ static void an_exact_scan_is_done_after_a_look_at_the_same_vm(void **state)
     assert_int_equal(request(&bed, 0, NULL), 0); /* of the same VM: nothing is said */
     assert_int_equal(bed.queue.waiting_count, 1);
     assert_int_equal(look(&bed, 1), 1);
-    assert_true(bed.queue.waiting[1].exact_limit_s > 0);
+    assert_true(bed.queue.waiting[1].request.exact_limit_s > 0);
     assert_int_equal(request(&bed, 1, NULL), 1); /* waits already, and is to read all now */
     assert_int_equal(bed.queue.waiting_count, 2);
-    assert_true(bed.queue.waiting[1].exact_limit_s == 0);
+    assert_true(bed.queue.waiting[1].request.exact_limit_s == 0);
     assert_int_equal(look(&bed, 1), 1);
-    assert_true(bed.queue.waiting[1].exact_limit_s == 0);
+    assert_true(bed.queue.waiting[1].request.exact_limit_s == 0);
     run_all(&bed);
     assert_int_equal(bed.queue.waiting_count, 0);
     assert_true(was_scanned(&bed, 0) && was_scanned(&bed, 1));
     assert_int_equal(request(&bed, 0, NULL), 0);
     assert_int_equal(request(&bed, 0, NULL), 0); /* under way */
     assert_int_equal(bed.queue.waiting_count, 0);
+    close_bed(&bed);
+}
+
+static int ask(struct bed *bed, int vm, enum scan_queue_depth depth)
+{
+    return scan_queue_request(&bed->queue, &bed->snapshot, &bed->vms[vm].id, depth, NULL);
+}
+
+static const struct scan_reports_entry *entry(const struct bed *bed, int vm)
+{
+    return scan_reports_find(&bed->queue.scans, &bed->vms[vm].id);
+}
+
+static void looks_follow_the_scan_of_the_same_vm(void **state)
+{
+    static struct bed bed;
+
+    (void)state;
+    open_bed(&bed);
+    assert_int_equal(look(&bed, 0), 0);
+    assert_false(scan_queue_is_looking(&bed.queue));
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_DIRTY), 0);
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_DIRTY), 0); /* waits once */
+    assert_int_equal(bed.queue.waiting_count, 1);
+    assert_int_equal(bed.queue.waiting[0].request.mode, SCAN_DIRTY);
+    assert_true(scan_queue_looks_wait(&bed.queue, &bed.vms[0].id));
+    assert_false(scan_queue_is_waiting(&bed.queue, &bed.vms[0].id));
+    assert_true(entry(&bed, 0)->looks_began);
+    assert_int_equal(ask(&bed, 1, SCAN_QUEUE_DIRTY), 1); /* behind another VM: that is said */
+    assert_int_equal(ask(&bed, 1, SCAN_QUEUE_EXACT), 1);
+    assert_int_equal(bed.queue.waiting_count, 3);
+    scan_queue_cancel(&bed.queue, &bed.vms[1].id); /* both */
+    assert_int_equal(bed.queue.waiting_count, 1);
+    run_all(&bed);
+    assert_int_equal(bed.queue.waiting_count, 0);
+    assert_int_equal(entry(&bed, 0)->last->state, SCAN_REFUSED);
+    assert_int_not_equal(entry(&bed, 0)->last->mode, SCAN_DIRTY);
+    assert_int_not_equal(entry(&bed, 0)->looks_error.code, 0);
+    close_bed(&bed);
+}
+
+static void looks_that_nobody_asked_for_give_way(void **state)
+{
+    static struct bed bed;
+
+    (void)state;
+    open_bed(&bed);
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_DIRTY_UNASKED), 0);
+    assert_true(scan_queue_is_looking(&bed.queue));
+    assert_int_equal(ask(&bed, 1, SCAN_QUEUE_DIRTY_UNASKED), -EBUSY); /* they wait for nobody */
+    assert_null(entry(&bed, 1));
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_EXACT), 0);
+    assert_false(entry(&bed, 0)->looks_began); /* and may begin again */
+    run_all(&bed);
+    assert_non_null(entry(&bed, 0)->last);
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_DIRTY_UNASKED), 0);
+    assert_int_equal(ask(&bed, 0, SCAN_QUEUE_DIRTY), 0); /* now somebody does */
+    assert_int_equal(bed.queue.waiting_count, 0);
+    assert_int_equal(ask(&bed, 1, SCAN_QUEUE_LOOK), 1);
+    assert_true(entry(&bed, 0)->looks_began);
+    run_all(&bed);
     close_bed(&bed);
 }
 
@@ -183,6 +244,8 @@ int main(void)
         cmocka_unit_test(scan_for_which_there_is_no_place_is_refused),
         cmocka_unit_test(waiting_scan_that_is_taken_back_is_not_done_and_the_others_are),
         cmocka_unit_test(an_exact_scan_is_done_after_a_look_at_the_same_vm),
+        cmocka_unit_test(looks_follow_the_scan_of_the_same_vm),
+        cmocka_unit_test(looks_that_nobody_asked_for_give_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

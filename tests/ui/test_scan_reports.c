@@ -158,7 +158,7 @@ static void looks_leave_the_zero_scan_alone(void **unused)
     const struct scan_reports_entry *e = entry(&scans, 7);
     assert_false(e->looks_began);
     assert_null(e->seen);
-    scan_reports_looks_begin(&scans, &e->vm, true, 2);
+    scan_reports_looks_begin(&scans, &e->vm, true);
     scan_reports_put(&scans, looks(7, SCAN_RUNNING, 3), 3);
     assert_true(e->looks_began);
     assert_null(e->seen);
@@ -204,7 +204,7 @@ static void looks_that_tell_nothing_say_why_and_leave_those_before(void **unused
     scan_reports_put(&scans, looks(7, SCAN_DONE, 7), 7);
     assert_int_equal(e->seen_ns, 7);
     assert_int_equal(e->looks_error.code, 0);
-    scan_reports_looks_begin(&scans, &e->vm, false, 8);
+    scan_reports_looks_begin(&scans, &e->vm, false);
     assert_false(e->looks_began);
     scan_reports_done(&scans);
 }

@@ -19,33 +19,48 @@ void scan_queue_done(struct scan_queue *s)
     scan_reports_done(&s->scans);
 }
 
-static struct scan_request make_request(const struct snapshot *snapshot,
+static bool is_looks(enum scan_queue_depth depth)
+{
+    return depth >= SCAN_QUEUE_DIRTY;
+}
+
+static struct scan_queue_item make_item(const struct snapshot *snapshot,
                                         const struct snapshot_vm *vm, enum scan_queue_depth depth)
 {
-    struct scan_request request = {
-        .mode = SCAN_EXACT,
-        .estimate_first = true,
-        .exact_limit_s = depth == SCAN_QUEUE_LOOK ? UI_SCAN_AT_ONCE_S : 0,
-        .idle_priority = true,
-    };
+    struct scan_queue_item item = {.depth = depth, .request = {.idle_priority = true}};
+    struct scan_request *request = &item.request;
 
-    scan_request_aim(&request, snapshot, vm);
-    return request;
+    request->mode = is_looks(depth) ? SCAN_DIRTY : SCAN_EXACT;
+    request->estimate_first = !is_looks(depth);
+    request->exact_limit_s = depth == SCAN_QUEUE_LOOK ? UI_SCAN_AT_ONCE_S : 0;
+    scan_request_aim(request, snapshot, vm);
+    return item;
 }
 
 /* Its place among those that wait; @waiting_count: it does not. */
-static size_t find_waiting(const struct scan_queue *s, const struct vm_id *vm)
+static size_t find_waiting(const struct scan_queue *s, const struct vm_id *vm, bool looks)
 {
     size_t i = 0;
 
-    while (i < s->waiting_count && !vm_id_equal(&s->waiting[i].vm, vm))
+    while (i < s->waiting_count &&
+           !(vm_id_equal(&s->waiting[i].request.vm, vm) && is_looks(s->waiting[i].depth) == looks))
         i++;
     return i;
 }
 
 bool scan_queue_is_waiting(const struct scan_queue *s, const struct vm_id *vm)
 {
-    return find_waiting(s, vm) < s->waiting_count;
+    return find_waiting(s, vm, false) < s->waiting_count;
+}
+
+bool scan_queue_looks_wait(const struct scan_queue *s, const struct vm_id *vm)
+{
+    return find_waiting(s, vm, true) < s->waiting_count;
+}
+
+bool scan_queue_is_looking(const struct scan_queue *s)
+{
+    return s->link != NULL && scan_link_progress(s->link).busy && is_looks(s->depth);
 }
 
 static void drop_waiting(struct scan_queue *s, size_t i)
@@ -54,28 +69,73 @@ static void drop_waiting(struct scan_queue *s, size_t i)
     memmove(&s->waiting[i], &s->waiting[i + 1], (s->waiting_count - i) * sizeof(s->waiting[0]));
 }
 
-static int submit(struct scan_queue *s, const struct scan_request *request, struct error *err)
+static int submit(struct scan_queue *s, const struct scan_queue_item *item, struct error *err)
 {
-    int result = scan_link_submit(s->link, request, err);
+    int result = scan_link_submit(s->link, &item->request, err);
 
     if (result == 0)
-        s->depth = request->exact_limit_s > 0 ? SCAN_QUEUE_LOOK : SCAN_QUEUE_EXACT;
+        s->depth = item->depth;
     return result;
 }
 
-static int add_waiting(struct scan_queue *s, const struct scan_request *request, struct error *err)
+static int add_waiting(struct scan_queue *s, const struct scan_queue_item *item, struct error *err)
 {
-    size_t i = find_waiting(s, &request->vm);
+    size_t i = find_waiting(s, &item->request.vm, is_looks(item->depth));
 
     if (i < s->waiting_count) {
-        if (request->exact_limit_s <= 0) /* a look waits, and all of it is asked for */
-            s->waiting[i].exact_limit_s = 0;
+        if (item->depth == SCAN_QUEUE_EXACT) /* a look waits, and all of it is asked for */
+            s->waiting[i] = *item;
         return 1;
     }
     if (s->waiting_count == SCAN_QUEUE_WAITING_MAX)
         return error_set(err, -EBUSY, "%d scans are waiting already", SCAN_QUEUE_WAITING_MAX);
-    s->waiting[s->waiting_count++] = *request;
+    s->waiting[s->waiting_count++] = *item;
     return 1;
+}
+
+/* Does the scan under way tell what @depth asks for? */
+static bool tells(const struct scan_queue *s, enum scan_queue_depth depth)
+{
+    if (is_looks(depth) || is_looks(s->depth))
+        return is_looks(depth) && is_looks(s->depth);
+    return depth == SCAN_QUEUE_LOOK || s->depth == SCAN_QUEUE_EXACT;
+}
+
+/* What began by itself ends for what somebody asks for. Looks at a VM may then begin again. */
+static bool give_way(struct scan_queue *s, const struct scan_worker_progress *p)
+{
+    if (!p->busy || s->depth != SCAN_QUEUE_DIRTY_UNASKED)
+        return false;
+    scan_link_cancel(s->link);
+    scan_reports_looks_begin(&s->scans, &p->vm, false);
+    return true;
+}
+
+/* The scan of a VM that is there, by a link that is there. */
+static int request_item(struct scan_queue *s, const struct scan_queue_item *item, struct error *err)
+{
+    struct scan_worker_progress p = scan_link_progress(s->link);
+    bool is_same = p.busy && vm_id_equal(&p.vm, &item->request.vm);
+    bool is_silent = is_same;
+
+    if (is_same && tells(s, item->depth)) {
+        if (item->depth == SCAN_QUEUE_DIRTY)
+            s->depth = item->depth; /* now somebody asks for them */
+        return 0;
+    }
+    if (item->depth == SCAN_QUEUE_DIRTY_UNASKED && (p.busy || s->waiting_count > 0))
+        return error_set(err, -EBUSY, "another scan is under way");
+    is_silent |= give_way(s, &p);
+    int result = is_same ? -EBUSY : submit(s, item, err);
+    if (result == -ETIMEDOUT) {
+        /* The machine is busy. Nobody asks twice for what began by itself. */
+        s->is_late = is_silent = true;
+        s->retry_ns = 0;
+        result = -EBUSY;
+    }
+    if (result == -EBUSY)
+        result = add_waiting(s, item, err);
+    return result > 0 && is_silent ? 0 : result;
 }
 
 int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
@@ -91,28 +151,18 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
         queue->link = scan_link_open(queue->supervisor);
     if (queue->link == NULL)
         return error_set(err, -ENOMEM, "out of memory");
-    struct scan_request request = make_request(snapshot, found, depth);
-    struct scan_worker_progress p = scan_link_progress(queue->link);
-    if (p.busy && vm_id_equal(&p.vm, vm)) {
-        if (depth == SCAN_QUEUE_LOOK || queue->depth == SCAN_QUEUE_EXACT)
-            return 0; /* under way already */
-        int waits = add_waiting(queue, &request, err);
-        return waits < 0 ? waits : 0;
-    }
-    int result = submit(queue, &request, err);
-    if (result != -ETIMEDOUT)
-        return result == -EBUSY ? add_waiting(queue, &request, err) : result;
-    /* The machine is busy. Nobody asks twice for what began by itself. */
-    queue->is_late = true;
-    queue->retry_ns = 0;
-    int waits = add_waiting(queue, &request, err);
-    return waits < 0 ? waits : 0;
+    struct scan_queue_item item = make_item(snapshot, found, depth);
+    int result = request_item(queue, &item, err);
+    if (result >= 0 && is_looks(depth))
+        scan_reports_looks_begin(&queue->scans, vm, true);
+    return result;
 }
 
 void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
 {
-    if (scan_queue_is_waiting(s, vm))
-        drop_waiting(s, find_waiting(s, vm));
+    for (size_t i = s->waiting_count; i-- > 0;)
+        if (vm_id_equal(&s->waiting[i].request.vm, vm))
+            drop_waiting(s, i);
     if (s->link == NULL)
         return;
     struct scan_worker_progress p = scan_link_progress(s->link);

@@ -17,6 +17,15 @@
 enum scan_queue_depth {
     SCAN_QUEUE_LOOK,  /* residency and an estimate; all only where that is done at once */
     SCAN_QUEUE_EXACT, /* an estimate first, then all present pages */
+    SCAN_QUEUE_DIRTY, /* looks at what the VM writes, for SCAN_DIRTY_DURATION_S */
+    /* the same, begun by themselves: they never wait for another scan, and give way to one that
+     * somebody asks for */
+    SCAN_QUEUE_DIRTY_UNASKED,
+};
+
+struct scan_queue_item {
+    struct scan_request request;
+    enum scan_queue_depth depth;
 };
 
 struct scan_queue {
@@ -25,7 +34,7 @@ struct scan_queue {
     enum scan_queue_depth depth; /* of the scan under way */
     struct scan_reports scans;
     /* submitted in turn when the one under way has ended */
-    struct scan_request waiting[SCAN_QUEUE_WAITING_MAX];
+    struct scan_queue_item waiting[SCAN_QUEUE_WAITING_MAX];
     size_t waiting_count;
     bool is_late;      /* the first of them waits for a scanner, which is not there yet */
     uint64_t retry_ns; /* when it is asked for again; monotonic */
@@ -40,20 +49,25 @@ void scan_queue_done(struct scan_queue *queue);
 /*
  * scan_queue_request - scan that VM of @snapshot.
  * One that has to wait for others is started after them; an exact one waits for a look at the same
- * VM.
+ * VM, and looks at what it writes for either of them.
  * 0; 1 when it waits for another VM; or a negative errno with a sentence, -EBUSY when too many
- * wait.
+ * wait, or looks that nobody asked for would have to.
  */
 int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
                        const struct vm_id *vm, enum scan_queue_depth depth, struct error *err);
 
-/* scan_queue_cancel - end the scan of that VM, or take it from those that wait. */
+/* scan_queue_cancel - end the scan of that VM, and take all of it from those that wait. */
 void scan_queue_cancel(struct scan_queue *queue, const struct vm_id *vm);
 
 /* scan_queue_renew - scans that begin from now on follow the supervisor's wish for BPF. */
 void scan_queue_renew(struct scan_queue *queue);
 
+/* scan_queue_is_waiting - does a scan of zero pages wait; scan_queue_looks_wait: do looks? */
 bool scan_queue_is_waiting(const struct scan_queue *queue, const struct vm_id *vm);
+bool scan_queue_looks_wait(const struct scan_queue *queue, const struct vm_id *vm);
+
+/* scan_queue_is_looking - is what is under way looks at what a VM writes? */
+bool scan_queue_is_looking(const struct scan_queue *queue);
 
 /* scan_queue_fd - readable when scan_queue_wake has something to do; -1: none. Another one at any
  * time: to be asked before each poll. */

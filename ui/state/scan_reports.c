@@ -89,13 +89,9 @@ static void take_looks(struct scan_reports_entry *e, const struct scan_report *r
     e->seen_ns = now_ns;
 }
 
-void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began,
-                              uint64_t now_ns)
+void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began)
 {
-    struct scan_reports_entry *e = find_or_add(scans, vm);
-
-    e->used_ns = now_ns;
-    e->looks_began = began;
+    find_or_add(scans, vm)->looks_began = began;
 }
 
 void scan_reports_put(struct scan_reports *scans, struct scan_report *r, uint64_t now_ns)

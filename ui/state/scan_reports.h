@@ -28,7 +28,7 @@ struct scan_reports_entry {
     double zero_ratio;           /* best known; negative: nothing */
     bool zero_exact;
     uint64_t used_ns;
-    /* Of looks at what it writes (SCAN_DIRTY), which leave all above but used_ns alone. */
+    /* Of looks at what it writes (SCAN_DIRTY), which leave what is above alone. */
     bool looks_began;           /* somebody asked for them, or they began by themselves */
     struct forecast_seen *seen; /* of the newest that told something; NULL: none */
     uint64_t seen_ns;           /* monotonic: when it came */
@@ -50,8 +50,7 @@ void scan_reports_put(struct scan_reports *scans, struct scan_report *take_repor
 
 /* scan_reports_looks_begin - looks at what @vm writes have begun; @began false: they gave way, as
  * if they never had. */
-void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began,
-                              uint64_t now_ns);
+void scan_reports_looks_begin(struct scan_reports *scans, const struct vm_id *vm, bool began);
 
 /* scan_reports_find - NULL: never scanned. Valid until the next scan_reports_put or
  * scan_reports_forget_ended. */
