@@ -25,7 +25,7 @@
  * what lies within FORECAST_MARGIN_UNSURE of 1, or where the corners do not agree, or where the
  * guest writes in bursts and the average does not converge: a quiet phase may let it through.
  *
- * Pure, any thread, no allocation. One forecast takes well below 5 ms
+ * Pure, any thread, no allocation. One forecast takes some milliseconds, up to 11
  * (tests/bench/bench_forecast.c), so that it can be made anew at each key.
  */
 #ifndef KVMLENS_CORE_FORECAST_FORECAST_MODEL_H

@@ -11,6 +11,7 @@
 #define SYNCS_MOST         3000 /* likewise */
 #define NEARER             0.999
 #define FORCED_S           5.0  /* cpu-throttle.c: CPU_THROTTLE_DIRTY_SYNC_TIMESLICE_MS */
+#define MAX_WAIT_S         0.05 /* ram.c: MAX_WAIT */
 #define PERIOD_S           1.0  /* ram.c: migration_bitmap_sync */
 #define TRIGGER            0.5  /* migration/options.c: throttle-trigger-threshold, 50 % */
 #define TRIGGER_HITS       2    /* ram.c: dirty_rate_high_cnt */
@@ -104,7 +105,7 @@ static struct way way_of(const struct rounds *rounds, const struct slice *slice,
         way.cpu_s = rounds->untouched_s;
     } else {
         double normal = slice->normal + slice->groups, all = normal + slice->zero;
-        way.pages = all * slice->left[MIXED];
+        way.pages = fmax(0, all * slice->left[MIXED] - slice->behind);
         if (all > 0) {
             way.bytes = (normal * rounds->normal_wire + slice->zero * rounds->zero_wire) / all;
             way.cpu_s = (normal * rounds->normal_s + slice->zero * rounds->zero_s) / all;
@@ -117,7 +118,12 @@ static struct way way_of(const struct rounds *rounds, const struct slice *slice,
 static void send(struct rounds *rounds, struct slice *slice, enum part part, const struct way *way,
                  double pages)
 {
-    slice->left[part] = pages >= way->pages ? 0 : slice->left[part] * (1 - pages / way->pages);
+    double ahead = way->pages > 0 ? fmin(1, pages / way->pages) : 1;
+    double all = part == MIXED ? way->pages + slice->behind : way->pages;
+
+    if (part == MIXED)
+        rounds->position += (1 - rounds->position) * ahead;
+    slice->left[part] = pages >= all ? 0 : slice->left[part] * (1 - pages / all);
     rounds->bytes += pages * way->bytes;
     rounds->quantum_bytes += pages * way->bytes;
     rounds->course->cpu_s += pages * way->cpu_s;
@@ -137,6 +143,8 @@ static bool find_next(struct rounds *rounds, enum part *ret)
             *ret = (enum part)part;
             return true;
         }
+        slice->behind = 0; /* until it comes to it again */
+        rounds->position = 0;
         rounds->cursor = (rounds->cursor + 1) % rounds->slice_count;
     }
     return false;
@@ -174,11 +182,12 @@ static void skip_quanta(struct rounds *rounds, struct slice *slice, enum part pa
     end_quantum(rounds);
 }
 
-/* Sends until 100 ms are over or nothing is left. */
+/* Sends until what may be sent in 100 ms was sent, and sleeps until they are over; or until they
+ * are over, 50 ms have passed, or nothing is left. */
 static void run_quantum(struct rounds *rounds)
 {
     double quantum = rounds->walk->costs->quantum_s;
-    double budget = rounds->budget;
+    double budget = rounds->budget, begin = rounds->now;
     enum part part;
 
     while (find_next(rounds, &part)) {
@@ -187,18 +196,26 @@ static void run_quantum(struct rounds *rounds)
         if (rounds->quantum_bytes <= 0 && rounds->now <= rounds->quantum_begin) {
             skip_quanta(rounds, slice, part, &way);
             way = way_of(rounds, slice, part);
+            begin = rounds->now;
         }
-        double time = rounds->quantum_begin + quantum - rounds->now;
-        double most = fmin(way.seconds > 0 ? time / way.seconds : INFINITY,
-                           way.bytes > 0 ? (budget - rounds->quantum_bytes) / way.bytes : INFINITY);
+        double end = rounds->quantum_begin + quantum, wait = begin + MAX_WAIT_S;
+        double time = fmax(0, fmin(end, wait) - rounds->now);
+        double timely = way.seconds > 0 ? time / way.seconds : INFINITY;
+        double allowed =
+            way.bytes > 0 ? fmax(0, (budget - rounds->quantum_bytes) / way.bytes) : INFINITY;
+        double most = fmin(timely, allowed);
         if (way.pages < most) {
             send(rounds, slice, part, &way, way.pages);
             pass_time(rounds, way.pages * way.seconds);
             continue;
         }
-        send(rounds, slice, part, &way, fmax(0, most));
-        pass_time(rounds, fmax(0, time)); /* what may be sent was sent: it sleeps */
-        end_quantum(rounds);
+        send(rounds, slice, part, &way, most);
+        if (allowed <= timely || wait >= end) {
+            pass_time(rounds, fmax(0, end - rounds->now));
+            end_quantum(rounds);
+        } else {
+            pass_time(rounds, time);
+        }
         return;
     }
     if (rounds->now >= rounds->quantum_begin + quantum)
@@ -219,6 +236,7 @@ static void complete(struct rounds *rounds)
     course->left_pages = forecast_slices_left(rounds);
     for (size_t c = 0; c < rounds->slice_count; c++) {
         for (int part = 0; part < PART_COUNT; part++) {
+            rounds->slices[c].behind = 0;
             struct way way = way_of(rounds, &rounds->slices[c], (enum part)part);
             send(rounds, &rounds->slices[c], (enum part)part, &way, way.pages);
             pass_time(rounds, way.pages * way.seconds);

@@ -16,7 +16,9 @@
  *     For a group with the law F, a sync at s, its chunk cleared at c, and the next sync at e:
  *         found before: F(e - c), or still found if its chunk was not come to
  *         not found:    F(e - s)
- *     Memory is walked through in 32 slices; for guests of more than 32 GiB those are the chunks.
+ *     Memory is walked through in 64 slices; for guests of more than 64 GiB those are the chunks.
+ *     What becomes dirty in the slice where the search is, and lies behind it, waits until it comes
+ *     round: a set that is always dirty does not keep it from what comes after.
  *     Where what is written lies comes from the curve. Where that does not know, it matters which
  *     chunk is come to when: memory with content lies together at the beginning, and what is
  *     written is spread evenly over it, or all of it comes first; or it is at the very end.
@@ -25,7 +27,8 @@
  *   - Every 100 ms: threshold = bytes sent in them / their time * downtime-limit (migration.c:
  *     migration_update_counters, BUFFER_DELAY). 0 before the first have passed.
  *   - With max-bandwidth what 100 ms may send is sent as fast as the link takes it, then the thread
- *     sleeps until they are over (migration_rate_limit), and looks at what is left only then. With
+ *     sleeps until they are over (migration_rate_limit), and looks at what is left only then; or
+ *     every 50 ms while it may still send (ram.c: MAX_WAIT). With
  *     multifd what its channels have in their hands does not count yet: most of a packet of 512 KiB
  *     for each goes on top (multifd.h: MULTIFD_PACKET_SIZE; 7 to 11 % more than max-bandwidth was
  *     seen at 100 to 300 MB/s with two channels).

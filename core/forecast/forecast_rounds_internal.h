@@ -10,7 +10,7 @@
 
 #include "core/forecast/forecast_rounds.h"
 
-#define FORECAST_SLICES_MOST 32
+#define FORECAST_SLICES_MOST 64
 #define FORECAST_GROUPS_MOST (DIRTY_TERMS_MOST + 1)
 
 /* What of a slice is to be sent, in this order: zero pages come between others, but memory that was
@@ -24,6 +24,7 @@ struct slice {
     double groups;                  /* pages of all groups, likewise */
     double written;                 /* which share of each group lies here */
     double left[PART_COUNT];        /* of what was to be sent at the last sync, 0..1 */
+    double behind;  /* pages among those, MIXED, that the search was past when they became dirty */
     double cleared; /* guest time at which its chunk's log was, since the last sync; below 0: not */
 };
 
@@ -39,6 +40,7 @@ struct rounds {
 
     struct dirty_term groups[FORECAST_GROUPS_MOST];
     size_t group_count, old_count, slice_count, cursor; /* old: not newly touched */
+    double position; /* of the search, in MIXED of the slice where it is: 0..1 */
     struct slice slices[FORECAST_SLICES_MOST];
     /* Shares of a group's pages in a slice: found by the last sync; to be sent after it. */
     double logged[FORECAST_SLICES_MOST][FORECAST_GROUPS_MOST];

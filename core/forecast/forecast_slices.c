@@ -187,12 +187,25 @@ static struct shares sync_ramp(struct shares old, double left, double since_sync
     };
 }
 
+/*
+ * How many of the @found pages of the slice where the search is lie before it: they wait until it
+ * comes round. @pending: which share of the groups' pages was to be sent at the last sync; those
+ * ahead of the search still are, and so are not found anew.
+ */
+static double behind_search(const struct rounds *rounds, double pending, double found)
+{
+    double ahead = (1 - rounds->position) * (1 - least(1, pending));
+    double both = rounds->position + ahead;
+
+    return both > 0 ? found * rounds->position / both : 0;
+}
+
 /* One slice: returns how many pages the sync found that were not to be sent anyway. */
 static double sync_slice(struct rounds *rounds, size_t c, const double *since_sync,
                          const double *since_clear)
 {
     struct slice *slice = &rounds->slices[c];
-    double left = slice->left[MIXED], found = 0;
+    double left = slice->left[MIXED], found = 0, pages_all = 0, pending = slice->groups;
     bool is_cleared = slice->cleared >= 0;
 
     slice->groups = 0;
@@ -212,9 +225,12 @@ static double sync_slice(struct rounds *rounds, size_t c, const double *since_sy
         }
         rounds->logged[c][k] = new.logged;
         rounds->pending[c][k] = new.pending;
+        pages_all += pages;
         found += (new.pending - old.pending *left) * pages;
         slice->groups += new.pending *pages;
     }
+    if (c == rounds->cursor)
+        slice->behind += behind_search(rounds, pages_all > 0 ? pending / pages_all : 0, found);
     slice->normal *= left;
     slice->zero *= left;
     slice->untouched *= slice->left[UNTOUCHED];

@@ -279,6 +279,50 @@ static void guest_whose_pages_lie_anywhere_is_within_the_range(void **state)
     }
 }
 
+/*
+ * A small set that is dirty again at once, behind much memory that is zero or was never touched:
+ * the search is past it, and goes on with what comes behind it, though all of the set is to be sent
+ * again. And what is left is looked at every 50 ms, not only when 100 ms are over.
+ */
+static void set_that_is_always_dirty_does_not_hold_the_search(void **state)
+{
+    static const struct {
+        uint32_t zero, set, untouched;
+        double rate, bandwidth, limit_s;
+    } guests[] = {
+        {534000, 10500, 60000, 80000, 124 * MB, 0.715},
+        {300000, 5000, 200000, 80000, 124 * MB, 0.4},
+        {829000, 2600, 180000, 26000, 79 * MB, 0.173},
+        {60000, 3600, 190000, 58000, 80 * MB, 0.285},
+        {250000, 2000, 2500, 200000, 40 * MB, 0.36},
+        {220000, 2600, 6000, 90000, 40 * MB, 0.3},
+        {200000, 30000, 30000, 20000, 124 * MB, 0.3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(guests); i++) {
+        struct simulated c = {
+            .guest = {.truth = {TRUTH_UNIFORM, guests[i].set, guests[i].set, guests[i].rate, 2},
+                      .untouched = guests[i].untouched,
+                      .zero = guests[i].zero,
+                      .nonzero = guests[i].set,
+                      .is_zero_first = true},
+            .bandwidth = guests[i].bandwidth,
+            .chunk_pages = ONE};
+        struct dirty_curve known = true_curve(&c.guest.truth);
+        struct forecast_input input = input_of(&c.guest, &known);
+        input.settings.bandwidth = c.bandwidth;
+        input.settings.link_bandwidth = 3000 * MB;
+        input.settings.downtime_limit_s = guests[i].limit_s;
+        input.costs.chunk_pages = c.chunk_pages;
+        struct mean mean = simulate(&c, &input);
+        tell_places(&known, &c.guest);
+        struct forecast f = make(&input);
+        print_row(&c, &mean, "known", &f);
+        assert_near(&mean, &f, 0.08, &input.settings);
+    }
+}
+
 /* --- cases that can be worked out by hand ----------------------------------------------------- */
 
 static const struct qemu_guest idle = {
@@ -581,6 +625,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model_agrees_with_the_algorithm_page_by_page),
+        cmocka_unit_test(set_that_is_always_dirty_does_not_hold_the_search),
         cmocka_unit_test(guest_whose_pages_lie_anywhere_is_within_the_range),
         cmocka_unit_test(bytes_of_an_idle_guest_are_those_of_the_wire_table),
         cmocka_unit_test(time_of_an_idle_guest_is_that_of_the_slower_of_link_and_cpu),
