@@ -6,7 +6,8 @@
  * One run draws a random sample of pages once, without replacement, and looks at the same pages
  * at several moments. Two looks make a pair, which says how many pages differ between them. The
  * sample is drawn from the population: pages that had memory at the first look and were not the
- * shared zero page. Every page of it is equally likely to be drawn.
+ * shared zero page. Every page of it is equally likely to be drawn, and the sample is spread evenly
+ * over it: what is written lies together more often than not.
  *
  * What the numbers cannot tell, and the curve therefore does not either:
  *   - a page that was written with the bytes it had already has not changed here, but QEMU sends it

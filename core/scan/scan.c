@@ -218,8 +218,9 @@ int scan_job_draw(struct scan_job *job)
     if (job->sample == NULL)
         return -ENOMEM;
     struct scan_random random = {.state = scan_seed(job->request)};
-    return scan_sample_draw(job->sample, job->sample_count, population, &random,
-                            &job->env->progress->cancel);
+    int (*draw)(uint64_t *, uint64_t, uint64_t, struct scan_random *, const atomic_bool *) =
+        job->request->mode == SCAN_DIRTY ? scan_sample_spread : scan_sample_draw;
+    return draw(job->sample, job->sample_count, population, &random, &job->env->progress->cancel);
 }
 
 /* Of the sample, which is the first that is read. */

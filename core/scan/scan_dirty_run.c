@@ -69,19 +69,45 @@ uint64_t scan_dirty_sample(const struct scan_request *request, uint64_t populati
     return want < SCAN_DIRTY_SAMPLE_MIN ? SCAN_DIRTY_SAMPLE_MIN : want;
 }
 
-/* Draw from the sample again, so that it has @count pages. */
+static int by_place(const void *left, const void *right, void *arg)
+{
+    const struct scan_place *places = arg, *a = &places[*(const uint64_t *)left],
+                            *b = &places[*(const uint64_t *)right];
+
+    if (a->region != b->region)
+        return a->region < b->region ? -1 : 1;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+static int by_number(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Draw from the sample again, so that it has @count pages, as evenly spread as before. */
 static int thin_out(struct dirty_run *run, uint64_t count)
 {
     struct scan_looks *looks = &run->looks;
-    uint64_t *kept = malloc(count * sizeof(*kept));
+    uint64_t *kept = malloc(count * sizeof(*kept)), *sorted = calloc(looks->count, sizeof(*sorted));
     struct scan_random random = {.state = scan_seed(run->job->request)};
+    int n = kept == NULL || sorted == NULL ? -ENOMEM : 0;
 
-    if (kept == NULL)
-        return -ENOMEM;
-    int n = scan_sample_draw(kept, count, looks->count, &random, &run->job->env->progress->cancel);
     if (n == 0)
+        n = scan_sample_spread(kept, count, looks->count, &random,
+                               &run->job->env->progress->cancel);
+    if (n == 0) {
+        for (size_t i = 0; i < looks->count; i++)
+            sorted[i] = i;
+        qsort_r(sorted, looks->count, sizeof(*sorted), by_place, looks->places);
+        for (uint64_t i = 0; i < count; i++)
+            kept[i] = sorted[kept[i]];
+        qsort(kept, count, sizeof(*kept), by_number);
         scan_looks_keep(looks, kept, (size_t)count);
+    }
     free(kept);
+    free(sorted);
     return n;
 }
 

@@ -299,6 +299,14 @@ uint64_t scan_random_next(struct scan_random *random);
 int scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population,
                      struct scan_random *random, const atomic_bool *cancel);
 
+/*
+ * As scan_sample_draw, but one of each of @n stretches of equal length, so that no part of memory
+ * has more of the sample than another by chance. Where the first stretch begins is drawn, too: each
+ * number is as likely as any other. Draws n + 1 random numbers. 0, -ECANCELED.
+ */
+int scan_sample_spread(uint64_t *sample, uint64_t n, uint64_t population,
+                       struct scan_random *random, const atomic_bool *cancel);
+
 /* scan_inspect.c */
 struct scan_inspection {
     /* static text: what encrypts the guest's memory; NULL = nothing seen */

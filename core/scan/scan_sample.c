@@ -75,3 +75,41 @@ int scan_sample_draw(uint64_t *sample, uint64_t n, uint64_t population,
     munmap(bits, bytes);
     return result;
 }
+
+static void reverse(uint64_t *at, uint64_t count)
+{
+    for (uint64_t i = 0; i + i + 1 < count; i++) {
+        uint64_t other = at[i];
+        at[i] = at[count - 1 - i];
+        at[count - 1 - i] = other;
+    }
+}
+
+/* Where stretch @i of @n begins: i * population / n, without the product, which may be too large.
+ */
+static uint64_t stretch_begin(uint64_t i, uint64_t n, uint64_t population)
+{
+    return i * (population / n) + i * (population % n) / n;
+}
+
+int scan_sample_spread(uint64_t *sample, uint64_t n, uint64_t population,
+                       struct scan_random *random, const atomic_bool *cancel)
+{
+    uint64_t shift = n > 0 ? scan_random_next(random) % population : 0, wrapped = 0;
+
+    for (uint64_t i = 0; i < n; i++) {
+        if (is_cancelled(cancel, i))
+            return -ECANCELED;
+        uint64_t begin = stretch_begin(i, n, population);
+        uint64_t end = stretch_begin(i + 1, n, population);
+        uint64_t at = begin + scan_random_next(random) % (end - begin);
+        bool wraps = at >= population - shift;
+        sample[i] = wraps ? at - (population - shift) : at + shift;
+        wrapped += wraps;
+    }
+    /* Those behind the end began anew, and are the last: they go first. */
+    reverse(sample, n);
+    reverse(sample, wrapped);
+    reverse(sample + wrapped, n - wrapped);
+    return 0;
+}

@@ -92,6 +92,65 @@ static void same_seed_draws_the_same(void **state)
     }
 }
 
+/* --- spread ----------------------------------------------------------------------------------- */
+
+static void a_spread_sample_has_the_same_part_of_every_piece(void **state)
+{
+    static const struct {
+        uint64_t n, population;
+    } cases[] = {{1000, 1000}, {1000, 1001}, {1000, 1999}, {1000, 131617}, {999, 1ull << 40}};
+    static uint64_t sample[1000];
+
+    (void)state;
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        uint64_t n = cases[c].n, population = cases[c].population;
+        for (uint64_t seed = 0; seed < 50; seed++) {
+            struct scan_random random = {.state = seed};
+            assert_int_equal(scan_sample_spread(sample, n, population, &random, &never), 0);
+            assert_int_equal(random.drawn, n + 1);
+            check_sample(sample, n, population);
+            for (uint64_t begin = 0; begin < 7; begin++) { /* in any seventh: as many */
+                uint64_t from = population / 7 * begin, to = from + population / 7, inside = 0;
+                for (uint64_t i = 0; i < n; i++)
+                    inside += sample[i] >= from && sample[i] < to;
+                assert_in_range(inside, n / 7 - 2, n / 7 + 3);
+            }
+        }
+    }
+}
+
+/* Each of 13 numbers in a sample of 5, within 5 sigma: stretches of 2 and of 3. */
+static void every_number_is_as_likely_in_a_spread_sample(void **state)
+{
+    enum { N = 5, POPULATION = 13, TIMES = 26000 };
+    struct scan_random random = {.state = 1};
+    unsigned seen[POPULATION] = {0};
+
+    (void)state;
+    for (int i = 0; i < TIMES; i++) {
+        uint64_t s[N];
+        assert_int_equal(scan_sample_spread(s, N, POPULATION, &random, &never), 0);
+        check_sample(s, N, POPULATION);
+        for (int k = 0; k < N; k++)
+            seen[s[k]]++;
+    }
+    for (size_t i = 0; i < POPULATION; i++)
+        assert_in_range(seen[i], TIMES * N / POPULATION - 400, TIMES * N / POPULATION + 400);
+}
+
+static void nothing_is_drawn_from_nothing(void **state)
+{
+    struct scan_random random = {.state = 1};
+    uint64_t sample[1] = {77};
+
+    (void)state;
+    assert_int_equal(scan_sample_spread(sample, 0, 0, &random, &never), 0);
+    assert_int_equal(scan_sample_spread(sample, 0, 5, &random, &never), 0);
+    assert_int_equal(sample[0], 77);
+    assert_int_equal(scan_sample_spread(sample, 1, 1, &random, &never), 0);
+    assert_int_equal(sample[0], 0);
+}
+
 static void drawing_looks_at_cancel(void **state)
 {
     enum { N = 1 << 20 };
@@ -103,6 +162,8 @@ static void drawing_looks_at_cancel(void **state)
     assert_non_null(sample);
     assert_int_equal(scan_sample_draw(sample, N, 4ull * N, &random, &cancel), -ECANCELED);
     assert_true(random.drawn < N / 16);
+    assert_int_equal(scan_sample_spread(sample, N, 4ull * N, &random, &cancel), -ECANCELED);
+    assert_true(random.drawn < N / 16);
     free(sample);
 }
 
@@ -113,6 +174,9 @@ int main(void)
         cmocka_unit_test(any_share_is_drawn_and_ascends),
         cmocka_unit_test(every_choice_is_equally_likely),
         cmocka_unit_test(same_seed_draws_the_same),
+        cmocka_unit_test(a_spread_sample_has_the_same_part_of_every_piece),
+        cmocka_unit_test(every_number_is_as_likely_in_a_spread_sample),
+        cmocka_unit_test(nothing_is_drawn_from_nothing),
         cmocka_unit_test(drawing_looks_at_cancel),
     };
     return cmocka_run_group_tests_name("scan_sample", tests, NULL, NULL);
