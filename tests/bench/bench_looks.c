@@ -4,12 +4,14 @@
  *
  *   bench_looks [SECONDS]              guests of our own: 256 MiB and 4 GiB, all of it there, and
  *                                      16 GiB of which an eighth is
- *   bench_looks --vm PID VMM [SECONDS] a running VM: one line of JSON with all pairs of looks
+ *   bench_looks --vm PID VMM [SECONDS] a running VM: one line of JSON with all pairs of looks,
+ * places, and the curve that follows: seconds, pages, low, high
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/forecast/dirty_curve.h"
 #include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
@@ -26,6 +28,26 @@ static struct scan_report *look(pid_t pid, const char *vmm, double duration_s)
     if (scanning_run(&request, &report) < 0)
         fprintf(stderr, "bench_looks: %s\n", report->error.msg);
     return report;
+}
+
+static void print_curve(const struct dirty_looks *d)
+{
+    static const double at[] = {0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30};
+    struct dirty_curve curve;
+
+    fputs("], \"curve\": [", stdout);
+    if (dirty_curve_fit(&curve, d, NULL) < 0)
+        return;
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        struct dirty_estimate e = dirty_curve_at(&curve, at[i]);
+        printf("%s[%g, %.1f, %.1f, %.1f]", i > 0 ? ", " : "", at[i], e.pages, e.low, e.high);
+    }
+    printf("], \"dispersion\": %.2f, \"terms\": [", curve.dispersion);
+    for (size_t i = 0; i < curve.middle.term_count; i++) {
+        const struct dirty_term *term = &curve.middle.terms[i];
+        printf("%s[\"%s\", %.1f, %.4f]", i > 0 ? ", " : "",
+               term->kind == DIRTY_TERM_RAMP ? "ramp" : "decay", term->pages, term->per_s);
+    }
 }
 
 static int look_at_vm(pid_t pid, const char *vmm, double duration_s)
@@ -52,6 +74,10 @@ static int look_at_vm(pid_t pid, const char *vmm, double duration_s)
         printf("%s[%.6f, %.6f, %llu, %llu]", i > 0 ? ", " : "", p->begin_s, p->seconds,
                (unsigned long long)p->sampled, (unsigned long long)p->changed);
     }
+    fputs("], \"places\": [", stdout);
+    for (int i = 0; i < DIRTY_PLACES; i++)
+        printf("%s[%u, %u]", i > 0 ? ", " : "", d->places[i].sampled, d->places[i].changed);
+    print_curve(d);
     puts("]}");
     int result = r->state == SCAN_DONE ? 0 : 1;
     scan_report_free(r);
