@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
-#include "core/forecast/forecast_words.h"
 #include "ui/app/exit_status.h"
 #include "ui/app/scan_pool.h"
 #include "ui/grid/format.h"
@@ -80,16 +79,8 @@ static int choose(struct forecasting *f, const struct snapshot *s, const struct 
 static void note(void *ctx, size_t index, struct scan_report *report)
 {
     struct forecasting *f = ctx;
-    struct forecast_vm *vm = &f->vms[index];
 
-    vm->error = (struct error){.code = 0};
-    vm->ram_bytes = (double)report->pages_total * SCAN_PAGE_BYTES;
-    vm->cost = report->cost;
-    vm->is_partial = report->state != SCAN_DONE;
-    int result = forecast_seen_make(&vm->seen, report, &vm->error);
-    if (result == 0)
-        result = forecast_of_seen(&vm->forecast, &vm->seen, &f->order->settings, &vm->error);
-    vm->is_known = result == 0;
+    forecast_vm_note(&f->vms[index], report, &f->order->settings);
     scan_report_free(report);
 }
 
@@ -166,15 +157,6 @@ static int print_all(const struct forecasting *f, const struct snapshot *s, FILE
                        : report_forecast_text(&made, f->vms, f->count, out);
 }
 
-/* The first void that leaves nothing to be made of what was seen. */
-static const char *why_void(const struct forecast_seen *seen)
-{
-    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
-        if ((seen->voids & 1u << i) != 0 && scan_void_spoils((enum scan_void)i))
-            return scan_void_text((enum scan_void)i);
-    return "void";
-}
-
 static size_t tell_missing(const struct forecasting *f, FILE *diag)
 {
     char name[NAME_SIZE];
@@ -187,7 +169,7 @@ static size_t tell_missing(const struct forecasting *f, FILE *diag)
         missing++;
         text_ascii(vm->name, name, sizeof(name));
         fprintf(diag, "kvmlens: no forecast of %s (%d): %s\n", name, (int)vm->vm.pid,
-                vm->is_known ? why_void(&vm->seen) : vm->error.msg);
+                forecast_vm_why_not(vm));
     }
     return missing;
 }

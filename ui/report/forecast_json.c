@@ -25,11 +25,6 @@ static json_t *json_count(double value)
                                                            : json_null();
 }
 
-static json_t *json_share(double value)
-{
-    return json_real(value);
-}
-
 /* NAME, NAME_low, NAME_high: counts rounded outwards. NULL: nothing is known. */
 static void put_range(struct json_doc *doc, json_t *object, const char *name,
                       const struct forecast_range *range, bool is_count)
@@ -128,6 +123,19 @@ static json_t *json_converges(const struct forecast *f)
     return json_boolean(f->converges == FORECAST_DOES);
 }
 
+/* What would make it end; null: no such setting was found. */
+static json_t *json_remedy(struct json_doc *doc, const struct forecast_remedy *r)
+{
+    json_t *object = json_object();
+
+    json_put(doc, object, "bandwidth_bytes_per_s",
+             r->bandwidth > 0 ? json_count(round(r->bandwidth)) : json_null());
+    json_put(doc, object, "downtime_limit_ms",
+             r->downtime_limit_s > 0 ? json_real(r->downtime_limit_s * MS_PER_S) : json_null());
+    json_put(doc, object, "auto_converge", json_boolean(r->auto_converge));
+    return object;
+}
+
 static json_t *json_reasons(struct json_doc *doc, const struct forecast *f)
 {
     json_t *array = json_array();
@@ -184,7 +192,7 @@ static void put_forecast(struct json_doc *doc, json_t *root, const struct foreca
     put_range(doc, root, "total_s", f != NULL ? &f->total_s : NULL, false);
     put_range(doc, root, "downtime_ms", f != NULL ? &f->downtime_ms : NULL, false);
     put_range(doc, root, "margin", f != NULL ? &f->margin : NULL, false);
-    json_put(doc, root, "throttle", f != NULL ? json_share(f->throttle) : json_null());
+    json_put(doc, root, "throttle", f != NULL ? json_real(f->throttle) : json_null());
     json_put(doc, root, "converges", json_converges(f));
 }
 
@@ -209,6 +217,8 @@ static char *line_of(const struct forecast_made *made, const struct forecast_vm 
     json_put(doc, root, "pages", vm->is_known ? json_pages(doc, &vm->seen.pages) : json_null());
     json_put(doc, root, "dirty", f != NULL ? json_dirty(doc, &vm->seen.curve) : json_null());
     put_forecast(doc, root, made, f);
+    if (vm->has_remedy)
+        json_put(doc, root, "would_end", json_remedy(doc, &vm->remedy));
     json_put(doc, root, "verdict",
              vm->is_known ? json_string(forecast_verdict(&vm->forecast, &vm->seen)) : json_null());
     json_put(doc, root, "reasons", json_reasons(doc, f));

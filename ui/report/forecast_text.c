@@ -11,8 +11,11 @@
 #include "ui/report/report_forecast.h"
 
 #define MS_PER_S      1e3
+#define MB            1e6
 #define MARGIN_MOST   31.9
-#define BAR_COLUMNS   24
+#define BAR_COLUMNS   25
+#define TEXT_COLUMNS  80
+#define LABEL_COLUMNS 11
 #define NAME_COLUMNS  20 /* of the table */
 #define SETTINGS_SIZE 240
 #define RANGE_MAX     (2 * FORMAT_MAX + 8)
@@ -49,6 +52,11 @@ static const char *count_text(char out[FORMAT_MAX], double count)
                            : strcpy(out, "without end");
 }
 
+static const char *about_count_text(char out[FORMAT_MAX], double count)
+{
+    return isfinite(count) ? format_count(out, count) : strcpy(out, "without end");
+}
+
 /* Margins end at 32 and its reciprocal. */
 static const char *factor_text(char out[FORMAT_MAX], double factor)
 {
@@ -72,35 +80,106 @@ static const char *range_text(char out[RANGE_MAX], const struct forecast_range *
     return out;
 }
 
+/* A sentence beside its label, broken where a line would be longer than a terminal's. */
+static void put_text(const char *label, const char *text, FILE *out)
+{
+    size_t room = TEXT_COLUMNS - LABEL_COLUMNS;
+
+    for (bool is_first = true; *text != '\0'; is_first = false) {
+        size_t len = strlen(text);
+        if (len > room)
+            for (len = room; len > 1 && text[len] != ' '; len--)
+                continue;
+        fprintf(out, "%-*s%.*s\n", LABEL_COLUMNS, is_first ? label : "", (int)len, text);
+        text += len;
+        text += strspn(text, " ");
+    }
+}
+
 static void put_row(const char *label, const struct forecast_range *r,
                     const char *(*text)(char *, double), FILE *out)
 {
     char value[FORMAT_MAX], range[RANGE_MAX];
 
-    fprintf(out, "%-10s %-12s %s\n", label, text(value, r->value), range_text(range, r, text));
+    fprintf(out, "%-*s%-12s %s\n", LABEL_COLUMNS, label, text(value, r->value),
+            range_text(range, r, text));
+}
+
+/* What does not even end at best has no numbers. */
+static void put_numbers(const struct forecast *f, FILE *out)
+{
+    if (!isfinite(f->total_s.low)) {
+        put_text("Time", "never", out);
+        return;
+    }
+    put_row("Time", &f->total_s, seconds_text, out);
+    put_row("Sends", &f->bytes, bytes_text, out);
+    put_row("Downtime", &f->downtime_ms, milliseconds_text, out);
+    put_row("Passes", &f->rounds, count_text, out);
 }
 
 static void put_margin(const struct forecast *f, FILE *out)
 {
-    char value[FORMAT_MAX], range[RANGE_MAX];
+    char value[FORMAT_MAX], range[RANGE_MAX], line[200];
 
-    fprintf(out, "%-10s would just end at %s times the rate at which it writes now (%s)\n",
-            "Margin", factor_text(value, f->margin.value),
-            range_text(range, &f->margin, factor_text));
+    if (f->margin.low >= MARGIN_MOST)
+        snprintf(line, sizeof(line), "would still end at 32 times its present write rate");
+    else
+        snprintf(line, sizeof(line), "would just end at %s times its present write rate (%s)",
+                 factor_text(value, f->margin.value), range_text(range, &f->margin, factor_text));
+    put_text("Margin", line, out);
     if (f->throttle > 0)
-        fprintf(out, "%-10s vCPUs are held back for up to %.0f %% of their time\n", "Throttle",
-                f->throttle * 100);
+        fprintf(out, "%-*svCPUs are held back for up to %.0f %% of their time\n", LABEL_COLUMNS,
+                "Throttle", f->throttle * 100);
+}
+
+/* "240", "1.3": two digits of it, because no more are known. */
+static const char *about_text(char out[FORMAT_MAX], double value)
+{
+    double unit = pow(10, floor(log10(value)) - 1);
+
+    snprintf(out, FORMAT_MAX, "%.10g", round(value / unit) * unit);
+    return out;
+}
+
+static void put_remedy(const struct forecast_remedy *r, FILE *out)
+{
+    const char *label = "To end";
+    char about[FORMAT_MAX], line[200];
+
+    if (r->bandwidth > 0) {
+        snprintf(line, sizeof(line), "send about %s MB/s or more (--bandwidth)",
+                 about_text(about, r->bandwidth / MB));
+        put_text(label, line, out);
+        label = "or";
+    }
+    if (r->downtime_limit_s > 0) {
+        snprintf(line, sizeof(line), "let it stand still for about %s ms or more (--downtime)",
+                 about_text(about, r->downtime_limit_s * MS_PER_S));
+        put_text(label, line, out);
+        label = "or";
+    }
+    if (r->auto_converge) {
+        snprintf(
+            line, sizeof(line),
+            "have its vCPUs held back for up to %.0f %% of their time (--auto-converge): about %s",
+            r->with_auto_converge.throttle * 100,
+            format_seconds(about, r->with_auto_converge.total_s.value));
+        put_text(label, line, out);
+        label = "or";
+    }
+    put_text(label, "have it write less: see the margin", out);
 }
 
 static void put_reasons(const struct forecast *f, FILE *out)
 {
-    bool is_first = true;
+    const char *label = "Because";
 
     for (size_t i = 0; i < forecast_reason_count; i++) {
         if ((f->reasons & forecast_reason_table[i].reason) == 0)
             continue;
-        fprintf(out, "%-10s %s\n", is_first ? "Because" : "", forecast_reason_table[i].text);
-        is_first = false;
+        put_text(label, forecast_reason_table[i].text, out);
+        label = "";
     }
 }
 
@@ -108,8 +187,8 @@ static void put_voids(const struct forecast_seen *seen, FILE *out)
 {
     for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
         if ((seen->voids & 1u << i) != 0)
-            fprintf(out, "%-10s %s\n", scan_void_spoils((enum scan_void)i) ? "Void" : "Note",
-                    scan_void_text((enum scan_void)i));
+            put_text(scan_void_spoils((enum scan_void)i) ? "Void" : "Note",
+                     scan_void_text((enum scan_void)i), out);
 }
 
 static void put_bar(double part, double whole, bool unicode, FILE *out)
@@ -133,36 +212,41 @@ static void put_curve(const struct dirty_curve *curve, bool unicode, FILE *out)
         const struct dirty_estimate *d = &points[i].dirty;
         const struct forecast_range range = {d->pages, floor(d->low), ceil(d->high)};
         char time[FORMAT_MAX], pages[FORMAT_MAX], low_high[RANGE_MAX], bytes[FORMAT_MAX];
-        fprintf(out, "%-10s %6s%c %13s %8s  %-25s ", i == 0 ? "Dirtied in" : "",
+        fprintf(out, "%-*s%5s%c %11s %5s  %-16s ", LABEL_COLUMNS, i == 0 ? "Dirtied in" : "",
                 format_seconds(time, points[i].seconds), d->is_extrapolated ? '~' : ' ',
                 count_text(pages, d->pages), format_bytes(bytes, d->pages * FORECAST_PAGE_BYTES),
-                range_text(low_high, &range, count_text));
+                range_text(low_high, &range, about_count_text));
         put_bar(d->pages, most, unicode, out);
         fputc('\n', out);
         is_guessed |= d->is_extrapolated;
     }
-    if (is_guessed)
-        fprintf(out, "%-10s ~ outside of the times that it was looked at\n", "");
+    put_text("",
+             is_guessed ? "pages; ~ is outside of the times that it was looked at. " SAME_BYTES
+                        : "pages. " SAME_BYTES,
+             out);
 }
 
 static void put_pages(const struct forecast_pages *p, FILE *out)
 {
     const struct forecast_range zero = {p->zero, floor(p->zero_low), ceil(p->zero_high)};
-    char untouched[FORMAT_MAX], resident[FORMAT_MAX], about[FORMAT_MAX], range[RANGE_MAX];
+    char untouched[FORMAT_MAX], resident[FORMAT_MAX], about[FORMAT_MAX], range[RANGE_MAX],
+        line[200];
 
-    fprintf(out, "%-10s %s untouched, %s resident, about %s of them zero (%s)\n", "Pages",
-            count_text(untouched, p->untouched), count_text(resident, p->resident),
-            count_text(about, p->zero), range_text(range, &zero, count_text));
+    snprintf(line, sizeof(line), "%s untouched, %s resident, about %s zero (%s)",
+             count_text(untouched, p->untouched), count_text(resident, p->resident),
+             count_text(about, p->zero), range_text(range, &zero, count_text));
+    put_text("Pages", line, out);
 }
 
 static void put_cost(const struct scan_cost *c, FILE *out)
 {
-    char elapsed[FORMAT_MAX], cpu[FORMAT_MAX], bytes[FORMAT_MAX];
+    char elapsed[FORMAT_MAX], cpu[FORMAT_MAX], bytes[FORMAT_MAX], line[200];
 
-    fprintf(out,
-            "%-10s %s, %s CPU, %s of a random sample read; pages looked at are marked accessed\n",
-            "Cost", format_seconds(elapsed, c->elapsed_s), format_seconds(cpu, c->cpu_s),
-            format_bytes(bytes, (double)c->bytes_read));
+    snprintf(line, sizeof(line),
+             "%s, %s CPU, %s of a random sample read; pages looked at are marked accessed",
+             format_seconds(elapsed, c->elapsed_s), format_seconds(cpu, c->cpu_s),
+             format_bytes(bytes, (double)c->bytes_read));
+    put_text("Cost", line, out);
 }
 
 static void put_one(const struct forecast_made *made, const struct forecast_vm *vm, FILE *out)
@@ -175,20 +259,18 @@ static void put_one(const struct forecast_made *made, const struct forecast_vm *
             format_bytes(ram, vm->ram_bytes), format_seconds(looked, vm->seen.duration_s),
             vm->is_partial ? "   PARTIAL: ended before its time" : "");
     report_forecast_settings(&made->settings, settings, sizeof(settings));
-    fprintf(out, "%-10s %s\n", "Migration", forecast_verdict(&vm->forecast, &vm->seen));
+    put_text("Migration", forecast_verdict(&vm->forecast, &vm->seen), out);
     if (forecast_vm_is_usable(vm))
         put_reasons(&vm->forecast, out);
     put_voids(&vm->seen, out);
-    fprintf(out, "%-10s %s\n", "By", settings);
+    put_text("By", settings, out);
     if (forecast_vm_is_usable(vm)) {
-        put_row("Time", &vm->forecast.total_s, seconds_text, out);
-        put_row("Sends", &vm->forecast.bytes, bytes_text, out);
-        put_row("Downtime", &vm->forecast.downtime_ms, milliseconds_text, out);
-        put_row("Passes", &vm->forecast.rounds, count_text, out);
+        put_numbers(&vm->forecast, out);
         put_margin(&vm->forecast, out);
+        if (vm->has_remedy)
+            put_remedy(&vm->remedy, out);
         put_pages(&vm->seen.pages, out);
         put_curve(&vm->seen.curve, made->unicode, out);
-        fprintf(out, "%-10s %s\n", "", SAME_BYTES);
     }
     put_cost(&vm->cost, out);
 }
@@ -230,7 +312,7 @@ static const char *ends_text(const struct forecast_vm *vm)
     return vm->seen.is_spoilt ? "void" : words[vm->forecast.converges];
 }
 
-static void put_numbers(const struct forecast *f, FILE *out)
+static void put_cells(const struct forecast *f, FILE *out)
 {
     char value[FORMAT_MAX], bytes[FORMAT_MAX], downtime[FORMAT_MAX], range[RANGE_MAX];
     bool has_end = isfinite(f->total_s.value);
@@ -254,7 +336,7 @@ static void put_ranked(const struct forecast_vm *vms, size_t count, FILE *out)
         fprintf(out, " %8d %5s", (int)vm->vm.pid,
                 vm->ram_bytes > 0 ? format_bytes(ram, vm->ram_bytes) : "-");
         if (forecast_vm_is_usable(vm))
-            put_numbers(&vm->forecast, out);
+            put_cells(&vm->forecast, out);
         else
             fprintf(out, " %6s %-16s %5s %8s", "-", "-", "-", "-");
         fprintf(out, " %s\n", ends_text(vm));

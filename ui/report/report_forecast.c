@@ -11,6 +11,29 @@
 #define MS_PER_S    1e3
 #define NUMBER_SIZE 40
 
+void forecast_vm_note(struct forecast_vm *vm, const struct scan_report *report,
+                      const struct forecast_settings *settings)
+{
+    vm->error = (struct error){.code = 0};
+    vm->ram_bytes = (double)report->pages_total * SCAN_PAGE_BYTES;
+    vm->cost = report->cost;
+    vm->is_partial = report->state != SCAN_DONE;
+    int result = forecast_seen_make(&vm->seen, report, &vm->error);
+    if (result == 0)
+        result = forecast_of_seen(&vm->forecast, &vm->seen, settings, &vm->error);
+    vm->is_known = result == 0;
+    vm->has_remedy = forecast_vm_is_usable(vm) && vm->forecast.converges != FORECAST_DOES &&
+                     forecast_remedy_find(&vm->remedy, &vm->seen, settings, NULL) == 0;
+}
+
+const char *forecast_vm_why_not(const struct forecast_vm *vm)
+{
+    for (unsigned i = 0; vm->is_known && i < SCAN_VOID_COUNT; i++)
+        if ((vm->seen.voids & 1u << i) != 0 && scan_void_spoils((enum scan_void)i))
+            return scan_void_text((enum scan_void)i);
+    return vm->error.msg;
+}
+
 bool forecast_vm_is_usable(const struct forecast_vm *vm)
 {
     return vm->is_known && !vm->seen.is_spoilt;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "core/base/error.h"
+#include "core/forecast/forecast_remedy.h"
 #include "core/forecast/forecast_seen.h"
 #include "core/model/vm.h"
 #include "core/scan/scan.h"
@@ -27,6 +28,8 @@ struct forecast_vm {
     bool is_partial;      /* it was looked at for less time than was asked for */
     struct forecast_seen seen;
     struct forecast forecast;
+    bool has_remedy; /* it is of use, and may not end */
+    struct forecast_remedy remedy;
     struct error error;
     double ram_bytes; /* 0: not known */
     struct scan_cost cost;
@@ -41,8 +44,15 @@ struct forecast_made {
     bool unicode;   /* text only */
 };
 
+/* forecast_vm_note - what a scan of mode SCAN_DIRTY found of @vm, and what follows from that. */
+void forecast_vm_note(struct forecast_vm *vm, const struct scan_report *report,
+                      const struct forecast_settings *settings);
+
 /* forecast_vm_is_usable - is there a forecast, and is it not void? */
 bool forecast_vm_is_usable(const struct forecast_vm *vm);
+
+/* forecast_vm_why_not - of one that is not: a sentence. */
+const char *forecast_vm_why_not(const struct forecast_vm *vm);
 
 /* forecast_vms_sort - the cheapest first (core/forecast/forecast_rank.h). */
 void forecast_vms_sort(struct forecast_vm *vms, size_t count);
