@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""--forecast of real VMs: rates that are known, VMs that stop and end, many at once, and what it costs.
+
+That real migrations take what was forecast is tests/forecast; here wide bounds do.
+"""
+import json
+import math
+import os
+import re
+import signal
+import sys
+import time
+
+import kvmtest
+from kvmtest import KVMLENS, kvmlens, need_kvm, need_qemu, wait_for
+
+sys.path.insert(0, os.path.join(kvmtest.ROOT, "tests/forecast"))
+from dirtier import MIB, Dirtier, Orders  # noqa: E402
+from test_dirtier import need_dirtier  # noqa: E402
+from test_scan import traces  # noqa: E402
+
+SET = 20000
+SIDE_BY_SIDE = 20
+BUDGET_CPU = 0.25
+# What does not end has none of these.
+NUMBERS = ("rounds", "total_s", "total_s_low", "downtime_ms", "downtime_ms_high")
+
+
+def forecast(*args, expect=(0,), **kwargs):
+    """The records, by process id, in their order."""
+    result = kvmlens("--format", "json", "--forecast", *[str(a) for a in args], **kwargs)
+    if result.returncode not in expect:
+        raise AssertionError(str(result))
+    return {record["pid"]: record for record in map(json.loads, result.out.splitlines())}
+
+
+def one(vm, *args, **kwargs):
+    records = forecast(vm.pid, *args, **kwargs)
+    if list(records) != [vm.pid]:
+        raise AssertionError(records)
+    return records[vm.pid]
+
+
+def scanners_of(pid):
+    """Processes of ours that scan: they have a thread that works beside one that listens."""
+    found = []
+    for each in kvmtest.family(pid):
+        try:
+            if len(os.listdir(f"/proc/{each}/task")) > 1:
+                found.append(each)
+        except OSError:
+            pass
+    return found
+
+
+class Rates(kvmtest.TestCase):
+    """Guests that write as they are told to."""
+
+    def setUp(self):
+        need_dirtier()
+
+    def dirtier(self, *args, **orders):
+        guest = self.start(Dirtier(need_qemu(), 256 * MIB, Orders(*args, **orders)))
+        guest.wait_ready()
+        return guest.vm
+
+    def test_curve_is_that_of_the_guest(self):
+        vm = self.dirtier("uniform", 20000, set_pages=SET)
+        record = one(vm)
+        self.assertEqual(record["schema"], "kvmlens-forecast/1")
+        self.assertEqual((record["name"], record["vmm"]), ("dirtier", "qemu"))
+        points = {p["seconds"]: p for p in record["dirty"]["curve"]}
+        self.assertEqual(sorted(points), [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60])
+        for seconds in (0.5, 1, 2):
+            truth = SET * -math.expm1(-seconds)  # so many writes at random as there are pages, each second
+            # A busy machine may keep the guest from its writes, but makes it write no more.
+            self.assertLess(points[seconds]["low"], truth * 1.05, points)
+            self.assertGreater(points[seconds]["high"], truth * 0.8, points)
+            self.assertFalse(points[seconds]["extrapolated"])
+        self.assertTrue(points[60]["extrapolated"])
+        self.assertLessEqual(points[60]["pages"], record["pages"]["resident"])
+        self.assertEqual(record["dirty"]["pages_per_s"], points[1]["pages"])
+        # 1 Gbit/s sends 30,000 pages a second.
+        self.assertIs(record["converges"], True, record)
+        self.assertGreater(record["total_s"], 0.5)
+        self.assertLessEqual(record["total_s_low"], record["total_s"])
+        self.assertGreaterEqual(record["total_s_high"], record["total_s"])
+        self.assertIsInstance(record["wire"]["bytes"], int)
+        self.assertGreater(record["wire"]["bytes"], SET * 4096)
+
+    def test_one_that_does_not_end_says_what_would_make_it(self):
+        vm = self.dirtier("uniform", 60000, set_pages=SET * 2)
+        record = one(vm, "--bandwidth", "60")
+        self.assertIs(record["converges"], False, record)
+        for name in NUMBERS:
+            self.assertIsNone(record[name], name)
+        self.assertIsNone(record["wire"]["bytes"])
+        self.assertLess(record["margin"], 1)
+        enough = record["would_end"]["bandwidth_bytes_per_s"]
+        self.assertGreater(enough, 60e6)
+        faster = one(vm, "--bandwidth", str(round(enough / 1e6 * 2)))
+        self.assertIs(faster["converges"], True, faster)
+        text = self.assert_status(kvmlens("--forecast", str(vm.pid), "--bandwidth", "60"), 0).out
+        self.assertIn("\nTime       never\n", text)
+        self.assertIn("\nTo end     send about ", text)
+        self.assertIn("60 MB/s (0.48 Gbit/s)", text)
+
+    def test_a_guest_that_rests_is_quiet_and_one_that_is_paused_is_said_to_be(self):
+        vm = self.dirtier()
+        record = one(vm, "--duration", "1")
+        self.assertIs(record["converges"], True)
+        self.assertLess(record["dirty"]["pages_per_s"], 100)
+        self.assertNotIn("stopped", record["reasons"])
+        vm.qmp("stop")
+        record = one(vm, "--duration", "1")
+        self.assertEqual(record["dirty"]["pages_per_s"], 0)
+        self.assertIn("stopped", record["void"])
+        self.assertIn("stopped", record["causes"])
+        self.assertIs(record["converges"], True)
+
+    def test_looking_leaves_no_trace(self):
+        vm = self.dirtier("uniform", 5000, set_pages=SET)
+        time.sleep(1)  # all of its pages are written
+        before = traces(vm.pid)
+        record = one(vm, "--duration", "2")
+        self.assertEqual(traces(vm.pid), before)
+        self.assertGreater(record["cost"]["bytes_read"], 0)
+        self.assertLess(record["cost"]["bytes_read"], 2 << 30)
+        self.assertLess(record["cost"]["cpu_s"], 2 * BUDGET_CPU * 2.0)
+
+    def test_settings_are_those_that_were_given(self):
+        vm = self.dirtier()
+        record = one(vm, "--duration", "0.2", "--mode", "multifd", "--channels", "4", "--bandwidth", "1250.5", "--link",
+                     "2500", "--downtime", "50", "--zero-page-detection", "none", "--auto-converge")
+        self.assertEqual(record["settings"], {
+            "mode": "multifd", "channels": 4, "zero_page_detection": "none", "bandwidth_bytes_per_s": 1250500000,
+            "link_bytes_per_s": 2500000000, "downtime_limit_ms": 50, "auto_converge": True, "duration_s": 0.2})
+        self.assertEqual(record["wire"]["mode"], "multifd")
+        # Every page is sent, zero or not.
+        self.assertGreater(record["wire"]["bytes"], 256 * MIB)
+        self.assertLess(one(vm, "--duration", "0.2")["wire"]["bytes"], 64 * MIB)
+
+
+class Bios(kvmtest.TestCase):
+    def test_bios_is_cheap(self):
+        vm = self.qemu(need_qemu(), ram="4G")
+        time.sleep(1)
+        record = one(vm, "--duration", "1")
+        self.assertIs(record["converges"], True)
+        self.assertIn("mostly-zero", record["reasons"])
+        self.assertLess(record["wire"]["bytes"], 64 * MIB)
+        self.assertGreaterEqual(record["pages"]["untouched"] + record["pages"]["resident"], 1 << 20)
+        text = self.assert_status(kvmlens("--forecast", str(vm.pid), "--duration", "0.2"), 0).out
+        self.assertIn("precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms", text)
+        self.assertLess(max(len(line) for line in text.splitlines()), 81)
+
+
+class Ends(kvmtest.TestCase):
+    """Who and what ends in the middle of it."""
+
+    def vms(self, count):
+        return [self.own_vm("--ram", "64M", "--fill", "nonzero:4M:16M") for _ in range(count)]
+
+    def looks(self, *args):
+        """A run that has scanners at work."""
+        run = self.background(KVMLENS, "--format", "json", "--forecast", *map(str, args))
+        wait_for(lambda: scanners_of(run.pid), "a scanner", 20)
+        return run
+
+    def test_signal_leaves_what_was_seen(self):
+        vm = self.vms(1)[0]
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            for target in ("all", vm.pid):
+                run = self.looks(target, "--duration", "60")
+                time.sleep(1.5)  # some looks
+                run.process.send_signal(signum)
+                begin = time.monotonic()
+                status = run.wait(5)
+                self.assertLess(time.monotonic() - begin, kvmtest.SLOWER, "a partial result within a second")
+                record = {r["pid"]: r for r in run.records()}[vm.pid]
+                if target == vm.pid:
+                    self.assertEqual(status, 0, run.err())
+                self.assertTrue(record["partial"])
+                self.assertGreater(record["looked_s"], 0.1)
+                self.assertLess(record["looked_s"], 10)
+                self.assertIsNotNone(record["total_s"])
+
+    def test_second_signal_ends_at_once(self):
+        self.vms(1)
+        run = self.looks("all", "--duration", "60")
+        run.process.send_signal(signal.SIGINT)
+        run.process.send_signal(signal.SIGTERM)
+        run.wait(5)
+
+    def test_signal_before_the_second_look_is_told(self):
+        vm = self.vms(1)[0]
+        run = self.looks(vm.pid, "--duration", "60")
+        run.process.send_signal(signal.SIGINT)
+        status = run.wait(5)
+        if status != 0:  # else there were two
+            self.assertEqual(status, 1, run.err())
+            self.assertRegex(run.err(), "not looked at for long enough|did not end in time")
+
+    def test_vm_that_ends_is_told_and_the_others_go_on(self):
+        first, second = self.vms(2)
+        run = self.looks("all", "--duration", "2")
+        time.sleep(0.5)
+        first.kill()
+        self.assertEqual(run.wait(10), 3, run.err())
+        records = {r["pid"]: r for r in run.records()}
+        self.assertIsNone(records[first.pid]["total_s"])
+        self.assertIn("ended", records[first.pid]["error"])
+        self.assertIs(records[second.pid]["converges"], True)
+        self.assertLess(records[second.pid]["rank"], records[first.pid]["rank"])
+        self.assertIn(f"({first.pid}): ", run.err())
+        self.assertNotIn(f"({second.pid}): ", run.err())
+
+    def test_scanner_that_ends_or_hangs_takes_its_vm_alone(self):
+        vms = self.vms(3)
+        for signum in (signal.SIGKILL, signal.SIGSTOP):
+            run = self.looks("all", "--duration", "3")
+            wait_for(lambda run=run: len(scanners_of(run.pid)) >= 3, "all scanners", 20)
+            os.kill(scanners_of(run.pid)[0], signum)
+            self.assertEqual(run.wait(30), 3, run.err())
+            ours = [r for r in run.records() if r["pid"] in [vm.pid for vm in vms]]
+            lost = [r for r in run.records() if r.get("error")]
+            self.assertEqual(len(ours), 3)
+            self.assertLessEqual(len([r for r in ours if r.get("error")]), 1)
+            self.assertGreaterEqual(len(lost), 1)
+            self.assertTrue(any(re.search("process that scans|does not answer", r["error"]) for r in lost), lost)
+
+    def test_no_vm_of_that_name_and_several_of_one(self):
+        self.vms(2)
+        self.assert_status(kvmlens("--forecast", "no-such-vm"), 1)
+        for args in (("testvm",), ("all", "-g", "testvm")):
+            self.assert_status(kvmlens("--forecast", *args), 2)
+
+
+class All(kvmtest.TestCase):
+    def setUp(self):
+        need_kvm()
+
+    def test_many_are_ranked_at_once_within_the_budget(self):
+        """The more of a VM is not zero the longer it takes."""
+        vms = [self.own_vm("--ram", "128M", "--fill", f"nonzero:4M:{4 + 4 * i}M") for i in range(SIDE_BY_SIDE)]
+        begin = time.monotonic()
+        records = forecast("all", expect=(0, 3), timeout=60)
+        elapsed = time.monotonic() - begin
+        print(f"  {len(records)} VMs ranked in {elapsed:.1f} s, "
+              f"{sum(r['cost']['cpu_s'] for r in records.values()):.2f} s of CPU, "
+              f"{sum(r['cost']['bytes_read'] for r in records.values()) / 1e6:.0f} MB read", flush=True)
+        self.assertLess(elapsed, 10 * kvmtest.SLOWER)
+        ours = [records[vm.pid] for vm in vms]
+        for record in ours:
+            self.assertIs(record["converges"], True, record)
+        by_rank = sorted(ours, key=lambda r: r["rank"])
+        self.assertEqual([r["pid"] for r in by_rank], [vm.pid for vm in vms])
+        self.assertEqual([r["rank"] for r in records.values()], list(range(1, len(records) + 1)))
+        times = [r["total_s"] for r in by_rank]
+        self.assertEqual(times, sorted(times))
+        # A sanitizer is slow, and its first looks are of the least size all the same.
+        self.assertLess(sum(r["cost"]["cpu_s"] for r in records.values()),
+                        (BUDGET_CPU * 3.2 * 2 + 0.5) * kvmtest.SLOWER)
+        self.assertLess(sum(r["cost"]["bytes_read"] for r in records.values()), 500e6 * 3.2 * 1.2)
+
+    def test_text_is_a_table(self):
+        vms = [self.own_vm("--ram", "64M", "--fill", f"nonzero:4M:{8 * i}M") for i in (1, 4)]
+        lines = kvmlens("--forecast", "all", "--duration", "0.3").out.splitlines()
+        self.assertEqual(lines[1].split(), ["#", "NAME", "PID", "RAM", "TIME", "FROM", "..", "TO", "SENDS", "DOWNTIME",
+                                            "ENDS"])
+        places = [next(i for i, line in enumerate(lines) if f" {vm.pid} " in line) for vm in vms]
+        self.assertLess(places[0], places[1])
+
+    def test_choice_of_vms(self):
+        first, second = (self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M") for _ in range(2))
+        records = forecast("all", "-p", first.pid, "--duration", "0.2")
+        self.assertEqual(list(records), [first.pid])
+        self.assertEqual(records[first.pid]["rank"], 1)
+        self.assertNotIn(second.pid, records)
+
+    def test_progress_is_shown_on_a_terminal_and_gone_at_the_end(self):
+        self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M")
+        pty = self.pty("sh", "-c", f"{KVMLENS} --forecast all --duration 1 > /dev/null")
+        pty.wait_bytes(b"s left", seconds=20)
+        pty.wait_exit(20)
+        self.assertEqual(re.sub(rb"(.*\r\x1b\[K)", b"", pty.output.split(b"\nkvmlens:")[0]).strip(), b"")
+        result = kvmlens("--forecast", "all", "--duration", "0.2")
+        self.assertNotIn("left", result.err)
