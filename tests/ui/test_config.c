@@ -25,7 +25,9 @@ static void every_setting_is_read(void **unused)
 
     (void)unused;
     config_parse("; a comment\n[monitor]\ndelay = 0.5\nsort=exits\ninverted = yes\nvcpus = yes\n"
-                 "theme = contrast\nbpf = yes\n[columns]\nname = 24\npid = auto\nexits = 9\n",
+                 "theme = contrast\nbpf = yes\n[columns]\nname = 24\npid = auto\nexits = 9\n"
+                 "[forecast]\nbandwidth = 12.5\ndowntime = 1000\nmode = multifd\n"
+                 "auto-converge = yes\n",
                  &c);
     assert_int_equal(c.problems, 0);
     assert_true(c.delay_s == 0.5);
@@ -36,6 +38,8 @@ static void every_setting_is_read(void **unused)
     assert_int_equal(c.columns.ids[0], COLUMN_NAME);
     assert_int_equal(c.columns.width[COLUMN_NAME], 24);
     assert_int_equal(c.columns.width[COLUMN_PID], 0);
+    assert_true(c.bandwidth == 12.5e6 && c.downtime_limit_s == 1 && c.auto_converge);
+    assert_int_equal(c.mode, FORECAST_MULTIFD);
 }
 
 static void what_is_wrong_is_told_with_its_line(void **unused)
@@ -60,6 +64,12 @@ static void what_is_wrong_is_told_with_its_line(void **unused)
         {"[monitor]\nnonsense\n", "2: neither [section] nor name = value"},
         {"[monitor\n", "1: neither [section] nor name = value"},
         {"[monitor]\nnew_thing = 1\n", "2: not known here: 'new_thing'"},
+        {"[monitor]\nbandwidth = 125\n", "2: not known here: 'bandwidth'"},
+        {"[forecast]\nbandwidth = 0\n", "2: not a bandwidth: '0': give MB/s from 1"},
+        {"[forecast]\ndowntime = 1s\n", "2: not a downtime: '1s': give milliseconds from 1"},
+        {"[forecast]\nmode = postcopy\n",
+         "2: there is no mode 'postcopy': give precopy, multifd or mapped-ram"},
+        {"[forecast]\nauto-converge = on\n", "2: neither yes nor no: 'on': give one of them"},
     };
 
     (void)unused;
@@ -116,6 +126,27 @@ static void a_wrong_value_leaves_the_default(void **unused)
     assert_true(state.delay_s == 1.0);
     assert_int_equal(state.vms.sort, COLUMN_CPU);
     assert_int_equal(state.theme, THEME_DEFAULT);
+    ui_state_done(&state);
+}
+
+/* What is not given is as it was: precopy over 1 Gbit/s. */
+static void a_forecast_is_for_what_the_file_says(void **unused)
+{
+    struct config c;
+    struct ui_state state;
+
+    (void)unused;
+    config_parse("[forecast]\ndowntime = 100\n", &c);
+    ui_state_init(&state, 24, 80, 1.0);
+    ui_apply_config(&state, &c);
+    assert_true(state.migration.bandwidth == forecast_settings_default.bandwidth);
+    assert_true(state.migration.downtime_limit_s == 0.1);
+    assert_int_equal(state.migration.mode, FORECAST_PRECOPY);
+    state.migration.auto_converge = true;
+    config_init(&c);
+    ui_to_config(&state, &c);
+    assert_true(c.bandwidth == 125e6 && c.downtime_limit_s == 0.1 && c.auto_converge);
+    assert_int_equal(c.mode, FORECAST_PRECOPY);
     ui_state_done(&state);
 }
 
@@ -178,7 +209,7 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
     struct stat st;
 
     config_parse("[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nbpf = "
-                 "yes\nlater = 7\n"
+                 "yes\nlater = 7\n[forecast]\nbandwidth = 12.5\nmode = mapped-ram\n"
                  "[future]\na = b\n[columns]\nname = 30\nzero = auto\n",
                  c);
     assert_int_equal(c->problems, 2);
@@ -189,6 +220,8 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
         assert_int_equal(config_read(p->path, again, &err), 0);
         assert_true(again->delay_s == 2.5 && again->inverted && again->bpf);
         assert_int_equal(again->sort, COLUMN_IO);
+        assert_true(again->bandwidth == 12.5e6 && !again->auto_converge);
+        assert_int_equal(again->mode, FORECAST_MAPPED_RAM);
         assert_int_equal(again->columns.count, 2);
         assert_int_equal(again->columns.width[COLUMN_NAME], 30);
         assert_non_null(strstr(again->unknown, "later = 7"));
@@ -306,6 +339,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(every_wrong_line_is_told_up_to_a_bound),
         cmocka_unit_test(a_wrong_value_leaves_the_default),
+        cmocka_unit_test(a_forecast_is_for_what_the_file_says),
         cmocka_unit_test(the_place_is_the_xdg_one_and_never_relative),
         WITH_FILES(what_is_written_is_read_again_and_unknown_lines_stay),
         WITH_FILES(what_was_there_before_stays_beside_the_new_file),

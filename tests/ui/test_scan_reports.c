@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/dirty_truth.h"
+#include "tests/lib/looks_report.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/state/scan_reports.h"
 
@@ -127,25 +127,11 @@ static void the_oldest_result_makes_room(void **unused)
     free(scans);
 }
 
-/* Of looks at a guest of 1 GiB that writes; @count: how many there were. */
 static struct scan_report *looks(int pid, enum scan_state state, size_t count)
 {
-    static const double when[] = {0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2};
-    const struct truth truth = {TRUTH_UNIFORM, 200000, 100000, 20000, 1};
-    struct scan_report *r = report(pid, state, -1, 0.1);
-    uint64_t random = 7;
+    const struct vm_id id = {.pid = pid, .start_ticks = 1000 + (uint64_t)pid, .fd = 9};
 
-    r->mode = SCAN_DIRTY;
-    r->dirty = calloc(1, sizeof(*r->dirty));
-    r->residency_done = true;
-    r->pages_total = 262144;
-    r->counts.pages[PAGE_UNTOUCHED] = 62144;
-    r->counts.pages[PAGE_UNREAD] = 200000;
-    r->dirty->look_count = (unsigned)count;
-    if (count > 1)
-        truth_look(&r->dirty->looks, &truth, 16384, when, count, &random);
-    error_set(&r->error, state == SCAN_REFUSED ? -EPERM : 0, "may not be read");
-    return r;
+    return looks_report(&id, state, &looks_report_busy, count);
 }
 
 /* They are another kind of scan: the map, the exact figure and their age stay. */
@@ -186,7 +172,7 @@ static void looks_that_tell_nothing_say_why_and_leave_those_before(void **unused
     scan_reports_put(&scans, looks(7, SCAN_REFUSED, 0), 1);
     const struct scan_reports_entry *e = entry(&scans, 7);
     assert_null(e->seen);
-    assert_string_equal(e->looks_error.msg, "may not be read");
+    assert_string_equal(e->looks_error.msg, "the memory may not be read");
     assert_null(e->last);
     assert_true(e->zero_ratio < 0);
     scan_reports_put(&scans, looks(7, SCAN_CANCELLED, 1), 2);

@@ -18,10 +18,11 @@
 #include "core/base/whole_write.h"
 #include "ui/choose/delay.h"
 #include "ui/grid/theme.h"
+#include "ui/state/migration.h"
 
 void config_init(struct config *config)
 {
-    *config = (struct config){.theme = -1, .sort = -1};
+    *config = (struct config){.theme = -1, .sort = -1, .mode = -1};
 }
 
 /* --- parsing ---------------------------------------------------------------------------------- */
@@ -125,6 +126,33 @@ static void set_bpf(struct parser *p, const char *value)
     parse_bool(p, value, &p->config->bpf);
 }
 
+static void set_bandwidth(struct parser *p, const char *value)
+{
+    if (migration_bandwidth_parse(value, &p->config->bandwidth) < 0)
+        problem(p, "not a bandwidth:", value, "give MB/s from 1 to 1000000");
+}
+
+static void set_downtime(struct parser *p, const char *value)
+{
+    if (migration_downtime_parse(value, &p->config->downtime_limit_s) < 0)
+        problem(p, "not a downtime:", value, "give milliseconds from 1 to 2000000");
+}
+
+static void set_mode(struct parser *p, const char *value)
+{
+    int mode = migration_mode_find(value);
+
+    if (mode < 0)
+        problem(p, "there is no mode", value, "give precopy, multifd or mapped-ram");
+    else
+        p->config->mode = mode;
+}
+
+static void set_auto_converge(struct parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->auto_converge);
+}
+
 static void keep_unknown(struct parser *p, const char *section, const char *name, const char *value)
 {
     char *out = p->config->unknown;
@@ -167,11 +195,14 @@ static void add_column(struct parser *p, const char *name, const char *value)
 }
 
 static const struct {
-    const char *name;
+    const char *section, *name;
     void (*set)(struct parser *p, const char *value);
 } keys[] = {
-    {"delay", set_delay}, {"sort", set_sort},   {"inverted", set_inverted},
-    {"vcpus", set_vcpus}, {"theme", set_theme}, {"bpf", set_bpf},
+    {"monitor", "delay", set_delay},          {"monitor", "sort", set_sort},
+    {"monitor", "inverted", set_inverted},    {"monitor", "vcpus", set_vcpus},
+    {"monitor", "theme", set_theme},          {"monitor", "bpf", set_bpf},
+    {"forecast", "bandwidth", set_bandwidth}, {"forecast", "downtime", set_downtime},
+    {"forecast", "mode", set_mode},           {"forecast", "auto-converge", set_auto_converge},
 };
 
 static int on_pair(void *arg, const char *section, const char *name, const char *value)
@@ -183,8 +214,8 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
         add_column(p, name, value);
         return 1;
     }
-    for (size_t i = 0; strcmp(section, "monitor") == 0 && i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(name, keys[i].name) == 0) {
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(section, keys[i].section) == 0 && strcmp(name, keys[i].name) == 0) {
             keys[i].set(p, value);
             return 1;
         }
@@ -353,6 +384,14 @@ static char *to_text(const struct config *c)
         fprintf(out, "theme = %s\n", theme_table[c->theme].name);
     if (c->bpf)
         fputs("bpf = yes\n", out);
+    fputs("\n[forecast]\n; MB/s, milliseconds\n", out);
+    if (c->bandwidth > 0)
+        fprintf(out, "bandwidth = %g\n", c->bandwidth / 1e6);
+    if (c->downtime_limit_s > 0)
+        fprintf(out, "downtime = %g\n", c->downtime_limit_s * 1e3);
+    if (c->mode >= 0)
+        fprintf(out, "mode = %s\n", forecast_mode_name((enum forecast_mode)c->mode));
+    fprintf(out, "auto-converge = %s\n", c->auto_converge ? "yes" : "no");
     fputs("\n[columns]\n; in this order; a width, or auto\n", out);
     for (size_t i = 0; i < c->columns.count; i++) {
         enum column_id id = c->columns.ids[i];

@@ -11,6 +11,13 @@
  *     theme = default
  *     bpf = no
  *
+ *     [forecast]
+ *     ; MB/s, milliseconds
+ *     bandwidth = 125
+ *     downtime = 300
+ *     mode = precopy
+ *     auto-converge = no
+ *
  * All that is wrong in the file is told with its line and otherwise left out of account. Lines that
  * are not understood are kept when the file is written again: a newer version may know them.
  */
@@ -35,6 +42,10 @@ struct config {
     bool tree;
     bool bpf;                     /* load BPF programs from the start, as --bpf does */
     struct column_choice columns; /* count 0: not given */
+    double bandwidth;             /* bytes per second; 0: not given */
+    double downtime_limit_s;      /* 0: not given */
+    int mode;                     /* enum forecast_mode; -1: not given */
+    bool auto_converge;
     char unknown[CONFIG_UNKNOWN_MAX]; /* lines to keep, with their section headers */
     size_t problems;  /* things that are wrong */
     struct config_problem {

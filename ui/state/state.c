@@ -21,6 +21,7 @@ void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
                 .only = {.vm_fd = -1}},
         .detail = {.counters = {.selected = -1, .hide_zero = true}},
         .host = {.selected = -1, .hide_zero = true},
+        .migration = forecast_settings_default,
     };
     column_choice_default(&state->vms.columns);
 }
@@ -50,6 +51,11 @@ void ui_resize(struct ui_state *state, int rows, int cols)
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model)
 {
     return state->since_creation ? NULL : model->base;
+}
+
+uint64_t ui_now_ns(const struct ui_model *model)
+{
+    return model->mono_ns != 0 ? model->mono_ns : model->now != NULL ? model->now->mono_ns : 0;
 }
 
 enum ui_screen ui_below(const struct ui_state *state)
@@ -150,6 +156,13 @@ void ui_apply_config(struct ui_state *state, const struct config *c)
     if (c->columns.count > 0)
         state->vms.columns = c->columns;
     state->vms.tree = c->tree;
+    if (c->bandwidth > 0)
+        state->migration.bandwidth = c->bandwidth;
+    if (c->downtime_limit_s > 0)
+        state->migration.downtime_limit_s = c->downtime_limit_s;
+    if (c->mode >= 0)
+        state->migration.mode = (uint8_t)c->mode;
+    state->migration.auto_converge = c->auto_converge;
 }
 
 void ui_to_config(const struct ui_state *state, struct config *ret)
@@ -160,4 +173,8 @@ void ui_to_config(const struct ui_state *state, struct config *ret)
     ret->theme = (int)state->theme;
     ret->columns = state->vms.columns;
     ret->tree = state->vms.tree;
+    ret->bandwidth = state->migration.bandwidth;
+    ret->downtime_limit_s = state->migration.downtime_limit_s;
+    ret->mode = state->migration.mode;
+    ret->auto_converge = state->migration.auto_converge;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/forecast/forecast_settings.h"
 #include "core/model/vm.h"
 #include "ui/choose/filter.h"
 #include "ui/choose/pattern.h"
@@ -121,6 +122,7 @@ struct ui_state {
     bool since_creation; /* totals since each VM was created, not since start or reset */
     bool bpf;            /* somebody asked for BPF, and has not taken it back */
     size_t theme;        /* index into theme_table */
+    struct forecast_settings migration; /* what forecasts are made for */
     long utc_offset_s;   /* of the clock in the header; set from outside */
 };
 
@@ -143,6 +145,10 @@ void ui_to_config(const struct ui_state *state, struct config *ret);
 
 /* ui_base - the snapshot totals count from, as chosen. */
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model);
+
+/* ui_now_ns - the time, CLOCK_MONOTONIC. Not that of the newest snapshot where there is a clock:
+ * frozen, or between slow refreshes, that is older than scans. 0: there is neither. */
+uint64_t ui_now_ns(const struct ui_model *model);
 
 /* ui_below - the screen that is shown, or the one that the help or the chooser lies over. */
 enum ui_screen ui_below(const struct ui_state *state);
