@@ -3,15 +3,49 @@
 
 #include "core/forecast/forecast_rounds_internal.h"
 
+#define NEARLY_ALL 0.98 /* of what is written; a place or two have a stray page */
+
+/*
+ * How many pages there are where something is written: the places that are written most densely and
+ * together make up nearly all of it. INFINITY: not known.
+ */
+static double pages_in_reach(const struct forecast_walk *walk)
+{
+    const struct dirty_curve *curve = walk->curve;
+    double share = 0, written = 0;
+    bool is_taken[DIRTY_PLACES] = {false};
+
+    while (written < NEARLY_ALL) {
+        int best = -1;
+        for (int i = 0; i < DIRTY_PLACES; i++) {
+            if (!is_taken[i] && curve->written_at[i] > 0 &&
+                (best < 0 || curve->written_at[i] * curve->resident_at[best] >
+                                 curve->written_at[best] * curve->resident_at[i]))
+                best = i;
+        }
+        if (best < 0)
+            break;
+        is_taken[best] = true;
+        share += curve->resident_at[best];
+        written += curve->written_at[best];
+    }
+    return share > 0 ? share * (walk->zero + walk->nonzero) : INFINITY;
+}
+
 /* The groups, and how many pages are in those that are sent in the first round as they are. */
 static double begin_groups(struct rounds *rounds)
 {
     const struct forecast_walk *walk = rounds->walk;
-    double grouped = 0;
+    double grouped = 0, reach = pages_in_reach(walk);
 
     for (size_t i = 0; i < walk->mix->term_count; i++) {
         struct dirty_term term = walk->mix->terms[i];
         term.per_s *= walk->speed;
+        /* A curve that saw no end of it knows no better than that it may be all of memory. */
+        if (term.pages > reach) {
+            term.per_s *= term.pages / reach;
+            term.pages = reach;
+        }
         grouped += term.pages;
         rounds->groups[rounds->group_count++] = term;
     }

@@ -323,6 +323,33 @@ static void set_that_is_always_dirty_does_not_hold_the_search(void **state)
     }
 }
 
+/*
+ * Written so slowly that the looks see no end of it, but they see where it lies: what is written is
+ * no more than what is there, and what of it is left to be sent is no more than that.
+ */
+static void set_whose_end_is_not_seen_is_as_large_as_where_it_lies(void **state)
+{
+    struct simulated c = {.guest = {.truth = {TRUTH_UNIFORM, 460000, 60000, 1500, 2},
+                                    .untouched = 100,
+                                    .zero = 400000,
+                                    .nonzero = 60000,
+                                    .is_zero_first = true},
+                          .bandwidth = 70 * MB,
+                          .chunk_pages = ONE};
+    struct dirty_curve seen = seen_curve(&c.guest.truth, 16000, 1);
+    struct forecast_input input = input_of(&c.guest, &seen);
+
+    (void)state;
+    assert_true(seen.middle.terms[0].pages > 400000);
+    input.settings.bandwidth = c.bandwidth;
+    input.settings.downtime_limit_s = 0.6;
+    struct mean mean = simulate(&c, &input);
+    tell_places(&seen, &c.guest);
+    struct forecast f = make(&input);
+    print_row(&c, &mean, "seen", &f);
+    assert_near(&mean, &f, 0.08, &input.settings);
+}
+
 /* --- cases that can be worked out by hand ----------------------------------------------------- */
 
 static const struct qemu_guest idle = {
@@ -626,6 +653,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model_agrees_with_the_algorithm_page_by_page),
         cmocka_unit_test(set_that_is_always_dirty_does_not_hold_the_search),
+        cmocka_unit_test(set_whose_end_is_not_seen_is_as_large_as_where_it_lies),
         cmocka_unit_test(guest_whose_pages_lie_anywhere_is_within_the_range),
         cmocka_unit_test(bytes_of_an_idle_guest_are_those_of_the_wire_table),
         cmocka_unit_test(time_of_an_idle_guest_is_that_of_the_slower_of_link_and_cpu),
