@@ -271,19 +271,21 @@ $(BUILD)/tests/vm/dirtier/dirtier.bin: $(dirtier_objects) tests/vm/dirtier/dirti
 	  $(dirtier_objects)
 	$(Q)objcopy -O binary $(@:.bin=.elf) $@
 
-# Real migrations, drawn by a seed: FORECAST_CASES of them, or as many as the time allows, and what QEMU said of the dirty
-# rate before. What is measured stays in a file, and is not measured again. Needs KVM and QEMU.
+# Real migrations, drawn by a seed: FORECAST_CASES of them, or as many as the time allows; what kvmlens forecast just
+# before beside what came of it, and what QEMU said of the dirty rate. What is measured stays in a file, and is not measured
+# again. Needs KVM and QEMU.
 FORECAST_SEED ?= 1
 FORECAST_CASES ?= 50
 FORECAST_SECONDS ?= 1800
 forecast_truth = build/forecast/truth-$(FORECAST_SEED).jsonl
 .PHONY: bench-forecast
-bench-forecast: $(dirtier)
+bench-forecast: all $(dirtier) $(BUILD)/tests/bench/bench_forecast
 	$(Q)mkdir -p $(dir $(forecast_truth))
-	$(Q)DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/truth.py run $(forecast_truth) --seed $(FORECAST_SEED) \
+	$(Q)KVMLENS=$(BUILD)/kvmlens DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/truth.py run $(forecast_truth) --seed $(FORECAST_SEED) \
 	  --cases $(FORECAST_CASES) --budget $(FORECAST_SECONDS)
 	$(Q)$(PYTHON) -B tests/forecast/truth.py show $(forecast_truth)
 	$(Q)$(PYTHON) -B tests/forecast/truth.py rates $(forecast_truth)
+	$(Q)BENCH_FORECAST=$(BUILD)/tests/bench/bench_forecast $(PYTHON) -B tests/forecast/compare.py $(forecast_truth)
 
 # --- fuzzing -----------------------------------------------------------------------------------
 # Each tests/fuzz/fuzz_NAME.c defines LLVMFuzzerTestOneInput. `make check` replays the corpus

@@ -4,14 +4,16 @@
  *
  *   bench_looks [SECONDS]              guests of our own: 256 MiB and 4 GiB, all of it there, and
  *                                      16 GiB of which an eighth is
- *   bench_looks --vm PID VMM [SECONDS] a running VM: one line of JSON with all pairs of looks,
- * places, and the curve that follows: seconds, pages, low, high
+ *   bench_looks --vm PID VMM [SECONDS] a running VM: one line of JSON with all pairs of looks, the
+ *                                      curve that follows (seconds, pages, low, high), and what
+ *                                      else bench_forecast --lines makes a forecast of
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/forecast/dirty_curve.h"
+#include "core/forecast/forecast_seen.h"
 #include "core/scan/scan.h"
 #include "tests/lib/guest.h"
 #include "tests/lib/scanning.h"
@@ -54,9 +56,16 @@ static int look_at_vm(pid_t pid, const char *vmm, double duration_s)
 {
     struct scan_report *r = look(pid, vmm, duration_s);
     const struct dirty_looks *d = &r->dirty->looks;
+    struct forecast_seen seen = {.duration_s = 0};
     const char *comma = "";
 
-    printf("{\"population\": %llu, \"sampled\": %llu, \"looks\": %u, \"duration_s\": %.4f, "
+    if (forecast_seen_make(&seen, r, NULL) < 0)
+        fprintf(stderr, "bench_looks: nothing to make a forecast of\n");
+    printf("{\"untouched\": %.0f, \"resident\": %.0f, \"zero\": %.1f, \"zero_low\": %.1f, "
+           "\"zero_high\": %.1f, \"flags\": %u, ",
+           seen.pages.untouched, seen.pages.resident, seen.pages.zero, seen.pages.zero_low,
+           seen.pages.zero_high, d->flags);
+    printf("\"population\": %llu, \"sampled\": %llu, \"looks\": %u, \"duration_s\": %.4f, "
            "\"newly_touched_per_s\": %.2f, \"zero_at_begin\": %llu, \"zero_at_end\": %llu, "
            "\"cpu_s\": %.4f, \"bytes_read\": %llu, \"voids\": [",
            (unsigned long long)d->population, (unsigned long long)d->sampled, r->dirty->look_count,

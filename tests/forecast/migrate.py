@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 """A real migration from QEMU to QEMU, measured: what a forecast is held against.
 
-run(Case) starts both, lets the guest come to its pace, measures that, migrates, and returns all of it as one dict that
-JSON can hold: the truth of one case.
+run(Case) starts both, lets the guest come to its pace, measures that, has it forecast, migrates, and returns all of it as
+one dict that JSON can hold: the truth of one case, and what kvmlens said of it just before.
 """
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 
-from dirtier import IMAGE, MIB, PAGE, Dirtier, Orders, kvmtest
+from dirtier import IMAGE, MIB, PAGE, ROOT, Dirtier, Orders, kvmtest
+
+LOOKS = os.path.join(ROOT, "build/gcc/tests/bench/bench_looks")
 
 POLL_S = 0.05
 STEADY_S = 1.5  # of the pattern, before it is measured
@@ -19,6 +23,8 @@ MEASURE_S = 1.0  # of bursts that may be the part in which they are off
 ROUNDS_KEPT = 12
 # The curve of the load is told at these moments, in seconds.
 CURVE_S = (0.1, 0.3, 1.0)
+CHANNELS = 2  # of multifd, as QEMU has it
+FORECAST_S = 3.2  # how long it is looked at
 
 
 @dataclasses.dataclass
@@ -86,6 +92,34 @@ def calc_dirty_rate(vm, mode, seconds=1):
         info = vm.qmp("query-dirty-rate")
         return info if info["status"] == "measured" else None
     return kvmtest.wait_for(measured, f"dirty rate by {mode}", 20, 0.02)["dirty-rate"] * MIB // PAGE
+
+
+def forecast(pid, case, link, duration=FORECAST_S):
+    """What kvmlens says that this migration of the running guest would take; as a user would ask it. link: bytes/s that the
+    line gives where QEMU lifts max-bandwidth, for here that is far more."""
+    options = ["--bandwidth", f"{case.bandwidth / 1e6:g}", "--link", f"{max(link, case.bandwidth) / 1e6:.0f}", "--downtime",
+               f"{case.downtime_ms}", "--mode", case.mode, "--duration", f"{duration:g}"]
+    if case.mode == "multifd":
+        options += ["--channels", str(CHANNELS)]
+    if case.zero_pages:
+        options += ["--zero-page-detection", case.zero_pages]
+    if case.auto_converge:
+        options += ["--auto-converge"]
+    done = subprocess.run([kvmtest.KVMLENS, "--forecast", str(pid), "--format", "json", *options], check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60 + duration)
+    if not done.stdout:
+        raise AssertionError(f"no forecast: exit status {done.returncode}: {done.stderr.strip()[:200]}")
+    said = json.loads(done.stdout)
+    said.pop("causes", None)
+    return said
+
+
+def looks(pid, duration=FORECAST_S):
+    """What bench_looks sees of it: with that forecasts can be made again offline, when the program has changed."""
+    done = subprocess.run([LOOKS, "--vm", str(pid), "qemu", f"{duration:g}"], check=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True, timeout=60 + duration)
+    return json.loads(done.stdout)
 
 
 def needed_bytes(case):
@@ -223,8 +257,9 @@ def measured(source, case, binary, pool):
         shutil.rmtree(directory)
 
 
-def run(case, binary, pool=None, own_rates=True):
-    """The truth of one case. pool: a Pool for the receiver. AssertionError where it cannot be measured here."""
+def run(case, binary, pool=None, own_rates=True, link=None, keep_looks=False):
+    """The truth of one case. pool: a Pool for the receiver. link: as of forecast(); without it none is made. AssertionError
+    where it cannot be measured here."""
     if memory_available() < needed_bytes(case):
         raise AssertionError(f"needs {needed_bytes(case) // MIB} MiB of memory")
     source = Dirtier(binary, case.ram, case.orders)
@@ -238,8 +273,13 @@ def run(case, binary, pool=None, own_rates=True):
                   "filled_nonzero": ready["filled_nonzero"], "filled_zero": ready["filled_zero"]}
         qemu_says = {mode: calc_dirty_rate(source.vm, mode) for mode in ("page-sampling", "dirty-bitmap")} \
             if own_rates else None
+        said = {"link": link} if link else {}
+        if keep_looks:
+            said["looks"] = looks(source.vm.pid)
+        if link:
+            said["forecast"] = forecast(source.vm.pid, case, link)
         result = measured(source, case, binary, pool)
         return {"inputs": dataclasses.asdict(case), "load": [load, load_average()], "steady": steady,
-                "qemu_pages_per_s": qemu_says, "result": result}
+                "qemu_pages_per_s": qemu_says, **said, "result": result}
     finally:
         source.close()

@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: MIT
 """Truth tables: real migrations, one JSON line each.
 
-    truth.py run FILE [--seed N] [--cases N] [--budget SECONDS] [--qemu 10.0]
+    truth.py run FILE [--seed N] [--cases N] [--budget SECONDS] [--qemu 10.0] [--looks]
     truth.py show FILE...
     truth.py rates FILE...
 
-run appends the cases that the file lacks, until there are so many or the time is over. Needs KVM. rates compares what
+run appends the cases that the file lacks, until there are so many or the time is over: each with what kvmlens forecasts
+just before, for a line whose speed is measured first. With --looks what was looked at is kept too. Needs KVM. rates compares what
 QEMU's calc-dirty-rate said before each migration with the pages that the guest really dirtied in one second.
 """
 import argparse
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
 
 from cases import draw
-from dirtier import IMAGE, MIB, PAGE, kvmtest
-from migrate import Pool, run
+from dirtier import FIRST_PAGE, IMAGE, MIB, PAGE, kvmtest
+from migrate import Case, Dirtier, Orders, Pool, measured, run
 
 NICE = -10
 RATES_HEAD = "seed case stratum     writes/s set pages  in 1 s   sampling   error    bitmap   error"
@@ -84,6 +86,19 @@ def set_autogroup(nice):
         f.write(nice)
 
 
+def line_speed(binary, pool, ram=1024 * MIB):
+    """Bytes/s between two QEMUs here where nothing limits them: that is how fast the last part of each migration goes. The
+    middle one of three."""
+    orders = Orders(fill_pages=ram // PAGE - FIRST_PAGE, fill_nonzero=1.0)
+    speeds = []
+    for _ in range(3):
+        with contextlib.closing(Dirtier(binary, ram, orders)) as source:
+            source.wait_ready(120)
+            result = measured(source, Case(ram=ram, orders=orders, bandwidth=1 << 40), binary, pool)
+            speeds.append(result["bytes"] / result["total_ms"] * 1000)
+    return round(sorted(speeds)[1])
+
+
 def measure(options):
     binaries = {f"{major}.{minor}": binary for (major, minor), binary in kvmtest.qemu_binaries().items()}
     if not os.access("/dev/kvm", os.R_OK | os.W_OK) or not binaries or not os.path.isfile(IMAGE):
@@ -98,7 +113,10 @@ def measure(options):
 
 
 def measure_cases(options, version, binary, pool, done, deadline):
-    print(HEAD, flush=True)
+    if all((options.seed, number) in done for number in range(options.cases)):
+        return
+    link = line_speed(binary, pool)
+    print(f"The line gives {link / 1e6:.0f} MB/s: --link of all forecasts.\n{HEAD}", flush=True)
     for number in range(options.cases):
         if (options.seed, number) in done:
             continue
@@ -107,8 +125,8 @@ def measure_cases(options, version, binary, pool, done, deadline):
             break
         case = draw(options.seed, number)
         try:
-            line = run(case, binary, pool)
-        except (AssertionError, OSError) as error:
+            line = run(case, binary, pool, link=link, keep_looks=options.looks)
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
             # As JSON has it.
             line = {"inputs": {**vars(case), "orders": vars(case.orders)}, "result": {"error": str(error)[:300]}}
         line = {"seed": options.seed, "case": number, "qemu": version, **line}
@@ -126,6 +144,7 @@ def main():
     runs.add_argument("--cases", type=int, default=60)
     runs.add_argument("--budget", type=float, default=3600)
     runs.add_argument("--qemu")
+    runs.add_argument("--looks", action="store_true")
     for name in ("show", "rates"):
         commands.add_parser(name).add_argument("file", nargs="+")
     options = parser.parse_args()
