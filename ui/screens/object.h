@@ -37,6 +37,8 @@ struct screen_object {
                             const struct layout *layout, struct ui_key key);
     /* Somebody opened it. */
     enum ui_action (*entered)(const struct ui_state *state, const struct ui_model *model);
+    /* What it begins by itself while it is shown: see ui_unasked. */
+    enum ui_action (*unasked)(const struct ui_state *state, const struct ui_model *model);
     /* Select the next row that contains @text, from the selected one or after it. */
     bool (*search)(struct ui_state *state, const struct ui_model *model, const char *text,
                    bool after);

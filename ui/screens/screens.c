@@ -18,15 +18,33 @@ const struct screen_object *screens_get(enum ui_screen screen)
     return objects[screen];
 }
 
+/* The table of VMs may be sorted by them. */
+static int follow_forecasts(const struct ui_state *state, const struct ui_model *model)
+{
+    const struct vm_id *open = ui_below(state) == SCREEN_MEMORY ? &state->detail.vm : NULL;
+
+    return forecasts_follow(&model->rows->forecasts, model->scans, &state->migration, open,
+                            ui_now_ns(model));
+}
+
 int ui_follow(struct ui_state *state, const struct ui_model *model)
 {
-    int result = vms_follow(state, model); /* below whatever is shown, its selection stays right */
+    int result = follow_forecasts(state, model);
 
+    if (result == 0)
+        result = vms_follow(state, model); /* below whatever is shown, its selection stays right */
     if (result == 0 && screen_list_has(state->screen, SCREEN_TAB))
         detail_follow(state, model);
     if (result == 0 && objects[state->screen]->follow != NULL)
         result = objects[state->screen]->follow(state, model);
     return result;
+}
+
+enum ui_action ui_unasked(const struct ui_state *state, const struct ui_model *model)
+{
+    const struct screen_object *object = objects[state->screen];
+
+    return object->unasked != NULL ? object->unasked(state, model) : UI_NOTHING;
 }
 
 static void draw_too_small(struct screen *out)

@@ -24,6 +24,10 @@ const struct screen_object *screens_get(enum ui_screen screen);
  */
 int ui_follow(struct ui_state *state, const struct ui_model *model);
 
+/* ui_unasked - what the screen that is shown begins by itself, as things are now. To be asked again
+ * whenever they may have changed; what has begun is not begun again. */
+enum ui_action ui_unasked(const struct ui_state *state, const struct ui_model *model);
+
 /* ui_draw - the whole screen. @out has the size that the state knows. */
 void ui_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out);
 

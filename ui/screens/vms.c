@@ -257,6 +257,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         return;
     }
     column_fields_resolve(m->now, m->scans, &fields);
+    fields.forecasts = &m->rows->forecasts;
     if (rows->count == 0)
         screen_text(out, r, r.y + (r.rows > 2), r.x + 2, STYLE_NOTICE,
                     "No VM matches the filter. c clears it.");

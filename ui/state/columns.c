@@ -124,6 +124,33 @@ GETTER(get_zero)
                                                                           : READING_ABSENT};
 }
 
+/* What ends stands before what perhaps does, and what does not comes last. */
+#define SORT_UNSURE 1e15
+
+GETTER(get_migr)
+{
+    static const char *const marks[][2] = {[FORECAST_DOES_NOT] = {"!", "~!"},
+                                           [FORECAST_DOES] = {"", "~"},
+                                           [FORECAST_UNSURE] = {"?", "~?"}};
+
+    UNUSED(column, fields);
+    if (vcpu != NULL)
+        return nothing;
+    const struct scan_reports_entry *e = scan_reports_find(fields->scans, &vm->id);
+    const struct forecasts_entry *f =
+        fields->forecasts != NULL ? forecasts_find(fields->forecasts, &vm->id) : NULL;
+    if (e == NULL || e->seen == NULL || f == NULL)
+        return (struct column_value){.state = e != NULL && e->seen != NULL ? READING_WARMUP
+                                                                           : READING_ABSENT};
+    struct column_value value = {.state = READING_OK, .number = f->forecast.total_s.value};
+    value.text = marks[f->forecast.converges][f->is_old];
+    if (f->forecast.converges == FORECAST_DOES_NOT)
+        value.number = INFINITY;
+    else if (f->forecast.converges == FORECAST_UNSURE)
+        value.number = f->is_void ? NAN : fmin(SORT_UNSURE + value.number, 2 * SORT_UNSURE);
+    return value;
+}
+
 GETTER(get_source)
 {
     /* When a better one was refused, so that numbers are missing; the status line says why. */
@@ -152,6 +179,15 @@ static enum style wait_style(const struct column_value *value)
     return STYLE_NORMAL;
 }
 
+static enum style migr_style(const struct column_value *value)
+{
+    if (strchr(value->text, '!') != NULL)
+        return STYLE_WARNING;
+    if (strchr(value->text, '?') != NULL)
+        return STYLE_NOTICE;
+    return value->text[0] != '\0' ? STYLE_DIM : STYLE_NORMAL;
+}
+
 static enum style source_style(const struct column_value *value)
 {
     return strchr(value->text, '!') != NULL ? STYLE_NOTICE : STYLE_NORMAL;
@@ -175,6 +211,7 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
                            struct column_fields *ret)
 {
     ret->scans = scans;
+    ret->forecasts = NULL;
     for (int vm = 0; vm < SOURCE_COUNT; vm++)
         for (int vcpu = 0; vcpu < SOURCE_COUNT; vcpu++) {
             char *text = ret->sources[false][vm][vcpu];
@@ -211,7 +248,7 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
                  struct rect clip, int y, int x, int width, enum style style)
 {
     const struct column *column = &column_table[id];
-    char buf[FORMAT_MAX];
+    char buf[FORMAT_MAX + 2], seconds[FORMAT_MAX];
     const char *text = buf;
     bool ok = value->state == READING_OK;
 
@@ -229,6 +266,9 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
         format_bytes(buf, value->number);
     else if (column->kind == COLUMN_ZERO_SHARE)
         snprintf(buf, sizeof(buf), "%s%.1f", value->text, floor(value->number * 1000) / 10);
+    else if (column->kind == COLUMN_FORECAST)
+        snprintf(buf, sizeof(buf), "%s%s", value->text,
+                 value->number < SORT_UNSURE ? format_seconds(seconds, value->number) : "");
     else if (column->kind == COLUMN_PERCENT)
         format_percent(buf, value->number);
     else

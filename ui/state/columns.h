@@ -11,6 +11,7 @@
 
 #include "core/model/snapshot.h"
 #include "ui/grid/screen.h"
+#include "ui/state/forecasts.h"
 #include "ui/state/scan_reports.h"
 
 enum column_id {
@@ -25,9 +26,10 @@ enum column_kind {
     COLUMN_INTEGER,
     COLUMN_COUNT_PER_S, /* format_count */
     COLUMN_BYTES,
-    COLUMN_PERCENT, /* the value is a ratio */
+    COLUMN_PERCENT,    /* the value is a ratio */
     COLUMN_ZERO_SHARE, /* a ratio that reads 100 only when it is; text "~": an estimate */
-    COLUMN_GRAPH    /* drawn from the history; sorts by what it shows */
+    COLUMN_FORECAST,   /* seconds, or nothing but a text that says why there are none */
+    COLUMN_GRAPH       /* drawn from the history; sorts by what it shows */
 };
 
 #define COLUMN_SOURCE_MAX (SOURCE_PAIR_TEXT_MAX + 1) /* room for a '!' too */
@@ -36,6 +38,7 @@ enum column_kind {
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
     const struct scan_reports *scans; /* NULL: none */
+    const struct forecasts *forecasts; /* NULL: none; set by who has them */
     /* [some are refused][of the VM][of its vCPUs]: what the column of sources says */
     char sources[2][SOURCE_COUNT][SOURCE_COUNT][COLUMN_SOURCE_MAX];
 };
@@ -43,7 +46,8 @@ struct column_fields {
 /* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
 struct column_value {
     double number;
-    const char *text;   /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE what stands before the number */
+    /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE and COLUMN_FORECAST what stands before the number */
+    const char *text;
     unsigned char state, cause; /* enum reading_state, enum reading_cause */
     bool blank;         /* the column has nothing to say about a vCPU */
 };
@@ -72,6 +76,7 @@ extern const struct column column_table[COLUMN_COUNT];
 /* column_find - id of that name, or -ENOENT. */
 int column_find(const char *name);
 
+/* column_fields_resolve - without forecasts. */
 void column_fields_resolve(const struct snapshot *s, const struct scan_reports *scans,
                            struct column_fields *ret);
 

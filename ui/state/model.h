@@ -13,6 +13,8 @@
 #include "ui/state/trends.h"
 
 #define UI_SCAN_AT_ONCE_S 0.1 /* memory that takes no longer is read without being asked for */
+/* Where finding out what is there takes no longer, looks at what is written begin by themselves. */
+#define UI_LOOKS_AT_ONCE_S 0.5
 
 /* All borrowed. */
 struct ui_model {
@@ -25,7 +27,9 @@ struct ui_model {
     const struct scan_reports *scans; /* NULL: this host cannot be scanned (a saved tree) */
     struct scan_worker_progress scan; /* of the scan under way; not busy: none */
     uint64_t mono_ns;            /* the time, CLOCK_MONOTONIC; 0: that of @now */
+    bool scan_looks;             /* that one looks at what its VM writes */
     bool scan_waiting;           /* a scan of the open VM waits for that one */
+    bool looks_waiting;          /* looks at what the open VM writes do */
     struct sample_wait wait;     /* for the next snapshot */
 };
 

@@ -10,5 +10,6 @@ void ui_rows_done(struct ui_rows *rows)
     counters_done(&rows->host);
     exits_rows_done(&rows->exits);
     exits_page_done(&rows->exits_page);
+    forecasts_done(&rows->forecasts);
     *rows = (struct ui_rows){0};
 }

@@ -12,6 +12,7 @@
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
 #include "ui/state/exits_page.h"
+#include "ui/state/forecasts.h"
 
 /* A row of the VMs screen: a VM, or one vCPU of it. Indices into the snapshot. */
 struct vms_row {
@@ -31,6 +32,7 @@ struct ui_rows {
     struct counters counters; /* of the VM whose drill-down is open */
     struct counters host;     /* of all VMs together, or by guest */
     struct exits_rows exits;  /* of the screen of exits that is shown */
+    struct forecasts forecasts;
     struct exits_page exits_page; /* the reason that is open there */
 };
 

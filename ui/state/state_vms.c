@@ -72,6 +72,7 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_
     if (keys == NULL)
         return NULL;
     column_fields_resolve(s, model->scans, &fields);
+    fields.forecasts = &model->rows->forecasts;
     for (size_t i = 0; i < s->vm_count; i++) {
         if (!is_shown(vms, &s->vms[i]))
             continue;
