@@ -90,6 +90,7 @@ int collector_main(struct child *child)
             result = message_send(child->sock, &stale, sizeof(stale));
         } else if (result == 0) {
             widen(&c, &tick);
+            sampler_set_load(c.sampler, tick.load);
             result = answer_tick(&c, &tick);
         }
     } while (result == 0);

@@ -54,6 +54,8 @@ struct message_spawned {
 struct message_tick {
     uint32_t number; /* comes back in the answer */
     uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
+    uint32_t load;   /* enum load_wish: what is to be read beside the counters */
+    uint32_t unused;
     struct shun_list shunned;
 };
 

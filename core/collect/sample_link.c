@@ -42,6 +42,7 @@ struct sample_link {
     struct series series;
     struct adopted adopted;
     struct intake intake; /* of the sample that came */
+    unsigned load;        /* enum load_wish */
     bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
     struct exits_link exits;
     struct sample *settled; /* waits for its exits; NULL: none does */
@@ -91,6 +92,7 @@ static void send_tick(struct sample_link *l)
     tick.number = ++l->number;
     l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
+    tick.load = l->load;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     for (size_t i = 0; i < tick.shunned.count; i++)
         tick.shunned.processes[i].vms =
@@ -103,6 +105,11 @@ static void send_tick(struct sample_link *l)
 void sample_link_widen(struct sample_link *l)
 {
     l->is_whole = true;
+}
+
+void sample_link_set_load(struct sample_link *l, unsigned wishes)
+{
+    l->load = wishes;
 }
 
 int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err)

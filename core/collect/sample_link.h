@@ -33,6 +33,13 @@ int sample_link_fd(const struct sample_link *link);
 void sample_link_widen(struct sample_link *link);
 
 /*
+ * sample_link_set_load - from the next sample on these are read (enum load_wish): what the screen,
+ * or the format, shows. At first none. What was not read before has its first rates with the sample
+ * after the next.
+ */
+void sample_link_set_load(struct sample_link *link, unsigned wishes);
+
+/*
  * sample_link_set_bpf - from now on the counters are read with BPF (@on), or without: another
  * collector takes the place of this one, whose programs end with it. What it was asked for is asked
  * of the next. VMs stay the same, and what is shown goes on. It is a wish of the supervisor, so

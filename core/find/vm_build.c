@@ -342,12 +342,14 @@ static void replace_vcpus(struct vm *vm, struct vm_vcpu *take_list, size_t count
         if (k == vm->vcpu_count || vm->vcpus[k].id != take_list[i].id)
             continue;
         same &= vm->vcpus[k].stats_fd == take_list[i].stats_fd;
+        take_list[i].cpus_allowed = vm->vcpus[k].cpus_allowed;
+        vm->vcpus[k].cpus_allowed = NULL;
         if (take_list[i].tid != 0)
             continue;
         take_list[i].tid = vm->vcpus[k].tid;
         take_list[i].tid_by_name = vm->vcpus[k].tid_by_name;
     }
-    free(vm->vcpus);
+    vm_vcpus_free(vm->vcpus, vm->vcpu_count);
     vm->vcpus = take_list;
     vm->vcpu_count = count;
     vm->vcpus_version += !same;

@@ -100,6 +100,21 @@ enum cause_nature {
     X(VCPU_ELSEWHERE, "vcpu-elsewhere", "its process does not hold the vCPU",                      \
       "Another process holds its descriptor, or a thread with a table of its own.",                \
       PROBLEM, ABSENT, 0, SOURCE_BPF)                                                              \
+    /* no cgroup of the VM has a limit on CPU time: nothing holds it back */                       \
+    X(NO_CPU_LIMIT, "no-cpu-limit", "no CPU limit", "",                                            \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* no hierarchy of cgroups is mounted that would tell it */                                    \
+    X(NO_CGROUP, "no-cgroup", "no cgroups that tell it are mounted",                               \
+      "Limits need cgroups with the CPU controller, pressure needs cgroup v2.",                    \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* the VM's process is in the root cgroup, which says nothing of it alone */                   \
+    X(ROOT_CGROUP, "root-cgroup", "the VM has no cgroup of its own",                               \
+      "Start it in one: libvirt and systemd-run do.",                                              \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* CONFIG_PSI, or psi=1 where it is off by default */                                          \
+    X(NO_PRESSURE, "no-pressure", "this kernel does not measure pressure",                         \
+      "Boot with psi=1.",                                                                          \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* nobody looks at it, so it is not read */                                                    \
     X(NOT_ASKED_FOR, "not-asked-for", "nobody asked for it", "",                                   \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \

@@ -117,6 +117,8 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
     for (size_t i = 0; i < vms->count; i++) {
         n.vcpus += vms->vms[i]->vcpu_count;
         n.texts += text_bytes(vms->vms[i]->name) + text_bytes(vms->vms[i]->name_raw);
+        for (size_t k = 0; k < vms->vms[i]->vcpu_count; k++)
+            n.texts += text_bytes(vms->vms[i]->vcpus[k].cpus_allowed);
     }
     int result = lay_out(&n, &at);
     if (result < 0)
@@ -129,6 +131,7 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
         for (size_t k = 0; k < vm->vcpu_count; k++) {
             sv->vcpus[k].id = vm->vcpus[k].id;
             sv->vcpus[k].tid = vm->vcpus[k].tid;
+            sv->vcpus[k].cpus_allowed = put_text(&at.text, vm->vcpus[k].cpus_allowed);
         }
     }
     *ret = at.sample;
@@ -334,6 +337,7 @@ static void keep_vm(const struct sample_vm *old, enum reading_cause cause, struc
     for (size_t k = 0; k < old->vcpu_count; k++) {
         sv->vcpus[k].id = old->vcpus[k].id;
         sv->vcpus[k].tid = old->vcpus[k].tid;
+        sv->vcpus[k].cpus_allowed = put_text(&at->text, old->vcpus[k].cpus_allowed);
     }
     sv->skipped = true;
     sv->skip_cause = (uint8_t)cause;
@@ -372,6 +376,8 @@ int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
     for (size_t i = 0; i < kept_count; i++) {
         n.vcpus += kept[i]->vcpu_count;
         n.texts += text_bytes(kept[i]->facts.name) + text_bytes(kept[i]->facts.name_raw);
+        for (size_t k = 0; k < kept[i]->vcpu_count; k++)
+            n.texts += text_bytes(kept[i]->vcpus[k].cpus_allowed);
     }
     n.vms = kept_count + sample->vm_count;
     int result = kept_count > 0 ? lay_out(&n, &at) : 0;

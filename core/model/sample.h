@@ -23,9 +23,40 @@
 
 /* Numbers of a VM that are no KVM counters. */
 enum vm_gauge {
-    VM_CPU_NS,         /* cumulative: CPU time of the whole process, guest time included */
-    VM_RSS_BYTES,      /* resident memory of the process */
+    VM_CPU_NS,          /* cumulative: CPU time of the whole process, guest time included */
+    VM_RSS_BYTES,       /* resident memory of the process */
     VM_PAGETABLE_BYTES, /* its page tables (VmPTE) */
+    /* The rest is read where somebody wishes for it: enum load_wish of core/model/vm_load.h */
+    VM_UPTIME_NS,         /* of the process */
+    VM_LOOK,              /* enum vm_look */
+    VM_THROTTLED_NS,      /* cumulative, of all cgroups with a limit that its threads are in */
+    VM_THROTTLED_PERIODS, /* cumulative, likewise: in which a limit was hit */
+    VM_LIMITED_PERIODS,   /* cumulative, likewise: in all */
+    VM_CPU_SOME_NS,       /* cumulative, and all that follow: pressure in its cgroup */
+    VM_CPU_FULL_NS,
+    VM_MEMORY_SOME_NS,
+    VM_MEMORY_FULL_NS,
+    VM_IO_SOME_NS,
+    VM_IO_FULL_NS,
+    /* cumulative: CPU time and wait of its threads by role, and how many there are now */
+    VM_VCPU_CPU_NS,
+    VM_VCPU_WAIT_NS,
+    VM_VCPU_THREADS,
+    VM_IOTHREAD_CPU_NS,
+    VM_IOTHREAD_WAIT_NS,
+    VM_IOTHREAD_THREADS,
+    VM_VHOST_CPU_NS,
+    VM_VHOST_WAIT_NS,
+    VM_VHOST_THREADS,
+    VM_MIGRATION_CPU_NS,
+    VM_MIGRATION_WAIT_NS,
+    VM_MIGRATION_THREADS,
+    VM_KERNEL_CPU_NS,
+    VM_KERNEL_WAIT_NS,
+    VM_KERNEL_THREADS,
+    VM_EMULATOR_CPU_NS,
+    VM_EMULATOR_WAIT_NS,
+    VM_EMULATOR_THREADS,
     VM_GAUGE_COUNT
 };
 
@@ -38,12 +69,41 @@ enum vcpu_gauge {
     VCPU_TSC_SCALING_FRAC_BITS, /* ratio = VCPU_TSC_SCALING_RATIO / 2^this */
     VCPU_GUEST_MODE,            /* 1: runs a nested guest */
     VCPU_LAPIC_TIMER_ADVANCE_NS,
-    /* The kernel tells these through BPF only. */
-    VCPU_L1_TSC_OFFSET,       /* as VCPU_TSC_OFFSET, but never that of a nested guest */
-    VCPU_HOST_CPU,            /* that it runs on, or ran on last */
-    VCPU_PREEMPTED,           /* 1: its thread lost the CPU while the guest ran */
+    /* The kernel tells these through BPF only, but for the host CPU. */
+    VCPU_L1_TSC_OFFSET, /* as VCPU_TSC_OFFSET, but never that of a nested guest */
+    VCPU_HOST_CPU,      /* that it runs on, or ran on last; /proc/PID/task/TID/stat field 39 */
+    VCPU_PREEMPTED,     /* 1: its thread lost the CPU while the guest ran */
     VCPU_HALT_POLL_WINDOW_NS, /* how long it polls now when its guest halts, before it sleeps */
+    /* These where somebody wishes for them (core/model/vm_load.h). */
+    VCPU_LOOK,         /* enum vcpu_look */
+    VCPU_GUEST_NS,     /* cumulative: CPU time in the guest, field 43 of its thread's stat */
+    VCPU_THROTTLED_NS, /* cumulative, of all cgroups with a limit that its thread is in */
+    VCPU_CPU_COUNT,    /* on which its thread may run (Cpus_allowed_list) */
     VCPU_GAUGE_COUNT
+};
+
+/* Numbers of the host that are no KVM counters, where somebody wishes for them. */
+enum host_gauge {
+    HOST_LOAD_1, /* hundredths, /proc/loadavg */
+    HOST_LOAD_5,
+    HOST_LOAD_15,
+    /* cumulative, of all CPUs: /proc/stat */
+    HOST_CPU_NS, /* whatever they did, nothing included */
+    HOST_IDLE_NS,
+    HOST_IOWAIT_NS,
+    HOST_STEAL_NS,       /* that the hypervisor below gave to others */
+    HOST_GUEST_NS,       /* in guests */
+    HOST_MEM_FREE_BYTES, /* /proc/meminfo */
+    HOST_MEM_AVAILABLE_BYTES,
+    HOST_SWAP_TOTAL_BYTES,
+    HOST_SWAP_FREE_BYTES,
+    HOST_CPU_SOME_NS, /* cumulative, and all that follow: /proc/pressure */
+    HOST_CPU_FULL_NS,
+    HOST_MEMORY_SOME_NS,
+    HOST_MEMORY_FULL_NS,
+    HOST_IO_SOME_NS,
+    HOST_IO_FULL_NS,
+    HOST_GAUGE_COUNT
 };
 
 /* One VM or one vCPU. Arrays belong to the sample. */
@@ -59,6 +119,7 @@ struct sample_entity {
 struct sample_vcpu {
     int id;
     pid_t tid; /* 0 = not known */
+    const char *cpus_allowed; /* "0-3,8"; NULL = not known; belongs to the sample */
     struct sample_entity entity;
     struct reading gauges[VCPU_GAUGE_COUNT];
 };
@@ -102,6 +163,7 @@ struct sample {
     size_t field_count, bucket_count; /* of the field table when the sample was laid out */
     struct sample_vm *vms;
     size_t vm_count;
+    struct reading host_gauges[HOST_GAUGE_COUNT]; /* read at host.time_ns */
     /* all VMs together, where the kernel counts none apart; no other sum goes in here */
     struct sample_entity host;
     bool has_host;    /* were these totals read? */

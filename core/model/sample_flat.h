@@ -23,6 +23,7 @@
  *   13  readings [entity][field]
  *   14  buckets of histograms: u64 [entity][bucket]
  *   15  BPF: its state, what stands in its way, and a sentence
+ *   16  gauges of the host: readings [enum host_gauge]; may be missing
  *
  * Entities are the host, then each VM followed by its vCPUs. A reading is struct reading. Order and
  * values of the enumerations of BPF, gauges, kinds, units, scopes, states and lockdown are

@@ -29,7 +29,8 @@ struct source_form {
     int field_to[FIELD_MAX];
     bool fields_are_same;
     size_t entities;
-    struct reading *vm_gauges, *vcpu_gauges, *readings;
+    struct reading *vm_gauges, *vcpu_gauges, *host_gauges, *readings;
+    size_t host_gauge_count; /* 0: nobody wrote them */
     uint64_t *times, *buckets;
 };
 
@@ -48,5 +49,8 @@ int sample_form_open(void *buffer, size_t size, struct field_table *fields,
 bool sample_form_entities(const struct source_form *form, size_t row, size_t count);
 bool sample_form_vm_gauges(const struct source_form *form, size_t i);
 bool sample_form_vcpu_gauges(const struct source_form *form, size_t i, size_t count);
+
+/* sample_form_host_gauges - the same of all gauges of the host, once. */
+bool sample_form_host_gauges(const struct source_form *form);
 
 #endif

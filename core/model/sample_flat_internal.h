@@ -22,6 +22,7 @@ enum section {
     READINGS,
     BUCKETS,
     BPF,
+    HOST_GAUGES,
 };
 
 enum { HEAD_HAS_HOST = 1 << 0, HEAD_PROC_HIDES = 1 << 1 };
@@ -85,11 +86,12 @@ struct flat_vm {
 struct flat_vcpu {
     int32_t id, tid;
     uint32_t cause, unused;
+    struct flat_text cpus_allowed;
 };
 
 _Static_assert(sizeof(struct flat_head) == 88 && sizeof(struct flat_host) == 56 &&
                    sizeof(struct flat_field) == 24 && sizeof(struct flat_vm) == 72 &&
-                   sizeof(struct flat_vcpu) == 16 && sizeof(struct flat_bpf) == 16,
+                   sizeof(struct flat_vcpu) == 24 && sizeof(struct flat_bpf) == 16,
                "no item has gaps");
 _Static_assert(sizeof(struct reading) == 16 && offsetof(struct reading, state) == 8 &&
                    offsetof(struct reading, source) == 9 && offsetof(struct reading, cause) == 10 &&

@@ -7,6 +7,7 @@
 #include "core/model/sample_flat_form.h"
 
 #define WALL_MAX_S 253402300799 /* the end of the year 9999 */
+#define HOST_GAUGES_MAX 4096         /* of a writer that knows more than we do */
 
 static bool read_names(const struct source_form *form, enum section id, size_t known,
                        const char *(*name)(size_t i), struct names *ret)
@@ -163,6 +164,16 @@ static bool find_matrices(struct source_form *form)
            form->readings != NULL && form->buckets != NULL;
 }
 
+/* A section that may be missing. */
+static bool find_host_gauges(struct source_form *form)
+{
+    struct flat_section s = flat_find(&form->flat, HOST_GAUGES);
+
+    form->host_gauges = (struct reading *)(void *)s.items;
+    form->host_gauge_count = s.count;
+    return s.count == 0 || (s.item_bytes == sizeof(struct reading) && s.count <= HOST_GAUGES_MAX);
+}
+
 bool sample_form_entities(const struct source_form *form, size_t row, size_t count)
 {
     size_t buckets = form->head.buckets, fields = form->fields.count;
@@ -186,6 +197,11 @@ bool sample_form_vcpu_gauges(const struct source_form *form, size_t i, size_t co
     return read_readings(form, form->vcpu_gauges + i * columns, count * columns);
 }
 
+bool sample_form_host_gauges(const struct source_form *form)
+{
+    return read_readings(form, form->host_gauges, form->host_gauge_count);
+}
+
 int sample_form_open(void *buffer, size_t size, struct field_table *fields, struct source_form *ret)
 {
     struct source_form *form = ret;
@@ -203,5 +219,5 @@ int sample_form_open(void *buffer, size_t size, struct field_table *fields, stru
     result = read_fields(form, fields);
     if (result < 0)
         return result;
-    return find_matrices(form) ? 0 : -EBADMSG;
+    return find_matrices(form) && find_host_gauges(form) ? 0 : -EBADMSG;
 }

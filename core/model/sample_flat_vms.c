@@ -66,6 +66,29 @@ static void read_gauges(const struct reading *from, size_t columns, size_t known
     memcpy(to, from, (columns < known ? columns : known) * sizeof(*to));
 }
 
+static const char *keep_text(struct cursor *at, const char *s)
+{
+    char *to = at->text;
+    size_t size = strlen(s) + 1;
+
+    memcpy(to, s, size);
+    at->text += size;
+    return to;
+}
+
+/* A list of CPUs has only these characters: "0-3,8". */
+static bool read_cpus(const struct source_form *form, struct flat_text text, struct cursor *at,
+                      const char **ret)
+{
+    const char *from = text.length != 0 ? flat_text_at(&form->text, text) : "";
+    size_t length = from != NULL ? strlen(from) : 0;
+
+    if (from == NULL || length >= CPUS_ALLOWED_MAX || from[strspn(from, "0123456789,-")] != '\0')
+        return false;
+    *ret = length > 0 ? keep_text(at, from) : NULL;
+    return true;
+}
+
 static bool read_vcpu(const struct source_form *form, const struct field_table *fields, size_t i,
                       struct cursor *at, int previous_id)
 {
@@ -76,23 +99,14 @@ static bool read_vcpu(const struct source_form *form, const struct field_table *
     unsigned cause = le32toh(from.cause);
     vcpu->id = (int)le32toh((uint32_t)from.id);
     vcpu->tid = (pid_t)le32toh((uint32_t)from.tid);
-    if (vcpu->id <= previous_id || vcpu->tid < 0 || cause >= form->causes.count)
+    if (vcpu->id <= previous_id || vcpu->tid < 0 || cause >= form->causes.count ||
+        !read_cpus(form, from.cpus_allowed, at, &vcpu->cpus_allowed))
         return false;
     read_entity(form, fields, at, cause, &vcpu->entity);
     read_gauges(form->vcpu_gauges + i * form->head.vcpu_gauges, form->head.vcpu_gauges,
                 VCPU_GAUGE_COUNT, vcpu->gauges);
     at->vcpu++;
     return true;
-}
-
-static const char *keep_text(struct cursor *at, const char *s)
-{
-    char *to = at->text;
-    size_t size = strlen(s) + 1;
-
-    memcpy(to, s, size);
-    at->text += size;
-    return to;
 }
 
 static const char *keep_clean(struct cursor *at, const char *raw)
@@ -258,6 +272,12 @@ static struct sample *allocate(const struct source_form *form, struct cursor *re
         size_t length = le32toh(from.name_raw.length);
         texts += 2 * ((length < VM_NAME_RAW_MAX ? length : VM_NAME_RAW_MAX) + 2);
     }
+    for (size_t i = 0; i < form->vcpus.count; i++) {
+        struct flat_vcpu from;
+        flat_item(&form->vcpus, i, &from, sizeof(from));
+        size_t length = le32toh(from.cpus_allowed.length);
+        texts += (length < CPUS_ALLOWED_MAX ? length : CPUS_ALLOWED_MAX) + 1;
+    }
     if (s != NULL)
         s->memory = calloc(1, vms + vcpus + texts + 1);
     if (s == NULL || s->memory == NULL) {
@@ -326,6 +346,11 @@ static int begin(struct sample_reader *r, size_t size, struct field_table *field
         !read_bpf(&r->form, &s->bpf))
         return -EBADMSG;
     read_entity(&r->form, fields, &r->at, 0, &s->host);
+    if (!sample_form_host_gauges(&r->form))
+        return -EBADMSG;
+    if (r->form.host_gauge_count > 0)
+        read_gauges(r->form.host_gauges, r->form.host_gauge_count, HOST_GAUGE_COUNT,
+                    s->host_gauges);
     return 0;
 }
 

@@ -35,6 +35,14 @@ void sample_flat_swap(struct reading *readings, size_t count)
 #endif
 }
 
+/* No text at all where it is not known. */
+static struct flat_text put_cpus(struct flat_texts *texts, const struct sample_vcpu *vcpu)
+{
+    if (vcpu->cpus_allowed == NULL)
+        return (struct flat_text){0, 0};
+    return flat_put_text(texts, vcpu->cpus_allowed);
+}
+
 static size_t texts_bytes(const struct sample *s, const struct field_table *fields)
 {
     struct flat_texts count = {NULL, 0};
@@ -52,6 +60,8 @@ static size_t texts_bytes(const struct sample *s, const struct field_table *fiel
     for (size_t i = 0; i < s->vm_count; i++) {
         flat_put_text(&count, s->vms[i].facts.vmm);
         flat_put_text(&count, s->vms[i].facts.name_raw);
+        for (size_t k = 0; k < s->vms[i].vcpu_count; k++)
+            put_cpus(&count, &s->vms[i].vcpus[k]);
     }
     return count.used;
 }
@@ -174,7 +184,8 @@ static void write_vms(struct flat_writer *w, const struct sample *s, struct flat
     }
 }
 
-static void write_vcpus(struct flat_writer *w, const struct sample *s, size_t count)
+static void write_vcpus(struct flat_writer *w, const struct sample *s, size_t count,
+                        struct flat_texts *texts)
 {
     struct flat_vcpu *at = flat_add(w, VCPUS, sizeof(*at), count);
 
@@ -184,6 +195,7 @@ static void write_vcpus(struct flat_writer *w, const struct sample *s, size_t co
                 .id = (int32_t)htole32((uint32_t)s->vms[i].vcpus[k].id),
                 .tid = (int32_t)htole32((uint32_t)s->vms[i].vcpus[k].tid),
                 .cause = htole32(s->vms[i].vcpus[k].entity.cause),
+                .cpus_allowed = put_cpus(texts, &s->vms[i].vcpus[k]),
             };
 }
 
@@ -209,6 +221,16 @@ static void write_gauges(struct flat_writer *w, const struct sample *s, size_t v
             at = put_row(at, s->vms[i].vcpus[k].gauges, sizeof(s->vms[i].vcpus[k].gauges));
     if (first != NULL)
         sample_flat_swap(first, vcpus * VCPU_GAUGE_COUNT);
+}
+
+static void write_host_gauges(struct flat_writer *w, const struct sample *s)
+{
+    struct reading *at = flat_add(w, HOST_GAUGES, sizeof(*at), HOST_GAUGE_COUNT);
+
+    if (at == NULL)
+        return;
+    put_row(at, s->host_gauges, sizeof(s->host_gauges));
+    sample_flat_swap(at, HOST_GAUGE_COUNT);
 }
 
 /* Where the rows of all entities go; NULL: nowhere. */
@@ -275,8 +297,9 @@ size_t sample_flat_write(const struct sample *s, const struct field_table *field
     }
     write_fields(&w, fields, s->field_count, &texts);
     write_vms(&w, s, &texts);
-    write_vcpus(&w, s, vcpus);
+    write_vcpus(&w, s, vcpus, &texts);
     write_gauges(&w, s, vcpus);
+    write_host_gauges(&w, s);
     write_entities(&w, s, 1 + s->vm_count + vcpus);
     return flat_end(&w);
 }

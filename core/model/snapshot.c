@@ -13,6 +13,11 @@ struct sizes {
     size_t vms, vcpus, values, buckets, text;
 };
 
+static size_t text_bytes(const char *s)
+{
+    return s != NULL ? strlen(s) + 1 : 0;
+}
+
 static struct sizes measure(const struct sample *cur)
 {
     struct sizes n = {0};
@@ -24,6 +29,8 @@ static struct sizes measure(const struct sample *cur)
         n.vms++;
         n.vcpus += vm->vcpu_count;
         n.text += strlen(vm->facts.name) + strlen(vm->facts.name_raw) + 2;
+        for (size_t k = 0; k < vm->vcpu_count; k++)
+            n.text += text_bytes(vm->vcpus[k].cpus_allowed);
     }
     n.values = (n.vms + n.vcpus + cur->has_host) * cur->field_count;
     n.buckets = (n.vms + n.vcpus) * cur->bucket_count;
@@ -100,9 +107,8 @@ static struct figure growth(const struct reading *prev, uint64_t prev_ns, const 
                            .state = READING_OK};
 }
 
-/* Of a time: its share of the interval. @prev and @before NULL: there is none. */
-static struct figure gauge_ratio(const struct sample_entity *prev, const struct reading *before,
-                                 const struct sample_entity *cur, const struct reading *now)
+struct figure snapshot_gauge_ratio(const struct sample_entity *prev, const struct reading *before,
+                                   const struct sample_entity *cur, const struct reading *now)
 {
     struct figure r = growth(before, prev != NULL ? prev->time_ns[before->source] : 0, now,
                              cur->time_ns[now->source]);
@@ -128,7 +134,8 @@ static void derive_values(const struct sample_entity *prev, size_t prev_fields,
 
 static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *before,
                         const struct sample *cur, const struct sample_vcpu *now,
-                        const struct field_table *fields, struct snapshot_vcpu *out)
+                        const struct field_table *fields, const struct load_fields *load,
+                        struct snapshot_vcpu *out)
 {
     const struct sample_entity *e = before != NULL ? &before->entity : NULL;
     /* The same id on another thread is another vCPU as far as CPU time goes. */
@@ -140,10 +147,13 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
     memcpy(out->gauges, now->gauges, sizeof(out->gauges));
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
     derive_values(e, prev != NULL ? prev->field_count : 0, &now->entity, cur, fields, out->values);
-    out->cpu_ratio = gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_CPU_NS] : NULL,
-                                 &now->entity, &now->gauges[VCPU_CPU_NS]);
-    out->wait_ratio = gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_WAIT_NS] : NULL,
-                                  &now->entity, &now->gauges[VCPU_WAIT_NS]);
+    out->cpu_ratio =
+        snapshot_gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_CPU_NS] : NULL,
+                             &now->entity, &now->gauges[VCPU_CPU_NS]);
+    out->wait_ratio =
+        snapshot_gauge_ratio(then, thread != NULL ? &thread->gauges[VCPU_WAIT_NS] : NULL,
+                             &now->entity, &now->gauges[VCPU_WAIT_NS]);
+    snapshot_load_vcpu(thread, now, load, out);
 }
 
 /* --- a VM ------------------------------------------------------------------------------------- */
@@ -244,7 +254,8 @@ static double interval_of(const struct sample_vm *before, const struct sample_vm
 
 static void derive_vm(const struct sample *prev, const struct sample_vm *before,
                       const struct sample *cur, const struct sample_vm *now,
-                      const struct field_table *fields, struct cursor *at, struct snapshot_vm *out)
+                      const struct field_table *fields, const struct load_fields *load,
+                      struct cursor *at, struct snapshot_vm *out)
 {
     const struct vm_facts *vm = &now->facts;
     size_t k = 0;
@@ -268,9 +279,9 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     memcpy(out->buckets, now->entity.buckets, cur->bucket_count * sizeof(uint64_t));
     derive_values(before != NULL ? &before->entity : NULL, prev != NULL ? prev->field_count : 0,
                   &now->entity, cur, fields, out->values);
-    out->cpu_ratio = gauge_ratio(before != NULL ? &before->entity : NULL,
-                                 before != NULL ? &before->gauges[VM_CPU_NS] : NULL, &now->entity,
-                                 &now->gauges[VM_CPU_NS]);
+    out->cpu_ratio = snapshot_gauge_ratio(before != NULL ? &before->entity : NULL,
+                                          before != NULL ? &before->gauges[VM_CPU_NS] : NULL,
+                                          &now->entity, &now->gauges[VM_CPU_NS]);
     out->vcpus = at->vcpu;
     out->vcpu_count = now->vcpu_count;
     at->vcpu += now->vcpu_count;
@@ -284,9 +295,12 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
         at->value += cur->field_count;
         out->vcpus[i].buckets = at->bucket;
         at->bucket += cur->bucket_count;
-        derive_vcpu(prev, old, cur, &now->vcpus[i], fields, &out->vcpus[i]);
+        derive_vcpu(prev, old, cur, &now->vcpus[i], fields, load, &out->vcpus[i]);
+        if (now->vcpus[i].cpus_allowed != NULL)
+            out->vcpus[i].load.cpus_allowed = put_text(at, now->vcpus[i].cpus_allowed);
     }
     out->wait_ratio = sum_of_waits(out);
+    snapshot_load_vm(before, now, load, out);
     out->mapped_bytes = mapped_bytes(out, cur->field_count, fields);
     summarise(out->values, cur->field_count, fields, FIELD_VM, &out->vm_source, &out->vm_cause);
     summarise(out->values, cur->field_count, fields, FIELD_VCPU, &out->vcpu_source,
@@ -324,6 +338,7 @@ struct snapshot_work {
     const struct sample *prev, *cur;
     const struct field_table *fields;
     struct snapshot *snapshot; /* under way */
+    struct load_fields load;
     struct cursor at;
     size_t count; /* VMs of it that are done */
 };
@@ -366,6 +381,7 @@ struct snapshot_work *snapshot_begin(const struct sample *prev, const struct sam
         free(work);
         return NULL;
     }
+    snapshot_load_fields(fields, cur->field_count, &work->load);
     fill_head(prev, cur, self_cpu_ns, work->snapshot);
     work->snapshot->fields = fields;
     work->snapshot->vm_count = n.vms;
@@ -377,7 +393,7 @@ void snapshot_add(struct snapshot_work *work, const struct sample_vm *before,
                   const struct sample_vm *vm)
 {
     if (!vm->gone)
-        derive_vm(work->prev, before, work->cur, vm, work->fields, &work->at,
+        derive_vm(work->prev, before, work->cur, vm, work->fields, &work->load, &work->at,
                   &work->snapshot->vms[work->count++]);
 }
 
@@ -414,6 +430,7 @@ struct snapshot *snapshot_finish(struct snapshot_work *work)
 
     s->vm_ends = work->cur->vm_ends;
     derive_host(work->prev, work->cur, work->fields, &work->at, s);
+    snapshot_load_host(work->prev, work->cur, &s->host_load);
     free(work);
     return s;
 }

@@ -21,6 +21,7 @@
 #include "core/model/reading.h"
 #include "core/model/sample.h"
 #include "core/model/vm.h"
+#include "core/model/vm_load.h"
 
 struct snapshot_value {
     struct reading reading; /* the kernel's raw number */
@@ -34,6 +35,7 @@ struct snapshot_vcpu {
     uint64_t *buckets;                    /* [bucket_count] */
     struct reading gauges[VCPU_GAUGE_COUNT];
     struct figure cpu_ratio, wait_ratio; /* of one CPU: 1.0 = a whole one */
+    struct vcpu_load load;
 };
 
 struct snapshot_vm {
@@ -57,6 +59,7 @@ struct snapshot_vm {
     uint8_t stale_cause;            /* enum reading_cause; CAUSE_NONE: it was read */
     struct figure cpu_ratio;        /* whole process, 1.0 = one CPU */
     struct figure wait_ratio;       /* sum over the vCPU threads */
+    struct vm_load load;
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
     /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host
      * counts none */
@@ -78,6 +81,7 @@ struct snapshot {
     uint64_t cost_ns[SOURCE_COUNT];
     double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
     struct host host;
+    struct host_load host_load;
     struct bpf_status bpf;
     /* NULL: nobody asked for them, or there was no memory for these. An allocation of their own */
     struct exits *exits;

@@ -11,6 +11,40 @@ static inline struct figure no_figure(enum reading_state state, enum reading_cau
 }
 
 /*
+ * snapshot_gauge_ratio - what a gauge that counts time grew by, as a share of the time between two
+ * reads of it. @prev and @before NULL: there is no earlier one. Pure, as all that follow.
+ */
+struct figure snapshot_gauge_ratio(const struct sample_entity *prev, const struct reading *before,
+                                   const struct sample_entity *cur, const struct reading *now);
+
+#define LOAD_HALT_POLL_FIELDS 2
+
+/* Where in the table the fields are that load is made of; -1: there is none. */
+struct load_fields {
+    int halt_poll[LOAD_HALT_POLL_FIELDS];
+    double halt_poll_scale[LOAD_HALT_POLL_FIELDS]; /* of their raw numbers, to seconds */
+};
+
+/* snapshot_load_fields - in the first @count of @fields. */
+void snapshot_load_fields(const struct field_table *fields, size_t count, struct load_fields *ret);
+
+/* Gauges of a role. */
+struct role_gauges {
+    enum vm_gauge cpu_ns, wait_ns, threads;
+};
+extern const struct role_gauges snapshot_role_gauges[VM_ROLE_COUNT];
+
+/*
+ * snapshot_load_vcpu, ..._vm, ..._host - core/model/vm_load.h of @now. @before NULL: there is no
+ * earlier one. Of a vCPU after its values and ratios, of a VM after all of its vCPUs.
+ */
+void snapshot_load_vcpu(const struct sample_vcpu *before, const struct sample_vcpu *now,
+                        const struct load_fields *fields, struct snapshot_vcpu *out);
+void snapshot_load_vm(const struct sample_vm *before, const struct sample_vm *now,
+                      const struct load_fields *fields, struct snapshot_vm *out);
+void snapshot_load_host(const struct sample *prev, const struct sample *cur, struct host_load *ret);
+
+/*
  * snapshot_age_vm - @out was made of @now, a VM that was skipped: no number of it is shown as if it
  * were of now, and how old the newest is is said. What is missing for a reason of its own stays so.
  * Pure.

@@ -48,6 +48,45 @@ static void age_values(struct snapshot_value *values, size_t count,
     }
 }
 
+/* What was not asked for is not stale either. */
+static void age_made(struct figure *figure, enum reading_cause cause)
+{
+    if (figure->state != READING_ABSENT || figure->cause == CAUSE_NONE)
+        age_figure(figure, cause);
+}
+
+static void age_load(struct vm_load *l, enum reading_cause cause)
+{
+    struct figure *const figures[] = {
+        &l->uptime_s, &l->run_mean, &l->run_worst, &l->ready_mean,        &l->ready_worst,
+        &l->guest,    &l->host,     &l->throttled, &l->throttled_periods, &l->halt_poll,
+    };
+
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+        age_made(figures[i], cause);
+    for (size_t i = 0; i < PRESSURE_COUNT; i++)
+        age_made(&l->pressure[i], cause);
+    for (size_t i = 0; i < VM_ROLE_COUNT; i++) {
+        age_reading(&l->roles[i].threads, cause);
+        age_made(&l->roles[i].cpu, cause);
+        age_made(&l->roles[i].wait, cause);
+    }
+    l->state = VM_STATE_UNKNOWN;
+    l->state_cause = (uint8_t)cause;
+}
+
+static void age_vcpu_load(struct vcpu_load *l, enum reading_cause cause)
+{
+    struct figure *const figures[] = {&l->guest, &l->host, &l->throttled, &l->halt_poll};
+
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+        age_made(figures[i], cause);
+    age_reading(&l->host_cpu, cause);
+    age_reading(&l->cpu_count, cause);
+    l->state = VCPU_STATE_UNKNOWN;
+    l->state_cause = (uint8_t)cause;
+}
+
 void snapshot_age_vm(const struct sample *cur, const struct sample_vm *now,
                      const struct field_table *fields, struct snapshot_vm *out)
 {
@@ -62,6 +101,7 @@ void snapshot_age_vm(const struct sample *cur, const struct sample_vm *now,
     age_figure(&out->cpu_ratio, cause);
     age_figure(&out->wait_ratio, cause);
     age_reading(&out->mapped_bytes, cause);
+    age_load(&out->load, cause);
     for (size_t k = 0; k < out->vcpu_count; k++) {
         struct snapshot_vcpu *vcpu = &out->vcpus[k];
         age_values(vcpu->values, cur->field_count, fields, cause);
@@ -69,6 +109,7 @@ void snapshot_age_vm(const struct sample *cur, const struct sample_vm *now,
             age_reading(&vcpu->gauges[g], cause);
         age_figure(&vcpu->cpu_ratio, cause);
         age_figure(&vcpu->wait_ratio, cause);
+        age_vcpu_load(&vcpu->load, cause);
     }
     out->vm_source = out->vcpu_source = SOURCE_NONE;
     out->vm_cause = out->vcpu_cause = now->skip_cause;

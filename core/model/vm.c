@@ -32,12 +32,19 @@ bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth)
     return vm->kernel_vm != kernel_vm || vm->kernel_birth != birth;
 }
 
+void vm_vcpus_free(struct vm_vcpu *vcpus, size_t count)
+{
+    for (size_t i = 0; vcpus != NULL && i < count; i++)
+        free(vcpus[i].cpus_allowed);
+    free(vcpus);
+}
+
 void vm_free(struct vm *vm)
 {
     if (vm == NULL)
         return;
     free(vm->name_raw);
     free(vm->name);
-    free(vm->vcpus);
+    vm_vcpus_free(vm->vcpus, vm->vcpu_count);
     free(vm);
 }

@@ -18,6 +18,8 @@
 
 #define VM_NAME_RAW_MAX 4096 /* bytes kept of a name */
 #define VM_VCPUS_MAX 4096    /* KVM_MAX_VCPUS on x86: a bound against a hostile process */
+#define CPUS_ALLOWED_MAX                                                                           \
+    512 /* bytes of a list of CPUs, the NUL included; a longer one is left out */
 
 struct vm_id {
     pid_t pid;            /* process (thread group) that holds the VM */
@@ -59,6 +61,8 @@ struct vm_vcpu {
     pid_t tid;    /* its thread; 0 = not known */
     bool tid_by_name; /* known from the name of the thread, not from debugfs */
     int stats_fd; /* in the VMM; -1 = it keeps none */
+    /* on which CPUs its thread may run, "0-3,8"; NULL = not looked up, or too long */
+    char *cpus_allowed;
 };
 
 struct vm {
@@ -115,5 +119,8 @@ struct vm_list {
 bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth);
 
 void vm_free(struct vm *vm);
+
+/* vm_vcpus_free - a list of vCPUs, which malloc(3) gave; NULL ok. */
+void vm_vcpus_free(struct vm_vcpu *vcpus, size_t count);
 
 #endif

@@ -24,6 +24,7 @@ struct sampler {
     struct source *attached[SOURCE_COUNT]; /* NULL: not in use */
     struct series series;
     struct budget budget;
+    unsigned load; /* enum load_wish */
     uint64_t ticks;
     uint64_t began_ns; /* of the tick before; 0 = there was none */
 };
@@ -113,6 +114,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret, stru
         .beacon = config->beacon,
         .budget = &s->budget,
         .histograms = !config->no_histograms,
+        .load = &s->load,
     };
     s->budget.now_ns = s->env.now_ns;
     int result = rootfs_stat(s->root, "proc", &st);
@@ -163,6 +165,11 @@ void sampler_close(struct sampler *s)
 void sampler_set_scope(struct sampler *s, const struct sampler_scope *scope)
 {
     discover_set_scope(s->discover, scope);
+}
+
+void sampler_set_load(struct sampler *s, unsigned wishes)
+{
+    s->load = wishes;
 }
 
 const struct field_table *sampler_fields(const struct sampler *s)

@@ -55,6 +55,9 @@ int sampler_take(struct sampler *sampler, struct sample **ret, struct error *err
 /* sampler_set_scope - from the next tick on. Its name outlives the sampler, or the next call. */
 void sampler_set_scope(struct sampler *sampler, const struct sampler_scope *scope);
 
+/* sampler_set_load - from the next tick on: enum load_wish. At first nothing. */
+void sampler_set_load(struct sampler *sampler, unsigned wishes);
+
 /* sampler_fields - grows with sampler_take, and lives as long as the sampler. */
 const struct field_table *sampler_fields(const struct sampler *sampler);
 

@@ -34,6 +34,7 @@ struct source_env {
     const struct discover *discover;
     struct kvm_bpf_tick *bpf_tick; /* NULL: nobody asked for it, or it could not be loaded */
     bool histograms;     /* are they read where they cost extra? */
+    const unsigned *load; /* enum load_wish, another in each tick; NULL: nothing */
 };
 
 struct kvm_bpf_tick;

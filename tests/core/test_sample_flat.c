@@ -53,6 +53,10 @@ static struct block flat_of(struct two_vms *t)
     s->vms[1].skipped = true;
     s->vms[1].skip_cause = CAUSE_SLOW;
     s->vms[0].facts.migration = VM_MIGRATING;
+    s->vms[0].gauges[VM_EMULATOR_THREADS] = reading_ok(3, SOURCE_PROC);
+    s->vms[0].vcpus[0].cpus_allowed = "0-3,8";
+    s->host_gauges[HOST_LOAD_1] = reading_ok(137, SOURCE_PROC);
+    s->host_gauges[HOST_IO_FULL_NS] = reading_of_cause(CAUSE_NO_PRESSURE);
     return write_sample(s, two_vms_fields(t));
 }
 
@@ -80,6 +84,7 @@ static void compare(const struct sample *a, const struct sample *b)
     assert_int_equal(a->host_facts.caps, b->host_facts.caps);
     assert_int_equal(a->host_facts.btf, b->host_facts.btf);
     assert_memory_equal(&a->bpf, &b->bpf, sizeof(a->bpf));
+    assert_memory_equal(a->host_gauges, b->host_gauges, sizeof(a->host_gauges));
     assert_null(b->exits);
     for (size_t i = 0; i < a->vm_count; i++) {
         const struct sample_vm *x = &a->vms[i], *y = &b->vms[i];
@@ -98,6 +103,9 @@ static void compare(const struct sample *a, const struct sample *b)
         for (size_t k = 0; k < x->vcpu_count; k++) {
             assert_int_equal(x->vcpus[k].id, y->vcpus[k].id);
             assert_int_equal(x->vcpus[k].tid, y->vcpus[k].tid);
+            assert_int_equal(x->vcpus[k].cpus_allowed == NULL, y->vcpus[k].cpus_allowed == NULL);
+            if (x->vcpus[k].cpus_allowed != NULL)
+                assert_string_equal(x->vcpus[k].cpus_allowed, y->vcpus[k].cpus_allowed);
             compare_entities(&x->vcpus[k].entity, &y->vcpus[k].entity, a);
             assert_memory_equal(x->vcpus[k].gauges, y->vcpus[k].gauges, sizeof(x->vcpus[k].gauges));
         }
@@ -337,6 +345,9 @@ static void what_breaks_a_rule_is_no_sample(void **state)
         {VMS, 0, offsetof(struct flat_vm, name_raw), 4, UINT32_MAX},
         {VCPUS, 1, offsetof(struct flat_vcpu, id), 4, 0}, /* twice */
         {VCPUS, 0, offsetof(struct flat_vcpu, cause), 4, 255},
+        {VCPUS, 0, offsetof(struct flat_vcpu, cpus_allowed), 4, UINT32_MAX},
+        {VCPUS, 0, offsetof(struct flat_vcpu, cpus_allowed), 8, 6ull << 32}, /* "web-07" */
+        {HOST_GAUGES, 1, offsetof(struct reading, state), 1, READING_STATE_COUNT},
         {READINGS, 1, offsetof(struct reading, state), 1, READING_STATE_COUNT},
         {READINGS, 1, offsetof(struct reading, source), 1, SOURCE_COUNT},
         {VCPU_GAUGES, 1, offsetof(struct reading, cause), 1, CAUSE_COUNT},
@@ -439,7 +450,7 @@ static void what_is_not_known_is_skipped(void **state)
     assert_int_equal(flat_open(b.bytes, b.size, FLAT_SAMPLE, &flat), 0);
     flat_begin(&w, FLAT_SAMPLE, grown.bytes, b.size + 4096);
     memset(flat_add(&w, 9999, 24, 3), 0xaa, 72);
-    for (uint32_t id = TEXT; id <= BPF; id++) {
+    for (uint32_t id = TEXT; id <= HOST_GAUGES; id++) {
         struct flat_section s = flat_find(&flat, id);
         size_t longer =
             id == VMS || id == FIELDS || id == HEAD || id == BPF ? s.item_bytes + 16 : s.item_bytes;
