@@ -21,7 +21,7 @@ _kvmlens() {
         --sample --max-rate --threads --ram --force --accel
         --bandwidth --link --downtime --mode --channels --zero-page-detection --auto-converge --duration
         --format --csv --wide --csv-safe --per-vcpu --exit-histograms --estimate
-        --log-to-file --output --skip-zero-records
+        --log-to-file --output --verbose --skip-zero-records
         --no-color --no-unicode --no-mouse --sysroot --privileges'
     COMPREPLY=()
     # --format=j arrives as three words.

@@ -329,6 +329,8 @@ static void bad_lines_are_refused_with_a_sentence_that_names_the_cause(void **st
         {"-t --scan vm16", "has no meaning with --scan"},
         {"-t -f help", "goes with: the interactive monitor, --once, --log"},
         {"-f help vm16", "takes no VM"},
+        {"-1vc vm16", "--verbose goes with --format text"},
+        {"-lv", "-v, --verbose has no meaning with --log; it goes with: --once"},
         {"a b", "one VM too many"},
         {"-p 5 -g x", "exclude each other"},
         {"-p 5 x", "exclude each other"},

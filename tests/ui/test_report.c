@@ -13,13 +13,14 @@
 
 #include <cmocka.h>
 
+#include "core/base/text.h"
 #include "tests/lib/two_vms.h"
 #include "ui/report/number.h"
 
 struct fixture {
     struct two_vms *vms;
     struct snapshot *first, *second;
-    struct filter all;
+    struct filter all, one; /* one: vm16 */
 };
 
 static int setup(void **state)
@@ -32,6 +33,7 @@ static int setup(void **state)
     f->first = two_vms_first(f->vms);
     f->second = two_vms_second(f->vms);
     f->all = (struct filter){.vm_fd = -1};
+    f->one = (struct filter){.vm_fd = -1, .name = "vm16"};
     *state = f;
     return f->first != NULL && f->second != NULL ? 0 : -1;
 }
@@ -316,12 +318,11 @@ static void text_shows_totals_rates_and_reasons(void **state)
         {"halt_wait_ns", " 1.000000s 100.0%", " 11.000000s 100.0%"},
         {"pages_4k", " 310 instant", " 310 instant"},
         {"max_mmu_page_hash_collisions", " 3 peak", " 3 peak"},
-        {"mmu_pte_write", " denied (lockdown=integrity)", " denied (lockdown=integrity)"},
         {"big", " 0 0.0", " 18446744073709551610 0.0"},
     };
     struct fixture *f = *state;
     for (int past = 0; past < 2; past++) {
-        struct report r = {.format = &report_text, .filter = &f->all, .include_past = past};
+        struct report r = {.format = &report_text, .filter = &f->one, .include_past = past};
         char *text = print(&r, past ? NULL : f->first, f->second);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
             char buf[200], squeezed[200], *to = squeezed;
@@ -333,6 +334,7 @@ static void text_shows_totals_rates_and_reasons(void **state)
             assert_string_equal(squeezed, past ? cases[i].since_vm_start : cases[i].since_start);
         }
         assert_non_null(strstr(text, "-9553258952"));
+        assert_non_null(strstr(text, "\n  denied (lockdown=integrity): mmu_pte_write\n"));
         free(text);
     }
 }
@@ -344,8 +346,8 @@ static void text_gives_seconds_to_seconds_only(void **state)
     struct field *fields = two_vms_fields(f->vms)->fields;
 
     for (int stream = 0; stream < 2; stream++) {
-        struct report r = {.format = &report_text, .filter = &f->all, .stream = stream};
-        struct filter peaks = f->all;
+        struct report r = {.format = &report_text, .filter = &f->one, .stream = stream};
+        struct filter peaks = f->one;
         if (stream) {
             assert_int_equal(regcomp(&peaks.regex, "^max_|pages_4k", REG_EXTENDED | REG_NOSUB), 0);
             peaks.has_regex = true;
@@ -390,19 +392,95 @@ static void a_rate_has_the_scale_of_its_total(void **state)
 static void text_lists_counters_by_name(void **state)
 {
     struct fixture *f = *state;
-    struct report r = {.format = &report_text, .filter = &f->all};
+    struct report r = {.format = &report_text, .filter = &f->one};
     char *text = print(&r, f->first, f->second), before[80] = "";
     size_t rows = 0;
 
-    for (const char *p = strstr(text, "  COUNTER "); (p = strchr(p, '\n')) != NULL && p[1] == ' ';
-         p++, rows++) {
+    /* Down to those that are missing. */
+    for (const char *p = strstr(text, "  COUNTER ");
+         (p = strchr(p, '\n')) != NULL && strncmp(p + 1, "  denied", 8) != 0; p++, rows++) {
         char name[80];
         assert_int_equal(sscanf(p + 1, " %79s", name), 1);
         assert_true(strcmp(before, name) < 0);
         strcpy(before, name);
     }
-    assert_int_equal(rows, F_COUNT);
+    assert_int_equal(rows, F_COUNT - 1);
     free(text);
+}
+
+static void fits_80_columns(const char *text)
+{
+    char line[500];
+
+    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1) {
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(p, "\n"), p);
+        if (text_width(line) > 80)
+            fail_msg("too wide: %s", line);
+    }
+}
+
+/* What watch(1) shows of a host: its VMs, a line for each, then what all of them count. */
+static void text_begins_with_a_line_for_each_vm(void **state)
+{
+    static const char begin[] =
+        "web-07  6.18.44  lockdown integrity  2 VMs 3 vCPUs  2026-01-01T00:00:01.123Z\n"
+        "  interval 1.000 s\n"
+        "       PID vCPUs    CPU%   WAIT%     EXITS/s     RAM     RSS  NAME\n"
+        "         -     3    50.0     0.0       120.0   16.0G  110.0M  (all VMs)\n"
+        "      5164     2    50.0     0.0       120.0   16.0G   55.0M  vm16\n";
+    struct fixture *f = *state;
+    struct report r = {.format = &report_text, .filter = &f->all};
+    char *text = print(&r, f->first, f->second), buf[200];
+
+    assert_memory_equal(text, begin, sizeof(begin) - 1);
+    assert_non_null(strstr(text, "\nall VMs together\n"));
+    assert_non_null(strstr(line_of(text, "exits", buf), " 120          120.0"));
+    assert_null(strstr(text, "pages_4k")); /* cannot be added up */
+    assert_null(strstr(text, "pid 5164"));
+    fits_80_columns(text);
+    free(text);
+    r.include_past = true;
+    text = print(&r, NULL, f->second);
+    assert_non_null(strstr(line_of(text, "exits", buf), " 420          120.0"));
+    /* That of vm16 is denied: it is more than this. */
+    assert_non_null(strstr(line_of(text, "mmu_pte_write", buf), " >"));
+    free(text);
+}
+
+static void text_has_the_counters_of_each_vm_for_who_asks(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int one = 0; one < 2; one++) {
+        struct report r = {
+            .format = &report_text, .filter = one ? &f->one : &f->all, .verbose = !one};
+        char *text = print(&r, f->first, f->second);
+        const char *vm = strstr(text, "\nvm16  pid 5164 fd 9  qemu  ");
+        assert_non_null(vm);
+        assert_non_null(strstr(vm, "\n  pages_4k "));
+        assert_int_equal(strstr(text, "  pid 5201 ") == NULL, one);
+        assert_int_equal(strstr(text, "all VMs together") == NULL, one);
+        fits_80_columns(text);
+        free(text);
+    }
+}
+
+/* A process that has two VMs is one process, whose CPU time and memory count once. */
+static void text_adds_up_what_is_of_a_process_once(void **state)
+{
+    struct fixture *f = *state;
+    struct sample *last = two_vms_sample(f->vms, 1);
+
+    last->vms[1].id.pid = last->vms[0].id.pid;
+    struct snapshot *s = two_vms_second(f->vms);
+    struct report r = {.format = &report_text, .filter = &f->all};
+    char *text = print(&r, f->first, s);
+    assert_non_null(strstr(text, "\n         -     3 "));
+    assert_non_null(strstr(text, "  16.0G   55.0M  (all VMs)\n"));
+    assert_non_null(strstr(text, "\n    5164:9     2 "));
+    assert_non_null(strstr(text, "\n   5164:12     1 "));
+    free(text);
+    snapshot_free(s);
 }
 
 static void text_lets_no_control_byte_of_a_name_through(void **state)
@@ -435,7 +513,7 @@ static void one_of_a_kind_is_no_plural(void **state)
 static void text_numbers_equal_those_of_json(void **state)
 {
     struct fixture *f = *state;
-    struct report r = {.format = &report_text, .filter = &f->all, .include_past = true};
+    struct report r = {.format = &report_text, .filter = &f->one, .include_past = true};
     char *text = print(&r, NULL, f->second), *json = report_json_record(f->second, &f->all);
     json_t *root = json_loads(json, JSON_DECODE_INT_AS_REAL, NULL);
     const char *key;
@@ -471,6 +549,43 @@ static void log_has_the_most_telling_columns_first(void **state)
     free(text);
 }
 
+/* As many counters as there is room for; how many there are beside is in the title. */
+static void log_rows_do_not_break_on_a_terminal(void **state)
+{
+    struct fixture *f = *state;
+    struct report r = {
+        .format = &report_text, .filter = &f->all, .stream = true, .terminal = true, .columns = 66};
+    char *text = print(&r, f->first, f->second);
+
+    assert_memory_equal(text, "TIME          PID NAME                CPU%   WAIT%   exits/s +1\n",
+                        64);
+    assert_non_null(
+        strstr(text, "\n00:00:01        - (all VMs)          50.0%    0.0%     120.0\n"));
+    assert_non_null(
+        strstr(text, "\n00:00:01     5164 vm16               50.0%    0.0%     120.0\n"));
+    free(text);
+    r = (struct report){
+        .format = &report_text, .filter = &f->all, .stream = true, .terminal = true, .columns = 75};
+    text = print(&r, f->first, f->second);
+    assert_non_null(strstr(text, " halt_wait_ns %\n"));
+    free(text);
+}
+
+static void log_has_a_row_of_all_vms_where_there_are_several(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int one = 0; one < 2; one++) {
+        struct report r = {
+            .format = &report_text, .filter = one ? &f->one : &f->all, .stream = true};
+        char *text = print(&r, f->first, f->second);
+        const char *all = strstr(text, "-    - (all VMs)           50.0%     0.0%     120.0");
+        assert_int_equal(all == NULL, one);
+        assert_true(one || all < strstr(text, " vm16 "));
+        free(text);
+    }
+}
+
 static size_t count_lines(const char *text, const char *prefix)
 {
     size_t n = 0;
@@ -493,8 +608,8 @@ static void log_repeats_its_header_on_a_terminal_only(void **state)
             rows += count_lines(text, "2026-01-01T00:00:01.123Z");
             free(text);
         }
-        assert_int_equal(rows, 42);
-        assert_int_equal(headers, terminal ? 3 : 1);
+        assert_int_equal(rows, 63);
+        assert_int_equal(headers, terminal ? 4 : 1);
     }
 }
 
@@ -516,10 +631,10 @@ static void skip_zero_leaves_out_what_stood_still_but_not_what_is_unknown(void *
     assert_non_null(strstr(text, "5201"));
     free(text);
     snapshot_free(s);
-    r = (struct report){.format = &report_text, .filter = &f->all, .skip_zero = true};
+    r = (struct report){.format = &report_text, .filter = &f->one, .skip_zero = true};
     text = print(&r, f->first, f->second);
     assert_null(strstr(text, "\n  big "));
-    assert_non_null(strstr(text, "\n  mmu_pte_write "));
+    assert_non_null(strstr(text, "): mmu_pte_write\n"));
     assert_non_null(strstr(text, "\n  exits "));
     free(text);
 }
@@ -557,6 +672,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_gives_seconds_to_seconds_only, setup, teardown),
         cmocka_unit_test(a_rate_has_the_scale_of_its_total),
         cmocka_unit_test_setup_teardown(text_lists_counters_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_begins_with_a_line_for_each_vm, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_has_the_counters_of_each_vm_for_who_asks, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(text_adds_up_what_is_of_a_process_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_rows_do_not_break_on_a_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_has_a_row_of_all_vms_where_there_are_several, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(text_lets_no_control_byte_of_a_name_through, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_of_a_kind_is_no_plural, setup, teardown),

@@ -110,7 +110,7 @@ static void a_skipped_vm_counts_as_not_read(void **state)
 
 static char *report_text_of(void)
 {
-    struct report r = {.format = report_format_find("text"), .filter = &w.filter};
+    struct report r = {.format = report_format_find("text"), .filter = &w.filter, .verbose = true};
     char *text;
     size_t len;
 

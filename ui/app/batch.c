@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -359,6 +360,14 @@ static int status_of(const struct batch *b, int result)
     return b->failed_reads ? STATUS_PARTIAL : STATUS_DONE;
 }
 
+/* 0: it is no terminal, or one that does not say. */
+static unsigned terminal_columns(int fd)
+{
+    struct winsize size;
+
+    return fd >= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err)
 {
     struct batch b = {.env = env, .opts = opts};
@@ -376,6 +385,8 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .skip_zero = opts->skip_zero,
         .joins = true,
         .terminal = env->out->fd >= 0 && isatty(env->out->fd) == 1,
+        .columns = terminal_columns(env->out->fd),
+        .verbose = opts->verbose,
         .per_vcpu = opts->per_vcpu,
         .exit_histograms = opts->exit_histograms,
         .estimates = opts->estimate ? &b.estimates : NULL,

@@ -315,6 +315,8 @@ const struct option_row option_table[] = {
      "append the log to FILE; SIGHUP opens it again", CALLS(apply_log_file)},
     {'o', "output", NULL, "FILE", NULL, GROUP_OUTPUT, ONCE_LOG,
      "replace FILE with each record, never leaving half of one", CALLS(apply_output)},
+    {'v', "verbose", NULL, NULL, NULL, GROUP_OUTPUT, MODE_BIT(MODE_ONCE),
+     "text: print the counters of each VM, not of all together only", FLAG(verbose)},
     {'z', "skip-zero-records", NULL, NULL, NULL, GROUP_OUTPUT, ONCE_LOG,
      "leave out counters (--once) and VMs (--log) that are all zero", FLAG(skip_zero)},
     {0, "no-color", NULL, NULL, NULL, GROUP_OUTPUT, MONITOR,

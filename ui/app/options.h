@@ -56,6 +56,7 @@ struct options {
     const char *log_file; /* --log-to-file */
     const char *output;   /* --output */
     bool per_vcpu, exit_histograms, estimate, wide, csv_safe;
+    bool verbose; /* --verbose */
     const char *sysroot;
     enum privilege_level privileges; /* --privileges */
     bool demo;

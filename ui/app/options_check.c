@@ -71,6 +71,9 @@ static int check_formats(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL,
                          "--wide has no columns for --tracepoints, because reasons "
                          "come and go: leave out one of both");
+    if (opts->verbose && format != &report_text)
+        return error_set(err, -EINVAL,
+                         "--verbose goes with --format text; the other formats have all counters");
     const struct filter_choice *vms = &opts->choice;
     if (opts->wide && vms->guest == NULL && vms->vm == NULL && vms->pid == 0)
         return error_set(err, -EINVAL, "--wide is for one VM: name it, or give its process id");

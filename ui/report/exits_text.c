@@ -2,16 +2,18 @@
 #include "ui/report/exits_text.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ui/grid/format.h"
 #include "ui/report/number.h"
 #include "ui/report/report_exits.h"
+#include "ui/report/wrap.h"
 
-#define NAME_COLUMNS  36 /* as those of the counters */
-#define COUNT_COLUMNS 20
-#define RATE_COLUMNS  14
+#define NAME_COLUMNS  21
+#define COUNT_COLUMNS 9
+#define RATE_COLUMNS  8
 #define KEYS_SHOWN    10 /* behind a reason, or of a kind that belongs to none */
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -35,10 +37,10 @@ struct table {
 /* @share: what the column of time is a share of; NULL: what has no times. */
 static void put_titles(const struct table *t, const char *title, const char *share)
 {
-    fprintf(t->out, "  %-*s %*s %*s %7s", NAME_COLUMNS, title, COUNT_COLUMNS, "COUNT", RATE_COLUMNS,
-            "PER SECOND", "%");
+    fprintf(t->out, "  %-*s %*s %*s %6s", NAME_COLUMNS, title, COUNT_COLUMNS, "COUNT", RATE_COLUMNS,
+            "PER S", "%");
     if (share != NULL)
-        fprintf(t->out, " %7s %7s %7s %7s %7s", share, "AVG", "P50", "P99", "MAX");
+        fprintf(t->out, " %6s %5s %5s %5s %5s", share, "AVG", "P50", "P99", "MAX");
     fputc('\n', t->out);
 }
 
@@ -49,7 +51,7 @@ static void put_share(FILE *out, double part, double whole)
 
     if (whole > 0)
         number_ratio(&share, buf);
-    fprintf(out, " %7s", buf);
+    fprintf(out, " %6s", buf);
 }
 
 /* @events of the interval are a part of @all: a string instruction is one exit, and many accesses.
@@ -62,10 +64,13 @@ static void put_counts(const struct table *t, int indent, const char *name, uint
     const int room = NAME_COLUMNS + 2 - indent, len = (int)strlen(name);
 
     number_figure(&rate, number);
-    /* A name that is longer takes the room of the count, which has some to spare. */
+    /* A name that is longer takes the room of the count, which has some to spare, then that of the
+     * times: keys have none. */
     fprintf(t->out, "%*s%-*s %*llu %*s", indent, "", room, name,
-            COUNT_COLUMNS - (len > room ? len - room : 0), (unsigned long long)count, RATE_COLUMNS,
-            number);
+            len < room                   ? COUNT_COLUMNS
+            : len - room < COUNT_COLUMNS ? COUNT_COLUMNS - (len - room)
+                                         : 0,
+            (unsigned long long)count, RATE_COLUMNS, number);
     put_share(t->out, (double)events, (double)all);
 }
 
@@ -73,7 +78,7 @@ static void put_time(FILE *out, bool is_known, double ns)
 {
     char buf[FORMAT_MAX];
 
-    fprintf(out, " %7s", is_known ? format_span(buf, ns / 1e9) : "-");
+    fprintf(out, " %5s", is_known ? format_span(buf, ns / 1e9) : "-");
 }
 
 /* Those of the interval; the longest one is known since the beginning only. */
@@ -204,11 +209,17 @@ static void put_reasons(const struct table *t, bool halts, const char *title, co
     }
 }
 
-/* Shares are of the time of these. */
-static void put_seen(const struct table *t)
+/* A phrase of the sentence that @wrap writes. */
+__attribute__((format(printf, 2, 3))) static void put_phrase(struct wrap *wrap, const char *format,
+                                                             ...)
 {
-    if (t->vcpus_seen < t->vcpu_count)
-        fprintf(t->out, "; %zu of %zu vCPUs seen", t->vcpus_seen, t->vcpu_count);
+    char text[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    wrap_words(wrap, text);
 }
 
 static void put_shares(const struct table *t)
@@ -217,22 +228,31 @@ static void put_shares(const struct table *t)
     const struct figure halt = report_exits_share(t->exits, t->group, t->group->halt_ns);
     const struct figure work = report_exits_share(t->exits, t->group, t->group->work_ns);
     const struct figure cost = {.value = exit_group_cost(t->exits, t->group), .state = READING_OK};
+    const bool has_shares = guest.state == READING_OK;
+    const bool has_cost = t->exits->interval_s > 0 && t->group->threads > 0;
+    struct wrap wrap = {t->out, 2, 4, 0};
     char buf[4][NUMBER_MAX];
 
-    fprintf(t->out, "  exits counted for %.3f s",
-            (double)(t->exits->facts.taken_ns - t->exits->facts.began_ns) / 1e9);
+    fputs("  ", t->out);
+    put_phrase(&wrap, "exits counted for %.3f s%s",
+               (double)(t->exits->facts.taken_ns - t->exits->facts.began_ns) / 1e9,
+               t->exits->interval_s > 0 ? "," : "");
     if (t->exits->interval_s > 0)
-        fprintf(t->out, ", rates over %.3f s", t->exits->interval_s);
-    if (guest.state == READING_OK) {
-        put_seen(t);
+        put_phrase(&wrap, "rates over %.3f s%s", t->exits->interval_s,
+                   has_shares || has_cost ? ";" : "");
+    if (has_shares) {
+        /* They are of the time of those that were seen. */
+        if (t->vcpus_seen < t->vcpu_count)
+            put_phrase(&wrap, "%zu of %zu vCPUs seen;", t->vcpus_seen, t->vcpu_count);
         number_ratio(&guest, buf[0]);
         number_ratio(&halt, buf[1]);
         number_ratio(&work, buf[2]);
-        fprintf(t->out, "; in the guest %s, halted %s, exits %s", buf[0], buf[1], buf[2]);
+        put_phrase(&wrap, "in the guest %s, halted %s, exits %s%s", buf[0], buf[1], buf[2],
+                   has_cost ? ";" : "");
     }
-    if (t->exits->interval_s > 0 && t->group->threads > 0) {
+    if (has_cost) {
         number_ratio(&cost, buf[3]);
-        fprintf(t->out, "; counting takes %s, estimated", buf[3]);
+        put_phrase(&wrap, "counting takes %s, estimated", buf[3]);
     }
     fputc('\n', t->out);
     if (t->exits->host.exits == 0 && t->exits->host.events > 0)
@@ -278,28 +298,45 @@ static struct reason *sorted_reasons(const struct exit_group *group, size_t *ret
     return reasons;
 }
 
-int exits_text_vm(FILE *out, const struct snapshot *s, size_t vm, bool moved_only)
+/* 0 or -ENOMEM. */
+static int put_group(struct table *t, const struct exit_group *group)
 {
-    struct table t = {.out = out, .exits = s->exits, .moved_only = moved_only};
     struct reason *reasons;
     uint32_t others;
 
-    t.group = report_exits_of_vm(s, vm);
-    if (t.group == NULL || (moved_only && !report_exits_moved(t.group)))
+    t->group = group;
+    t->reasons = reasons = sorted_reasons(group, &t->reason_count, &others);
+    if (reasons == NULL)
+        return -ENOMEM;
+    put_shares(t);
+    put_reasons(t, false, "EXIT REASON", "TIME%", (double)group->work_ns);
+    put_reasons(t, true, "WAITING, of all time", "TIME%",
+                t->exits->interval_s * 1e9 * (double)group->threads);
+    put_other_keys(t, "TO USER SPACE", others & EXIT_KEY_BIT(EXIT_KEY_USER));
+    put_other_keys(t, "BEHIND EXITS, by kind", others & ~EXIT_KEY_BIT(EXIT_KEY_USER));
+    free(reasons);
+    return 0;
+}
+
+int exits_text_vm(FILE *out, const struct snapshot *s, size_t vm, bool moved_only)
+{
+    struct table t = {.out = out, .exits = s->exits, .moved_only = moved_only};
+    const struct exit_group *group = report_exits_of_vm(s, vm);
+
+    if (group == NULL || (moved_only && !report_exits_moved(group)))
         return 0;
     t.vcpus_seen = report_exits_seen(s, vm);
     t.vcpu_count = s->vms[vm].vcpu_count;
-    t.reasons = reasons = sorted_reasons(t.group, &t.reason_count, &others);
-    if (reasons == NULL)
-        return -ENOMEM;
-    put_shares(&t);
-    put_reasons(&t, false, "EXIT REASON (TIME%: of exits)", "TIME%", (double)t.group->work_ns);
-    put_reasons(&t, true, "WAITING (TIME%: of all time)", "TIME%",
-                s->exits->interval_s * 1e9 * (double)t.group->threads);
-    put_other_keys(&t, "TO USER SPACE (%: of these)", others & EXIT_KEY_BIT(EXIT_KEY_USER));
-    put_other_keys(&t, "BEHIND EXITS (%: of its kind)", others & ~EXIT_KEY_BIT(EXIT_KEY_USER));
-    free(reasons);
-    return 0;
+    return put_group(&t, group);
+}
+
+int exits_text_all(FILE *out, const struct snapshot *s, bool moved_only)
+{
+    struct table t = {.out = out, .exits = s->exits, .moved_only = moved_only};
+
+    if (s->exits == NULL || s->exits->facts.state != EXITS_COUNTED)
+        return 0;
+    return put_group(&t, &s->exits->host);
 }
 
 void exits_text_vcpu(FILE *out, const struct snapshot *s, size_t vm,
@@ -319,7 +356,7 @@ void exits_text_vcpu(FILE *out, const struct snapshot *s, size_t vm,
         number_ratio(&in, guest);
         number_ratio(&out_of, halt);
     }
-    fprintf(out, " %8s %8s", guest, halt);
+    fprintf(out, " %7s %6s", guest, halt);
 }
 
 void exits_text_host(FILE *out, const struct snapshot *s)

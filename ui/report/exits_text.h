@@ -19,6 +19,9 @@ void exits_text_host(FILE *out, const struct snapshot *s);
  */
 int exits_text_vm(FILE *out, const struct snapshot *s, size_t vm, bool moved_only);
 
+/* exits_text_all - the same of all VMs together. 0 or -ENOMEM. */
+int exits_text_all(FILE *out, const struct snapshot *s, bool moved_only);
+
 /* exits_text_vcpu - of a vCPU, or with @vcpu NULL as titles: cells behind its row, with none where
  * exits are not counted for its VM. */
 void exits_text_vcpu(FILE *out, const struct snapshot *s, size_t vm,

@@ -58,6 +58,14 @@ void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX])
         snprintf(buf, NUMBER_MAX, "%s", reading_state_text(ratio->state));
 }
 
+void number_percent(const struct figure *ratio, char buf[NUMBER_MAX])
+{
+    if (ratio->state == READING_OK)
+        put_decimal(ratio->value * 100, "", buf);
+    else
+        snprintf(buf, NUMBER_MAX, "%s", reading_state_text(ratio->state));
+}
+
 void number_figure(const struct figure *figure, char buf[NUMBER_MAX])
 {
     if (figure->state == READING_OK)

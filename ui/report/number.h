@@ -25,6 +25,9 @@ void number_reading_bytes(const struct reading *reading, char buf[NUMBER_MAX]);
 /* number_ratio - "12.3%", or the state's short text ("...", "n/a"). */
 void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX]);
 
+/* number_percent - the same without its sign, for a column that has it in its title: "12.3". */
+void number_percent(const struct figure *ratio, char buf[NUMBER_MAX]);
+
 /* number_figure - "120.0", or the state's short text. */
 void number_figure(const struct figure *figure, char buf[NUMBER_MAX]);
 

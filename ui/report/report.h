@@ -25,6 +25,8 @@ struct report {
     bool include_past;            /* totals since the VM was created */
     bool skip_zero;
     bool terminal;                /* repeat the column header */
+    unsigned columns;             /* text: how long a row of a log may be; 0 = as it is */
+    bool verbose;                 /* text, no stream: the counters of each VM */
     bool per_vcpu;                /* metrics: each vCPU too */
     bool exit_histograms;         /* metrics of a stream: how long exits took, too */
     /* metrics: zero pages, borrowed; NULL = none were asked for */

@@ -1,105 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Text for people: --once shows each VM with all its counters, --log one row per VM and interval.
+ * Text for people: --once has a line for each VM and the counters of all together, or each VM with
+ * all its counters where one is chosen; --log has a row per VM and interval.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
 #include "ui/report/exits_text.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
-
-#define HEADER_EVERY 20 /* rows between two headers on a terminal */
-#define NAME_COLUMNS 16
-#define COUNTER_COLUMNS 36
-
-/* Columns of a log when no --fields chooses others; those a host does not have are left out. */
-static const char *const log_fields[] = {
-    "exits",          "io_exits",       "mmio_exits",    "mmio_exit_user", "halt_exits",
-    "wfi_exit_stat", "irq_injections", "pf_fixed",      "halt_wait_ns",
-};
-
-static void put_padded(FILE *out, const char *text, size_t columns)
-{
-    size_t width = text_width(text);
-
-    fputs(text, out);
-    fprintf(out, "%*s", (int)(width < columns ? columns - width : 0), "");
-}
-
-static void put_total(FILE *out, const struct field *field, const struct reading *total)
-{
-    char buf[NUMBER_MAX];
-
-    if (total->state != READING_OK)
-        number_missing(total->state, total->cause, buf);
-    else
-        number_value(field, total->raw, buf);
-    fprintf(out, "%20s", buf);
-}
-
-static void put_histogram(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm,
-                          const struct field *field)
-{
-    const uint64_t *buckets = vm->buckets + field->bucket_index;
-    uint64_t count = 0;
-    size_t first = field->size, last = 0;
-
-    (void)s;
-    for (size_t i = 0; i < field->size; i++) {
-        count += buckets[i];
-        if (buckets[i] != 0) {
-            first = i < first ? i : first;
-            last = i;
-        }
-    }
-    fprintf(out, "%20llu in %u buckets", (unsigned long long)count, (unsigned)field->size);
-    if (count > 0)
-        fprintf(out, ", %zu to %zu in use", first, last);
-}
-
-/* Of a VM, or with NULL of all VMs of the host. */
-static const struct snapshot_value *value_of(const struct snapshot *s, const struct snapshot_vm *vm,
-                                             size_t i)
-{
-    return vm != NULL ? &vm->values[i] : &s->host_values[i];
-}
-
-static struct reading total_of(const struct snapshot *base, const struct snapshot *s,
-                               const struct snapshot_vm *vm, size_t i)
-{
-    return vm != NULL ? snapshot_total(base, s, vm, i) : snapshot_host_total(base, s, i);
-}
-
-static void put_counter(FILE *out, const struct snapshot *base, const struct snapshot *s,
-                        const struct snapshot_vm *vm, size_t i)
-{
-    const struct field *field = &s->fields->fields[i];
-    const struct snapshot_value *value = value_of(s, vm, i);
-    struct reading total = value->reading;
-    char rate[NUMBER_MAX] = "";
-
-    fprintf(out, "  %-*s ", COUNTER_COLUMNS, field->name);
-    if (value->reading.state != READING_OK) {
-        number_missing(value->reading.state, value->reading.cause, rate);
-        fprintf(out, "%20s\n", rate);
-        return;
-    }
-    /* The kernel's totals have none. */
-    if (field_is_hist(field) && vm != NULL) {
-        put_histogram(out, s, vm, field);
-        fputc('\n', out);
-        return;
-    }
-    if (field->kind == FIELD_CUMULATIVE) {
-        total = total_of(base, s, vm, i);
-        number_rate(field, &value->rate, rate);
-    }
-    put_total(out, field, &total);
-    fprintf(out, " %14s\n", field->kind == FIELD_CUMULATIVE ? rate : field_kind_name(field->kind));
-}
+#include "ui/report/text_counters.h"
+#include "ui/report/text_log.h"
+#include "ui/report/text_vms.h"
+#include "ui/report/wrap.h"
 
 /* Most hosts have no TSC scaling: then there is no column either. */
 static bool have_tsc_scaling(const struct snapshot_vm *vm)
@@ -132,7 +45,7 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
 
     if (vm->vcpu_count == 0)
         return;
-    fprintf(out, "  %-6s %8s %8s %8s %14s %22s%s", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
+    fprintf(out, "  %-5s %7s %7s %7s %10s %21s%s", "vCPU", "TID", "CPU%", "WAIT%", "exits/s",
             "tsc-offset", scaling ? " tsc-scaling" : "");
     exits_text_vcpu(out, s, index_of(s, vm), NULL);
     fputc('\n', out);
@@ -151,7 +64,7 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
             snprintf(offset, sizeof(offset), "%lld", (long long)(int64_t)tsc->raw);
         else
             snprintf(offset, sizeof(offset), "%s", reading_state_text(tsc->state));
-        fprintf(out, "  %-6d %8s %8s %8s %14s %22s", vcpu->id, tid, cpu, wait, rate, offset);
+        fprintf(out, "  %-5d %7s %7s %7s %10s %21s", vcpu->id, tid, cpu, wait, rate, offset);
         if (scaling)
             put_tsc_scaling(out, vcpu);
         exits_text_vcpu(out, s, index_of(s, vm), vcpu);
@@ -184,204 +97,86 @@ static void put_sources(FILE *out, const struct snapshot *s, const struct snapsh
     fputc('\n', out);
 }
 
-static int compare_names(const void *a, const void *b, void *fields)
-{
-    const struct field *f = fields;
-
-    return strcmp(f[*(const size_t *)a].name, f[*(const size_t *)b].name);
-}
-
-/* The chosen fields by name; *@ret_count of them, the caller frees. NULL when memory is out. */
-static size_t *sorted_fields(const struct report *r, const struct snapshot *s, size_t *ret_count)
-{
-    size_t *order = malloc((s->field_count + 1) * sizeof(*order));
-
-    *ret_count = 0;
-    for (size_t i = 0; i < s->field_count && order != NULL; i++)
-        if (filter_field(r->filter, &s->fields->fields[i]))
-            order[(*ret_count)++] = i;
-    if (order != NULL)
-        qsort_r(order, *ret_count, sizeof(*order), compare_names, s->fields->fields);
-    return order;
-}
-
-/* Nothing counted: the total of a counter, or a gauge's value, is 0. What is not known is not zero.
- */
-static bool is_zero(const struct snapshot *base, const struct snapshot *s,
-                    const struct snapshot_vm *vm, size_t i)
-{
-    if (value_of(s, vm, i)->reading.state != READING_OK || field_is_hist(&s->fields->fields[i]))
-        return false;
-    struct reading total = total_of(base, s, vm, i);
-    return total.state == READING_OK && total.raw == 0;
-}
-
-static void put_counters(struct report *r, FILE *out, const struct snapshot *base,
-                         const struct snapshot *s, const struct snapshot_vm *vm,
-                         const size_t *fields, size_t count)
-{
-    fprintf(out, "  %-*s %20s %14s\n", COUNTER_COLUMNS, "COUNTER",
-            r->include_past ? "SINCE VM START" : "SINCE START", "PER SECOND");
-    for (size_t i = 0; i < count; i++)
-        if (!(r->skip_zero && is_zero(base, s, vm, fields[i])))
-            put_counter(out, base, s, vm, fields[i]);
-}
-
 /* 0 or -ENOMEM. */
-static int put_vm(struct report *r, FILE *out, const struct snapshot *base,
-                  const struct snapshot *s, const struct snapshot_vm *vm, const size_t *fields,
-                  size_t count)
+static int put_vm(const struct report *r, FILE *out, const struct snapshot *base,
+                  const struct snapshot *s, const struct snapshot_vm *vm)
 {
-    char ram[NUMBER_MAX], rss[NUMBER_MAX], mapped[NUMBER_MAX], cpu[NUMBER_MAX], wait[NUMBER_MAX];
+    char text[8][NUMBER_MAX + 16], number[NUMBER_MAX];
+    struct wrap wrap = {out, 0, 2, 0};
 
-    number_reading_bytes(&vm->ram_bytes, ram);
-    number_reading_bytes(&vm->gauges[VM_RSS_BYTES], rss);
-    number_reading_bytes(&vm->mapped_bytes, mapped);
-    number_ratio(&vm->cpu_ratio, cpu);
-    number_ratio(&vm->wait_ratio, wait);
-    const char *migration = vm_migration_text((enum vm_migration)vm->migration);
-    fprintf(out,
-            "\n%s  pid %d fd %d  %s  vCPUs %zu  CPU %s  wait %s  RAM %s  RSS %s  mapped %s%s%s\n",
-            vm->name, (int)vm->id.pid, vm->id.fd, vm->vmm, vm->vcpu_count, cpu, wait, ram, rss,
-            mapped, migration[0] != '\0' ? "  " : "", migration);
+    snprintf(text[0], sizeof(text[0]), "pid %d fd %d", (int)vm->id.pid, vm->id.fd);
+    snprintf(text[1], sizeof(text[1]), "vCPUs %zu", vm->vcpu_count);
+    number_ratio(&vm->cpu_ratio, number);
+    snprintf(text[2], sizeof(text[2]), "CPU %s", number);
+    number_ratio(&vm->wait_ratio, number);
+    snprintf(text[3], sizeof(text[3]), "wait %s", number);
+    number_reading_bytes(&vm->ram_bytes, number);
+    snprintf(text[4], sizeof(text[4]), "RAM %s", number);
+    number_reading_bytes(&vm->gauges[VM_RSS_BYTES], number);
+    snprintf(text[5], sizeof(text[5]), "RSS %s", number);
+    number_reading_bytes(&vm->mapped_bytes, number);
+    snprintf(text[6], sizeof(text[6]), "mapped %s", number);
+    const char *const parts[] = {
+        vm->name, text[0], vm->vmm, text[1], text[2],
+        text[3],  text[4], text[5], text[6], vm_migration_text((enum vm_migration)vm->migration)};
+
+    fputc('\n', out);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (parts[i][0] != '\0' || i == 0)
+            wrap_part(&wrap, "  ", parts[i]);
+    fputc('\n', out);
     put_sources(out, s, vm);
     put_vcpus(out, s, vm);
     /* The line above has said why there is none. */
-    if (s->host_values == NULL)
-        put_counters(r, out, base, s, vm, fields, count);
-    return exits_text_vm(out, s, index_of(s, vm), r->skip_zero);
+    int result = s->host_values == NULL ? text_counters(r, base, s, vm, out) : 0;
+    return result < 0 ? result : exits_text_vm(out, s, index_of(s, vm), r->skip_zero);
 }
 
-static int text_once(struct report *r, const struct snapshot *base, const struct snapshot *s,
+static void put_head(FILE *out, const struct snapshot *s)
+{
+    char lockdown[40], vms[64], time[NUMBER_MAX], interval[40];
+    struct wrap wrap = {out, 0, 2, 0};
+
+    snprintf(lockdown, sizeof(lockdown), "lockdown %s", host_lockdown_name(s->host.lockdown));
+    snprintf(vms, sizeof(vms), "%zu VM%s %zu vCPU%s", s->vm_count, s->vm_count == 1 ? "" : "s",
+             s->vcpu_count, s->vcpu_count == 1 ? "" : "s");
+    number_time(&s->wall, time);
+    snprintf(interval, sizeof(interval), "interval %.3f s", s->interval_s);
+    const char *const parts[] = {s->host.name, s->host.kernel, lockdown, vms, time, interval};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) - (s->interval_s > 0 ? 0 : 1); i++)
+        wrap_part(&wrap, "  ", parts[i]);
+    fputc('\n', out);
+}
+
+/* Of all VMs together. 0 or -ENOMEM. */
+static int put_all(const struct report *r, FILE *out, const struct snapshot *base,
+                   const struct snapshot *s)
+{
+    if (!filter_all_vms(r->filter) || (s->host_values == NULL && s->vm_count == 0))
+        return 0;
+    fprintf(out, "\nall VMs together%s\n",
+            s->host_values != NULL ? "  totals of the kernel, which does not count each VM" : "");
+    return text_counters(r, base, s, NULL, out);
+}
+
+static int text_once(const struct report *r, const struct snapshot *base, const struct snapshot *s,
                      FILE *out)
 {
-    char time[NUMBER_MAX];
-    size_t count;
-    int result = 0;
-    size_t *fields = sorted_fields(r, s, &count);
+    /* Who names a VM wants to know all of it. */
+    const bool is_overview = filter_all_vms(r->filter) && !r->verbose;
+    int result;
 
-    if (fields == NULL)
-        return -ENOMEM;
-    number_time(&s->wall, time);
-    fprintf(out, "%s  %s  lockdown %s  %zu VM%s %zu vCPU%s  %s", s->host.name, s->host.kernel,
-            host_lockdown_name(s->host.lockdown), s->vm_count, s->vm_count == 1 ? "" : "s",
-            s->vcpu_count, s->vcpu_count == 1 ? "" : "s", time);
-    if (s->interval_s > 0)
-        fprintf(out, "  interval %.3f s", s->interval_s);
-    fputc('\n', out);
+    put_head(out, s);
     exits_text_host(out, s);
-    if (report_host_values(r->filter, s) != NULL) {
-        fputs("\nall VMs together  totals of the kernel, which does not count each VM\n", out);
-        put_counters(r, out, base, s, NULL, fields, count);
-    }
+    if (filter_all_vms(r->filter))
+        text_vms(r, s, out);
+    result = put_all(r, out, base, s);
+    if (is_overview)
+        return result < 0 ? result : exits_text_all(out, s, r->skip_zero);
     for (size_t i = 0; i < s->vm_count && result == 0; i++)
         if (filter_vm(r->filter, &s->vms[i]))
-            result = put_vm(r, out, base, s, &s->vms[i], fields, count);
-    free(fields);
-    return result;
-}
-
-/*
- * The fields that are columns of a log, in their order: those chosen, else the most telling ones.
- * Histograms do not fit a column. @ret has room for FIELD_MAX.
- */
-static size_t log_columns(const struct report *r, const struct snapshot *s, size_t *ret)
-{
-    const size_t telling = r->filter->has_regex ? 0 : sizeof(log_fields) / sizeof(log_fields[0]);
-    size_t count = 0;
-
-    for (size_t i = 0; r->filter->has_regex && i < s->field_count; i++)
-        if (!field_is_hist(&s->fields->fields[i]) && filter_field(r->filter, &s->fields->fields[i]))
-            ret[count++] = i;
-    for (size_t k = 0; k < telling; k++) {
-        int i = field_table_find(s->fields, log_fields[k]);
-        if (i >= 0 && (size_t)i < s->field_count && !field_is_hist(&s->fields->fields[i]))
-            ret[count++] = (size_t)i;
-    }
-    return count;
-}
-
-static int column_width(const struct field *field)
-{
-    int len = (int)strlen(field->name) + (field->kind == FIELD_CUMULATIVE ? 2 : 0);
-    return len < 9 ? 9 : len;
-}
-
-static void put_log_header(const struct snapshot *s, const size_t *columns, size_t count, FILE *out)
-{
-    fprintf(out, "%-24s %8s %4s ", "TIME", "PID", "FD");
-    put_padded(out, "NAME", NAME_COLUMNS);
-    fprintf(out, " %8s %8s", "CPU%", "WAIT%");
-    for (size_t i = 0; i < count; i++) {
-        const struct field *field = &s->fields->fields[columns[i]];
-        char label[FIELD_NAME_MAX + 3];
-        /* A time counter's rate is a share of the interval. */
-        snprintf(label, sizeof(label), "%s%s", field->name,
-                 field->kind != FIELD_CUMULATIVE ? "" : field->unit == FIELD_SECONDS ? " %" : "/s");
-        fprintf(out, " %*s", column_width(field), label);
-    }
-    fputc('\n', out);
-}
-
-static void put_log_row(const struct snapshot *s, const struct snapshot_vm *vm,
-                        const size_t *columns, size_t count, FILE *out)
-{
-    char buf[NUMBER_MAX];
-
-    number_time(&s->wall, buf);
-    if (vm != NULL) {
-        fprintf(out, "%-24s %8d %4d ", buf, (int)vm->id.pid, vm->id.fd);
-        put_padded(out, vm->name, NAME_COLUMNS);
-        number_ratio(&vm->cpu_ratio, buf);
-        fprintf(out, " %8s", buf);
-        number_ratio(&vm->wait_ratio, buf);
-        fprintf(out, " %8s", buf);
-    } else {
-        fprintf(out, "%-24s %8s %4s %-*s %8s %8s", buf, "-", "-", NAME_COLUMNS, "(all VMs)", "-",
-                "-");
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct field *field = &s->fields->fields[columns[i]];
-        const struct snapshot_value *value = value_of(s, vm, columns[i]);
-        if (value->reading.state != READING_OK)
-            snprintf(buf, sizeof(buf), "%s", reading_state_text(value->reading.state));
-        else if (field->kind == FIELD_CUMULATIVE)
-            number_rate(field, &value->rate, buf);
-        else
-            number_value(field, value->reading.raw, buf);
-        fprintf(out, " %*s", column_width(field), buf);
-    }
-    fputc('\n', out);
-}
-
-/* 0 or -ENOMEM. */
-static int put_log_line(struct report *r, const struct snapshot *s, const struct snapshot_vm *vm,
-                        const size_t *columns, size_t count, FILE *out)
-{
-    if (r->skip_zero && (vm != NULL ? report_idle_vm(r->filter, s, index_of(s, vm))
-                                    : report_idle(r->filter, s, s->host_values)))
-        return 0;
-    /* New columns need a new header: a later VM may bring fields. */
-    if (r->rows == 0 || count != r->fields_shown || (r->terminal && r->rows % HEADER_EVERY == 0)) {
-        put_log_header(s, columns, count, out);
-        r->fields_shown = count;
-    }
-    put_log_row(s, vm, columns, count, out);
-    r->rows++;
-    return vm != NULL ? exits_text_vm(out, s, index_of(s, vm), true) : 0;
-}
-
-static int text_log(struct report *r, const struct snapshot *s, FILE *out)
-{
-    size_t columns[FIELD_MAX];
-    size_t count = log_columns(r, s, columns);
-    int result = 0;
-
-    if (report_host_values(r->filter, s) != NULL)
-        result = put_log_line(r, s, NULL, columns, count, out);
-    for (size_t i = 0; i < s->vm_count && result == 0; i++)
-        if (filter_vm(r->filter, &s->vms[i]))
-            result = put_log_line(r, s, &s->vms[i], columns, count, out);
+            result = put_vm(r, out, base, s, &s->vms[i]);
     return result;
 }
 
