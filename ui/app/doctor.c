@@ -3,20 +3,41 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/find/host_check.h"
 #include "ui/app/bpf_try.h"
 #include "ui/app/confine.h"
 #include "ui/app/exit_status.h"
 #include "ui/report/json.h"
+#include "ui/report/wrap.h"
+
+#define INDENT 24 /* of what is found */
+
+/* @word: what it is, or NULL. The lines that follow stand below the first of the sentence. */
+static void put_sentence(const char *front, const char *text, const char *word, FILE *out)
+{
+    struct wrap wrap = {out, INDENT, INDENT, 0};
+
+    fprintf(out, "%-*s", INDENT, front);
+    if (word != NULL) {
+        wrap_part(&wrap, "", word);
+        wrap.indent += strlen(word) + 1;
+    }
+    wrap_words(&wrap, text);
+    fputc('\n', out);
+}
 
 static void print_text(const struct host_check *check, const struct check_result *r, FILE *out)
 {
-    fprintf(out, "%-8s %-14s %s\n", host_check_level_name(r->level), check->name, r->finding);
+    char front[64];
+
+    snprintf(front, sizeof(front), "%-8s %-14s", host_check_level_name(r->level), check->name);
+    put_sentence(front, r->finding, NULL, out);
     if (r->effect[0] != '\0')
-        fprintf(out, "%-23s so: %s\n", "", r->effect);
+        put_sentence("", r->effect, "so:", out);
     if (r->fix[0] != '\0')
-        fprintf(out, "%-23s fix: %s\n", "", r->fix);
+        put_sentence("", r->fix, "fix:", out);
 }
 
 static json_t *make_json(struct json_doc *doc, const struct host_check *check,

@@ -134,7 +134,9 @@ static int run_fields(const struct run *run, struct error *err)
 
     if (result < 0)
         return result;
-    result = tell_bpf(s, list_fields(s, stdout));
+    result = filter_check(run->filter, s, err);
+    if (result == 0)
+        result = tell_bpf(s, list_fields(s, run->filter, stdout));
     snapshot_free(s);
     return result;
 }

@@ -37,7 +37,7 @@ enum options_mode {
 /* Modes that look at VMs, so where a choice of VMs and sources means something. */
 #define MODES_VMS                                                                                  \
     (MODE_BIT(MODE_MONITOR) | MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG) | MODE_BIT(MODE_LIST) |     \
-     MODE_BIT(MODE_FORECAST))
+     MODE_BIT(MODE_FORECAST) | MODE_BIT(MODE_FIELDS))
 #define MODES_ANY (MODE_BIT(MODE_COUNT) - 1)
 
 /* Strings are borrowed from argv. Those not given are NULL. */

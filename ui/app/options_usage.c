@@ -4,9 +4,9 @@
 
 #include "core/bpf/kvm_bpf.h"
 #include "ui/app/options.h"
+#include "ui/report/wrap.h"
 
-#define USAGE_WIDTH  100 /* columns */
-#define USAGE_INDENT 33  /* of what an option does */
+#define USAGE_INDENT 29 /* of what an option does */
 
 static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_MODE] = "Modes (none: interactive monitor)",
@@ -18,17 +18,16 @@ static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_SYSTEM] = "System",
 };
 
-/* " (text, json)", the words that an argument may be: in the next line where there is no room. */
-static void put_words(const struct option_row *row, FILE *out)
+/* "(text, json)": the words that an argument may be. */
+static void put_words(const struct option_row *row, struct wrap *wrap)
 {
-    char words[USAGE_WIDTH] = "";
-    size_t len = 0;
+    char word[64];
 
-    for (size_t i = 0; row->words[i] != NULL && len < sizeof(words); i++)
-        len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", i > 0 ? ", " : "",
-                                row->words[i]);
-    bool fits = USAGE_INDENT + strlen(row->help) + strlen(words) + 3 <= USAGE_WIDTH;
-    fprintf(out, "%s%*s(%s)", fits ? "" : "\n", fits ? 1 : USAGE_INDENT, "", words);
+    for (size_t i = 0; row->words[i] != NULL; i++) {
+        snprintf(word, sizeof(word), "%s%s%s", i == 0 ? "(" : "", row->words[i],
+                 row->words[i + 1] != NULL ? "," : ")");
+        wrap_part(wrap, " ", word);
+    }
 }
 
 void options_usage(FILE *out)
@@ -48,13 +47,15 @@ void options_usage(FILE *out)
                      row->long_name, row->alias != NULL ? ", --" : "",
                      row->alias != NULL ? row->alias : "", row->arg != NULL ? " " : "",
                      row->arg != NULL ? row->arg : "");
-            fprintf(out, "  %-*s %s", USAGE_INDENT - 3, label, row->help);
+            fprintf(out, "  %-*s ", USAGE_INDENT - 3, label);
+            struct wrap wrap = {out, USAGE_INDENT, USAGE_INDENT, 0};
+            wrap_words(&wrap, row->help);
             if (row->words != NULL)
-                put_words(row, out);
+                put_words(row, &wrap);
             fputc('\n', out);
         }
     }
-    fputs("\nExit status: 0 done, 1 failed, 2 usage, 3 done but some numbers could not be read.\n"
+    fputs("\nExit status: 0 done, 1 failed, 2 usage, 3 some numbers could not be read.\n"
           "The manual: man kvmlens\n",
           out);
 }

@@ -8,9 +8,11 @@
 #include "core/base/text.h"
 #include "ui/report/json.h"
 #include "ui/report/number.h"
+#include "ui/report/wrap.h"
 
-#define NAME_COLUMNS 24
-
+#define NAME_COLUMNS   24
+#define MEANING_INDENT 4
+#define SOURCE_INDENT  22 /* of what there is to say of a source */
 
 static void count(struct list_source *l, const struct reading *reading)
 {
@@ -89,13 +91,22 @@ static void text_source(const struct list_source *l, const struct bpf_status *bp
 {
     const char *why = why_text(l, bpf);
 
-    fprintf(out, "    %-8s %-8s", reading_source_name(l->source), usable_word(l));
+    char counts[80];
+    int len = 0;
+    struct wrap wrap = {out, SOURCE_INDENT, SOURCE_INDENT, 0};
+
     if (l->readable > 0)
-        fprintf(out, " %zu number%s", l->readable, l->readable == 1 ? "" : "s");
+        len = snprintf(counts, sizeof(counts), "%zu number%s%s", l->readable,
+                       l->readable == 1 ? "" : "s", l->refused > 0 ? ", " : "");
     if (l->refused > 0)
-        fprintf(out, "%s %zu refused", l->readable > 0 ? "," : "", l->refused);
-    if (why[0] != '\0')
-        fprintf(out, "%s %s", l->readable > 0 || l->refused > 0 ? ":" : "", why);
+        len += snprintf(counts + len, sizeof(counts) - (size_t)len, "%zu refused", l->refused);
+    if (len > 0)
+        snprintf(counts + len, sizeof(counts) - (size_t)len, "%s", why[0] != '\0' ? ":" : "");
+    fprintf(out, "    %-8s %-8s%s", reading_source_name(l->source), usable_word(l),
+            len > 0 || why[0] != '\0' ? " " : "");
+    if (len > 0)
+        wrap_words(&wrap, counts);
+    wrap_words(&wrap, why);
     fputc('\n', out);
 }
 
@@ -189,10 +200,25 @@ int list_run(const struct snapshot *s, const struct filter *filter, bool json, F
     return json ? list_json(s, filter, out) : list_text(s, filter, out);
 }
 
-int list_fields(const struct snapshot *s, FILE *out)
+/* Is it one of a VM that was chosen? One that this kernel has, but not for us, is. */
+static bool has_field(const struct snapshot *s, const struct filter *filter, size_t field)
 {
-    fprintf(out, "%-36s %-5s %-19s %-13s %s\n", "FIELD", "SCOPE", "KIND", "UNIT", "MEANING");
+    if (filter_all_vms(filter))
+        return true;
+    for (size_t v = 0; v < s->vm_count; v++) {
+        const struct reading *r = &s->vms[v].values[field].reading;
+        if (filter_vm(filter, &s->vms[v]) && (r->state != READING_ABSENT || r->cause != CAUSE_NONE))
+            return true;
+    }
+    return false;
+}
+
+int list_fields(const struct snapshot *s, const struct filter *filter, FILE *out)
+{
+    fprintf(out, "%-36s %-5s %-19s %s\n", "FIELD", "SCOPE", "KIND", "UNIT");
     for (size_t i = 0; i < s->field_count; i++) {
+        if (!has_field(s, filter, i))
+            continue;
         const struct field *f = &s->fields->fields[i];
         const struct field_known *known = field_known(f->name);
         char unit[NUMBER_MAX];
@@ -201,8 +227,14 @@ int list_fields(const struct snapshot *s, FILE *out)
                      f->exponent);
         else
             snprintf(unit, sizeof(unit), "%s", field_unit_name(f->unit));
-        fprintf(out, "%-36s %-5s %-19s %-13s %s\n", f->name, field_scope_name(f->scope),
-                field_kind_name(f->kind), unit, known != NULL ? known->text : "");
+        fprintf(out, "%-36s %-5s %-19s %s\n", f->name, field_scope_name(f->scope),
+                field_kind_name(f->kind), unit);
+        if (known == NULL)
+            continue;
+        struct wrap wrap = {out, MEANING_INDENT, MEANING_INDENT, 0};
+        fprintf(out, "%*s", MEANING_INDENT, "");
+        wrap_words(&wrap, known->text);
+        fputc('\n', out);
     }
     if (s->field_count == 0)
         fputs("no fields: they come from running VMs, and none was found\n", out);

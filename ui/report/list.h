@@ -34,7 +34,10 @@ struct list_source list_source(const struct snapshot *s, const struct snapshot_v
  */
 int list_run(const struct snapshot *s, const struct filter *filter, bool json, FILE *out);
 
-/* list_fields - all fields of this host: name, scope, kind, unit, meaning. 0 or -EIO. */
-int list_fields(const struct snapshot *s, FILE *out);
+/*
+ * list_fields - the fields that the chosen VMs have, or all of this host: name, scope, kind and
+ * unit, and below each what it means. 0 or -EIO.
+ */
+int list_fields(const struct snapshot *s, const struct filter *filter, FILE *out);
 
 #endif
