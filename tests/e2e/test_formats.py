@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import tempfile
@@ -153,6 +154,27 @@ class Logs(kvmtest.TestCase):
         # None is missing: each interval is about the delay, also across a rotation.
         for record in records:
             self.assertLess(record["interval_s"], 0.5)
+
+    def test_line_of_the_service_of_kvm_stat(self):
+        """kvm_stat.service calls kvm_stat -dtcz -s 10 -L FILE, and reloads it with SIGHUP."""
+        pid = self.own_vm("--busy", "50").pid
+        directory = tempfile.mkdtemp(prefix="kvmtest-")
+        self.addCleanup(shutil.rmtree, directory)
+        path = os.path.join(directory, "kvm_stat.csv")
+        log = self.background(KVMLENS, "-dtcz", "-s", "0.2", "-L", path)
+
+        def is_logged():
+            if not os.path.exists(path):
+                return False
+            with open(path, encoding="utf-8") as f:
+                whole = f.read().rpartition("\n")[0]
+            return str(pid) in {row["pid"] for row in rows_of(whole)}
+        wait_for(is_logged, "a record")
+        os.rename(path, path + ".1")
+        os.kill(log.pid, signal.SIGHUP)
+        wait_for(is_logged, "a record in a new file")
+        os.kill(log.pid, signal.SIGTERM)
+        self.assertIn(log.wait(), (0, 3), log.err())
 
     def test_header_of_csv_comes_once_per_file(self):
         for _ in range(2):

@@ -58,6 +58,24 @@ static void press(struct fixture *f, uint32_t key)
     ui_update(&f->state, &f->model, (struct ui_key){.code = key});
 }
 
+/* kvm_stat's key for what is behind its counters. */
+static void x_leads_from_counters_to_exits_and_back(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, 'b');
+    press(f, 'x');
+    assert_int_equal(f->state.screen, SCREEN_HOST_EXITS);
+    press(f, 'x');
+    assert_int_equal(f->state.screen, SCREEN_HOST);
+    press(f, KEYCODE_ESCAPE);
+    press(f, KEYCODE_ENTER);
+    press(f, 'x');
+    assert_int_equal(f->state.screen, SCREEN_EXITS);
+    press(f, 'x');
+    assert_int_equal(f->state.screen, SCREEN_COUNTERS);
+}
+
 static void escape_closes_the_reason_then_the_tab(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +240,7 @@ static void of_a_vm_that_ended_nothing_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(x_leads_from_counters_to_exits_and_back),
         TEST(escape_closes_the_reason_then_the_tab),
         TEST(the_exits_of_all_vms_lead_back_to_the_host_counters),
         TEST(left_and_right_go_through_the_vcpus),

@@ -6,6 +6,7 @@
 
 enum {
     VMS = SCREEN_BIT(SCREEN_VMS),
+    COUNTERS = SCREEN_BIT(SCREEN_COUNTERS),
     HISTOGRAMS = SCREEN_BIT(SCREEN_HISTOGRAMS),
     EXITS = SCREEN_BIT(SCREEN_EXITS),
     MEMORY = SCREEN_BIT(SCREEN_MEMORY),
@@ -73,6 +74,8 @@ const struct key_binding key_table[] = {
     {MEMORY, {'R'}, COMMAND_SCAN, "Read all", "read all of it, for the exact figure"},
     {MEMORY, {'x'}, COMMAND_SCAN_CANCEL, "Cancel", "end the scan; what it found so far stays"},
     SCREEN_LIST(SCREEN_LIST_SKIP, TAB_KEY)
+    {COUNTERS, {'x'}, COMMAND_TAB(SCREEN_EXITS), NULL, "its exits by reason, and back"},
+    {EXITS, {'x'}, COMMAND_TAB(SCREEN_COUNTERS), NULL, "back to its counters"},
     {DETAIL, {KEYCODE_TAB}, COMMAND_TAB_NEXT, "Next tab", "next tab"},
     {DETAIL, {KEYCODE_BACK_TAB}, COMMAND_TAB_PREVIOUS, NULL, "previous tab"},
     {HISTOGRAMS | EXITS, {KEYCODE_LEFT}, COMMAND_SCROLL_LEFT, NULL,
@@ -82,7 +85,7 @@ const struct key_binding key_table[] = {
     {HOST, {'b'}, COMMAND_BY_GUEST, "By guest", "counters of all VMs, or one row per guest"},
     {HOST, {KEYCODE_ENTER}, COMMAND_CHOOSE, "Guests",
      "guests of the selected counter; of a guest, open it"},
-    {HOST, {'e', KEYCODE_TAB}, COMMAND_HOST_EXITS, "Exits",
+    {HOST, {'e', KEYCODE_TAB, 'x'}, COMMAND_HOST_EXITS, "Exits",
      "exits of all VMs: reasons, times, what is behind them"},
     {HOST, {'g', 'p'}, COMMAND_GUESTS, NULL, "only guests with this name or pid"},
     {TABLES, {F(6), 'o'}, COMMAND_ORDER, "Order", "sort by rate, by total or by name"},
@@ -91,7 +94,7 @@ const struct key_binding key_table[] = {
      "open the reason: what it means, what is behind it, its times"},
     {REASONS, {F(6), 'o'}, COMMAND_ORDER, "Order", "sort by time, by count or by name"},
     {REASONS, {'z'}, COMMAND_ZEROS, "Zeros", "show or hide reasons that did not happen"},
-    {HOST_EXITS, {'e', 'b', KEYCODE_TAB}, COMMAND_HOST, "Counters", "back to the counters"},
+    {HOST_EXITS, {'e', 'b', KEYCODE_TAB, 'x'}, COMMAND_HOST, "Counters", "back to the counters"},
     {VMS | TABLES, {'r'}, COMMAND_RESET, NULL, "totals count from now on"},
     {VMS | TABLES, {'i'}, COMMAND_SINCE, NULL,
      "totals since each VM was created, or since start or reset"},
