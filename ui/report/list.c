@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/text.h"
 #include "ui/report/json.h"
@@ -110,6 +111,15 @@ static void text_source(const struct list_source *l, const struct bpf_status *bp
     fputc('\n', out);
 }
 
+static void put_note(FILE *out, const char *label, const char *text)
+{
+    struct wrap wrap = {out, strlen(label), strlen(label), 0};
+
+    fputs(label, out);
+    wrap_words(&wrap, text);
+    fputc('\n', out);
+}
+
 static void text_vm(const struct snapshot *s, const struct snapshot_vm *vm, FILE *out)
 {
     char ram[NUMBER_MAX], rss[NUMBER_MAX];
@@ -125,9 +135,9 @@ static void text_vm(const struct snapshot *s, const struct snapshot_vm *vm, FILE
         text_source(&l, &s->bpf, out);
     }
     if (vm->vcpus_by_fd_order)
-        fputs("    note     several VMs in one process: their vCPUs were told apart by the order "
-              "of descriptors only\n",
-              out);
+        put_note(out, "    note     ",
+                 "several VMs in one process: their vCPUs were told apart by "
+                 "the order of descriptors only");
 }
 
 static int list_text(const struct snapshot *s, const struct filter *filter, FILE *out)
@@ -142,9 +152,12 @@ static int list_text(const struct snapshot *s, const struct filter *filter, FILE
                     "VMM", "vCPUs", "RAM", "RSS");
         text_vm(s, &s->vms[i], out);
     }
-    if (shown > 0 && s->host_values != NULL)
-        fprintf(out, "note: %s, which kvmlens -1 prints. %s\n",
-                reading_cause_text(CAUSE_HOST_TOTALS), reading_cause_fix(CAUSE_HOST_TOTALS));
+    if (shown > 0 && s->host_values != NULL) {
+        char text[400];
+        snprintf(text, sizeof(text), "%s, which kvmlens -1 prints. %s",
+                 reading_cause_text(CAUSE_HOST_TOTALS), reading_cause_fix(CAUSE_HOST_TOTALS));
+        put_note(out, "note: ", text);
+    }
     if (shown == 0)
         fputs("no VMs found; if VMs are running, kvmlens --doctor says what hides them\n", out);
     return ferror(out) ? -EIO : 0;
