@@ -26,7 +26,7 @@ const struct zeropage_impl *scan_accel(const struct scan_request *request)
     return request->accel != NULL ? request->accel : zeropage_pick(cpu_detect());
 }
 
-static double thread_cpu_s(void)
+double scan_thread_cpu_s(void)
 {
     struct timespec ts;
     return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) == 0
@@ -480,7 +480,7 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
     job.report->cost.accel = job.accel->name;
     job.report->cost.threads = threads > SCAN_THREADS_MAX ? SCAN_THREADS_MAX : threads;
     job.last_publish_ns = job.begin_ns;
-    double cpu_begin_s = thread_cpu_s();
+    job.begin_cpu_s = scan_thread_cpu_s();
     pthread_mutex_init(&job.mutex, NULL);
     int n = run_job(&job);
     if (n == 0 && atomic_load(&env->progress->cancel))
@@ -492,7 +492,8 @@ int scan_execute(const struct scan_env *env, const struct scan_request *request,
         scan_regions_warn_of_changes(&job);
         scan_left_look_again(&job);
     }
-    report->cost.regions_cpu_s = thread_cpu_s() - cpu_begin_s; /* half of what an estimate takes */
+    /* half of what an estimate takes */
+    report->cost.regions_cpu_s = scan_thread_cpu_s() - job.begin_cpu_s;
     report->cost.cpu_s += report->cost.regions_cpu_s;
     if (n < 0 && n != -ECANCELED)
         explain(&job, n);

@@ -21,9 +21,9 @@
 #define SCAN_DIRTY_DURATION_MIN_S 0.1
 #define SCAN_DIRTY_DURATION_MAX_S 3600.0
 #define SCAN_DIRTY_FIRST_S        0.1   /* the second look comes no later than this */
-#define SCAN_DIRTY_CPU            0.25  /* of one CPU, over the run; of who names none */
+#define SCAN_DIRTY_CPU            0.25  /* of one CPU, over the run, all in; of who names none */
 #define SCAN_DIRTY_SAMPLE_MIN     256   /* no limit makes the sample smaller */
-#define SCAN_DIRTY_SAMPLE_LARGE   65536 /* where 8 GiB or more are there, and limits let it */
+#define SCAN_DIRTY_SAMPLE_LARGE   65536 /* where 2 GiB or more are there, and limits let it */
 #define SCAN_DIRTY_BYTES_MAX      (2ull << 30) /* read in one run; of who names no rate */
 
 /*

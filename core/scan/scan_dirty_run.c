@@ -15,7 +15,8 @@
 /* Times shorter than this part of the whole show bursts, and no change of load. */
 #define LOAD_FROM_SHARE 0.4
 /* One page in so many: else a working set that is a small part of a large VM is hardly met. */
-#define LARGE_SHARE 32
+#define LARGE_SHARE 8
+#define PAGE_CPU_S  1.5e-6 /* of one page at one look, before it is known: 1.1 to 1.5 were seen */
 
 /* A run under way. */
 struct dirty_run {
@@ -26,7 +27,8 @@ struct dirty_run {
     unsigned count;
     unsigned next;       /* of them: the first ones may be skipped when a look takes long */
     bool is_again;       /* a region was left at the first look: all is drawn anew */
-    double spent_cpu_s;  /* by the looks so far */
+    double before_cpu_s; /* that all took until the first look */
+    double count_cpu_s;  /* that counting what is there took */
     uint64_t *first_page; /* [region_count] in the order in which QEMU sends them */
     uint64_t *present;    /* [chunk_count] as they were counted first */
     uint64_t counted_ns; /* and when */
@@ -55,9 +57,29 @@ static uint64_t pages_by_bytes(const struct scan_request *request)
     return (uint64_t)fmin(bytes / count / SCAN_PAGE_BYTES, SCAN_SAMPLE_MAX);
 }
 
+static double cpu_share(const struct scan_request *request)
+{
+    return request->max_cpu > 0 ? request->max_cpu : SCAN_DIRTY_CPU;
+}
+
+/* Likewise its CPU time: the first look is over before it is known what one takes. */
+static uint64_t pages_by_cpu(const struct scan_request *request)
+{
+    double offsets[DIRTY_LOOKS_MOST], duration_s = duration_of(request);
+    unsigned count = scan_pairs_schedule(duration_s, offsets);
+    double pages = cpu_share(request) * duration_s / count / PAGE_CPU_S;
+
+    return (uint64_t)fmin(pages, SCAN_SAMPLE_MAX);
+}
+
+static uint64_t at_most(uint64_t pages, uint64_t most)
+{
+    return pages < most ? pages : most;
+}
+
 uint64_t scan_dirty_sample(const struct scan_request *request, uint64_t population)
 {
-    uint64_t want = request->sample_pages, most = pages_by_bytes(request);
+    uint64_t want = request->sample_pages;
 
     if (want == 0) {
         want = population / LARGE_SHARE;
@@ -65,7 +87,7 @@ uint64_t scan_dirty_sample(const struct scan_request *request, uint64_t populati
                : want > SCAN_DIRTY_SAMPLE_LARGE ? SCAN_DIRTY_SAMPLE_LARGE
                                                 : want;
     }
-    want = want > most ? most : want;
+    want = at_most(want, at_most(pages_by_bytes(request), pages_by_cpu(request)));
     return want < SCAN_DIRTY_SAMPLE_MIN ? SCAN_DIRTY_SAMPLE_MIN : want;
 }
 
@@ -111,12 +133,14 @@ static int thin_out(struct dirty_run *run, uint64_t count)
     return n;
 }
 
-/* The looks that are to come take as long as this one did: when that is too much, fewer pages. */
-static int keep_to_budget(struct dirty_run *run, double look_cpu_s)
+/*
+ * The looks that are to come take as long as this one did, and what is there is counted once more:
+ * when that is too much, fewer pages.
+ */
+static int keep_to_budget(struct dirty_run *run, double look_cpu_s, double spent_cpu_s)
 {
     const struct scan_request *request = run->job->request;
-    double share = request->max_cpu > 0 ? request->max_cpu : SCAN_DIRTY_CPU;
-    double left = share * duration_of(request) - run->spent_cpu_s;
+    double left = cpu_share(request) * duration_of(request) - spent_cpu_s - run->count_cpu_s;
     double wanted = look_cpu_s * (run->count - run->next);
     double least = SCAN_DIRTY_SAMPLE_MIN;
 
@@ -126,15 +150,6 @@ static int keep_to_budget(struct dirty_run *run, double look_cpu_s)
 }
 
 /* --- the looks -------------------------------------------------------------------------------- */
-
-static double thread_cpu_s(void)
-{
-    struct timespec ts;
-
-    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) == 0
-               ? (double)ts.tv_sec + (double)ts.tv_nsec / 1e9
-               : 0;
-}
 
 /* What the looks so far say goes into the report. */
 static void fill_report(struct dirty_run *run)
@@ -181,21 +196,20 @@ static uint64_t time_of(const struct dirty_run *run, unsigned i)
 static int look_once(struct dirty_run *run, struct scan_lane *lane)
 {
     struct scan_job *job = run->job;
-    double before = thread_cpu_s() + lane->children_cpu_s;
+    double before = scan_thread_cpu_s() + lane->children_cpu_s;
 
     scan_void_note_activity(job, &run->activity);
     int n = scan_look(lane, &run->looks);
     if (n < 0)
         return n;
-    double took = thread_cpu_s() + lane->children_cpu_s - before;
+    double now = scan_thread_cpu_s() + lane->children_cpu_s;
     scan_job_merge(job, lane); /* the first look is an estimate, too */
     if (run->looks.looks == 1)
         scan_report_estimate(job->report);
-    run->spent_cpu_s += took;
     run->next++;
     while (run->next + 1 < run->count && time_of(run, run->next + 1) <= scan_now_ns())
         run->next++;
-    return keep_to_budget(run, took);
+    return keep_to_budget(run, now - before, run->before_cpu_s + now);
 }
 
 static int look_again_and_again(struct dirty_run *run, struct scan_lane *lane)
@@ -216,9 +230,10 @@ static int look_again_and_again(struct dirty_run *run, struct scan_lane *lane)
             run->is_again = true;
             return 0;
         }
+        if (n < 0)
+            return n; /* it says no more than before */
         fill_report(run);
-        if (n == 0)
-            scan_job_publish(job);
+        scan_job_publish(job);
         atomic_store(&progress->total_bytes,
                      atomic_load(&progress->done_bytes) +
                          (run->count - run->next) * (uint64_t)run->looks.count * SCAN_PAGE_BYTES);
@@ -239,7 +254,7 @@ static void *run_thread(void *arg)
     if (run->code == 0)
         run->code = look_again_and_again(run, &lane);
     scan_job_merge(run->job, &lane);
-    run->cpu_s = thread_cpu_s() + lane.children_cpu_s;
+    run->cpu_s = scan_thread_cpu_s() + lane.children_cpu_s;
     scan_lane_close(&lane);
     return NULL;
 }
@@ -320,7 +335,9 @@ static int begin(struct dirty_run *run)
     job->report->estimate = (struct scan_estimate){.valid = false};
     job->report->dirty->looks.duration_s = 0;
     atomic_store(&job->huge_pages, 0);
+    double before_s = job->report->cost.cpu_s;
     int n = scan_job_residency(job);
+    run->count_cpu_s = job->report->cost.cpu_s - before_s;
     if (n == 0)
         n = note_present(run);
     job->report->dirty->huge_pages = atomic_load(&job->huge_pages);
@@ -330,6 +347,7 @@ static int begin(struct dirty_run *run)
         n = -errno;
     if (n == 0)
         scan_job_publish(job);
+    run->before_cpu_s = job->report->cost.cpu_s + scan_thread_cpu_s() - job->begin_cpu_s;
     return n;
 }
 

@@ -118,6 +118,7 @@ struct scan_job {
     atomic_bool stop;             /* a thread failed: all end */
     atomic_uint_fast64_t rate_next_ns; /* until when all that was read is paid, under --max-rate */
     uint64_t begin_ns;
+    double begin_cpu_s; /* CPU time of the scanning thread, then */
 
     pthread_mutex_t mutex;
     struct scan_report *report;
@@ -213,6 +214,7 @@ int scan_job_draw(struct scan_job *job);
 bool scan_job_stops(const struct scan_job *job);
 void scan_job_merge(struct scan_job *job, struct scan_lane *lane);
 uint64_t scan_now_ns(void);
+double scan_thread_cpu_s(void); /* of the thread that asks */
 /* what the request says, else the automatic choice */
 const struct zeropage_impl *scan_accel(const struct scan_request *request);
 

@@ -124,14 +124,15 @@ static bool differ(const struct halves *h)
     return fabs(first - second) > CLEAR_SIGMAS * sqrt(first + second) && most > CLEAR_RATIO * least;
 }
 
-/* The look nearest to the middle between the first one and @end; 0: none is near. */
-static unsigned middle_of(const struct scan_looks *looks, unsigned end)
+/* The look nearest to the middle between the first one and @end; 0: none is near. @seconds: from
+ * the first look to each. */
+static unsigned middle_of(const double *seconds, unsigned end)
 {
-    double whole = compare(looks, 0, end).seconds, best = 0.25 * whole;
+    double best = 0.25 * seconds[end];
     unsigned found = 0;
 
     for (unsigned i = 1; i < end; i++) {
-        double off = fabs(2 * compare(looks, 0, i).seconds - whole);
+        double off = fabs(2 * seconds[i] - seconds[end]);
         if (off < best) {
             best = off;
             found = i;
@@ -142,11 +143,14 @@ static unsigned middle_of(const struct scan_looks *looks, unsigned end)
 
 uint32_t scan_pairs_load_changed(const struct scan_looks *looks, double from_s)
 {
+    double seconds[DIRTY_LOOKS_MOST] = {0};
     uint32_t ret = 0;
 
+    for (unsigned i = 1; i < looks->looks; i++)
+        seconds[i] = compare(looks, 0, i).seconds;
     for (unsigned end = 2; end < looks->looks; end++) {
-        unsigned middle = middle_of(looks, end);
-        if (middle == 0 || compare(looks, 0, end).seconds < from_s)
+        unsigned middle = middle_of(seconds, end);
+        if (middle == 0 || seconds[end] < from_s)
             continue;
         struct halves h = compare_halves(looks, middle, end);
         if (differ(&h))

@@ -355,49 +355,6 @@ static void a_load_that_begins_meanwhile_is_said(void **state)
     guest_stop(&guest);
 }
 
-/* --- limits ----------------------------------------------------------------------------------- */
-
-static void a_rate_makes_the_sample_smaller(void **state)
-{
-    static const struct writer w = {64 * MIB, 0, 0, IDLE, false};
-    struct guest guest;
-    struct scan_report *r;
-
-    (void)state;
-    assert_true(guest_start(&guest, start_writer, &w));
-    struct scan_request request = looking(&guest, 0.8);
-    request.max_rate_bytes = 20 * MIB;
-    assert_int_equal(scanning_run(&request, &r), 0);
-    assert_int_equal(r->dirty->looks.sampled, 16 * MIB / PAGE / 5); /* of 0, 0.1, 0.2, 0.4, 0.8 s */
-    assert_int_equal(r->cost.bytes_read, r->dirty->looks.sampled * PAGE * r->dirty->look_count);
-    scan_report_free(r);
-    request.max_rate_bytes = 1; /* so little that it would tell nothing */
-    assert_int_equal(scanning_run(&request, &r), 0);
-    assert_int_equal(r->dirty->looks.sampled, SCAN_DIRTY_SAMPLE_MIN);
-    scan_report_free(r);
-    guest_stop(&guest);
-}
-
-static void a_share_of_the_cpu_too(void **state)
-{
-    static const struct writer w = {64 * MIB, 0, 0, IDLE, false};
-    struct guest guest;
-    struct scan_report *r;
-
-    (void)state;
-    assert_true(guest_start(&guest, start_writer, &w));
-    struct scan_request request = looking(&guest, 1.6);
-    request.max_cpu = 0.03; /* 48 ms; the first look takes some 30 */
-    assert_int_equal(scanning_run(&request, &r), 0);
-    const struct dirty_looks *d = &r->dirty->looks;
-    assert_int_equal(r->estimate.sampled, r->estimate.population); /* the first look was whole */
-    assert_in_range(d->sampled, SCAN_DIRTY_SAMPLE_MIN, 10000);
-    assert_int_equal(longest(d)->sampled, d->sampled); /* what was dropped is in no pair */
-    assert_int_equal(d->pairs[0].sampled, d->sampled);
-    scan_report_free(r);
-    guest_stop(&guest);
-}
-
 /* --- ends that come early --------------------------------------------------------------------- */
 
 struct later {
@@ -518,8 +475,6 @@ int main(void)
         cmocka_unit_test(pages_that_vanish_are_not_brought_back),
         cmocka_unit_test(nothing_is_mapped_by_looking),
         cmocka_unit_test(a_load_that_begins_meanwhile_is_said),
-        cmocka_unit_test(a_rate_makes_the_sample_smaller),
-        cmocka_unit_test(a_share_of_the_cpu_too),
         cmocka_unit_test(a_cancel_ends_it_within_50_ms_and_what_was_seen_stays),
         cmocka_unit_test(a_vm_that_ends_meanwhile_is_no_stopped_one),
         cmocka_unit_test(progress_knows_when_the_last_look_is_due),

@@ -200,8 +200,8 @@ static void the_sample_grows_with_the_vm_and_keeps_to_limits(void **state)
 
     (void)state;
     assert_int_equal(scan_dirty_sample(&request, 10), SCAN_SAMPLE_DEFAULT);
-    assert_int_equal(scan_dirty_sample(&request, gib), SCAN_SAMPLE_DEFAULT);
-    assert_int_equal(scan_dirty_sample(&request, 4 * gib), 2 * SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(scan_dirty_sample(&request, gib / 2), SCAN_SAMPLE_DEFAULT);
+    assert_int_equal(scan_dirty_sample(&request, gib), 2 * SCAN_SAMPLE_DEFAULT);
     assert_int_equal(scan_dirty_sample(&request, 1000 * gib), SCAN_DIRTY_SAMPLE_LARGE);
     request.duration_s = 3600; /* more looks */
     assert_in_range(scan_dirty_sample(&request, 1000 * gib), 29000, 30000);
@@ -210,6 +210,8 @@ static void the_sample_grows_with_the_vm_and_keeps_to_limits(void **state)
     assert_int_equal(scan_dirty_sample(&request, 1000 * gib), 8192);
     request.sample_pages = 4000;
     assert_int_equal(scan_dirty_sample(&request, 1000 * gib), 4000);
+    request.max_cpu = 0.01; /* 32 ms, at 1.5 us for each page at each look */
+    assert_in_range(scan_dirty_sample(&request, 1000 * gib), 3047, 3048);
     request.sample_pages = 1;
     assert_int_equal(scan_dirty_sample(&request, 1000 * gib), SCAN_DIRTY_SAMPLE_MIN);
 }
