@@ -208,6 +208,33 @@ static void tell_failed_estimates(struct partial *partial, FILE *out)
             vms, vms == 1 ? "" : "s", pid, vms == 1 ? "" : " and others", pid);
 }
 
+static void tell_unforecast(struct partial *partial, FILE *out)
+{
+    size_t vms = partial->unforecast_vms;
+
+    if (vms == 0 || partial->unforecast_told)
+        return;
+    partial->unforecast_told = true;
+    fprintf(out,
+            "kvmlens: %zu VM%s no forecast yet: there was no time for %s. A log, or the next run "
+            "with the same --output, continues there.\n",
+            vms, vms == 1 ? " has" : "s have", vms == 1 ? "it" : "them");
+}
+
+static void tell_failed_forecasts(struct partial *partial, FILE *out)
+{
+    size_t vms = partial->failed_forecasts;
+    int pid = (int)partial->failed_forecast_pid;
+
+    if (vms == 0 || partial->failed_forecasts_told)
+        return;
+    partial->failed_forecasts_told = true;
+    fprintf(out,
+            "kvmlens: there is no forecast for %zu VM%s (process %d%s); kvmlens --forecast %d "
+            "tells why\n",
+            vms, vms == 1 ? "" : "s", pid, vms == 1 ? "" : " and others", pid);
+}
+
 /* " (process 5164 and others)", where something is missing that is needed for that process. */
 static const char *which_processes(const struct partial *partial, int cause, char out[64])
 {
@@ -269,4 +296,6 @@ void partial_tell(struct partial *partial, FILE *out)
     tell_exits(partial, out);
     tell_unestimated(partial, out);
     tell_failed_estimates(partial, out);
+    tell_unforecast(partial, out);
+    tell_failed_forecasts(partial, out);
 }

@@ -37,6 +37,9 @@ struct partial {
     size_t failed_estimates; /* set by who takes estimates: VMs that could not be estimated */
     pid_t failed_estimate_pid;
     bool failed_estimates_told;
+    size_t unforecast_vms, failed_forecasts; /* likewise of who makes forecasts */
+    pid_t failed_forecast_pid;
+    bool unforecast_told, failed_forecasts_told;
     struct bpf_status bpf;
     bool bpf_told;
     struct exits_facts exits; /* EXITS_UNASKED too */

@@ -16,6 +16,7 @@
 #include "ui/choose/filter.h"
 
 struct estimates;
+struct kept_forecasts;
 struct report_format;
 
 struct report {
@@ -31,6 +32,7 @@ struct report {
     bool exit_histograms;         /* metrics of a stream: how long exits took, too */
     /* metrics: zero pages, borrowed; NULL = none were asked for */
     const struct estimates *estimates;
+    const struct kept_forecasts *forecasts; /* metrics: migrations, likewise */
     bool wide;                    /* CSV: one row per record */
     bool csv_safe;                /* CSV: names that a spreadsheet would run get a ' */
     bool fresh;                   /* the next record begins its file: headers */

@@ -12,6 +12,7 @@
 
 #include "ui/report/estimates.h"
 #include "ui/report/exits_metrics.h"
+#include "ui/report/forecast_metrics.h"
 #include "ui/report/metrics.h"
 #include "ui/report/metrics_subject.h"
 #include "ui/report/number.h"
@@ -470,6 +471,8 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
         put_estimates(r, &m, s);
+    if (r->forecasts != NULL)
+        forecast_metrics_put(r, &m, s);
     exits_metrics_put(r, &m, s);
     put_totals(r, &m, s);
     put_fields(r, &m, s, false);
