@@ -194,6 +194,10 @@ const struct snapshot_vm *snapshot_find_fd(const struct snapshot *s, pid_t pid, 
 /* snapshot_find - the VM of that identity, or NULL. */
 const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct vm_id *id);
 
+/* snapshot_find_kept - the same of an identity that another process of ours wrote down: which tick
+ * found the VM is not known then, and one that took its place in its process is taken for it. */
+const struct snapshot_vm *snapshot_find_kept(const struct snapshot *s, const struct vm_id *id);
+
 /*
  * snapshot_interval_differs - is a time in which something was measured clearly another one than
  * @usual? 0 is a time that is not known, and no other one.

@@ -80,6 +80,13 @@ const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct v
     return vm != NULL && vm_id_equal(&vm->id, id) ? vm : NULL;
 }
 
+const struct snapshot_vm *snapshot_find_kept(const struct snapshot *s, const struct vm_id *id)
+{
+    const struct snapshot_vm *vm = snapshot_find_fd(s, id->pid, id->fd);
+
+    return vm != NULL && vm->id.start_ticks == id->start_ticks ? vm : NULL;
+}
+
 struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
                                     const struct snapshot *s, const struct snapshot_vm *vm,
                                     size_t field)

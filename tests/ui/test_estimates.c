@@ -223,7 +223,7 @@ static int load(struct file_bed *f, struct estimates *ret, struct error *err)
 {
     *ret = (struct estimates){NULL, 0};
     f->bed.s.mono_ns = f->bed.fake.now;
-    return estimates_file_load(ret, f->path, &f->tree.root, &f->bed.s, err);
+    return estimates_file_load(ret, NULL, f->path, &f->tree.root, &f->bed.s, err);
 }
 
 static void next_run_reads_what_this_one_wrote(void **state)
@@ -236,7 +236,7 @@ static void next_run_reads_what_this_one_wrote(void **state)
     assert_int_equal(load(&f, &e, NULL), 0); /* there is none yet */
     assert_int_equal(e.count, 0);
     record(&f.bed);
-    assert_int_equal(estimates_file_save(&f.bed.estimates, f.path, &f.tree.root, NULL), 0);
+    assert_int_equal(estimates_file_save(&f.bed.estimates, NULL, f.path, &f.tree.root, NULL), 0);
     for (int i = 0; i < VMS; i++)
         f.bed.vms[i].id.born = 77; /* another process counts its ticks anew */
     assert_int_equal(load(&f, &e, NULL), 0);

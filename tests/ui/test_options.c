@@ -98,6 +98,14 @@ static void a_forecast_is_of_a_vm_or_of_all_with_its_settings(void **state)
     assert_int_equal(o.forecast.zero_detection, FORECAST_ZERO_LEGACY);
     assert_int_equal(o.forecast.channels, 4);
     assert_true(o.scan.duration_s == 0.5 && o.scan.max_rate_bytes == 90000000);
+    assert_int_equal(
+        parse("--forecast all --once --format prometheus --bandwidth 9 --max-rate 90 web", buf, &o,
+              &err),
+        0);
+    assert_int_equal(o.mode, MODE_ONCE);
+    assert_true(o.forecast_all && o.forecast.bandwidth == 9e6);
+    assert_string_equal(o.choice.vm, "web");
+    assert_int_equal(parse("-1 --format openmetrics --forecast all", buf, &o, &err), 0);
     assert_int_equal(parse("--forecast all --mode mapped-ram", buf, &o, &err), 0);
     assert_int_equal(o.forecast.mode, FORECAST_MAPPED_RAM);
 }
@@ -127,6 +135,13 @@ static void what_is_no_forecast_is_refused_with_a_sentence(void **state)
         {"--scan a --bandwidth 3", "no meaning with --scan"},
         {"--bandwidth 3", "no meaning with the interactive monitor"},
         {"--forecast a --sample 3", "no meaning with --forecast"},
+        {"--forecast a -1 --format prometheus", "--once and --forecast exclude each other"},
+        {"--forecast all -1", "prometheus or openmetrics"},
+        {"--forecast all -l --format json", "prometheus or openmetrics"},
+        {"--forecast all --format prometheus", "adds to --once and --log"},
+        {"-1 --bandwidth 3 --format prometheus", "--forecast all"},
+        {"-1 --max-rate 3 --format prometheus", "--forecast all"},
+        {"--forecast all --list", "exclude each other"},
     };
 
     (void)state;

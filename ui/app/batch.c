@@ -14,6 +14,7 @@
 #include "ui/app/estimates_file.h"
 #include "ui/app/estimator.h"
 #include "ui/app/exit_status.h"
+#include "ui/app/forecaster.h"
 #include "ui/choose/filter.h"
 #include "ui/report/estimates.h"
 #include "ui/report/partial.h"
@@ -29,7 +30,9 @@ struct batch {
     struct partial partial;
     struct estimates estimates;
     struct estimator estimator;
-    char *estimates_path; /* where they are kept for the next run; NULL: nowhere */
+    struct kept_forecasts forecasts;
+    struct forecaster forecaster;
+    char *estimates_path; /* where both are kept for the next run; NULL: nowhere */
     bool failed_reads, told_no_field;
     struct pollfd wake[WAKE_COUNT];
     struct snapshot *first; /* totals count from here */
@@ -146,30 +149,70 @@ static void give_up_keeping(struct batch *b, const struct error *why)
     b->estimates_path = NULL;
 }
 
+/* Which of both there are; NULL: they were not asked for. */
+static struct estimates *estimates_of(struct batch *b)
+{
+    return b->opts->estimate ? &b->estimates : NULL;
+}
+
+static struct kept_forecasts *forecasts_of(struct batch *b)
+{
+    return b->opts->forecast_all ? &b->forecasts : NULL;
+}
+
+static bool is_estimating(const struct batch *b)
+{
+    return b->opts->estimate || b->opts->forecast_all;
+}
+
 /* What another run has found; once, when the first VMs are known. */
 static void begin_estimates(struct batch *b, const struct snapshot *s)
 {
     struct error why;
 
-    if (!b->opts->estimate || b->opts->output == NULL)
+    if (!is_estimating(b) || b->opts->output == NULL)
         return;
     if (asprintf(&b->estimates_path, "%s.estimates", b->opts->output) < 0)
         b->estimates_path = NULL;
-    else if (estimates_file_load(&b->estimates, b->estimates_path, b->env->root, s, &why) < 0)
+    else if (estimates_file_load(estimates_of(b), forecasts_of(b), b->estimates_path, b->env->root,
+                                 s, &why) < 0)
         give_up_keeping(b, &why);
 }
 
-static void refresh_estimates(struct batch *b, const struct snapshot *s)
+static void refresh_estimates(struct batch *b, const struct snapshot *s, uint64_t budget_ns)
 {
     struct estimates_taker taker = estimator_taker(&b->estimator);
-    struct error why;
 
-    estimates_refresh(&b->estimates, &taker, s, &b->filter, estimates_budget_ns(b));
+    estimates_refresh(&b->estimates, &taker, s, &b->filter, budget_ns);
     b->partial.unestimated_vms = estimates_pending(&b->estimates, s, &b->filter);
     b->partial.failed_estimates =
         estimates_failed(&b->estimates, s, &b->filter, &b->partial.failed_estimate_pid);
-    if (b->estimates_path != NULL &&
-        estimates_file_save(&b->estimates, b->estimates_path, b->env->root, &why) < 0)
+}
+
+static void refresh_forecasts(struct batch *b, const struct snapshot *s, uint64_t budget_ns)
+{
+    struct kept_forecasts_taker taker = forecaster_taker(&b->forecaster);
+
+    kept_forecasts_refresh(&b->forecasts, &taker, s, &b->filter, budget_ns);
+    b->partial.unforecast_vms = kept_forecasts_pending(&b->forecasts, s, &b->filter);
+    b->partial.failed_forecasts =
+        kept_forecasts_failed(&b->forecasts, s, &b->filter, &b->partial.failed_forecast_pid);
+}
+
+/* Both within one budget: forecasts have what estimates leave. */
+static void refresh_both(struct batch *b, const struct snapshot *s)
+{
+    struct estimates_taker clock = estimator_taker(&b->estimator);
+    uint64_t budget = estimates_budget_ns(b), begin = clock.now_ns(clock.ctx);
+    struct error why;
+
+    if (b->opts->estimate)
+        refresh_estimates(b, s, budget);
+    uint64_t spent = clock.now_ns(clock.ctx) - begin;
+    if (b->opts->forecast_all)
+        refresh_forecasts(b, s, budget > spent ? budget - spent : 0);
+    if (b->estimates_path != NULL && estimates_file_save(estimates_of(b), forecasts_of(b),
+                                                         b->estimates_path, b->env->root, &why) < 0)
         give_up_keeping(b, &why);
 }
 
@@ -181,8 +224,8 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
     const struct snapshot *base = b->opts->include_past ? NULL : b->first;
     int result;
 
-    if (b->opts->estimate)
-        refresh_estimates(b, s);
+    if (is_estimating(b))
+        refresh_both(b, s);
     if (output_is_fresh(b->env->out))
         report_fresh(&b->report);
     b->report.header = b->env->out->first_line;
@@ -200,7 +243,8 @@ static int print_record(struct batch *b, const struct snapshot *s, struct error 
 static void note_missing(struct batch *b, const struct snapshot *s)
 {
     if (!partial_count(&b->filter, s, &b->partial) && b->partial.unestimated_vms == 0 &&
-        b->partial.failed_estimates == 0)
+        b->partial.failed_estimates == 0 && b->partial.unforecast_vms == 0 &&
+        b->partial.failed_forecasts == 0)
         return;
     b->failed_reads = true;
     partial_tell(&b->partial, b->env->diag);
@@ -370,7 +414,8 @@ static unsigned terminal_columns(int fd)
 
 int batch_run_env(const struct batch_env *env, const struct options *opts, struct error *err)
 {
-    struct batch b = {.env = env, .opts = opts};
+    struct batch b = {
+        .env = env, .opts = opts, .forecasts = {.settings = opts->forecast, .look = opts->scan}};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigset_t block, mask;
     int result = filter_open(&opts->choice, &b.filter, err);
@@ -389,7 +434,8 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
         .verbose = opts->verbose,
         .per_vcpu = opts->per_vcpu,
         .exit_histograms = opts->exit_histograms,
-        .estimates = opts->estimate ? &b.estimates : NULL,
+        .estimates = estimates_of(&b),
+        .forecasts = forecasts_of(&b),
         .wide = opts->wide,
         .csv_safe = opts->csv_safe,
     };
@@ -400,6 +446,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     if (result == 0) {
         env->out->stop_fd = b.wake[WAKE_SIGNAL].fd;
         estimator_init(&b.estimator, env->supervisor, b.wake[WAKE_SIGNAL].fd);
+        forecaster_init(&b.forecaster, env->supervisor, b.wake[WAKE_SIGNAL].fd);
         result = run(&b, err);
         env->out->stop_fd = -1;
         estimator_done(&b.estimator);
@@ -411,6 +458,7 @@ int batch_run_env(const struct batch_env *env, const struct options *opts, struc
     sigaction(SIGPIPE, &before, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     estimates_done(&b.estimates);
+    kept_forecasts_done(&b.forecasts);
     free(b.estimates_path);
     snapshot_free(b.first);
     filter_close(&b.filter);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "ui/app/forecasts_lines.h"
 #include "ui/app/output.h"
 
 #define MAGIC "kvmlens-estimates/1 "
@@ -86,17 +87,6 @@ static bool parse_line(const char *line, uint64_t now_ns, struct estimate *ret)
            is_ratio(e.zero_low) && is_ratio(e.zero_high) && e.duration_s >= 0;
 }
 
-/*
- * The VM of a line, or NULL. Which tick found it is not in the file: it is another process's. A VM
- * that took the place of another in one process since is told from that by its age alone.
- */
-static const struct snapshot_vm *find_vm(const struct snapshot *s, const struct vm_id *id)
-{
-    const struct snapshot_vm *vm = snapshot_find_fd(s, id->pid, id->fd);
-
-    return vm != NULL && vm->id.start_ticks == id->start_ticks ? vm : NULL;
-}
-
 /* The file has them in the order of the VMs, so what comes out of order is no line of ours. */
 static bool is_next(const struct estimates *e, const struct vm_id *vm)
 {
@@ -104,10 +94,34 @@ static bool is_next(const struct estimates *e, const struct vm_id *vm)
     return last == NULL || last->pid < vm->pid || (last->pid == vm->pid && last->fd < vm->fd);
 }
 
-int estimates_file_load(struct estimates *e, const char *path, const struct rootfs *root,
-                        const struct snapshot *s, struct error *err)
+static void read_line(struct estimates *e, const char *line, const struct snapshot *s)
+{
+    struct estimate found;
+
+    if (!parse_line(line, s->mono_ns, &found))
+        return;
+    const struct snapshot_vm *vm = snapshot_find_kept(s, &found.vm);
+    if (vm == NULL || !is_next(e, &vm->id) || e->count == s->vm_count)
+        return;
+    found.vm = vm->id;
+    e->items[e->count++] = found;
+}
+
+/* Room for one of each VM. */
+static bool make_room(struct estimates *e, struct kept_forecasts *f, const struct snapshot *s)
+{
+    if (e != NULL)
+        e->items = malloc((s->vm_count + 1) * sizeof(*e->items));
+    if (f != NULL)
+        f->items = malloc((s->vm_count + 1) * sizeof(*f->items));
+    return (e == NULL || e->items != NULL) && (f == NULL || f->items != NULL);
+}
+
+int estimates_file_load(struct estimates *e, struct kept_forecasts *f, const char *path,
+                        const struct rootfs *root, const struct snapshot *s, struct error *err)
 {
     char line[LINE_MAX_BYTES], boot[BOOT_MAX];
+    struct forecasts_reader forecasts = {.forecasts = f};
     FILE *in;
     int n = open_ours(path, &in, err);
 
@@ -117,30 +131,26 @@ int estimates_file_load(struct estimates *e, const char *path, const struct root
     bool is_of_now = boot[0] != '\0' && fgets(line, sizeof(line), in) != NULL &&
                      strncmp(line + strlen(MAGIC), boot, strlen(boot)) == 0 &&
                      line[strlen(MAGIC) + strlen(boot)] == '\n';
-    if (is_of_now)
-        e->items = malloc((s->vm_count + 1) * sizeof(*e->items));
-    while (e->items != NULL && fgets(line, sizeof(line), in) != NULL) {
-        struct estimate found;
-        if (!parse_line(line, s->mono_ns, &found))
-            continue;
-        const struct snapshot_vm *vm = find_vm(s, &found.vm);
-        if (vm == NULL || !is_next(e, &vm->id) || e->count == s->vm_count)
-            continue;
-        found.vm = vm->id;
-        e->items[e->count++] = found;
+    bool has_room = is_of_now && make_room(e, f, s);
+    while (has_room && fgets(line, sizeof(line), in) != NULL) {
+        if (e != NULL)
+            read_line(e, line, s);
+        if (f != NULL)
+            forecasts_lines_read(&forecasts, line, s);
     }
     fclose(in);
     return 0;
 }
 
-static int print_all(const struct estimates *e, const char *boot, char **ret, size_t *ret_len)
+static int print_all(const struct estimates *e, const struct kept_forecasts *f, const char *boot,
+                     char **ret, size_t *ret_len)
 {
     FILE *mem = open_memstream(ret, ret_len);
 
     if (mem == NULL)
         return -ENOMEM;
     fprintf(mem, MAGIC "%s\n", boot);
-    for (size_t i = 0; i < e->count; i++) {
+    for (size_t i = 0; e != NULL && i < e->count; i++) {
         const struct estimate *at = &e->items[i];
         fprintf(mem, "%d %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %d %d %.17g %.17g %.17g %d %" PRIu64
                      " %.9g\n",
@@ -148,11 +158,13 @@ static int print_all(const struct estimates *e, const char *boot, char **ret, si
                 at->zero_known, at->zero_ratio, at->zero_low, at->zero_high, at->wire_known,
                 at->wire_bytes, at->duration_s);
     }
+    if (f != NULL)
+        forecasts_lines_print(f, mem);
     return fclose(mem) != 0 ? -ENOMEM : 0;
 }
 
-int estimates_file_save(const struct estimates *e, const char *path, const struct rootfs *root,
-                        struct error *err)
+int estimates_file_save(const struct estimates *e, const struct kept_forecasts *f, const char *path,
+                        const struct rootfs *root, struct error *err)
 {
     char boot[BOOT_MAX];
     char *text = NULL;
@@ -165,7 +177,7 @@ int estimates_file_save(const struct estimates *e, const char *path, const struc
     int n = output_replace(&out, path, err);
     if (n < 0)
         return n;
-    n = print_all(e, boot, &text, &len);
+    n = print_all(e, f, boot, &text, &len);
     n = n < 0 ? error_set(err, n, "out of memory") : output_write(&out, text, len, err);
     output_close(&out);
     free(text);

@@ -67,13 +67,26 @@ static int apply_scan(struct options *opts, const char *arg, struct error *err)
     return set_mode(opts, MODE_SCAN, err);
 }
 
-/* A VM called "all" is meant by its process id. */
+/* Which mode that is depends on what else is given: see settle_forecast. */
 static int apply_forecast(struct options *opts, const char *arg, struct error *err)
 {
     if (arg[0] == '\0')
         return error_set(err, -EINVAL, "--forecast: the VM is empty; all means all of them");
-    opts->forecast_all = strcmp(arg, "all") == 0;
-    opts->choice.vm = opts->forecast_all ? NULL : arg;
+    opts->forecast_vm = arg;
+    return 0;
+}
+
+/* A mode of its own, but for what records of metrics bring along. A VM called "all" is meant by its
+ * process id. */
+static int settle_forecast(struct options *opts, struct error *err)
+{
+    if (opts->forecast_vm == NULL)
+        return 0;
+    opts->forecast_all = strcmp(opts->forecast_vm, "all") == 0;
+    if (opts->forecast_all && (MODE_BIT(opts->mode) & (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG))))
+        return 0;
+    if (!opts->forecast_all)
+        opts->choice.vm = opts->forecast_vm;
     return set_mode(opts, MODE_FORECAST, err);
 }
 
@@ -219,6 +232,7 @@ static int apply_privileges(struct options *opts, const char *arg, struct error 
 #define MONITOR MODE_BIT(MODE_MONITOR)
 #define SCAN MODE_BIT(MODE_SCAN)
 #define FORECAST        MODE_BIT(MODE_FORECAST)
+#define FORECASTS       (FORECAST | ONCE_LOG)
 #define SAMPLED (ONCE_LOG | MONITOR)
 
 const struct option_row option_table[] = {
@@ -265,7 +279,7 @@ const struct option_row option_table[] = {
 
     {0, "sample", NULL, "N", NULL, GROUP_SCAN, SCAN, "read only N random pages, and estimate",
      CALLS(options_scan_sample)},
-    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SCAN, SCAN | FORECAST,
+    {0, "max-rate", NULL, "MB/S", NULL, GROUP_SCAN, SCAN | FORECASTS,
      "read at most so many million bytes per second", CALLS(options_scan_max_rate)},
     {0, "threads", NULL, "N", NULL, GROUP_SCAN, SCAN, "read with N threads (default 1)",
      CALLS(options_scan_threads)},
@@ -276,24 +290,24 @@ const struct option_row option_table[] = {
     {0, "accel", NULL, "NAME", NULL, GROUP_SCAN, SCAN,
      "look for zero pages with this instruction set", CALLS(options_scan_accel)},
 
-    {0, "bandwidth", NULL, "MB/S", NULL, GROUP_FORECAST, FORECAST,
+    {0, "bandwidth", NULL, "MB/S", NULL, GROUP_FORECAST, FORECASTS,
      "send at most so much (default 125 million bytes/s, 1 Gbit/s)",
      CALLS(options_forecast_bandwidth)},
-    {0, "link", NULL, "MB/S", NULL, GROUP_FORECAST, FORECAST,
+    {0, "link", NULL, "MB/S", NULL, GROUP_FORECAST, FORECASTS,
      "what the line gives once that limit is lifted (default: as that)",
      CALLS(options_forecast_link)},
-    {0, "downtime", NULL, "MS", NULL, GROUP_FORECAST, FORECAST,
+    {0, "downtime", NULL, "MS", NULL, GROUP_FORECAST, FORECASTS,
      "let the guest stand still for so many milliseconds (default 300)",
      CALLS(options_forecast_downtime)},
-    {0, "mode", NULL, "MODE", options_forecast_modes, GROUP_FORECAST, FORECAST,
+    {0, "mode", NULL, "MODE", options_forecast_modes, GROUP_FORECAST, FORECASTS,
      "how it would be sent", CALLS(options_forecast_mode)},
-    {0, "channels", NULL, "N", NULL, GROUP_FORECAST, FORECAST,
+    {0, "channels", NULL, "N", NULL, GROUP_FORECAST, FORECASTS,
      "multifd: over so many connections (default 2)", CALLS(options_forecast_channels)},
-    {0, "zero-page-detection", NULL, "HOW", options_forecast_zeros, GROUP_FORECAST, FORECAST,
+    {0, "zero-page-detection", NULL, "HOW", options_forecast_zeros, GROUP_FORECAST, FORECASTS,
      "as the parameter of QEMU", CALLS(options_forecast_zero)},
-    {0, "auto-converge", NULL, NULL, NULL, GROUP_FORECAST, FORECAST,
+    {0, "auto-converge", NULL, NULL, NULL, GROUP_FORECAST, FORECASTS,
      "hold the guest back where it would not end else", FLAG(forecast.auto_converge)},
-    {0, "duration", NULL, "SECONDS", NULL, GROUP_FORECAST, FORECAST,
+    {0, "duration", NULL, "SECONDS", NULL, GROUP_FORECAST, FORECASTS,
      "look at each VM for so long, 0.1 to 3600 (default 3.2)", CALLS(options_forecast_duration)},
 
     {0, "format", NULL, "NAME", report_format_words, GROUP_OUTPUT,
@@ -419,13 +433,16 @@ int options_parse(int argc, char **argv, struct options *ret, struct error *err)
         const struct option_row *row = c == '?' || c == ':' ? NULL : row_of(c);
         if (row == NULL)
             return bad_option(c, argc, argv, err);
-        int result = apply_row(row, ret, err);
-        if (result < 0)
-            return result;
+        int applied = apply_row(row, ret, err);
+        if (applied < 0)
+            return applied;
         if (ret->mode == MODE_HELP || ret->mode == MODE_VERSION)
             return 0;
         ret->given |= 1ull << (row - option_table);
     }
+    int result = settle_forecast(ret, err);
+    if (result < 0)
+        return result;
     if (argc - optind > 1)
         return error_set(err, -EINVAL, "'%s' is one VM too many: give at most one",
                          options_show(argv[optind + 1]).text);

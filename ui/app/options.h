@@ -63,7 +63,8 @@ struct options {
     bool no_color, no_unicode, no_mouse;
     struct scan_request scan; /* --scan, --forecast; at which VM it aims is not known yet */
     struct forecast_settings forecast;
-    bool forecast_all; /* --forecast all: of each chosen VM */
+    const char *forecast_vm; /* --forecast */
+    bool forecast_all; /* --forecast all: of each chosen VM; with --once and --log as metrics */
     bool has_channels;
     uint64_t given;      /* which rows of the table were used; private to options.c */
 };

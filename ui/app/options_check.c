@@ -35,6 +35,11 @@ static int check_formats(const struct options *opts, struct error *err)
     const struct report_format *format = report_format_find(opts->format);
     bool csv = strcmp(opts->format, "csv") == 0;
 
+    if (opts->mode == MODE_FORECAST && format->document)
+        return error_set(err, -EINVAL,
+                         "--forecast prints text or json; --forecast all adds to --once and --log "
+                         "with --format %s",
+                         opts->format);
     if ((MODE_BIT(opts->mode) & (MODE_BIT(MODE_LIST) | MODE_BIT(MODE_DOCTOR) | MODE_BIT(MODE_SCAN) |
                                  MODE_BIT(MODE_FORECAST))) &&
         format != &report_text && format != &report_json)
@@ -56,6 +61,11 @@ static int check_formats(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL,
                          "--exit-histograms goes with --tracepoints and --format prometheus or "
                          "openmetrics; json has all histograms");
+    if (opts->forecast_all && opts->mode != MODE_FORECAST && !format->document)
+        return error_set(err, -EINVAL,
+                         "--forecast all with %s goes with --format prometheus or openmetrics; "
+                         "without %s it prints text or json",
+                         mode_words(opts->mode), mode_words(opts->mode));
     if (opts->estimate && !format->document)
         return error_set(err, -EINVAL,
                          "--estimate goes with --format prometheus or openmetrics; "
@@ -80,12 +90,26 @@ static int check_formats(const struct options *opts, struct error *err)
     return 0;
 }
 
+/* In records there may be forecasts, or not. */
+static int check_forecast_rows(const struct options *opts, struct error *err)
+{
+    for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
+        bool is_of_forecasts = row->group == GROUP_FORECAST || row->group == GROUP_SCAN;
+        char label[64];
+        if (!(opts->given & 1ull << (row - option_table)) || !is_of_forecasts)
+            continue;
+        row_label(row, label, sizeof(label));
+        return error_set(err, -EINVAL, "%s goes with --forecast all here: give that, too", label);
+    }
+    return 0;
+}
+
 int options_check(const struct options *opts, struct error *err)
 {
     for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
         if (!(opts->given & 1ull << (row - option_table)) || (row->modes & MODE_BIT(opts->mode)))
             continue;
-        char label[64], goes[120] = "";
+        char label[64], goes[160] = "";
         row_label(row, label, sizeof(label));
         for (int mode = 0; mode < MODE_HELP; mode++) {
             size_t len = strlen(goes);
@@ -109,6 +133,10 @@ int options_check(const struct options *opts, struct error *err)
         return error_set(err, -EINVAL,
                          "--bpf and --sysroot exclude each other: a saved tree has no kernel that "
                          "could run BPF programs");
-    int result = options_forecast_check(opts, err);
+    int result = 0;
+    if (opts->forecast_vm == NULL && opts->mode != MODE_SCAN)
+        result = check_forecast_rows(opts, err);
+    if (result == 0)
+        result = options_forecast_check(opts, err);
     return result == 0 ? check_formats(opts, err) : result;
 }

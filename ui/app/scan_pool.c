@@ -247,7 +247,10 @@ int scan_pool_run(struct scan_pool *pool, const struct scan_pool_work *work, str
     struct pool_run run = {.pool = pool, .work = work, .shown_ns = now_ns()};
     int result;
 
-    run.places = work->count < SCAN_POOL_SIDE_BY_SIDE ? work->count : SCAN_POOL_SIDE_BY_SIDE;
+    size_t most = work->places > 0 && work->places < SCAN_POOL_SIDE_BY_SIDE
+                      ? work->places
+                      : SCAN_POOL_SIDE_BY_SIDE;
+    run.places = work->count < most ? work->count : most;
     while ((result = fill_places(&run, err)) == 0 && run.under_way > 0) {
         if (wait_a_little(&run))
             heed_signal(&run);

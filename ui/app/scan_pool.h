@@ -17,7 +17,7 @@
 #include "core/base/error.h"
 #include "core/collect/scan_link.h"
 
-#define SCAN_POOL_SIDE_BY_SIDE 32    /* more VMs wait for a place */
+#define SCAN_POOL_SIDE_BY_SIDE 32    /* at most; more VMs wait for a place */
 #define SCAN_POOL_CPU          0.25  /* of one CPU, all together */
 #define SCAN_POOL_RATE         500e6 /* bytes read per second, all together; of who names none */
 
@@ -33,6 +33,7 @@ struct scan_pool_progress {
 struct scan_pool_work {
     const struct scan_request *requests; /* [count]; their shares of the budget are set here */
     size_t count;
+    size_t places; /* at most so many side by side; 0: SCAN_POOL_SIDE_BY_SIDE */
     void *ctx;
     /* The last report of request @index, owned by the callee now; in the order in which they end.
      * Not called for those that were not begun before it was all to end. */
