@@ -44,7 +44,8 @@ class Rules(kvmtest.TestCase):
 
     def test_each_rule_has_a_metric_that_kvmlens_writes(self):
         pid = self.own_vm("--busy", "10").pid
-        metrics = kvmtest.kvmlens("-1", "--estimate", "--format", "prometheus", "-p", str(pid)).out
+        metrics = kvmtest.kvmlens("-1", "--estimate", "--forecast", "all", "--duration", "0.5", "--format", "prometheus",
+                                  "-p", str(pid)).out
         written = set(re.findall(r"^# TYPE (\S+)", metrics, re.MULTILINE))
         # pf_fixed counts only where the hardware walks the guest's tables, but it is always there.
         with open(RULES, encoding="utf-8") as f:
