@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 
 import kvmtest
@@ -286,3 +287,69 @@ class All(kvmtest.TestCase):
         self.assertEqual(re.sub(rb"(.*\r\x1b\[K)", b"", pty.output.split(b"\nkvmlens:")[0]).strip(), b"")
         result = kvmlens("--forecast", "all", "--duration", "0.2")
         self.assertNotIn("left", result.err)
+
+
+class Metrics(kvmtest.TestCase):
+    """--forecast all beside --once and --log: from run to run, and no record later than its time."""
+
+    def setUp(self):
+        dir_ = tempfile.TemporaryDirectory(prefix="kvmtest-")
+        self.addCleanup(dir_.cleanup)
+        self.path = os.path.join(dir_.name, "kvmlens.prom")
+        self.pids = {str(self.own_vm("--ram", "64M", "--fill", "mix:4M:32M").pid) for _ in range(3)}
+
+    def samples(self, name):
+        """{pid: value} of our VMs; others may be on the host."""
+        with open(self.path, encoding="utf-8") as f:
+            rows = re.findall(rf'^kvmlens_{name}\{{[^}}]*pid="(\d+)"[^}}]*\}} (\S+)$', f.read(), re.M)
+        return {pid: float(value) for pid, value in rows if pid in self.pids}
+
+    def record(self, *args):
+        return self.assert_status(kvmlens("-1", "--forecast", "all", "--duration", "1", "--format", "prometheus", "-o",
+                                          self.path, *args), 0, 3)
+
+    def test_next_run_keeps_forecasts_and_their_age_grows(self):
+        self.record()
+        names = ("vm_forecast_seconds", "vm_forecast_wire_bytes", "vm_dirty_pages_per_second",
+                 "vm_forecast_downtime_seconds", "vm_forecast_age_seconds", "vm_forecast_converges")
+        first = {name: self.samples(name) for name in names}
+        for name in names:
+            self.assertEqual(set(first[name]), self.pids, name)
+        self.assertEqual(set(first["vm_forecast_converges"].values()), {1})
+        for pid, low in self.samples("vm_forecast_low_seconds").items():
+            self.assertLessEqual(low, first["vm_forecast_seconds"][pid])
+        begin = time.monotonic()
+        self.record()
+        self.assertLess(time.monotonic() - begin, kvmtest.SLOWER)  # nobody was looked at
+        for pid, value in self.samples("vm_forecast_seconds").items():
+            self.assertAlmostEqual(value, first["vm_forecast_seconds"][pid], 6)
+        for pid, age in self.samples("vm_forecast_age_seconds").items():
+            self.assertGreater(age, first["vm_forecast_age_seconds"][pid])
+        # For another migration they are made anew.
+        self.record("--bandwidth", "12.5")
+        for pid, value in self.samples("vm_forecast_seconds").items():
+            self.assertGreater(value, 2 * first["vm_forecast_seconds"][pid])
+        with open(self.path, encoding="utf-8") as f:
+            self.assertIn('bandwidth_bytes_per_second="12500000"', f.read())
+
+    def test_log_is_no_later_than_its_time(self):
+        """A look of an hour does not fit into the two seconds that a record may wait."""
+        begin = time.monotonic()
+        self.assert_status(kvmlens("-l", "-n", "1", "-s", "1", "--forecast", "all", "--duration", "3600", "--format",
+                                   "openmetrics", "-o", self.path), 0, 3)
+        self.assertLess(time.monotonic() - begin, 3.5 * kvmtest.SLOWER)
+        self.assertEqual(set(self.samples("vm_forecast_seconds")), self.pids)
+        for looked in self.samples("vm_forecast_looked_seconds").values():
+            self.assertLess(looked, 2)
+
+    def test_signal_ends_the_looks_and_the_record_is_there(self):
+        run = self.background(KVMLENS, "-1", "--forecast", "all", "--duration", "8", "--format", "prometheus", "-o",
+                              self.path)
+        wait_for(lambda: scanners_of(run.pid), "a scanner", 20)
+        begin = time.monotonic()
+        run.process.send_signal(signal.SIGTERM)
+        self.assertEqual(run.wait(10), 3, run.err())
+        self.assertLess(time.monotonic() - begin, 2 * kvmtest.SLOWER)
+        self.assertIn("no forecast yet", run.err())
+        self.assertEqual(set(self.samples("vm_forecast_pending").values()), {1})
+        self.assertEqual(self.samples("vm_forecast_seconds"), {})
