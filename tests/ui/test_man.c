@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "core/forecast/forecast_words.h"
 #include "core/model/reading.h"
+#include "core/scan/scan_dirty.h"
 #include "ui/app/exit_status.h"
 #include "ui/app/options.h"
 #include "ui/grid/keys.h"
@@ -266,6 +268,37 @@ static void put_causes(FILE *out)
     fputs(".El\n", out);
 }
 
+/* Those that spoil a forecast first. */
+static void put_voids(FILE *out)
+{
+    fputs(".Bl -tag -width Ds\n", out);
+    for (int i = 0; i < 2 * SCAN_VOID_COUNT; i++) {
+        enum scan_void which = (enum scan_void)(i % SCAN_VOID_COUNT);
+        char text[300];
+        if (scan_void_spoils(which) != (i < SCAN_VOID_COUNT))
+            continue;
+        snprintf(text, sizeof(text), "%s.", scan_void_text(which));
+        text[0] = (char)toupper((unsigned char)text[0]);
+        fprintf(out, ".It Cm %s%s\n", scan_void_name(which),
+                scan_void_spoils(which) ? " Pq void" : "");
+        put_folded(out, text);
+    }
+    fputs(".El\n", out);
+}
+
+static void put_reasons(FILE *out)
+{
+    fputs(".Bl -tag -width Ds\n", out);
+    for (size_t i = 0; i < forecast_reason_count; i++) {
+        char text[300];
+        snprintf(text, sizeof(text), "%s.", forecast_reason_table[i].text);
+        text[0] = (char)toupper((unsigned char)text[0]);
+        fprintf(out, ".It Cm %s\n", forecast_reason_table[i].name);
+        put_folded(out, text);
+    }
+    fputs(".El\n", out);
+}
+
 static void rewrite_page(const char *before, size_t len, const char *made, const char *after)
 {
     FILE *out = fopen(PAGE, "w");
@@ -318,6 +351,14 @@ static void causes_are_those_of_the_list(void **state)
     check_made_part(*state, "causes", put_causes);
 }
 
+static void voids_and_reasons_of_forecasts_are_those_of_the_tables(void **state)
+{
+    check_made_part(*state, "voids", put_voids);
+    free_page(state);
+    assert_int_equal(read_page(state), 0);
+    check_made_part(*state, "reasons", put_reasons);
+}
+
 /* Each test reads the page anew: one may just have rewritten it. */
 #define PAGE_TEST(f) cmocka_unit_test_setup_teardown(f, read_page, free_page)
 
@@ -332,6 +373,7 @@ int main(void)
         PAGE_TEST(keys_are_those_of_the_key_table),
         PAGE_TEST(columns_are_those_of_the_column_table),
         PAGE_TEST(causes_are_those_of_the_list),
+        PAGE_TEST(voids_and_reasons_of_forecasts_are_those_of_the_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
