@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +31,22 @@ struct screen_case {
     bool has_scan;
     bool look;       /* the scan was a look: no more than an estimate */
     bool slots;      /* memslots are known */
+    const struct looks_case *looks; /* at what that VM writes; NULL: there were none */
     bool base;       /* totals count from this very snapshot: all zero */
     uint64_t late_s; /* the next sample is late by this */
     struct sample_wait wait;
+};
+
+/* Looks that have ended 13 s ago, or are under way. What was seen and what is forecast is made up:
+ * the screens are not to change when the model does. */
+struct looks_case {
+    enum scan_state state; /* of the newest; SCAN_RUNNING: of none */
+    double again_s;        /* others are under way, and take so much longer; 0: none are */
+    struct dirty_mix low, middle, high;
+    double newly_touched_per_s;
+    uint32_t voids; /* bit 1 << enum scan_void */
+    struct forecast forecast;
+    struct forecast_help help;
 };
 
 static void build_no_vm(struct snapshot_builder *b)
@@ -282,6 +296,50 @@ static void build_exits_dear(struct snapshot_builder *b)
     exits_builder_free(e);
 }
 
+#define MIX(pages, per_s)                                                                          \
+    {                                                                                              \
+        .terms = {{DIRTY_TERM_DECAY, (pages), (per_s)}}, .term_count = 1                           \
+    }
+#define BUSY .low = MIX(27000, 0.55), .middle = MIX(30000, 0.6), .high = MIX(36000, 0.65)
+#define ENDS                                                                                       \
+    .forecast = {.total_s = {3.6, 3.3, 3.7},                                                       \
+                 .bytes = {440e6, 401e6, 446e6},                                                   \
+                 .downtime_ms = {211, 211, 288},                                                   \
+                 .converges = FORECAST_DOES,                                                       \
+                 .reasons = FORECAST_MOSTLY_ZERO | FORECAST_EXTRAPOLATED}
+
+static const struct looks_case looks_busy = {
+    .state = SCAN_DONE, BUSY, .voids = 1u << SCAN_VOID_HUGE_PAGES, ENDS};
+static const struct looks_case looks_again = {
+    .state = SCAN_DONE, .again_s = 1.4, BUSY, .newly_touched_per_s = 300, ENDS};
+static const struct looks_case looks_first = {.state = SCAN_RUNNING, .again_s = 2.9};
+static const struct looks_case looks_refused = {.state = SCAN_REFUSED};
+static const struct looks_case looks_void = {
+    .state = SCAN_DONE, BUSY, .voids = 1u << SCAN_VOID_VFIO | 1u << SCAN_VOID_STOPPED, ENDS};
+static const struct looks_case looks_idle = {
+    .state = SCAN_DONE,
+    .voids = 1u << SCAN_VOID_STOPPED,
+    .forecast = {.total_s = {0.3, 0.3, 0.3},
+                 .bytes = {24e6, 24e6, 24e6},
+                 .downtime_ms = {3.3, 3.3, 3.3},
+                 .converges = FORECAST_DOES,
+                 .reasons = FORECAST_QUIET | FORECAST_STOPPED}};
+static const struct looks_case looks_endless = {
+    .state = SCAN_DONE,
+    BUSY,
+    .forecast = {.converges = FORECAST_DOES_NOT,
+                 .margin = {0.2, 0.1, 0.3},
+                 .reasons = FORECAST_TOO_FAST | FORECAST_EXTRAPOLATED},
+    .help = {.bandwidth = 712.3 * 125e3, .auto_converge = true, .auto_total_s = 86}};
+static const struct looks_case looks_unsure = {
+    .state = SCAN_DONE,
+    BUSY,
+    .forecast = {.total_s = {12, 9, INFINITY},
+                 .bytes = {1.4e9, 1.1e9, INFINITY},
+                 .downtime_ms = {290, 280, INFINITY},
+                 .converges = FORECAST_UNSURE,
+                 .reasons = FORECAST_NEAR_LIMIT | FORECAST_BURSTS}};
+
 #define KEYS(...) ((const uint32_t[]){__VA_ARGS__, 0})
 
 /* 1 GiB: 600 MiB untouched in the middle, zeros around it, data at both ends; a second region is
@@ -513,6 +571,73 @@ static const struct screen_case cases[] = {
      .keys = KEYS('m'),
      .scan = SCAN_REFUSED,
      .has_scan = true},
+    {.name = "forecast",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_busy},
+    {.name = "forecast-ascii",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .ascii = true,
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_busy},
+    {.name = "forecast-slow-line",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m', '-', '-', '-', '-'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_endless},
+    {.name = "forecast-settings",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m', '+', '<', 'M', 'a'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_busy},
+    {.name = "forecast-again",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_again},
+    {.name = "forecast-first",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_first},
+    {.name = "forecast-void",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_void},
+    {.name = "forecast-refused",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_refused},
+    {.name = "forecast-unsure",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_unsure},
+    {.name = "forecast-idle",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('m'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_idle},
+    {.name = "forecasts",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('>'),
+     .scan = SCAN_DONE,
+     .has_scan = true,
+     .looks = &looks_busy},
     {.name = "scanned",
      .build = snapshot_builder_three_vms,
      .keys = NULL,
@@ -647,7 +772,8 @@ static const struct screen_case cases[] = {
 
 static const struct {
     int rows, cols;
-} sizes[] = {{24, 80}, {15, 60}, {50, 200}};
+} sizes[] = {{24, 80}, {15, 60}, {50, 200}, {35, 120}};
+#define SIZES_USUAL 3 /* the last is for screens that have a graph there */
 
 /* A case after its keys, ready to be drawn at any size. */
 struct stage {
@@ -659,6 +785,54 @@ struct stage {
     struct ui_state state;
     struct screen screen;
 };
+
+static struct forecast_seen *make_seen(const struct looks_case *c)
+{
+    struct forecast_seen *seen = calloc(1, sizeof(*seen));
+
+    seen->pages = (struct forecast_pages){.untouched = 153348, .resident = 108796};
+    seen->curve = (struct dirty_curve){.low = c->low,
+                                       .middle = c->middle,
+                                       .high = c->high,
+                                       .population = 108544,
+                                       .shortest_s = 0.1,
+                                       .longest_s = 3.2,
+                                       .newly_touched_per_s = c->newly_touched_per_s};
+    seen->voids = c->voids;
+    seen->is_spoilt = (c->voids & 1u << SCAN_VOID_VFIO) != 0;
+    seen->duration_s = 3.2;
+    return seen;
+}
+
+static void put_looks(struct stage *st, const struct looks_case *c, const struct snapshot *s)
+{
+    const struct vm_id *vm = &s->vms[1].id;
+
+    scan_reports_looks_begin(&st->scans, vm, true);
+    for (size_t i = 0; i < st->scans.count; i++) {
+        struct scan_reports_entry *e = &st->scans.list[i];
+        if (c->state == SCAN_DONE)
+            e->seen = make_seen(c);
+        else if (c->state == SCAN_REFUSED)
+            error_set(&e->looks_error, -EPERM, "the memory may not be read");
+        e->seen_ns = s->mono_ns - 13000000000;
+    }
+    st->model.scan_looks = c->again_s > 0;
+    if (c->again_s > 0)
+        st->model.scan = (struct scan_worker_progress){
+            .busy = true, .phase = SCAN_PHASE_LOOKS, .eta_s = c->again_s, .vm = *vm};
+}
+
+/* In the place of what was made of it. */
+static void put_forecast(struct stage *st, const struct looks_case *c)
+{
+    for (size_t i = 0; i < st->rows.forecasts.count; i++) {
+        struct forecasts_entry *e = &st->rows.forecasts.list[i];
+        e->forecast = c->forecast;
+        e->help = c->help;
+        e->has_help = c->forecast.converges == FORECAST_DOES_NOT;
+    }
+}
 
 static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
 {
@@ -696,6 +870,8 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                                        .eta_s = 0.034,
                                                        .vm = s->vms[1].id};
     }
+    if (c->looks != NULL)
+        put_looks(st, c->looks, s);
     ui_state_init(&st->state, rows, cols, 1.0);
     st->state.since_creation = !c->base;
     assert_int_equal(ui_follow(&st->state, &st->model), 0);
@@ -706,6 +882,8 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
         st->model.now = snapshot_builder_finish(st->later);
         assert_int_equal(ui_follow(&st->state, &st->model), 0);
     }
+    if (c->looks != NULL)
+        put_forecast(st, c->looks);
     assert_int_equal(screen_init(&st->screen, rows, cols, !c->ascii), 0);
     ui_draw(&st->model, &st->state, &st->screen);
     return st;
@@ -737,7 +915,7 @@ static void every_screen_looks_as_recorded(void **unused)
 
     (void)unused;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
-        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (size_t i = 0; i < SIZES_USUAL + (cases[c].looks != NULL); i++) {
             struct stage *st = stage_new(&cases[c], sizes[i].rows, sizes[i].cols);
             char *dump = screen_dump(&st->screen);
             char name[128];

@@ -70,10 +70,13 @@ static void scan(struct monitor *m, enum scan_queue_depth depth)
     struct error err = {0};
     int result = scan_queue_request(&m->queue, m->now, &m->state.detail.vm, depth, &err);
 
+    if (depth == SCAN_QUEUE_DIRTY_UNASKED)
+        return; /* nobody waits for them: the Memory tab says how they are */
     if (result < 0)
-        ui_say(&m->state, "No scan: %s", err.msg);
+        ui_say(&m->state, depth == SCAN_QUEUE_DIRTY ? "No looks: %s" : "No scan: %s", err.msg);
     else if (result > 0)
-        ui_say(&m->state, "The scan begins when that of another VM has ended; x takes it back");
+        ui_say(&m->state, "%s when that of another VM has ended; x takes it back",
+               depth == SCAN_QUEUE_DIRTY ? "The looks begin" : "The scan begins");
 }
 
 static void save(struct monitor *m)
@@ -142,6 +145,12 @@ static void act(struct monitor *m, enum ui_action action)
     case UI_SCAN:
         scan(m, SCAN_QUEUE_EXACT);
         break;
+    case UI_LOOKS:
+        scan(m, SCAN_QUEUE_DIRTY);
+        break;
+    case UI_LOOKS_UNASKED:
+        scan(m, SCAN_QUEUE_DIRTY_UNASKED);
+        break;
     case UI_SCAN_CANCEL:
         scan_queue_cancel(&m->queue, &m->state.detail.vm);
         break;
@@ -161,6 +170,18 @@ static void act(struct monitor *m, enum ui_action action)
         export_snapshot(m);
         break;
     }
+}
+
+/* What the screen begins by itself, and whether it has to say anew how long that takes. */
+static void begin_unasked(struct monitor *m)
+{
+    struct ui_model model = monitor_model(m);
+    enum ui_action action = ui_unasked(&m->state, &model);
+    int left_s = model.scan_looks && model.scan.eta_s >= 0 ? (int)model.scan.eta_s + 1 : 0;
+
+    act(m, action);
+    m->changed |= action != UI_NOTHING || left_s != m->looks_left_s;
+    m->looks_left_s = left_s;
 }
 
 static void keys(struct monitor *m)
@@ -248,6 +269,7 @@ static int loop(struct monitor *m, struct error *err)
 
     while (!m->quit && result == 0) {
         monitor_wish(m, false);
+        begin_unasked(m);
         if (m->changed)
             draw(m);
         fds[3].fd = scan_queue_fd(&m->queue);

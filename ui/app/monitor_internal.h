@@ -39,6 +39,7 @@ struct monitor {
     uint64_t asked_ns; /* when the sample that is waited for was asked for; 0: none is */
     double next_delay_s;         /* from that one to the next */
     uint64_t late_s;             /* seconds that it is late, as the screen has it */
+    int looks_left_s;            /* seconds that looks still take, as the screen has it */
     const struct filter *select; /* to be opened when the first snapshot is there; NULL: nothing */
     int dead_reads;
     int end_signal;    /* the signal that ends us, 0 = none */

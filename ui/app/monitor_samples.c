@@ -61,7 +61,9 @@ struct ui_model monitor_model(struct monitor *m)
         .scans = m->queue.supervisor != NULL ? &m->queue.scans : NULL,
         .scan = scan_queue_progress(&m->queue),
         .mono_ns = monitor_now_ns(),
+        .scan_looks = scan_queue_is_looking(&m->queue),
         .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
+        .looks_waiting = scan_queue_looks_wait(&m->queue, &m->state.detail.vm),
         .wait = sample_link_wait(m->link),
     };
 }

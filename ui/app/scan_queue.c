@@ -153,7 +153,8 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
         return error_set(err, -ENOMEM, "out of memory");
     struct scan_queue_item item = make_item(snapshot, found, depth);
     int result = request_item(queue, &item, err);
-    if (result >= 0 && is_looks(depth))
+    /* Those that failed do not begin by themselves again and again. */
+    if (result != -EBUSY && is_looks(depth))
         scan_reports_looks_begin(&queue->scans, vm, true);
     return result;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The memory of one VM: three answers to how much of it is zero, a map of it, what a migration
-// would send.
+// would send and take.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,12 +8,16 @@
 #include "core/base/text.h"
 #include "core/model/ept.h"
 #include "ui/grid/format.h"
+#include "ui/screens/memory_forecast.h"
 #include "ui/screens/memory_map.h"
 #include "ui/screens/object.h"
+#include "ui/state/migration.h"
 
 #define LABEL_COLS 11
 #define MAP_LABEL_COLS 7
 #define LINE_BITS_PER_S 1e9 /* the line a wire size is told for */
+/* Of a body: with fewer, a forecast takes the place of wire and regions. */
+#define ROWS_OF_WIRE 12
 
 /* From what matters least to what matters most: a cell of the map shows the last one it holds. */
 static const struct {
@@ -338,28 +342,39 @@ static void draw_warnings(struct pen *p, const struct scan_report *r)
                      r->warnings[i]);
 }
 
-static void draw_report(struct pen *p, const struct scan_report *r, size_t top)
+static int regions_shown(int rows, const struct scan_report *r)
 {
-    /* Beside the map: legend, wire, and one line of regions or more. */
-    int bottom = p->r.y + p->r.rows;
-    int regions = p->r.rows >= 16 ? 4 : p->r.rows >= 12 ? 2 : 1;
+    int most = rows >= 16 ? 4 : rows >= 12 ? 2 : 1;
 
-    if (r->region_count < (size_t)regions)
-        regions = (int)r->region_count;
+    return r->region_count < (size_t)most ? (int)r->region_count : most;
+}
+
+static void draw_report(struct pen *p, const struct scan_report *r, size_t top,
+                        const struct memory_forecast *forecast)
+{
+    /* Beside the map: legend, wire, what a migration would take, and a line of regions or more. */
+    int bottom = p->r.y + p->r.rows, told = memory_forecast_rows(forecast, p->r);
+    bool is_tight = p->r.rows < ROWS_OF_WIRE, has_wire = !is_tight || told < 2;
+    int regions = is_tight && told > 0 ? 0 : regions_shown(p->r.rows - 2 * told, r);
 
     draw_warnings(p, r);
     draw_legend(p, r);
-    draw_map(p, r, bottom - p->y - 1 - regions);
-    draw_wire(p, r);
-    draw_regions(p, r, top);
+    draw_map(p, r, bottom - p->y - has_wire - told - regions);
+    if (has_wire)
+        draw_wire(p, r);
+    memory_forecast_draw(forecast, (struct rect){p->y, p->r.x, told, p->r.cols}, p->out);
+    p->y += told;
+    if (regions > 0)
+        draw_regions(p, r, top);
 }
 
 static bool is_running(const struct ui_model *m, const struct vm_id *vm)
 {
-    return m->scan.busy && vm_id_equal(&m->scan.vm, vm);
+    return m->scan.busy && !m->scan_looks && vm_id_equal(&m->scan.vm, vm);
 }
 
-static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool running)
+static void draw_nothing_yet(struct pen *p, const struct ui_model *m, const struct ui_state *st,
+                             bool running)
 {
     char text[400];
 
@@ -370,6 +385,8 @@ static void draw_nothing_yet(struct pen *p, const struct ui_model *m, bool runni
                  (int)m->scan.vm.pid);
     else if (running)
         snprintf(text, sizeof(text), "Looking at the VM: %s ...", scan_phase_name(m->scan.phase));
+    else if (st->detail.ended)
+        snprintf(text, sizeof(text), "The VM ended before its memory was looked at.");
     else
         snprintf(text, sizeof(text), "Not looked at yet. R reads all of it.");
     screen_paragraph(p->out, (struct rect){p->y, p->r.x, 2, p->r.cols}, STYLE_NOTICE, text);
@@ -388,8 +405,14 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 
     if (vm != NULL)
         draw_mapped(&p, vm);
+    struct memory_forecast forecast;
+    memory_forecast_make(m, st, &forecast);
     if (report == NULL) {
-        draw_nothing_yet(&p, m, running);
+        draw_nothing_yet(&p, m, st, running);
+        p.y += 2;
+        int rows = r.y + r.rows - p.y, told = memory_forecast_rows(&forecast, r);
+        memory_forecast_draw(&forecast, (struct rect){p.y, r.x, told < rows ? told : rows, r.cols},
+                             out);
         return;
     }
     if (report->state == SCAN_REFUSED ||
@@ -402,9 +425,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
                          text);
         return;
     }
-    /* Not the newest snapshot's where there is a clock: frozen, or between slow refreshes, that is
-     * older than the scan. */
-    uint64_t now_ns = m->mono_ns ? m->mono_ns : m->now != NULL ? m->now->mono_ns : 0;
+    uint64_t now_ns = ui_now_ns(m);
     draw_resident(&p, report);
     draw_estimate(&p, report);
     label(&p, "Exact");
@@ -415,7 +436,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     p.y++;
     if (report->state == SCAN_FAILED)
         screen_field(out, r, p.y++, r.x, r.cols, ALIGN_LEFT, STYLE_WARNING, report->error.msg);
-    draw_report(&p, report, st->detail.tabs[SCREEN_MEMORY].scroll.top);
+    draw_report(&p, report, st->detail.tabs[SCREEN_MEMORY].scroll.top, &forecast);
 }
 
 /* The first look: residency and an estimate. Never UI_SCAN: to read all of it is for a person to
@@ -423,11 +444,17 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 static enum ui_action entered(const struct ui_state *state, const struct ui_model *model)
 {
     const struct vm_id *vm = &state->detail.vm;
+    const struct scan_reports_entry *e = scan_reports_find(model->scans, vm);
 
-    if (model->scans == NULL || state->detail.ended ||
-        scan_reports_find(model->scans, vm) != NULL || is_running(model, vm))
+    if (model->scans == NULL || state->detail.ended || is_running(model, vm) ||
+        (e != NULL && (e->last != NULL || e->running != NULL)))
         return UI_NOTHING;
     return UI_LOOK;
+}
+
+static enum ui_action unasked(const struct ui_state *state, const struct ui_model *model)
+{
+    return memory_forecast_begins(model, state) ? UI_LOOKS_UNASKED : UI_NOTHING;
 }
 
 static void scroll_regions(struct ui_state *state, const struct ui_model *model,
@@ -441,6 +468,29 @@ static void scroll_regions(struct ui_state *state, const struct ui_model *model,
                 1);
 }
 
+static enum ui_action look_again(struct ui_state *state, const struct ui_model *model)
+{
+    if (model->scans == NULL)
+        ui_say(state, "What a VM writes can be looked at on the live system only");
+    else if (state->detail.ended)
+        ui_say(state, "The VM has ended: what it writes cannot be looked at any more");
+    else
+        return UI_LOOKS;
+    return UI_NOTHING;
+}
+
+/* Small screens have no room for all of it, and before there is a forecast it is nowhere. */
+static void say_settings(struct ui_state *state)
+{
+    const struct forecast_settings *s = &state->migration;
+    char bandwidth[FORMAT_MAX], limit[FORMAT_MAX];
+
+    ui_say(state, "Forecasts for %s, downtime limit %s, %s, auto-converge %s",
+           migration_bandwidth_text(bandwidth, s->bandwidth),
+           format_seconds(limit, s->downtime_limit_s),
+           forecast_mode_name((enum forecast_mode)s->mode), s->auto_converge ? "on" : "off");
+}
+
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
@@ -448,7 +498,12 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
         return UI_SCAN;
     if (command == COMMAND_SCAN_CANCEL)
         return UI_SCAN_CANCEL;
-    scroll_regions(state, model, command);
+    if (command == COMMAND_LOOKS)
+        return look_again(state, model);
+    if (migration_command(&state->migration, command))
+        say_settings(state);
+    else
+        scroll_regions(state, model, command);
     return UI_NOTHING;
 }
 
@@ -456,4 +511,5 @@ const struct screen_object memory_screen = {
     .draw = draw,
     .command = command,
     .entered = entered,
+    .unasked = unasked,
 };

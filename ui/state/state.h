@@ -35,6 +35,8 @@ enum ui_action {
     UI_LOOK,       /* look at the memory of state->detail.vm: residency and an estimate */
     UI_SCAN,       /* scan all of it */
     UI_SCAN_CANCEL,
+    UI_LOOKS,      /* looks at what it writes */
+    UI_LOOKS_UNASKED, /* likewise, but they give way to what somebody asks for */
     UI_SAVE,       /* keep ui_to_config() */
     UI_EXPORT,     /* write the snapshot to state->export_path */
 };

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: MIT
+#include "ui/screens/memory_forecast.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/forecast/forecast_words.h"
+#include "ui/grid/format.h"
+#include "ui/screens/dirty_graph.h"
+#include "ui/state/migration.h"
+
+#define LABEL_COLS 11
+/* Rows of the body from which there is room for two, three and all lines, and for the graph. */
+#define ROWS_OF_3          14
+#define ROWS_OF_ALL        24
+#define GRAPH_ROWS         8
+#define GRAPH_UNTIL_MOST_S 1000.0
+
+/* --- when looks begin ------------------------------------------------------------------------- */
+
+static bool is_of_open(const struct ui_model *m, const struct ui_state *st)
+{
+    return m->scan.busy && vm_id_equal(&m->scan.vm, &st->detail.vm);
+}
+
+static bool is_migrating(const struct ui_model *m, const struct ui_state *st)
+{
+    const struct snapshot_vm *vm = detail_vm(st, m);
+
+    return vm != NULL && vm->migration == VM_MIGRATING;
+}
+
+/* The first look found out how long it takes to see what is there. In that time the VM's memory map
+ * is locked again and again, and looks do it three times. */
+static bool is_costly(const struct scan_reports_entry *e)
+{
+    return e->last->cost.residency_s > UI_LOOKS_AT_ONCE_S;
+}
+
+bool memory_forecast_begins(const struct ui_model *m, const struct ui_state *st)
+{
+    const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
+
+    return e != NULL && e->last != NULL && e->last->state == SCAN_DONE && !e->looks_began &&
+           !m->scan.busy && !m->scan_waiting && !st->frozen && !st->detail.ended &&
+           !is_migrating(m, st) && !is_costly(e);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/* What finds no place is the last of many voids. */
+__attribute__((format(printf, 4, 5))) static void add(struct memory_forecast *f, const char *label,
+                                                      enum style style, const char *fmt, ...)
+{
+    va_list args;
+
+    if (f->count == MEMORY_FORECAST_LINES)
+        return;
+    struct memory_forecast_line *line = &f->lines[f->count++];
+    *line = (struct memory_forecast_line){.label_style = STYLE_LABEL, .style = style};
+    snprintf(line->label, sizeof(line->label), "%s", label);
+    va_start(args, fmt);
+    vsnprintf(line->text, sizeof(line->text), fmt, args);
+    va_end(args);
+}
+
+/* Looks that are under way or wait; false: there are none. */
+static bool progress_text(const struct ui_model *m, const struct ui_state *st, bool again,
+                          char *out, size_t size)
+{
+    const char *what = again ? "looking again" : "looking at what it writes";
+    bool is_open = is_of_open(m, st);
+
+    if (is_open && m->scan_looks && m->scan.phase == SCAN_PHASE_LOOKS && m->scan.eta_s > 0)
+        snprintf(out, size, "%s, %d s left; x ends it", what, (int)m->scan.eta_s + 1);
+    else if (is_open && m->scan_looks)
+        snprintf(out, size, "%s: counting what is there; x ends it", what);
+    else if (m->looks_waiting && is_open)
+        snprintf(out, size, "%s when the scan has ended; x ends both", what);
+    else if (m->looks_waiting)
+        snprintf(out, size, "%s when the scan of process %d has ended; x takes it back", what,
+                 (int)m->scan.vm.pid);
+    else
+        return false;
+    return true;
+}
+
+/* Why there is none, and what makes one. */
+static void add_nothing(struct memory_forecast *f, const struct ui_model *m,
+                        const struct ui_state *st, const struct scan_reports_entry *e)
+{
+    static const char label[] = "Migration";
+    char text[200], time[FORMAT_MAX];
+
+    if (progress_text(m, st, false, text, sizeof(text)))
+        add(f, label, STYLE_NOTICE, "%s", text);
+    else if (st->detail.ended)
+        add(f, label, STYLE_MISSING, "not known: the VM has ended");
+    else if (is_of_open(m, st) && !m->scan_looks)
+        add(f, label, STYLE_MISSING, "...");
+    else if (e->looks_began && e->looks_error.code != 0)
+        add(f, label, STYLE_MISSING, "not known: %s; L looks again", e->looks_error.msg);
+    else if (is_migrating(m, st))
+        add(f, label, STYLE_NOTICE, "it is being migrated; L looks at what it writes all the same");
+    else if (st->frozen)
+        add(f, label, STYLE_NOTICE, "frozen; L looks at what it writes all the same");
+    else if (e->last != NULL && is_costly(e))
+        add(f, label, STYLE_NOTICE,
+            "L looks at what it writes, for %g s; finding its memory took %s, and is done again",
+            SCAN_DIRTY_DURATION_S, format_seconds(time, e->last->cost.residency_s));
+    else if (memory_forecast_begins(m, st) || m->scan.busy)
+        add(f, label, STYLE_MISSING, "...");
+    else
+        add(f, label, STYLE_NOTICE,
+            "L looks at what it writes, for %g s, with at most %.0f %% of one CPU",
+            SCAN_DIRTY_DURATION_S, SCAN_DIRTY_CPU * 100);
+}
+
+typedef char *format_fn(char out[FORMAT_MAX], double value);
+
+static const char *number_text(format_fn *format, char out[FORMAT_MAX], double value)
+{
+    return isfinite(value) ? format(out, value) : "no end";
+}
+
+/* "12s (10s to 15s)"; ends that read the same are left out. */
+static void range_text(char *out, size_t size, format_fn *format, const struct forecast_range *r)
+{
+    char value[FORMAT_MAX], low[FORMAT_MAX], high[FORMAT_MAX];
+    const char *from = number_text(format, low, r->low), *to = number_text(format, high, r->high);
+
+    if (strcmp(from, to) == 0)
+        snprintf(out, size, "%s", number_text(format, value, r->value));
+    else
+        snprintf(out, size, "%s (%s to %s)", number_text(format, value, r->value), from, to);
+}
+
+/* @ranges: of how many of the three the range is told. */
+static void numbers_text(char *out, size_t size, const struct forecast *c, int ranges)
+{
+    const struct forecast_range of[] = {
+        c->total_s,
+        c->bytes,
+        {c->downtime_ms.value / 1e3, c->downtime_ms.low / 1e3, c->downtime_ms.high / 1e3}};
+    format_fn *const formats[] = {format_seconds, format_bytes, format_seconds};
+    static const char *const before[] = {"", ", ", ", down "};
+    size_t len = 0;
+
+    for (int i = 0; i < 3; i++) {
+        const struct forecast_range *r = &of[i];
+        const struct forecast_range value = {r->value, r->value, r->value};
+        char text[100];
+        range_text(text, sizeof(text), formats[i], i < ranges ? r : &value);
+        len += (size_t)snprintf(out + len, size - len, "%s%s", before[i], text);
+    }
+}
+
+/* Where there is no room for all, ranges go first: the verdict is worth more. */
+static void add_verdict(struct memory_forecast *f, const struct forecasts_entry *entry,
+                        const struct forecast_seen *seen, int cols)
+{
+    const struct forecast *c = &entry->forecast;
+    const char *verdict = forecast_verdict(c, seen);
+    enum style style = c->converges == FORECAST_DOES       ? STYLE_STRONG
+                       : c->converges == FORECAST_DOES_NOT ? STYLE_WARNING
+                                                           : STYLE_NOTICE;
+    int ranges = 3;
+    char text[320];
+
+    if (entry->is_void || c->converges == FORECAST_DOES_NOT || !isfinite(c->total_s.value)) {
+        add(f, "Migration", style, "%s", verdict);
+        return;
+    }
+    do
+        numbers_text(text, sizeof(text), c, ranges);
+    while ((int)(strlen(text) + strlen(verdict)) + 2 > cols && --ranges >= 0);
+    add(f, "Migration", style, "%s: %s", text, verdict);
+}
+
+static void add_settings(struct memory_forecast *f, const struct forecast_settings *s)
+{
+    char bandwidth[FORMAT_MAX], limit[FORMAT_MAX];
+
+    add(f, "", STYLE_NORMAL, "+- %s  <> limit %s  M %s  a auto-converge %s",
+        migration_bandwidth_text(bandwidth, s->bandwidth),
+        format_seconds(limit, s->downtime_limit_s), forecast_mode_name((enum forecast_mode)s->mode),
+        s->auto_converge ? "on" : "off");
+    f->lines[f->count - 1].is_settings = true;
+}
+
+/* To two digits: it is no more than an estimate. */
+static double round_up(double value)
+{
+    double unit = value > 0 ? pow(10, floor(log10(value)) - 1) : 1;
+
+    return ceil(value / unit - 1e-9) * unit;
+}
+
+static void add_help(struct memory_forecast *f, const struct forecasts_entry *entry,
+                     const struct forecast_settings *s)
+{
+    const struct forecast_help *help = &entry->help;
+    char bandwidth[FORMAT_MAX], time[FORMAT_MAX];
+
+    if (!entry->has_help)
+        return;
+    migration_bandwidth_text(bandwidth, round_up(help->bandwidth));
+    format_seconds(time, help->auto_total_s);
+    if (help->bandwidth > 0 && help->auto_converge)
+        add(f, "It ends", STYLE_NOTICE, "with about %s, or slowed down by auto-converge, in %s",
+            bandwidth, time);
+    else if (help->bandwidth > 0)
+        add(f, "It ends", STYLE_NOTICE, "with about %s", bandwidth);
+    else if (help->auto_converge)
+        add(f, "It ends", STYLE_NOTICE,
+            "slowed down by auto-converge, in %s; with no bandwidth that was tried", time);
+    else
+        add(f, "It ends", STYLE_NOTICE,
+            "neither with more bandwidth%s: with less load, or a "
+            "longer downtime",
+            s->auto_converge ? "" : " nor with auto-converge");
+}
+
+/* Huge pages are in most VMs, and tell nothing of this moment: they come behind the reasons. */
+#define VOIDS_LATE (1u << SCAN_VOID_HUGE_PAGES)
+
+static void add_voids(struct memory_forecast *f, uint32_t voids)
+{
+    for (int i = 0; i < SCAN_VOID_COUNT; i++) {
+        bool spoils = scan_void_spoils((enum scan_void)i);
+        if ((voids & 1u << i) != 0)
+            add(f, spoils ? "Void" : "Mind", STYLE_NOTICE, "%s", scan_void_text((enum scan_void)i));
+    }
+}
+
+static void add_reasons(struct memory_forecast *f, const struct forecast *c)
+{
+    char text[320] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < forecast_reason_count && len < sizeof(text); i++)
+        if ((c->reasons & (uint32_t)forecast_reason_table[i].reason) != 0)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? "; " : "",
+                                    forecast_reason_table[i].text);
+    if (len > 0)
+        add(f, "Why", STYLE_NORMAL, "%s", text);
+}
+
+static void add_writes(struct memory_forecast *f, const struct forecast_seen *seen)
+{
+    const struct dirty_curve *c = &seen->curve;
+    struct dirty_estimate at = dirty_curve_rate(c), end = dirty_curve_at(c, seen->duration_s);
+    const double page = FORECAST_PAGE_BYTES, newly = c->newly_touched_per_s * page;
+    struct forecast_range rate = {at.pages * page, at.low * page, at.high * page};
+    char text[100], longer[FORMAT_MAX], time[FORMAT_MAX], new_text[FORMAT_MAX];
+
+    range_text(text, sizeof(text), format_bytes, &rate);
+    add(f, "Writes", STYLE_NORMAL, "%s%s in 1 s, %s in %s%s%s%s",
+        at.is_extrapolated && at.high > 0 ? "about " : "", text,
+        format_bytes(longer, end.pages * page), format_seconds(time, seen->duration_s),
+        newly > 0 ? "; " : "", newly > 0 ? format_bytes(new_text, newly) : "",
+        newly > 0 ? " in 1 s of it newly touched" : "");
+}
+
+/* The curve to the length of the first round, or to where it was looked at. */
+static double graph_until(const struct forecast_seen *seen, const struct forecast_settings *s)
+{
+    double bytes = (seen->pages.resident - seen->pages.zero) * FORECAST_PAGE_BYTES;
+    double round_s = bytes / s->bandwidth;
+
+    return fmin(fmax(round_s, seen->duration_s), GRAPH_UNTIL_MOST_S);
+}
+
+void memory_forecast_make(const struct ui_model *m, const struct ui_state *st,
+                          struct memory_forecast *f)
+{
+    const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
+    const struct forecasts_entry *entry = forecasts_find(&m->rows->forecasts, &st->detail.vm);
+    uint64_t now_ns = ui_now_ns(m);
+    char text[200], age[FORMAT_MAX];
+
+    f->count = 0;
+    f->curve = NULL;
+    f->until_s = 0;
+    if (e == NULL)
+        return;
+    if (e->seen == NULL || entry == NULL) {
+        add_nothing(f, m, st, e);
+        return;
+    }
+    add_verdict(f, entry, e->seen, st->cols - LABEL_COLS);
+    if (progress_text(m, st, true, text, sizeof(text)))
+        add(f, "", STYLE_NOTICE, "%s", text);
+    int dated = f->count;
+    if (entry->is_void) {
+        add_voids(f, e->seen->voids);
+    } else {
+        add_settings(f, &st->migration);
+        add_help(f, entry, &st->migration);
+        add_voids(f, e->seen->voids & ~VOIDS_LATE);
+        add_reasons(f, &entry->forecast);
+        add_voids(f, e->seen->voids & VOIDS_LATE);
+        add_writes(f, e->seen);
+    }
+    if (dated < f->count) {
+        struct memory_forecast_line *line = &f->lines[dated];
+        format_seconds(age, now_ns > e->seen_ns ? (double)(now_ns - e->seen_ns) / 1e9 : 0);
+        snprintf(line->label, sizeof(line->label), "%.7s ago", age);
+        line->label_style = entry->is_old ? STYLE_NOTICE : STYLE_LABEL;
+    }
+    if (e->looks_error.code != 0)
+        add(f, "Last look", STYLE_MISSING, "%s", e->looks_error.msg);
+    if (!entry->is_void && e->seen->curve.population > 0) {
+        f->curve = &e->seen->curve;
+        f->until_s = graph_until(e->seen, &st->migration);
+    }
+}
+
+/* --- on the screen ---------------------------------------------------------------------------- */
+
+static bool has_room_for_all(struct rect body)
+{
+    return body.rows >= ROWS_OF_ALL;
+}
+
+static int rows_of_line(const struct memory_forecast_line *line, int cols)
+{
+    const char *rest = line->text;
+    int rows = 0;
+
+    if (line->is_settings)
+        return 1;
+    while (*rest != '\0' && rows < 3) {
+        screen_wrap(rest, cols, &rest);
+        rows++;
+    }
+    return rows > 0 ? rows : 1;
+}
+
+static int rows_of_lines(const struct memory_forecast *f, struct rect body)
+{
+    int most = body.rows >= ROWS_OF_3 ? 3 : 2, rows = 0;
+
+    if (!has_room_for_all(body))
+        return f->count < most ? f->count : most;
+    for (int i = 0; i < f->count; i++)
+        rows += rows_of_line(&f->lines[i], body.cols - LABEL_COLS);
+    most = body.rows / 2;
+    return rows < most ? rows : most;
+}
+
+int memory_forecast_rows(const struct memory_forecast *f, struct rect body)
+{
+    int rows = rows_of_lines(f, body);
+    bool has_graph = f->curve != NULL && has_room_for_all(body) &&
+                     body.cols >= DIRTY_GRAPH_COLS_MIN && rows + GRAPH_ROWS <= body.rows * 3 / 5;
+
+    return rows + (has_graph ? GRAPH_ROWS : 0);
+}
+
+/* "+- 1 Gbit/s  M precopy": keys as in the function bar. */
+static void draw_settings(const char *text, struct rect r, int y, int x, struct screen *out)
+{
+    while (*text != '\0') {
+        const char *end = strstr(text, "  ");
+        size_t len = end != NULL ? (size_t)(end - text) : strlen(text), key = strcspn(text, " ");
+        x += screen_printf(out, r, y, x, STYLE_KEY, "%.*s", (int)key, text);
+        x += screen_printf(out, r, y, x, STYLE_NORMAL, "%.*s", (int)(len - key), text + key) + 2;
+        text += len + (end != NULL ? 2 : 0);
+    }
+}
+
+void memory_forecast_draw(const struct memory_forecast *f, struct rect r, struct screen *out)
+{
+    const int cols = r.cols - LABEL_COLS, bottom = r.y + r.rows;
+    int with_graph = 0, y = r.y;
+
+    for (int i = 0; i < f->count; i++)
+        with_graph += rows_of_line(&f->lines[i], cols);
+    bool has_graph = f->curve != NULL && r.rows >= GRAPH_ROWS + 2;
+    int lines_end = has_graph ? bottom - GRAPH_ROWS : bottom;
+    bool wraps = has_graph || with_graph <= r.rows;
+    for (int i = 0; i < f->count && y < lines_end; i++) {
+        const struct memory_forecast_line *line = &f->lines[i];
+        struct rect part = {y, r.x + LABEL_COLS, lines_end - y, cols};
+        screen_text(out, r, y, r.x, line->label_style, line->label);
+        if (line->is_settings)
+            draw_settings(line->text, r, y, part.x, out);
+        else if (wraps)
+            screen_paragraph(out, part, line->style, line->text);
+        else
+            screen_field(out, part, y, part.x, cols, ALIGN_LEFT, line->style, line->text);
+        y += wraps ? rows_of_line(line, cols) : 1;
+    }
+    if (has_graph)
+        dirty_graph_draw(f->curve, f->until_s, (struct rect){lines_end, r.x, GRAPH_ROWS, r.cols},
+                         out);
+}
