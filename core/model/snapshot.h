@@ -182,6 +182,13 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
                                     size_t field);
 
 /*
+ * snapshot_vcpu_total - the same of a vCPU of s. @then: its VM in @base, or NULL.
+ */
+struct reading snapshot_vcpu_total(const struct snapshot *base, const struct snapshot_vm *then,
+                                   const struct snapshot *s, const struct snapshot_vcpu *vcpu,
+                                   size_t field);
+
+/*
  * snapshot_host_total - the same of host_values, which @s must have. READING_RESET where the total
  * since then is not known: a VM that was there has ended, or a total fell on the way.
  */

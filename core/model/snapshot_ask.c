@@ -87,16 +87,17 @@ const struct snapshot_vm *snapshot_find_kept(const struct snapshot *s, const str
     return vm != NULL && vm->id.start_ticks == id->start_ticks ? vm : NULL;
 }
 
-struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
-                                    const struct snapshot *s, const struct snapshot_vm *vm,
-                                    size_t field)
+/* @then: those of @base, or NULL. */
+static struct reading total_since(const struct snapshot *base, const struct snapshot_value *then,
+                                  const struct snapshot *s, const struct snapshot_value *values,
+                                  size_t field)
 {
-    struct reading now = vm->values[field].reading;
+    struct reading now = values[field].reading;
 
     if (now.state != READING_OK || s->fields->fields[field].kind != FIELD_CUMULATIVE ||
         then == NULL || field >= base->field_count)
         return now;
-    const struct reading *before = &then->values[field].reading;
+    const struct reading *before = &then[field].reading;
     bool was_never_read = before->state == READING_STALE && before->source == SOURCE_NONE;
     if (was_never_read)
         return *before;
@@ -105,6 +106,25 @@ struct reading snapshot_total_since(const struct snapshot *base, const struct sn
         before->raw <= now.raw)
         now.raw -= before->raw;
     return now;
+}
+
+struct reading snapshot_total_since(const struct snapshot *base, const struct snapshot_vm *then,
+                                    const struct snapshot *s, const struct snapshot_vm *vm,
+                                    size_t field)
+{
+    return total_since(base, then != NULL ? then->values : NULL, s, vm->values, field);
+}
+
+struct reading snapshot_vcpu_total(const struct snapshot *base, const struct snapshot_vm *then,
+                                   const struct snapshot *s, const struct snapshot_vcpu *vcpu,
+                                   size_t field)
+{
+    const struct snapshot_value *values = NULL;
+
+    for (size_t i = 0; then != NULL && i < then->vcpu_count; i++)
+        if (then->vcpus[i].id == vcpu->id)
+            values = then->vcpus[i].values;
+    return total_since(base, values, s, vcpu->values, field);
 }
 
 struct reading snapshot_total(const struct snapshot *base, const struct snapshot *s,

@@ -399,9 +399,14 @@ static void totals_count_from_the_base(void **state)
     b->vms[1].entity.readings[EXITS] = reading_ok(7, SOURCE_DEBUGFS);
     b->vms[0].entity.readings[PAGES] = reading_ok(50, SOURCE_DEBUGFS);
     a->vms[0].entity.readings[PAGES] = reading_ok(40, SOURCE_DEBUGFS);
+    a->vms[0].vcpus[1].entity.readings[EXITS] = reading_ok(600, SOURCE_STATSFD);
+    b->vms[0].vcpus[1].entity.readings[EXITS] = reading_ok(650, SOURCE_STATSFD);
     struct snapshot *base = snapshot_derive(NULL, a, &w->fields, 0);
     struct snapshot *n = snapshot_derive(a, b, &w->fields, 0);
+    const struct snapshot_vcpu *second = &n->vms[0].vcpus[1];
 
+    assert_int_equal(snapshot_vcpu_total(base, &base->vms[0], n, second, EXITS).raw, 50);
+    assert_int_equal(snapshot_vcpu_total(base, NULL, n, second, EXITS).raw, 650);
     assert_int_equal(snapshot_total(base, n, &n->vms[0], EXITS).raw, 300);
     assert_int_equal(snapshot_total(NULL, n, &n->vms[0], EXITS).raw, 1300);
     assert_int_equal(snapshot_total(base, n, &n->vms[1], EXITS).raw, 7);

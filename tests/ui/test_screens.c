@@ -519,6 +519,9 @@ static const struct screen_case cases[] = {
      .keys = KEYS('N', KEYCODE_ENTER, 'z', 'o', 'o')},
     {.name = "counters-warmup", .build = build_warmup, .keys = KEYS('N', KEYCODE_ENTER)},
     {.name = "vcpus", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '2', 'j')},
+    {.name = "counters-vcpu",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS(KEYCODE_ENTER, '2', 'j', KEYCODE_ENTER)},
     {.name = "vcpus-differ", .build = build_tsc_differs, .keys = KEYS(KEYCODE_ENTER, '2')},
     {.name = "vcpus-denied",
      .build = snapshot_builder_three_vms,
@@ -973,11 +976,11 @@ static void the_cursor_of_the_vcpus_can_be_seen(void **unused)
                     selected = y;
                 }
             assert_true(selected >= 0);
-            char text[5] = "";
-            for (int x = 0; x < 4; x++)
+            char text[6] = "";
+            for (int x = 0; x < 5; x++)
                 text[x] = (char)screen_cell(&st->screen, selected, x)->code;
             assert_int_equal(sscanf(text, "%d", &id), 1);
-            assert_int_equal(id, st->state.detail.tabs[SCREEN_VCPUS].scroll.row);
+            assert_int_equal(id, st->state.detail.vcpus.scroll.row);
         }
     stage_free(st);
 }

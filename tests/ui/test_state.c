@@ -690,10 +690,10 @@ static void a_click_below_the_vcpus_selects_none_of_them(void **state)
     press(f, KEYCODE_ENTER); /* db-primary: 8 vCPUs */
     press(f, '2');
     click(f, 4 + 2, 5);
-    assert_int_equal(f->state.detail.tabs[SCREEN_VCPUS].scroll.row, 2);
+    assert_int_equal(f->state.detail.vcpus.scroll.row, 2);
     for (int y = 4 + 8; y < 22; y++)
         click(f, y, 5);
-    assert_int_equal(f->state.detail.tabs[SCREEN_VCPUS].scroll.row, 2);
+    assert_int_equal(f->state.detail.vcpus.scroll.row, 2);
 }
 
 static void a_click_anywhere_on_any_screen_does_no_harm(void **state)

@@ -20,9 +20,16 @@ static const char *row_name(const struct counters_state *cs, const struct counte
     return cs->by_guest ? s->vms[index].name : s->fields->fields[index].name;
 }
 
-static void draw_titles(const struct counters_state *cs, const struct counters_plan *p,
-                        struct rect r, struct screen *out)
+/* @vm: as counters_table_draw has it. */
+static void draw_titles(const struct counters_state *cs, const struct snapshot_vm *vm,
+                        const struct counters_plan *p, struct rect r, struct screen *out)
 {
+    char name[32] = "COUNTER";
+
+    if (vm != NULL && cs->vcpu > 0 && (size_t)cs->vcpu <= vm->vcpu_count)
+        snprintf(name, sizeof(name), "vCPU %d", vm->vcpus[cs->vcpu - 1].id);
+    else if (cs->by_guest)
+        snprintf(name, sizeof(name), "GUEST");
     static const int sorted[COUNTERS_ORDER_COUNT] = {[COUNTERS_BY_RATE] = COUNTERS_RATE,
                                                      [COUNTERS_BY_TOTAL] = COUNTERS_TOTAL,
                                                      [COUNTERS_BY_NAME] = COUNTERS_NAME};
@@ -32,7 +39,7 @@ static void draw_titles(const struct counters_state *cs, const struct counters_p
         bool is_sorted = sorted[cs->order] == c;
         bool down = (cs->order != COUNTERS_BY_NAME) != cs->inverted;
         char title[32];
-        const char *text = c == COUNTERS_NAME && cs->by_guest ? "GUEST" : counters_columns[c].title;
+        const char *text = c == COUNTERS_NAME ? name : counters_columns[c].title;
         const char *mark =
             !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
         bool right = counters_columns[c].align == ALIGN_RIGHT;
@@ -94,7 +101,8 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
     size_t want = (size_t)p->width[COUNTERS_TREND] < HISTORY_LENGTH
                       ? (size_t)p->width[COUNTERS_TREND]
                       : HISTORY_LENGTH;
-    size_t n = trends_counter(m->trends, &vm->id, row->index, values, want);
+    /* They are of the whole VM. */
+    size_t n = cs->vcpu > 0 ? 0 : trends_counter(m->trends, &vm->id, row->index, values, want);
     screen_spark(out, r, y, r.x + p->x[COUNTERS_TREND], p->width[COUNTERS_TREND],
                  style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
     screen_field(out, r, y, r.x + p->x[COUNTERS_KIND], p->width[COUNTERS_KIND], ALIGN_LEFT,
@@ -176,7 +184,7 @@ void counters_table_draw(const struct ui_model *m, const struct counters_state *
     struct rect area = {r.y + 1, r.x, r.rows - 1, r.cols};
 
     layout_counters(r.cols, vm != NULL, &p);
-    draw_titles(cs, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
+    draw_titles(cs, vm, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
     if (r.rows >= LAYOUT_EXPLAIN_FROM) {
         area.rows -= LAYOUT_EXPLAIN_ROWS;
         draw_explanation(cs, rows, s,

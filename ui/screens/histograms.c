@@ -39,7 +39,6 @@ static size_t lines_of(const struct snapshot *s, const uint64_t *buckets, struct
     return n;
 }
 
-/* Index of the vCPU that was chosen; -1: all of them together. */
 /* The index of the vCPU that was chosen; -1: all together. */
 static int chosen_vcpu(const struct ui_state *state, const struct snapshot_vm *vm)
 {
@@ -48,10 +47,14 @@ static int chosen_vcpu(const struct ui_state *state, const struct snapshot_vm *v
     return vcpu >= 0 && (size_t)vcpu < vm->vcpu_count ? vcpu : -1;
 }
 
-static const uint64_t *buckets_of(const struct ui_state *state, const struct snapshot_vm *vm)
+/* NULL: of the last interval, of which nothing is known. */
+static const uint64_t *buckets_of(const struct ui_model *m, const struct ui_state *state,
+                                  const struct snapshot_vm *vm)
 {
     int vcpu = chosen_vcpu(state, vm);
 
+    if (state->detail.hist_interval)
+        return hist_interval_get(&m->rows->hist, vcpu);
     return vcpu >= 0 ? vm->vcpus[vcpu].buckets : vm->buckets;
 }
 
@@ -116,6 +119,25 @@ static void bucket_sums(const struct field *f, const uint64_t *buckets, uint64_t
     }
 }
 
+/* Whose they are, and since when. @id: of the vCPU; -1: all together. */
+static void draw_title(const struct ui_model *m, const struct ui_state *st, int id, struct rect r,
+                       struct screen *out)
+{
+    char whose[40] = "All vCPUs together", since[60] = "since creation", span[FORMAT_MAX];
+    const bool interval = st->detail.hist_interval;
+
+    if (id >= 0)
+        snprintf(whose, sizeof(whose), "vCPU %d", id);
+    if (interval)
+        snprintf(since, sizeof(since), "in the last %s",
+                 m->rows->hist.seconds > 0 ? format_seconds(span, m->rows->hist.seconds)
+                                           : "interval");
+    screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
+    screen_printf(out, r, r.y, r.x, STYLE_TITLE, "%s, %s. i: %s. Left, Right: %s", whose, since,
+                  interval ? "since creation" : "last interval",
+                  id >= 0 ? "another one" : "one vCPU");
+}
+
 static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
                  struct screen *out)
 {
@@ -127,21 +149,20 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     if (vm == NULL)
         return;
     int vcpu = chosen_vcpu(st, vm);
-    const uint64_t *buckets = buckets_of(st, vm);
+    const uint64_t *buckets = buckets_of(m, st, vm);
     const struct snapshot_value *values = vcpu >= 0 ? vm->vcpus[vcpu].values : vm->values;
-    size_t count = lines_of(m->detail, buckets, lines, LINES_MAX);
+    size_t count = buckets != NULL ? lines_of(m->detail, buckets, lines, LINES_MAX) : 0;
     struct rect body = {r.y + 1, r.x, r.rows - 1, r.cols};
     size_t page = body.rows > 0 ? (size_t)body.rows : 0, last = count > page ? count - page : 0;
     size_t top = scroll->top < last ? scroll->top : last;
 
-    screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
-    if (vcpu < 0)
-        screen_text(out, r, r.y, r.x, STYLE_TITLE,
-                    "All vCPUs together, since creation. Left and Right: one vCPU");
-    else
-        screen_printf(out, r, r.y, r.x, STYLE_TITLE,
-                      "vCPU %d, since creation. Left and Right: another one", vm->vcpus[vcpu].id);
-    if (count == 0)
+    draw_title(m, st, vcpu < 0 ? -1 : vm->vcpus[vcpu].id, r, out);
+    if (buckets == NULL)
+        screen_text(out, body, body.y, body.x + 2, STYLE_NOTICE,
+                    m->rows->hist.seconds > 0
+                        ? "Somebody cleared these counts in the last interval."
+                        : "Nothing yet: an interval ends with the next refresh.");
+    else if (count == 0)
         screen_text(out, body, body.y, body.x + 2, STYLE_NOTICE,
                     "This kernel counts no histograms.");
     for (size_t i = 0; i < page && top + i < count; i++) {
@@ -165,7 +186,7 @@ static int follow(struct ui_state *state, const struct ui_model *model)
 
     if (vm != NULL && tab->choice > (int)vm->vcpu_count)
         tab->choice = 0;
-    return 0;
+    return vm != NULL ? hist_interval_follow(&model->rows->hist, model->detail, vm) : 0;
 }
 
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
@@ -181,7 +202,10 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
         int count = (int)vm->vcpu_count + 1, by = command == COMMAND_SCROLL_LEFT ? count - 1 : 1;
         tab->choice = (tab->choice + by) % count;
     }
-    size_t n = lines_of(model->detail, buckets_of(state, vm), lines, LINES_MAX);
+    if (command == COMMAND_INTERVAL)
+        state->detail.hist_interval = !state->detail.hist_interval;
+    const uint64_t *buckets = buckets_of(model, state, vm);
+    size_t n = buckets != NULL ? lines_of(model->detail, buckets, lines, LINES_MAX) : 0;
     scroll_text(&tab->scroll, command, n, vms_page(state));
     return UI_NOTHING;
 }

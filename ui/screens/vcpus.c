@@ -6,18 +6,28 @@
 
 #include "ui/grid/format.h"
 #include "ui/screens/object.h"
-
-/* Share of a CPU that only a vCPU that runs its guest takes. */
-#define RUNNING_CPU_RATIO 0.01
+#include "ui/state/vcpus.h"
 
 /* The usual ones of a VM: what most of its vCPUs have. */
 struct usual {
     const struct snapshot_vcpu *offset, *scaling; /* NULL: not known of any */
 };
 
+/* The first are those that they can be sorted by. */
 enum {
-    V_ID, V_TID, V_CPU, V_WAIT, V_EXITS, V_HALT, V_STATE, V_TSC, V_SCALE, V_LAPIC,
-    V_HOST_CPU, V_POLL, V_COUNT
+    V_ID = VCPUS_BY_ID,
+    V_TID = VCPUS_BY_TID,
+    V_CPU = VCPUS_BY_CPU,
+    V_WAIT = VCPUS_BY_WAIT,
+    V_EXITS = VCPUS_BY_EXITS,
+    V_HALT = VCPUS_BY_HALT,
+    V_STATE = VCPUS_BY_STATE,
+    V_TSC = VCPUS_BY_TSC,
+    V_SCALE = VCPUS_ORDER_COUNT,
+    V_LAPIC,
+    V_HOST_CPU,
+    V_POLL,
+    V_COUNT
 };
 
 static const struct {
@@ -25,12 +35,12 @@ static const struct {
     int width;
     enum align align;
 } vcpu_table[V_COUNT] = {
-    [V_ID] = {"vCPU", 4, ALIGN_RIGHT},        [V_TID] = {"TID", 7, ALIGN_RIGHT},
-    [V_CPU] = {"CPU%", 6, ALIGN_RIGHT},       [V_WAIT] = {"WAIT%", 6, ALIGN_RIGHT},
-    [V_EXITS] = {"EXITS/s", 7, ALIGN_RIGHT},  [V_HALT] = {"HALT/s", 6, ALIGN_RIGHT},
-    [V_STATE] = {"STATE", 10, ALIGN_LEFT},    [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
+    [V_ID] = {"vCPU", 5, ALIGN_RIGHT},          [V_TID] = {"TID", 7, ALIGN_RIGHT},
+    [V_CPU] = {"CPU%", 6, ALIGN_RIGHT},         [V_WAIT] = {"WAIT%", 6, ALIGN_RIGHT},
+    [V_EXITS] = {"EXITS/s", 7, ALIGN_RIGHT},    [V_HALT] = {"HALT/s", 6, ALIGN_RIGHT},
+    [V_STATE] = {"STATE", 10, ALIGN_LEFT},      [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
     [V_SCALE] = {"TSC-SCALE", 11, ALIGN_RIGHT}, [V_LAPIC] = {"LAPIC-ADV", 9, ALIGN_RIGHT},
-    [V_HOST_CPU] = {"ON-CPU", 6, ALIGN_RIGHT}, [V_POLL] = {"HALT-POLL", 9, ALIGN_RIGHT},
+    [V_HOST_CPU] = {"ON-CPU", 6, ALIGN_RIGHT},  [V_POLL] = {"HALT-POLL", 9, ALIGN_RIGHT},
 };
 
 static bool has_value(const struct snapshot_vcpu *vcpu, enum vcpu_gauge g, uint64_t raw)
@@ -71,35 +81,6 @@ static bool differs(const struct snapshot_vcpu *usual, const struct snapshot_vcp
            !has_value(vcpu, g, usual->gauges[g].raw);
 }
 
-/*
- * Has it run since the sample before? Only in KVM_RUN are there exits. A guest on a CPU without a
- * tick may have none, but then it takes CPU time; that of a paused one, whose VMM asks its threads
- * something now and then, is some microseconds.
- */
-static bool has_run(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
-{
-    struct figure exits = snapshot_vcpu_value(s, vcpu, "exits").rate, cpu = vcpu->cpu_ratio;
-
-    return (exits.state == READING_OK && exits.value > 0) ||
-           (cpu.state == READING_OK && cpu.value >= RUNNING_CPU_RATIO);
-}
-
-/* A vCPU that does not block may as well be paused, or wait for a migration: its thread then sleeps
- * outside of KVM. */
-static const char *vcpu_state(const struct snapshot *s, const struct snapshot_vcpu *vcpu)
-{
-    struct reading blocking = snapshot_vcpu_value(s, vcpu, "blocking").reading;
-    struct reading nested = vcpu->gauges[VCPU_GUEST_MODE], waits = vcpu->gauges[VCPU_PREEMPTED];
-
-    if (waits.state == READING_OK && waits.raw)
-        return "preempted";
-    if (nested.state == READING_OK && nested.raw)
-        return "nested";
-    if (blocking.state == READING_OK)
-        return blocking.raw ? "halted" : has_run(s, vcpu) ? "running" : "not halted";
-    return NULL;
-}
-
 static void draw_text(struct rect r, int y, int *x, int c, enum style style, const char *text,
                       struct screen *out)
 {
@@ -133,23 +114,19 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
                       const struct snapshot_vcpu *vcpu, bool through_bpf, struct rect r, int y,
                       enum style style, struct screen *out)
 {
-    static const struct {
-        enum column_id column;
-        int cell;
-    } numbers[] = {{COLUMN_PID, V_TID}, {COLUMN_CPU, V_CPU}, {COLUMN_WAIT, V_WAIT},
-                   {COLUMN_EXITS, V_EXITS}, {COLUMN_HALT, V_HALT}};
     const struct reading *g = vcpu->gauges;
-    const char *state = vcpu_state(s, vcpu);
+    const char *state = vcpus_state_text(s, vcpu);
     char text[64], span[FORMAT_MAX];
     int x = r.x;
 
     snprintf(text, sizeof(text), "%d", vcpu->id);
     draw_text(r, y, &x, V_ID, style, text, out);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        struct column_value v = column_get(numbers[i].column, fields, vm, vcpu);
-        int width = vcpu_table[numbers[i].cell].width;
+    for (int c = V_TID; c <= V_HALT; c++) {
+        enum column_id column = vcpus_column((enum vcpus_order)c);
+        struct column_value v = column_get(column, fields, vm, vcpu);
+        int width = vcpu_table[c].width;
         if (x + width <= r.x + r.cols)
-            column_draw(numbers[i].column, &v, out, r, y, x, width, style);
+            column_draw(column, &v, out, r, y, x, width, style);
         x += width + 1;
     }
     draw_text(r, y, &x, V_STATE, style, state != NULL ? state : screen_glyph(out, GLYPH_NOTHING),
@@ -208,33 +185,57 @@ static bool has_any_through_bpf(const struct snapshot_vm *vm)
     return false;
 }
 
+static void draw_titles(const struct vcpus_state *vs, bool through_bpf, struct rect r,
+                        struct screen *out)
+{
+    const bool down = vcpus_descends(vs->order) != vs->inverted;
+    int x = r.x;
+
+    screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
+    for (int c = 0; c < (through_bpf ? V_COUNT : V_HOST_CPU); c++) {
+        const bool is_sorted = c == (int)vs->order, right = vcpu_table[c].align == ALIGN_RIGHT;
+        const char *mark = screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
+        const char *title = vcpu_table[c].title;
+        char text[40];
+        /* The mark of a title without room beside it stands before that, in the gap. */
+        const int more = is_sorted && right && (int)strlen(title) == vcpu_table[c].width;
+        if (x + vcpu_table[c].width > r.x + r.cols)
+            break;
+        if (!is_sorted)
+            mark = "";
+        snprintf(text, sizeof(text), "%s%s%s", right ? mark : title, is_sorted && !right ? " " : "",
+                 right ? title : mark);
+        screen_field(out, r, r.y, x - more, vcpu_table[c].width + more, vcpu_table[c].align,
+                     is_sorted ? STYLE_SORTED : STYLE_TITLE, text);
+        x += vcpu_table[c].width + 1;
+    }
+}
+
 static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
                  struct screen *out)
 {
     const struct snapshot_vm *vm = detail_vm(st, m);
-    const struct scroll *scroll = &st->detail.tabs[SCREEN_VCPUS].scroll;
+    const struct vcpus_state *vs = &st->detail.vcpus;
+    const struct vcpus_rows *order = &m->rows->vcpus;
     const struct rect r = l->body;
     struct column_fields fields;
     struct rect rows = {r.y + 1, r.x, (int)counters_page(st), r.cols};
-    int x = r.x;
 
-    screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
     const bool through_bpf = vm != NULL && has_any_through_bpf(vm);
-    for (int c = 0; c < (through_bpf ? V_COUNT : V_HOST_CPU); c++)
-        draw_text(r, r.y, &x, c, STYLE_TITLE, vcpu_table[c].title, out);
+    draw_titles(vs, through_bpf, r, out);
     if (vm == NULL)
         return;
     const struct usual usual = {usual_vcpu(vm, VCPU_TSC_OFFSET),
                                 usual_vcpu(vm, VCPU_TSC_SCALING_RATIO)};
     column_fields_resolve(m->detail, m->scans, &fields);
     rows = rect_clip(rows, r);
-    for (int i = 0; i < rows.rows && scroll->top + (size_t)i < vm->vcpu_count; i++) {
-        size_t index = scroll->top + (size_t)i;
-        bool selected = index == scroll->row;
+    for (int i = 0; i < rows.rows && vs->scroll.top + (size_t)i < order->count; i++) {
+        size_t index = vs->scroll.top + (size_t)i;
+        bool selected = index == vs->scroll.row;
         if (selected)
             screen_fill(out, (struct rect){rows.y + i, r.x, 1, r.cols}, STYLE_SELECTED);
-        draw_vcpu(m->detail, &fields, vm, &usual, &vm->vcpus[index], through_bpf, rows, rows.y + i,
-                  selected ? STYLE_SELECTED : STYLE_NORMAL, out);
+        draw_vcpu(m->detail, &fields, vm, &usual, &vm->vcpus[order->rows[index]], through_bpf, rows,
+                  rows.y + i, selected ? STYLE_SELECTED : STYLE_NORMAL, out);
     }
     if (vm->vcpu_count == 0)
         screen_text(out, rows, rows.y, rows.x + 2, STYLE_NOTICE, "No vCPU of this VM is known.");
@@ -245,35 +246,136 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 static int follow(struct ui_state *state, const struct ui_model *model)
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
+    struct vcpus_state *vs = &state->detail.vcpus;
+    struct vcpus_rows *rows = &model->rows->vcpus;
 
-    if (vm != NULL)
-        scroll_fit(&state->detail.tabs[SCREEN_VCPUS].scroll, vm->vcpu_count, counters_page(state));
-    return 0;
+    rows->count = 0;
+    if (vm == NULL)
+        return 0;
+    int result = vcpus_collect(model->detail, model->scans, vm, vs, rows);
+    for (size_t i = 0; i < rows->count && vs->has_selected; i++)
+        if (vm->vcpus[rows->rows[i]].id == vs->selected)
+            vs->scroll.row = i;
+    if (!vs->has_selected)
+        vs->scroll.row = 0;
+    scroll_fit(&vs->scroll, rows->count, counters_page(state));
+    return result;
+}
+
+static void select_row(struct vcpus_state *vs, const struct vcpus_rows *rows,
+                       const struct snapshot_vm *vm, size_t row)
+{
+    vs->scroll.row = row;
+    vs->has_selected = row < rows->count;
+    if (vs->has_selected)
+        vs->selected = vm->vcpus[rows->rows[row]].id;
+}
+
+/* The counters of the selected vCPU alone. */
+static void open_selected(struct ui_state *state, const struct vcpus_rows *rows)
+{
+    if (rows->count == 0)
+        return;
+    state->detail.counters.vcpu = 1 + (int)rows->rows[state->detail.vcpus.scroll.row];
+    state->detail.counters.selected = -1;
+    state->screen = SCREEN_COUNTERS;
 }
 
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
+    struct vcpus_state *vs = &state->detail.vcpus;
+    const struct vcpus_rows *rows = &model->rows->vcpus;
 
-    if (vm != NULL)
-        scroll_command(&state->detail.tabs[SCREEN_VCPUS].scroll, command, vm->vcpu_count,
-                       counters_page(state));
+    if (vm == NULL)
+        return UI_NOTHING;
+    if (command == COMMAND_FIRST) {
+        vs->has_selected = false;
+        vs->scroll = (struct scroll){0};
+        return UI_NOTHING;
+    }
+    if (scroll_command(&vs->scroll, command, rows->count, counters_page(state))) {
+        select_row(vs, rows, vm, vs->scroll.row);
+        return UI_NOTHING;
+    }
+    switch (command) {
+    case COMMAND_CHOOSE:
+        open_selected(state, rows);
+        break;
+    case COMMAND_SORT_NEXT:
+        vcpus_sort_by(vs, (vs->order + 1) % VCPUS_ORDER_COUNT);
+        break;
+    case COMMAND_SORT_PREVIOUS:
+        vcpus_sort_by(vs, (vs->order + VCPUS_ORDER_COUNT - 1) % VCPUS_ORDER_COUNT);
+        break;
+    case COMMAND_SORT_INVERT:
+        vs->inverted = !vs->inverted;
+        break;
+    case COMMAND_SORT_CPU:
+        vcpus_sort_by(vs, VCPUS_BY_CPU);
+        break;
+    case COMMAND_SORT_EXITS:
+        vcpus_sort_by(vs, VCPUS_BY_EXITS);
+        break;
+    case COMMAND_SORT_PID:
+        vcpus_sort_by(vs, VCPUS_BY_ID);
+        break;
+    default:
+        break;
+    }
     return UI_NOTHING;
+}
+
+/* A column's title sorts by it. */
+static void click_title(struct vcpus_state *vs, struct rect r, int x)
+{
+    for (int c = 0, at = r.x; c < VCPUS_ORDER_COUNT; at += vcpu_table[c++].width + 1)
+        if (x >= at && x < at + vcpu_table[c].width)
+            vcpus_sort_by(vs, (enum vcpus_order)c);
 }
 
 static enum ui_action click(struct ui_state *state, const struct ui_model *model,
                             const struct layout *l, struct ui_key key)
 {
     const struct snapshot_vm *vm = detail_vm(state, model);
-    struct scroll *scroll = &state->detail.tabs[SCREEN_VCPUS].scroll;
+    struct vcpus_state *vs = &state->detail.vcpus;
+    const struct vcpus_rows *rows = &model->rows->vcpus;
     int line = key.y - l->body.y - 1;
 
-    if (vm == NULL || line < 0 || (size_t)line >= counters_page(state))
+    if (vm != NULL && line < 0)
+        click_title(vs, l->body, key.x);
+    size_t row = vs->scroll.top + (size_t)line;
+    if (vm == NULL || line < 0 || (size_t)line >= counters_page(state) || row >= rows->count)
         return UI_NOTHING;
-    if (scroll->top + (size_t)line < vm->vcpu_count)
-        scroll->row = scroll->top + (size_t)line;
+    if (row == vs->scroll.row && vs->has_selected)
+        open_selected(state, rows);
+    else
+        select_row(vs, rows, vm, row);
     return UI_NOTHING;
+}
+
+/* "12" is its number or in that of its thread, "halt" in its state. */
+static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
+                   bool after)
+{
+    const struct snapshot_vm *vm = detail_vm(state, model);
+    const struct vcpus_rows *rows = &model->rows->vcpus;
+    struct vcpus_state *vs = &state->detail.vcpus;
+
+    for (size_t i = 0; vm != NULL && i < rows->count; i++) {
+        const size_t row = (vs->scroll.row + after + i) % rows->count;
+        const struct snapshot_vcpu *vcpu = &vm->vcpus[rows->rows[row]];
+        const char *word = vcpus_state_text(model->detail, vcpu);
+        char line[100];
+        snprintf(line, sizeof(line), "vCPU %d %d %s", vcpu->id, (int)vcpu->tid,
+                 word != NULL ? word : "");
+        if (!pattern_contains(line, text))
+            continue;
+        select_row(vs, rows, vm, row);
+        return true;
+    }
+    return false;
 }
 
 const struct screen_object vcpus_screen = {
@@ -281,4 +383,5 @@ const struct screen_object vcpus_screen = {
     .follow = follow,
     .command = command,
     .click = click,
+    .search = search,
 };

@@ -56,11 +56,19 @@ static struct figure figure_of(struct reading r)
     return (struct figure){.value = (double)r.raw, .state = r.state, .cause = r.cause};
 }
 
+/* Where @q asks for one vCPU, of it. */
+static struct reading total_of(const struct counters_query *q, const struct snapshot_vm *then,
+                               const struct snapshot_vm *vm, size_t field)
+{
+    return q->vcpu != NULL ? snapshot_vcpu_total(q->base, then, q->s, q->vcpu, field)
+                           : snapshot_total_since(q->base, then, q->s, vm, field);
+}
+
 static void add_field(struct counter_row *row, const struct counters_query *q,
                       const struct snapshot_vm *then, const struct snapshot_vm *vm, size_t field)
 {
-    struct reading total = snapshot_total_since(q->base, then, q->s, vm, field);
-    const struct snapshot_value *v = &vm->values[field];
+    struct reading total = total_of(q, then, vm, field);
+    const struct snapshot_value *v = q->vcpu != NULL ? &q->vcpu->values[field] : &vm->values[field];
 
     add(&row->total, figure_of(total), &row->total_short);
     if (total.state == READING_OK)
@@ -100,6 +108,8 @@ static bool is_shown(const struct counters_query *q, const struct field *f)
     if (field_is_hist(f) ||
         (q->vm == NULL && counters_totals(q) == NULL && f->kind != FIELD_CUMULATIVE))
         return false;
+    if (q->vcpu != NULL && f->scope != FIELD_VCPU)
+        return false; /* it is one of the whole VM */
     return q->pattern == NULL || pattern_match(q->pattern, f->name);
 }
 

@@ -47,6 +47,7 @@ struct counters {
 struct counters_query {
     const struct snapshot *s, *base; /* base: as struct ui_model has it */
     const struct snapshot_vm *vm;    /* NULL: sums over all VMs */
+    const struct snapshot_vcpu *vcpu; /* of vm: it alone; NULL: all of it */
     bool by_guest;                   /* only without vm: a row per VM instead of per counter */
     bool hide_zero;
     const struct pattern *pattern;   /* of counter names; NULL: all */

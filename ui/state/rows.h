@@ -13,6 +13,8 @@
 #include "ui/state/exits.h"
 #include "ui/state/exits_page.h"
 #include "ui/state/forecasts.h"
+#include "ui/state/histograms.h"
+#include "ui/state/vcpus.h"
 
 /* A row of the VMs screen: a VM, or one vCPU of it. Indices into the snapshot. */
 struct vms_row {
@@ -30,6 +32,8 @@ struct vms_rows {
 struct ui_rows {
     struct vms_rows vms;
     struct counters counters; /* of the VM whose drill-down is open */
+    struct vcpus_rows vcpus;  /* of that VM */
+    struct hist_interval hist; /* likewise, while they are shown */
     struct counters host;     /* of all VMs together, or by guest */
     struct exits_rows exits;  /* of the screen of exits that is shown */
     struct forecasts forecasts;

@@ -131,6 +131,8 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
     if (!vm_id_equal(&d->vm, &vm->id)) {
         d->vm = vm->id;
         d->counters.selected = -1;
+        d->counters.vcpu = 0;
+        d->vcpus.has_selected = false;
         d->exits.has_selected = d->exits.is_open = false;
         d->exits.vcpu = 0;
         memset(d->tabs, 0, sizeof(d->tabs));

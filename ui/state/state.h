@@ -21,6 +21,7 @@
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
 #include "ui/state/model.h"
+#include "ui/state/vcpus.h"
 
 /* What the caller of ui_update has to do. */
 enum ui_action {
@@ -78,6 +79,7 @@ struct counters_state {
     bool by_guest;
     struct pattern pattern; /* of counters */
     struct pattern guests;
+    int vcpu; /* of the open VM: 1 + index of the one that is shown alone; 0: all together */
     int64_t selected; /* id of a counter_row; -1: the first row, whichever it is */
     struct scroll scroll;
 };
@@ -94,7 +96,9 @@ struct detail_state {
     enum ui_screen from; /* where it was opened: the VMs or the host counters */
     bool ended; /* it is gone; the last numbers stay on the screen */
     struct counters_state counters;
+    struct vcpus_state vcpus;
     struct exits_chosen exits;
+    bool hist_interval;                  /* histograms are those of the last interval */
     struct tab_state tabs[SCREEN_COUNT]; /* of the tabs among the screens */
 };
 
