@@ -326,6 +326,72 @@ static void a_filter_shows_only_what_matches_and_c_clears_it(void **state)
     assert_int_equal(f->rows.vms.vm_count, 3);
 }
 
+/* What a filter matches is seen while it is typed, and Esc leaves all as it was. */
+static void a_filter_shows_what_matches_while_it_is_typed(void **state)
+{
+    struct fixture *f = *state;
+
+    press(f, KEYCODE_END);
+    const struct vm_id selected = f->state.vms.selected;
+    press(f, 'f');
+    assert_int_equal(f->rows.vms.vm_count, 3);
+    type(f, "v");
+    type(f, "m1");
+    assert_int_equal(f->rows.vms.vm_count, 1);
+    type(f, "(");
+    assert_int_equal(f->rows.vms.vm_count, 1); /* no expression yet */
+    press(f, KEYCODE_BACKSPACE);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->rows.vms.vm_count, 3);
+    assert_false(f->state.vms.filter.set);
+    assert_true(vm_id_equal(&f->state.vms.selected, &selected));
+    /* The one that was there comes back. */
+    press(f, 'f');
+    type(f, "vm16");
+    press(f, KEYCODE_ENTER);
+    press(f, 'f');
+    type(f, "fc");
+    assert_string_equal(f->state.vms.filter.text, "fc");
+    press(f, KEYCODE_ESCAPE);
+    assert_string_equal(f->state.vms.filter.text, "vm16");
+    assert_int_equal(f->rows.vms.vm_count, 1);
+    press(f, 'c');
+    /* Counters and guests likewise. */
+    press(f, 'b');
+    const size_t all = f->rows.host.count;
+    press(f, 'f');
+    type(f, "halt_e");
+    assert_int_equal(f->rows.host.count, 1);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->rows.host.count, all);
+    press(f, 'b');
+    press(f, 'p');
+    type(f, "vm16");
+    assert_int_equal(f->rows.host.count, 1);
+    press(f, KEYCODE_ESCAPE);
+    assert_int_equal(f->rows.host.count, 3);
+}
+
+/* Each refresh another one of those that do next to nothing was the first. */
+static void vms_that_read_less_than_a_tenth_keep_their_order(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot *s = (struct snapshot *)(uintptr_t)f->model.now;
+    static const double next_to_nothing[2][3] = {{0.0001, 0.0003, 0}, {0.0002, 0, 0.0004}};
+
+    for (size_t tick = 0; tick < 2; tick++) {
+        for (size_t i = 0; i < 3; i++)
+            s->vms[i].cpu_ratio =
+                (struct figure){.value = next_to_nothing[tick][i], .state = READING_OK};
+        assert_int_equal(ui_follow(&f->state, &f->model), 0);
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(f->rows.vms.rows[i].vm, i);
+    }
+    s->vms[2].cpu_ratio.value = 0.0006; /* shows as 0.1 */
+    assert_int_equal(ui_follow(&f->state, &f->model), 0);
+    assert_int_equal(f->rows.vms.rows[0].vm, 2);
+}
+
 static void a_refused_filter_keeps_what_was_typed_and_says_why(void **state)
 {
     struct fixture *f = *state;
@@ -749,6 +815,8 @@ int main(void)
         TEST(escape_closes_and_never_quits),
         TEST(the_view_scrolls_with_the_selection),
         TEST(a_filter_shows_only_what_matches_and_c_clears_it),
+        TEST(a_filter_shows_what_matches_while_it_is_typed),
+        TEST(vms_that_read_less_than_a_tenth_keep_their_order),
         TEST(a_refused_filter_keeps_what_was_typed_and_says_why),
         TEST(a_filter_typed_again_replaces_the_old_one),
         TEST(what_is_pasted_is_text_and_no_command),

@@ -62,6 +62,11 @@ char *format_percent(char out[FORMAT_MAX], double ratio)
     return out;
 }
 
+double format_rank(double shown)
+{
+    return shown > 0 && shown < 0.05 ? 0 : shown;
+}
+
 char *format_share(char out[FORMAT_MAX], double ratio)
 {
     double percent = ratio * 100, edge = percent > 50 ? 100 - percent : percent;

@@ -24,6 +24,12 @@ char *format_bytes(char out[FORMAT_MAX], double bytes);
 /* format_percent - of a ratio, one decimal and no sign: "3.1", "612.0"; "<0.1". */
 char *format_percent(char out[FORMAT_MAX], double ratio);
 
+/*
+ * format_rank - what to sort a count or a percentage by: all that read "<0.1" are as good as 0, and
+ * alike. Else they change places with each refresh.
+ */
+double format_rank(double shown);
+
 /* format_share - of a ratio in percent, with as many digits as it takes not to read as 0 or 100:
  * "99.994", "0.00002". */
 char *format_share(char out[FORMAT_MAX], double ratio);

@@ -46,12 +46,58 @@ static struct pattern *filter_of(struct ui_state *state)
     return object->filter != NULL ? object->filter(state) : NULL;
 }
 
+/* The pattern that this prompt asks for; NULL: none. */
+static struct pattern *asked_pattern(struct ui_state *state, enum prompt_kind kind)
+{
+    return kind == PROMPT_FILTER   ? filter_of(state)
+           : kind == PROMPT_GUESTS ? &state->host.guests
+                                   : NULL;
+}
+
+static void forget_before(struct ui_state *state)
+{
+    pattern_clear(&state->before.pattern);
+    state->before.is_kept = false;
+}
+
 static void accept_pattern(struct ui_state *state, struct pattern *pattern)
 {
     char why[100];
 
     if (pattern != NULL && pattern_set(pattern, state->prompt.text, why, sizeof(why)) < 0)
         prompt_refuse(&state->prompt, "Not a regular expression: %s", why);
+    else
+        forget_before(state);
+}
+
+/*
+ * Shows what would match, while it is typed. An expression that is none yet, as "(web", leaves what
+ * matched before.
+ */
+static void try_pattern(struct ui_state *state, struct pattern *pattern)
+{
+    struct filter_before *before = &state->before;
+
+    if (!before->is_kept) {
+        before->is_kept = true;
+        before->pattern = *pattern;
+        before->selection = vms_selection_get(&state->vms);
+        *pattern = (struct pattern){0};
+        pattern_set(pattern, before->pattern.text, NULL, 0);
+    }
+    pattern_set(pattern, state->prompt.text, NULL, 0);
+}
+
+/* Nobody wanted it after all. */
+static void restore_pattern(struct ui_state *state, struct pattern *pattern)
+{
+    if (!state->before.is_kept)
+        return;
+    pattern_clear(pattern);
+    *pattern = state->before.pattern;
+    state->before.pattern = (struct pattern){0};
+    vms_selection_set(&state->vms, &state->before.selection);
+    forget_before(state);
 }
 
 /* Enter: @kind was asked, the text is the answer. One that does not do is refused, and the prompt
@@ -68,10 +114,8 @@ static enum ui_action accept(struct ui_state *state, const struct ui_model *mode
             ui_say(state, "'%.60s' is not in this list", state->search);
         break;
     case PROMPT_FILTER:
-        accept_pattern(state, filter_of(state));
-        break;
     case PROMPT_GUESTS:
-        accept_pattern(state, &state->host.guests);
+        accept_pattern(state, asked_pattern(state, kind));
         break;
     case PROMPT_BPF:
         state->bpf = true;
@@ -90,6 +134,7 @@ static enum ui_action update_prompt(struct ui_state *state, const struct ui_mode
                                     uint32_t key)
 {
     enum prompt_kind kind = state->prompt.kind;
+    struct pattern *pattern = asked_pattern(state, kind);
     enum ui_action action;
 
     switch (prompt_key(&state->prompt, key)) {
@@ -100,8 +145,12 @@ static enum ui_action update_prompt(struct ui_state *state, const struct ui_mode
         return action;
     case PROMPT_LEFT:
         state->prompt.kind = PROMPT_NONE;
+        if (pattern != NULL)
+            restore_pattern(state, pattern);
         break;
     case PROMPT_CHANGED:
+        if (pattern != NULL)
+            try_pattern(state, pattern);
         if (kind == PROMPT_SEARCH)
             search(state, model, state->prompt.text, false);
         break;

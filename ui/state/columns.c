@@ -244,6 +244,15 @@ static enum style value_style(const struct column *column, const struct column_v
     return style;
 }
 
+double column_sort_number(enum column_id id, const struct column_value *value)
+{
+    const enum column_kind kind = column_table[id].kind;
+
+    if (kind == COLUMN_PERCENT)
+        return format_rank(value->number * 100);
+    return kind == COLUMN_COUNT_PER_S ? format_rank(value->number) : value->number;
+}
+
 void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
                  struct rect clip, int y, int x, int width, enum style style)
 {

@@ -83,6 +83,9 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
 struct column_value column_get(enum column_id id, const struct column_fields *fields,
                                const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu);
 
+/* column_sort_number - what to sort by: numbers that read alike, "<0.1", are alike. */
+double column_sort_number(enum column_id id, const struct column_value *value);
+
 /*
  * column_draw - one value in @width columns, with the texts of missing ones.
  * @style STYLE_NORMAL lets the column choose (zeros dim, long waits warn); any other is used as it

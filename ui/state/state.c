@@ -35,6 +35,7 @@ static void counters_state_done(struct counters_state *cs)
 void ui_state_done(struct ui_state *state)
 {
     pattern_clear(&state->vms.filter);
+    pattern_clear(&state->before.pattern);
     counters_state_done(&state->detail.counters);
     counters_state_done(&state->host);
     pattern_clear(&state->detail.exits.pattern);

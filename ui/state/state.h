@@ -52,6 +52,14 @@ bool vm_set_has(const struct vm_set *set, const struct vm_id *id);
 bool vm_set_toggle(struct vm_set *set, const struct vm_id *id); /* false: the set is full */
 void vm_set_forget_ended(struct vm_set *set, const struct snapshot *s);
 
+/* What is selected, by identity: it stays the same VM wherever it is sorted to. */
+struct vms_selection {
+    struct vm_id vm;
+    int vcpu;            /* id, -1 = the VM itself */
+    char name[128];      /* to find a successor when it ended */
+    bool stick_to_first; /* nobody chose yet, or Home was pressed: the first row, whichever it is */
+};
+
 struct vms_state {
     /* What is selected, by identity: it stays the same VM wherever it is sorted to. */
     struct vm_id selected;
@@ -107,6 +115,13 @@ struct chooser_state {
     bool sorting; /* picks the sort column instead of the shown ones */
 };
 
+/* What there was before somebody began to type a filter that shows at once what it matches. */
+struct filter_before {
+    bool is_kept;
+    struct pattern pattern;
+    struct vms_selection selection;
+};
+
 struct ui_state {
     enum ui_screen screen;
     enum ui_screen back; /* where a screen with SCREEN_OVER returns to */
@@ -120,6 +135,7 @@ struct ui_state {
     struct chooser_state chooser;
     struct scroll help;
     struct ui_prompt prompt;
+    struct filter_before before; /* while a filter is typed */
     char search[UI_PROMPT_MAX]; /* last text searched for */
     char message[200]; /* shown in the status line until the next key; "" = none */
     char export_path[UI_PROMPT_MAX];
@@ -173,6 +189,9 @@ const struct snapshot_vm *vms_selected(const struct ui_state *state, const struc
 enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
                            enum ui_command command);
 int vms_follow(struct ui_state *state, const struct ui_model *model);
+/* vms_selection_get, vms_selection_set - what is selected, to come back to it. */
+struct vms_selection vms_selection_get(const struct vms_state *vms);
+void vms_selection_set(struct vms_state *vms, const struct vms_selection *selection);
 void vms_select_row(struct ui_state *state, const struct ui_model *model, size_t row);
 void vms_sort_by(struct vms_state *vms,
                  enum column_id id); /* the same again turns the order round */

@@ -78,7 +78,7 @@ static struct sort_key *sorted_vms(const struct vms_state *vms, const struct ui_
             continue;
         struct column_value v = column_get(vms->sort, &fields, &s->vms[i], NULL);
         keys[count++] = (struct sort_key){
-            .number = v.number,
+            .number = column_sort_number(vms->sort, &v),
             .text = column_table[vms->sort].kind == COLUMN_TEXT ? v.text : NULL,
             .vm = (uint32_t)i,
             .missing = v.state != READING_OK || isnan(v.number),
@@ -127,6 +127,23 @@ static void select_row(struct vms_state *vms, const struct vms_rows *all, const 
     vms->selected = vm->id;
     vms->selected_vcpu = r->vcpu < 0 ? -1 : vm->vcpus[r->vcpu].id;
     snprintf(vms->selected_name, sizeof(vms->selected_name), "%s", vm->name);
+}
+
+struct vms_selection vms_selection_get(const struct vms_state *vms)
+{
+    struct vms_selection now = {
+        .vm = vms->selected, .vcpu = vms->selected_vcpu, .stick_to_first = vms->stick_to_first};
+
+    memcpy(now.name, vms->selected_name, sizeof(now.name));
+    return now;
+}
+
+void vms_selection_set(struct vms_state *vms, const struct vms_selection *selection)
+{
+    vms->selected = selection->vm;
+    vms->selected_vcpu = selection->vcpu;
+    vms->stick_to_first = selection->stick_to_first;
+    memcpy(vms->selected_name, selection->name, sizeof(selection->name));
 }
 
 /* The selected VM is gone. A follower waits for its name; else the neighbour is taken. */

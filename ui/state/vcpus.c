@@ -70,7 +70,7 @@ static bool number_of(const struct sorting *q, const struct snapshot_vcpu *vcpu,
 
     if (column != COLUMN_COUNT) {
         struct column_value v = column_get(column, &q->fields, q->vm, vcpu);
-        *ret = v.number;
+        *ret = column_sort_number(column, &v);
         return v.state == READING_OK && !v.blank;
     }
     *ret = q->state->order == VCPUS_BY_TSC ? (double)(int64_t)tsc->raw : (double)vcpu->id;
