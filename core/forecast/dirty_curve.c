@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/forecast/dirty_reach.h"
 #include "core/forecast/nnls.h"
 
 #define PASSES      3
@@ -15,12 +16,18 @@
 #define GRID_POINTS 24    /* at which the ends of the interval are fitted */
 #define SHARE_ERROR 0.003 /* of a share: what the grid of rates cannot follow anyway */
 #define END_PART    0.3   /* of the longest pair: how steep the curve is at its end */
+#define REACH_ERROR 0.15  /* of how many pages there are in reach */
+#define REACH_DOUBT 1.25  /* likewise, at the most */
+#define BEND_DOUBT  0.08  /* of how much of the whole is met in half of the time */
+#define SLOW_PART   0.7   /* of the rate at which all in reach is written at the least */
+#define MUCH_WORSE  6     /* misfit: what is in reach does not go with what was seen */
 #define BURSTY      4.0   /* dispersion from which on it is said */
+
+#define POINTS_MOST (DIRTY_PAIRS_MOST + 1)
 
 /* Pairs as points of a curve: shares of the population. */
 struct points {
-    double seconds[DIRTY_PAIRS_MOST], begin[DIRTY_PAIRS_MOST], share[DIRTY_PAIRS_MOST];
-    double sampled[DIRTY_PAIRS_MOST];
+    double seconds[POINTS_MOST], begin[POINTS_MOST], share[POINTS_MOST], sampled[POINTS_MOST];
     size_t count;
     double shortest, longest, fewest;
 };
@@ -129,7 +136,7 @@ static void solve_shapes(const struct shapes *shapes, struct nnls_problem *probl
 static void fit_shapes(const struct points *points, const struct shapes *shapes, struct fit *ret)
 {
     struct nnls_problem problem;
-    double weight[DIRTY_PAIRS_MOST], chi2 = 0;
+    double weight[POINTS_MOST], chi2 = 0;
 
     for (size_t i = 0; i < points->count; i++) {
         double n = points->sampled[i];
@@ -148,7 +155,7 @@ static void fit_shapes(const struct points *points, const struct shapes *shapes,
     ret->misfit = chi2 + 2 * (double)ret->mix.term_count;
 }
 
-static void fit_best(const struct points *points, struct dirty_mix *ret)
+static void fit_best(const struct points *points, struct fit *ret)
 {
     static const struct {
         size_t decays, ramps;
@@ -167,7 +174,7 @@ static void fit_best(const struct points *points, struct dirty_mix *ret)
         fit_shapes(points, &shapes, &fit);
         if (fit.misfit < best) {
             best = fit.misfit;
-            *ret = fit.mix;
+            *ret = fit;
         }
     }
 }
@@ -193,12 +200,13 @@ static double all_shares(const struct dirty_mix *mix)
 }
 
 /*
- * Groups that are slower than can be told from a straight line, and the slowest for as long as all
- * are more than the population, become one ramp that ends where the population does. So do @slope,
- * shares per second.
+ * Takes out groups that are slower than can be told from a straight line, and the slowest for as
+ * long as all are more than the population. Returns what they were together: shares per second.
  */
-static void end_with_population(struct dirty_mix *mix, double longest, double slope)
+static double take_slow(struct dirty_mix *mix, double longest)
 {
+    double slope = 0;
+
     while (mix->term_count > 0) {
         size_t i = slowest_term(mix);
         const struct dirty_term *term = &mix->terms[i];
@@ -208,10 +216,70 @@ static void end_with_population(struct dirty_mix *mix, double longest, double sl
         slope += term->pages * dirty_term_share(term, longest) / longest;
         mix->terms[i] = mix->terms[--mix->term_count];
     }
-    double left = 1 - all_shares(mix);
+    return slope;
+}
+
+/* What is written with this slope ends where all are @most shares. */
+static void end_straight(struct dirty_mix *mix, double slope, double most)
+{
+    double left = most - all_shares(mix);
+
     if (slope > 0 && left > 0)
         mix->terms[mix->term_count++] =
             (struct dirty_term){.kind = DIRTY_TERM_RAMP, .pages = left, .per_s = slope / left};
+}
+
+/* --- where it ends ---------------------------------------------------------------------------- */
+
+/* Does @mix bend as much as it would if what is in reach were written in any order? */
+static bool is_random(const struct dirty_reach *reach, const struct dirty_mix *mix, double longest)
+{
+    double all = dirty_mix_pages(mix, longest);
+
+    return reach->pages > 0 && all > 0 &&
+           dirty_mix_pages(mix, longest / 2) > (reach->half - BEND_DOUBT) * all;
+}
+
+/* The same points, but that what is written without end is @share. */
+static void fit_within(const struct points *points, double share, double slope, struct fit *ret)
+{
+    /* What is written more slowly than if this slope were all of it is not written. */
+    double slowest = fmax(0.01 / points->longest, SLOW_PART * slope / share);
+    struct points all = *points;
+    struct shapes shapes = {.count = 0};
+    size_t end = all.count++;
+
+    all.seconds[end] = INFINITY;
+    all.share[end] = share;
+    all.sampled[end] = (1 - share) / (share * REACH_ERROR * REACH_ERROR) + 1;
+    add_shapes(&shapes, DIRTY_TERM_DECAY, slowest, 4 / points->shortest, DECAY_STEP, 34);
+    fit_shapes(&all, &shapes, ret);
+}
+
+/*
+ * What the looks saw no end of ends where the population does; or, if it is written in any order,
+ * with what is in reach, which is less. Returns how many pages may be written at the most, as a
+ * share: what of so many was never met is less than 3 of them, with 95 %.
+ */
+static double end_middle(struct fit *middle, const struct points *points,
+                         const struct dirty_looks *looks)
+{
+    struct dirty_reach reach = dirty_reach_find(looks);
+    double share = reach.pages / (double)looks->population;
+    bool is_known = is_random(&reach, &middle->mix, points->longest);
+    double most = is_known ? fmin(1, REACH_DOUBT * share + 3 / reach.changed) : 1;
+    double slope = take_slow(&middle->mix, points->longest), end = all_shares(&middle->mix);
+    struct fit within;
+
+    if (is_known && (slope > 0 ? 1 : end) > share) {
+        fit_within(points, share, slope, &within);
+        if (within.misfit < middle->misfit + MUCH_WORSE && all_shares(&within.mix) <= 1) {
+            middle->mix = within.mix;
+            return most;
+        }
+    }
+    end_straight(&middle->mix, slope, 1);
+    return most;
 }
 
 /* Is there no shorter pair that begins with it? Then its looks are neighbours. */
@@ -267,8 +335,9 @@ static double steepest_end(const struct dirty_curve *curve)
     return high / (END_PART * longest);
 }
 
-/* Mixtures along the ends of the interval. The lower one is of groups that end by then. */
-static void fit_bounds(struct dirty_curve *curve)
+/* Mixtures along the ends of the interval. The lower one is of groups that end by then; what goes
+ * on in the upper one does up to @most shares. */
+static void fit_bounds(struct dirty_curve *curve, double most)
 {
     double seconds[GRID_POINTS], low[GRID_POINTS], high[GRID_POINTS], weight[GRID_POINTS];
     double shortest = curve->shortest_s, longest = curve->longest_s, slope = steepest_end(curve);
@@ -289,7 +358,7 @@ static void fit_bounds(struct dirty_curve *curve)
     add_shapes(&fast, DIRTY_TERM_DECAY, 2 / longest, 20 / shortest, DECAY_STEP, 26);
     add_shapes(&fast, DIRTY_TERM_RAMP, 1 / longest, 1 / shortest, RAMP_STEP, 34);
     solve_shapes(&fast, &problem, seconds, high, weight, GRID_POINTS, &curve->high);
-    end_with_population(&curve->high, longest, slope);
+    end_straight(&curve->high, slope + take_slow(&curve->high, longest), most);
 }
 
 static void scale_mix(struct dirty_mix *mix, double population)
@@ -348,6 +417,7 @@ static bool is_standstill(const struct points *points, const struct dirty_looks 
 int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, struct error *err)
 {
     struct points points;
+    struct fit fit;
     struct dirty_curve curve = {
         .population = (double)looks->population,
         .newly_touched_per_s = fmax(0, looks->newly_touched_per_s),
@@ -370,12 +440,13 @@ int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, st
         *ret = curve;
         return 0;
     }
-    fit_best(&points, &curve.middle);
+    fit_best(&points, &fit);
+    curve.middle = fit.mix;
     curve.dispersion = measure_dispersion(&points, &curve.middle);
     if (curve.dispersion >= BURSTY)
         curve.flags |= DIRTY_CURVE_BURSTY;
-    fit_bounds(&curve);
-    end_with_population(&curve.middle, curve.longest_s, 0);
+    fit_bounds(&curve, end_middle(&fit, &points, looks));
+    curve.middle = fit.mix;
     scale_mix(&curve.low, curve.population);
     scale_mix(&curve.middle, curve.population);
     scale_mix(&curve.high, curve.population);

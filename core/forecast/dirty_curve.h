@@ -19,7 +19,9 @@
  * binomial variance with the fitted share, so that few changed pages weigh as they should (three
  * passes; the first takes the shares that were seen). Done with decays, with ramps and with both;
  * the one with the least chi2 + 2 * groups wins (Akaike's criterion). What is so slow that the
- * looks say nothing of where it ends becomes one ramp to the end of the population.
+ * looks say nothing of where it ends becomes one ramp to the end of the population. Where the
+ * places tell that less is in reach (dirty_reach.h), decays are fitted once more, with one point
+ * more: that in the end they make up what is in reach, give or take 15 %.
  *
  * Interval. Binomial bounds, carried through; no bootstrap. All pairs are of one sample, so what
  * matters is which pages were drawn, and that is the same error in all pairs: pooling pairs does
@@ -28,9 +30,9 @@
  * with the dispersion (chi2 per degree of freedom of neighbouring looks, quasi-binomial, McCullagh
  * and Nelder 1989, 4.5) where that is above 1: bursts. To the lower and upper ends mixtures are
  * fitted again. Beyond the longest pair the lower one stays as it is, all that can be written was
- * written; the upper one goes on as straight as it ends, until the population is used up. Both are
- * true of all curves that never bend upwards. It errs on the wide side where pages are written
- * independently, because there pooling does help.
+ * written; the upper one goes on as straight as it ends, until the population is used up, or 1.25
+ * times what is in reach. Both are true of all curves that never bend upwards. It errs on the wide
+ * side where pages are written independently, because there pooling does help.
  *
  * A guest that does not run and whose pages do not change has a rate of 0, and no doubt about it.
  *

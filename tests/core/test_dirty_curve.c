@@ -83,6 +83,54 @@ static void curve_of_known_guests_is_close_and_its_interval_holds(void **state)
     }
 }
 
+/*
+ * Sets of which so little was written in 5 s that the curve hardly bends: only where they lie tells
+ * where they end. Not so for who writes one page after the other: that may go on for long.
+ */
+static void places_tell_where_a_curve_ends_that_was_not_seen_to(void **state)
+{
+    static const struct {
+        struct truth truth;
+        double most_error, least_held; /* at 10 and 30 s */
+    } cases[] = {
+        {{TRUTH_UNIFORM, 1e6, 100000, 4000, 1}, 0.10, 0.9},
+        {{TRUTH_UNIFORM, 1e6, 300000, 10000, 1}, 0.10, 0.9},
+        {{TRUTH_UNIFORM, 1e6, 900000, 20000, 1}, 0.08, 0.9},
+        {{TRUTH_UNIFORM, 1e6, 300000, 1000, 1}, 0.20, 0.9}, /* 100 pages of the sample */
+        {{TRUTH_HOT, 1e6, 200000, 40000, 1}, 0.12, 0.9},
+        {{TRUTH_SEQUENTIAL, 1e6, 600000, 10000, 1}, 0.05, 0.9},
+        {{TRUTH_SEQUENTIAL, 1e6, 600000, 20000, 1}, 0.05, 0.85},
+    };
+    static const double beyond[] = {10, 30};
+    enum { TIMES = 60 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct truth *truth = &cases[i].truth;
+        printf("%-11s %9.0f %9.0f |", truth_names[truth->pattern], truth->working_set,
+               truth->writes_per_s);
+        for (size_t j = 0; j < COUNT(beyond); j++) {
+            double want = truth_pages(truth, beyond[j]), error = 0, width = 0;
+            int held = 0;
+            for (uint64_t seed = 0; seed < TIMES; seed++) {
+                uint64_t random = seed * 1000 + i;
+                struct dirty_looks looks;
+                truth_look_places(&looks, truth, 20000, looks_at, COUNT(looks_at), &random);
+                struct dirty_curve curve = fit(&looks);
+                struct dirty_estimate got = dirty_curve_at(&curve, beyond[j]);
+                error += fabs(got.pages - want) / want / TIMES;
+                width += (got.high - got.low) / want / TIMES;
+                held += got.low <= want * 1.0001 && want <= got.high * 1.0001;
+            }
+            printf(" %2.0f s: %5.1f%% %4.0f%% of %.2f ", beyond[j], 100 * error,
+                   100.0 * held / TIMES, width);
+            assert_true(error < cases[i].most_error);
+            assert_true(held >= TIMES * cases[i].least_held);
+        }
+        printf("\n");
+    }
+}
+
 static void curve_grows_and_its_middle_never_bends_upwards(void **state)
 {
     (void)state;
@@ -227,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curve_of_known_guests_is_close_and_its_interval_holds),
+        cmocka_unit_test(places_tell_where_a_curve_ends_that_was_not_seen_to),
         cmocka_unit_test(curve_grows_and_its_middle_never_bends_upwards),
         cmocka_unit_test(same_looks_make_the_same_curve),
         cmocka_unit_test(nothing_changed_is_0_with_the_doubt_that_is_left),

@@ -2,6 +2,7 @@
 #include "tests/lib/dirty_truth.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define ON 0.25 /* part of the time of a burst in which it writes */
@@ -93,8 +94,8 @@ static int is_written(const struct truth *truth, const struct place *place, doub
     return 0;
 }
 
-void truth_look(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
-                const double *when, size_t count, uint64_t *random)
+static void look(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
+                 const double *when, size_t count, uint64_t *random, bool has_places)
 {
     double phase = truth_random(random) * truth->burst_s;
 
@@ -111,6 +112,8 @@ void truth_look(struct dirty_looks *ret, const struct truth *truth, uint64_t sam
     for (uint64_t page = 0; page < sampled; page++) {
         struct place place = {truth_random(random) * truth->population, truth_random(random)};
         size_t last[DIRTY_LOOKS_MOST], pair = 0; /* the last look before which it was written */
+        if (has_places)                          /* in the order of the addresses */
+            place.phase = fmod(place.in_population / truth->working_set + phase, 1);
         last[0] = 0;
         for (size_t i = 1; i < count; i++)
             last[i] =
@@ -119,5 +122,23 @@ void truth_look(struct dirty_looks *ret, const struct truth *truth, uint64_t sam
             for (size_t j = i + 1; j < count; j++)
                 ret->pairs[pair++].changed += last[j] > i;
         }
+        if (has_places) {
+            struct dirty_place *at =
+                &ret->places[(int)(place.in_population / truth->population * DIRTY_PLACES)];
+            at->sampled++;
+            at->changed += last[count - 1] > 0;
+        }
     }
+}
+
+void truth_look(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
+                const double *when, size_t count, uint64_t *random)
+{
+    look(ret, truth, sampled, when, count, random, false);
+}
+
+void truth_look_places(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
+                       const double *when, size_t count, uint64_t *random)
+{
+    look(ret, truth, sampled, when, count, random, true);
 }

@@ -40,4 +40,11 @@ double truth_pages(const struct truth *truth, double seconds);
 void truth_look(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
                 const double *when, size_t count, uint64_t *random);
 
+/*
+ * truth_look_places - the same, and where pages changed: all RAM is the population, and what is
+ * written is its first part, from the first page to the last where it is written so.
+ */
+void truth_look_places(struct dirty_looks *ret, const struct truth *truth, uint64_t sampled,
+                       const double *when, size_t count, uint64_t *random);
+
 #endif
