@@ -289,23 +289,23 @@ static void several_are_a_table_with_the_cheapest_first(void **state)
         vms[i].place = i;
     vms[4].forecast.total_s = (struct forecast_range){5, 4.5, 6};
     forecast_vms_sort(vms, COUNT);
-    expect_text(
-        &made, vms, COUNT,
-        "precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms; each looked at for 3.2s\n"
-        "  # NAME                      PID   RAM   TIME FROM .. TO       SENDS DOWNTIME ENDS\n"
-        "  1 a name that is long~        5  1.0G   5.0s 4.5s .. 6.0s      381M     46ms yes\n"
-        "  2 web                         4  1.0G    12s 12s .. 13s        381M     46ms yes\n"
-        "  3 \xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB\xAE\xE6\x83\xB3"
-        "\xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB\xAE~         6  1.0G    12s 12s .. 13s        381M"
-        "     46ms yes\n"
-        "  4 db                          3  1.0G      - -                    -        - no\n"
-        "  5 gpu                         2  1.0G      - -                    -        - void\n"
-        "  6 gone                        1     -      - -                    -        - unknown\n"
-        "gpu (2): a device is passed through: such a VM migrates otherwise, or not at all\n"
-        "gpu (2): a part of the RAM is swapped out: it is not looked at, and a migration reads "
-        "it back\n"
-        "gone (1): no forecast: the process ended during the scan\n"
-        "A page that is written with the bytes it has is not seen here, but is sent again.\n");
+    expect_text(&made, vms, COUNT,
+                "precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms; each looked at for 3.2s\n"
+                "  # NAME                  PID   RAM   TIME FROM .. TO       SENDS   DOWN ENDS\n"
+                "  1 a name that is l~       5  1.0G   5.0s 4.5s .. 6.0s      381M   46ms yes\n"
+                "  2 web                     4  1.0G    12s 12s .. 13s        381M   46ms yes\n"
+                "  3 "
+                "\xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB\xAE\xE6\x83\xB3\xE4\xBB"
+                "\xAE\xE6\x83\xB3~       6  1.0G    12s 12s .. 13s        381M   46ms yes\n"
+                "  4 db                      3  1.0G      - -                    -      - no\n"
+                "  5 gpu                     2  1.0G      - -                    -      - void\n"
+                "  6 gone                    1     -      - -                    -      - unknown\n"
+                "gpu (2): a device is passed through: such a VM migrates otherwise, or not at all\n"
+                "gpu (2): a part of the RAM is swapped out: it is not looked at, and a migration\n"
+                "  reads it back\n"
+                "gone (1): no forecast: the process ended during the scan\n"
+                "A page that is written with the bytes it has is not seen here, but is sent\n"
+                "again.\n");
 }
 
 /* --- JSON --- */

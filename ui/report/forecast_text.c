@@ -9,14 +9,14 @@
 #include "core/forecast/forecast_words.h"
 #include "ui/grid/format.h"
 #include "ui/report/report_forecast.h"
+#include "ui/report/wrap.h"
 
 #define MS_PER_S      1e3
 #define MB            1e6
 #define MARGIN_MOST   31.9
 #define BAR_COLUMNS   25
-#define TEXT_COLUMNS  80
 #define LABEL_COLUMNS 11
-#define NAME_COLUMNS  20 /* of the table */
+#define NAME_COLUMNS  17 /* of the table */
 #define SETTINGS_SIZE 240
 #define RANGE_MAX     (2 * FORMAT_MAX + 8)
 
@@ -80,20 +80,14 @@ static const char *range_text(char out[RANGE_MAX], const struct forecast_range *
     return out;
 }
 
-/* A sentence beside its label, broken where a line would be longer than a terminal's. */
+/* A sentence beside its label. */
 static void put_text(const char *label, const char *text, FILE *out)
 {
-    size_t room = TEXT_COLUMNS - LABEL_COLUMNS;
+    struct wrap wrap = {.out = out, .at = LABEL_COLUMNS, .indent = LABEL_COLUMNS};
 
-    for (bool is_first = true; *text != '\0'; is_first = false) {
-        size_t len = strlen(text);
-        if (len > room)
-            for (len = room; len > 1 && text[len] != ' '; len--)
-                continue;
-        fprintf(out, "%-*s%.*s\n", LABEL_COLUMNS, is_first ? label : "", (int)len, text);
-        text += len;
-        text += strspn(text, " ");
-    }
+    fprintf(out, "%-*s", LABEL_COLUMNS, label);
+    wrap_words(&wrap, text);
+    fputc('\n', out);
 }
 
 static void put_row(const char *label, const struct forecast_range *r,
@@ -317,7 +311,7 @@ static void put_cells(const struct forecast *f, FILE *out)
     char value[FORMAT_MAX], bytes[FORMAT_MAX], downtime[FORMAT_MAX], range[RANGE_MAX];
     bool has_end = isfinite(f->total_s.value);
 
-    fprintf(out, " %6s %-16s %5s %8s", has_end ? seconds_text(value, f->total_s.value) : "-",
+    fprintf(out, " %6s %-16s %5s %6s", has_end ? seconds_text(value, f->total_s.value) : "-",
             has_end ? range_text(range, &f->total_s, seconds_text) : "-",
             has_end ? bytes_text(bytes, f->bytes.value) : "-",
             has_end ? milliseconds_text(downtime, f->downtime_ms.value) : "-");
@@ -327,50 +321,70 @@ static void put_ranked(const struct forecast_vm *vms, size_t count, FILE *out)
 {
     char ram[FORMAT_MAX];
 
-    fprintf(out, "  # %-*s %8s %5s %6s %-16s %5s %8s ENDS\n", NAME_COLUMNS, "NAME", "PID", "RAM",
-            "TIME", "FROM .. TO", "SENDS", "DOWNTIME");
+    fprintf(out, "  # %-*s %7s %5s %6s %-16s %5s %6s ENDS\n", NAME_COLUMNS, "NAME", "PID", "RAM",
+            "TIME", "FROM .. TO", "SENDS", "DOWN");
     for (size_t i = 0; i < count; i++) {
         const struct forecast_vm *vm = &vms[i];
         fprintf(out, "%3zu ", i + 1);
         put_name(vm->name, out);
-        fprintf(out, " %8d %5s", (int)vm->vm.pid,
+        fprintf(out, " %7d %5s", (int)vm->vm.pid,
                 vm->ram_bytes > 0 ? format_bytes(ram, vm->ram_bytes) : "-");
         if (forecast_vm_is_usable(vm))
             put_cells(&vm->forecast, out);
         else
-            fprintf(out, " %6s %-16s %5s %8s", "-", "-", "-", "-");
+            fprintf(out, " %6s %-16s %5s %6s", "-", "-", "-", "-");
         fprintf(out, " %s\n", ends_text(vm));
     }
 }
 
-/* What of the table is not to be taken as it is, a line for each. */
+static void put_remark(const struct forecast_vm *vm, const char *text, FILE *out)
+{
+    struct wrap wrap = {.out = out, .indent = 2};
+
+    wrap_words(&wrap, vm->name);
+    fprintf(out, " (%d):", (int)vm->vm.pid);
+    wrap.at += (size_t)snprintf(NULL, 0, " (%d):", (int)vm->vm.pid);
+    wrap_words(&wrap, text);
+    fputc('\n', out);
+}
+
+/* What of the table is not to be taken as it is. */
 static void put_remarks(const struct forecast_vm *vms, size_t count, FILE *out)
 {
+    char text[sizeof(vms->error.msg) + 20];
+
     for (size_t i = 0; i < count; i++) {
         const struct forecast_vm *vm = &vms[i];
-        if (!vm->is_known)
-            fprintf(out, "%s (%d): no forecast: %s\n", vm->name, (int)vm->vm.pid, vm->error.msg);
+        if (!vm->is_known) {
+            snprintf(text, sizeof(text), "no forecast: %s", vm->error.msg);
+            put_remark(vm, text, out);
+        }
         for (unsigned v = 0; vm->is_known && v < SCAN_VOID_COUNT; v++)
             if ((vm->seen.voids & 1u << v) != 0)
-                fprintf(out, "%s (%d): %s\n", vm->name, (int)vm->vm.pid,
-                        scan_void_text((enum scan_void)v));
-        if (vm->is_known && vm->is_partial)
-            fprintf(out, "%s (%d): looked at for %.1f s only\n", vm->name, (int)vm->vm.pid,
-                    vm->seen.duration_s);
+                put_remark(vm, scan_void_text((enum scan_void)v), out);
+        if (vm->is_known && vm->is_partial) {
+            snprintf(text, sizeof(text), "looked at for %.1f s only", vm->seen.duration_s);
+            put_remark(vm, text, out);
+        }
     }
 }
 
 static void put_all(const struct forecast_made *made, const struct forecast_vm *vms, size_t count,
                     FILE *out)
 {
-    char settings[SETTINGS_SIZE], elapsed[FORMAT_MAX];
+    char settings[SETTINGS_SIZE + FORMAT_MAX + 40], elapsed[FORMAT_MAX], looked[FORMAT_MAX + 40];
+    struct wrap head = {.out = out}, foot = {.out = out};
 
-    report_forecast_settings(&made->settings, settings, sizeof(settings));
-    fprintf(out, "%s; each looked at for %s\n", settings,
-            format_seconds(elapsed, made->duration_s));
+    report_forecast_settings(&made->settings, settings, SETTINGS_SIZE);
+    snprintf(looked, sizeof(looked), "; each looked at for %s",
+             format_seconds(elapsed, made->duration_s));
+    strcat(settings, looked);
+    wrap_words(&head, settings);
+    fputc('\n', out);
     put_ranked(vms, count, out);
     put_remarks(vms, count, out);
-    fputs(SAME_BYTES "\n", out);
+    wrap_words(&foot, SAME_BYTES);
+    fputc('\n', out);
 }
 
 int report_forecast_text(const struct forecast_made *made, const struct forecast_vm *vms,
