@@ -290,7 +290,7 @@ static void several_are_a_table_with_the_cheapest_first(void **state)
     vms[4].forecast.total_s = (struct forecast_range){5, 4.5, 6};
     forecast_vms_sort(vms, COUNT);
     expect_text(&made, vms, COUNT,
-                "precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms; each looked at for 3.2s\n"
+                "precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms; each seen for 3.2s\n"
                 "  # NAME                  PID   RAM   TIME FROM .. TO       SENDS   DOWN ENDS\n"
                 "  1 a name that is l~       5  1.0G   5.0s 4.5s .. 6.0s      381M   46ms yes\n"
                 "  2 web                     4  1.0G    12s 12s .. 13s        381M   46ms yes\n"

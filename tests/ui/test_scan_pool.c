@@ -185,8 +185,8 @@ static void after_a_while_none_is_begun_but_those_under_way_end(void **state)
 
     (void)state;
     bed_open(&bed, 0.6);
-    assert_int_equal(
-        run(&bed, (struct scan_pool_work){.places = 2, .begin_until_ns = in_s(0.3)}), -ETIME);
+    assert_int_equal(run(&bed, (struct scan_pool_work){.places = 2, .begin_until_ns = in_s(0.3)}),
+                     -ETIME);
     assert_int_equal(bed.done, 2);
     assert_int_equal(bed.states[0], SCAN_DONE);
     assert_int_equal(bed.states[1], SCAN_DONE);
@@ -302,9 +302,8 @@ static void one_vm_and_all_are_forecast(void **state)
 {
     struct bed bed;
     struct outcome o;
-    struct forecast_order order = {.settings = forecast_settings_default,
-                                   .look = {.duration_s = 0.2},
-                                   .json = true};
+    struct forecast_order order = {
+        .settings = forecast_settings_default, .look = {.duration_s = 0.2}, .json = true};
 
     (void)state;
     bed_open(&bed, 1);

@@ -376,7 +376,7 @@ static void put_all(const struct forecast_made *made, const struct forecast_vm *
     struct wrap head = {.out = out}, foot = {.out = out};
 
     report_forecast_settings(&made->settings, settings, SETTINGS_SIZE);
-    snprintf(looked, sizeof(looked), "; each looked at for %s",
+    snprintf(looked, sizeof(looked), "; each seen for %s",
              format_seconds(elapsed, made->duration_s));
     strcat(settings, looked);
     wrap_words(&head, settings);
