@@ -3,38 +3,19 @@
 // would send and take.
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/base/text.h"
 #include "core/model/ept.h"
 #include "ui/grid/format.h"
 #include "ui/screens/memory_forecast.h"
-#include "ui/screens/memory_map.h"
+#include "ui/screens/memory_heat.h"
 #include "ui/screens/object.h"
 #include "ui/state/migration.h"
 
-#define LABEL_COLS 11
-#define MAP_LABEL_COLS 7
+#define LABEL_COLS      11
 #define LINE_BITS_PER_S 1e9 /* the line a wire size is told for */
 /* Of a body: with fewer, a forecast takes the place of wire and regions. */
 #define ROWS_OF_WIRE 12
-
-/* From what matters least to what matters most: a cell of the map shows the last one it holds. */
-static const struct {
-    enum page_class page_class;
-    enum glyph glyph;
-    const char *label;
-    bool always; /* in the legend, also when there are none */
-} classes[] = {
-    {PAGE_UNTOUCHED, GLYPH_SHADE_0, "untouched", true},
-    {PAGE_ZERO_MAPPED, GLYPH_SHADE_1, "zero-mapped", true},
-    {PAGE_ZERO_CONTENT, GLYPH_SHADE_2, "zero", true},
-    {PAGE_UNREAD, GLYPH_UNREAD, "not read", false},
-    {PAGE_SWAPPED, GLYPH_SHADE_4, "swapped", false},
-    {PAGE_UNREADABLE, GLYPH_UNKNOWN, "unreadable", false},
-    {PAGE_NONZERO, GLYPH_SHADE_3, "nonzero", true},
-};
-#define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
 struct pen {
     struct screen *out;
@@ -178,116 +159,6 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
             format_share(low, r->zero_low), format_share(high, r->zero_high), read, age);
 }
 
-static void draw_legend(struct pen *p, const struct scan_report *r)
-{
-    int x = p->r.x;
-    uint64_t hole = memory_map_hole_pages(r);
-    bool wide = p->r.cols >= (hole > 0 ? 140 : 100);
-    bool all = wide && r->counts.pages[PAGE_UNREAD] == 0; /* else none found is not none there */
-
-    for (size_t i = CLASSES; i-- > 0;) {
-        uint64_t pages = r->counts.pages[classes[i].page_class];
-        char count[FORMAT_MAX], bytes[FORMAT_MAX];
-        if (pages == 0 && !(classes[i].always && all))
-            continue;
-        x +=
-            screen_text(p->out, p->r, p->y, x, STYLE_GRAPH, screen_glyph(p->out, classes[i].glyph));
-        x += screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " %s %s", classes[i].label,
-                           wide ? format_exact(count, pages)
-                                : format_bytes(count, (double)pages * SCAN_PAGE_BYTES));
-        if (classes[i].page_class == PAGE_ZERO_CONTENT && pages > 0 && wide)
-            x += screen_printf(p->out, p->r, p->y, x, STYLE_DIM, " (%s resident for nothing)",
-                               format_bytes(bytes, (double)pages * SCAN_PAGE_BYTES));
-        x += wide ? 3 : 2;
-    }
-    if (hole > 0) {
-        char count[FORMAT_MAX];
-        x += screen_text(p->out, p->r, p->y, x, STYLE_DIM, screen_glyph(p->out, GLYPH_HOLE));
-        screen_printf(p->out, p->r, p->y, x, STYLE_NORMAL, " hole %s",
-                      wide ? format_exact(count, hole)
-                           : format_bytes(count, (double)hole * SCAN_PAGE_BYTES));
-    }
-    p->y++;
-}
-
-/* Slices of one cell of the map, added up. */
-static void sum_slices(const struct scan_report *r, size_t from, size_t to,
-                       uint64_t ret[PAGE_CLASS_COUNT])
-{
-    memset(ret, 0, PAGE_CLASS_COUNT * sizeof(ret[0]));
-    for (size_t s = from; s < to && s < r->slice_count; s++)
-        for (int c = 0; c < PAGE_CLASS_COUNT; c++)
-            ret[c] += r->slices[s].pages[c];
-}
-
-/* Slices that have pages of a cell. Without slots a cell is so many slices. */
-static void sum_cell(const struct scan_report *r, const struct memory_cell *cell, size_t i,
-                     size_t cells, uint64_t ret[PAGE_CLASS_COUNT])
-{
-    uint64_t total = r->pages_total, slices = r->slice_count;
-    size_t from = i * r->slice_count / cells, to = (i + 1) * r->slice_count / cells;
-
-    if (r->has_slots) {
-        from = (size_t)(cell->first * slices / total);
-        to = (size_t)((cell->end * slices + total - 1) / total);
-    }
-    sum_slices(r, from, to > from ? to : from + 1, ret);
-}
-
-/* The glyph says what is in it, the style how much of that: half and more, a twentieth and more,
- * less. */
-static void draw_cell(struct pen *p, int y, int x, const uint64_t pages[PAGE_CLASS_COUNT])
-{
-    uint64_t total = 0;
-
-    for (int c = 0; c < PAGE_CLASS_COUNT; c++)
-        total += pages[c];
-    for (size_t i = CLASSES; i-- > 0;) {
-        uint64_t n = pages[classes[i].page_class];
-        if (n == 0)
-            continue;
-        enum style style = n * 2 >= total    ? STYLE_GRAPH_HIGH
-                           : n * 20 >= total ? STYLE_GRAPH_ALT
-                                             : STYLE_GRAPH;
-        if (classes[i].page_class == PAGE_UNTOUCHED || classes[i].page_class == PAGE_ZERO_MAPPED)
-            style = STYLE_DIM;
-        screen_text(p->out, p->r, y, x, style, screen_glyph(p->out, classes[i].glyph));
-        return;
-    }
-}
-
-static void draw_map(struct pen *p, const struct scan_report *r, int rows)
-{
-    int width = p->r.cols - MAP_LABEL_COLS;
-    size_t cells = width > 0 && rows > 0 ? (size_t)rows * (size_t)width : 0;
-
-    /* No more cells than slices: a small VM has a small map. */
-    if (cells > r->slice_count) {
-        rows = (int)((r->slice_count + (size_t)width - 1) / (size_t)width);
-        cells = r->slice_count;
-    }
-    struct memory_map map = memory_map_begin(r, cells);
-    for (size_t i = 0; i < cells; i++) {
-        struct memory_cell cell = memory_map_next(&map);
-        uint64_t pages[PAGE_CLASS_COUNT];
-        int y = p->y + (int)(i / (size_t)width),
-            x = p->r.x + MAP_LABEL_COLS + (int)(i % (size_t)width);
-        char at[FORMAT_MAX];
-
-        if (i % (size_t)width == 0)
-            screen_field(p->out, p->r, y, p->r.x, MAP_LABEL_COLS - 1, ALIGN_RIGHT, STYLE_LABEL,
-                         cell.has_address ? format_bytes(at, (double)cell.address)
-                                          : screen_glyph(p->out, GLYPH_NOTHING));
-        if (cell.first == cell.end) {
-            screen_text(p->out, p->r, y, x, STYLE_DIM, screen_glyph(p->out, GLYPH_HOLE));
-            continue;
-        }
-        sum_cell(r, &cell, i, cells, pages);
-        draw_cell(p, y, x, pages);
-    }
-    p->y += rows;
-}
-
 static void draw_wire(struct pen *p, const struct scan_report *r)
 {
     const struct scan_wire *w = &r->wire;
@@ -358,8 +229,9 @@ static void draw_report(struct pen *p, const struct scan_report *r, size_t top,
     int regions = is_tight && told > 0 ? 0 : regions_shown(p->r.rows - 2 * told, r);
 
     draw_warnings(p, r);
-    draw_legend(p, r);
-    draw_map(p, r, bottom - p->y - has_wire - told - regions);
+    memory_heat_legend(r, (struct rect){p->y++, p->r.x, 1, p->r.cols}, p->out);
+    int rows = bottom - p->y - has_wire - told - regions;
+    p->y += memory_heat_draw(r, (struct rect){p->y, p->r.x, rows, p->r.cols}, p->out);
     if (has_wire)
         draw_wire(p, r);
     memory_forecast_draw(forecast, (struct rect){p->y, p->r.x, told, p->r.cols}, p->out);
