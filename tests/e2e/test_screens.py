@@ -150,9 +150,13 @@ class Screens(kvmtest.TestCase):
                         "an exact result", 30)
         record = json.loads(kvmlens("--scan", str(vm.pid), "--format", "json").out)
         pages = record["pages"]
-        self.assertIn("nonzero {:,}".format(pages["nonzero"]), screen)
-        self.assertIn("zero {:,}".format(pages["zero_content"]), screen)
-        self.assertIn("untouched {:,}".format(pages["untouched"]), screen)
+        for label, name in (("nonzero", "nonzero"), ("zero, resident for nothing", "zero_content"),
+                            ("untouched", "untouched")):
+            mib = pages[name] * 4096 / (1 << 20)
+            self.assertRegex(screen, rf"\S {label} {mib:.{0 if mib >= 99.95 else 1}f}M")
+        rows = [int(label) for label in re.findall(r"(?m)^ +(\d+)M? \S+$", screen)]
+        self.assertGreater(len(rows), 5)
+        self.assertEqual(rows, [i * rows[1] for i in range(len(rows))])
         self.assertRegex(screen, r"Estimate +\d")
         self.assertRegex(screen, r"On the wire +\d")
         t.send("Escape")

@@ -134,6 +134,69 @@ static void any_number_of_cells_will_do(void **state)
     check_cells(&r, SCAN_SLICES);
 }
 
+/* All pages in their order in rows that begin at round numbers, and few rows are lost by that. */
+static void check_rows(const struct scan_report *r, size_t rows, size_t cols)
+{
+    struct memory_map map = memory_map_rows(r, rows, cols);
+    uint64_t at = 0, length = map.row_pages;
+
+    assert_true(map.cells % cols == 0 && map.cells / cols <= rows);
+    if (length > cols) {
+        while (length % 2 == 0)
+            length /= 2;
+        assert_true(length == 1 || length == 3 || length == 5);
+    }
+    for (size_t i = 0; i < map.cells; i++) {
+        struct memory_cell cell = memory_map_next(&map);
+        assert_int_equal(cell.first, at);
+        if (!r->has_slots && cell.first < r->pages_total) {
+            assert_true(cell.end > cell.first);
+            if (i % cols == 0)
+                assert_int_equal(cell.address, i / cols * map.row_pages * SCAN_PAGE_BYTES);
+        }
+        at = cell.end;
+    }
+    assert_int_equal(at, r->pages_total);
+}
+
+static void rows_begin_at_round_numbers(void **state)
+{
+    static const struct {
+        uint64_t bytes, row_bytes;
+        size_t rows;
+    } cases[] = {{1024 * MIB, 128 * MIB, 8}, {1024 * MIB, 160 * MIB, 7},  {16 * GIB, GIB, 20},
+                 {16 * GIB, 512 * MIB, 37},  {24 * GIB, 3 * GIB / 2, 20}, {256 * MIB, 32 * MIB, 9},
+                 {1025 * MIB, 160 * MIB, 8}, {4096 * GIB, 512 * GIB, 10}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put(0, 0, cases[i].bytes, false);
+        struct scan_report r = report_of(1);
+        r.has_slots = false;
+        assert_int_equal(memory_map_rows(&r, cases[i].rows, 73).row_pages,
+                         PAGES_OF(cases[i].row_bytes));
+        for (size_t rows = 1; rows < 40; rows++)
+            check_rows(&r, rows, 30 + rows * 5);
+    }
+}
+
+static void small_memory_and_memory_with_slots_have_rows_too(void **state)
+{
+    (void)state;
+    for (uint64_t pages = 1; pages < 300; pages++) {
+        put(0, 0, pages * SCAN_PAGE_BYTES, false);
+        struct scan_report r = report_of(1);
+        r.has_slots = false;
+        check_rows(&r, 1 + pages % 7, 1 + pages % 93);
+    }
+    put(0, 0, 3 * GIB, true);
+    put(1, 4 * GIB, GIB, true);
+    put(2, 0, 160 * 1024, false);
+    struct scan_report r = report_of(3);
+    for (size_t rows = 1; rows < 40; rows++)
+        check_rows(&r, rows, 30 + rows * 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +205,8 @@ int main(void)
         cmocka_unit_test(what_the_guest_does_not_see_is_last_and_has_no_address),
         cmocka_unit_test(without_slots_it_is_all_pages_in_their_order),
         cmocka_unit_test(any_number_of_cells_will_do),
+        cmocka_unit_test(rows_begin_at_round_numbers),
+        cmocka_unit_test(small_memory_and_memory_with_slots_have_rows_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static const struct {
     [GLYPH_SHADE_1] = {"▒", "o"},     [GLYPH_SHADE_2] = {"▓", "0"},
     [GLYPH_SHADE_3] = {"█", "#"},     [GLYPH_SHADE_4] = {"≡", "s"},
     [GLYPH_UNKNOWN] = {"?", "?"},     [GLYPH_UNREAD] = {"·", ":"},
-    [GLYPH_HOLE] = {"─", "-"},
+    [GLYPH_HOLE] = {"─", "-"},        [GLYPH_BORDER] = {"│", "|"},
 };
 
 static const struct cell blank = {.code = ' ', .width = 1};

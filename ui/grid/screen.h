@@ -70,7 +70,8 @@ enum glyph {
     GLYPH_SHADE_4,
     GLYPH_UNKNOWN,
     GLYPH_UNREAD,
-    GLYPH_HOLE, /* guest addresses without memory */
+    GLYPH_HOLE,   /* guest addresses without memory */
+    GLYPH_BORDER, /* here something else begins */
     GLYPH_COUNT
 };
 

@@ -57,6 +57,46 @@ struct memory_map memory_map_begin(const struct scan_report *report, size_t cell
     return map;
 }
 
+/* Is it a whole number of halves of the largest unit that is not above it? */
+static bool is_round(uint64_t bytes)
+{
+    uint64_t unit = 1024;
+
+    while (unit <= bytes / 1024)
+        unit *= 1024;
+    return bytes % (unit / 2) == 0;
+}
+
+/* The least length of a row that is round and has room for @pages. */
+static uint64_t round_up(uint64_t pages)
+{
+    static const uint64_t quarters[] = {4, 5, 6};
+
+    for (uint64_t power = 1;; power *= 2)
+        for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
+            uint64_t length = quarters[i] * power;
+            if (length >= pages && is_round(length * SCAN_PAGE_BYTES))
+                return length;
+        }
+}
+
+struct memory_map memory_map_rows(const struct scan_report *report, size_t rows, size_t cols)
+{
+    struct memory_map map = memory_map_begin(report, 1);
+    size_t most = (report->slice_count + cols - 1) / cols;
+
+    if (rows > most)
+        rows = most > 0 ? most : 1;
+    map.cols = cols;
+    map.row_pages = round_up((map.length + rows - 1) / rows);
+    if (map.row_pages < cols)
+        map.row_pages = cols; /* no cell without a page */
+    rows = (size_t)((map.length + map.row_pages - 1) / map.row_pages);
+    map.cells = rows * cols;
+    map.length = rows * map.row_pages;
+    return map;
+}
+
 /* The page at place @at of the map, or the one behind the hole there; places only ascend. */
 static uint64_t page_at(struct memory_map *m, uint64_t at, struct memory_cell *ret)
 {
@@ -83,14 +123,20 @@ static uint64_t page_at(struct memory_map *m, uint64_t at, struct memory_cell *r
     return r->pages_total;
 }
 
-/* As @cells parts of all pages, which the slices are as well. */
+/* The first page of cell @i, of a map that is all pages in their order. */
+static uint64_t page_without_slots(const struct memory_map *m, size_t i)
+{
+    uint64_t at = i * m->length / m->cells, total = m->report->pages_total;
+
+    return at < total ? at : total;
+}
+
 static struct memory_cell cell_without_slots(const struct memory_map *m, size_t i)
 {
-    uint64_t total = m->report->pages_total;
-    double from = (double)total * SCAN_PAGE_BYTES * (double)i / (double)m->cells;
+    double from = (double)m->length * SCAN_PAGE_BYTES * (double)i / (double)m->cells;
 
-    return (struct memory_cell){.first = i * total / m->cells,
-                                .end = (i + 1) * total / m->cells,
+    return (struct memory_cell){.first = page_without_slots(m, i),
+                                .end = page_without_slots(m, i + 1),
                                 .has_address = true,
                                 .address = (uint64_t)from};
 }

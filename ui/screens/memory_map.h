@@ -29,7 +29,9 @@ struct memory_map {
     uint64_t region_page;  /* how many pages are before it, */
     uint64_t before_end;   /* and the gfn behind the one before it */
     uint64_t hole_most;    /* no hole is longer in the map */
-    uint64_t length;       /* of the map: pages and holes */
+    uint64_t length;       /* of the map: pages, holes, and what rounds the last row up */
+    size_t cols;           /* of memory_map_rows: cells of a row, */
+    uint64_t row_pages;    /* and its length */
 };
 
 struct memory_cell {
@@ -40,6 +42,13 @@ struct memory_cell {
 
 /* memory_map_begin - @report is borrowed. @cells: at least 1. */
 struct memory_map memory_map_begin(const struct scan_report *report, size_t cells);
+
+/*
+ * memory_map_rows - the same as at most @rows rows of @cols cells, each at least 1. Rows begin at
+ * round numbers: their length is 1, 1.25 or 1.5 times a power of two. Behind the last page are
+ * cells whose first is pages_total. No more rows than make a cell of a slice.
+ */
+struct memory_map memory_map_rows(const struct scan_report *report, size_t rows, size_t cols);
 
 /* memory_map_next - the next of the cells. */
 struct memory_cell memory_map_next(struct memory_map *map);
