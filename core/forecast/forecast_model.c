@@ -46,6 +46,8 @@ static int check(const struct forecast_input *input, struct error *err)
         costs->fixed_bytes,
         costs->quantum_s,
         costs->chunk_pages,
+        costs->over_bytes,
+        costs->over_multifd_bytes,
         costs->packet_bytes,
     };
 

@@ -32,16 +32,15 @@ static void begin_costs(struct rounds *rounds)
     rounds->zero_s = costs->zero_page_s / checkers;
     rounds->untouched_s = costs->untouched_page_s / checkers;
     if (settings->zero_detection == FORECAST_ZERO_NONE) {
-        rounds->zero_s = rounds->normal_s;
-        rounds->untouched_s += rounds->normal_s;
+        /* An untouched one costs no more than another: 0.65 to 0.76 us of 0.87 to 1.09 were seen.
+         */
+        rounds->zero_s = rounds->untouched_s = rounds->normal_s;
     }
     rounds->link = fmax(settings->link_bandwidth, settings->bandwidth);
     rounds->budget = settings->bandwidth * costs->quantum_s;
-    /* What its channels have not sent yet does not count, so that much more is handed to them. But
-     * no link gives more than it has. */
-    if (settings->mode == FORECAST_MULTIFD)
-        rounds->budget =
-            fmin(rounds->budget + threads * costs->packet_bytes, rounds->link * costs->quantum_s);
+    rounds->over = settings->mode == FORECAST_MULTIFD
+                       ? costs->over_multifd_bytes + threads * costs->packet_bytes
+                       : costs->over_bytes;
 }
 
 static void begin(struct rounds *rounds)
@@ -130,6 +129,22 @@ static void send(struct rounds *rounds, struct slice *slice, enum part part, con
     rounds->course->wire_s += pages * way->bytes / rounds->walk->settings->bandwidth;
 }
 
+/*
+ * What may be sent in a quantum, while such pages are: what is on its way already when that is
+ * found to be reached goes on top. That is so many pages, zero ones among them. But no link gives
+ * more than it has.
+ */
+static double budget_of(const struct rounds *rounds, const struct way *way)
+{
+    double share =
+        rounds->normal_wire > rounds->zero_wire
+            ? (way->bytes - rounds->zero_wire) / (rounds->normal_wire - rounds->zero_wire)
+            : 1;
+
+    return fmin(rounds->budget + fmax(0, share) * rounds->over,
+                fmax(rounds->budget, rounds->link * rounds->walk->costs->quantum_s));
+}
+
 /* The part that comes next, if anything is left; its chunk's log is cleared now. */
 static bool find_next(struct rounds *rounds, enum part *ret)
 {
@@ -164,7 +179,7 @@ static void skip_quanta(struct rounds *rounds, struct slice *slice, enum part pa
                         const struct way *way)
 {
     double quantum = rounds->walk->costs->quantum_s;
-    double bytes = rounds->budget;
+    double bytes = budget_of(rounds, way);
     double pages = fmin(quantum / way->seconds, way->bytes > 0 ? bytes / way->bytes : INFINITY);
     double threshold = pages * way->bytes / quantum * rounds->walk->settings->downtime_limit_s;
     double spare =
@@ -187,7 +202,7 @@ static void skip_quanta(struct rounds *rounds, struct slice *slice, enum part pa
 static void run_quantum(struct rounds *rounds)
 {
     double quantum = rounds->walk->costs->quantum_s;
-    double budget = rounds->budget, begin = rounds->now;
+    double begin = rounds->now;
     enum part part;
 
     while (find_next(rounds, &part)) {
@@ -202,7 +217,8 @@ static void run_quantum(struct rounds *rounds)
         double time = fmax(0, fmin(end, wait) - rounds->now);
         double timely = way.seconds > 0 ? time / way.seconds : INFINITY;
         double allowed =
-            way.bytes > 0 ? fmax(0, (budget - rounds->quantum_bytes) / way.bytes) : INFINITY;
+            way.bytes > 0 ? fmax(0, (budget_of(rounds, &way) - rounds->quantum_bytes) / way.bytes)
+                          : INFINITY;
         double most = fmin(timely, allowed);
         if (way.pages < most) {
             send(rounds, slice, part, &way, way.pages);

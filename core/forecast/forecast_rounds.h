@@ -29,9 +29,9 @@
  *   - With max-bandwidth what 100 ms may send is sent as fast as the link takes it, then the thread
  *     sleeps until they are over (migration_rate_limit), and looks at what is left only then; or
  *     every 50 ms while it may still send (ram.c: MAX_WAIT). With
- *     multifd what its channels have in their hands does not count yet: most of a packet of 512 KiB
- *     for each goes on top (multifd.h: MULTIFD_PACKET_SIZE; 7 to 11 % more than max-bandwidth was
- *     seen at 100 to 300 MB/s with two channels).
+ *     multifd of QEMU 10 what its channels have in their hands does not count yet, and goes on top
+ *     (multifd.c: multifd_send_thread counts what it has written): packets of 128 pages, so less
+ *     where many of them are zero.
  *   - What is left, zero pages too with 4096 bytes each, below the threshold: sync; still below:
  *     stop the guest, sync, send the rest without limit (migration_iteration_run,
  *     migration_completion, ram_save_complete). Nothing left counts as below even before there is

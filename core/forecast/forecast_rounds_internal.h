@@ -36,7 +36,8 @@ struct way {
 struct rounds {
     const struct forecast_walk *walk;
     struct forecast_course *course;
-    double normal_wire, zero_wire, normal_s, zero_s, untouched_s, link, budget;
+    double normal_wire, zero_wire, normal_s, zero_s, untouched_s, link;
+    double budget, over; /* bytes of a quantum; what goes on top where all pages are normal */
 
     struct dirty_term groups[FORECAST_GROUPS_MOST];
     size_t group_count, old_count, slice_count, cursor; /* old: not newly touched */

@@ -45,21 +45,26 @@ const struct forecast_settings forecast_settings_default = {
 };
 
 /*
- * (*): read off 52 migrations of two development seeds, guest to guest over the loopback of one
- * machine, whose two CPUs were busy with other work. Other machines have others.
+ * From tests/forecast/constants.py with QEMU 10.0.2 and 7.2.22 on an AMD EPYC (Zen 5) with 2 CPUs,
+ * where other work took few of them (tests/forecast/README.md has the tables). QEMU to QEMU, the
+ * receiver's memory there already. A sender alone takes half of that for zero pages, two CPUs with
+ * much else to do twice as much; other machines have others.
  */
 const struct forecast_costs forecast_costs_default = {
-    .normal_page_s = 1.4e-6,    /* (*) 3 GB/s */
-    .zero_page_s = 0.5e-6,      /* (*) */
-    .untouched_page_s = 0.6e-6, /* (*) 0.22e-6 with idle CPUs: 922 ms for 4,198,368 pages */
-    .setup_s = 0.007,           /* (*) */
-    .stop_s = 0.0015,           /* (*) */
-    .late_s = 0.001,            /* not measured */
-    .sync_page_s = 2e-9,        /* not measured: 0.5 ms for each GiB */
-    .fixed_bytes = 112e3,       /* measured with -nodefaults, QEMU 10.0.2 */
-    .quantum_s = 0.1,           /* migration.c: BUFFER_DELAY */
-    .packet_bytes = 400e3,      /* (*) of 524288, multifd.h: MULTIFD_PACKET_SIZE */
-    .chunk_pages = 262144,      /* migration.h: CLEAR_BITMAP_SHIFT_DEFAULT 18 */
+    .normal_page_s = 1.0e-6,     /* 4 GB/s: 0.73 to 1.35 us */
+    .zero_page_s = 0.4e-6,       /* sender alone 0.27 to 0.39 us */
+    .untouched_page_s = 0.25e-6, /* 0.21 to 0.27 us; another machine took 922 ms for 4,198,368 */
+    .setup_s = 0.007,            /* guest to guest, of the truth tables */
+    .stop_s = 0.001,             /* 0.8 to 0.9 ms, with nothing but a PC's devices */
+    .late_s = 0.0002,            /* 0.14 to 0.36 ms */
+    .sync_page_s = 0.1e-9,       /* 0.07 ms, and 0.01 ms for each GiB or 0.04 ms for 30000 pages */
+    .fixed_bytes = 112e3,        /* with -nodefaults */
+    .quantum_s = 0.1,            /* migration.c: BUFFER_DELAY */
+    .over_bytes = 100e3,         /* 1 MB/s more than max-bandwidth; QEMU 7.2: none */
+    .over_multifd_bytes = 520e3, /* a packet, multifd.h: MULTIFD_PACKET_SIZE 524288; as in 7.2 */
+    .packet_bytes = 420e3,       /* 10, 14, 22 and 35 MB/s more with 1, 2, 4 and 8 channels; 7.2:
+                                    none, it counts what is handed to them, not what they sent */
+    .chunk_pages = 262144,       /* migration.h: CLEAR_BITMAP_SHIFT_DEFAULT 18 */
 };
 
 const char *forecast_mode_name(enum forecast_mode mode)

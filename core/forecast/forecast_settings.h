@@ -54,7 +54,9 @@ struct forecast_costs {
     double sync_page_s; /* for a sync of the dirty bitmap, per page of RAM */
     double fixed_bytes; /* headers and devices */
     double quantum_s;   /* QEMU looks at what is left, and measures its bandwidth, so often */
-    double packet_bytes; /* of multifd, on its way in each channel */
+    /* What is on its way when max-bandwidth is found to be reached, so that it goes on top each
+     * time: of precopy; of multifd, and beside that in each of its channels. */
+    double over_bytes, over_multifd_bytes, packet_bytes;
     double chunk_pages; /* the log of so many pages is cleared at once (clear_bmap_shift) */
 };
 

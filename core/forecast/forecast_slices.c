@@ -243,7 +243,7 @@ static double sync_slice(struct rounds *rounds, size_t c, const double *since_sy
     bool is_cleared = slice->cleared >= 0;
 
     slice->groups = 0;
-    for (size_t k = 0; k < rounds->group_count; k++) {
+    for (size_t k = 0; slice->written > 0 && k < rounds->group_count; k++) {
         const struct dirty_term *group = &rounds->groups[k];
         struct shares old = {rounds->logged[c][k], rounds->pending[c][k]}, new;
         double pages = group->pages * slice->written;

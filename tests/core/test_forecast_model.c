@@ -76,7 +76,7 @@ static void tell_places(struct dirty_curve *curve, const struct qemu_guest *gues
 static struct forecast_input input_of(const struct qemu_guest *guest,
                                       const struct dirty_curve *curve)
 {
-    return (struct forecast_input){
+    struct forecast_input input = {
         .pages = {guest->untouched, guest->zero + guest->nonzero, guest->zero, guest->zero,
                   guest->zero},
         .curve = curve,
@@ -88,6 +88,15 @@ static struct forecast_input input_of(const struct qemu_guest *guest,
                      .downtime_limit_s = 0.3},
         .costs = forecast_costs_default,
     };
+
+    /* Times of its own, for a quantum more or less decides of whole rounds. */
+    input.costs.normal_page_s = 1.4e-6;
+    input.costs.zero_page_s = 0.5e-6;
+    input.costs.untouched_page_s = 0.6e-6;
+    input.costs.sync_page_s = 2e-9;
+    input.costs.late_s = 0.001;
+    input.costs.over_bytes = 0; /* the algorithm page by page knows at each what it has sent */
+    return input;
 }
 
 static struct forecast make(const struct forecast_input *input)
@@ -441,10 +450,32 @@ static void channels_of_multifd_send_more_than_max_bandwidth(void **state)
     input.settings.mode = FORECAST_MULTIFD;
     input.settings.channels = 4;
     double seconds = make(&input).total_s.value;
-    double rate = 125 * MB + 4 * input.costs.packet_bytes / input.costs.quantum_s;
+    double over = input.costs.over_multifd_bytes + 4 * input.costs.packet_bytes;
+    double rate = 125 * MB + over / input.costs.quantum_s;
     assert_true(fabs(seconds - 1e6 * 4107 / rate) < 0.5);
     input.settings.bandwidth = 1000 * MB; /* all that the link has */
     assert_true(make(&input).total_s.value > 1e6 * 4106 / (1000 * MB));
+}
+
+/* That is a number of pages: where most are zero, it is few bytes. So it is with precopy. */
+static void what_goes_over_max_bandwidth_is_pages(void **state)
+{
+    const struct qemu_guest big = {
+        .truth = {TRUTH_IDLE, 1e6, 0, 0, 1}, .zero = 900000, .nonzero = 100000};
+    struct dirty_curve curve = true_curve(&big.truth);
+    struct forecast_input input = input_of(&big, &curve);
+    double bytes = 900000 * 9.0 + 100000 * 4104.0, share = (bytes / 1e6 - 9) / (4104 - 9);
+
+    (void)state;
+    input.settings.bandwidth = 20 * MB;
+    input.costs.over_bytes = 500e3;
+    double rate = 20 * MB + share * input.costs.over_bytes / input.costs.quantum_s;
+    assert_true(fabs(make(&input).total_s.value - bytes / rate) < 0.3);
+    input.settings.mode = FORECAST_MULTIFD;
+    input.settings.channels = 2;
+    double over = input.costs.over_multifd_bytes + 2 * input.costs.packet_bytes;
+    rate = 20 * MB + share * over / input.costs.quantum_s;
+    assert_true(fabs(make(&input).total_s.value - bytes / rate) < 0.3);
 }
 
 /* A set that is always dirty and fits: it is sent again, with the guest stopped. */
@@ -659,6 +690,7 @@ int main(void)
         cmocka_unit_test(time_of_an_idle_guest_is_that_of_the_slower_of_link_and_cpu),
         cmocka_unit_test(guest_that_is_sent_within_the_first_100_ms_takes_one_sync_less),
         cmocka_unit_test(channels_of_multifd_send_more_than_max_bandwidth),
+        cmocka_unit_test(what_goes_over_max_bandwidth_is_pages),
         cmocka_unit_test(downtime_is_what_is_always_dirty_at_the_speed_of_the_link),
         cmocka_unit_test(guest_that_writes_too_fast_never_ends),
         cmocka_unit_test(nearly_too_fast_is_unsure),
