@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 """What a migration costs apart from its pages' content: figures of this machine and its QEMUs, as tables in Markdown.
 
-    constants.py [--repeats N]
+    constants.py [--repeats N] [--part wire|limits|receiver|steps ...]
 
 A guest at rest migrates to a socket of ours, which counts and throws away; so the sender alone is measured, without limit
-of the bandwidth. With mapped-ram it is a file, and the bytes are those that QEMU counts. Bytes are exact. Times are the best of N, for other work on the machine only makes them longer. What a
-page costs is the difference of guests that differ only in such pages.
+of the bandwidth. With mapped-ram it is a file, and the bytes are those that QEMU counts. Bytes are exact. Times are the best
+of N, for other work on the machine only makes them longer. What a page costs is the difference of guests that differ only in
+such pages. How long QEMU's own steps take is read from its trace events.
 """
 import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import socket
 import sys
@@ -29,6 +31,9 @@ SMALL, LARGE = 128 * MIB, 640 * MIB
 PAGES = (LARGE - SMALL) // PAGE
 FILLED_PAGES = LARGE // PAGE - FIRST_PAGE
 LIMITS = (50, 100, 200, 400)  # MB/s
+CHANNELS = (1, 2, 4, 8)
+# How long the rate under a limit is looked at, in the pauses of QEMU's steps of 100 ms.
+STEPS_S, RATE_S = 0.1, 2.0
 KINDS = {"untouched": {}, "zero": {"fill_zero": 1.0}, "nonzero": {"fill_nonzero": 1.0}}
 MODES = (("precopy", ""), ("precopy", "none"), ("multifd", ""), ("multifd", "legacy"), ("multifd", "none"), ("mapped-ram", ""))
 
@@ -40,7 +45,7 @@ class Sink:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
-        self.lock, self.bytes, self.first, self.last = threading.Lock(), 0, None, None
+        self.lock, self.bytes, self.first, self.last, self.seen = threading.Lock(), 0, None, None, []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -61,6 +66,14 @@ class Sink:
                     self.bytes += size
                     self.first = self.first or now
                     self.last = now
+                    self.seen.append((now, self.bytes))
+
+    def rate(self):
+        """Bytes in a second, from the middle of one pause to that of another: what is sent in 100 ms is sent at their
+        beginning."""
+        begin = self.first + 5.5 * STEPS_S
+        at = [max((count for now, count in self.seen if now <= moment), default=0) for moment in (begin, begin + RATE_S)]
+        return (at[1] - at[0]) / RATE_S
 
     def close(self):
         self.listener.close()
@@ -77,9 +90,10 @@ class Sent:
     total_s: float
     downtime_ms: int
     cpu_s: float        # of all threads but the vCPU's
+    rate: float = 0.0   # bytes/s under a limit
 
 
-def send(binary, ram, mode, zero_pages, kind, bandwidth=NO_LIMIT, downtime_ms=300):
+def send(binary, ram, mode, zero_pages, kind, bandwidth=NO_LIMIT, downtime_ms=300, channels=2):
     """One migration of a guest at rest; None: this QEMU has no such mode."""
     orders = Orders(fill_pages=ram // PAGE - FIRST_PAGE, **KINDS[kind])
     directory = tempfile.mkdtemp(prefix="constants-", dir="/dev/shm" if mode == "mapped-ram" else None)
@@ -93,7 +107,7 @@ def send(binary, ram, mode, zero_pages, kind, bandwidth=NO_LIMIT, downtime_ms=30
             set_up(vm, case)
         except AssertionError:
             return None
-        vm.qmp("migrate-set-parameters", max_bandwidth=bandwidth, downtime_limit=downtime_ms)
+        vm.qmp("migrate-set-parameters", max_bandwidth=bandwidth, downtime_limit=downtime_ms, multifd_channels=channels)
         threads = Threads(vm.pid, vm.vcpu_threads()[0])
         start = time.monotonic()
         vm.qmp("migrate", uri=f"file:{directory}/file" if mode == "mapped-ram" else f"unix:{directory}/sink")
@@ -113,7 +127,7 @@ def send(binary, ram, mode, zero_pages, kind, bandwidth=NO_LIMIT, downtime_ms=30
                         threads.spent()["cpu_s"])
         return Sent(sink.bytes, info["ram"]["normal"], info["ram"]["duplicate"], sink.first - start,
                     sink.last - sink.first, max(end - sink.last, 0.0), info["total-time"] / 1000, info["downtime"],
-                    threads.spent()["cpu_s"])
+                    threads.spent()["cpu_s"], sink.rate() if bandwidth != NO_LIMIT else 0.0)
     finally:
         source.close()
         if sink:
@@ -140,7 +154,7 @@ def shown(seconds):
 
 
 def milliseconds(seconds):
-    return f"{seconds * 1000:.1f} ms" if seconds > 0 else "-"
+    return f"{seconds * 1000:.{1 if seconds > 0.0005 else 2}f} ms" if seconds > 0 else "-"
 
 
 def measure(binaries, repeats):
@@ -184,14 +198,84 @@ def speed_table(rows):
             print(f"| {version} | {name} | {' | '.join(cells)} |")
 
 
-def limit_table(binaries):
-    """What max-bandwidth really limits to. The last part is not limited, so it is kept small."""
-    print("\n| QEMU | mode | " + " | ".join(f"of {limit} MB/s" for limit in LIMITS) + " |\n|---|---|" + "---:|" * len(LIMITS))
+def limit_rows(binaries):
     for version, binary in binaries.items():
-        for mode, zero_pages in (MODES[0], MODES[2]):
-            sent = [send(binary, LARGE, mode, zero_pages, "nonzero", limit * 10**6, 1) for limit in LIMITS]
-            print(f"| {version} | {mode} | " + " | ".join(f"{each.bytes / each.bytes_s / 1e6:.1f} MB/s" for each in sent) +
-                  " |", flush=True)
+        yield version, "precopy", binary, "precopy", 2
+        for channels in CHANNELS:
+            yield version, f"multifd, {channels} channel{'s' * (channels > 1)}", binary, "multifd", channels
+
+
+def limit_table(binaries):
+    """What max-bandwidth really limits to. The last part is not limited, so it is kept small; and there is enough to send that
+    it has not begun."""
+    print("\n| QEMU | mode | " + " | ".join(f"of {limit} MB/s" for limit in LIMITS) + " |\n|---|---|" + "---:|" * len(LIMITS))
+    for version, name, binary, mode, channels in limit_rows(binaries):
+        rates = [send(binary, max(LARGE, 3 * limit * MIB), mode, "", "nonzero", limit * 10**6, 1, channels).rate
+                 for limit in LIMITS]
+        print(f"| {version} | {name} | " + " | ".join(f"{rate / 1e6:.1f} MB/s" for rate in rates) + " |", flush=True)
+
+
+# --- QEMU's own steps ----------------------------------------------------------------------------
+
+EVENTS = ("migration_bitmap_sync_start", "migration_bitmap_sync_end", "migration_completion_vm_stop",
+          "migration_thread_after_loop")
+
+
+def steps_of(text):
+    """{step: [seconds, ...]} of QEMU's log: first and later syncs of the bitmap; from the last one with the guest running
+    until it is stopped; from there to the end."""
+    steps = {"first sync": [], "sync": [], "late": [], "stop": []}
+    began = stopped = ended = None
+    for moment, event in re.findall(r"^\d+@([\d.]+):(\w+)", text, re.M):
+        moment = float(moment)
+        if event == "migration_bitmap_sync_start":
+            began = moment
+        elif event == "migration_bitmap_sync_end":
+            if stopped is None:
+                steps["sync" if steps["first sync"] else "first sync"].append(moment - began)
+            ended = moment
+        elif event == "migration_completion_vm_stop":
+            stopped = moment
+            if steps["sync"]:  # else it ended without one
+                steps["late"].append(moment - ended)
+        elif stopped is not None:
+            steps["stop"].append(moment - stopped)
+    return steps
+
+
+def take_steps(binary, ram, rate):
+    """One migration at 100 MB/s with QEMU's trace events on. rate: pages that the guest dirties in a second, of 400 MiB."""
+    pages = 100000 if rate else 0
+    orders = Orders(pattern="uniform" if rate else "idle", rate=rate, set_first=ram // PAGE - pages, set_pages=pages)
+    directory = tempfile.mkdtemp(prefix="constants-")
+    log = f"{directory}/log"
+    events = [word for event in EVENTS for word in ("-trace", f"enable={event}")]
+    source, sink = Dirtier(binary, ram, orders, extra=("-msg", "timestamp=on", "-D", log, *events)), None
+    try:
+        source.wait_ready(120)
+        sink = Sink(f"{directory}/sink")
+        source.vm.qmp("migrate-set-parameters", max_bandwidth=100 * 10**6, downtime_limit=300)
+        source.vm.qmp("migrate", uri=f"unix:{directory}/sink")
+        kvmtest.wait_for(lambda: source.vm.qmp("query-migrate")["status"] == "completed", "end of the migration", 60)
+        source.close()
+        with open(log, encoding="utf-8") as f:
+            return steps_of(f.read())
+    finally:
+        source.close()
+        if sink:
+            sink.close()
+        shutil.rmtree(directory)
+
+
+def steps_table(binaries, repeats):
+    print("\n| QEMU | RAM | dirtied pages/s | first sync | later ones | until the guest is stopped | until the end |\n"
+          "|---|---:|---:|---:|---:|---:|---:|")
+    for version, binary in binaries.items():
+        for ram, rate in ((1, 0), (4, 0), (8, 0), (1, 10000), (4, 10000)):
+            taken = [take_steps(binary, ram << 30, rate) for _ in range(repeats)]
+            cells = [milliseconds(min(min(steps[name]) for steps in taken if steps[name]))
+                     if any(steps[name] for steps in taken) else "-" for name in ("first sync", "sync", "late", "stop")]
+            print(f"| {version} | {ram} GiB | {rate} | {' | '.join(cells)} |", flush=True)
 
 
 def receive(binary, ram, kind, pool):
@@ -218,20 +302,28 @@ def receiver_table(binaries, repeats):
                 print(f"| {version} | {name} | {shown(zero)} | {shown(other)} |", flush=True)
 
 
+def wire_tables(binaries, repeats):
+    rows = list(measure(binaries, repeats))
+    wire_table(rows)
+    speed_table(rows)
+
+
+PARTS = {"wire": wire_tables, "limits": lambda binaries, repeats: limit_table(binaries), "receiver": receiver_table,
+         "steps": steps_table}
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--part", action="append", choices=PARTS)
     options = parser.parse_args()
     if not os.access("/dev/kvm", os.R_OK | os.W_OK) or not os.path.isfile(IMAGE):
         print("skipped: needs /dev/kvm and the image of the dirtier")
         return 0
     binaries = {f"{major}.{minor}": binary for (major, minor), binary in sorted(kvmtest.qemu_binaries().items())}
     with ahead_of_others():
-        rows = list(measure(binaries, options.repeats))
-        wire_table(rows)
-        speed_table(rows)
-        limit_table(binaries)
-        receiver_table(binaries, options.repeats)
+        for part in options.part or PARTS:
+            PARTS[part](binaries, options.repeats)
     return 0
 
 
