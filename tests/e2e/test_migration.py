@@ -12,6 +12,7 @@ from test_dirtier import need_dirtier
 
 sys.path.insert(0, os.path.join(kvmtest.ROOT, "tests/forecast"))
 import cases  # noqa: E402
+import compare  # noqa: E402
 import constants  # noqa: E402
 import migrate  # noqa: E402
 from dirtier import MIB, PAGE, Orders  # noqa: E402
@@ -57,6 +58,27 @@ class Bed(kvmtest.TestCase):
         self.assertGreaterEqual(sent.normal + sent.duplicate, RAM_PAGES)
         self.assertLess(abs(sent.bytes - sent.normal * 4104 - sent.duplicate * 9), 200000, sent)
         self.assertLess(sent.downtime_ms, 300)
+
+
+class Forecasts(kvmtest.TestCase):
+    """A few cases of a seed, with wide bounds: the machine may be busy. `make bench-forecast` has many, and the figures."""
+
+    def test_what_is_forecast_comes_about(self):
+        need_dirtier()
+        for number, kind in ((8, "light precopy"), (47, "saturated multifd"), (43, "saturated precopy")):
+            with self.subTest(number=number):
+                drawn = dataclasses.replace(cases.draw(9, number), rounds_limit=8)
+                line = {"seed": 9, "case": number,
+                        **migrate.run(drawn, need_qemu(), own_rates=False, link=3 * 10**9, forecast_s=1.6)}
+                case = compare.case_of(line)
+                print(f"{case.name} {case.kind}: {case.bytes / 1e6:.1f} MB, {case.seconds:.2f} s, {case.converged};"
+                      f" forecast {case.said}")
+                self.assertEqual(case.kind, kind)
+                self.assertFalse(compare.is_wrong(case.said, case), line)
+                self.assertEqual(case.converged, number != 43)
+                if case.converged:
+                    self.assertLess(compare.relative(case.said.bytes, case.bytes), 0.4, line)
+                    self.assertLess(abs(case.said.seconds - case.seconds), 1 + 0.5 * case.seconds, line)
 
 
 class Cases(kvmtest.TestCase):

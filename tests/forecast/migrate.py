@@ -257,7 +257,7 @@ def measured(source, case, binary, pool):
         shutil.rmtree(directory)
 
 
-def run(case, binary, pool=None, own_rates=True, link=None, keep_looks=False):
+def run(case, binary, pool=None, own_rates=True, link=None, keep_looks=False, forecast_s=FORECAST_S):
     """The truth of one case. pool: a Pool for the receiver. link: as of forecast(); without it none is made. AssertionError
     where it cannot be measured here."""
     if memory_available() < needed_bytes(case):
@@ -277,7 +277,7 @@ def run(case, binary, pool=None, own_rates=True, link=None, keep_looks=False):
         if keep_looks:
             said["looks"] = looks(source.vm.pid)
         if link:
-            said["forecast"] = forecast(source.vm.pid, case, link)
+            said["forecast"] = forecast(source.vm.pid, case, link, forecast_s)
         result = measured(source, case, binary, pool)
         return {"inputs": dataclasses.asdict(case), "load": [load, load_average()], "steady": steady,
                 "qemu_pages_per_s": qemu_says, **said, "result": result}
