@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/parse_number.h"
+#include "core/find/thread_role.h"
 
 uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid)
 {
@@ -17,12 +18,17 @@ uint64_t process_list_fd_count(const struct rootfs *root, pid_t pid)
     return rootfs_stat(root, path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* PF_KTHREAD of include/linux/sched.h. Kernel threads are many. */
-static bool is_kernel_thread(const struct rootfs *root, pid_t pid)
+/* PF_KTHREAD of include/linux/sched.h. Kernel threads are many, and a few are there for a VM. */
+static bool is_kernel_thread(const struct rootfs *root, struct process *p)
 {
     struct proc_stat stat;
+    enum vm_role role;
 
-    return rootfs_process_stat(root, pid, &stat) == 0 && (stat.flags & 0x00200000u) != 0;
+    if (rootfs_process_stat(root, p->pid, &stat) != 0 || (stat.flags & 0x00200000u) == 0)
+        return false;
+    if (thread_role_helper(stat.comm, &p->helps, &role))
+        p->role = (uint8_t)role;
+    return true;
 }
 
 static int compare_pid(const void *a, const void *b)
@@ -74,7 +80,7 @@ static bool is_shunned(const struct rootfs *root, const struct shun_list *shunne
 /* One that was not there in the tick before. */
 static void meet(const struct rootfs *root, struct beacon *beacon, struct process *p)
 {
-    p->no_fds = root->live && is_kernel_thread(root, p->pid);
+    p->no_fds = is_kernel_thread(root, p);
     if (p->no_fds)
         return;
     beacon_at(beacon, p->pid, BEACON_LIST_FDS);

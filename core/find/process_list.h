@@ -23,6 +23,8 @@ struct process {
     unsigned looks;    /* how often discover has looked into it */
     bool is_shunned;   /* left alone in this tick */
     bool no_fds;       /* a kernel thread: never has descriptors */
+    pid_t helps;       /* a kernel thread: the VMM that it is there for, see thread_role.h; or 0 */
+    uint8_t role;      /* enum vm_role of one that helps */
     bool denied;       /* its descriptors may not be listed, and the kernel does not tell them */
     /* why the last look failed: what is known of it is from the look before. Else CAUSE_NONE */
     enum reading_cause unread;

@@ -351,6 +351,7 @@ static void fill_head(const struct sample *prev, const struct sample *cur, uint6
     s->sample_ns = cur->duration_ns;
     memcpy(s->cost_ns, cur->cost_ns, sizeof(s->cost_ns));
     s->host = cur->host_facts;
+    memcpy(s->host_gauges, cur->host_gauges, sizeof(s->host_gauges));
     s->bpf = cur->bpf;
     s->field_count = cur->field_count;
     s->bucket_count = cur->bucket_count;

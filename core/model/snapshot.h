@@ -81,6 +81,7 @@ struct snapshot {
     uint64_t cost_ns[SOURCE_COUNT];
     double self_cpu_ratio;  /* CPU time of this program over the interval; 0 when interval_s is 0 */
     struct host host;
+    struct reading host_gauges[HOST_GAUGE_COUNT];
     struct host_load host_load;
     struct bpf_status bpf;
     /* NULL: nobody asked for them, or there was no memory for these. An allocation of their own */

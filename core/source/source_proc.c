@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Source: /proc, for what a VM costs the host: CPU time of the process, CPU and run-queue time of
- * each vCPU thread, resident memory, page tables.
+ * each vCPU thread, resident memory, page tables. And where somebody wishes for it, load: what its
+ * threads do, what holds them back, and how the host is (load_*.c).
  *
  * The files stay open from tick to tick: opening costs more than reading. They hold a number of a
  * process, neither its memory nor anything of KVM, and end with ESRCH when it does.
@@ -13,60 +14,81 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/base/parse_load.h"
 #include "core/base/parse_proc.h"
+#include "core/model/vm_load.h"
+#include "core/source/load_cgroups.h"
+#include "core/source/load_host.h"
+#include "core/source/load_state.h"
+#include "core/source/load_threads.h"
 #include "core/source/source.h"
+
+#define NS_PER_S 1000000000ull
 
 /* What a process costs as a whole. */
 struct process_cost {
     pid_t pid; /* 0: of none yet in this tick */
     uint64_t time_ns;
-    bool gone;
+    bool gone, is_stopped, is_frozen;
     struct reading gauges[VM_GAUGE_COUNT];
 };
 
 struct source {
     struct source_env env;
-    int keep_below;
+    struct load_env load;
+    struct cgroup_table *cgroups;
+    struct load_host host;
+    struct helper_list helpers;
+    const struct vm_list *vms; /* of this tick */
+    uint64_t boot_ns;          /* now, since the host booted; 0 = not known */
     /* The VMs of one process stand together, and the kernel walks all its threads for its CPU time.
      */
     struct process_cost last;
 };
 
-/* A file that is kept open. */
-struct kept {
-    pid_t tid; /* of the thread that it is of; 0: the process */
-    int fd;    /* -1 = none */
-};
-
 struct vm_files {
-    unsigned version; /* vm.vcpus_version that @threads was made for */
-    struct kept status;
+    unsigned version; /* vm.vcpus_version that @vcpus was made for */
+    struct kept_file status;
+    struct vm_cgroups *cgroups; /* NULL: nobody asked for them yet */
+    struct vm_threads *threads; /* likewise; of the first VM of a process only */
+    struct vcpu_files *looks;   /* likewise, [count] */
     size_t count;
-    struct kept threads[];
+    struct kept_file vcpus[];
 };
-
-static int proc_attach(const struct source_env *env, struct source **ret)
-{
-    *ret = calloc(1, sizeof(**ret));
-    if (*ret == NULL)
-        return -ENOMEM;
-    (*ret)->env = *env;
-    (*ret)->keep_below = env->root->live ? source_keep_below() : 0;
-    return 0;
-}
 
 static void proc_detach(struct source *s)
 {
+    load_host_done(&s->host);
+    cgroup_table_free(s->cgroups);
     free(s);
 }
 
-static void drop(struct kept *kept)
+static int proc_attach(const struct source_env *env, struct source **ret)
 {
-    if (kept->fd >= 0)
-        close(kept->fd);
-    *kept = (struct kept){.fd = -1};
+    struct source *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return -ENOMEM;
+    s->env = *env;
+    s->load = (struct load_env){
+        .root = env->root,
+        .host = env->host,
+        .discover = env->discover,
+        .beacon = env->beacon,
+        .keep_below = env->root->live ? source_keep_below() : 0,
+        .tick = LOAD_FIRST_TICK - 1,
+    };
+    load_host_init(&s->host);
+    s->cgroups = cgroup_table_new();
+    if (s->cgroups == NULL) {
+        proc_detach(s);
+        return -ENOMEM;
+    }
+    *ret = s;
+    return 0;
 }
 
 static void proc_forget(struct source *s, struct vm *vm)
@@ -74,10 +96,17 @@ static void proc_forget(struct source *s, struct vm *vm)
     struct vm_files *files = vm->source_data[SOURCE_PROC];
 
     (void)s;
-    for (size_t i = 0; files != NULL && i < files->count; i++)
-        drop(&files->threads[i]);
-    if (files != NULL)
-        drop(&files->status);
+    for (size_t i = 0; files != NULL && i < files->count; i++) {
+        kept_drop(&files->vcpus[i]);
+        if (files->looks != NULL)
+            vcpu_files_drop(&files->looks[i]);
+    }
+    if (files != NULL) {
+        kept_drop(&files->status);
+        vm_cgroups_free(files->cgroups);
+        vm_threads_free(files->threads);
+        free(files->looks);
+    }
     free(files);
     vm->source_data[SOURCE_PROC] = NULL;
 }
@@ -90,46 +119,16 @@ static struct vm_files *files_of(struct source *s, struct vm *vm)
     if (files != NULL && files->version == vm->vcpus_version && files->count == vm->vcpu_count)
         return files;
     proc_forget(s, vm);
-    files = malloc(sizeof(*files) + vm->vcpu_count * sizeof(files->threads[0]));
+    files = calloc(1, sizeof(*files) + vm->vcpu_count * sizeof(files->vcpus[0]));
     if (files == NULL)
         return NULL;
     files->version = vm->vcpus_version;
     files->count = vm->vcpu_count;
-    files->status = (struct kept){.fd = -1};
+    files->status = KEPT_NONE;
     for (size_t i = 0; i < files->count; i++)
-        files->threads[i] = (struct kept){.fd = -1};
+        files->vcpus[i] = KEPT_NONE;
     vm->source_data[SOURCE_PROC] = files;
     return files;
-}
-
-/* The file @path of thread @tid, from its start; @kept may be NULL. As rootfs_read. */
-static ssize_t read_file(const struct source *s, struct kept *kept, pid_t tid, const char *path,
-                         char *buf, size_t size)
-{
-    if (kept != NULL && kept->tid != tid)
-        drop(kept);
-    int fd = kept != NULL && kept->fd >= 0 ? kept->fd : rootfs_openat(s->env.root, path, 0);
-    buf[0] = '\0';
-    if (fd < 0)
-        return fd;
-    ssize_t n = pread(fd, buf, size - 1, 0);
-    if (n < 0)
-        n = -errno;
-    else
-        buf[n] = '\0';
-    if (kept != NULL && n >= 0 && fd < s->keep_below) {
-        *kept = (struct kept){tid, fd};
-        return n;
-    }
-    close(fd);
-    if (kept != NULL)
-        *kept = (struct kept){.fd = -1};
-    return n;
-}
-
-static struct reading failed(int code)
-{
-    return reading_of_cause(reading_cause_of_error(code, CAUSE_NO_PERMISSION));
 }
 
 /* "VmRSS:    1234 kB" of status. */
@@ -142,64 +141,184 @@ static struct reading status_bytes(const char *status, const char *key)
     return reading_ok(bytes, SOURCE_PROC);
 }
 
-static void read_process(const struct source *s, struct kept *status, pid_t pid,
+static void not_asked_for(struct reading *gauges, int from, int to)
+{
+    for (int g = from; g < to; g++)
+        gauges[g] = reading_of_cause(CAUSE_NOT_ASKED_FOR);
+}
+
+/* What is wished for of a VM as a whole needs what its process has open. */
+static struct vm_cgroups *cgroups_of(const struct source *s, struct vm_files *files)
+{
+    if (files != NULL && files->cgroups == NULL)
+        files->cgroups = vm_cgroups_new(s->cgroups, files->count);
+    return files != NULL ? files->cgroups : NULL;
+}
+
+static struct vm_threads *threads_of(struct vm_files *files)
+{
+    if (files != NULL && files->threads == NULL)
+        files->threads = vm_threads_new();
+    return files != NULL ? files->threads : NULL;
+}
+
+/* NULL: nothing is kept. */
+static struct vcpu_files *looks_of(struct vm_files *files)
+{
+    if (files == NULL || files->looks != NULL || files->count == 0)
+        return files != NULL ? files->looks : NULL;
+    files->looks = malloc(files->count * sizeof(*files->looks));
+    for (size_t i = 0; files->looks != NULL && i < files->count; i++)
+        files->looks[i] = VCPU_FILES_NONE;
+    return files->looks;
+}
+
+/* How the process is, and what all of its VMs share. @status: its status, NULL: not to be read. */
+static void read_process_load(const struct source *s, struct vm_files *files,
+                              const struct sample_vm *sv, const char *status,
+                              struct process_cost *ret)
+{
+    uint64_t count = 0,
+             started_ns = sv->id.start_ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+    char state = status != NULL ? parse_proc_state(status) : '\0';
+
+    if (status != NULL)
+        parse_proc_status(status, "Threads", 10, &count);
+    ret->is_stopped = state == 'T' || state == 't';
+    if (s->load.wishes & LOAD_STATE) {
+        struct vm_cgroups *groups = cgroups_of(s, files);
+        ret->is_frozen = groups != NULL && vm_cgroups_are_frozen(groups, &s->load, sv);
+        ret->gauges[VM_UPTIME_NS] = s->boot_ns >= started_ns && s->boot_ns != 0
+                                        ? reading_ok(s->boot_ns - started_ns, SOURCE_PROC)
+                                        : reading_of_cause(CAUSE_READ_ERROR);
+    }
+    if (s->load.wishes & (LOAD_STATE | LOAD_ROLES)) {
+        struct vm_threads *threads = threads_of(files);
+        if (threads != NULL)
+            vm_threads_read(threads, &s->load, &s->helpers, sv->id.pid, count, s->vms, ret->gauges);
+    }
+}
+
+static void read_process(const struct source *s, struct vm_files *files, const struct sample_vm *sv,
                          struct process_cost *ret)
 {
     char path[64], buf[8192];
     uint64_t cpu_ns;
+    pid_t pid = sv->id.pid;
 
     beacon_at(s->env.beacon, pid, BEACON_READ_PROC);
     int result = rootfs_process_cpu_ns(s->env.root, pid, &cpu_ns);
     *ret = (struct process_cost){.pid = pid, .time_ns = s->env.now_ns()};
-    ret->gauges[VM_CPU_NS] = result < 0 ? failed(result) : reading_ok(cpu_ns, SOURCE_PROC);
+    ret->gauges[VM_CPU_NS] = result < 0 ? load_failed(result) : reading_ok(cpu_ns, SOURCE_PROC);
     ret->gone = result == -ESRCH || result == -EINVAL;
 
     snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
-    ssize_t n = read_file(s, status, 0, path, buf, sizeof(buf));
+    ssize_t n =
+        kept_read(&s->load, files != NULL ? &files->status : NULL, 0, path, buf, sizeof(buf));
     ret->gone |= n == -ENOENT || n == -ESRCH;
-    ret->gauges[VM_RSS_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmRSS");
-    ret->gauges[VM_PAGETABLE_BYTES] = n < 0 ? failed((int)n) : status_bytes(buf, "VmPTE");
+    ret->gauges[VM_RSS_BYTES] = n < 0 ? load_failed((int)n) : status_bytes(buf, "VmRSS");
+    ret->gauges[VM_PAGETABLE_BYTES] = n < 0 ? load_failed((int)n) : status_bytes(buf, "VmPTE");
+    not_asked_for(ret->gauges, VM_UPTIME_NS, VM_GAUGE_COUNT);
+    if (s->load.wishes != 0)
+        read_process_load(s, files, sv, n < 0 ? NULL : buf, ret);
 }
 
 static void take_process(struct source *s, struct vm_files *files, struct sample_vm *sv)
 {
-    struct kept *status = files != NULL ? &files->status : NULL;
-
     if (s->last.pid != sv->id.pid)
-        read_process(s, status, sv->id.pid, &s->last);
-    else if (status != NULL)
-        drop(status); /* one of the process's VMs keeps it open */
+        read_process(s, files, sv, &s->last);
+    else if (files != NULL)
+        kept_drop(&files->status); /* one of the process's VMs keeps it open */
     sv->entity.time_ns[SOURCE_PROC] = s->last.time_ns;
     memcpy(sv->gauges, s->last.gauges, sizeof(sv->gauges));
     sv->gone |= s->last.gone;
 }
 
-static void read_thread(const struct source *s, struct kept *kept, pid_t pid,
+static void read_thread(const struct source *s, struct kept_file *kept, pid_t pid,
                         struct sample_vcpu *vcpu)
 {
     char path[64], buf[128];
     uint64_t cpu_ns, wait_ns;
     struct reading missing = reading_of_cause(CAUSE_NO_THREAD_ID);
 
+    not_asked_for(vcpu->gauges, VCPU_LOOK, VCPU_GAUGE_COUNT);
     if (vcpu->tid != 0) {
         snprintf(path, sizeof(path), "proc/%d/task/%d/schedstat", (int)pid, (int)vcpu->tid);
-        ssize_t n = read_file(s, kept, vcpu->tid, path, buf, sizeof(buf));
+        ssize_t n = kept_read(&s->load, kept, vcpu->tid, path, buf, sizeof(buf));
         vcpu->entity.time_ns[SOURCE_PROC] = s->env.now_ns();
         if (n > 0 && parse_proc_schedstat(buf, &cpu_ns, &wait_ns)) {
             vcpu->gauges[VCPU_CPU_NS] = reading_ok(cpu_ns, SOURCE_PROC);
             vcpu->gauges[VCPU_WAIT_NS] = reading_ok(wait_ns, SOURCE_PROC);
             return;
         }
-        missing = n < 0 ? failed((int)n) : reading_of_cause(CAUSE_NOT_IN_KERNEL);
+        missing = n < 0 ? load_failed((int)n) : reading_of_cause(CAUSE_NOT_IN_KERNEL);
     }
     vcpu->gauges[VCPU_CPU_NS] = missing;
     vcpu->gauges[VCPU_WAIT_NS] = missing;
 }
 
+static void begin_tick(struct source *s, const struct vm_list *vms)
+{
+    s->load.wishes = s->env.load != NULL ? *s->env.load : 0;
+    s->load.tick++;
+    s->vms = vms;
+    if (s->load.wishes & (LOAD_STATE | LOAD_THROTTLE | LOAD_PRESSURE))
+        cgroup_table_begin(s->cgroups, &s->load);
+    if (s->load.wishes & LOAD_ROLES)
+        helper_list_fill(&s->helpers, &s->load);
+    else
+        s->helpers.count = 0;
+}
+
+static int proc_discover(struct source *s, const struct vm_list *vms)
+{
+    begin_tick(s, vms);
+    for (size_t i = 0; i < vms->count && (s->load.wishes & LOAD_VCPUS) != 0; i++)
+        load_find_affinity(&s->load, vms->vms[i]);
+    return 0;
+}
+
+/* Times of processes are since then. A saved tree has a clock of its own. */
+static uint64_t boot_ns(const struct rootfs *root)
+{
+    struct timespec ts;
+    char text[64];
+    uint64_t hundredths;
+
+    if (root->live)
+        return clock_gettime(CLOCK_BOOTTIME, &ts) == 0
+                   ? (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec
+                   : 0;
+    if (rootfs_read(root, "proc/uptime", text, sizeof(text)) <= 0 ||
+        !parse_uptime(text, &hundredths) || hundredths > UINT64_MAX / 10000000)
+        return 0;
+    return hundredths * 10000000;
+}
+
 static void proc_tick(struct source *s, struct sample *sample)
 {
-    (void)sample;
     s->last = (struct process_cost){0};
+    s->boot_ns = (s->load.wishes & LOAD_STATE) != 0 ? boot_ns(s->env.root) : 0;
+    load_host_read(&s->host, &s->load, sample->host_gauges);
+    if (s->load.wishes & LOAD_HOST)
+        sample->host.time_ns[SOURCE_PROC] = s->env.now_ns();
+}
+
+/* What is of this VM alone, after its threads were read. */
+static void read_load(struct source *s, struct vm_files *files, struct sample_vm *sv)
+{
+    struct vm_cgroups *groups = NULL;
+
+    if (files != NULL && files->count != sv->vcpu_count)
+        files = NULL;
+    if (s->load.wishes & (LOAD_STATE | LOAD_VCPUS))
+        load_look(&s->load, looks_of(files), s->last.is_stopped, s->last.is_frozen, sv);
+    if (s->load.wishes & LOAD_ROLES)
+        load_add_vcpu_role(sv);
+    if (s->load.wishes & (LOAD_THROTTLE | LOAD_PRESSURE))
+        groups = cgroups_of(s, files);
+    if (groups != NULL)
+        vm_cgroups_read(groups, &s->load, sv);
 }
 
 static void proc_read(struct source *s, struct sample *sample, struct sample_vm *sv)
@@ -210,13 +329,15 @@ static void proc_read(struct source *s, struct sample *sample, struct sample_vm 
     take_process(s, files, sv);
     beacon_at(s->env.beacon, sv->id.pid, BEACON_READ_PROC);
     for (size_t k = 0; k < sv->vcpu_count; k++)
-        read_thread(s, files != NULL && k < files->count ? &files->threads[k] : NULL, sv->id.pid,
+        read_thread(s, files != NULL && k < files->count ? &files->vcpus[k] : NULL, sv->id.pid,
                     &sv->vcpus[k]);
+    read_load(s, files, sv);
 }
 
 const struct source_ops source_proc = {
     .id = SOURCE_PROC,
     .attach = proc_attach,
+    .discover = proc_discover,
     .tick = proc_tick,
     .read = proc_read,
     .forget = proc_forget,
