@@ -10,6 +10,7 @@
 #include "core/bpf/kvm_bpf.h"
 #include "core/collect/sample_link.h"
 #include "core/demo/minivm.h"
+#include "core/model/vm_load.h"
 #include "core/source/sampler.h"
 
 #include <errno.h>
@@ -118,12 +119,20 @@ static const struct {
     const char *name;
     unsigned sources;
     bool bpf, no_histograms;
+    unsigned load; /* enum load_wish */
 } modes[] = {
-    {"all sources", SOURCES_ALL, false, false},
-    {"stats fds only", SOURCE_BIT(SOURCE_STATSFD), false, false},
-    {"debugfs only", SOURCE_BIT(SOURCE_DEBUGFS), false, false},
-    {"bpf only", SOURCE_BIT(SOURCE_BPF), true, false},
-    {"bpf only, no histograms", SOURCE_BIT(SOURCE_BPF), true, true},
+    {"all sources", SOURCES_ALL, false, false, 0},
+    {"all sources, state of VMs", SOURCES_ALL, false, false, LOAD_STATE},
+    {"all sources, state, the host", SOURCES_ALL, false, false, LOAD_STATE | LOAD_HOST},
+    {"all sources, state, all vCPUs", SOURCES_ALL, false, false, LOAD_STATE | LOAD_VCPUS},
+    {"all sources, state, roles", SOURCES_ALL, false, false, LOAD_STATE | LOAD_ROLES},
+    {"all sources, state, limits", SOURCES_ALL, false, false, LOAD_STATE | LOAD_THROTTLE},
+    {"all sources, state, pressure", SOURCES_ALL, false, false, LOAD_STATE | LOAD_PRESSURE},
+    {"all sources, all of load", SOURCES_ALL, false, false, LOAD_ALL},
+    {"stats fds only", SOURCE_BIT(SOURCE_STATSFD), false, false, 0},
+    {"debugfs only", SOURCE_BIT(SOURCE_DEBUGFS), false, false, 0},
+    {"bpf only", SOURCE_BIT(SOURCE_BPF), true, false, 0},
+    {"bpf only, no histograms", SOURCE_BIT(SOURCE_BPF), true, true, 0},
 };
 
 /* NULL, and why, where the programs cannot be loaded. */
@@ -141,6 +150,22 @@ static struct kvm_bpf *load_bpf(const struct rootfs *root)
            (seconds(CLOCK_MONOTONIC) - start) * 1e3,
            (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
     return bpf;
+}
+
+/* Reads of this process so far, of files and of all else; 0 where the kernel does not count them.
+ */
+static unsigned long long reads_so_far(void)
+{
+    char line[128];
+    unsigned long long reads = 0;
+    FILE *f = fopen("/proc/self/io", "r");
+
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        if (sscanf(line, "syscr: %llu", &reads) == 1)
+            break;
+    if (f != NULL)
+        fclose(f);
+    return reads;
 }
 
 static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshes,
@@ -168,7 +193,10 @@ static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshe
                                           .sources = modes[mode].sources,
                                           .bpf = bpf,
                                           .no_histograms = modes[mode].no_histograms};
-    if (sampler_open(&config, &sampler, &err) < 0 || sampler_tick(sampler, &s, &err) < 0)
+    if (sampler_open(&config, &sampler, &err) < 0)
+        goto out;
+    sampler_set_load(sampler, modes[mode].load);
+    if (sampler_tick(sampler, &s, &err) < 0)
         goto out;
     double first_ms = (seconds(CLOCK_MONOTONIC) - start) * 1e3;
     size_t readable = 0;
@@ -181,6 +209,7 @@ static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshe
     if (readable < (size_t)vms * vcpus && modes[mode].sources != SOURCE_BIT(SOURCE_DEBUGFS))
         printf("  warning: fewer than there are, the figures below are too low\n");
     snapshot_free(s);
+    unsigned long long reads = reads_so_far();
     for (unsigned i = 0; i < refreshes; i++) {
         double before = seconds(CLOCK_PROCESS_CPUTIME_ID);
         if ((r = sampler_tick(sampler, &s, &err)) < 0)
@@ -191,14 +220,16 @@ static int run_mode(size_t mode, unsigned vms, unsigned vcpus, unsigned refreshe
         snapshot_free(s);
         poll(NULL, 0, 5); /* caches as cold as between ticks, nearly */
     }
+    reads = reads_so_far() - reads;
     sampler_close(sampler);
     kvm_bpf_close(bpf);
     rootfs_close(&root);
     if (r < 0)
         goto out;
     *ret_ms = median(cpu, refreshes);
-    printf("  first snapshot after %.1f ms; CPU per refresh %.2f ms (median of %u)\n  of it",
-           first_ms, *ret_ms, refreshes);
+    printf("  first snapshot after %.1f ms; CPU per refresh %.2f ms (median of %u), %llu reads\n"
+           "  of it",
+           first_ms, *ret_ms, refreshes, reads / refreshes);
     for (size_t k = 0; k < SOURCE_COUNT; k++)
         printf(" %s %.2f ms,", k == SOURCE_NONE ? "discovery" : reading_source_name((uint8_t)k),
                median(part[k], refreshes));
@@ -213,7 +244,8 @@ out:
 }
 
 /* All sources, through a collector. @alone_ms: what it costs in one process. */
-static int run_collected(enum privilege_level level, unsigned refreshes, double alone_ms)
+static int run_collected(enum privilege_level level, unsigned load, unsigned refreshes,
+                         double alone_ms)
 {
     struct rootfs root;
     struct error err = {0};
@@ -230,8 +262,10 @@ static int run_collected(enum privilege_level level, unsigned refreshes, double 
     int r = supervisor_start(&config, &supervisor, &err);
     if (r == 0)
         r = sample_link_open(&supervisor, &link, &err);
-    if (r == 0)
+    if (r == 0) {
+        sample_link_set_load(link, load);
         r = sample_link_tick(link, -1, &s, &err);
+    }
     double first_ms = (seconds(CLOCK_MONOTONIC) - start) * 1e3;
     for (unsigned i = 0; r == 0 && i < refreshes; i++) {
         snapshot_free(s);
@@ -242,11 +276,14 @@ static int run_collected(enum privilege_level level, unsigned refreshes, double 
             cpu[i] = s->self_cpu_ratio * s->interval_s * 1e3;
     }
     if (r == 0)
-        printf("collector, --privileges %s\n"
+        printf("collector, --privileges %s%s\n"
                "  first snapshot after %.1f ms; CPU per refresh %.2f ms (median of %u), %.2f times "
                "that of one process\n",
-               privilege_words[level], first_ms, median(cpu, refreshes), refreshes,
-               median(cpu, refreshes) / alone_ms);
+               privilege_words[level],
+               load == LOAD_STATE ? ", state of VMs"
+               : load != 0        ? ", all of load"
+                                  : "",
+               first_ms, median(cpu, refreshes), refreshes, median(cpu, refreshes) / alone_ms);
     else
         fprintf(stderr, "bench_refresh: %s\n", err.msg);
     snapshot_free(s);
@@ -286,7 +323,11 @@ int main(int argc, char **argv)
         status = run_mode(i, vms, vcpus, refreshes, &alone_ms);
     /* Beside that of all sources, which was last. */
     for (size_t i = 0; status == 0 && i < PRIVILEGE_LEVELS; i++)
-        status = run_collected((enum privilege_level)i, refreshes, alone_ms);
+        status = run_collected((enum privilege_level)i, 0, refreshes, alone_ms);
+    if (status == 0)
+        status = run_collected(PRIVILEGE_STRICT, LOAD_STATE, refreshes, alone_ms);
+    if (status == 0)
+        status = run_collected(PRIVILEGE_STRICT, LOAD_ALL, refreshes, alone_ms);
     getrusage(RUSAGE_SELF, &usage);
     printf("peak RSS %.1f MiB\n", (double)usage.ru_maxrss / 1024);
     close(sock);

@@ -19,6 +19,7 @@
 #include "ui/report/estimates.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
+#include "ui/report/report_load.h"
 
 enum { WAKE_TIMER, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_COUNT };
 
@@ -490,6 +491,8 @@ int batch_run(struct sample_link *link, const struct rootfs *root, struct superv
 
     if (result < 0)
         return result == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+    sample_link_set_load(
+        link, report_load_wish(report_format_find(opts->format), opts->per_vcpu, opts->wide));
     struct batch_env env = {tick_link, link, &output, diag, root, supervisor};
     int status = batch_run_env(&env, opts, err);
     output_close(&output);

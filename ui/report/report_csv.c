@@ -17,6 +17,7 @@
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 #include "ui/report/report_exits.h"
+#include "ui/report/report_load.h"
 
 /* Version 0.1.0 had no cause_id. Its logs go on in their form: the columns before are the same. */
 #define LONG_HEADER_0_1                                                                            \
@@ -86,6 +87,7 @@ static void put_vm(struct csv_row *row, const struct snapshot *s, size_t index)
     put_reading(row, "mapped_bytes", "bytes", false, &vm->mapped_bytes);
     put_ratio(row, "cpu_ratio", &vm->cpu_ratio);
     put_ratio(row, "wait_ratio", &vm->wait_ratio);
+    load_csv_vm(row);
     for (size_t i = 0; i < s->field_count; i++)
         if (filter_field(filter, &s->fields->fields[i]))
             put_field(row, &s->fields->fields[i], &vm->values[i], vm->buckets);
@@ -97,6 +99,7 @@ static void put_vm(struct csv_row *row, const struct snapshot *s, size_t index)
         put_ratio(row, "tsc_scaling_ratio", &scaling);
         put_ratio(row, "cpu_ratio", &row->vcpu->cpu_ratio);
         put_ratio(row, "wait_ratio", &row->vcpu->wait_ratio);
+        load_csv_vcpu(row);
         for (size_t i = 0; i < s->field_count; i++)
             if (s->fields->fields[i].scope == FIELD_VCPU &&
                 filter_field(filter, &s->fields->fields[i]))
@@ -219,6 +222,8 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
     if (fits < 0)
         return fits;
     const struct snapshot_value *host = report_host_values(r->filter, s);
+    if (!r->wide)
+        load_csv_host(&row, &s->host_load);
     if (host != NULL && !(r->skip_zero && r->stream && report_idle(r->filter, s, host)))
         put_host(&row, s, host);
     for (size_t i = 0; i < s->vm_count; i++) {

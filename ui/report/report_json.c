@@ -12,6 +12,7 @@
 #include "ui/report/number.h"
 #include "ui/report/report.h"
 #include "ui/report/report_exits.h"
+#include "ui/report/report_load.h"
 
 static json_t *json_buckets(struct json_doc *doc, const uint64_t *buckets, size_t size)
 {
@@ -149,6 +150,7 @@ static json_t *json_vcpu(struct json_doc *doc, const struct snapshot *s,
     json_put_figure(doc, object, "wait_ratio", &vcpu->wait_ratio);
     set_counters(doc, object, s, filter, vcpu->values, vcpu->buckets, true);
     put_through_bpf(doc, object, vcpu);
+    load_json_vcpu(doc, object, vcpu);
     for (int i = 0; i < VCPU_GAUGE_COUNT; i++)
         if (gauges[i] != NULL)
             name_missing(doc, object, gauges[i], &vcpu->gauges[i]);
@@ -183,6 +185,7 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
     name_missing(doc, object, "ram_bytes", &vm->ram_bytes);
     name_missing(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
     name_missing(doc, object, "mapped_bytes", &vm->mapped_bytes);
+    load_json_vm(doc, object, &vm->load);
     exits_json_group(doc, object, s, report_exits_of_vm(s, index));
     exits_json_seen(doc, object, s, index);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
@@ -276,6 +279,7 @@ static char *json_line(const struct snapshot *s, const struct filter *filter, bo
     const struct snapshot_value *totals = report_host_values(filter, s);
     if (totals != NULL && !(skip_idle && report_idle(filter, s, totals)))
         set_counters(doc, json_object_get(record, "host"), s, filter, totals, NULL, false);
+    load_json_host(doc, json_object_get(record, "host"), &s->host_load);
     json_put(doc, self, "sample_us", json_put_u64(s->sample_ns / 1000));
     if (s->interval_s > 0)
         json_put(doc, self, "cpu_ratio", json_real(s->self_cpu_ratio));

@@ -18,6 +18,7 @@
 #include "ui/report/number.h"
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
+#include "ui/report/report_load.h"
 
 #define NS_PER_S 1e9
 
@@ -468,6 +469,7 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
         f = metrics_family(&m, p->type, p->stem, p->unit, p->help);
         metrics_each(r->filter, s, p->vcpu, put_plain, &f, p);
     }
+    load_metrics_put(r, &m, s);
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
         put_estimates(r, &m, s);
