@@ -91,6 +91,12 @@ const char *reading_cause_fix(enum reading_cause cause)
     return causes[cause].fix;
 }
 
+bool reading_cause_is_lockdown(enum reading_cause cause)
+{
+    return cause == CAUSE_LOCKDOWN || cause == CAUSE_LOCKDOWN_INTEGRITY ||
+           cause == CAUSE_LOCKDOWN_CONFIDENTIALITY;
+}
+
 enum cause_nature reading_cause_nature(enum reading_cause cause)
 {
     return causes[cause].nature;

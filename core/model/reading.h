@@ -101,6 +101,9 @@ const char *reading_cause_fix(enum reading_cause cause);
 
 enum cause_nature reading_cause_nature(enum reading_cause cause);
 
+/* reading_cause_is_lockdown - is it the lockdown of the kernel, which is the same for all VMs? */
+bool reading_cause_is_lockdown(enum reading_cause cause);
+
 /* reading_cause_needs - capabilities, bit 1 << CAP_..., without which the number is missing. */
 uint64_t reading_cause_needs(enum reading_cause cause);
 

@@ -45,6 +45,29 @@ static char *told(const struct snapshot *s, const struct filter *filter)
     return text;
 }
 
+/* The report has said it at its top. */
+static void lockdown_may_be_said_elsewhere(void **state)
+{
+    struct snapshot_builder *b = *state;
+    struct partial partial = {0};
+    char *text = NULL;
+    size_t len;
+
+    snapshot_builder_field(b, "mmu_pte_write", FIELD_VM, FIELD_CUMULATIVE, FIELD_NONE, 1);
+    size_t vm = snapshot_builder_vm(b, 5164, 9, "vm", "qemu", 1);
+    snapshot_builder_missing(b, vm, -1, 0, READING_DENIED, CAUSE_NO_PTRACE);
+    snapshot_builder_missing(b, vm, -1, 1, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
+    FILE *mem = open_memstream(&text, &len);
+    assert_non_null(mem);
+    assert_true(partial_count(&all, snapshot_builder_finish(b), &partial));
+    partial_leave_lockdown(&partial);
+    partial_tell(&partial, mem);
+    fclose(mem);
+    assert_null(strstr(text, "lockdown"));
+    assert_non_null(strstr(text, "kvmlens: 1 counter of 1 VM"));
+    free(text);
+}
+
 static void a_missing_capability_is_named_and_the_process_it_is_needed_for(void **state)
 {
     struct snapshot_builder *b = *state;
@@ -164,6 +187,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_missing_capability_is_named_and_the_process_it_is_needed_for),
         TEST(process_that_could_not_be_read_is_told_with_its_cause),
+        TEST(lockdown_may_be_said_elsewhere),
         TEST(what_was_cut_is_told),
         TEST(bpf_that_was_not_loaded_is_told_once),
         TEST(exits_that_were_not_counted_are_told_once),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ui/report/partial.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/base/text_file.h"
 #include "core/find/host_fix.h"
 #include "core/find/proc_fds.h"
+#include "ui/report/wrap.h"
 
 /* Not where it is a fact about the host or the user's own choice. */
 static bool is_failure_to_read(uint8_t cause)
@@ -265,7 +269,13 @@ static void tell_exits(struct partial *partial, FILE *out)
     fprintf(out, "kvmlens: exits were not counted: %s\n", partial->exits.why);
 }
 
-void partial_tell(struct partial *partial, FILE *out)
+void partial_leave_lockdown(struct partial *partial)
+{
+    for (int cause = 0; cause < CAUSE_COUNT; cause++)
+        partial->causes[cause].told |= reading_cause_is_lockdown((enum reading_cause)cause);
+}
+
+static void tell_all(struct partial *partial, FILE *out)
 {
     char text[HOST_FIX_REPORT_MAX], which[64];
 
@@ -298,4 +308,32 @@ void partial_tell(struct partial *partial, FILE *out)
     tell_failed_estimates(partial, out);
     tell_unforecast(partial, out);
     tell_failed_forecasts(partial, out);
+}
+
+/* Lines of a terminal end between words. */
+static void put_wrapped(char *text, FILE *out)
+{
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        struct wrap wrap = {out, 0, 2, 0};
+        *end = '\0';
+        wrap_words(&wrap, line);
+        fputc('\n', out);
+    }
+}
+
+void partial_tell(struct partial *partial, FILE *out)
+{
+    struct text_file file;
+    char *text;
+    size_t len;
+
+    if (isatty(fileno(out)) != 1 || text_file_open(&file) < 0) {
+        tell_all(partial, out);
+        return;
+    }
+    tell_all(partial, file.out);
+    if (text_file_close(&file, &text, &len) < 0)
+        return;
+    put_wrapped(text, out);
+    free(text);
 }

@@ -65,6 +65,10 @@ bool partial_count_vm(const struct filter *filter, const struct snapshot *s,
 /* partial_count_bpf - of that BPF alone. */
 bool partial_count_bpf(const struct snapshot *s, struct partial *partial);
 
+/* partial_leave_lockdown - what is missing for lockdown is said elsewhere: partial_tell does not.
+ */
+void partial_leave_lockdown(struct partial *partial);
+
 /* partial_tell - one line per cause not told before: what is missing, the cause, what helps. */
 void partial_tell(struct partial *partial, FILE *out);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/bpf_offer.h"
 #include "ui/report/exits_text.h"
 #include "ui/report/number.h"
 #include "ui/report/report.h"
@@ -75,7 +76,8 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
 static void put_source(FILE *out, const char *what, uint8_t source, uint8_t cause)
 {
     fprintf(out, "%s from %s", what, reading_source_name(source));
-    if (cause != CAUSE_NONE)
+    /* Lockdown stands in the first line. */
+    if (cause != CAUSE_NONE && !reading_cause_is_lockdown((enum reading_cause)cause))
         fprintf(out, " (%s)", reading_cause_text(cause));
 }
 
@@ -132,12 +134,22 @@ static int put_vm(const struct report *r, FILE *out, const struct snapshot *base
     return result < 0 ? result : exits_text_vm(out, s, index_of(s, vm), r->skip_zero);
 }
 
-static void put_head(FILE *out, const struct snapshot *s)
+static bool is_bpf_offered(const struct report *r, const struct snapshot *s)
 {
-    char lockdown[40], vms[64], time[NUMBER_MAX], interval[40];
+    for (size_t i = 0; i < s->vm_count && s->host.lockdown != LOCKDOWN_NONE; i++)
+        if (filter_vm(r->filter, &s->vms[i]) && bpf_offer_is_open(s, &s->vms[i]))
+            return true;
+    return false;
+}
+
+static void put_head(const struct report *r, FILE *out, const struct snapshot *s)
+{
+    char lockdown[64], vms[64], time[NUMBER_MAX], interval[40];
     struct wrap wrap = {out, 0, 2, 0};
 
-    snprintf(lockdown, sizeof(lockdown), "lockdown %s", host_lockdown_name(s->host.lockdown));
+    /* What is missing for lockdown is said here, for all VMs. */
+    snprintf(lockdown, sizeof(lockdown), "lockdown %s%s", host_lockdown_name(s->host.lockdown),
+             is_bpf_offered(r, s) ? " (--bpf reads what is denied)" : "");
     snprintf(vms, sizeof(vms), "%zu VM%s %zu vCPU%s", s->vm_count, s->vm_count == 1 ? "" : "s",
              s->vcpu_count, s->vcpu_count == 1 ? "" : "s");
     number_time(&s->wall, time);
@@ -167,7 +179,7 @@ static int text_once(const struct report *r, const struct snapshot *base, const 
     const bool is_overview = filter_all_vms(r->filter) && !r->verbose;
     int result;
 
-    put_head(out, s);
+    put_head(r, out, s);
     exits_text_host(out, s);
     if (filter_all_vms(r->filter))
         text_vms(r, s, out);
