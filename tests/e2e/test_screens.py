@@ -41,13 +41,14 @@ class Screens(kvmtest.TestCase):
         self.assertEqual(terminal.wait_exit(), 0)
 
     def keys_of_the_help(self):
-        t = self.monitor("--demo", columns=100, lines=120)
+        t = self.monitor("--demo", columns=100, lines=170)
         t.wait_text("demo-busy")
         t.send("h")
         screen = t.wait(lambda s: s if "show the keys" in s else None, "the help")
         # Two blanks end the names of the keys, as in "   F1, h, ?  show the keys".
         keys = []
-        for line in screen.splitlines():
+        before, _, rest = screen.partition("Signs and colours")
+        for line in (before + rest.partition("Everywhere")[2]).splitlines():
             found = re.match(r" {1,18}(\S.*?)  (?=\S)", line)
             if found:
                 keys += found.group(1).split(", ")

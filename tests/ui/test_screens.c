@@ -485,6 +485,8 @@ static const struct screen_case cases[] = {
      .keys = KEYS('/', 0x6570),
      .ascii = true},
     {.name = "help", .build = build_one_vm, .keys = KEYS('h')},
+    {.name = "help-denied", .build = build_all_denied, .keys = KEYS('?')},
+    {.name = "help-vcpus", .build = build_one_vm, .keys = KEYS(KEYCODE_ENTER, '2', '?')},
     {.name = "help-end", .build = build_one_vm, .keys = KEYS('?', 'G')},
     {.name = "delay-prompt", .build = build_one_vm, .keys = KEYS('d', '2', '.', '5')},
     {.name = "delay-refused", .build = build_one_vm, .keys = KEYS('s', 'x', KEYCODE_ENTER)},

@@ -680,7 +680,7 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     layout_tabs(SCREEN_COUNTERS, 80, tabs);
     click(f, 2, tabs[1].x + 2);
     assert_int_equal(f->state.screen, tabs[1].screen);
-    size_t n = layout_bar(f->state.screen, 80, items);
+    size_t n = layout_bar(f->state.screen, false, 80, items);
     assert_int_equal(click(f, 23, items[n - 1].x), UI_QUIT);
 }
 

@@ -201,6 +201,16 @@ char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_M
     return out;
 }
 
+bool keys_need_vm(enum ui_command command)
+{
+    static const enum ui_command needing[] = {COMMAND_SCAN, COMMAND_SCAN_CANCEL, COMMAND_RESET};
+
+    for (size_t i = 0; i < sizeof(needing) / sizeof(needing[0]); i++)
+        if (needing[i] == command)
+            return true;
+    return false;
+}
+
 enum ui_screen keys_tab(enum ui_command command)
 {
     if (command < COMMAND_TABS || command >= COMMAND_COUNT)

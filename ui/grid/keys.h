@@ -143,6 +143,12 @@ char *keys_name(uint32_t key, char out[KEY_NAME_MAX]);
 #define KEY_NAMES_MAX (KEYS_PER_BINDING * KEY_NAME_MAX)
 char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_MAX]);
 
+/*
+ * keys_need_vm - does it take a VM that is still there? Of one that has ended it can do nothing,
+ * and is not offered.
+ */
+bool keys_need_vm(enum ui_command command);
+
 /* keys_tab - the tab that this command opens; SCREEN_COUNT: it opens none. */
 enum ui_screen keys_tab(enum ui_command command);
 

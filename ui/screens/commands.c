@@ -259,6 +259,11 @@ static enum ui_action by_screen(struct ui_state *state, const struct ui_model *m
 enum ui_action ui_command(struct ui_state *state, const struct ui_model *model,
                           enum ui_command command)
 {
+    if (keys_need_vm(command) && detail_is_over(state, state->screen)) {
+        ui_say(state, "%s has ended: its last numbers stay, and no new ones come",
+               state->detail.name);
+        return UI_NOTHING;
+    }
     switch (command) {
     case COMMAND_NONE:
         break;
@@ -340,9 +345,10 @@ enum ui_action ui_update(struct ui_state *state, const struct ui_model *model, s
     if (state->prompt.kind != PROMPT_NONE) {
         action = update_prompt(state, model, key.code);
     } else {
-        state->message[0] = '\0';
-        action = mouse ? ui_mouse(state, model, key)
-                       : ui_command(state, model, keys_find(state->screen, key.code));
+        const enum ui_command command = mouse ? COMMAND_NONE : keys_find(state->screen, key.code);
+        if (command != COMMAND_HELP) /* which has all of the message */
+            state->message[0] = '\0';
+        action = mouse ? ui_mouse(state, model, key) : ui_command(state, model, command);
     }
     if (ui_follow(state, model) < 0)
         ui_say(state, "Out of memory");

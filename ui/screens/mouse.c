@@ -15,7 +15,7 @@ static enum ui_action click_bar(struct ui_state *state, const struct ui_model *m
                                 int x)
 {
     struct bar_item items[BAR_ITEMS_MAX];
-    size_t n = layout_bar(state->screen, r.cols, items);
+    size_t n = layout_bar(state->screen, detail_is_over(state, state->screen), r.cols, items);
 
     for (size_t i = 0; i < n; i++)
         if (x >= items[i].x && x < items[i].x + items[i].width)

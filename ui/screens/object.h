@@ -49,4 +49,7 @@ struct screen_object {
 #define SCREEN_OBJECT(id, object, ...) extern const struct screen_object object##_screen;
 SCREEN_LIST(SCREEN_OBJECT, SCREEN_OBJECT)
 
+/* screens_get - the object of a screen. */
+const struct screen_object *screens_get(enum ui_screen screen);
+
 #endif

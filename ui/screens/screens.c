@@ -6,17 +6,9 @@
 #include <string.h>
 
 #include "ui/screens/object.h"
+#include "ui/screens/status.h"
 #include "ui/state/layout.h"
 #include "ui/view/view.h"
-
-#define SCREEN_POINTER(id, object, ...) [SCREEN_##id] = &object##_screen,
-static const struct screen_object *const objects[SCREEN_COUNT] = {
-    SCREEN_LIST(SCREEN_POINTER, SCREEN_POINTER)};
-
-const struct screen_object *screens_get(enum ui_screen screen)
-{
-    return objects[screen];
-}
 
 /* The table of VMs may be sorted by them. */
 static int follow_forecasts(const struct ui_state *state, const struct ui_model *model)
@@ -35,14 +27,14 @@ int ui_follow(struct ui_state *state, const struct ui_model *model)
         result = vms_follow(state, model); /* below whatever is shown, its selection stays right */
     if (result == 0 && screen_list_has(state->screen, SCREEN_TAB))
         detail_follow(state, model);
-    if (result == 0 && objects[state->screen]->follow != NULL)
-        result = objects[state->screen]->follow(state, model);
+    if (result == 0 && screens_get(state->screen)->follow != NULL)
+        result = screens_get(state->screen)->follow(state, model);
     return result;
 }
 
 enum ui_action ui_unasked(const struct ui_state *state, const struct ui_model *model)
 {
-    const struct screen_object *object = objects[state->screen];
+    const struct screen_object *object = screens_get(state->screen);
 
     return object->unasked != NULL ? object->unasked(state, model) : UI_NOTHING;
 }
@@ -61,21 +53,6 @@ static void draw_too_small(struct screen *out)
     }
 }
 
-static void draw_status(const struct ui_model *model, const struct ui_state *state, struct rect r,
-                        struct screen *out)
-{
-    const struct screen_object *object = objects[state->screen];
-
-    if (state->prompt.kind != PROMPT_NONE)
-        view_prompt(&state->prompt, r, out);
-    else if (state->message[0])
-        view_message(state->message, r, out);
-    else if (object->status != NULL)
-        object->status(model, state, r, out);
-    else if (screen_list_has(state->screen, SCREEN_TAB))
-        view_cause(model->now, detail_vm(state, model), r, out);
-}
-
 void ui_draw(const struct ui_model *model, const struct ui_state *state, struct screen *out)
 {
     struct layout l = layout_make(out->rows, out->cols);
@@ -88,7 +65,7 @@ void ui_draw(const struct ui_model *model, const struct ui_state *state, struct 
     view_header(model, state, l.header, out);
     if (screen_list_has(state->screen, SCREEN_TAB))
         view_tabs(model, state, l.titles, out);
-    objects[state->screen]->draw(model, state, &l, out);
-    draw_status(model, state, l.status, out);
-    view_bar(state->screen, l.bar, out);
+    screens_get(state->screen)->draw(model, state, &l, out);
+    status_draw(model, state, l.status, out);
+    view_bar(state, l.bar, out);
 }

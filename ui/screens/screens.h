@@ -14,10 +14,6 @@
 #include "ui/state/model.h"
 #include "ui/state/state.h"
 
-/* screens_get - the object of a screen. */
-struct screen_object;
-const struct screen_object *screens_get(enum ui_screen screen);
-
 /*
  * ui_follow - a new snapshot (or a new size) is there: rows, selections and scroll positions follow
  * it. 0 or -ENOMEM, the rows then being empty.

@@ -151,10 +151,16 @@ GETTER(get_migr)
     return value;
 }
 
+static bool is_told(uint8_t cause)
+{
+    return cause != CAUSE_NONE && !reading_cause_is_lockdown((enum reading_cause)cause);
+}
+
 GETTER(get_source)
 {
-    /* When a better one was refused, so that numbers are missing; the status line says why. */
-    bool refused = vm->vm_cause || vm->vcpu_cause;
+    /* When a better one was refused, so that numbers are missing; the status line says why. That
+     * the kernel is locked down stands at the top. */
+    bool refused = is_told(vm->vm_cause) || is_told(vm->vcpu_cause);
 
     (void)column;
     if (vcpu != NULL)

@@ -30,14 +30,15 @@ static int item_width(const struct key_binding *b)
     return (int)(strlen(keys_name(b->keys[0], name)) + strlen(b->bar)) + 1;
 }
 
-size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX])
+size_t layout_bar(enum ui_screen screen, bool is_over, int cols, struct bar_item ret[BAR_ITEMS_MAX])
 {
     size_t n = 0;
     int total = -1;
 
     for (size_t i = 0; i < key_count && n < BAR_ITEMS_MAX; i++) {
         const struct key_binding *b = &key_table[i];
-        if (b->bar == NULL || !(b->screens & SCREEN_BIT(screen)))
+        if (b->bar == NULL || !(b->screens & SCREEN_BIT(screen)) ||
+            (is_over && keys_need_vm(b->command)))
             continue;
         ret[n] = (struct bar_item){.binding = b, .width = item_width(b)};
         total += ret[n++].width + 1;

@@ -34,13 +34,14 @@ struct layout {
 struct layout layout_make(int rows, int cols);
 
 /* layout_bar - bindings of the function bar that find room in @cols, with their columns; returns
- * how many. The last one, Quit, is always among them. */
+ * how many. The last one, Quit, is always among them. @is_over: the VM of the screen has ended. */
 struct bar_item {
     const struct key_binding *binding;
     int x, width;
 };
 #define BAR_ITEMS_MAX 32
-size_t layout_bar(enum ui_screen screen, int cols, struct bar_item ret[BAR_ITEMS_MAX]);
+size_t layout_bar(enum ui_screen screen, bool is_over, int cols,
+                  struct bar_item ret[BAR_ITEMS_MAX]);
 
 /* layout_tabs - texts of the tabs, "1 Counters", and their columns in a row of @cols columns,
  * right-aligned. Where they do not fit, those that are not open are "1" only. */

@@ -201,6 +201,9 @@ void vms_sort_by(struct vms_state *vms,
 /* detail_vm - the VM whose drill-down is open, in model->detail; NULL when it never was there. */
 const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct ui_model *model);
 
+/* detail_is_over - is @screen one of a VM that has ended? Its last numbers stay. */
+bool detail_is_over(const struct ui_state *state, enum ui_screen screen);
+
 /* detail_follow - see whether that VM still is there; when it ended and somebody follows it, its
  * successor of the same name takes its place. */
 void detail_follow(struct ui_state *state, const struct ui_model *model);

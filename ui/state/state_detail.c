@@ -10,6 +10,11 @@ const struct snapshot_vm *detail_vm(const struct ui_state *state, const struct u
     return model->detail != NULL ? snapshot_find(model->detail, &state->detail.vm) : NULL;
 }
 
+bool detail_is_over(const struct ui_state *state, enum ui_screen screen)
+{
+    return screen_list_has(screen, SCREEN_TAB) && state->detail.ended;
+}
+
 size_t counters_page(const struct ui_state *state)
 {
     /* Column titles at the top, the explanation at the bottom where there is room for it. */

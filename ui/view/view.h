@@ -32,6 +32,6 @@ bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct
                 struct screen *out);
 
 /* view_bar - the function keys of a screen. */
-void view_bar(enum ui_screen screen, struct rect r, struct screen *out);
+void view_bar(const struct ui_state *state, struct rect r, struct screen *out);
 
 #endif

@@ -64,14 +64,20 @@ void view_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
     draw_input(p, rect_clip((struct rect){r.y, r.x + width, 1, r.cols - width}, r), out);
 }
 
+/* Lockdown is: it is the same for all VMs. */
+static bool is_said_on_top(const struct snapshot_vm *vm, uint8_t cause)
+{
+    return vm->stale_cause == CAUSE_NONE && reading_cause_is_lockdown((enum reading_cause)cause);
+}
+
 /* Why something of this VM is missing; the VM-level cause first, it hides more. */
 static enum reading_cause vm_cause(const struct snapshot_vm *vm, const char **ret_what)
 {
     *ret_what = "VM counters";
-    if (vm->vm_cause != CAUSE_NONE)
+    if (vm->vm_cause != CAUSE_NONE && !is_said_on_top(vm, vm->vm_cause))
         return vm->vm_cause;
     *ret_what = "vCPU counters";
-    return vm->vcpu_cause;
+    return is_said_on_top(vm, vm->vcpu_cause) ? CAUSE_NONE : vm->vcpu_cause;
 }
 
 /* ": not read for 3.1s: ". */
@@ -137,10 +143,10 @@ void view_message(const char *message, struct rect r, struct screen *out)
                  message);
 }
 
-void view_bar(enum ui_screen screen, struct rect r, struct screen *out)
+void view_bar(const struct ui_state *state, struct rect r, struct screen *out)
 {
     struct bar_item items[BAR_ITEMS_MAX];
-    size_t n = layout_bar(screen, r.cols, items);
+    size_t n = layout_bar(state->screen, detail_is_over(state, state->screen), r.cols, items);
 
     for (size_t i = 0; i < n; i++) {
         char name[KEY_NAME_MAX];

@@ -6,16 +6,19 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/model/bpf_offer.h"
 #include "ui/grid/format.h"
 #include "ui/view/view.h"
 
 #define SPARK_COLS 12
 #define GAP 2
+#define KEEP_SHORTENED 40            /* what is kept less goes before others are shortened */
 #define LATE_NS    1000000000ull /* a sample that takes longer is said to be late */
 
 struct segment {
     const char *label;
     char value[120];
+    char brief[40]; /* in its place where room is scarce; "": it has none */
     enum style style;
     int keep;      /* the smallest goes first */
     int line;
@@ -141,6 +144,27 @@ static void collect_bpf(struct segments *all, const struct snapshot *s, int line
         SET(add(all, line, 44, "", said[s->bpf.state].style), "%s", said[s->bpf.state].text);
 }
 
+static bool is_bpf_offered(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->vm_count; i++)
+        if (bpf_offer_is_open(s, &s->vms[i]))
+            return true;
+    return false;
+}
+
+/* It is the same for all VMs, and so it is said here and nowhere else. */
+static void collect_lockdown(struct segments *all, const struct snapshot *s, int line)
+{
+    static const char *const names[] = {
+        [LOCKDOWN_INTEGRITY] = "integrity", [LOCKDOWN_CONFIDENTIALITY] = "confidentiality"};
+
+    if (s->host.lockdown != LOCKDOWN_INTEGRITY && s->host.lockdown != LOCKDOWN_CONFIDENTIALITY)
+        return;
+    struct segment *lockdown = add(all, line, 57, "lockdown ", STYLE_NOTICE);
+    SET(lockdown, "%s%s", names[s->host.lockdown], is_bpf_offered(s) ? ", A: BPF reads it" : "");
+    snprintf(lockdown->brief, sizeof(lockdown->brief), "%s", names[s->host.lockdown]);
+}
+
 static void collect_totals(struct segments *all, const struct ui_model *m, int line)
 {
     const struct snapshot *s = m->now;
@@ -152,9 +176,7 @@ static void collect_totals(struct segments *all, const struct ui_model *m, int l
     rate_text(add(all, line, 58, "CPU ", STYLE_NORMAL), cpu_total(s), knows_all_cpu(s),
               format_percent, "%");
     collect_zero(all, m, line);
-    if (s->host.lockdown == LOCKDOWN_INTEGRITY || s->host.lockdown == LOCKDOWN_CONFIDENTIALITY)
-        SET(add(all, line, 45, "lockdown ", STYLE_NOTICE), "%s",
-            s->host.lockdown == LOCKDOWN_INTEGRITY ? "integrity" : "confidentiality");
+    collect_lockdown(all, s, line);
     collect_bpf(all, s, line);
     if (snapshot_may_lack_vms(s))
         SET(add(all, line, 65, "", STYLE_WARNING), "VMs may be hidden");
@@ -247,7 +269,22 @@ static int segment_width(const struct segment *s)
     return (int)text_width(s->label) + (int)text_width(s->value) + (s->spark ? 1 + SPARK_COLS : 0);
 }
 
-/* Drop from a line what does not fit, the least important first. */
+/* The first that can be said in fewer words; false: none. */
+static bool shorten(struct segments *all, int line)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct segment *s = &all->list[i];
+        if (s->line != line || s->dropped || s->brief[0] == '\0')
+            continue;
+        memcpy(s->value, s->brief, sizeof(s->brief));
+        s->brief[0] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* Drop from a line what does not fit, the least important first. What can be said in fewer words
+ * is, before something goes that matters more. */
 static void fit(struct segments *all, int line, int cols)
 {
     for (;;) {
@@ -264,7 +301,8 @@ static void fit(struct segments *all, int line, int cols)
         }
         if (least == NULL || width <= cols)
             return;
-        least->dropped = true;
+        if (least->keep < KEEP_SHORTENED || !shorten(all, line))
+            least->dropped = true;
     }
 }
 

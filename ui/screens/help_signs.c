@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "ui/screens/help_signs.h"
+
+#include "ui/grid/screen_list.h"
+
+#define BIT(id) SCREEN_BIT(SCREEN_##id)
+
+enum {
+    TABLES = BIT(VMS) | BIT(COUNTERS) | BIT(VCPUS) | BIT(HOST),
+    SUMS = BIT(VMS) | BIT(HOST) | BIT(HOST_EXITS) | BIT(COUNTERS),
+    EXIT_TABLES = BIT(EXITS) | BIT(HOST_EXITS),
+    GRAPHS = BIT(VMS) | BIT(COUNTERS) | EXIT_TABLES,
+};
+
+/* clang-format off */
+const struct help_sign help_signs[] = {
+    {SUMS, ">", 0, STYLE_NORMAL, "before a sum: it lacks the number of some VM, and so is more"},
+    {BIT(VMS), "~", 0, STYLE_NORMAL, "before ZERO%: estimated from a sample"},
+    {BIT(VMS), "fd!", 0, STYLE_NOTICE,
+     "SRC: counters are missing, and the status line says why; stuck!, slow!: not read"},
+    {BIT(VCPUS), "! 7", 0, STYLE_WARNING, "a clock that differs from that of most other vCPUs"},
+    {BIT(VMS), NULL, GLYPH_TAG, STYLE_TAGGED, "a VM that is tagged"},
+    {BIT(VMS), NULL, GLYPH_MIGRATING, STYLE_NOTICE, "a VM that is being migrated away"},
+    {TABLES, NULL, GLYPH_NOTHING, STYLE_DIM, "no such number here"},
+    {TABLES, "0", 0, STYLE_DIM, "dim: nothing counted, or of lesser interest"},
+    {TABLES, "denied", 0, STYLE_MISSING, "a number that may not be read"},
+    {TABLES, "...", 0, STYLE_MISSING, "needs a second sample"},
+    {TABLES, "stale", 0, STYLE_MISSING, "was read before, but not now"},
+    {TABLES, "reset", 0, STYLE_MISSING, "somebody cleared the counter"},
+    {BIT(VMS) | BIT(VCPUS), "5.0", 0, STYLE_NOTICE,
+     "WAIT%: ready without a CPU for 5 % of the time or more"},
+    {BIT(VMS) | BIT(VCPUS), "20.0", 0, STYLE_WARNING, "the same, for 20 % or more"},
+    {GRAPHS, "TREND", 0, STYLE_GRAPH, "the last refreshes, the newest at the right"},
+    {SCREENS_ALL & ~BIT(HELP) & ~BIT(CHOOSER), "text", 0, STYLE_NOTICE, "worth reading"},
+    {SCREENS_ALL & ~BIT(HELP) & ~BIT(CHOOSER), "text", 0, STYLE_WARNING, "needs attention"},
+};
+/* clang-format on */
+
+const size_t help_sign_count = sizeof(help_signs) / sizeof(help_signs[0]);
+
+const struct help_sign help_lockdown = {0, "lockdown", 0, STYLE_NOTICE, ""};
+
+const char *help_sign_text(const struct help_sign *sign, const struct screen *screen)
+{
+    return sign->sign != NULL ? sign->sign : screen_glyph(screen, sign->glyph);
+}
