@@ -9,6 +9,10 @@
 
 /* Who is paused uses next to no CPU time: questions of a manager wake a thread now and then. */
 #define PAUSED_CPU_MAX 0.01
+/* CPU time in which there are ticks enough for some to hit the guest; in all, and in an interval.
+ */
+#define UNCOUNTED_EVER_NS 1000000000ull
+#define UNCOUNTED_NS      100000000ull
 /* Below that the shares of an interval say little about the moment at its end. */
 #define SHARES_MIN 0.02
 
@@ -126,25 +130,30 @@ void snapshot_load_fields(const struct field_table *fields, size_t count, struct
 
 /*
  * It had a CPU or waited for one as it was looked at. Which of both, and whether it was in the
- * guest, only the interval tells: what it did most. BPF tells of one that lost its CPU.
+ * guest, only the interval tells: what it did for more than half of that time. BPF tells of one
+ * that lost its CPU.
  */
 static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu)
 {
-    const struct figure *shares[] = {&vcpu->load.guest, &vcpu->load.host, &vcpu->wait_ratio};
-    static const enum vcpu_state states[] = {VCPU_STATE_GUEST, VCPU_STATE_HOST, VCPU_STATE_READY};
-    double sum = 0;
-    size_t most = 0;
+    const struct {
+        const struct figure *share;
+        enum vcpu_state state;
+    } kinds[] = {
+        {&vcpu->wait_ratio, VCPU_STATE_READY},
+        {&vcpu->load.guest, VCPU_STATE_GUEST},
+        {&vcpu->load.host, VCPU_STATE_HOST},
+    };
+    double all = vcpu->cpu_ratio.value + vcpu->wait_ratio.value;
 
     if (is_look(&vcpu->gauges[VCPU_PREEMPTED], 1))
         return VCPU_STATE_READY;
-    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        if (shares[i]->state != READING_OK)
-            return VCPU_STATE_NOT_HALTED;
-        sum += shares[i]->value;
-        most = shares[i]->value > shares[most]->value ? i : most;
-    }
-    bool is_clear = sum >= SHARES_MIN && shares[most]->value * 2 > sum;
-    return is_clear ? states[most] : VCPU_STATE_NOT_HALTED;
+    if (vcpu->cpu_ratio.state != READING_OK || vcpu->wait_ratio.state != READING_OK ||
+        all < SHARES_MIN)
+        return VCPU_STATE_NOT_HALTED;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (kinds[i].share->state == READING_OK && kinds[i].share->value * 2 > all)
+            return kinds[i].state;
+    return VCPU_STATE_NOT_HALTED;
 }
 
 /* @then: what the look before saw; NULL: there was none. */
@@ -172,11 +181,28 @@ static enum vcpu_state vcpu_state(const struct reading *then, const struct snaps
     }
 }
 
+/*
+ * A kernel that is itself a guest may run its own in a way that no tick is seen to hit them. A vCPU
+ * that used so much CPU time, and no tick of it in its guest, says that; it is not a share of 0.
+ */
+static bool is_uncounted(const struct growing *guest, const struct sample_vcpu *before,
+                         const struct sample_vcpu *now)
+{
+    const struct reading *cpu = &now->gauges[VCPU_CPU_NS], *then = &before->gauges[VCPU_CPU_NS];
+
+    return guest->current->raw == guest->then->raw && cpu->state == READING_OK &&
+           then->state == READING_OK &&
+           (cpu->raw - then->raw >= UNCOUNTED_NS ||
+            (guest->current->raw == 0 && cpu->raw >= UNCOUNTED_EVER_NS));
+}
+
 /* The kernel counts guest time in ticks where it counts nothing finer: never more than all. */
-static void split_cpu_time(struct figure guest, struct snapshot_vcpu *vcpu)
+static void split_cpu_time(struct figure guest, bool is_counted, struct snapshot_vcpu *vcpu)
 {
     struct vcpu_load *l = &vcpu->load;
 
+    if (guest.state == READING_OK && !is_counted)
+        guest = no_figure(READING_ABSENT, CAUSE_NOT_COUNTED);
     if (guest.state == READING_OK && vcpu->cpu_ratio.state != READING_OK)
         guest = vcpu->cpu_ratio;
     l->guest = l->host = guest;
@@ -195,7 +221,7 @@ void snapshot_load_vcpu(const struct sample_vcpu *before, const struct sample_vc
 
     g.then = before != NULL ? &before->gauges[VCPU_GUEST_NS] : NULL;
     g.current = &now->gauges[VCPU_GUEST_NS];
-    split_cpu_time(ratio_of(&g), out);
+    split_cpu_time(ratio_of(&g), before == NULL || !is_uncounted(&g, before, now), out);
     g.then = before != NULL ? &before->gauges[VCPU_THROTTLED_NS] : NULL;
     g.current = &now->gauges[VCPU_THROTTLED_NS];
     l->throttled = ratio_of(&g);

@@ -161,6 +161,9 @@ static void the_state_of_a_vcpu_says_no_more_than_is_known(void **state)
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 3 / 10, S * 3 / 10, S * 7 / 10, -1, VCPU_STATE_READY},
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 10, S * 9 / 10, S / 10, 1, VCPU_STATE_READY},
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 10, S * 9 / 10, S / 10, 0, VCPU_STATE_GUEST},
+        /* no tick of the kernel hits this guest, so where it is cannot be told */
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 10, 0, S / 10, -1, VCPU_STATE_NOT_HALTED},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 4 / 10, 0, S * 6 / 10, -1, VCPU_STATE_READY},
         /* neither of them has more than half of it */
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 6 / 10, S * 3 / 10, S * 4 / 10, -1,
          VCPU_STATE_NOT_HALTED},
@@ -239,6 +242,34 @@ static void guest_time_is_never_more_than_cpu_time(void **state)
     near(s->vms[0].vcpus[0].load.guest, 0.5);
     near(s->vms[0].vcpus[0].load.host, 0);
     bed_close(&b, s);
+}
+
+/* Where the kernel sees none of it, it is missing: 0 would say that the guest did not run. */
+static void guest_time_that_no_tick_hits_is_not_counted(void **state)
+{
+    static const struct {
+        uint64_t guest_then, cpu_ns, guest_ns;
+        bool is_counted;
+    } cases[] = {
+        {5 * S, S / 2, 0, false},
+        {5 * S, S / 2, S / 100, true},
+        {5 * S, S / 20, 0, true}, /* that may be chance */
+        {0, S / 20, 0, false},    /* but not after seven seconds */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bed b = bed_open();
+        spend(&b, cases[i].cpu_ns, cases[i].guest_ns, 0);
+        b.then->vms[0].vcpus[0].gauges[VCPU_GUEST_NS].raw = cases[i].guest_then;
+        b.now->vms[0].vcpus[0].gauges[VCPU_GUEST_NS].raw = cases[i].guest_then + cases[i].guest_ns;
+        struct snapshot *s = derive(&b, false);
+        const struct vcpu_load *l = &s->vms[0].vcpus[0].load;
+        assert_int_equal(l->guest.state == READING_OK, cases[i].is_counted);
+        assert_int_equal(l->host.state, l->guest.state);
+        assert_int_equal(l->guest.cause, cases[i].is_counted ? CAUSE_NONE : CAUSE_NOT_COUNTED);
+        bed_close(&b, s);
+    }
 }
 
 static void what_one_vcpu_lacks_its_vm_lacks(void **state)
@@ -384,6 +415,7 @@ int main(void)
         cmocka_unit_test(vcpus_of_a_frozen_vm_are_stopped),
         cmocka_unit_test(run_and_ready_have_a_mean_and_a_worst),
         cmocka_unit_test(guest_time_is_never_more_than_cpu_time),
+        cmocka_unit_test(guest_time_that_no_tick_hits_is_not_counted),
         cmocka_unit_test(what_one_vcpu_lacks_its_vm_lacks),
         cmocka_unit_test(limits_take_their_share),
         cmocka_unit_test(roles_and_pressure_are_shares_of_time),
