@@ -115,6 +115,31 @@ enum cause_nature {
     X(NO_PRESSURE, "no-pressure", "this kernel does not measure pressure",                         \
       "Boot with psi=1.",                                                                          \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* no cgroup of the VM has a limit on memory */                                                \
+    X(NO_MEMORY_LIMIT, "no-memory-limit", "no memory limit", "",                                   \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* what a balloon took is known to the VMM; residency alone does not tell it */                \
+    X(BALLOON_UNSEEN, "balloon-not-visible", "only the VMM knows it",                              \
+      "Ask the VMM: query-balloon of QEMU, virsh dommemstat.",                                     \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* every page is on the node where every vCPU runs */                                          \
+    X(ONE_NODE, "one-numa-node", "the host has one NUMA node", "",                                 \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* no memory was found that is the guest's, or none of it was resident where it was looked */  \
+    X(NO_RESIDENT_RAM, "no-resident-ram", "no resident RAM of the guest was found", "",            \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* a user-mode network, vhost-user, a device that is passed through, or none */                \
+    X(NO_NET_DEVICE, "no-network-device", "no tap or macvtap device", "",                          \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* images in files are in what the VMM reads and writes */                                     \
+    X(NO_BLOCK_DEVICE, "no-block-device", "no block device", "",                                   \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* an image, which the kernel does not count apart */                                          \
+    X(FILE_NOT_COUNTED, "file-not-counted", "the kernel does not count files apart", "",           \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* the device is not in the network name space of the VMM: a descriptor came from elsewhere */ \
+    X(OTHER_NETNS, "other-network-namespace", "in another network name space", "",                 \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* nobody looks at it, so it is not read */                                                    \
     X(NOT_ASKED_FOR, "not-asked-for", "nobody asked for it", "",                                   \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \

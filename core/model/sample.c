@@ -39,13 +39,14 @@ static const char *put_text(char **at, const char *text)
 
 /* What an empty sample has room for. */
 struct sizes {
-    size_t vms, vcpus, texts, fields, buckets;
+    size_t vms, vcpus, devices, texts, fields, buckets;
 };
 
 /* Where in it the next of each kind goes. */
 struct cursor {
     struct sample *sample;
     struct sample_vcpu *vcpu;
+    struct sample_device *device;
     struct reading *reading;
     uint64_t *bucket;
     char *text;
@@ -66,10 +67,12 @@ static int lay_out(const struct sizes *n, struct cursor *ret)
     /* Descending alignment, so that no part needs padding: all sizes are multiples of 8. */
     size_t vm_bytes = n->vms * sizeof(struct sample_vm);
     size_t vcpu_bytes = n->vcpus * sizeof(struct sample_vcpu);
+    size_t device_bytes = n->devices * sizeof(struct sample_device);
     size_t reading_bytes = entities * n->fields * sizeof(struct reading);
     size_t bucket_bytes = entities * n->buckets * sizeof(uint64_t);
+    size_t rest_bytes = device_bytes + reading_bytes + bucket_bytes + n->texts;
     struct sample *s = calloc(1, sizeof(*s));
-    char *memory = calloc(1, vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes + n->texts + 1);
+    char *memory = calloc(1, vm_bytes + vcpu_bytes + rest_bytes + 1);
 
     if (s == NULL || memory == NULL) {
         free(s);
@@ -80,12 +83,14 @@ static int lay_out(const struct sizes *n, struct cursor *ret)
     s->field_count = n->fields;
     s->bucket_count = n->buckets;
     s->vms = (struct sample_vm *)memory;
+    char *at = memory + vm_bytes + vcpu_bytes;
     *ret = (struct cursor){
         .sample = s,
         .vcpu = (struct sample_vcpu *)(memory + vm_bytes),
-        .reading = (struct reading *)(memory + vm_bytes + vcpu_bytes),
-        .bucket = (uint64_t *)(memory + vm_bytes + vcpu_bytes + reading_bytes),
-        .text = memory + vm_bytes + vcpu_bytes + reading_bytes + bucket_bytes,
+        .device = (struct sample_device *)at,
+        .reading = (struct reading *)(at + device_bytes),
+        .bucket = (uint64_t *)(at + device_bytes + reading_bytes),
+        .text = at + device_bytes + reading_bytes + bucket_bytes,
     };
     place_entity(ret, &s->host);
     return 0;
@@ -109,6 +114,19 @@ static struct sample_vm *place_vm(struct cursor *at, const struct vm_id *id,
     return sv;
 }
 
+/* The next device of @sv, without its counts. */
+static void place_device(struct cursor *at, const char *name, uint8_t kind, bool is_read_only,
+                         struct sample_vm *sv)
+{
+    struct sample_device *device = at->device++;
+
+    if (sv->device_count++ == 0)
+        sv->devices = device;
+    device->name = put_text(&at->text, name);
+    device->kind = kind;
+    device->is_read_only = is_read_only;
+}
+
 int sample_new(const struct vm_list *vms, const struct field_table *fields, struct sample **ret)
 {
     struct sizes n = {.vms = vms->count, .fields = fields->count, .buckets = fields->bucket_count};
@@ -119,6 +137,9 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
         n.texts += text_bytes(vms->vms[i]->name) + text_bytes(vms->vms[i]->name_raw);
         for (size_t k = 0; k < vms->vms[i]->vcpu_count; k++)
             n.texts += text_bytes(vms->vms[i]->vcpus[k].cpus_allowed);
+        n.devices += vms->vms[i]->device_count;
+        for (size_t k = 0; k < vms->vms[i]->device_count; k++)
+            n.texts += text_bytes(vms->vms[i]->devices[k].name);
     }
     int result = lay_out(&n, &at);
     if (result < 0)
@@ -133,6 +154,9 @@ int sample_new(const struct vm_list *vms, const struct field_table *fields, stru
             sv->vcpus[k].tid = vm->vcpus[k].tid;
             sv->vcpus[k].cpus_allowed = put_text(&at.text, vm->vcpus[k].cpus_allowed);
         }
+        for (size_t k = 0; k < vm->device_count; k++)
+            place_device(&at, vm->devices[k].name, vm->devices[k].kind, vm->devices[k].is_read_only,
+                         sv);
     }
     *ret = at.sample;
     return 0;
@@ -241,6 +265,29 @@ static void copy_entity(const struct sample_entity *from, struct shape shape,
     to->cause = from->cause;
 }
 
+const struct sample_device *sample_find_device(const struct sample_vm *vm, size_t at,
+                                               const struct sample_device *device)
+{
+    for (size_t i = 0; vm != NULL && i < vm->device_count; i++) {
+        /* Lists seldom change: it is where it was. */
+        const struct sample_device *d = &vm->devices[(at + i) % vm->device_count];
+        if (d->kind == device->kind && strcmp(d->name, device->name) == 0)
+            return d;
+    }
+    return NULL;
+}
+
+static void copy_devices(const struct sample_vm *from, struct sample_vm *to)
+{
+    for (size_t i = 0; i < to->device_count; i++) {
+        const struct sample_device *old = sample_find_device(from, i, &to->devices[i]);
+        if (old == NULL)
+            continue;
+        to->devices[i].time_ns = old->time_ns;
+        memcpy(to->devices[i].counts, old->counts, sizeof(old->counts));
+    }
+}
+
 /* The vCPUs of @to that @from has as well; both ascend by id. */
 static void copy_numbers(const struct sample_vm *from, struct shape shape, struct sample_vm *to)
 {
@@ -248,6 +295,7 @@ static void copy_numbers(const struct sample_vm *from, struct shape shape, struc
 
     copy_entity(&from->entity, shape, &to->entity);
     memcpy(to->gauges, from->gauges, sizeof(to->gauges));
+    copy_devices(from, to);
     for (size_t i = 0; i < to->vcpu_count; i++) {
         struct sample_vcpu *vcpu = &to->vcpus[i];
         while (k < from->vcpu_count && from->vcpus[k].id < vcpu->id)
@@ -339,6 +387,9 @@ static void keep_vm(const struct sample_vm *old, enum reading_cause cause, struc
         sv->vcpus[k].tid = old->vcpus[k].tid;
         sv->vcpus[k].cpus_allowed = put_text(&at->text, old->vcpus[k].cpus_allowed);
     }
+    for (size_t k = 0; k < old->device_count; k++)
+        place_device(at, old->devices[k].name, old->devices[k].kind, old->devices[k].is_read_only,
+                     sv);
     sv->skipped = true;
     sv->skip_cause = (uint8_t)cause;
 }
@@ -378,6 +429,9 @@ int sample_keep(const struct sample *prev, const pid_t *pids, size_t count,
         n.texts += text_bytes(kept[i]->facts.name) + text_bytes(kept[i]->facts.name_raw);
         for (size_t k = 0; k < kept[i]->vcpu_count; k++)
             n.texts += text_bytes(kept[i]->vcpus[k].cpus_allowed);
+        n.devices += kept[i]->device_count;
+        for (size_t k = 0; k < kept[i]->device_count; k++)
+            n.texts += text_bytes(kept[i]->devices[k].name);
     }
     n.vms = kept_count + sample->vm_count;
     int result = kept_count > 0 ? lay_out(&n, &at) : 0;

@@ -20,6 +20,7 @@
 #include "core/model/field.h"
 #include "core/model/reading.h"
 #include "core/model/vm.h"
+#include "core/model/vm_io.h"
 
 /* Numbers of a VM that are no KVM counters. */
 enum vm_gauge {
@@ -57,6 +58,32 @@ enum vm_gauge {
     VM_EMULATOR_CPU_NS,
     VM_EMULATOR_WAIT_NS,
     VM_EMULATOR_THREADS,
+    /* bytes, what they are: core/model/vm_memory.h */
+    VM_RSS_ANON_BYTES,
+    VM_RSS_FILE_BYTES,
+    VM_RSS_SHMEM_BYTES,
+    VM_HUGETLB_BYTES,
+    VM_SWAP_BYTES,
+    VM_KSM_MERGED_BYTES,
+    VM_KSM_ZERO_BYTES,
+    VM_CGROUP_BYTES,
+    VM_CGROUP_SWAP_BYTES,
+    VM_CGROUP_MAX_BYTES,
+    VM_CGROUP_HIGH_BYTES,
+    /* of one look at page tables, pages of 4 KiB that were resident */
+    VM_LOOKED_PAGES,
+    VM_LOOKED_THP_PAGES, /* of them in transparent huge pages */
+    VM_LOOKED_HUGETLB_PAGES,
+    VM_NUMA_PAGES,      /* whose node was asked for */
+    VM_NUMA_PAIRS,      /* the same for each vCPU whose node was known */
+    VM_NUMA_LOCAL,      /* of these pairs with one node */
+    VM_NUMA_NODE,       /* on which most of the pages were */
+    VM_NUMA_NODE_PAGES, /* so many */
+    /* core/model/vm_io.h */
+    VM_STORAGE_READ_BYTES,    /* cumulative */
+    VM_STORAGE_WRITTEN_BYTES, /* cumulative */
+    VM_DEVICES_FOUND,
+    VM_VHOST_NETS,
     VM_GAUGE_COUNT
 };
 
@@ -116,6 +143,15 @@ struct sample_entity {
     uint8_t cause;
 };
 
+/* A device or file of a VM, with what is counted of it. */
+struct sample_device {
+    const char *name; /* cleaned; belongs to the sample */
+    uint8_t kind;     /* enum io_device_kind */
+    bool is_read_only;
+    uint64_t time_ns; /* monotonic, when it was read; 0 = not read */
+    struct reading counts[IO_COUNTER_COUNT];
+};
+
 struct sample_vcpu {
     int id;
     pid_t tid; /* 0 = not known */
@@ -150,6 +186,8 @@ struct sample_vm {
     struct reading gauges[VM_GAUGE_COUNT];
     struct sample_vcpu *vcpus; /* [vcpu_count], ascending id */
     size_t vcpu_count;
+    struct sample_device *devices; /* [device_count], by kind, then name */
+    size_t device_count;
 };
 
 struct sample {
@@ -211,6 +249,13 @@ struct sample_walk {
 
 /* sample_walk_to - the VM of that identity, or NULL. Each call asks for one further on. */
 const struct sample_vm *sample_walk_to(struct sample_walk *walk, const struct vm_id *id);
+
+/*
+ * sample_find_device - the device of @vm that has kind and name of @device, or NULL. @at: where it
+ * probably is. @vm NULL: there is none. Pure.
+ */
+const struct sample_device *sample_find_device(const struct sample_vm *vm, size_t at,
+                                               const struct sample_device *device);
 
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody

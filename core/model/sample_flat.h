@@ -24,9 +24,11 @@
  *   14  buckets of histograms: u64 [entity][bucket]
  *   15  BPF: its state, what stands in its way, and a sentence
  *   16  gauges of the host: readings [enum host_gauge]; may be missing
+ *   17  devices of all VMs, in the order of the VMs; may be missing
+ *   18  counts of devices: readings [device][enum io_counter]; missing where devices are
  *
  * Entities are the host, then each VM followed by its vCPUs. A reading is struct reading. Order and
- * values of the enumerations of BPF, gauges, kinds, units, scopes, states and lockdown are
+ * values of the enumerations of BPF, devices, gauges, kinds, units, scopes, states and lockdown are
  * part of the form: new ones are added at their end.
  *
  * Exits are not in it: their count has a form of its own (core/model/exits_flat.h).
@@ -48,6 +50,7 @@
  * is not believed, for memory and time of who reads it. */
 #define SAMPLE_FLAT_ENTITIES_MAX ((size_t)1 << 18)
 #define SAMPLE_FLAT_MATRIX_MAX   ((size_t)1 << 29)
+#define SAMPLE_FLAT_DEVICES_MAX  ((size_t)1 << 16)
 
 /*
  * sample_flat_write - @sample into @size bytes at @buffer (aligned to 8; NULL with 0).

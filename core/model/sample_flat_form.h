@@ -22,7 +22,7 @@ struct names {
 
 struct source_form {
     struct flat flat;
-    struct flat_section text, vms, vcpus, fields;
+    struct flat_section text, vms, vcpus, fields, devices;
     struct flat_head head;
     struct names sources, causes;
     /* column of the writer: column here */
@@ -31,6 +31,8 @@ struct source_form {
     size_t entities;
     struct reading *vm_gauges, *vcpu_gauges, *host_gauges, *readings;
     size_t host_gauge_count; /* 0: nobody wrote them */
+    struct reading *device_counts;
+    size_t device_counters; /* columns of them */
     uint64_t *times, *buckets;
 };
 
@@ -49,6 +51,8 @@ int sample_form_open(void *buffer, size_t size, struct field_table *fields,
 bool sample_form_entities(const struct source_form *form, size_t row, size_t count);
 bool sample_form_vm_gauges(const struct source_form *form, size_t i);
 bool sample_form_vcpu_gauges(const struct source_form *form, size_t i, size_t count);
+
+bool sample_form_device_counts(const struct source_form *form, size_t i);
 
 /* sample_form_host_gauges - the same of all gauges of the host, once. */
 bool sample_form_host_gauges(const struct source_form *form);

@@ -23,6 +23,8 @@ enum section {
     BUCKETS,
     BPF,
     HOST_GAUGES,
+    DEVICES,
+    DEVICE_COUNTS,
 };
 
 enum { HEAD_HAS_HOST = 1 << 0, HEAD_PROC_HIDES = 1 << 1 };
@@ -89,9 +91,19 @@ struct flat_vcpu {
     struct flat_text cpus_allowed;
 };
 
+enum { DEVICE_READ_ONLY = 1 << 0 };
+
+struct flat_device {
+    uint64_t time_ns;
+    struct flat_text name;
+    uint32_t vm; /* of the list of VMs; ascending */
+    uint8_t kind, flags, unused[2];
+};
+
 _Static_assert(sizeof(struct flat_head) == 88 && sizeof(struct flat_host) == 56 &&
                    sizeof(struct flat_field) == 24 && sizeof(struct flat_vm) == 72 &&
-                   sizeof(struct flat_vcpu) == 24 && sizeof(struct flat_bpf) == 16,
+                   sizeof(struct flat_vcpu) == 24 && sizeof(struct flat_bpf) == 16 &&
+                   sizeof(struct flat_device) == 24,
                "no item has gaps");
 _Static_assert(sizeof(struct reading) == 16 && offsetof(struct reading, state) == 8 &&
                    offsetof(struct reading, source) == 9 && offsetof(struct reading, cause) == 10 &&

@@ -174,6 +174,20 @@ static bool find_host_gauges(struct source_form *form)
     return s.count == 0 || (s.item_bytes == sizeof(struct reading) && s.count <= HOST_GAUGES_MAX);
 }
 
+/* Two sections that may be missing. */
+static bool find_devices(struct source_form *form)
+{
+    struct flat_section counts = flat_find(&form->flat, DEVICE_COUNTS);
+    size_t devices = form->devices.count;
+
+    form->device_counts = (struct reading *)(void *)counts.items;
+    if (devices == 0)
+        return counts.count == 0;
+    form->device_counters = counts.count / devices;
+    return devices <= SAMPLE_FLAT_DEVICES_MAX && counts.count % devices == 0 &&
+           (counts.count == 0 || counts.item_bytes == sizeof(struct reading));
+}
+
 bool sample_form_entities(const struct source_form *form, size_t row, size_t count)
 {
     size_t buckets = form->head.buckets, fields = form->fields.count;
@@ -197,6 +211,13 @@ bool sample_form_vcpu_gauges(const struct source_form *form, size_t i, size_t co
     return read_readings(form, form->vcpu_gauges + i * columns, count * columns);
 }
 
+bool sample_form_device_counts(const struct source_form *form, size_t i)
+{
+    size_t columns = form->device_counters;
+
+    return read_readings(form, form->device_counts + i * columns, columns);
+}
+
 bool sample_form_host_gauges(const struct source_form *form)
 {
     return read_readings(form, form->host_gauges, form->host_gauge_count);
@@ -212,6 +233,7 @@ int sample_form_open(void *buffer, size_t size, struct field_table *fields, stru
     form->text = flat_find(&form->flat, TEXT);
     form->vms = flat_find(&form->flat, VMS);
     form->vcpus = flat_find(&form->flat, VCPUS);
+    form->devices = flat_find(&form->flat, DEVICES);
     if (!read_names(form, SOURCE_NAMES, SOURCE_COUNT, sample_flat_source, &form->sources) ||
         !read_names(form, CAUSE_NAMES, CAUSE_COUNT, sample_flat_cause, &form->causes) ||
         !read_head(form))
@@ -219,5 +241,5 @@ int sample_form_open(void *buffer, size_t size, struct field_table *fields, stru
     result = read_fields(form, fields);
     if (result < 0)
         return result;
-    return find_matrices(form) && find_host_gauges(form) ? 0 : -EBADMSG;
+    return find_matrices(form) && find_host_gauges(form) && find_devices(form) ? 0 : -EBADMSG;
 }

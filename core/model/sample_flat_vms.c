@@ -13,6 +13,8 @@
 struct cursor {
     struct sample *sample;
     struct sample_vcpu *vcpu;
+    struct sample_device *device;
+    size_t next_device; /* of the form */
     char *text;
     size_t row;
     struct reading *readings; /* of the sample */
@@ -120,6 +122,46 @@ static const char *keep_clean(struct cursor *at, const char *raw)
     return to;
 }
 
+/* The VMM chose the name, so it is cleaned here as well. */
+static bool read_device(const struct source_form *form, const struct flat_device *from,
+                        struct cursor *at, struct sample_vm *vm)
+{
+    const char *name = flat_text_at(&form->text, from->name);
+    struct sample_device *device = at->device;
+
+    if (name == NULL || strlen(name) >= IO_NAME_MAX || from->kind >= IO_DEVICE_KIND_COUNT ||
+        vm->device_count >= IO_DEVICES_MAX || !sample_form_device_counts(form, at->next_device))
+        return false;
+    if (vm->device_count++ == 0)
+        vm->devices = device;
+    device->name = keep_clean(at, name);
+    device->kind = from->kind;
+    device->is_read_only = (from->flags & DEVICE_READ_ONLY) != 0;
+    device->time_ns = le64toh(from->time_ns);
+    if (form->device_counters > 0)
+        read_gauges(form->device_counts + at->next_device * form->device_counters,
+                    form->device_counters, IO_COUNTER_COUNT, device->counts);
+    at->device++;
+    at->next_device++;
+    return true;
+}
+
+/* Those of the VM with number @i. */
+static bool read_devices(const struct source_form *form, size_t i, struct cursor *at,
+                         struct sample_vm *vm)
+{
+    struct flat_device from;
+
+    for (; at->next_device < form->devices.count;) {
+        flat_item(&form->devices, at->next_device, &from, sizeof(from));
+        if (le32toh(from.vm) != i)
+            break;
+        if (!read_device(form, &from, at, vm))
+            return false;
+    }
+    return true;
+}
+
 static bool read_facts(const struct source_form *form, const struct flat_vm *from,
                        struct cursor *at, struct vm_facts *ret)
 {
@@ -177,7 +219,7 @@ static bool read_vm(const struct source_form *form, const struct field_table *fi
     for (size_t k = 0; k < vm->vcpu_count; k++, (*next_vcpu)++)
         if (!read_vcpu(form, fields, *next_vcpu, at, k > 0 ? vm->vcpus[k - 1].id : -1))
             return false;
-    return true;
+    return read_devices(form, i, at, vm);
 }
 
 static bool read_host_text(const struct source_form *form, struct flat_text text, char *to,
@@ -262,6 +304,7 @@ static struct sample *allocate(const struct source_form *form, struct cursor *re
 {
     size_t vms = form->vms.count * sizeof(struct sample_vm);
     size_t vcpus = form->vcpus.count * sizeof(struct sample_vcpu);
+    size_t devices = form->devices.count * sizeof(struct sample_device);
     /* Texts may share their place in the form, but not here: each has its bound. */
     size_t texts = 0;
     struct sample *s = calloc(1, sizeof(*s));
@@ -278,8 +321,14 @@ static struct sample *allocate(const struct source_form *form, struct cursor *re
         size_t length = le32toh(from.cpus_allowed.length);
         texts += (length < CPUS_ALLOWED_MAX ? length : CPUS_ALLOWED_MAX) + 1;
     }
+    for (size_t i = 0; i < form->devices.count; i++) {
+        struct flat_device from;
+        flat_item(&form->devices, i, &from, sizeof(from));
+        size_t length = le32toh(from.name.length);
+        texts += (length < IO_NAME_MAX ? length : IO_NAME_MAX) + 2;
+    }
     if (s != NULL)
-        s->memory = calloc(1, vms + vcpus + texts + 1);
+        s->memory = calloc(1, vms + vcpus + devices + texts + 1);
     if (s == NULL || s->memory == NULL) {
         free(s);
         return NULL;
@@ -288,7 +337,8 @@ static struct sample *allocate(const struct source_form *form, struct cursor *re
     s->vm_count = form->vms.count;
     *ret = (struct cursor){.sample = s,
                            .vcpu = (struct sample_vcpu *)((char *)s->memory + vms),
-                           .text = (char *)s->memory + vms + vcpus};
+                           .device = (struct sample_device *)((char *)s->memory + vms + vcpus),
+                           .text = (char *)s->memory + vms + vcpus + devices};
     return s;
 }
 
@@ -408,7 +458,7 @@ int sample_reader_step(struct sample_reader *r, size_t entities, struct sample *
     }
     if (r->next_vm < r->form.vms.count)
         return 0;
-    if (r->next_vcpu != r->form.vcpus.count)
+    if (r->next_vcpu != r->form.vcpus.count || r->at.next_device != r->form.devices.count)
         return -EBADMSG;
     *ret = finish(r);
     return 1;

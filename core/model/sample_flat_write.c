@@ -62,6 +62,8 @@ static size_t texts_bytes(const struct sample *s, const struct field_table *fiel
         flat_put_text(&count, s->vms[i].facts.name_raw);
         for (size_t k = 0; k < s->vms[i].vcpu_count; k++)
             put_cpus(&count, &s->vms[i].vcpus[k]);
+        for (size_t k = 0; k < s->vms[i].device_count; k++)
+            flat_put_text(&count, s->vms[i].devices[k].name);
     }
     return count.used;
 }
@@ -233,6 +235,39 @@ static void write_host_gauges(struct flat_writer *w, const struct sample *s)
     sample_flat_swap(at, HOST_GAUGE_COUNT);
 }
 
+static size_t count_devices(const struct sample *s)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->vm_count; i++)
+        count += s->vms[i].device_count;
+    return count;
+}
+
+static void write_devices(struct flat_writer *w, const struct sample *s, struct flat_texts *texts)
+{
+    size_t count = count_devices(s);
+    struct flat_device *item = flat_add(w, DEVICES, sizeof(*item), count);
+    struct reading *at = flat_add(w, DEVICE_COUNTS, sizeof(*at), count * IO_COUNTER_COUNT);
+    struct reading *first = at;
+
+    if (at == NULL)
+        return; /* the last: without room for it the others are of no use */
+    for (size_t i = 0; i < s->vm_count; i++)
+        for (size_t k = 0; k < s->vms[i].device_count; k++, item++) {
+            const struct sample_device *device = &s->vms[i].devices[k];
+            *item = (struct flat_device){
+                .time_ns = htole64(device->time_ns),
+                .name = flat_put_text(texts, device->name),
+                .vm = htole32((uint32_t)i),
+                .kind = device->kind,
+                .flags = device->is_read_only ? DEVICE_READ_ONLY : 0,
+            };
+            at = put_row(at, device->counts, sizeof(device->counts));
+        }
+    sample_flat_swap(first, count * IO_COUNTER_COUNT);
+}
+
 /* Where the rows of all entities go; NULL: nowhere. */
 struct rows {
     void *times, *readings, *buckets;
@@ -300,6 +335,7 @@ size_t sample_flat_write(const struct sample *s, const struct field_table *field
     write_vcpus(&w, s, vcpus, &texts);
     write_gauges(&w, s, vcpus);
     write_host_gauges(&w, s);
+    write_devices(&w, s, &texts);
     write_entities(&w, s, 1 + s->vm_count + vcpus);
     return flat_end(&w);
 }

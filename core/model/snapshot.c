@@ -10,7 +10,7 @@
 /* --- memory: one block, cut into the arrays in order of alignment ----------------------------- */
 
 struct sizes {
-    size_t vms, vcpus, values, buckets, text;
+    size_t vms, vcpus, devices, values, buckets, text;
 };
 
 static size_t text_bytes(const char *s)
@@ -31,6 +31,9 @@ static struct sizes measure(const struct sample *cur)
         n.text += strlen(vm->facts.name) + strlen(vm->facts.name_raw) + 2;
         for (size_t k = 0; k < vm->vcpu_count; k++)
             n.text += text_bytes(vm->vcpus[k].cpus_allowed);
+        n.devices += vm->device_count;
+        for (size_t k = 0; k < vm->device_count; k++)
+            n.text += text_bytes(vm->devices[k].name);
     }
     n.values = (n.vms + n.vcpus + cur->has_host) * cur->field_count;
     n.buckets = (n.vms + n.vcpus) * cur->bucket_count;
@@ -39,6 +42,7 @@ static struct sizes measure(const struct sample *cur)
 
 struct cursor {
     struct snapshot_vcpu *vcpu;
+    struct io_device *device;
     struct snapshot_value *value;
     uint64_t *bucket;
     char *text;
@@ -48,23 +52,26 @@ static struct snapshot *allocate(const struct sizes *n, struct spare *home, stru
 {
     size_t vms = n->vms * sizeof(struct snapshot_vm);
     size_t vcpus = n->vcpus * sizeof(struct snapshot_vcpu);
+    size_t devices = n->devices * sizeof(struct io_device);
     size_t values = n->values * sizeof(struct snapshot_value);
     size_t buckets = n->buckets * sizeof(uint64_t);
-    size_t bytes = sizeof(struct snapshot) + vms + vcpus + values + buckets + n->text + 1;
+    size_t made = vms + vcpus + devices;
+    size_t bytes = sizeof(struct snapshot) + made + values + buckets + n->text + 1;
     char *block = home != NULL ? spare_take(home, bytes) : malloc(bytes);
 
     if (block == NULL)
         return NULL;
     /* The values are all written by derive; the rest is small. */
-    memset(block, 0, sizeof(struct snapshot) + vms + vcpus);
+    memset(block, 0, sizeof(struct snapshot) + made);
     struct snapshot *s = (struct snapshot *)block;
     s->home = home;
     block += sizeof(*s);
     s->vms = (struct snapshot_vm *)block;
     ret->vcpu = (struct snapshot_vcpu *)(block + vms);
-    ret->value = (struct snapshot_value *)(block + vms + vcpus);
-    ret->bucket = (uint64_t *)(block + vms + vcpus + values);
-    ret->text = block + vms + vcpus + values + buckets;
+    ret->device = (struct io_device *)(block + vms + vcpus);
+    ret->value = (struct snapshot_value *)(block + made);
+    ret->bucket = (uint64_t *)(block + made + values);
+    ret->text = block + made + values + buckets;
     return s;
 }
 
@@ -88,11 +95,8 @@ static const char *put_text(struct cursor *at, const char *s)
 
 /* --- rates ------------------------------------------------------------------------------------ */
 
-/*
- * Growth per second between two readings of one cumulative number; @prev NULL when there is none.
- */
-static struct figure growth(const struct reading *prev, uint64_t prev_ns, const struct reading *cur,
-                            uint64_t cur_ns)
+struct figure snapshot_growth(const struct reading *prev, uint64_t prev_ns,
+                              const struct reading *cur, uint64_t cur_ns)
 {
     if (cur->state != READING_OK)
         return no_figure((enum reading_state)cur->state, (enum reading_cause)cur->cause);
@@ -110,8 +114,8 @@ static struct figure growth(const struct reading *prev, uint64_t prev_ns, const 
 struct figure snapshot_gauge_ratio(const struct sample_entity *prev, const struct reading *before,
                                    const struct sample_entity *cur, const struct reading *now)
 {
-    struct figure r = growth(before, prev != NULL ? prev->time_ns[before->source] : 0, now,
-                             cur->time_ns[now->source]);
+    struct figure r = snapshot_growth(before, prev != NULL ? prev->time_ns[before->source] : 0, now,
+                                      cur->time_ns[now->source]);
 
     r.value /= 1e9;
     return r;
@@ -125,10 +129,11 @@ static void derive_values(const struct sample_entity *prev, size_t prev_fields,
         const struct reading *now = &cur->readings[f];
         const struct reading *before = prev != NULL && f < prev_fields ? &prev->readings[f] : NULL;
         out[f].reading = *now;
-        out[f].rate = fields->fields[f].kind != FIELD_CUMULATIVE
-                          ? no_figure(READING_ABSENT, CAUSE_NONE)
-                          : growth(before, before != NULL ? prev->time_ns[before->source] : 0, now,
-                                   cur->time_ns[now->source]);
+        out[f].rate =
+            fields->fields[f].kind != FIELD_CUMULATIVE
+                ? no_figure(READING_ABSENT, CAUSE_NONE)
+                : snapshot_growth(before, before != NULL ? prev->time_ns[before->source] : 0, now,
+                                  cur->time_ns[now->source]);
     }
 }
 
@@ -157,6 +162,15 @@ static void derive_vcpu(const struct sample *prev, const struct sample_vcpu *bef
 }
 
 /* --- a VM ------------------------------------------------------------------------------------- */
+
+static void place_devices(const struct sample_vm *now, struct cursor *at, struct vm_io *ret)
+{
+    ret->devices = at->device;
+    ret->device_count = now->device_count;
+    at->device += now->device_count;
+    for (size_t i = 0; i < now->device_count; i++)
+        ret->devices[i].name = put_text(at, now->devices[i].name);
+}
 
 static struct figure sum_of_waits(const struct snapshot_vm *vm)
 {
@@ -301,6 +315,9 @@ static void derive_vm(const struct sample *prev, const struct sample_vm *before,
     }
     out->wait_ratio = sum_of_waits(out);
     snapshot_load_vm(before, now, load, out);
+    snapshot_memory_vm(now, &out->memory);
+    place_devices(now, at, &out->io);
+    snapshot_io_vm(before, now, &out->io);
     out->mapped_bytes = mapped_bytes(out, cur->field_count, fields);
     summarise(out->values, cur->field_count, fields, FIELD_VM, &out->vm_source, &out->vm_cause);
     summarise(out->values, cur->field_count, fields, FIELD_VCPU, &out->vcpu_source,

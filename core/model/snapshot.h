@@ -21,7 +21,9 @@
 #include "core/model/reading.h"
 #include "core/model/sample.h"
 #include "core/model/vm.h"
+#include "core/model/vm_io.h"
 #include "core/model/vm_load.h"
+#include "core/model/vm_memory.h"
 
 struct snapshot_value {
     struct reading reading; /* the kernel's raw number */
@@ -60,6 +62,8 @@ struct snapshot_vm {
     struct figure cpu_ratio;        /* whole process, 1.0 = one CPU */
     struct figure wait_ratio;       /* sum over the vCPU threads */
     struct vm_load load;
+    struct vm_memory memory;
+    struct vm_io io;
     struct reading ram_bytes;       /* guest RAM mapped by the VMM */
     /* what KVM has mapped for the guest (EPT/NPT): 4k, 2m and 1g pages; ABSENT where the host
      * counts none */

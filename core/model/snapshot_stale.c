@@ -23,7 +23,7 @@ static double stale_seconds(const struct sample_vm *vm, uint64_t now_ns)
  * What is missing for a reason of its own stays so. The number itself stays behind its state:
  * totals may count from it.
  */
-static void age_reading(struct reading *reading, enum reading_cause cause)
+void snapshot_age_reading(struct reading *reading, enum reading_cause cause)
 {
     bool unread = reading->state == READING_ABSENT && reading->cause == CAUSE_NONE;
 
@@ -42,14 +42,14 @@ static void age_values(struct snapshot_value *values, size_t count,
                        const struct field_table *fields, enum reading_cause cause)
 {
     for (size_t f = 0; f < count; f++) {
-        age_reading(&values[f].reading, cause);
+        snapshot_age_reading(&values[f].reading, cause);
         if (fields->fields[f].kind == FIELD_CUMULATIVE && values[f].reading.state == READING_STALE)
             age_figure(&values[f].rate, cause);
     }
 }
 
 /* What was not asked for is not stale either. */
-static void age_made(struct figure *figure, enum reading_cause cause)
+void snapshot_age_figure(struct figure *figure, enum reading_cause cause)
 {
     if (figure->state != READING_ABSENT || figure->cause == CAUSE_NONE)
         age_figure(figure, cause);
@@ -63,13 +63,13 @@ static void age_load(struct vm_load *l, enum reading_cause cause)
     };
 
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-        age_made(figures[i], cause);
+        snapshot_age_figure(figures[i], cause);
     for (size_t i = 0; i < PRESSURE_COUNT; i++)
-        age_made(&l->pressure[i], cause);
+        snapshot_age_figure(&l->pressure[i], cause);
     for (size_t i = 0; i < VM_ROLE_COUNT; i++) {
-        age_reading(&l->roles[i].threads, cause);
-        age_made(&l->roles[i].cpu, cause);
-        age_made(&l->roles[i].wait, cause);
+        snapshot_age_reading(&l->roles[i].threads, cause);
+        snapshot_age_figure(&l->roles[i].cpu, cause);
+        snapshot_age_figure(&l->roles[i].wait, cause);
     }
     l->state = VM_STATE_UNKNOWN;
     l->state_cause = (uint8_t)cause;
@@ -80,9 +80,9 @@ static void age_vcpu_load(struct vcpu_load *l, enum reading_cause cause)
     struct figure *const figures[] = {&l->guest, &l->host, &l->throttled, &l->halt_poll};
 
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-        age_made(figures[i], cause);
-    age_reading(&l->host_cpu, cause);
-    age_reading(&l->cpu_count, cause);
+        snapshot_age_figure(figures[i], cause);
+    snapshot_age_reading(&l->host_cpu, cause);
+    snapshot_age_reading(&l->cpu_count, cause);
     l->state = VCPU_STATE_UNKNOWN;
     l->state_cause = (uint8_t)cause;
 }
@@ -97,16 +97,18 @@ void snapshot_age_vm(const struct sample *cur, const struct sample_vm *now,
     out->interval_s = 0;
     age_values(out->values, cur->field_count, fields, cause);
     for (int g = 0; g < VM_GAUGE_COUNT; g++)
-        age_reading(&out->gauges[g], cause);
+        snapshot_age_reading(&out->gauges[g], cause);
     age_figure(&out->cpu_ratio, cause);
     age_figure(&out->wait_ratio, cause);
-    age_reading(&out->mapped_bytes, cause);
+    snapshot_age_reading(&out->mapped_bytes, cause);
     age_load(&out->load, cause);
+    snapshot_age_memory(&out->memory, cause);
+    snapshot_age_io(&out->io, cause);
     for (size_t k = 0; k < out->vcpu_count; k++) {
         struct snapshot_vcpu *vcpu = &out->vcpus[k];
         age_values(vcpu->values, cur->field_count, fields, cause);
         for (int g = 0; g < VCPU_GAUGE_COUNT; g++)
-            age_reading(&vcpu->gauges[g], cause);
+            snapshot_age_reading(&vcpu->gauges[g], cause);
         age_figure(&vcpu->cpu_ratio, cause);
         age_figure(&vcpu->wait_ratio, cause);
         age_vcpu_load(&vcpu->load, cause);

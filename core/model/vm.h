@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "core/model/reading.h"
+#include "core/model/vm_io.h"
 
 #define VM_NAME_RAW_MAX 4096 /* bytes kept of a name */
 #define VM_VCPUS_MAX 4096    /* KVM_MAX_VCPUS on x86: a bound against a hostile process */
@@ -65,6 +66,13 @@ struct vm_vcpu {
     char *cpus_allowed;
 };
 
+/* What is behind a descriptor of its process. */
+struct vm_device {
+    char *name;   /* cleaned, shorter than IO_NAME_MAX */
+    uint8_t kind; /* enum io_device_kind */
+    bool is_read_only;
+};
+
 struct vm {
     struct vm_id id;
     /* thread that made the VM, first number of its debugfs directory; 0 = not known */
@@ -89,6 +97,9 @@ struct vm {
     size_t vcpu_count;
     /* counts up when vcpus is replaced: what sources keep per vCPU is void then */
     unsigned vcpus_version;
+    /* by kind, then name; none while nobody wishes for them */
+    struct vm_device *devices;
+    size_t device_count; /* at most IO_DEVICES_MAX */
     /* the same open file as a VM of another process, which stands for both */
     bool is_copy;
     bool twin_checked;       /* see vm_twins_mark */
@@ -119,6 +130,9 @@ struct vm_list {
 bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth);
 
 void vm_free(struct vm *vm);
+
+/* vm_devices_free - a list of devices, which malloc(3) gave; NULL ok. */
+void vm_devices_free(struct vm_device *devices, size_t count);
 
 /* vm_vcpus_free - a list of vCPUs, which malloc(3) gave; NULL ok. */
 void vm_vcpus_free(struct vm_vcpu *vcpus, size_t count);

@@ -29,7 +29,11 @@ enum load_wish {
     LOAD_THROTTLE = 1 << 3, /* limits of the cgroups */
     LOAD_PRESSURE = 1 << 4, /* pressure in the VM's cgroup */
     LOAD_HOST = 1 << 5,     /* load, CPU time, memory and pressure of the host */
-    LOAD_ALL = (1 << 6) - 1
+    /* core/model/vm_memory.h */
+    LOAD_MEMORY = 1 << 6,    /* memory as the kernel counts it, limits of the cgroups */
+    LOAD_PLACEMENT = 1 << 7, /* huge pages and NUMA nodes: page tables are looked at now and then */
+    LOAD_IO = 1 << 8,        /* core/model/vm_io.h */
+    LOAD_ALL = (1 << 9) - 1
 };
 
 /* --- state ------------------------------------------------------------------------------------ */

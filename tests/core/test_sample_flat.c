@@ -33,7 +33,15 @@ static struct block write_sample(const struct sample *s, const struct field_tabl
 
 static struct block flat_of(struct two_vms *t)
 {
+    static struct sample_device devices[3] = {
+        {.name = "tap0", .kind = IO_DEVICE_TAP, .time_ns = 77},
+        {.name = "/images/a.qcow2", .kind = IO_DEVICE_IMAGE, .is_read_only = true},
+        {.name = "/dev/sdb", .kind = IO_DEVICE_BLOCK, .time_ns = 78},
+    };
     struct sample *s = two_vms_sample(t, 1);
+
+    devices[0].counts[IO_OUT_OPS] = reading_ok(12, SOURCE_PROC);
+    devices[2].counts[IO_IN_BYTES] = reading_of_cause(CAUSE_NO_PERMISSION);
 
     s->host_facts = (struct host){.name = "web-07",
                                   .kernel = "6.18.44",
@@ -56,6 +64,10 @@ static struct block flat_of(struct two_vms *t)
     s->vms[0].gauges[VM_EMULATOR_THREADS] = reading_ok(3, SOURCE_PROC);
     s->vms[0].vcpus[0].cpus_allowed = "0-3,8";
     s->host_gauges[HOST_LOAD_1] = reading_ok(137, SOURCE_PROC);
+    s->vms[0].devices = devices;
+    s->vms[0].device_count = 2;
+    s->vms[1].devices = &devices[2];
+    s->vms[1].device_count = 1;
     s->host_gauges[HOST_IO_FULL_NS] = reading_of_cause(CAUSE_NO_PRESSURE);
     return write_sample(s, two_vms_fields(t));
 }
@@ -98,6 +110,15 @@ static void compare(const struct sample *a, const struct sample *b)
         assert_int_equal(x->skipped, y->skipped);
         assert_int_equal(x->skip_cause, y->skip_cause);
         assert_int_equal(x->vcpu_count, y->vcpu_count);
+        assert_int_equal(x->device_count, y->device_count);
+        for (size_t k = 0; k < x->device_count; k++) {
+            assert_string_equal(x->devices[k].name, y->devices[k].name);
+            assert_int_equal(x->devices[k].kind, y->devices[k].kind);
+            assert_int_equal(x->devices[k].is_read_only, y->devices[k].is_read_only);
+            assert_int_equal(x->devices[k].time_ns, y->devices[k].time_ns);
+            assert_memory_equal(x->devices[k].counts, y->devices[k].counts,
+                                sizeof(x->devices[k].counts));
+        }
         compare_entities(&x->entity, &y->entity, a);
         assert_memory_equal(x->gauges, y->gauges, sizeof(x->gauges));
         for (size_t k = 0; k < x->vcpu_count; k++) {
@@ -348,6 +369,11 @@ static void what_breaks_a_rule_is_no_sample(void **state)
         {VCPUS, 0, offsetof(struct flat_vcpu, cpus_allowed), 4, UINT32_MAX},
         {VCPUS, 0, offsetof(struct flat_vcpu, cpus_allowed), 8, 6ull << 32}, /* "web-07" */
         {HOST_GAUGES, 1, offsetof(struct reading, state), 1, READING_STATE_COUNT},
+        {DEVICES, 0, offsetof(struct flat_device, vm), 4, 1}, /* then one of VM 0 */
+        {DEVICES, 2, offsetof(struct flat_device, vm), 4, 2}, /* there is none */
+        {DEVICES, 0, offsetof(struct flat_device, kind), 1, IO_DEVICE_KIND_COUNT},
+        {DEVICES, 0, offsetof(struct flat_device, name), 4, UINT32_MAX},
+        {DEVICE_COUNTS, 7, offsetof(struct reading, state), 1, READING_STATE_COUNT},
         {READINGS, 1, offsetof(struct reading, state), 1, READING_STATE_COUNT},
         {READINGS, 1, offsetof(struct reading, source), 1, SOURCE_COUNT},
         {VCPU_GAUGES, 1, offsetof(struct reading, cause), 1, CAUSE_COUNT},
@@ -450,7 +476,7 @@ static void what_is_not_known_is_skipped(void **state)
     assert_int_equal(flat_open(b.bytes, b.size, FLAT_SAMPLE, &flat), 0);
     flat_begin(&w, FLAT_SAMPLE, grown.bytes, b.size + 4096);
     memset(flat_add(&w, 9999, 24, 3), 0xaa, 72);
-    for (uint32_t id = TEXT; id <= HOST_GAUGES; id++) {
+    for (uint32_t id = TEXT; id <= DEVICE_COUNTS; id++) {
         struct flat_section s = flat_find(&flat, id);
         size_t longer =
             id == VMS || id == FIELDS || id == HEAD || id == BPF ? s.item_bytes + 16 : s.item_bytes;
