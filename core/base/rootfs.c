@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -253,6 +254,37 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid)
         return -ENOSYS;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     return fd < 0 ? -errno : fd;
+}
+
+bool rootfs_stat_block(const struct rootfs *root, const char *path, unsigned *ret_major,
+                       unsigned *ret_minor)
+{
+    struct statx st;
+    struct stat saved;
+
+    if (!root->live) {
+        if (rootfs_stat(root, path, &saved) < 0 || !S_ISBLK(saved.st_mode))
+            return false;
+        *ret_major = major(saved.st_rdev);
+        *ret_minor = minor(saved.st_rdev);
+        return true;
+    }
+    if (statx(root->fd, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0 ||
+        !S_ISBLK(st.stx_mode))
+        return false;
+    *ret_major = st.stx_rdev_major;
+    *ret_minor = st.stx_rdev_minor;
+    return true;
+}
+
+int rootfs_page_nodes(const struct rootfs *root, pid_t pid, const uint64_t *pages, size_t count,
+                      int *ret)
+{
+    if (!root->live)
+        return -ENOSYS;
+    /* The kernel takes addresses of the other process, as wide as its own pointers. */
+    _Static_assert(sizeof(void *) == sizeof(uint64_t), "addresses are passed on as they are");
+    return syscall(SYS_move_pages, pid, count, pages, NULL, ret, 0) < 0 ? -errno : 0;
 }
 
 int rootfs_compare_files(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2)

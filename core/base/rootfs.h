@@ -88,6 +88,14 @@ struct dirent *rootfs_readdir(DIR *dir, int *ret_errno);
 int rootfs_stat(const struct rootfs *root, const char *path, struct stat *ret);
 
 /*
+ * rootfs_stat_block - is @path, links followed, a block device? Its numbers, else false. What a
+ * file server, or a file system in user space, would have to be asked is not asked
+ * (AT_STATX_DONT_SYNC): for links of others, which may lead anywhere.
+ */
+bool rootfs_stat_block(const struct rootfs *root, const char *path, unsigned *ret_major,
+                       unsigned *ret_minor);
+
+/*
  * rootfs_is_fstype - does @path stand on a file system with this magic (statfs(2) f_type)?
  * 1 yes, 0 no, or -errno: it could not be looked at. Yes for every existing path of a saved tree,
  * which has lost the type.
@@ -114,6 +122,14 @@ int rootfs_pidfd(const struct rootfs *root, pid_t pid);
  * not known: -ENOSYS in a saved tree or a kernel without kcmp, -EPERM, -EBADF, -ESRCH.
  */
 int rootfs_compare_files(const struct rootfs *root, pid_t pid1, int fd1, pid_t pid2, int fd2);
+
+/*
+ * rootfs_page_nodes - on which NUMA node each page of a process lies: move_pages(2) without nodes,
+ * which moves nothing. @ret[i]: a node, or a negative errno (-ENOENT: it is not resident).
+ * 0; -ENOSYS in a saved tree; -EPERM, -ESRCH.
+ */
+int rootfs_page_nodes(const struct rootfs *root, pid_t pid, const uint64_t *pages, size_t count,
+                      int *ret);
 
 /*
  * rootfs_process_stat - /proc/PID/stat. 0; -ENOENT/-ESRCH gone; -EBADMSG in another form; or what

@@ -129,7 +129,6 @@ static const char *const never[] = {
     "process_madvise",
     "process_mrelease",
     "migrate_pages",
-    "move_pages",
     "mbind",
     "sched_setattr",
     "sched_setparam",
@@ -298,6 +297,8 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
     const struct rlimit64 {
         uint64_t now, max;
     } limit = {0, 0};
+    void *here = s->page;
+    int node = 0, status = 0;
 
     REFUSED(execve("/bin/true", argv, argv));
     REFUSED(syscall(SYS_execveat, AT_FDCWD, "/bin/true", argv, argv, 0));
@@ -328,6 +329,7 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
     REFUSED(syscall(SYS_prlimit64, s->other, RLIMIT_CORE, &limit, NULL));
     REFUSED(setpriority(PRIO_PROCESS, (id_t)s->other, 1));
     REFUSED(syscall(SYS_ioprio_set, 1, s->other, 0));
+    REFUSED(syscall(SYS_move_pages, s->other, 1, &here, &node, &status, 0));
     REFUSED(syscall(SYS_sched_setscheduler, s->other, SCHED_IDLE, &(struct sched_param){0}));
     REFUSED(ioctl(0, TIOCSTI, "x"));
     REFUSED(ioctl(0, TIOCLINUX, "x"));
@@ -371,6 +373,7 @@ static void look_at_refusals(const struct role_case *s, char *say, size_t size)
         REFUSED(copy_file_range(0, NULL, 0, NULL, 0, 0));
     }
     if (roles & (1u << ROLE_FRONT | 1u << ROLE_SCANNER | 1u << ROLE_COUNTER)) {
+        REFUSED(syscall(SYS_move_pages, s->other, 1, &here, NULL, &status, 0));
         REFUSED(syscall(SYS_pidfd_getfd, 0, ROLE_OTHER_FD, 0));
         REFUSED(syscall(SYS_kcmp, getpid(), getpid(), 0, 0, 0));
     }

@@ -45,6 +45,11 @@ static void look_at_collecting(const struct role_case *s, char *say, size_t size
     if (read(smaps, text, 1) != 1)
         SAY("%s: %s", path, strerror(errno));
     DONE(syscall(SYS_kcmp, other, other, 0, ROLE_OTHER_FD, ROLE_OTHER_FD));
+    void *page = s->page;
+    int node = -1;
+    DONE(syscall(SYS_move_pages, other, 1, &page, NULL, &node, 0));
+    if (node < 0)
+        SAY("the node of a page: %s", strerror(-node));
     if (s->user == PLAIN_USER)
         return;
     /* A directory that is root's alone, as debugfs is. */
