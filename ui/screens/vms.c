@@ -127,7 +127,8 @@ static void draw_tsc_offset(const struct column_plan *plan, const struct column_
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct column_slot *slot = &plan->slots[i];
-        if (slot->id < COLUMN_RAM || !column_get(slot->id, fields, vm, vcpu).blank) {
+        if (slot->id < COLUMN_RAM || slot->id > COLUMN_SOURCE ||
+            !column_get(slot->id, fields, vm, vcpu).blank) {
             if (from >= 0)
                 break;
             continue;

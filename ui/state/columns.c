@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ui/grid/format.h"
+#include "ui/state/columns_internal.h"
 
 static struct column_value value_number(double number)
 {
@@ -241,9 +242,23 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
     return column->get(column, vm, vcpu, fields);
 }
 
+const char *column_mark(enum column_id id, const struct column_value *value)
+{
+    const struct column *column = &column_table[id];
+
+    if (value->state != READING_OK || value->blank || column->notice <= 0 ||
+        value->number < column->notice)
+        return "";
+    return value->number < column->alarm ? "!" : "!!";
+}
+
 static enum style value_style(const struct column *column, const struct column_value *value)
 {
+    const char *mark = column_mark((enum column_id)(column - column_table), value);
     enum style style = column->style != NULL ? column->style(value) : STYLE_NORMAL;
+
+    if (mark[0] != '\0')
+        return mark[1] != '\0' ? STYLE_WARNING : STYLE_NOTICE;
 
     if (style == STYLE_NORMAL && column->kind != COLUMN_TEXT && value->number == 0)
         return STYLE_DIM;
@@ -263,7 +278,7 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
                  struct rect clip, int y, int x, int width, enum style style)
 {
     const struct column *column = &column_table[id];
-    char buf[FORMAT_MAX + 2], seconds[FORMAT_MAX];
+    char buf[FORMAT_MAX + 2], number[FORMAT_MAX];
     const char *text = buf;
     bool ok = value->state == READING_OK;
 
@@ -283,9 +298,12 @@ void column_draw(enum column_id id, const struct column_value *value, struct scr
         snprintf(buf, sizeof(buf), "%s%.1f", value->text, floor(value->number * 1000) / 10);
     else if (column->kind == COLUMN_FORECAST)
         snprintf(buf, sizeof(buf), "%s%s", value->text,
-                 value->number < SORT_UNSURE ? format_seconds(seconds, value->number) : "");
+                 value->number < SORT_UNSURE ? format_seconds(number, value->number) : "");
     else if (column->kind == COLUMN_PERCENT)
-        format_percent(buf, value->number);
+        snprintf(buf, sizeof(buf), "%s%s", column_mark(id, value),
+                 format_percent(number, value->number));
+    else if (column->kind == COLUMN_SECONDS)
+        format_seconds(buf, value->number);
     else
         format_count(buf, value->number);
     if (style == STYLE_NORMAL)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/model/snapshot.h"
 #include "ui/grid/screen.h"
@@ -29,7 +30,8 @@ enum column_kind {
     COLUMN_PERCENT,    /* the value is a ratio */
     COLUMN_ZERO_SHARE, /* a ratio that reads 100 only when it is; text "~": an estimate */
     COLUMN_FORECAST,   /* seconds, or nothing but a text that says why there are none */
-    COLUMN_GRAPH       /* drawn from the history; sorts by what it shows */
+    COLUMN_SECONDS,
+    COLUMN_GRAPH /* drawn from the history; sorts by what it shows */
 };
 
 #define COLUMN_SOURCE_MAX (SOURCE_PAIR_TEXT_MAX + 1) /* room for a '!' too */
@@ -65,6 +67,11 @@ struct column {
     bool hidden;        /* not shown unless asked for */
     bool descending;    /* natural order of sorting */
     const char *fields[3]; /* of counters: names to look for, in this order; NULL ends */
+    uint32_t wish;         /* enum load_wish: what has to be read for it, and for nothing else */
+    /* of figures: where they are in struct snapshot_vm and in struct snapshot_vcpu; 0: nowhere */
+    size_t vm_figure, vcpu_figure;
+    /* from this value on it is marked with !, and with !!; 0: never */
+    double notice, alarm;
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
                                const struct snapshot_vcpu *vcpu,
                                const struct column_fields *fields);
@@ -79,6 +86,10 @@ int column_find(const char *name);
 /* column_fields_resolve - without forecasts. */
 void column_fields_resolve(const struct snapshot *s, const struct scan_reports *scans,
                            struct column_fields *ret);
+
+/* column_mark - "!!", "!" or "": how the number of that column is to be seen. "" of what is
+ * missing. */
+const char *column_mark(enum column_id id, const struct column_value *value);
 
 struct column_value column_get(enum column_id id, const struct column_fields *fields,
                                const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu);
