@@ -21,6 +21,7 @@
 #define BEND_DOUBT  0.08  /* of how much of the whole is met in half of the time */
 #define SLOW_PART   0.7   /* of the rate at which all in reach is written at the least */
 #define MUCH_WORSE  6     /* misfit: what is in reach does not go with what was seen */
+#define ABOUT_ALL   0.9   /* of the sample: the first looks may be at a part of it */
 #define BURSTY      4.0   /* dispersion from which on it is said */
 
 #define POINTS_MOST (DIRTY_PAIRS_MOST + 1)
@@ -30,6 +31,7 @@ struct points {
     double seconds[POINTS_MOST], begin[POINTS_MOST], share[POINTS_MOST], sampled[POINTS_MOST];
     size_t count;
     double shortest, longest, fewest;
+    double most_s, most; /* shortest of those with about as many pages as any, and how many */
 };
 
 struct shapes {
@@ -61,8 +63,8 @@ double dirty_mix_pages(const struct dirty_mix *mix, double seconds)
 static int take_points(struct points *ret, const struct dirty_looks *looks, struct error *err)
 {
     ret->count = 0;
-    ret->shortest = ret->fewest = INFINITY;
-    ret->longest = 0;
+    ret->shortest = ret->fewest = ret->most_s = INFINITY;
+    ret->longest = ret->most = 0;
     if (looks->pair_count > DIRTY_PAIRS_MOST || !isfinite(looks->newly_touched_per_s))
         return error_set(err, -EINVAL, "looks at memory make no sense");
     for (size_t i = 0; i < looks->pair_count; i++) {
@@ -79,9 +81,16 @@ static int take_points(struct points *ret, const struct dirty_looks *looks, stru
         ret->shortest = fmin(ret->shortest, pair->seconds);
         ret->longest = fmax(ret->longest, pair->seconds);
         ret->fewest = fmin(ret->fewest, (double)pair->sampled);
+        ret->most = fmax(ret->most, (double)pair->sampled);
     }
     if (ret->count == 0)
         return error_set(err, -ENODATA, "no page could be looked at twice");
+    double about = ABOUT_ALL * ret->most;
+    for (size_t i = 0; i < ret->count; i++)
+        if (ret->sampled[i] >= about) {
+            ret->most_s = fmin(ret->most_s, ret->seconds[i]);
+            ret->most = fmin(ret->most, ret->sampled[i]);
+        }
     return 0;
 }
 
@@ -325,29 +334,31 @@ static void share_bounds(double share, double n, double dispersion, double *ret_
 
 /* What is written at the most per second after the longest pair: a curve that never bends upwards
  * does not go up faster than it did before. Chance is counted in, as for a share. */
-static double steepest_end(const struct dirty_curve *curve)
+static double steepest_end(const struct dirty_curve *curve, double sampled)
 {
     double longest = curve->longest_s, low, high;
     double share = dirty_mix_pages(&curve->middle, longest) -
                    dirty_mix_pages(&curve->middle, (1 - END_PART) * longest);
 
-    share_bounds(fmin(1, fmax(0, share)), curve->sampled, curve->dispersion, &low, &high);
+    share_bounds(fmin(1, fmax(0, share)), sampled, curve->dispersion, &low, &high);
     return high / (END_PART * longest);
 }
 
 /* Mixtures along the ends of the interval. The lower one is of groups that end by then; what goes
  * on in the upper one does up to @most shares. */
-static void fit_bounds(struct dirty_curve *curve, double most)
+static void fit_bounds(struct dirty_curve *curve, const struct points *points, double most)
 {
     double seconds[GRID_POINTS], low[GRID_POINTS], high[GRID_POINTS], weight[GRID_POINTS];
-    double shortest = curve->shortest_s, longest = curve->longest_s, slope = steepest_end(curve);
+    double shortest = curve->shortest_s, longest = curve->longest_s;
+    double slope = steepest_end(curve, points->most);
     struct shapes slow = {.count = 0}, fast = {.count = 0};
     struct nnls_problem problem;
 
     for (int i = 0; i < GRID_POINTS; i++) {
         seconds[i] = shortest * pow(longest / shortest, i / (double)(GRID_POINTS - 1));
         double share = fmin(1, dirty_mix_pages(&curve->middle, seconds[i]));
-        share_bounds(share, curve->sampled, curve->dispersion, &low[i], &high[i]);
+        double sampled = seconds[i] < points->most_s ? points->fewest : points->most;
+        share_bounds(share, sampled, curve->dispersion, &low[i], &high[i]);
         weight[i] = 1 / ((high[i] - low[i]) * (high[i] - low[i]));
         high[i] = fmax(0, high[i] - slope * seconds[i]);
     }
@@ -445,7 +456,7 @@ int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, st
     curve.dispersion = measure_dispersion(&points, &curve.middle);
     if (curve.dispersion >= BURSTY)
         curve.flags |= DIRTY_CURVE_BURSTY;
-    fit_bounds(&curve, end_middle(&fit, &points, looks));
+    fit_bounds(&curve, &points, end_middle(&fit, &points, looks));
     curve.middle = fit.mix;
     scale_mix(&curve.low, curve.population);
     scale_mix(&curve.middle, curve.population);

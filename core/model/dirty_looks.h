@@ -42,7 +42,8 @@ struct dirty_pair {
 /*
  * Where in memory: an equal part of all RAM, in the order in which QEMU sends it: RAM blocks by
  * size, the largest first, of one size that at the highest address first, within each by address.
- * Counted at the first look and at the last.
+ * Counted at the first look and at the last, or where the first ones are at a part of the sample
+ * only, at the first one at each page.
  */
 #define DIRTY_PLACES 64
 
@@ -67,7 +68,7 @@ struct dirty_looks {
     /* Pages of 4 KiB that get memory, per second: residency at the last look less that at the
      * first, over duration_s, never below 0. They are not in population. */
     double newly_touched_per_s;
-    uint64_t zero_at_begin; /* pages of the sample that held only zero bytes at the first look */
+    uint64_t zero_at_begin; /* pages of the sample that held only zero bytes when looked at first */
     uint64_t zero_at_end;   /* likewise at the last look */
     /* What one write makes dirty in the log of the VMM: 4096, or more where it logs huge pages as a
      * whole. KVM on x86 logs 4 KiB of any mapping, and so 4096 is right for QEMU there. */

@@ -16,6 +16,12 @@
 #define LOAD_FROM_SHARE 0.4
 /* One page in so many: else a working set that is a small part of a large VM is hardly met. */
 #define LARGE_SHARE 8
+/*
+ * The first looks are at so many pages, and only the last ones are at all of them: short times need
+ * short looks. One at 65,536 pages takes 0.1 s, and on a busy host several times as long.
+ */
+#define EARLY_PAGES SCAN_SAMPLE_DEFAULT
+#define FULL_LOOKS  4      /* the whole time, and its half, quarter and eighth */
 #define PAGE_CPU_S  1.5e-6 /* of one page at one look, before it is known: 1.1 to 1.5 were seen */
 
 /* A run under way. */
@@ -25,6 +31,7 @@ struct dirty_run {
     struct scan_activity activity;
     double offsets[DIRTY_LOOKS_MOST]; /* when to look, in seconds from the first look */
     unsigned count;
+    unsigned full_from;  /* of them: those before it are at the early places only */
     unsigned next;       /* of them: the first ones may be skipped when a look takes long */
     bool is_again;       /* a region was left at the first look: all is drawn anew */
     double before_cpu_s; /* that all took until the first look */
@@ -133,15 +140,33 @@ static int thin_out(struct dirty_run *run, uint64_t count)
     return n;
 }
 
+static size_t early_count(const struct scan_looks *looks)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < looks->count; i++)
+        count += looks->places[i].is_early;
+    return count;
+}
+
+/* Pages of the looks that are to come. */
+static double pages_to_come(const struct dirty_run *run)
+{
+    unsigned early = run->next < run->full_from ? run->full_from - run->next : 0;
+
+    return (double)early_count(&run->looks) * early +
+           (double)run->looks.count * (run->count - run->next - early);
+}
+
 /*
- * The looks that are to come take as long as this one did, and what is there is counted once more:
- * when that is too much, fewer pages.
+ * A page of the looks that are to come takes as long as of this one, and what is there is counted
+ * once more: when that is too much, fewer pages.
  */
-static int keep_to_budget(struct dirty_run *run, double look_cpu_s, double spent_cpu_s)
+static int keep_to_budget(struct dirty_run *run, double page_cpu_s, double spent_cpu_s)
 {
     const struct scan_request *request = run->job->request;
     double left = cpu_share(request) * duration_of(request) - spent_cpu_s - run->count_cpu_s;
-    double wanted = look_cpu_s * (run->count - run->next);
+    double wanted = page_cpu_s * pages_to_come(run);
     double least = SCAN_DIRTY_SAMPLE_MIN;
 
     if (!(wanted > left) || run->looks.count <= SCAN_DIRTY_SAMPLE_MIN)
@@ -198,18 +223,22 @@ static int look_once(struct dirty_run *run, struct scan_lane *lane)
     struct scan_job *job = run->job;
     double before = scan_thread_cpu_s() + lane->children_cpu_s;
 
+    bool only_early = run->next < run->full_from;
+    size_t pages = only_early ? early_count(&run->looks) : run->looks.count;
+
     scan_void_note_activity(job, &run->activity);
-    int n = scan_look(lane, &run->looks);
+    int n = scan_look(lane, &run->looks, only_early);
     if (n < 0)
         return n;
     double now = scan_thread_cpu_s() + lane->children_cpu_s;
-    scan_job_merge(job, lane); /* the first look is an estimate, too */
-    if (run->looks.looks == 1)
-        scan_report_estimate(job->report);
+    scan_job_merge(job, lane); /* pages that are read first are an estimate, too */
+    scan_report_estimate(job->report);
     run->next++;
     while (run->next + 1 < run->count && time_of(run, run->next + 1) <= scan_now_ns())
         run->next++;
-    return keep_to_budget(run, now - before, run->before_cpu_s + now);
+    return pages == 0
+               ? 0
+               : keep_to_budget(run, (now - before) / (double)pages, run->before_cpu_s + now);
 }
 
 static int look_again_and_again(struct dirty_run *run, struct scan_lane *lane)
@@ -234,9 +263,8 @@ static int look_again_and_again(struct dirty_run *run, struct scan_lane *lane)
             return n; /* it says no more than before */
         fill_report(run);
         scan_job_publish(job);
-        atomic_store(&progress->total_bytes,
-                     atomic_load(&progress->done_bytes) +
-                         (run->count - run->next) * (uint64_t)run->looks.count * SCAN_PAGE_BYTES);
+        atomic_store(&progress->total_bytes, atomic_load(&progress->done_bytes) +
+                                                 (uint64_t)pages_to_come(run) * SCAN_PAGE_BYTES);
     }
     return n;
 }
@@ -305,6 +333,9 @@ static int find_places(struct dirty_run *run)
     job->sample = NULL;
     scan_looks_done(&run->looks);
     struct scan_random random = {.state = scan_seed(job->request)};
+    if (n == 0)
+        n = scan_looks_choose_early(places, count, count < EARLY_PAGES ? count : EARLY_PAGES,
+                                    &random, &job->env->progress->cancel);
     scan_looks_shuffle(places, count, &random);
     if (n == 0)
         n = scan_looks_open(&run->looks, places, count, run->count);
@@ -408,6 +439,7 @@ int scan_dirty_run(struct scan_job *job)
     int n;
 
     run.count = scan_pairs_schedule(duration_of(job->request), run.offsets);
+    run.full_from = run.count > FULL_LOOKS ? run.count - FULL_LOOKS : 0;
     job->seen = calloc(job->chunk_count, sizeof(*job->seen));
     if (job->seen == NULL)
         return -ENOMEM;

@@ -81,6 +81,7 @@ struct scan_left {
 struct scan_place {
     uint64_t address; /* in the VMM; 0: it was gone when it was looked for */
     size_t region;
+    bool is_early; /* SCAN_DIRTY: the first looks are at these only */
 };
 
 /*

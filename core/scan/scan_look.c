@@ -22,6 +22,7 @@
 struct looking {
     struct scan_lane *lane;
     struct scan_looks *looks;
+    bool only_early;            /* places */
     size_t next, end;           /* places of the window that were not met yet */
     bool from_file;             /* what was gathered */
     size_t index[GATHER_PAGES]; /* its places */
@@ -80,10 +81,41 @@ static void swap_places(struct scan_place *a, struct scan_place *b, size_t count
     }
 }
 
+int scan_looks_choose_early(struct scan_place *places, size_t count, size_t early,
+                            struct scan_random *random, const atomic_bool *cancel)
+{
+    struct scan_place *others = malloc((count + 1) * sizeof(*others));
+    uint64_t *chosen = malloc((early + 1) * sizeof(*chosen));
+    int n = others == NULL || chosen == NULL
+                ? -ENOMEM
+                : scan_sample_spread(chosen, early, count, random, cancel);
+
+    for (size_t i = 0; n == 0 && i < early; i++)
+        places[chosen[i]].is_early = true;
+    for (size_t first = 0, end; n == 0 && first < count; first = end) {
+        size_t kept = first, put = 0;
+        for (end = first; end < count && places[end].region == places[first].region; end++) {
+            if (places[end].is_early)
+                places[kept++] = places[end];
+            else
+                others[put++] = places[end];
+        }
+        memcpy(places + kept, others, put * sizeof(*others));
+    }
+    free(others);
+    free(chosen);
+    return n;
+}
+
+static bool is_same_part(const struct scan_place *a, const struct scan_place *b)
+{
+    return a->region == b->region && a->is_early == b->is_early;
+}
+
 void scan_looks_shuffle(struct scan_place *places, size_t count, struct scan_random *random)
 {
     for (size_t first = 0, end; first < count; first = end) {
-        for (end = first + 1; end < count && places[end].region == places[first].region;)
+        for (end = first + 1; end < count && is_same_part(&places[end], &places[first]);)
             end++;
         /* Fisher and Yates, of whole groups; the rest stays where it is. */
         for (size_t i = (end - first) / TOGETHER; i > 1; i--) {
@@ -157,8 +189,9 @@ static ssize_t read_once(struct looking *l, struct read_child *child)
 }
 
 /* What was seen of page @i of those that were gathered. */
-static void note_page(struct looking *l, size_t i, size_t *good, size_t *zero)
+static void note_page(struct looking *l, size_t i)
 {
+    struct scan_lane *lane = l->lane;
     struct scan_looks *looks = l->looks;
     size_t at = looks->looks * looks->room + l->index[i];
     uint64_t bit = 1ull << (i % 64);
@@ -169,26 +202,21 @@ static void note_page(struct looking *l, size_t i, size_t *good, size_t *zero)
         l->hashes.time_ns[i] > looks->begin_ns ? l->hashes.time_ns[i] : looks->begin_ns;
     looks->hash[at] = l->hashes.hash[i];
     looks->time_us[at] = (uint32_t)((time_ns - looks->begin_ns) / 1000) + 1;
-    (*good)++;
-    if ((l->hashes.zero[i / 64] & bit) == 0)
-        return;
-    (*zero)++;
-    looks->zero[l->index[i]] |=
-        (uint8_t)(SCAN_ZERO_LAST | (looks->looks == 0 ? SCAN_ZERO_FIRST : 0));
+    lane->bytes_read += SCAN_PAGE_BYTES;
+    uint8_t *flags = &looks->zero[l->index[i]];
+    bool is_zero = (l->hashes.zero[i / 64] & bit) != 0;
+    if ((*flags & SCAN_WAS_READ) == 0) { /* what an estimate is made of, too */
+        *flags |= (uint8_t)(SCAN_WAS_READ | (is_zero ? SCAN_ZERO_FIRST : 0));
+        lane->sampled++;
+        lane->sampled_zero += is_zero;
+    }
+    *flags |= is_zero ? SCAN_ZERO_LAST : 0;
 }
 
 static void note(struct looking *l)
 {
-    struct scan_lane *lane = l->lane;
-    size_t good = 0, zero = 0;
-
-    for (size_t i = 0; i < lane->pages; i++)
-        note_page(l, i, &good, &zero);
-    lane->bytes_read += good * SCAN_PAGE_BYTES;
-    if (l->looks->looks == 0) { /* the first look is what an estimate is made of, too */
-        lane->sampled += good;
-        lane->sampled_zero += zero;
-    }
+    for (size_t i = 0; i < l->lane->pages; i++)
+        note_page(l, i);
 }
 
 static int flush(struct looking *l)
@@ -258,7 +286,8 @@ static size_t window_end(const struct scan_looks *looks, size_t first)
     const struct scan_place *p = looks->places;
     size_t end = first + 1;
 
-    while (end < looks->count && p[end].region == p[first].region &&
+    while (end < looks->count && is_same_part(&p[end], &p[first]) &&
+           p[end].address > p[end - 1].address &&
            p[end].address - p[end - 1].address <= GAP_BYTES &&
            p[end].address - p[first].address < WINDOW_BYTES)
         end++;
@@ -303,13 +332,13 @@ static int look_at_all(struct looking *l)
         end = window_end(l->looks, first);
         if (first == 0 || places[first].region != places[first - 1].region)
             n = enter(l, places[first].region);
-        if (n == 0)
+        if (n == 0 && (places[first].is_early || !l->only_early))
             n = look_at_window(l, first, end);
     }
     return n == 0 ? flush(l) : n;
 }
 
-int scan_look(struct scan_lane *lane, struct scan_looks *looks)
+int scan_look(struct scan_lane *lane, struct scan_looks *looks, bool only_early)
 {
     struct looking *l = map_secret(sizeof(*l));
 
@@ -317,6 +346,7 @@ int scan_look(struct scan_lane *lane, struct scan_looks *looks)
         return -ENOMEM;
     l->lane = lane;
     l->looks = looks;
+    l->only_early = only_early;
     memset(looks->time_us + looks->looks * looks->room, 0, looks->room * sizeof(*looks->time_us));
     for (size_t i = 0; i < looks->count; i++)
         looks->zero[i] &= (uint8_t)~SCAN_ZERO_LAST;

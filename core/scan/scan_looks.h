@@ -14,7 +14,8 @@
 #include "core/scan/scan_dirty.h"
 #include "core/scan/scan_internal.h"
 
-enum { SCAN_ZERO_FIRST = 1 << 0, SCAN_ZERO_LAST = 1 << 1 };
+/* Of a page: zero when it was read first, and at the last look; it was read. */
+enum { SCAN_ZERO_FIRST = 1 << 0, SCAN_ZERO_LAST = 1 << 1, SCAN_WAS_READ = 1 << 2 };
 
 /*
  * The sample and what the looks saw. What hashes tell of a guest is little, but it is not for a
@@ -29,7 +30,7 @@ struct scan_looks {
     uint64_t seed;     /* of the hashes */
     uint64_t *hash;    /* [looks of the run][room] */
     uint32_t *time_us; /* likewise, since begin_ns, 1 more than it was; 0: not read */
-    uint8_t *zero;     /* [room] SCAN_ZERO_FIRST, SCAN_ZERO_LAST */
+    uint8_t *zero;     /* [room] SCAN_ZERO_FIRST, SCAN_ZERO_LAST, SCAN_WAS_READ */
     void *memory;      /* of the last three */
     size_t memory_bytes;
 };
@@ -45,15 +46,24 @@ void scan_looks_done(struct scan_looks *looks);
 void scan_looks_keep(struct scan_looks *looks, const uint64_t *indices, size_t count);
 
 /*
- * Put the places into a random order, in which all looks are at them: some neighbours together, and
- * all of a region. A look takes a while. A guest that writes one page after the other would run
- * ahead of one in the order of addresses, or meet it, and pages that a look comes late to would not
- * be like the others.
+ * Choose which @early of the @count places, which ascend in each region, the first looks are at,
+ * and put them before the others of their region. They are spread as evenly. 0, -ENOMEM,
+ * -ECANCELED.
+ */
+int scan_looks_choose_early(struct scan_place *places, size_t count, size_t early,
+                            struct scan_random *random, const atomic_bool *cancel);
+
+/*
+ * Put the places into a random order, in which all looks are at them: some neighbours together,
+ * all early ones of a region, and then all others of it. A look takes a while. A guest that writes
+ * one page after the other would run ahead of one in the order of addresses, or meet it, and pages
+ * that a look comes late to would not be like the others.
  */
 void scan_looks_shuffle(struct scan_place *places, size_t count, struct scan_random *random);
 
-/* Look number looks->looks, which is one more afterwards. 0, -ECANCELED or -errno. */
-int scan_look(struct scan_lane *lane, struct scan_looks *looks);
+/* Look number looks->looks, which is one more afterwards. @only_early: at these places only, others
+ * are as not read. 0, -ECANCELED or -errno. */
+int scan_look(struct scan_lane *lane, struct scan_looks *looks, bool only_early);
 
 /* --- scan_pairs.c: pure */
 

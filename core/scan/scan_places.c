@@ -84,6 +84,16 @@ int scan_places_order(const struct scan_region *regions, size_t count, uint64_t 
     return 0;
 }
 
+/* The row of the first look that read place @i. */
+static size_t first_read(const struct scan_looks *looks, size_t i)
+{
+    size_t row = 0, end = looks->looks * looks->room;
+
+    while (row < end && looks->time_us[row + i] == 0)
+        row += looks->room;
+    return row;
+}
+
 void scan_places_fill(const struct scan_looks *looks, const struct scan_region *regions,
                       const uint64_t *first, uint64_t pages_total,
                       struct dirty_place ret[DIRTY_PLACES])
@@ -94,12 +104,13 @@ void scan_places_fill(const struct scan_looks *looks, const struct scan_region *
     size_t last = (looks->looks - 1) * looks->room;
     for (size_t i = 0; i < looks->count; i++) {
         const struct scan_place *place = &looks->places[i];
-        if (looks->time_us[i] == 0 || looks->time_us[last + i] == 0)
+        size_t begin = first_read(looks, i);
+        if (begin >= last || looks->time_us[last + i] == 0)
             continue;
         uint64_t page = first[place->region] +
                         (place->address - regions[place->region].ram.start) / SCAN_PAGE_BYTES;
         struct dirty_place *at = &ret[page * DIRTY_PLACES / pages_total];
         at->sampled++;
-        at->changed += looks->hash[i] != looks->hash[last + i];
+        at->changed += looks->hash[begin + i] != looks->hash[last + i];
     }
 }

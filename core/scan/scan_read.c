@@ -245,7 +245,8 @@ int scan_read_sample(struct scan_lane *lane, const struct residency_run *run, bo
             break;
         uint64_t start = run->start + (drawn - lane->ordinal) * SCAN_PAGE_BYTES;
         if (job->places != NULL)
-            job->places[lane->sample_at] = (struct scan_place){start, lane->chunk.region};
+            job->places[lane->sample_at] =
+                (struct scan_place){.address = start, .region = lane->chunk.region};
         else
             n = from_file ? scan_read_file(lane, start, SCAN_PAGE_BYTES, PAGE_ZERO_CONTENT)
                           : scan_read_vm(lane, start, SCAN_PAGE_BYTES);

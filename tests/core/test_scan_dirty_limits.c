@@ -129,6 +129,47 @@ static void a_share_of_the_cpu_too(void **state)
     guest_stop(&guest);
 }
 
+/* Short looks for short times: of a large sample only the last four looks are at all of it. */
+static void first_looks_are_at_a_part_of_a_large_sample(void **state)
+{
+    static const struct minivm_range range[] = {
+        {.bytes = 256 * MIB, .fill = MINIVM_FILL_ONE_BYTE, .offset = 100},
+        {.start = 64 * MIB, .bytes = 64 * MIB, .fill = MINIVM_FILL_ZERO}};
+    static const struct guest_ram_config config = {
+        .bytes = 256 * MIB, .ranges = range, .range_count = 2};
+    struct guest guest;
+    struct scan_report *r;
+    uint64_t placed = 0;
+
+    (void)state;
+    struct scan_request request = start(&guest, &config, 6.4); /* 0, 0.1, 0.2, 0.4 | 0.8 ... */
+    request.sample_pages = 40000;
+    request.max_cpu = 1;
+    assert_int_equal(scanning_run(&request, &r), 0);
+    const struct dirty_looks *d = &r->dirty->looks;
+    assert_int_equal(d->sampled, 40000);
+    assert_int_equal(r->dirty->lost, 0);
+    for (size_t i = 0; i < d->pair_count; i++) {
+        const struct dirty_pair *p = &d->pairs[i];
+        bool is_early = p->begin_s < 0.5;
+        assert_int_equal(p->sampled, is_early ? SCAN_SAMPLE_DEFAULT : 40000);
+        assert_int_equal(p->changed, 0);
+    }
+    for (int i = 0; i < DIRTY_PLACES; i++)
+        placed += d->places[i].sampled;
+    assert_int_equal(placed, 40000);
+    /* each page counts once in the estimate, when it is read first */
+    assert_int_equal(r->estimate.sampled, 40000);
+    assert_in_range(r->estimate.sampled_zero, 9900, 10100);
+    assert_int_equal(d->zero_at_begin, r->estimate.sampled_zero);
+    assert_int_equal(d->zero_at_end, r->estimate.sampled_zero);
+    unsigned full = r->dirty->look_count < 4 ? r->dirty->look_count : 4;
+    assert_in_range(r->cost.bytes_read, (uint64_t)full * 40000 * PAGE,
+                    ((uint64_t)4 * 40000 + 4 * SCAN_SAMPLE_DEFAULT) * PAGE);
+    scan_report_free(r);
+    guest_stop(&guest);
+}
+
 /* --- a cancel --------------------------------------------------------------------------------- */
 
 struct moment {
@@ -247,6 +288,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rate_makes_the_sample_smaller),
         cmocka_unit_test(a_share_of_the_cpu_too),
+        cmocka_unit_test(first_looks_are_at_a_part_of_a_large_sample),
         cmocka_unit_test(a_cancel_ends_any_phase_within_50_ms_and_all_who_read),
         cmocka_unit_test(nobody_who_reads_is_left_behind),
     };

@@ -178,7 +178,8 @@ static void places_are_put_into_another_order_within_their_region(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT; i++)
-        places[i] = (struct scan_place){i * SCAN_PAGE_BYTES, i >= FIRST_REGION};
+        places[i] =
+            (struct scan_place){.address = i * SCAN_PAGE_BYTES, .region = i >= FIRST_REGION};
     scan_looks_shuffle(places, COUNT, &random);
     for (size_t i = 0; i < COUNT; i++) {
         size_t was = (size_t)(places[i].address / SCAN_PAGE_BYTES);
@@ -191,6 +192,44 @@ static void places_are_put_into_another_order_within_their_region(void **state)
     }
     assert_in_range(at_home, 0, 150);
     assert_in_range(broken, 45, 66); /* 37 groups of 16 and 24 of them */
+}
+
+/* Looks are at the early ones first: they lie before the others, and as evenly in memory. */
+static void early_places_are_spread_as_evenly(void **state)
+{
+    enum { COUNT = 1000, FIRST_REGION = 600, EARLY = 250 };
+    static const atomic_bool never = false;
+    struct scan_place places[COUNT];
+    struct scan_random random = {.state = 7};
+    size_t early = 0, in_tenth[10] = {0};
+    bool seen[COUNT] = {false};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        places[i] =
+            (struct scan_place){.address = i * SCAN_PAGE_BYTES, .region = i >= FIRST_REGION};
+    assert_int_equal(scan_looks_choose_early(places, COUNT, EARLY, &random, &never), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t was = (size_t)(places[i].address / SCAN_PAGE_BYTES);
+        assert_false(seen[was]);
+        seen[was] = true;
+        assert_int_equal(places[i].region, was >= FIRST_REGION);
+        assert_int_equal(places[i].region, i >= FIRST_REGION);
+        early += places[i].is_early;
+        in_tenth[was / 100] += places[i].is_early;
+        bool is_first = i == 0 || i == FIRST_REGION;
+        if (!is_first && !places[i - 1].is_early)
+            assert_false(places[i].is_early);
+        if (!is_first && places[i].is_early == places[i - 1].is_early)
+            assert_true(places[i].address > places[i - 1].address);
+    }
+    assert_int_equal(early, EARLY);
+    for (size_t i = 0; i < 10; i++)
+        assert_in_range(in_tenth[i], 23, 27);
+    scan_looks_shuffle(places, COUNT, &random); /* which leaves the parts apart */
+    for (size_t i = 1; i < COUNT; i++)
+        if (i != FIRST_REGION && !places[i - 1].is_early)
+            assert_false(places[i].is_early);
 }
 
 static void the_sample_grows_with_the_vm_and_keeps_to_limits(void **state)
@@ -275,6 +314,7 @@ int main(void)
         cmocka_unit_test(what_was_zero_is_counted_at_both_ends),
         cmocka_unit_test(one_look_makes_no_pair),
         cmocka_unit_test(pages_that_are_dropped_leave_nothing),
+        cmocka_unit_test(early_places_are_spread_as_evenly),
         cmocka_unit_test(the_sample_grows_with_the_vm_and_keeps_to_limits),
         cmocka_unit_test(places_are_put_into_another_order_within_their_region),
         cmocka_unit_test(a_load_that_changes_is_told_from_one_that_stays),

@@ -97,13 +97,27 @@ static void places_are_equal_parts_of_all_ram(void **state)
     for (size_t i = 0; i < 25; i++)
         looks.hash[looks.room + i] = 1; /* the first two parts and a half */
     looks.time_us[looks.room + 3] = 0;  /* has vanished */
-    looks.time_us[639] = 0;             /* was not there at first */
+    looks.time_us[639] = 0;             /* was not looked at at first */
     scan_places_fill(&looks, &region, &first, 6400, places);
     for (int i = 0; i < DIRTY_PLACES; i++) {
         assert_int_equal(places[i].sampled, i == 0 || i == 63 ? 9 : 10);
         assert_int_equal(places[i].changed, i == 0 ? 9 : i == 1 ? 10 : i == 2 ? 5 : 0);
     }
-    looks.looks = 3; /* nothing could be read at the last look */
+    looks.time_us[50] = looks.time_us[60] = 0; /* were looked at later than others are */
+    looks.hash[looks.room + 50] = 77;
+    looks.hash[2 * looks.room + 60] = 88;
+    looks.looks = 3;
+    for (size_t i = 0; i < 640; i++) {
+        looks.time_us[2 * looks.room + i] = i >= 50 && i < 70;
+        looks.hash[2 * looks.room + i] = i == 60 ? 88 : looks.hash[looks.room + i];
+    }
+    scan_places_fill(&looks, &region, &first, 6400, places);
+    for (int i = 0; i < DIRTY_PLACES; i++) {
+        assert_int_equal(places[i].sampled, i == 5 || i == 6 ? 10 : 0);
+        assert_int_equal(places[i].changed, i == 6 ? 1 : 0);
+    }
+    for (size_t i = 0; i < 640; i++) /* nothing could be read at the last look */
+        looks.time_us[2 * looks.room + i] = 0;
     scan_places_fill(&looks, &region, &first, 6400, places);
     for (int i = 0; i < DIRTY_PLACES; i++)
         assert_true(places[i].sampled == 0 && places[i].changed == 0);
