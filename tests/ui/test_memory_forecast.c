@@ -227,6 +227,10 @@ static void what_is_under_way_or_failed_is_said(void **unused)
     bed.model.scan_looks = bed.model.looks_waiting = false;
     put_looks(&bed, SCAN_REFUSED);
     expect(&bed, "Migration  not known: the memory may not be read; L looks again");
+    put_looks(&bed, SCAN_DONE);
+    put_looks(&bed, SCAN_REFUSED);
+    expect(&bed, "Last look  the memory may not be read"); /* below what was seen before */
+    expect(&bed, ": ends");
     close_bed(&bed);
 }
 
@@ -264,6 +268,47 @@ static void keys_change_the_forecast_at_once(void **unused)
     close_bed(&bed);
 }
 
+/* A scan that read all of it: half of what is resident is zero. */
+static void put_exact(struct bed *bed)
+{
+    struct scan_report *r = calloc(1, sizeof(*r));
+
+    r->vm = bed->vm;
+    r->state = SCAN_DONE;
+    r->pages_total = 262144;
+    r->residency_done = r->zero_known = true;
+    r->zero_ratio = 0.75;
+    r->counts.pages[PAGE_UNTOUCHED] = 131072;
+    r->counts.pages[PAGE_ZERO_CONTENT] = r->counts.pages[PAGE_NONZERO] = 65536;
+    r->cost = (struct scan_cost){.bytes_read = 700u << 20, .elapsed_s = 0.1, .accel = "avx2"};
+    r->wire = (struct scan_wire){
+        .valid = true, .zero_pages = 196608, .normal_pages = 65536, .bytes = 270729216};
+    scan_reports_put(&bed->scans, r, bed->model.mono_ns);
+}
+
+/* At the bandwidth of the forecasts, with zero pages and without them. */
+static void what_it_costs_and_what_can_be_given_back_is_said(void **unused)
+{
+    struct bed bed;
+
+    (void)unused;
+    open_bed(&bed);
+    ui_resize(&bed.state, 35, 120);
+    put_exact(&bed);
+    expect(&bed, "512M read in 100ms"); /* not what the sample read as well */
+    expect(&bed, "2.2s at 1 Gbit/s, 8.6s if zero pages were sent whole");
+    expect(&bed, "For nothing 256M, 50.0 % of what is resident, is zero: free-page reporting or a");
+    press(&bed, '+');
+    press(&bed, '+');
+    press(&bed, '+');
+    expect(&bed, "433ms at 5 Gbit/s, 1.7s if zero pages were sent whole");
+    ui_resize(&bed.state, 24, 80);
+    char *small = dump(&bed);
+    assert_null(strstr(small, "For nothing"));
+    free(small);
+    close_bed(&bed);
+}
+
 static void a_forecast_ages(void **unused)
 {
     struct bed bed;
@@ -285,6 +330,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_done_is_not_begun_and_says_why),
         cmocka_unit_test(what_is_under_way_or_failed_is_said),
         cmocka_unit_test(keys_change_the_forecast_at_once),
+        cmocka_unit_test(what_it_costs_and_what_can_be_given_back_is_said),
         cmocka_unit_test(a_forecast_ages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,10 +12,11 @@
 #include "ui/screens/object.h"
 #include "ui/state/migration.h"
 
-#define LABEL_COLS      11
-#define LINE_BITS_PER_S 1e9 /* the line a wire size is told for */
+#define LABEL_COLS 11
 /* Of a body: with fewer, a forecast takes the place of wire and regions. */
-#define ROWS_OF_WIRE 12
+#define ROWS_OF_WIRE   12
+#define ROWS_OF_ADVICE 24 /* likewise: with fewer there is none */
+#define ADVICE_SHARE   0.05
 
 struct pen {
     struct screen *out;
@@ -58,15 +59,19 @@ static uint64_t class_bytes(const struct scan_report *r, enum page_class c)
     return r->counts.pages[c] * SCAN_PAGE_BYTES;
 }
 
+static uint64_t resident_pages(const struct scan_report *r)
+{
+    return r->pages_total - r->counts.pages[PAGE_UNTOUCHED] - r->counts.pages[PAGE_SWAPPED];
+}
+
 static void draw_resident(struct pen *p, const struct scan_report *r)
 {
     char resident[FORMAT_MAX], untouched[FORMAT_MAX], swapped[FORMAT_MAX], time[FORMAT_MAX];
-    uint64_t gone = class_bytes(r, PAGE_UNTOUCHED) + class_bytes(r, PAGE_SWAPPED);
 
     label(p, "Resident");
     if (r->residency_done)
         SAY(p, STYLE_NORMAL, "%s; %s untouched, %s swapped   exact, %s",
-            format_bytes(resident, (double)(r->pages_total * SCAN_PAGE_BYTES - gone)),
+            format_bytes(resident, (double)(resident_pages(r) * SCAN_PAGE_BYTES)),
             format_bytes(untouched, (double)class_bytes(r, PAGE_UNTOUCHED)),
             format_bytes(swapped, (double)class_bytes(r, PAGE_SWAPPED)),
             format_seconds(time, r->cost.residency_s));
@@ -142,7 +147,8 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
     char zero[FORMAT_MAX], low[FORMAT_MAX], high[FORMAT_MAX], read[FORMAT_MAX], time[FORMAT_MAX];
     char age[FORMAT_MAX];
 
-    format_bytes(read, (double)r->cost.bytes_read);
+    /* Of the guest: what the sample read is not counted twice. */
+    format_bytes(read, (double)(class_bytes(r, PAGE_NONZERO) + class_bytes(r, PAGE_ZERO_CONTENT)));
     format_seconds(time, r->cost.elapsed_s);
     format_seconds(age, age_s);
     if (r->mode != SCAN_EXACT && r->state == SCAN_DONE)
@@ -159,23 +165,54 @@ static void draw_exact(struct pen *p, const struct scan_report *r, double age_s)
             format_share(low, r->zero_low), format_share(high, r->zero_high), read, age);
 }
 
-static void draw_wire(struct pen *p, const struct scan_report *r)
+/* At the bandwidth that forecasts are made for. */
+static void draw_wire(struct pen *p, const struct scan_report *r, double bandwidth)
 {
     const struct scan_wire *w = &r->wire;
+    const double whole = (double)(w->normal_pages + w->zero_pages) * SCAN_WIRE_PAGE_BYTES;
     char bytes[FORMAT_MAX], normal[FORMAT_MAX], zero[FORMAT_MAX], time[FORMAT_MAX];
+    char speed[FORMAT_MAX], whole_time[FORMAT_MAX], text[80];
+    int x = p->r.x + LABEL_COLS + 1;
 
     label(p, "On the wire");
-    if (w->valid)
-        screen_printf(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_STRONG,
-                      "%s%s = %s x %d + %s x %d bytes; %s at 1 Gbit/s",
-                       r->zero_known ? "" : "about ", format_bytes(bytes, (double)w->bytes),
-                       format_exact(normal, w->normal_pages), SCAN_WIRE_PAGE_BYTES,
-                       format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
-                      format_seconds(time, (double)w->bytes * 8 / LINE_BITS_PER_S));
-    else
-        screen_text(p->out, p->r, p->y, p->r.x + LABEL_COLS + 1, STYLE_MISSING,
+    if (w->valid) {
+        x += screen_printf(p->out, p->r, p->y, x, STYLE_STRONG,
+                           "%s%s = %s x %d + %s x %d bytes; %s at %s",
+                           r->zero_known ? "" : "about ", format_bytes(bytes, (double)w->bytes),
+                           format_exact(normal, w->normal_pages), SCAN_WIRE_PAGE_BYTES,
+                           format_exact(zero, w->zero_pages), SCAN_WIRE_ZERO_BYTES,
+                           format_seconds(time, (double)w->bytes / bandwidth),
+                           migration_bandwidth_text(speed, bandwidth));
+        snprintf(text, sizeof(text), ", %s if zero pages were sent whole",
+                 format_seconds(whole_time, whole / bandwidth));
+        if (x + (int)text_width(text) <= p->r.x + p->r.cols)
+            screen_text(p->out, p->r, p->y, x, STYLE_NORMAL, text);
+    } else {
+        screen_text(p->out, p->r, p->y, x, STYLE_MISSING,
                     r->state == SCAN_RUNNING ? "..." : "not known: not everything was read");
+    }
     p->y++;
+}
+
+/* So much that it is worth a line: resident memory that is all zero. */
+static bool has_advice(const struct scan_report *r, int rows)
+{
+    return rows >= ROWS_OF_ADVICE && r->zero_known &&
+           (double)r->counts.pages[PAGE_ZERO_CONTENT] > ADVICE_SHARE * (double)resident_pages(r);
+}
+
+static void draw_advice(struct pen *p, const struct scan_report *r)
+{
+    uint64_t zero = r->counts.pages[PAGE_ZERO_CONTENT];
+    char bytes[FORMAT_MAX], share[FORMAT_MAX];
+
+    label(p, "For nothing");
+    screen_printf(
+        p->out, p->r, p->y++, p->r.x + LABEL_COLS + 1, STYLE_NORMAL,
+        "%s, %s %% of what is resident, is zero: free-page reporting or a balloon gives it "
+        "back",
+        format_bytes(bytes, (double)zero * SCAN_PAGE_BYTES),
+        format_share(share, (double)zero / (double)resident_pages(r)));
 }
 
 /* " gfn 100000 rom"; "": not known. */
@@ -220,24 +257,27 @@ static int regions_shown(int rows, const struct scan_report *r)
     return r->region_count < (size_t)most ? (int)r->region_count : most;
 }
 
-static void draw_report(struct pen *p, const struct scan_report *r, size_t top,
+static void draw_report(struct pen *p, const struct scan_report *r, const struct ui_state *st,
                         const struct memory_forecast *forecast)
 {
     /* Beside the map: legend, wire, what a migration would take, and a line of regions or more. */
     int bottom = p->r.y + p->r.rows, told = memory_forecast_rows(forecast, p->r);
     bool is_tight = p->r.rows < ROWS_OF_WIRE, has_wire = !is_tight || told < 2;
+    bool advises = has_advice(r, p->r.rows);
     int regions = is_tight && told > 0 ? 0 : regions_shown(p->r.rows - 2 * told, r);
 
     draw_warnings(p, r);
     memory_heat_legend(r, (struct rect){p->y++, p->r.x, 1, p->r.cols}, p->out);
-    int rows = bottom - p->y - has_wire - told - regions;
+    int rows = bottom - p->y - has_wire - advises - told - regions;
     p->y += memory_heat_draw(r, (struct rect){p->y, p->r.x, rows, p->r.cols}, p->out);
     if (has_wire)
-        draw_wire(p, r);
-    memory_forecast_draw(forecast, (struct rect){p->y, p->r.x, told, p->r.cols}, p->out);
+        draw_wire(p, r, st->migration.bandwidth);
+    if (advises)
+        draw_advice(p, r);
+    memory_forecast_draw(forecast, p->r, p->y, p->out);
     p->y += told;
     if (regions > 0)
-        draw_regions(p, r, top);
+        draw_regions(p, r, st->detail.tabs[SCREEN_MEMORY].scroll.top);
 }
 
 static bool is_running(const struct ui_model *m, const struct vm_id *vm)
@@ -282,9 +322,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     if (report == NULL) {
         draw_nothing_yet(&p, m, st, running);
         p.y += 2;
-        int rows = r.y + r.rows - p.y, told = memory_forecast_rows(&forecast, r);
-        memory_forecast_draw(&forecast, (struct rect){p.y, r.x, told < rows ? told : rows, r.cols},
-                             out);
+        memory_forecast_draw(&forecast, r, p.y, out);
         return;
     }
     if (report->state == SCAN_REFUSED ||
@@ -308,7 +346,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     p.y++;
     if (report->state == SCAN_FAILED)
         screen_field(out, r, p.y++, r.x, r.cols, ALIGN_LEFT, STYLE_WARNING, report->error.msg);
-    draw_report(&p, report, st->detail.tabs[SCREEN_MEMORY].scroll.top, &forecast);
+    draw_report(&p, report, st, &forecast);
 }
 
 /* The first look: residency and an estimate. Never UI_SCAN: to read all of it is for a person to

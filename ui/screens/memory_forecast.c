@@ -17,6 +17,7 @@
 /* Rows of the body from which there is room for two, three and all lines, and for the graph. */
 #define ROWS_OF_3          14
 #define ROWS_OF_ALL        24
+#define ROWS_OF_LONG       30 /* lines that do not fit have another one */
 #define GRAPH_ROWS         8
 #define GRAPH_UNTIL_MOST_S 1000.0
 
@@ -295,6 +296,8 @@ void memory_forecast_make(const struct ui_model *m, const struct ui_state *st,
     add_verdict(f, entry, e->seen, st->cols - LABEL_COLS);
     if (progress_text(m, st, true, text, sizeof(text)))
         add(f, "", STYLE_NOTICE, "%s", text);
+    else if (e->looks_error.code != 0 && e->looks_error.code != -ECANCELED)
+        add(f, "Last look", STYLE_MISSING, "%s", e->looks_error.msg);
     int dated = f->count;
     if (entry->is_void) {
         add_voids(f, e->seen->voids);
@@ -312,8 +315,6 @@ void memory_forecast_make(const struct ui_model *m, const struct ui_state *st,
         snprintf(line->label, sizeof(line->label), "%.7s ago", age);
         line->label_style = entry->is_old ? STYLE_NOTICE : STYLE_LABEL;
     }
-    if (e->looks_error.code != 0)
-        add(f, "Last look", STYLE_MISSING, "%s", e->looks_error.msg);
     if (!entry->is_void && e->seen->curve.population > 0) {
         f->curve = &e->seen->curve;
         f->until_s = graph_until(e->seen, &st->migration);
@@ -327,12 +328,12 @@ static bool has_room_for_all(struct rect body)
     return body.rows >= ROWS_OF_ALL;
 }
 
-static int rows_of_line(const struct memory_forecast_line *line, int cols)
+static int rows_of_line(const struct memory_forecast_line *line, int cols, bool is_long)
 {
     const char *rest = line->text;
     int rows = 0;
 
-    if (line->is_settings)
+    if (line->is_settings || !is_long)
         return 1;
     while (*rest != '\0' && rows < 3) {
         screen_wrap(rest, cols, &rest);
@@ -348,18 +349,23 @@ static int rows_of_lines(const struct memory_forecast *f, struct rect body)
     if (!has_room_for_all(body))
         return f->count < most ? f->count : most;
     for (int i = 0; i < f->count; i++)
-        rows += rows_of_line(&f->lines[i], body.cols - LABEL_COLS);
+        rows += rows_of_line(&f->lines[i], body.cols - LABEL_COLS, body.rows >= ROWS_OF_LONG);
     most = body.rows / 2;
     return rows < most ? rows : most;
 }
 
+static int rows_of_graph(const struct memory_forecast *f, struct rect body)
+{
+    int rows = body.rows >= ROWS_OF_LONG ? GRAPH_ROWS : GRAPH_ROWS - 1;
+    bool has_room = has_room_for_all(body) && body.cols >= DIRTY_GRAPH_COLS_MIN &&
+                    rows_of_lines(f, body) + rows <= body.rows * 3 / 5;
+
+    return f->curve != NULL && has_room ? rows : 0;
+}
+
 int memory_forecast_rows(const struct memory_forecast *f, struct rect body)
 {
-    int rows = rows_of_lines(f, body);
-    bool has_graph = f->curve != NULL && has_room_for_all(body) &&
-                     body.cols >= DIRTY_GRAPH_COLS_MIN && rows + GRAPH_ROWS <= body.rows * 3 / 5;
-
-    return rows + (has_graph ? GRAPH_ROWS : 0);
+    return rows_of_lines(f, body) + rows_of_graph(f, body);
 }
 
 /* "+- 1 Gbit/s  M precopy": keys as in the function bar. */
@@ -374,29 +380,27 @@ static void draw_settings(const char *text, struct rect r, int y, int x, struct 
     }
 }
 
-void memory_forecast_draw(const struct memory_forecast *f, struct rect r, struct screen *out)
+void memory_forecast_draw(const struct memory_forecast *f, struct rect body, int y,
+                          struct screen *out)
 {
-    const int cols = r.cols - LABEL_COLS, bottom = r.y + r.rows;
-    int with_graph = 0, y = r.y;
+    const int wanted = memory_forecast_rows(f, body), cols = body.cols - LABEL_COLS;
+    const struct rect area = rect_clip((struct rect){y, body.x, wanted, body.cols}, body);
+    const int graph = area.rows == wanted ? rows_of_graph(f, body) : 0;
+    const int end = area.y + area.rows - graph;
 
-    for (int i = 0; i < f->count; i++)
-        with_graph += rows_of_line(&f->lines[i], cols);
-    bool has_graph = f->curve != NULL && r.rows >= GRAPH_ROWS + 2;
-    int lines_end = has_graph ? bottom - GRAPH_ROWS : bottom;
-    bool wraps = has_graph || with_graph <= r.rows;
-    for (int i = 0; i < f->count && y < lines_end; i++) {
+    for (int i = 0; i < f->count && y < end; i++) {
         const struct memory_forecast_line *line = &f->lines[i];
-        struct rect part = {y, r.x + LABEL_COLS, lines_end - y, cols};
-        screen_text(out, r, y, r.x, line->label_style, line->label);
+        int rows = rows_of_line(line, cols, body.rows >= ROWS_OF_LONG);
+        struct rect part = rect_clip((struct rect){y, area.x + LABEL_COLS, rows, cols}, area);
+        screen_text(out, area, y, area.x, line->label_style, line->label);
         if (line->is_settings)
-            draw_settings(line->text, r, y, part.x, out);
-        else if (wraps)
+            draw_settings(line->text, area, y, part.x, out);
+        else if (rows > 1)
             screen_paragraph(out, part, line->style, line->text);
         else
             screen_field(out, part, y, part.x, cols, ALIGN_LEFT, line->style, line->text);
-        y += wraps ? rows_of_line(line, cols) : 1;
+        y += rows;
     }
-    if (has_graph)
-        dirty_graph_draw(f->curve, f->until_s, (struct rect){lines_end, r.x, GRAPH_ROWS, r.cols},
-                         out);
+    if (graph > 0)
+        dirty_graph_draw(f->curve, f->until_s, (struct rect){end, area.x, graph, area.cols}, out);
 }

@@ -36,8 +36,8 @@ void memory_forecast_make(const struct ui_model *model, const struct ui_state *s
  * have its room, and there is no graph. */
 int memory_forecast_rows(const struct memory_forecast *forecast, struct rect body);
 
-/* memory_forecast_draw - in @r, which has as many rows. */
-void memory_forecast_draw(const struct memory_forecast *forecast, struct rect r,
+/* memory_forecast_draw - as many rows, from @y on. */
+void memory_forecast_draw(const struct memory_forecast *forecast, struct rect body, int y,
                           struct screen *out);
 
 /* memory_forecast_begins - do looks at what it writes begin by themselves, as things are? */
