@@ -41,6 +41,7 @@ struct rounds {
 
     struct dirty_term groups[FORECAST_GROUPS_MOST];
     size_t group_count, old_count, slice_count, cursor; /* old: not newly touched */
+    double unseen;   /* share of what is written that lies anywhere: no look saw where */
     double position; /* of the search, in MIXED of the slice where it is: 0..1 */
     struct slice slices[FORECAST_SLICES_MOST];
     /* Shares of a group's pages in a slice: found by the last sync; to be sent after it. */

@@ -3,6 +3,9 @@
 
 #include "core/forecast/forecast_rounds_internal.h"
 
+/* Of the pages where something is written, less than this part is: at random. What is more than a
+ * fourth of a set has an end that the curve saw. */
+#define AT_RANDOM  0.4
 #define NEARLY_ALL 0.98 /* of what is written; a place or two have a stray page */
 
 /*
@@ -32,6 +35,35 @@ static double pages_in_reach(const struct forecast_walk *walk)
     return share > 0 ? share * (walk->zero + walk->nonzero) : INFINITY;
 }
 
+/*
+ * A curve that saw no end of a group takes it for as large as all of memory, and for a straight
+ * line. But the looks saw where it lies. Pages that are written at random are changed in the same
+ * part everywhere: then that is the whole set, and it is used up as by that, from where the looks
+ * end (in the upper corner it stays straight). Pages that are written one after the other are all
+ * changed in some places, and in others none yet: then it is larger than what was seen, and the
+ * median of what it may be is twice that, when any size is as likely as any other as large again.
+ * No set is larger than what has content.
+ */
+static struct dirty_term within_reach(const struct forecast_walk *walk, struct dirty_term term,
+                                      double reach)
+{
+    const struct dirty_curve *curve = walk->curve;
+    bool is_middle = walk->mix == &curve->middle;
+    double all = term.pages * term.per_s, seen_s = curve->longest_s;
+
+    if (term.pages <= reach)
+        return term;
+    term.pages = reach;
+    if (term.kind == DIRTY_TERM_RAMP && all * seen_s >= AT_RANDOM * reach)
+        term.pages = fmax(reach, fmin(walk->nonzero, (is_middle ? 2 : 4) * all * seen_s));
+    term.per_s = all / term.pages;
+    if (term.kind == DIRTY_TERM_RAMP && is_middle && all * seen_s < AT_RANDOM * reach) {
+        term.kind = DIRTY_TERM_DECAY;
+        term.per_s = -log1p(-term.per_s * seen_s) / seen_s;
+    }
+    return term;
+}
+
 /* The groups, and how many pages are in those that are sent in the first round as they are. */
 static double begin_groups(struct rounds *rounds)
 {
@@ -39,13 +71,9 @@ static double begin_groups(struct rounds *rounds)
     double grouped = 0, reach = pages_in_reach(walk);
 
     for (size_t i = 0; i < walk->mix->term_count; i++) {
-        struct dirty_term term = walk->mix->terms[i];
+        struct dirty_term term = within_reach(walk, walk->mix->terms[i], reach);
         term.per_s *= walk->speed;
-        /* A curve that saw no end of it knows no better than that it may be all of memory. */
-        if (term.pages > reach) {
-            term.per_s *= term.pages / reach;
-            term.pages = reach;
-        }
+        rounds->unseen = fmax(rounds->unseen, 1 - reach / fmax(reach, term.pages));
         grouped += term.pages;
         rounds->groups[rounds->group_count++] = term;
     }
@@ -138,6 +166,7 @@ static void begin_slices(struct rounds *rounds, double grouped)
                                : guess_resident(walk, all * from, all * to);
         slice->written = is_known ? sum_places(curve->written_at, from, to)
                                   : guess_written(walk, grouped, before, here);
+        slice->written += rounds->unseen * (here - slice->written);
         double resident = (walk->nonzero + walk->zero) * here;
         slice->groups = fmin(grouped * slice->written, resident);
         slice->zero = resident - slice->groups; /* spread_content takes those with content out */
