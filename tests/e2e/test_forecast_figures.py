@@ -8,7 +8,9 @@ import kvmtest
 
 sys.path.insert(0, os.path.join(kvmtest.ROOT, "tests/forecast"))
 import compare  # noqa: E402
+import constants  # noqa: E402
 import known  # noqa: E402
+import rates  # noqa: E402
 from compare import Case, Said  # noqa: E402
 
 
@@ -102,3 +104,32 @@ class KnownCurve(kvmtest.TestCase):
         self.assertAlmostEqual(sum(at), 1)
         self.assertAlmostEqual(at[0], 0.75 / 32)
         self.assertEqual((at[40], round(at[63], 9)), (0, 0.25))
+
+
+class Measured(kvmtest.TestCase):
+    LOG = """7@10.000100:migration_bitmap_sync_start
+7@10.000500:migration_bitmap_sync_end dirty_pages 0
+7@11.000000:migration_bitmap_sync_start
+7@11.000100:migration_bitmap_sync_end dirty_pages 30
+7@11.200000:migration_bitmap_sync_start
+7@11.200200:migration_bitmap_sync_end dirty_pages 2
+7@11.200500:migration_completion_vm_stop ret 0
+7@11.200600:migration_bitmap_sync_start
+7@11.200650:migration_bitmap_sync_end dirty_pages 2
+7@11.209500:migration_thread_after_loop
+"""
+
+    def test_steps_of_a_migration_are_read_from_its_trace(self):
+        steps = constants.steps_of(self.LOG)
+        for name, wanted in (("first sync", [0.0004]), ("sync", [0.0001, 0.0002]), ("late", [0.0003]), ("stop", [0.009])):
+            self.assertEqual([round(each, 6) for each in steps[name]], wanted, name)
+        # Without a sync in between nothing is known of how late the guest is stopped.
+        lines = self.LOG.splitlines(keepends=True)
+        self.assertEqual(constants.steps_of("".join(lines[:2] + lines[6:]))["late"], [])
+
+    def test_a_curve_is_straight_between_the_moments_that_are_named(self):
+        said = {"dirty": {"curve": [{"seconds": 0.5, "pages": 100}, {"seconds": 1.0, "pages": 160}]}}
+        for seconds, pages in ((0, 0), (0.25, 50), (0.5, 100), (0.75, 130), (1.0, 160), (9.0, 160)):
+            self.assertEqual(rates.pages_at(said, seconds), pages)
+        self.assertEqual(rates.mean_error([(90, 100), (120, 100), (5, 0)]), "15.0%")
+        self.assertEqual(rates.mean_error([(5, 0)]), "-")

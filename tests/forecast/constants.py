@@ -238,7 +238,7 @@ def steps_of(text):
             stopped = moment
             if steps["sync"]:  # else it ended without one
                 steps["late"].append(moment - ended)
-        elif stopped is not None:
+        elif event == "migration_thread_after_loop":
             steps["stop"].append(moment - stopped)
     return steps
 
