@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/source/load_host.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "core/base/parse_load.h"
@@ -12,9 +13,10 @@
 /* What the numbers of a file are; @n < 0: why it could not be read. */
 typedef void take_fn(const char *text, ssize_t n, struct reading *gauges);
 
+/* A file of the host does not end: where it is missing, the kernel does not have it. */
 static struct reading of_form(ssize_t n, bool is_ok, uint64_t value)
 {
-    if (n < 0)
+    if (n < 0 && n != -ENOENT)
         return load_failed((int)n);
     return is_ok ? reading_ok(value, SOURCE_PROC) : reading_of_cause(CAUSE_NOT_IN_KERNEL);
 }

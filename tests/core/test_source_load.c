@@ -557,6 +557,9 @@ static void the_host_says_how_it_is(void **state)
 {
     struct bench *b = *state;
 
+    tick(b, LOAD_HOST);
+    is_missing(b->now->host_load.load_1, CAUSE_NOT_IN_KERNEL);
+    assert_int_equal(b->now->host_load.mem_free.cause, CAUSE_NOT_IN_KERNEL);
     tree_text(&b->tree, "proc/loadavg", "1.50 0.25 10.00 1/2 3\n");
     tree_text(&b->tree, "proc/meminfo",
               "MemTotal:  1000 kB\nMemFree:  10 kB\nMemAvailable:  20 kB\nSwapTotal:  30 kB\n"

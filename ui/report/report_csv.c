@@ -222,7 +222,8 @@ static int csv_record(struct report *r, const struct snapshot *base, const struc
     if (fits < 0)
         return fits;
     const struct snapshot_value *host = report_host_values(r->filter, s);
-    if (!r->wide)
+    /* Who asks for some VMs gets rows of these. */
+    if (!r->wide && filter_all_vms(r->filter))
         load_csv_host(&row, &s->host_load);
     if (host != NULL && !(r->skip_zero && r->stream && report_idle(r->filter, s, host)))
         put_host(&row, s, host);
