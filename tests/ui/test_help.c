@@ -247,10 +247,12 @@ static void of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done(void **sta
     start(f, ROWS, COLS);
     press(f, KEYCODE_ENTER);
     assert_non_null(strstr(press(f, '3'), "R Read all"));
+    assert_non_null(strstr(f->dump, "L Look"));
     snapshot_builder_fields_x86(none);
     f->model.now = snapshot_builder_finish(none);
     assert_int_equal(ui_follow(&f->state, &f->model), 0);
     assert_null(strstr(press(f, 0), "Read all"));
+    assert_null(strstr(f->dump, "L Look"));
     assert_non_null(strstr(f->dump, " has ended; its last numbers stay. F: wait for its succ"));
     assert_int_equal(ui_update(&f->state, &f->model, (struct ui_key){.code = 'R'}), UI_NOTHING);
     assert_non_null(strstr(press(f, 0), "has ended: its last numbers stay, and no new ones come"));

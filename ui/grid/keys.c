@@ -203,7 +203,8 @@ char *keys_binding_names(const struct key_binding *binding, char out[KEY_NAMES_M
 
 bool keys_need_vm(enum ui_command command)
 {
-    static const enum ui_command needing[] = {COMMAND_SCAN, COMMAND_SCAN_CANCEL, COMMAND_RESET};
+    static const enum ui_command needing[] = {COMMAND_SCAN, COMMAND_LOOKS, COMMAND_SCAN_CANCEL,
+                                              COMMAND_RESET};
 
     for (size_t i = 0; i < sizeof(needing) / sizeof(needing[0]); i++)
         if (needing[i] == command)

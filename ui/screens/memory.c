@@ -22,6 +22,7 @@ struct pen {
     struct screen *out;
     struct rect r;
     int y;
+    bool is_over; /* the VM has ended: nothing more of it can be read */
 };
 
 static void label(struct pen *p, const char *text)
@@ -132,6 +133,10 @@ static void draw_not_read(struct pen *p, const struct scan_report *r)
     double seconds = scan_exact_seconds(r);
     int x = p->r.x + LABEL_COLS;
 
+    if (p->is_over) {
+        SAY(p, STYLE_NOTICE, "not read before the VM ended");
+        return;
+    }
     x += SAY(p, STYLE_NOTICE, "R reads %s",
              format_bytes(bytes, (double)r->estimate.population * SCAN_PAGE_BYTES));
     if (seconds < 0)
@@ -310,7 +315,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct rect r = l->body;
     const struct snapshot_vm *vm = detail_vm(st, m);
     const struct scan_reports_entry *e = scan_reports_find(m->scans, &st->detail.vm);
-    struct pen p = {out, r, r.y};
+    struct pen p = {out, r, r.y, detail_is_over(st, st->screen)};
     bool running = is_running(m, &st->detail.vm);
     const struct scan_report *report =
         e != NULL ? running && e->running != NULL ? e->running : e->last : NULL;
@@ -382,8 +387,6 @@ static enum ui_action look_again(struct ui_state *state, const struct ui_model *
 {
     if (model->scans == NULL)
         ui_say(state, "What a VM writes can be looked at on the live system only");
-    else if (state->detail.ended)
-        ui_say(state, "The VM has ended: what it writes cannot be looked at any more");
     else
         return UI_LOOKS;
     return UI_NOTHING;
