@@ -13,7 +13,11 @@
 
 #include "tests/lib/load_builder.h"
 #include "tests/lib/screen_dump.h"
+#include "ui/screens/screens.h"
+#include "ui/state/column_sets.h"
 #include "ui/state/columns.h"
+#include "ui/state/config.h"
+#include "ui/state/state.h"
 
 /* What stands in the cell, without the blanks around it; @ret_style: how its last cell looks. */
 static const char *cell(enum column_id id, const struct snapshot_vm *vm,
@@ -141,12 +145,180 @@ static void columns_show_what_a_vm_fights_for(void **unused)
     snapshot_builder_free(b);
 }
 
+/* --- sets ------------------------------------------------------------------------------------- */
+
+/* The VMs screen with its keys. */
+struct bed {
+    struct snapshot_builder *b;
+    struct trends trends;
+    struct ui_rows rows;
+    struct ui_model model;
+    struct ui_state state;
+};
+
+static int bed_new(void **ret)
+{
+    struct bed *bed = calloc(1, sizeof(*bed));
+
+    bed->b = snapshot_builder_new();
+    load_builder_host(bed->b, LOAD_CONTENDED);
+    const struct snapshot *s = snapshot_builder_finish(bed->b);
+    assert_int_equal(trends_init(&bed->trends), 0);
+    bed->model = (struct ui_model){
+        .now = s, .base = s, .detail = s, .trends = &bed->trends, .rows = &bed->rows};
+    ui_state_init(&bed->state, 24, 120, 1.0);
+    assert_int_equal(ui_follow(&bed->state, &bed->model), 0);
+    *ret = bed;
+    return 0;
+}
+
+static int bed_free(void **state)
+{
+    struct bed *bed = *state;
+
+    ui_state_done(&bed->state);
+    ui_rows_done(&bed->rows);
+    trends_done(&bed->trends);
+    snapshot_builder_free(bed->b);
+    free(bed);
+    return 0;
+}
+
+static void press(struct bed *bed, uint32_t key)
+{
+    ui_update(&bed->state, &bed->model, (struct ui_key){.code = key});
+}
+
+static bool shows(const struct bed *bed, enum column_id id)
+{
+    for (size_t i = 0; i < bed->state.vms.columns.count; i++)
+        if (bed->state.vms.columns.ids[i] == id)
+            return true;
+    return false;
+}
+
+static void every_set_has_its_key_and_the_name(void **state)
+{
+    static const struct {
+        enum column_set set;
+        enum column_id has;
+    } sets[] = {{COLUMN_SET_OVERVIEW, COLUMN_WAIT}, {COLUMN_SET_CPU, COLUMN_RDY},
+                {COLUMN_SET_EXITS, COLUMN_HALT},    {COLUMN_SET_MEMORY, COLUMN_PSI_MEM},
+                {COLUMN_SET_IO, COLUMN_IOTHR},      {COLUMN_SET_MIGRATION, COLUMN_MIGR}};
+    struct bed *bed = *state;
+
+    assert_int_equal(bed->state.vms.sets.shown, COLUMN_SET_OVERVIEW);
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        press(bed, (uint32_t)('1' + i));
+        assert_int_equal(bed->state.vms.sets.shown, sets[i].set);
+        assert_true(shows(bed, sets[i].has));
+        assert_true(shows(bed, COLUMN_NAME));
+        /* Each column once, and none that is not there. */
+        for (size_t c = 0; c < bed->state.vms.columns.count; c++)
+            for (size_t d = 0; d < c; d++)
+                assert_int_not_equal(bed->state.vms.columns.ids[c], bed->state.vms.columns.ids[d]);
+    }
+}
+
+static void the_own_choice_is_kept_beside_the_sets(void **state)
+{
+    struct bed *bed = *state;
+
+    press(bed, '0'); /* nobody chose any yet */
+    assert_int_equal(bed->state.vms.sets.shown, COLUMN_SET_OVERVIEW);
+    assert_non_null(strstr(bed->state.message, "F2"));
+    press(bed, '2');
+    press(bed, KEYCODE_F(2)); /* begins with what is shown */
+    press(bed, ' ');          /* the first one goes: the pid */
+    press(bed, KEYCODE_ESCAPE);
+    assert_int_equal(bed->state.vms.sets.shown, COLUMN_SET_OWN);
+    assert_true(shows(bed, COLUMN_RDY));
+    assert_false(shows(bed, COLUMN_PID));
+    press(bed, '2');
+    assert_true(shows(bed, COLUMN_PID));
+    press(bed, '4');
+    assert_false(shows(bed, COLUMN_RDY));
+    press(bed, '0');
+    assert_true(shows(bed, COLUMN_RDY));
+    assert_false(shows(bed, COLUMN_PID));
+    /* And F2 goes on with it, whatever is shown. */
+    press(bed, '4');
+    press(bed, KEYCODE_F(2));
+    press(bed, KEYCODE_ESCAPE);
+    assert_true(shows(bed, COLUMN_RDY));
+    assert_false(shows(bed, COLUMN_PID));
+}
+
+static void sets_and_the_own_choice_are_remembered(void **state)
+{
+    struct bed *bed = *state;
+    struct config *config = malloc(sizeof(*config));
+    struct ui_state again;
+
+    press(bed, '2');
+    press(bed, KEYCODE_F(2));
+    press(bed, ' ');
+    press(bed, KEYCODE_ESCAPE);
+    press(bed, '5');
+    config_init(config);
+    ui_to_config(&bed->state, config);
+    ui_state_init(&again, 24, 120, 1.0);
+    ui_apply_config(&again, config);
+    assert_int_equal(again.vms.sets.shown, COLUMN_SET_IO);
+    assert_int_equal(again.vms.columns.count, bed->state.vms.columns.count);
+    assert_int_equal(again.vms.sets.own.count, bed->state.vms.sets.own.count);
+    assert_int_equal(again.vms.sets.own.ids[0], COLUMN_NAME);
+    ui_state_done(&again);
+    free(config);
+}
+
+static void the_configuration_says_what_a_set_has(void **unused)
+{
+    struct config *config = malloc(sizeof(*config));
+    struct ui_state state;
+
+    (void)unused;
+    config_parse("[monitor]\nset = cpu\npane = no\n"
+                 "[columns cpu]\nname = 20\nrdymax = auto\n"
+                 "[columns exits]\nexits = auto\n"
+                 "[columns nothing]\nname = auto\n",
+                 config);
+    assert_int_equal(config->problems, 2); /* exits lack the name, and there is no such set */
+    assert_non_null(strstr(config->told[0].text, "not known here"));
+    assert_non_null(strstr(config->told[1].text, "exits"));
+    ui_state_init(&state, 24, 120, 1.0);
+    ui_apply_config(&state, config);
+    assert_false(state.vms.has_pane);
+    assert_int_equal(state.vms.sets.shown, COLUMN_SET_CPU);
+    assert_int_equal(state.vms.columns.count, 2);
+    assert_int_equal(state.vms.columns.ids[1], COLUMN_RDYMAX);
+    assert_int_equal(state.vms.columns.width[COLUMN_NAME], 20);
+    ui_state_done(&state);
+    /* Without a set: the own choice where there is one. */
+    config_parse("[columns]\nname = auto\nuptime = auto\n", config);
+    ui_state_init(&state, 24, 120, 1.0);
+    ui_apply_config(&state, config);
+    assert_int_equal(state.vms.sets.shown, COLUMN_SET_OWN);
+    assert_int_equal(state.vms.columns.count, 2);
+    ui_state_done(&state);
+    config_parse("[monitor]\nset = all\n", config);
+    assert_int_equal(config->problems, 1);
+    assert_int_equal(config->set, -1);
+    free(config);
+}
+
+#define BED_TEST(name) cmocka_unit_test_setup_teardown(name, bed_new, bed_free)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_are_marked_from_5_and_10_percent),
         cmocka_unit_test(what_is_missing_says_why_and_is_never_0),
         cmocka_unit_test(columns_show_what_a_vm_fights_for),
+        BED_TEST(every_set_has_its_key_and_the_name),
+        BED_TEST(the_own_choice_is_kept_beside_the_sets),
+        BED_TEST(sets_and_the_own_choice_are_remembered),
+        cmocka_unit_test(the_configuration_says_what_a_set_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

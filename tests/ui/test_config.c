@@ -209,7 +209,8 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
     struct stat st;
 
     config_parse("[monitor]\ndelay = 2.5\nsort = io\ninverted = yes\ntheme = monochrome\nbpf = "
-                 "yes\nlater = 7\n[forecast]\nbandwidth = 12.5\nmode = mapped-ram\n"
+                 "yes\nset = cpu\npane = no\nlater = 7\n[columns io]\nname = auto\nvhost = "
+                 "9\n[forecast]\nbandwidth = 12.5\nmode = mapped-ram\n"
                  "[future]\na = b\n[columns]\nname = 30\nzero = auto\n",
                  c);
     assert_int_equal(c->problems, 2);
@@ -224,6 +225,11 @@ static void what_is_written_is_read_again_and_unknown_lines_stay(void **state)
         assert_int_equal(again->mode, FORECAST_MAPPED_RAM);
         assert_int_equal(again->columns.count, 2);
         assert_int_equal(again->columns.width[COLUMN_NAME], 30);
+        assert_int_equal(again->set, COLUMN_SET_CPU);
+        assert_false(again->pane);
+        assert_int_equal(again->sets[COLUMN_SET_IO].count, 2);
+        assert_int_equal(again->sets[COLUMN_SET_IO].width[COLUMN_VHOST], 9);
+        assert_int_equal(again->sets[COLUMN_SET_CPU].count, 0);
         assert_non_null(strstr(again->unknown, "later = 7"));
         assert_non_null(strstr(again->unknown, "[future]\na = b"));
         assert_int_equal(config_write(p->path, again, &err), 0);

@@ -39,6 +39,10 @@ enum {
 #define TAB_KEY(id, object, title, key, twin, is, help)                                            \
     {DETAIL, {key, twin}, COMMAND_TAB(SCREEN_##id), NULL, help},
 
+/* The keys of the column sets. */
+#define SET_KEY(id, key, name, title, help)                                                        \
+    {VMS, {key}, COMMAND_COLUMN_SET(COLUMN_SET_##id), NULL, help},
+
 #define F(n) KEYCODE_F(n)
 
 /* In the order of the function bar and of the help. */
@@ -50,6 +54,7 @@ const struct key_binding key_table[] = {
     {VMS, {KEYCODE_ESCAPE}, COMMAND_CLOSE, NULL, "close what is open; never quits"},
     {VMS, {F(2), 'S'}, COMMAND_COLUMNS, "Columns",
      "choose the columns, their order and their width"},
+    COLUMN_SET_LIST(SET_KEY)
     {VMS | TABLES | REASONS | VCPUS, {F(3), '/'}, COMMAND_SEARCH, "Search",
      "search for a name while you type it"},
     {VMS | TABLES | REASONS | VCPUS, {'n'}, COMMAND_SEARCH_NEXT, NULL,
@@ -214,8 +219,15 @@ bool keys_need_vm(enum ui_command command)
 
 enum ui_screen keys_tab(enum ui_command command)
 {
-    if (command < COMMAND_TABS || command >= COMMAND_COUNT)
+    if (command < COMMAND_TABS || command >= COMMAND_COLUMN_SETS)
         return SCREEN_COUNT;
     enum ui_screen screen = (enum ui_screen)((int)command - (int)COMMAND_TABS);
     return screen_list_has(screen, SCREEN_TAB) ? screen : SCREEN_COUNT;
+}
+
+enum column_set keys_column_set(enum ui_command command)
+{
+    if (command < COMMAND_COLUMN_SETS || command >= COMMAND_COUNT)
+        return COLUMN_SET_COUNT;
+    return (enum column_set)((int)command - (int)COMMAND_COLUMN_SETS);
 }

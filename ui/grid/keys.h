@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ui/grid/column_set_list.h"
 #include "ui/grid/screen_list.h"
 
 /* Codes of keys that are no character; characters are their code point. */
@@ -113,11 +114,15 @@ enum ui_command {
     COMMAND_SAVE,
     COMMAND_REDRAW,
     COMMAND_TABS, /* COMMAND_TAB */
-    COMMAND_COUNT = COMMAND_TABS + SCREEN_COUNT
+    COMMAND_COLUMN_SETS = COMMAND_TABS + SCREEN_COUNT, /* COMMAND_COLUMN_SET */
+    COMMAND_COUNT = COMMAND_COLUMN_SETS + COLUMN_SET_COUNT
 };
 
 /* COMMAND_TAB - open this tab, of the VM whose drill-down is open or of the selected one. */
 #define COMMAND_TAB(screen) ((enum ui_command)((int)COMMAND_TABS + (int)(screen)))
+
+/* COMMAND_COLUMN_SET - show these columns on the VMs screen. */
+#define COMMAND_COLUMN_SET(set) ((enum ui_command)((int)COMMAND_COLUMN_SETS + (int)(set)))
 
 #define KEYS_PER_BINDING 4
 
@@ -151,5 +156,8 @@ bool keys_need_vm(enum ui_command command);
 
 /* keys_tab - the tab that this command opens; SCREEN_COUNT: it opens none. */
 enum ui_screen keys_tab(enum ui_command command);
+
+/* keys_column_set - the set of columns that this command shows; COLUMN_SET_COUNT: it shows none. */
+enum column_set keys_column_set(enum ui_command command);
 
 #endif

@@ -13,11 +13,10 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct rect titles = l->titles, r = l->body;
 
     (void)m;
-    screen_field(
-        out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE,
-        c->sorting
-            ? "Sort by"
-            : "Columns of the VMs screen: Enter shows or hides, F7 F8 move, Left Right size");
+    screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE,
+                 c->sorting
+                     ? "Sort by"
+                     : "Your own columns (0): Enter shows or hides, F7 F8 move, Left Right size");
     for (int i = 0; i < r.rows && c->scroll.top + (size_t)i < COLUMN_COUNT; i++) {
         size_t row = c->scroll.top + (size_t)i;
         bool chosen, selected = row == c->scroll.row;

@@ -18,25 +18,19 @@
 #include "core/base/whole_write.h"
 #include "ui/choose/delay.h"
 #include "ui/grid/theme.h"
+#include "ui/state/config_internal.h"
 #include "ui/state/migration.h"
 
 void config_init(struct config *config)
 {
-    *config = (struct config){.theme = -1, .sort = -1, .mode = -1};
+    *config = (struct config){.theme = -1, .sort = -1, .mode = -1, .set = -1, .pane = true};
 }
 
 /* --- parsing ---------------------------------------------------------------------------------- */
 
-struct parser {
-    struct config *config;
-    const char *at; /* rest of the text */
-    int line;       /* that was read last: inih does not tell its handler */
-    bool is_pair;   /* it must be name = value, for it is nothing else; and has not been seen yet */
-    char section[64]; /* that unknown lines were kept under last */
-};
-
 /* "WHAT 'TEXT': FIX"; @text NULL: "WHAT: FIX". */
-static void problem(struct parser *p, const char *what, const char *text, const char *fix)
+void config_parser_problem(struct config_parser *p, const char *what, const char *text,
+                           const char *fix)
 {
     struct config *c = p->config;
     char clean[60] = "";
@@ -69,21 +63,21 @@ void config_wrong_lines(const struct config *c, char *buf, size_t size)
         snprintf(buf + len, size - len, " and more");
 }
 
-static void parse_bool(struct parser *p, const char *value, bool *ret)
+static void parse_bool(struct config_parser *p, const char *value, bool *ret)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-        problem(p, "neither yes nor no:", value, "give one of them");
+        config_parser_problem(p, "neither yes nor no:", value, "give one of them");
     else
         *ret = strcmp(value, "yes") == 0;
 }
 
-static void set_delay(struct parser *p, const char *value)
+static void set_delay(struct config_parser *p, const char *value)
 {
     if (delay_parse(value, &p->config->delay_s) < 0)
-        problem(p, "not a delay:", value, "give seconds from 0.1 to 3600");
+        config_parser_problem(p, "not a delay:", value, "give seconds from 0.1 to 3600");
 }
 
-static void set_theme(struct parser *p, const char *value)
+static void set_theme(struct config_parser *p, const char *value)
 {
     char fix[80] = "give ";
     int theme = theme_find(value);
@@ -94,66 +88,81 @@ static void set_theme(struct parser *p, const char *value)
                  i == 0 ? "" : i + 1 == theme_count ? " or " : ", ", theme_table[i].name);
     }
     if (theme < 0)
-        problem(p, "there is no theme", value, fix);
+        config_parser_problem(p, "there is no theme", value, fix);
     else
         p->config->theme = theme;
 }
 
-#define COLUMN_FIX "the manual lists them under COLUMNS"
-
-static void set_sort(struct parser *p, const char *value)
+static void set_sort(struct config_parser *p, const char *value)
 {
     int column = column_find(value);
 
     if (column < 0)
-        problem(p, "there is no column", value, COLUMN_FIX);
+        config_parser_problem(p, "there is no column", value, CONFIG_COLUMN_FIX);
     else
         p->config->sort = column;
 }
 
-static void set_inverted(struct parser *p, const char *value)
+static void set_set(struct config_parser *p, const char *value)
+{
+    int set = column_set_find(value);
+
+    if (set < 0)
+        config_parser_problem(p, "there is no set of columns", value,
+                              "give own, overview, cpu, exits, memory, io or migration");
+    else
+        p->config->set = set;
+}
+
+static void set_pane(struct config_parser *p, const char *value)
+{
+    parse_bool(p, value, &p->config->pane);
+}
+
+static void set_inverted(struct config_parser *p, const char *value)
 {
     parse_bool(p, value, &p->config->inverted);
 }
 
-static void set_vcpus(struct parser *p, const char *value)
+static void set_vcpus(struct config_parser *p, const char *value)
 {
     parse_bool(p, value, &p->config->tree);
 }
 
-static void set_bpf(struct parser *p, const char *value)
+static void set_bpf(struct config_parser *p, const char *value)
 {
     parse_bool(p, value, &p->config->bpf);
 }
 
-static void set_bandwidth(struct parser *p, const char *value)
+static void set_bandwidth(struct config_parser *p, const char *value)
 {
     if (migration_bandwidth_parse(value, &p->config->bandwidth) < 0)
-        problem(p, "not a bandwidth:", value, "give MB/s from 1 to 1000000");
+        config_parser_problem(p, "not a bandwidth:", value, "give MB/s from 1 to 1000000");
 }
 
-static void set_downtime(struct parser *p, const char *value)
+static void set_downtime(struct config_parser *p, const char *value)
 {
     if (migration_downtime_parse(value, &p->config->downtime_limit_s) < 0)
-        problem(p, "not a downtime:", value, "give milliseconds from 1 to 2000000");
+        config_parser_problem(p, "not a downtime:", value, "give milliseconds from 1 to 2000000");
 }
 
-static void set_mode(struct parser *p, const char *value)
+static void set_mode(struct config_parser *p, const char *value)
 {
     int mode = migration_mode_find(value);
 
     if (mode < 0)
-        problem(p, "there is no mode", value, "give precopy, multifd or mapped-ram");
+        config_parser_problem(p, "there is no mode", value, "give precopy, multifd or mapped-ram");
     else
         p->config->mode = mode;
 }
 
-static void set_auto_converge(struct parser *p, const char *value)
+static void set_auto_converge(struct config_parser *p, const char *value)
 {
     parse_bool(p, value, &p->config->auto_converge);
 }
 
-static void keep_unknown(struct parser *p, const char *section, const char *name, const char *value)
+void config_parser_keep(struct config_parser *p, const char *section, const char *name,
+                        const char *value)
 {
     char *out = p->config->unknown;
     size_t len = strlen(out), left = CONFIG_UNKNOWN_MAX - len;
@@ -167,68 +176,47 @@ static void keep_unknown(struct parser *p, const char *section, const char *name
         snprintf(p->section, sizeof(p->section), "%s", section);
 }
 
-static void add_column(struct parser *p, const char *name, const char *value)
-{
-    struct column_choice *c = &p->config->columns;
-    int id = column_find(name);
-    uint64_t width = 0;
-    bool is_auto = strcmp(value, "auto") == 0;
-    const char *end = is_auto ? NULL : parse_digits(value, NULL, 10, &width);
-
-    if (id < 0) {
-        problem(p, "there is no column", name, COLUMN_FIX);
-        keep_unknown(p, "columns", name, value);
-        return;
-    }
-    for (size_t i = 0; i < c->count; i++)
-        if (c->ids[i] == (enum column_id)id) {
-            problem(p, "the column is there twice:", name, "leave one out");
-            return;
-        }
-    /* The column itself is wanted, whatever its width. */
-    if (!is_auto && (end == NULL || *end != '\0' || width < 3 || width > COLUMN_WIDTH_MAX)) {
-        problem(p, "not a width:", value, "give auto, or a number from 3 to 64");
-        width = 0;
-    }
-    c->ids[c->count++] = (enum column_id)id;
-    c->width[id] = (unsigned char)width;
-}
-
 static const struct {
     const char *section, *name;
-    void (*set)(struct parser *p, const char *value);
+    void (*set)(struct config_parser *p, const char *value);
 } keys[] = {
-    {"monitor", "delay", set_delay},          {"monitor", "sort", set_sort},
-    {"monitor", "inverted", set_inverted},    {"monitor", "vcpus", set_vcpus},
-    {"monitor", "theme", set_theme},          {"monitor", "bpf", set_bpf},
-    {"forecast", "bandwidth", set_bandwidth}, {"forecast", "downtime", set_downtime},
-    {"forecast", "mode", set_mode},           {"forecast", "auto-converge", set_auto_converge},
+    {"monitor", "delay", set_delay},
+    {"monitor", "sort", set_sort},
+    {"monitor", "inverted", set_inverted},
+    {"monitor", "vcpus", set_vcpus},
+    {"monitor", "theme", set_theme},
+    {"monitor", "bpf", set_bpf},
+    {"monitor", "set", set_set},
+    {"monitor", "pane", set_pane},
+    {"forecast", "bandwidth", set_bandwidth},
+    {"forecast", "downtime", set_downtime},
+    {"forecast", "mode", set_mode},
+    {"forecast", "auto-converge", set_auto_converge},
 };
 
 static int on_pair(void *arg, const char *section, const char *name, const char *value)
 {
-    struct parser *p = arg;
+    struct config_parser *p = arg;
 
     p->is_pair = false;
-    if (strcmp(section, "columns") == 0) {
-        add_column(p, name, value);
+    if (config_columns_pair(p, section, name, value))
         return 1;
-    }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(section, keys[i].section) == 0 && strcmp(name, keys[i].name) == 0) {
             keys[i].set(p, value);
             return 1;
         }
-    problem(p, "not known here:", name, "leave it out");
-    keep_unknown(p, section, name, value);
+    config_parser_problem(p, "not known here:", name, "leave it out");
+    config_parser_keep(p, section, name, value);
     return 1;
 }
 
 /* inih goes on after a line that it does not understand, and tells the number of the first only. */
-static void check_last_line(struct parser *p)
+static void check_last_line(struct config_parser *p)
 {
     if (p->is_pair)
-        problem(p, "neither [section] nor name = value", NULL, "leave it out, or put ; before it");
+        config_parser_problem(p, "neither [section] nor name = value", NULL,
+                              "leave it out, or put ; before it");
     p->is_pair = false;
 }
 
@@ -246,7 +234,7 @@ static bool is_other(const char *line, size_t len)
 /* fgets() on the text that counts lines. */
 static char *next_line(char *out, int size, void *arg)
 {
-    struct parser *p = arg;
+    struct config_parser *p = arg;
     size_t len = strcspn(p->at, "\n");
     size_t room = (size_t)size - 1;
 
@@ -261,7 +249,7 @@ static char *next_line(char *out, int size, void *arg)
     const char *line = p->at;
     p->at += len + (line[len] == '\n');
     if (len > room - 1) {
-        problem(p, "the line is too long", NULL, "shorten it to 190 bytes");
+        config_parser_problem(p, "the line is too long", NULL, "shorten it to 190 bytes");
         return strcpy(out, "\n");
     }
     memcpy(out, line, len);
@@ -270,25 +258,14 @@ static char *next_line(char *out, int size, void *arg)
     return out;
 }
 
-static bool has_name(const struct column_choice *c)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (c->ids[i] == COLUMN_NAME)
-            return true;
-    return false;
-}
-
 void config_parse(const char *text, struct config *ret)
 {
-    struct parser p = {.config = ret, .at = text};
+    struct config_parser p = {.config = ret, .at = text};
 
     config_init(ret);
     ini_parse_stream(next_line, &p, on_pair, &p);
     check_last_line(&p);
-    if (ret->columns.count > 0 && !has_name(&ret->columns)) {
-        problem(&p, "the name is not among the columns, so all are shown", NULL, "add name = auto");
-        ret->columns = (struct column_choice){.count = 0};
-    }
+    config_columns_check(&p);
 }
 
 /* --- the file
@@ -384,6 +361,9 @@ static char *to_text(const struct config *c)
         fprintf(out, "theme = %s\n", theme_table[c->theme].name);
     if (c->bpf)
         fputs("bpf = yes\n", out);
+    if (c->set >= 0)
+        fprintf(out, "set = %s\n", column_set_name((enum column_set)c->set));
+    fprintf(out, "pane = %s\n", c->pane ? "yes" : "no");
     fputs("\n[forecast]\n; MB/s, milliseconds\n", out);
     if (c->bandwidth > 0)
         fprintf(out, "bandwidth = %g\n", c->bandwidth / 1e6);
@@ -392,14 +372,7 @@ static char *to_text(const struct config *c)
     if (c->mode >= 0)
         fprintf(out, "mode = %s\n", forecast_mode_name((enum forecast_mode)c->mode));
     fprintf(out, "auto-converge = %s\n", c->auto_converge ? "yes" : "no");
-    fputs("\n[columns]\n; in this order; a width, or auto\n", out);
-    for (size_t i = 0; i < c->columns.count; i++) {
-        enum column_id id = c->columns.ids[i];
-        if (c->columns.width[id])
-            fprintf(out, "%s = %d\n", column_table[id].name, c->columns.width[id]);
-        else
-            fprintf(out, "%s = auto\n", column_table[id].name);
-    }
+    config_columns_write(out, c);
     if (c->unknown[0])
         fprintf(out, "\n; not known to this version\n%s", c->unknown);
     return text_file_close(&file, &text, NULL) < 0 ? NULL : text;

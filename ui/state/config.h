@@ -10,6 +10,15 @@
  *     vcpus = no
  *     theme = default
  *     bpf = no
+ *     ; a set of columns: own, overview, cpu, exits, memory, io or migration
+ *     set = overview
+ *     ; the selected VM below the table, where there is room
+ *     pane = yes
+ *
+ *     [columns cpu]
+ *     ; what that set has
+ *     name = auto
+ *     rdy = auto
  *
  *     [forecast]
  *     ; MB/s, milliseconds
@@ -28,6 +37,7 @@
 #include <stddef.h>
 
 #include "core/base/error.h"
+#include "ui/state/column_sets.h"
 #include "ui/state/columns.h"
 
 #define CONFIG_FILE_MAX 65536  /* bytes; a longer file is refused */
@@ -41,7 +51,10 @@ struct config {
     bool inverted;
     bool tree;
     bool bpf;                     /* load BPF programs from the start, as --bpf does */
-    struct column_choice columns; /* count 0: not given */
+    struct column_choice columns; /* the own choice; count 0: not given */
+    bool pane;                    /* of the selected VM, where there is room */
+    int set;                      /* enum column_set to begin with; -1: not given */
+    struct column_choice sets[COLUMN_SET_COUNT]; /* in the place of ours; count 0: not given */
     double bandwidth;             /* bytes per second; 0: not given */
     double downtime_limit_s;      /* 0: not given */
     int mode;                     /* enum forecast_mode; -1: not given */

@@ -18,11 +18,13 @@ void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
         .vms = {.stick_to_first = true,
                 .selected_vcpu = -1,
                 .sort = COLUMN_CPU,
+                .has_pane = true,
                 .only = {.vm_fd = -1}},
         .detail = {.counters = {.selected = -1, .hide_zero = true}},
         .host = {.selected = -1, .hide_zero = true},
         .migration = forecast_settings_default,
     };
+    state->vms.sets.shown = COLUMN_SET_OVERVIEW;
     column_choice_default(&state->vms.columns);
 }
 
@@ -146,6 +148,16 @@ void ui_open(struct ui_state *state, const struct snapshot_vm *vm, enum ui_scree
     select_vm(state, vm);
 }
 
+/* Who chose columns and no set sees what they chose. */
+static void apply_columns(struct vms_state *vms, const struct config *c)
+{
+    enum column_set set = c->columns.count > 0 ? COLUMN_SET_OWN : COLUMN_SET_OVERVIEW;
+
+    memcpy(vms->sets.configured, c->sets, sizeof(vms->sets.configured));
+    vms->sets.own = c->columns;
+    column_sets_show(&vms->sets, &vms->columns, c->set >= 0 ? (enum column_set)c->set : set);
+}
+
 void ui_apply_config(struct ui_state *state, const struct config *c)
 {
     if (c->delay_s > 0)
@@ -156,9 +168,9 @@ void ui_apply_config(struct ui_state *state, const struct config *c)
     }
     if (c->theme >= 0)
         state->theme = (size_t)c->theme;
-    if (c->columns.count > 0)
-        state->vms.columns = c->columns;
+    apply_columns(&state->vms, c);
     state->vms.tree = c->tree;
+    state->vms.has_pane = c->pane;
     if (c->bandwidth > 0)
         state->migration.bandwidth = c->bandwidth;
     if (c->downtime_limit_s > 0)
@@ -174,8 +186,12 @@ void ui_to_config(const struct ui_state *state, struct config *ret)
     ret->sort = (int)state->vms.sort;
     ret->inverted = state->vms.sort_inverted;
     ret->theme = (int)state->theme;
-    ret->columns = state->vms.columns;
+    ret->columns =
+        state->vms.sets.shown == COLUMN_SET_OWN ? state->vms.columns : state->vms.sets.own;
+    ret->set = (int)state->vms.sets.shown;
+    memcpy(ret->sets, state->vms.sets.configured, sizeof(ret->sets));
     ret->tree = state->vms.tree;
+    ret->pane = state->vms.has_pane;
     ret->bandwidth = state->migration.bandwidth;
     ret->downtime_limit_s = state->migration.downtime_limit_s;
     ret->mode = state->migration.mode;

@@ -17,6 +17,7 @@
 #include "ui/grid/keys.h"
 #include "ui/grid/prompt.h"
 #include "ui/grid/scroll.h"
+#include "ui/state/column_sets.h"
 #include "ui/state/columns.h"
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
@@ -69,8 +70,10 @@ struct vms_state {
     bool follow;             /* when the selected VM ends, wait for one of the same name */
     enum column_id sort;
     bool sort_inverted;
-    struct column_choice columns;
+    struct column_choice columns; /* that are shown */
+    struct column_sets sets;      /* and what else could be */
     int column_shift;
+    bool has_pane;         /* the selected VM below the table, where there is room */
     bool tree;             /* vCPU rows of all VMs ... */
     struct vm_set toggled; /* ... except of these */
     struct vm_set tagged;

@@ -319,8 +319,21 @@ static void open_selected(struct ui_state *state, const struct ui_model *model, 
         ui_open(state, vm, tab);
 }
 
+static void show_columns(struct ui_state *state, enum column_set set)
+{
+    struct vms_state *vms = &state->vms;
+
+    if (set == COLUMN_SET_OWN && set != vms->sets.shown && vms->sets.own.count == 0)
+        ui_say(state, "You have not chosen columns yet: F2 does");
+    else
+        column_sets_show(&vms->sets, &vms->columns, set);
+    vms->column_shift = 0;
+}
+
 static void open_chooser(struct ui_state *state, bool sorting)
 {
+    if (!sorting)
+        column_sets_show(&state->vms.sets, &state->vms.columns, COLUMN_SET_OWN);
     state->back = SCREEN_VMS;
     state->screen = SCREEN_CHOOSER;
     state->chooser = (struct chooser_state){.sorting = sorting};
@@ -358,6 +371,10 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     }
     if (keys_tab(command) != SCREEN_COUNT) {
         open_selected(state, model, keys_tab(command));
+        return UI_NOTHING;
+    }
+    if (keys_column_set(command) != COLUMN_SET_COUNT) {
+        show_columns(state, keys_column_set(command));
         return UI_NOTHING;
     }
     switch (command) {

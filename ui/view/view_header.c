@@ -28,7 +28,7 @@ struct segment {
 };
 
 struct segments {
-    struct segment list[16];
+    struct segment list[24];
     size_t count;
 };
 
@@ -250,6 +250,12 @@ static void collect_right(struct segments *all, const struct ui_state *st, const
         struct segment *frozen = add(all, 0, 99, "", STYLE_WARNING);
         frozen->right = true;
         SET(frozen, "FROZEN");
+    }
+    if (ui_below(st) == SCREEN_VMS) {
+        const enum column_set set = st->vms.sets.shown;
+        struct segment *columns = add(all, 0, 62, "", STYLE_LABEL);
+        columns->right = true;
+        SET(columns, "%c %s", column_set_key(set), column_set_title(set));
     }
     struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
     delay->right = true;
