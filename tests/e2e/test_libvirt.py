@@ -6,6 +6,7 @@ libvirt runs in a mount namespace of its own: the host's files stay as they are.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,36 @@ class OfLibvirt(kvmtest.TestCase):
     def test_is_found_with_its_name(self):
         found = vm_of(snapshot(), self.vm.pid)
         self.assertEqual((found["name"], found["vmm"], found["vcpus_total"]), ("kvmlens-test", "qemu", 2))
+
+    def domstats(self):
+        """{vCPU: (CPU time, time it waited for a CPU)}, seconds, libvirt's own view."""
+        found = dict(re.findall(r"^\s*([\w.]+)=(.*)$", self.vm.virsh("domstats", "--vcpu", self.vm.name).out, re.M))
+        kvmtest.need("vcpu.0.delay" in found, "this libvirt tells no vcpu.N.delay")
+        return {n: tuple(int(found[f"vcpu.{n}.{key}"]) / 1e9 for key in ("time", "delay")) for n in range(2)}
+
+    def test_run_and_ready_are_those_of_domstats(self):
+        before = self.domstats()
+        out = kvmlens("-1", "--format", "prometheus", "--per-vcpu", "-p", str(self.vm.pid)).out
+        after = self.domstats()
+        for n in range(2):
+            for i, name in enumerate(("cpu", "wait")):
+                found = re.search(rf'^kvmlens_vcpu_{name}_seconds_total\{{[^}}]*vcpu="{n}"\}} (\S+)$', out, re.M)
+                # libvirt counts CPU time in clock ticks of utime and of stime.
+                near = 0.03 if name == "cpu" else 1e-6
+                self.assertGreaterEqual(float(found.group(1)), before[n][i] - near, f"{name} of {n}")
+                self.assertLessEqual(float(found.group(1)), after[n][i] + near, f"{name} of {n}")
+
+    def test_states_are_those_of_libvirt(self):
+        def state():
+            return vm_of(snapshot("-p", str(self.vm.pid)), self.vm.pid)["state"]
+
+        self.assertEqual((self.vm.virsh("domstate", self.vm.name).out.strip(), state()), ("running", "running"))
+        self.vm.virsh("suspend", self.vm.name)
+        self.assertEqual(self.vm.virsh("domstate", self.vm.name).out.strip(), "paused")
+        self.assertIn(state(), ("paused", "idle-or-paused"))
+        self.assertEqual(state(), "paused")
+        self.vm.virsh("resume", self.vm.name)
+        self.assertEqual(state(), "running")
 
     def test_all_counters_through_bpf(self):
         kvmtest.need("+bpf" in kvmlens("-V").out, "kvmlens was built without BPF")
