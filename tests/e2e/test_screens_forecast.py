@@ -124,6 +124,27 @@ class Forecasts(kvmtest.TestCase):
         t.wait_text("has ended: its last numbers stay, and no new ones come")
         self.quit(t)
 
+    def test_a_scanner_that_hangs_is_given_up_and_said(self):
+        """Stopped between two looks it touches nobody, so it has ten seconds. What was seen before stays."""
+        vm = self.memory_vm()
+        t = self.monitor(vm.pid)
+        self.open_memory(t)
+        t.wait(lambda s: seconds_of(s) and "looking" not in s, "a forecast", 20)
+        t.send("L")
+        t.wait(lambda s: re.search(r"looking again, \d s left", s), "looks")
+        scanner = wait_for(lambda: scanner_of(t.child_pid()), "the scanner")
+        os.kill(scanner, signal.SIGSTOP)
+        t.send("2", "3")  # keys are answered meanwhile
+        t.wait_text("[3 Memory]", 1)
+        screen = t.wait(lambda s: s if re.search(r"(?m)^Last look  \S", s) else None, "why there is no newer one", 30)
+        print(re.search(r"(?m)^Last look .*", screen).group(0))
+        self.assertIsNotNone(seconds_of(screen))
+        wait_for(lambda: kvmtest.is_gone(scanner), "the end of the scanner")
+        t.send("L")
+        t.wait_text("looking again, ")
+        t.wait(lambda s: seconds_of(s) and not re.search(r"looking|Last look", s), "another forecast", 20)
+        self.quit(t)
+
     def test_a_saved_host_is_not_looked_at(self):
         t = self.tmux(KVMLENS, "--sysroot", os.path.join(kvmtest.ROOT, "tests/data/roots/lockdown-qemu10"))
         t.wait(lambda s: re.search(r"\d VMs?", s), "its VMs")

@@ -330,7 +330,7 @@ static const struct looks_case looks_endless = {
     .forecast = {.converges = FORECAST_DOES_NOT,
                  .margin = {0.2, 0.1, 0.3},
                  .reasons = FORECAST_TOO_FAST | FORECAST_EXTRAPOLATED},
-    .help = {.bandwidth = 712.3 * 125e3, .auto_converge = true, .auto_total_s = 86}};
+    .help = {.bandwidth = 711.9 * 125e3, .auto_converge = true, .auto_total_s = 86}};
 static const struct looks_case looks_unsure = {
     .state = SCAN_DONE,
     BUSY,

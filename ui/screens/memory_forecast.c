@@ -209,7 +209,7 @@ static void add_help(struct memory_forecast *f, const struct forecasts_entry *en
 
     if (!entry->has_help)
         return;
-    migration_bandwidth_text(bandwidth, round_up(help->bandwidth));
+    migration_bandwidth_text(bandwidth, round_up(help->bandwidth * 8) / 8); /* of bits */
     format_seconds(time, help->auto_total_s);
     if (help->bandwidth > 0 && help->auto_converge)
         add(f, "It ends", STYLE_NOTICE, "with about %s, or slowed down by auto-converge, in %s",
