@@ -204,6 +204,33 @@ static void what_cannot_be_done_is_not_begun_and_says_why(void **unused)
     close_bed(&bed);
 }
 
+static void what_was_refused_is_not_looked_at_and_what_failed_may_be(void **unused)
+{
+    struct bed bed;
+    struct scan_report *r = calloc(1, sizeof(*r));
+
+    (void)unused;
+    open_bed(&bed);
+    r->vm = bed.vm;
+    r->state = SCAN_REFUSED;
+    error_set(&r->error, -EPERM, "the guest is confidential");
+    scan_reports_put(&bed.scans, r, 1);
+    expect(&bed, "This memory is not scanned: the guest is confidential");
+    assert_int_equal(press(&bed, 'L'), UI_NOTHING);
+    assert_string_equal(bed.state.message, "No looks: the guest is confidential");
+    r = calloc(1, sizeof(*r));
+    r->vm = bed.vm;
+    r->state = SCAN_FAILED;
+    error_set(&r->error, -EIO, "the scanner ended");
+    scan_reports_put(&bed.scans, r, 2);
+    expect(&bed, "The scan failed: the scanner ended");
+    expect(&bed, "Migration  L looks at what it writes, for 3.2 s, with at most 25 % of one CPU");
+    assert_int_equal(press(&bed, 'L'), UI_LOOKS);
+    put_looks(&bed, SCAN_DONE);
+    expect(&bed, ": ends");
+    close_bed(&bed);
+}
+
 static void what_is_under_way_or_failed_is_said(void **unused)
 {
     struct bed bed;
@@ -328,6 +355,7 @@ int main(void)
         cmocka_unit_test(looks_begin_by_themselves_once),
         cmocka_unit_test(looks_are_left_to_a_key_where_care_is_due),
         cmocka_unit_test(what_cannot_be_done_is_not_begun_and_says_why),
+        cmocka_unit_test(what_was_refused_is_not_looked_at_and_what_failed_may_be),
         cmocka_unit_test(what_is_under_way_or_failed_is_said),
         cmocka_unit_test(keys_change_the_forecast_at_once),
         cmocka_unit_test(what_it_costs_and_what_can_be_given_back_is_said),

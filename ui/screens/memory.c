@@ -336,8 +336,10 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         snprintf(text, sizeof(text), "%s: %s",
                  report->state == SCAN_REFUSED ? "This memory is not scanned" : "The scan failed",
                  report->error.msg);
-        screen_paragraph(out, (struct rect){p.y, r.x, r.y + r.rows - p.y, r.cols}, STYLE_WARNING,
-                         text);
+        p.y += screen_paragraph(out, (struct rect){p.y, r.x, r.y + r.rows - p.y, r.cols},
+                                STYLE_WARNING, text);
+        if (report->state == SCAN_FAILED)
+            memory_forecast_draw(&forecast, r, p.y + 1, out);
         return;
     }
     uint64_t now_ns = ui_now_ns(m);
@@ -385,8 +387,12 @@ static void scroll_regions(struct ui_state *state, const struct ui_model *model,
 
 static enum ui_action look_again(struct ui_state *state, const struct ui_model *model)
 {
+    const struct scan_reports_entry *e = scan_reports_find(model->scans, &state->detail.vm);
+
     if (model->scans == NULL)
         ui_say(state, "What a VM writes can be looked at on the live system only");
+    else if (e != NULL && e->last != NULL && e->last->state == SCAN_REFUSED)
+        ui_say(state, "No looks: %s", e->last->error.msg); /* for the same reason */
     else
         return UI_LOOKS;
     return UI_NOTHING;
