@@ -15,7 +15,7 @@
 #define LABEL_COLS 11
 /* Of a body: with fewer, a forecast takes the place of wire and regions. */
 #define ROWS_OF_WIRE   12
-#define ROWS_OF_ADVICE 24 /* likewise: with fewer there is none */
+#define ROWS_OF_ADVICE 25 /* likewise: with fewer there is none */
 #define ADVICE_SHARE   0.05
 
 struct pen {

@@ -16,7 +16,7 @@
 #define LABEL_COLS 11
 /* Rows of the body from which there is room for two, three and all lines, and for the graph. */
 #define ROWS_OF_3          14
-#define ROWS_OF_ALL        24
+#define ROWS_OF_ALL        25
 #define ROWS_OF_LONG       30 /* lines that do not fit have another one */
 #define GRAPH_ROWS         8
 #define GRAPH_UNTIL_MOST_S 1000.0
