@@ -287,6 +287,12 @@ bench-forecast: all $(dirtier) $(BUILD)/tests/bench/bench_forecast
 	$(Q)$(PYTHON) -B tests/forecast/truth.py rates $(forecast_truth)
 	$(Q)BENCH_FORECAST=$(BUILD)/tests/bench/bench_forecast $(PYTHON) -B tests/forecast/compare.py $(forecast_truth)
 
+# The curve of a forecast beside what QEMU says of the dirty rate and the truth; and what a forecast costs, the guest too.
+.PHONY: bench-dirty
+bench-dirty: all $(dirtier)
+	$(Q)KVMLENS=$(BUILD)/kvmlens DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/rates.py
+	$(Q)KVMLENS=$(BUILD)/kvmlens DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/cost.py
+
 # --- fuzzing -----------------------------------------------------------------------------------
 # Each tests/fuzz/fuzz_NAME.c defines LLVMFuzzerTestOneInput. `make check` replays the corpus
 # (tests/fuzz/corpus/NAME/*) through fuzz_main.c with any compiler; `make fuzz` runs libFuzzer.

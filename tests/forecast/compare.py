@@ -6,7 +6,8 @@
 
 The files are truth tables with forecasts (truth.py run). Beside what kvmlens said just before each migration stands what
 its model says with the true curve of the guest, where bench_forecast is built: what the two have in common is the error
-of the model, the rest that of looking. Pure but for that: the same lines in, the same table out.
+of the model, the rest that of looking. Where what was looked at was kept (truth.py run --looks), what the program makes of
+it now stands there too. Pure but for that: the same lines in, the same table out.
 """
 import argparse
 import dataclasses
@@ -43,7 +44,8 @@ class Case:
     rounds_limit: int
     seconds_limit: float
     said: Said
-    known: Said = None
+    known: Said = None  # with the true curve
+    again: Said = None  # of the looks that were kept, by the program as it is now
 
 
 def text_of(converges):
@@ -61,13 +63,13 @@ def said_of_model(made):
                 tuple(made["bytes"][1:]), tuple(made["total_s"][1:]))
 
 
-def case_of(line, known=None):
+def case_of(line, known=None, again=None):
     inputs, result = line["inputs"], line["result"]
     kind = " ".join(filter(None, (inputs["stratum"], inputs["mode"], inputs["zero_pages"],
                                   "auto" if inputs["auto_converge"] else "")))
     return Case(f"{line['seed']}/{line['case']}", kind, result["converged"], result["bytes"], result["total_ms"] / 1000,
                 inputs["rounds_limit"], inputs["seconds_limit"], said_of_program(line["forecast"]),
-                said_of_model(known) if known else None)
+                said_of_model(known) if known else None, said_of_model(again) if again else None)
 
 
 # --- figures -------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def shortfalls(case, said):
 
 
 def figures(cases, which="said"):
-    """Of one forecast of each case: "said" or "known"."""
+    """Of one forecast of each case: "said", "known" or "again"."""
     with_one = [case for case in cases if getattr(case, which) is not None]
     done = [(case, getattr(case, which)) for case in with_one if case.converged]
     all_of = [(case, getattr(case, which)) for case in with_one]
@@ -166,6 +168,8 @@ def figures(cases, which="said"):
     short += [(case.name, case.kind, f"converges: said {said.converges}, margin {said.margin:.2f}") for case, said in all_of
               if is_wrong(said, case)]
     share = (lambda hits: sum(hits) / len(hits) if hits else None)
+    # A curve that is known has no interval.
+    ranged = [(case, said) for case, said in done if which != "known"]
     return Figures(
         cases=len(with_one), converged=len(done),
         bytes_p50=percentile([relative(said.bytes, case.bytes) for case, said in done], 0.5),
@@ -173,8 +177,8 @@ def figures(cases, which="said"):
         time_p50=percentile([relative(said.seconds, case.seconds) for case, said in done], 0.5),
         time_p90=percentile([relative(said.seconds, case.seconds) for case, said in done], 0.9),
         time_counted_p90=percentile([time_error(said.seconds, case.seconds) for case, said in done], 0.9),
-        bytes_in_range=share([within(said.bytes_range, case.bytes) for case, said in done]),
-        time_in_range=share([within(said.seconds_range, case.seconds) for case, said in done]),
+        bytes_in_range=share([within(said.bytes_range, case.bytes) for case, said in ranged]),
+        time_in_range=share([within(said.seconds_range, case.seconds) for case, said in ranged]),
         sure=sum(is_sure(said) for _, said in all_of), wrong=wrong,
         unsure=share([said.converges == "unsure" for _, said in all_of]),
         tau=kendall(ranked), ranked=len(ranked), short=short)
@@ -238,7 +242,9 @@ def figure_rows(columns):
 
 def report(cases):
     lines = table([HEAD + (HEAD_KNOWN if cases[0].known else []), *(case_row(case) for case in cases)])
-    columns = [("kvmlens", figures(cases))] + [("its model with the true curve", figures(cases, "known"))] * bool(cases[0].known)
+    columns = [(title, figures(cases, which)) for title, which in
+               (("kvmlens", "said"), ("its model with the true curve", "known"), ("what was looked at, now", "again"))
+               if getattr(cases[0], which)]
     lines += ["", *table(figure_rows(columns), 1), ""]
     short = columns[0][1].short
     lines += ["Falls short: " + ("none" if not short else ""),
@@ -270,9 +276,11 @@ def main():
     if lines:
         import known  # what it needs is not there where only figures are wanted
         forecasts = known.forecasts(lines)
+        again = known.forecasts(lines, known.looked) if all("looks" in line for line in lines) else {}
         links = sorted({line["link"] for line in lines})
         print("--link of the forecasts, measured in the same run: " + ", ".join(f"{link / 1e6:.0f} MB/s" for link in links))
-        print("\n".join(report([case_of(line, forecasts.get((line["seed"], line["case"]))) for line in lines])))
+        names = [(line["seed"], line["case"]) for line in lines]
+        print("\n".join(report([case_of(line, forecasts.get(name), again.get(name)) for name, line in zip(names, lines)])))
     for name, reason in left_out:
         print(f"left out: {name}: {reason}")
     return 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Forecasts with the true curve: the model alone, without what looking at the VM gets wrong.
 
-described(line) says of a measured case what is known of its guest, as bench_forecast --lines takes it; forecasts(lines)
-has it made. So the error of the model and that of the looks are told apart.
+described(line) says of a measured case what is known of its guest, as bench_forecast --lines takes it, and looked(line)
+what was seen of it; forecasts(lines) has them made. So the error of the model and that of the looks are told apart.
 """
 import json
 import math
@@ -10,6 +10,7 @@ import os
 import subprocess
 
 from dirtier import FIRST_PAGE, PAGE, ROOT
+from migrate import CHANNELS
 
 BENCH = os.path.abspath(os.environ.get("BENCH_FORECAST", os.path.join(ROOT, "build/gcc/tests/bench/bench_forecast")))
 PLACES = 64
@@ -53,12 +54,9 @@ def spread(pages_all, parts):
     return [share / total for share in at] if total > 0 else at
 
 
-def true_rate(line, while_migrating):
-    """Writes in a second: of the second before, or while it migrated, which is slower where its writes are watched. The
-    second before tells nothing of bursts."""
+def true_rate(line):
+    """Writes in a second, of the second before; that tells nothing of bursts."""
     orders = line["inputs"]["orders"]
-    if while_migrating:
-        return line["result"]["writes_per_s"] or 0
     if orders["off_us"]:
         return orders["rate"] * orders["on_us"] / (orders["on_us"] + orders["off_us"])
     return line["steady"]["writes_per_s"]
@@ -67,11 +65,11 @@ def true_rate(line, while_migrating):
 def settings(line):
     inputs = line["inputs"]
     return {"bandwidth": inputs["bandwidth"], "link": line.get("link", 0), "downtime_s": inputs["downtime_ms"] / 1000,
-            "mode": inputs["mode"], "zero_detection": inputs["zero_pages"] or "default", "channels": 2,
+            "mode": inputs["mode"], "zero_detection": inputs["zero_pages"] or "default", "channels": CHANNELS,
             "auto_converge": inputs["auto_converge"]}
 
 
-def described(line, while_migrating=False):
+def described(line):
     inputs, steady = line["inputs"], line["steady"]
     orders = inputs["orders"]
     ram_pages = inputs["ram"] // PAGE
@@ -82,7 +80,7 @@ def described(line, while_migrating=False):
     set_part = (orders["set_first"], orders["set_pages"] * orders["set_stride"])
     return {**settings(line), "untouched": ram_pages + OTHER_PAGES - nonzero - zero, "resident": nonzero + zero,
             "zero": zero, "zero_low": zero, "zero_high": zero, "population": nonzero + zero, "longest_s": 1e9,
-            "bursty": bool(orders["off_us"]), "groups": groups(orders, true_rate(line, while_migrating)),
+            "bursty": bool(orders["off_us"]), "groups": groups(orders, true_rate(line)),
             "resident_at": spread(ram_pages + OTHER_PAGES, [(orders["fill_first"], orders["fill_pages"], filled)] *
                                   bool(orders["fill_pages"]) + [(*set_part, written)] * bool(written) +
                                   [(FIRST_PAGE, 1, OTHER_NONZERO)]),
@@ -96,17 +94,16 @@ def made(objects):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def forecasts(lines, while_migrating=False):
-    """Forecasts with the true curve, {(seed, case): ...}; nothing where the program that makes them is not built."""
-    if not os.path.isfile(BENCH):
-        return {}
-    wanted = [line for line in lines if "error" not in line["result"]]
-    return {(line["seed"], line["case"]): made_of
-            for line, made_of in zip(wanted, made(described(line, while_migrating) for line in wanted))}
-
-
 def looked(line):
     """What was seen of it, where that was kept: the same forecast again, offline."""
     seen = line["looks"]
     return {**settings(line), **{key: seen[key] for key in ("untouched", "resident", "zero", "zero_low", "zero_high")},
             "looks": seen}
+
+
+def forecasts(lines, describe=described):
+    """{(seed, case): what the model says of it}; nothing where the program that makes it is not built."""
+    if not os.path.isfile(BENCH):
+        return {}
+    wanted = [line for line in lines if "error" not in line["result"]]
+    return {(line["seed"], line["case"]): forecast for line, forecast in zip(wanted, made(map(describe, wanted)))}
