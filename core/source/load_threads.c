@@ -12,6 +12,8 @@
 
 #define LOOK_TICKS  32   /* a thread may take another name at any time */
 #define THREADS_MAX 4096 /* a process may have very many */
+#define CROWD       256  /* of more than these not each change is followed at once */
+#define CROWD_TICKS 8
 
 struct thread {
     pid_t tid;
@@ -285,17 +287,25 @@ static void put_roles(const struct vm_threads *t, const struct load_env *env,
     }
 }
 
+static bool is_due(const struct vm_threads *t, const struct load_env *env, pid_t pid,
+                   uint64_t thread_count)
+{
+    bool has_changed = t->look_again || thread_count == 0 || thread_count != t->seen_count;
+
+    if (t->listed_tick == 0 || load_is_due(env, (unsigned)pid, LOOK_TICKS))
+        return true;
+    return has_changed && (t->count < CROWD || env->tick - t->listed_tick >= CROWD_TICKS);
+}
+
 void vm_threads_read(struct vm_threads *t, const struct load_env *env,
                      const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
                      const struct vm_list *vms, struct reading gauges[VM_GAUGE_COUNT])
 {
     struct reading missing = reading_ok(0, SOURCE_PROC);
-    bool is_due = t->listed_tick == 0 || t->look_again || thread_count == 0 ||
-                  thread_count != t->seen_count || load_is_due(env, (unsigned)pid, LOOK_TICKS);
     int result = 0;
 
     beacon_at(env->beacon, pid, BEACON_READ_PROC);
-    if (is_due)
+    if (is_due(t, env, pid, thread_count))
         result = list(t, env, helpers, pid, thread_count, vms);
     if (result < 0)
         missing = load_failed(result);

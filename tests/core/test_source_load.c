@@ -359,6 +359,27 @@ static void a_thread_that_gets_its_name_late_is_looked_at_again(void **state)
     assert_int_equal(role(b, VM_ROLE_IOTHREAD)->threads.raw, 1);
 }
 
+/* Who makes and ends threads all the time does not have all of them listed all the time. */
+static void a_crowd_of_threads_is_listed_now_and_then(void **state)
+{
+    struct bench *b = *state;
+    int seen = 0;
+
+    for (int tid = 1000; tid < 1300; tid++)
+        thread(b, tid, "worker\n", FUTEX);
+    process_is(b, "S (sleeping)", 303);
+    tick(b, LOAD_STATE | LOAD_ROLES);
+    assert_int_equal(role(b, VM_ROLE_EMULATOR)->threads.raw, 301);
+    for (int i = 0; i < 16; i++) {
+        thread(b, 2000 + i, "worker\n", FUTEX);
+        process_is(b, "S (sleeping)", 304 + i);
+        uint64_t before = role(b, VM_ROLE_EMULATOR)->threads.raw;
+        tick(b, LOAD_STATE | LOAD_ROLES);
+        seen += role(b, VM_ROLE_EMULATOR)->threads.raw != before;
+    }
+    assert_in_range(seen, 2, 3);
+}
+
 /* --- cgroups ---------------------------------------------------------------------------------- */
 
 static void cgroup_of(struct bench *b, int tid, const char *lines)
@@ -603,6 +624,7 @@ int main(void)
         TEST(threads_have_roles_by_their_names),
         TEST(a_role_goes_on_without_a_thread_that_ended),
         TEST(a_thread_that_gets_its_name_late_is_looked_at_again),
+        TEST(a_crowd_of_threads_is_listed_now_and_then),
         TEST(limits_above_count_and_each_of_them_once),
         TEST(a_move_to_another_cgroup_is_no_jump),
         TEST(without_a_limit_there_is_nothing_to_be_throttled_by),
