@@ -210,6 +210,9 @@ const struct snapshot_vm *snapshot_find(const struct snapshot *s, const struct v
  * found the VM is not known then, and one that took its place in its process is taken for it. */
 const struct snapshot_vm *snapshot_find_kept(const struct snapshot *s, const struct vm_id *id);
 
+/* snapshot_vm_state - of the VM of that identity: VM_STATE_ENDED where it is not in the list. */
+enum vm_state snapshot_vm_state(const struct snapshot *s, const struct vm_id *id);
+
 /*
  * snapshot_interval_differs - is a time in which something was measured clearly another one than
  * @usual? 0 is a time that is not known, and no other one.

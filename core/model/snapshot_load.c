@@ -342,6 +342,13 @@ void snapshot_load_vm(const struct sample_vm *before, const struct sample_vm *no
         out->vcpus[k].load.state = VCPU_STATE_STOPPED;
 }
 
+enum vm_state snapshot_vm_state(const struct snapshot *s, const struct vm_id *id)
+{
+    const struct snapshot_vm *vm = snapshot_find(s, id);
+
+    return vm != NULL ? (enum vm_state)vm->load.state : VM_STATE_ENDED;
+}
+
 /* --- the host --------------------------------------------------------------------------------- */
 
 static struct figure host_ratio(const struct sample *prev, const struct sample *cur,

@@ -148,6 +148,20 @@ static void a_vm_that_runs_migrates_when_kvm_or_a_thread_says_so(void **state)
     }
 }
 
+static void a_vm_that_is_gone_has_ended(void **state)
+{
+    struct bed b = bed_open();
+    struct vm_id first = b.now->vms[0].id, second = b.now->vms[1].id;
+
+    (void)state;
+    b.now->vms[1].gone = true;
+    b.now->vms[0].gauges[VM_LOOK] = look(VM_LOOK_STOPPED, CAUSE_NONE);
+    struct snapshot *s = derive(&b, false);
+    assert_int_equal(snapshot_vm_state(s, &first), VM_STATE_STOPPED);
+    assert_int_equal(snapshot_vm_state(s, &second), VM_STATE_ENDED);
+    bed_close(&b, s);
+}
+
 static void the_state_of_a_vcpu_says_no_more_than_is_known(void **state)
 {
     static const struct {
@@ -411,6 +425,7 @@ int main(void)
         cmocka_unit_test(the_state_of_a_vm_follows_from_two_looks_and_its_cpu_time),
         cmocka_unit_test(nobody_who_did_not_ask_hears_of_a_state),
         cmocka_unit_test(a_vm_that_runs_migrates_when_kvm_or_a_thread_says_so),
+        cmocka_unit_test(a_vm_that_is_gone_has_ended),
         cmocka_unit_test(the_state_of_a_vcpu_says_no_more_than_is_known),
         cmocka_unit_test(vcpus_of_a_frozen_vm_are_stopped),
         cmocka_unit_test(run_and_ready_have_a_mean_and_a_worst),

@@ -249,6 +249,20 @@ class Contention(Load):
                 self.assertAlmostEqual(r["ready_mean_ratio"], r["vcpus"][0]["wait_ratio"], 6)
                 self.assertAlmostEqual(r["roles"]["vcpu"]["cpu_ratio"], r["vcpus"][0]["cpu_ratio"], delta=0.02)
 
+    def test_halt_polling_is_what_kvm_counts(self):
+        vm = self.own_vm("--busy", "1000")
+
+        def seen():
+            found = vm_of(snapshot("-p", str(vm.pid), "-s", "0.3"), vm.pid)
+            rates = found["rates"]
+            kvmtest.need("halt_poll_fail_ns" in rates, "KVM's counters of halt polling cannot be read here")
+            self.assertAlmostEqual(found["halt_poll_ratio"],
+                                   (rates["halt_poll_success_ns"] + rates["halt_poll_fail_ns"]) / 1e9, 9)
+            return found["halt_poll_ratio"]
+
+        if max(seen() for _ in range(3)) == 0:
+            kvmtest.say_skipped("a guest that is polled for: KVM polls for none here")
+
     def limited(self, mount, files, unit):
         """A spinning VM that may have a fifth of a CPU; unit: of its throttled time."""
         vm, _ = self.spinning()

@@ -127,6 +127,52 @@ static void a_migration_is_a_gauge_where_it_is_known(void **state)
     two_vms_free(t);
 }
 
+/* Nobody asked: no family. What is missing has no sample, and what is there has its unit. */
+static void load_is_there_where_it_was_read(void **state)
+{
+    struct two_vms *t = two_vms_new();
+    struct snapshot *s = two_vms_second(t);
+    char *text = print(&report_prometheus, s, true);
+
+    (void)state;
+    assert_null(strstr(text, "kvmlens_vm_state"));
+    assert_null(strstr(text, "kvmlens_vm_role"));
+    assert_null(strstr(text, "kvmlens_host_load"));
+    free(text);
+    snapshot_free(s);
+    struct sample *cur = two_vms_sample(t, 1);
+    struct reading *vm = cur->vms[0].gauges, *vcpu = cur->vms[0].vcpus[1].gauges;
+    vm[VM_LOOK] = reading_ok(VM_LOOK_RUNS, SOURCE_PROC);
+    vm[VM_UPTIME_NS] = reading_ok(61500000000ull, SOURCE_PROC);
+    vm[VM_THROTTLED_NS] = reading_ok(1250000000, SOURCE_PROC);
+    vm[VM_LIMITED_PERIODS] = reading_ok(9, SOURCE_PROC);
+    vm[VM_VHOST_WAIT_NS] = reading_ok(2000000, SOURCE_PROC);
+    vm[VM_EMULATOR_THREADS] = reading_ok(3, SOURCE_PROC);
+    vm[VM_MEMORY_FULL_NS] = reading_ok(7000, SOURCE_PROC);
+    vcpu[VCPU_LOOK] = reading_ok(VCPU_LOOK_SLEEPS, SOURCE_PROC);
+    vcpu[VCPU_THROTTLED_NS] = reading_of_cause(CAUSE_NO_CPU_LIMIT);
+    cur->host_gauges[HOST_LOAD_15] = reading_ok(105, SOURCE_PROC);
+    cur->host_gauges[HOST_STEAL_NS] = reading_ok(20000000, SOURCE_PROC);
+    s = two_vms_second(t);
+    text = print(&report_prometheus, s, true);
+#define OF_VM "vm=\"vm16\",pid=\"5164\",vm_fd=\"9\""
+    expect_line(text, "kvmlens_vm_state{" OF_VM ",state=\"running\"} 1");
+    expect_line(text, "kvmlens_vm_uptime_seconds{" OF_VM "} 61.500000000");
+    expect_line(text, "kvmlens_vm_throttled_seconds_total{" OF_VM "} 1.250000000");
+    expect_line(text, "kvmlens_vm_limited_periods_total{" OF_VM "} 9");
+    expect_line(text, "kvmlens_vm_role_wait_seconds_total{" OF_VM ",role=\"vhost\"} 0.002000000");
+    expect_line(text, "kvmlens_vm_role_threads{" OF_VM ",role=\"emulator\"} 3");
+    expect_line(text, "kvmlens_vm_pressure_seconds_total{" OF_VM
+                      ",resource=\"memory\",kind=\"full\"} 0.000007000");
+    expect_line(text, "kvmlens_vcpu_state{" OF_VM ",vcpu=\"1\",state=\"halted\"} 1");
+    assert_null(strstr(text, "kvmlens_vcpu_throttled"));
+    expect_line(text, "kvmlens_host_load{minutes=\"15\"} 1.05");
+    expect_line(text, "kvmlens_host_cpu_seconds_total{mode=\"steal\"} 0.020000000");
+    free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
 static void labels_are_cleaned_and_escaped(void **state)
 {
     struct two_vms *t = two_vms_new();
@@ -448,6 +494,7 @@ int main(void)
         cmocka_unit_test(bounds_are_canonical_numbers),
         cmocka_unit_test(prometheus_has_the_values_of_the_snapshot),
         cmocka_unit_test(a_migration_is_a_gauge_where_it_is_known),
+        cmocka_unit_test(load_is_there_where_it_was_read),
         cmocka_unit_test(labels_are_cleaned_and_escaped),
         cmocka_unit_test(vcpus_are_families_of_their_own_on_request),
         cmocka_unit_test(openmetrics_names_families_without_suffix_and_ends_with_eof),
