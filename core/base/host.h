@@ -64,4 +64,10 @@ bool host_kernel_may_lack_vm_dirs(const struct host *host);
 /* "none", "integrity", ...; "unknown" */
 const char *host_lockdown_name(enum host_lockdown lockdown);
 
+/* host_is_locked_down - is it known that the kernel is? Then that is said of the host, once. */
+static inline bool host_is_locked_down(const struct host *host)
+{
+    return host->lockdown == LOCKDOWN_INTEGRITY || host->lockdown == LOCKDOWN_CONFIDENTIALITY;
+}
+
 #endif

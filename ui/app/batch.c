@@ -248,7 +248,8 @@ static void note_missing(struct batch *b, const struct snapshot *s)
         b->partial.failed_forecasts == 0)
         return;
     b->failed_reads = true;
-    if (b->report.format == &report_text && b->opts->mode == MODE_ONCE)
+    if (b->report.format == &report_text && b->opts->mode == MODE_ONCE &&
+        host_is_locked_down(&s->host))
         partial_leave_lockdown(&b->partial); /* it stands in the first line */
     partial_tell(&b->partial, b->env->diag);
 }

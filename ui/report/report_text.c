@@ -73,11 +73,13 @@ static void put_vcpus(FILE *out, const struct snapshot *s, const struct snapshot
     }
 }
 
-static void put_source(FILE *out, const char *what, uint8_t source, uint8_t cause)
+static void put_source(FILE *out, const struct snapshot *s, const char *what, uint8_t source,
+                       uint8_t cause)
 {
     fprintf(out, "%s from %s", what, reading_source_name(source));
     /* Lockdown stands in the first line. */
-    if (cause != CAUSE_NONE && !reading_cause_is_lockdown((enum reading_cause)cause))
+    if (cause != CAUSE_NONE &&
+        !(host_is_locked_down(&s->host) && reading_cause_is_lockdown((enum reading_cause)cause)))
         fprintf(out, " (%s)", reading_cause_text(cause));
 }
 
@@ -92,8 +94,8 @@ static void put_sources(FILE *out, const struct snapshot *s, const struct snapsh
         fputc('\n', out);
         return;
     }
-    put_source(out, "VM counters", vm->vm_source, vm->vm_cause);
-    put_source(out, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
+    put_source(out, s, "VM counters", vm->vm_source, vm->vm_cause);
+    put_source(out, s, ", vCPU counters", vm->vcpu_source, vm->vcpu_cause);
     if (snapshot_interval_differs(vm->interval_s, s->interval_s))
         fprintf(out, ", rates over %.3f s", vm->interval_s);
     fputc('\n', out);
@@ -136,7 +138,7 @@ static int put_vm(const struct report *r, FILE *out, const struct snapshot *base
 
 static bool is_bpf_offered(const struct report *r, const struct snapshot *s)
 {
-    for (size_t i = 0; i < s->vm_count && s->host.lockdown != LOCKDOWN_NONE; i++)
+    for (size_t i = 0; i < s->vm_count && host_is_locked_down(&s->host); i++)
         if (filter_vm(r->filter, &s->vms[i]) && bpf_offer_is_open(s, &s->vms[i]))
             return true;
     return false;

@@ -152,16 +152,17 @@ GETTER(get_migr)
     return value;
 }
 
-static bool is_told(uint8_t cause)
+static bool is_told(const struct column_fields *fields, uint8_t cause)
 {
-    return cause != CAUSE_NONE && !reading_cause_is_lockdown((enum reading_cause)cause);
+    return cause != CAUSE_NONE &&
+           !(fields->is_locked_down && reading_cause_is_lockdown((enum reading_cause)cause));
 }
 
 GETTER(get_source)
 {
     /* When a better one was refused, so that numbers are missing; the status line says why. That
      * the kernel is locked down stands at the top. */
-    bool refused = is_told(vm->vm_cause) || is_told(vm->vcpu_cause);
+    bool refused = is_told(fields, vm->vm_cause) || is_told(fields, vm->vcpu_cause);
 
     (void)column;
     if (vcpu != NULL)
@@ -218,6 +219,7 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
                            struct column_fields *ret)
 {
     ret->scans = scans;
+    ret->is_locked_down = host_is_locked_down(&s->host);
     ret->forecasts = NULL;
     for (int vm = 0; vm < SOURCE_COUNT; vm++)
         for (int vcpu = 0; vcpu < SOURCE_COUNT; vcpu++) {

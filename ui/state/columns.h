@@ -40,6 +40,7 @@ enum column_kind {
 struct column_fields {
     int index[COLUMN_COUNT]; /* into snapshot->fields; -1 = this host has none */
     const struct scan_reports *scans; /* NULL: none */
+    bool is_locked_down;              /* the kernel is, which is said of the host */
     const struct forecasts *forecasts; /* NULL: none; set by who has them */
     /* [some are refused][of the VM][of its vCPUs]: what the column of sources says */
     char sources[2][SOURCE_COUNT][SOURCE_COUNT][COLUMN_SOURCE_MAX];

@@ -65,19 +65,21 @@ void view_prompt(const struct ui_prompt *p, struct rect r, struct screen *out)
 }
 
 /* Lockdown is: it is the same for all VMs. */
-static bool is_said_on_top(const struct snapshot_vm *vm, uint8_t cause)
+static bool is_said_on_top(const struct snapshot *now, const struct snapshot_vm *vm, uint8_t cause)
 {
-    return vm->stale_cause == CAUSE_NONE && reading_cause_is_lockdown((enum reading_cause)cause);
+    return now != NULL && host_is_locked_down(&now->host) && vm->stale_cause == CAUSE_NONE &&
+           reading_cause_is_lockdown((enum reading_cause)cause);
 }
 
 /* Why something of this VM is missing; the VM-level cause first, it hides more. */
-static enum reading_cause vm_cause(const struct snapshot_vm *vm, const char **ret_what)
+static enum reading_cause vm_cause(const struct snapshot *now, const struct snapshot_vm *vm,
+                                   const char **ret_what)
 {
     *ret_what = "VM counters";
-    if (vm->vm_cause != CAUSE_NONE && !is_said_on_top(vm, vm->vm_cause))
+    if (vm->vm_cause != CAUSE_NONE && !is_said_on_top(now, vm, vm->vm_cause))
         return vm->vm_cause;
     *ret_what = "vCPU counters";
-    return is_said_on_top(vm, vm->vcpu_cause) ? CAUSE_NONE : vm->vcpu_cause;
+    return is_said_on_top(now, vm, vm->vcpu_cause) ? CAUSE_NONE : vm->vcpu_cause;
 }
 
 /* ": not read for 3.1s: ". */
@@ -110,7 +112,7 @@ bool view_cause(const struct snapshot *now, const struct snapshot_vm *vm, struct
 {
     const char *what;
     char fix[HOST_FIX_MAX];
-    enum reading_cause cause = vm != NULL ? vm_cause(vm, &what) : CAUSE_NONE;
+    enum reading_cause cause = vm != NULL ? vm_cause(now, vm, &what) : CAUSE_NONE;
 
     if (cause == CAUSE_NONE)
         return false;

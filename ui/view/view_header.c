@@ -158,7 +158,7 @@ static void collect_lockdown(struct segments *all, const struct snapshot *s, int
     static const char *const names[] = {
         [LOCKDOWN_INTEGRITY] = "integrity", [LOCKDOWN_CONFIDENTIALITY] = "confidentiality"};
 
-    if (s->host.lockdown != LOCKDOWN_INTEGRITY && s->host.lockdown != LOCKDOWN_CONFIDENTIALITY)
+    if (!host_is_locked_down(&s->host))
         return;
     struct segment *lockdown = add(all, line, 57, "lockdown ", STYLE_NOTICE);
     SET(lockdown, "%s%s", names[s->host.lockdown], is_bpf_offered(s) ? ", A: BPF reads it" : "");
