@@ -71,19 +71,54 @@ static void gauges_and_histograms_have_no_host_total(void **state)
     assert_null(row(f, "halt_wait_hist"));
 }
 
-static void shares_sum_to_one_and_times_have_none(void **state)
+/* An interrupt that is injected, or an instruction that is emulated, is no exit. */
+static void shares_are_of_all_exits(void **state)
 {
     struct fixture *f = *state;
-    double sum = 0;
 
     assert_int_equal(
         counters_collect(&(struct counters_query){.s = f->s, .vm = &f->s->vms[1]}, &f->c), 0);
-    for (size_t i = 0; i < f->c.count; i++)
-        if (!isnan(f->c.rows[i].share))
-            sum += f->c.rows[i].share;
-    assert_true(fabs(sum - 1) < 1e-9);
+    const struct counter_row *exits = row(f, "exits"), *io = row(f, "io_exits");
+    assert_true(f->c.sum_is_exits);
+    assert_true(exits->share == 1);
+    assert_true(f->c.total_sum.value == exits->total.value);
+    assert_true(f->c.rate_sum.value == exits->rate.value);
+    assert_true(fabs(io->share - io->total.value / exits->total.value) < 1e-9);
+    assert_true(isnan(row(f, "irq_injections")->share));
+    assert_true(isnan(row(f, "pf_fixed")->share));
     assert_true(isnan(row(f, "halt_wait_ns")->share));
     assert_true(isnan(row(f, "pages_4k")->share));
+}
+
+static void shares_of_other_counters_sum_to_one(void **state)
+{
+    struct fixture *f = *state;
+    struct pattern pattern = {0};
+    double sum = 0;
+
+    assert_int_equal(pattern_set(&pattern, "irq|pf_", NULL, 0), 0);
+    assert_int_equal(
+        counters_collect(
+            &(struct counters_query){.s = f->s, .vm = &f->s->vms[1], .pattern = &pattern}, &f->c),
+        0);
+    pattern_clear(&pattern);
+    assert_int_equal(f->c.count, 2);
+    assert_false(f->c.sum_is_exits);
+    for (size_t i = 0; i < f->c.count; i++)
+        sum += f->c.rows[i].share;
+    assert_true(fabs(sum - 1) < 1e-9);
+}
+
+static void guests_are_compared_by_their_exits(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(counters_collect(&(struct counters_query){.s = f->s, .by_guest = true}, &f->c),
+                     0);
+    assert_int_equal(f->c.count, 3);
+    assert_true(f->c.sum_is_exits);
+    assert_true(fabs(f->c.rows[0].rate.value - 38100) < 1e-6);
+    assert_true(fabs(f->c.rows[0].share + f->c.rows[1].share - 1) < 1e-9);
 }
 
 static void a_counter_that_is_denied_everywhere_says_so(void **state)
@@ -300,7 +335,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(host_totals_are_sums_of_what_is_known),
         TEST(gauges_and_histograms_have_no_host_total),
-        TEST(shares_sum_to_one_and_times_have_none),
+        TEST(shares_are_of_all_exits),
+        TEST(shares_of_other_counters_sum_to_one),
+        TEST(guests_are_compared_by_their_exits),
         TEST(a_counter_that_is_denied_everywhere_says_so),
         TEST(a_sum_of_nothing_is_no_zero),
         TEST(totals_count_from_the_base),

@@ -157,10 +157,12 @@ static void lockdown_is_said_once(void **state)
     for (size_t i = 0; i < f->s->vm_count; i++)
         snapshot_builder_missing(f->b, i, -1, 0, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
     f->s->bpf.obstacle = BPF_POSSIBLE;
-    start(f, ROWS, COLS);
+    start(f, ROWS, 140);
     assert_int_equal(count(press(f, 0), "lockdown"), 1);
     assert_non_null(strstr(f->dump, "lockdown integrity, A: BPF reads it"));
-    assert_null(strchr(row_text(f, 3), '!'));
+    assert_non_null(strstr(row_text(f, 1), "SRC"));
+    for (int y = 2; y < 5; y++)
+        assert_null(strchr(row_text(f, y), '!'));
     press(f, KEYCODE_ENTER);
     assert_int_equal(count(press(f, '2'), "lockdown"), 1);
     /* What it takes away, and what helps, is for who asks. */
@@ -174,11 +176,23 @@ static void what_has_another_cause_is_said_where_it_is(void **state)
     struct fixture *f = *state;
 
     set_cause(f, CAUSE_NO_PERMISSION);
+    f->s->host.lockdown = LOCKDOWN_INTEGRITY;
     for (size_t i = 0; i < f->s->vm_count; i++)
         f->s->vms[i].vm_cause = CAUSE_LOCKDOWN_INTEGRITY; /* and the other one stays */
     start(f, ROWS, COLS);
     press(f, 0);
     assert_non_null(strstr(f->dump, "some vCPU counters are missing: no permission"));
+    assert_non_null(strstr(f->dump, "lockdown integrity"));
+}
+
+/* Nobody could read what the kernel says of it: only the numbers that are refused tell. */
+static void lockdown_that_nobody_is_sure_of_is_said_of_the_vm(void **state)
+{
+    struct fixture *f = *state;
+
+    set_cause(f, CAUSE_LOCKDOWN);
+    start(f, ROWS, 140);
+    assert_non_null(strstr(press(f, 0), "some VM counters are missing: lockdown"));
     assert_non_null(strchr(row_text(f, 3), '!'));
 }
 
@@ -275,6 +289,7 @@ int main(void)
         TEST(a_message_stays_while_the_help_shows_all_of_it),
         TEST(lockdown_is_said_once),
         TEST(what_has_another_cause_is_said_where_it_is),
+        TEST(lockdown_that_nobody_is_sure_of_is_said_of_the_vm),
         TEST(where_room_is_scarce_lockdown_is_said_in_fewer_words),
         TEST(the_help_begins_with_the_screen_it_lies_over),
         TEST(the_help_has_columns),

@@ -684,6 +684,37 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     assert_int_equal(click(f, 23, items[n - 1].x), UI_QUIT);
 }
 
+/* At 80 columns a name of 24 is whole, and no counter's is cut. */
+static void names_have_the_room_that_others_leave(void **state)
+{
+    struct column_choice choice;
+    struct column_plan plan;
+    struct counters_plan counters;
+
+    (void)state;
+    column_choice_default(&choice);
+    for (int cols = 80; cols <= 200; cols += 40) {
+        columns_plan(&choice, cols, 0, &plan);
+        int name = 0;
+        bool has_zero = false;
+        for (size_t i = 0; i < plan.count; i++) {
+            name = plan.slots[i].id == COLUMN_NAME ? plan.slots[i].width : name;
+            has_zero |= plan.slots[i].id == COLUMN_ZERO;
+            assert_true(cols > 80 || plan.slots[i].id != COLUMN_TREND);
+            assert_true(cols > 80 || plan.slots[i].id != COLUMN_SOURCE);
+        }
+        assert_true(name >= 24 && has_zero);
+    }
+    for (int cols = 60; cols <= 200; cols += 20) {
+        layout_counters(cols, COUNTERS_OF_VM, &counters);
+        assert_true(counters.width[COUNTERS_NAME] >= (int)strlen("max_mmu_page_hash_collisions"));
+    }
+    layout_counters(80, COUNTERS_OF_HOST, &counters);
+    assert_true(counters.width[COUNTERS_TREND] >= 8);
+    layout_counters(80, COUNTERS_BY_GUEST, &counters);
+    assert_true(counters.width[COUNTERS_TREND] >= 8 && counters.width[COUNTERS_PID] == 7);
+}
+
 static void a_click_on_the_titles_of_counters_sorts_them(void **state)
 {
     struct fixture *f = *state;
@@ -695,9 +726,9 @@ static void a_click_on_the_titles_of_counters_sorts_them(void **state)
     assert_false(cs->inverted);
     click(f, 3, 5);
     assert_true(cs->inverted);
-    click(f, 3, 28); /* TOTAL */
+    click(f, 3, 40); /* TOTAL */
     assert_int_equal(cs->order, COUNTERS_BY_TOTAL);
-    click(f, 3, 70); /* KIND sorts nothing */
+    click(f, 3, 75); /* SOURCE sorts nothing */
     assert_int_equal(cs->order, COUNTERS_BY_TOTAL);
     press(f, KEYCODE_ESCAPE);
     press(f, 'b');
@@ -828,6 +859,7 @@ int main(void)
         TEST(the_selected_counter_stays_selected_when_the_order_changes),
         TEST(tags_go_on_to_the_next_vm_past_the_vcpus),
         TEST(the_sort_menu_opens_on_the_column_sorted_by),
+        TEST(names_have_the_room_that_others_leave),
         TEST(a_click_on_the_titles_of_counters_sorts_them),
         TEST(a_click_on_the_explanation_selects_no_hidden_counter),
         TEST(guests_of_one_process_are_selected_one_by_one),

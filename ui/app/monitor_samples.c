@@ -79,6 +79,8 @@ static void update_detail(struct monitor *m)
         monitor_replace(m, &m->detail, m->now);
     if (open)
         trends_open(&m->trends, &m->state.detail.vm);
+    if (ui_below(&m->state) == SCREEN_HOST)
+        trends_open_host(&m->trends);
 }
 
 void monitor_follow(struct monitor *m)

@@ -11,6 +11,11 @@
 #include "core/model/bpf_offer.h"
 #include "ui/grid/format.h"
 
+static enum counters_of counters_of(const struct counters_state *cs, bool detail)
+{
+    return detail ? COUNTERS_OF_VM : cs->by_guest ? COUNTERS_BY_GUEST : COUNTERS_OF_HOST;
+}
+
 /* Name of the counter or guest of a row. */
 static const char *row_name(const struct counters_state *cs, const struct counters *rows,
                             const struct snapshot *s, size_t row)
@@ -21,8 +26,9 @@ static const char *row_name(const struct counters_state *cs, const struct counte
 }
 
 /* @vm: as counters_table_draw has it. */
-static void draw_titles(const struct counters_state *cs, const struct snapshot_vm *vm,
-                        const struct counters_plan *p, struct rect r, struct screen *out)
+static void draw_titles(const struct counters_state *cs, const struct counters *rows,
+                        const struct snapshot_vm *vm, const struct counters_plan *p, struct rect r,
+                        struct screen *out)
 {
     char name[32] = "COUNTER";
 
@@ -39,7 +45,10 @@ static void draw_titles(const struct counters_state *cs, const struct snapshot_v
         bool is_sorted = sorted[cs->order] == c;
         bool down = (cs->order != COUNTERS_BY_NAME) != cs->inverted;
         char title[32];
-        const char *text = c == COUNTERS_NAME ? name : counters_columns[c].title;
+        const char *text = c == COUNTERS_NAME                          ? name
+                           : c == COUNTERS_SHARE && rows->sum_is_exits ? "%EXITS"
+                           : c == COUNTERS_TREND && cs->by_guest       ? "EXITS/s"
+                                                                       : counters_columns[c].title;
         const char *mark =
             !is_sorted ? "" : screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
         bool right = counters_columns[c].align == ALIGN_RIGHT;
@@ -72,6 +81,28 @@ static void draw_value(const struct figure *value, bool is_short, const char *te
     screen_field(out, r, y, r.x + p->x[c], p->width[c], counters_columns[c].align, style, text);
 }
 
+static void draw_trend(const struct ui_model *m, const struct counters_state *cs,
+                       const struct counter_row *row, const struct snapshot *s,
+                       const struct snapshot_vm *vm, const struct counters_plan *p, struct rect r,
+                       int y, enum style style, struct screen *out)
+{
+    const int width = p->width[COUNTERS_TREND];
+    const size_t want = (size_t)width < HISTORY_LENGTH ? (size_t)width : HISTORY_LENGTH;
+    float values[HISTORY_LENGTH];
+    size_t n = 0; /* of one vCPU there is none */
+
+    if (width == 0)
+        return;
+    if (cs->by_guest)
+        n = trends_vm(m->trends, &s->vms[row->index].id, TREND_EXITS, values, want);
+    else if (vm == NULL && !cs->guests.set)
+        n = trends_host_counter(m->trends, row->index, values, want);
+    else if (vm != NULL && cs->vcpu == 0)
+        n = trends_counter(m->trends, &vm->id, row->index, values, want);
+    screen_spark(out, r, y, r.x + p->x[COUNTERS_TREND], width,
+                 style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
+}
+
 static void draw_row(const struct ui_model *m, const struct counters_state *cs,
                      const struct counters *rows, const struct snapshot *s,
                      const struct snapshot_vm *vm, const struct counters_plan *p, size_t index,
@@ -95,16 +126,14 @@ static void draw_row(const struct ui_model *m, const struct counters_state *cs,
     if (!isnan(row->share))
         screen_field(out, r, y, r.x + p->x[COUNTERS_SHARE], p->width[COUNTERS_SHARE], ALIGN_RIGHT,
                      style, format_percent(buf, row->share));
+    draw_trend(m, cs, row, s, vm, p, r, y, style, out);
+    if (cs->by_guest) {
+        snprintf(buf, sizeof(buf), "%d", (int)s->vms[row->index].id.pid);
+        screen_field(out, r, y, r.x + p->x[COUNTERS_PID], p->width[COUNTERS_PID], ALIGN_RIGHT,
+                     style, buf);
+    }
     if (vm == NULL || f == NULL)
         return;
-    float values[HISTORY_LENGTH];
-    size_t want = (size_t)p->width[COUNTERS_TREND] < HISTORY_LENGTH
-                      ? (size_t)p->width[COUNTERS_TREND]
-                      : HISTORY_LENGTH;
-    /* They are of the whole VM. */
-    size_t n = cs->vcpu > 0 ? 0 : trends_counter(m->trends, &vm->id, row->index, values, want);
-    screen_spark(out, r, y, r.x + p->x[COUNTERS_TREND], p->width[COUNTERS_TREND],
-                 style == STYLE_NORMAL ? STYLE_GRAPH : style, values, n, 0);
     screen_field(out, r, y, r.x + p->x[COUNTERS_KIND], p->width[COUNTERS_KIND], ALIGN_LEFT,
                  style == STYLE_NORMAL ? STYLE_DIM : style, counters_kind_text(f, buf));
     if (row->total.state == READING_OK)
@@ -183,8 +212,8 @@ void counters_table_draw(const struct ui_model *m, const struct counters_state *
     struct counters_plan p;
     struct rect area = {r.y + 1, r.x, r.rows - 1, r.cols};
 
-    layout_counters(r.cols, vm != NULL, &p);
-    draw_titles(cs, vm, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
+    layout_counters(r.cols, counters_of(cs, vm != NULL), &p);
+    draw_titles(cs, rows, vm, &p, (struct rect){r.y, r.x, 1, r.cols}, out);
     if (r.rows >= LAYOUT_EXPLAIN_FROM) {
         area.rows -= LAYOUT_EXPLAIN_ROWS;
         draw_explanation(cs, rows, s,
@@ -257,7 +286,7 @@ bool counters_table_command(const struct ui_state *state, struct counters_state 
 /* The titles of a table of counters; the same again turns the order round. */
 static void click_order(struct counters_state *cs, bool detail, struct rect r, int x)
 {
-    enum counters_order order = layout_counters_order_at(r.cols, detail, x);
+    enum counters_order order = layout_counters_order_at(r.cols, counters_of(cs, detail), x);
 
     if (order == COUNTERS_ORDER_COUNT)
         return;

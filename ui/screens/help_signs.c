@@ -9,7 +9,7 @@ enum {
     TABLES = BIT(VMS) | BIT(COUNTERS) | BIT(VCPUS) | BIT(HOST),
     SUMS = BIT(VMS) | BIT(HOST) | BIT(HOST_EXITS) | BIT(COUNTERS),
     EXIT_TABLES = BIT(EXITS) | BIT(HOST_EXITS),
-    GRAPHS = BIT(VMS) | BIT(COUNTERS) | EXIT_TABLES,
+    GRAPHS = BIT(VMS) | BIT(COUNTERS) | BIT(HOST) | EXIT_TABLES,
 };
 
 /* clang-format off */
@@ -30,6 +30,8 @@ const struct help_sign help_signs[] = {
     {BIT(VMS) | BIT(VCPUS), "5.0", 0, STYLE_NOTICE,
      "WAIT%: ready without a CPU for 5 % of the time or more"},
     {BIT(VMS) | BIT(VCPUS), "20.0", 0, STYLE_WARNING, "the same, for 20 % or more"},
+    {BIT(COUNTERS) | BIT(HOST), "%EXITS", 0, STYLE_NORMAL,
+     "of all exits; what is no exit, as insn_emulation, has none"},
     {GRAPHS, "TREND", 0, STYLE_GRAPH, "the last refreshes, the newest at the right"},
     {SCREENS_ALL & ~BIT(HELP) & ~BIT(CHOOSER), "text", 0, STYLE_NOTICE, "worth reading"},
     {SCREENS_ALL & ~BIT(HELP) & ~BIT(CHOOSER), "text", 0, STYLE_WARNING, "needs attention"},

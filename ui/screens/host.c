@@ -28,19 +28,19 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         &(struct counters_query){.s = m->now, .by_guest = cs->by_guest, .guests = &cs->guests});
     bool more = rows->total_sum_short && rows->total_sum.state == READING_OK;
     bool more_rate = rows->rate_sum_short && rows->rate_sum.state == READING_OK;
-    snprintf(text, sizeof(text), "%s%s%s%s%s   total %s%s, %s%s%s   %s%s",
-             cs->by_guest ? "Host counters: by guest"
-             : totals     ? "Kernel's totals of all VMs"
-                          : "Host counters: all VMs",
-             cs->guests.set ? ", guests " : "", cs->guests.text,
-             cs->pattern.set ? ", counters " : "", cs->pattern.text, more ? ">" : "",
-             sum_text(rows->total_sum.state,
-                      format_exact(sum, (uint64_t)rows->total_sum.value), out),
-             more_rate ? ">" : "",
-             sum_text(rows->rate_sum.state, format_count(rate, rows->rate_sum.value), out),
-             rows->rate_sum.state == READING_OK ? "/s" : "",
-             st->since_creation ? "since creation" : "since start or reset",
-             rows->hidden_zero ? ", zeros hidden" : "");
+    snprintf(
+        text, sizeof(text), "%s%s%s%s%s   %s %s%s, %s%s%s   %s%s",
+        cs->by_guest ? "Host counters: by guest"
+        : totals     ? "Kernel's totals of all VMs"
+                     : "Host counters: all VMs",
+        cs->guests.set ? ", guests " : "", cs->guests.text, cs->pattern.set ? ", counters " : "",
+        cs->pattern.text, rows->sum_is_exits ? "exits" : "total", more ? ">" : "",
+        sum_text(rows->total_sum.state, format_exact(sum, (uint64_t)rows->total_sum.value), out),
+        more_rate ? ">" : "",
+        sum_text(rows->rate_sum.state, format_count(rate, rows->rate_sum.value), out),
+        rows->rate_sum.state == READING_OK ? "/s" : "",
+        st->since_creation ? "since creation" : "since start or reset",
+        rows->hidden_zero ? ", zeros hidden" : "");
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_LABEL, text);
     counters_table_draw(m, cs, rows, m->now, NULL, l->body, out);
 }

@@ -368,6 +368,22 @@ static void widen(const struct column_choice *choice, struct column_plan *plan, 
         }
 }
 
+/* How many more columns those that are shown would do well to have. */
+static int lack_of_width(const struct column_choice *choice, const struct column_plan *plan)
+{
+    int lack = 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct column_slot *slot = &plan->slots[i];
+        const int good = column_table[slot->id].width_good;
+        if (choice->width[slot->id] == 0 && good > slot->width)
+            lack += good - slot->width;
+    }
+    return lack;
+}
+
+#define KEEP_FOR_WIDTH 54 /* what is kept less makes room for those that are too narrow */
+
 void columns_plan(const struct column_choice *choice, int cols, int shift, struct column_plan *ret)
 {
     *ret = (struct column_plan){0};
@@ -381,15 +397,20 @@ void columns_plan(const struct column_choice *choice, int cols, int shift, struc
         ret->slots[ret->count++] = (struct column_slot){
             .id = id, .width = choice->width[id] ? choice->width[id] : column_table[id].width};
     }
-    while (ret->count > 1 && total_width(ret) > cols) {
+    while (ret->count > 1) {
         size_t least = ret->count - 1;
         for (size_t i = 0; shift == 0 && i < ret->count; i++)
             if (column_table[ret->slots[i].id].keep < column_table[ret->slots[least].id].keep)
                 least = i;
+        const bool matters_little = column_table[ret->slots[least].id].keep < KEEP_FOR_WIDTH;
+        const int good = shift == 0 && matters_little ? lack_of_width(choice, ret) : 0;
+        if (total_width(ret) + good <= cols)
+            break;
         plan_remove(ret, least);
         ret->more_right = true;
     }
-    widen(choice, ret, cols - total_width(ret));
+    /* The mark that there are more has a place of its own. */
+    widen(choice, ret, cols - total_width(ret) - 2 * ret->more_right);
     for (size_t i = 0, x = 0; i < ret->count; i++) {
         ret->slots[i].x = (int)x;
         x += (size_t)ret->slots[i].width + 1;

@@ -61,6 +61,7 @@ struct column {
     const char *unit;   /* documentation */
     const char *origin; /* documentation: where the number comes from */
     int width;          /* columns on the screen, at least */
+    int width_good;     /* before it has so many, others that matter little go; 0: no matter */
     int width_max;      /* where there is room to spare */
     enum align align;
     enum column_kind kind;

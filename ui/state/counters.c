@@ -98,9 +98,28 @@ static void set_total(struct counter_row *row, const struct counters_query *q,
     row->rate = value->rate;
 }
 
-static bool has_share(const struct field *f)
+static bool is_count(const struct field *f)
 {
     return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE;
+}
+
+/* Exits, or those of one kind: "io_exits", "wfi_exit_stat". */
+static bool is_exit(const struct field *f)
+{
+    return is_count(f) && strstr(f->name, "exit") != NULL;
+}
+
+static bool is_all_exits(const struct field *f)
+{
+    return is_count(f) && strcmp(f->name, "exits") == 0;
+}
+
+/* Is it added up to compare guests? Only where nobody asked for other counters are these exits. */
+static bool compares_guests(const struct counters_query *q, const struct field *f)
+{
+    if (q->pattern != NULL && q->pattern->set)
+        return is_count(f);
+    return field_table_find(q->s->fields, "exits") >= 0 ? is_all_exits(f) : is_exit(f);
 }
 
 static bool is_shown(const struct counters_query *q, const struct field *f)
@@ -138,7 +157,7 @@ static enum counters_lack lack_of(const struct counters_query *q, const uint16_t
     size_t usable = 0;
 
     for (size_t i = 0; i < n; i++)
-        usable += !q->by_guest || has_share(&q->s->fields->fields[fields[i]]);
+        usable += !q->by_guest || compares_guests(q, &q->s->fields->fields[fields[i]]);
     if (q->pattern != NULL && q->pattern->set && usable == 0 && q->s->field_count > 0)
         return COUNTERS_LACK_FIELD;
     if (q->vm == NULL && q->guests != NULL && q->guests->set && !any_guest_matches(q))
@@ -195,7 +214,7 @@ static int collect_guests(const struct counters_query *q, struct counters *c)
             .share = NAN,
         };
         for (size_t i = 0; i < n; i++)
-            if (has_share(&q->s->fields->fields[fields[i]]))
+            if (compares_guests(q, &q->s->fields->fields[fields[i]]))
                 add_field(row, q, then, vm, fields[i]);
     }
     return 0;
@@ -217,34 +236,66 @@ static void drop_zeros(struct counters *c)
     c->count = kept;
 }
 
+static const struct field *field_of(const struct counters_query *q, const struct counter_row *r)
+{
+    return &q->s->fields->fields[r->index];
+}
+
+/* What shares are of: all exits where there are such rows, else all counts. */
+static bool is_part(const struct counters_query *q, const struct counters *c,
+                    const struct counter_row *r)
+{
+    return q->by_guest || (c->sum_is_exits ? is_exit(field_of(q, r)) : is_count(field_of(q, r)));
+}
+
+/* The row of all exits, which has those of each kind in it; NULL: there is none. */
+static const struct counter_row *row_of_exits(const struct counters_query *q,
+                                              const struct counters *c)
+{
+    for (size_t i = 0; i < c->count && !q->by_guest; i++)
+        if (is_all_exits(field_of(q, &c->rows[i])))
+            return &c->rows[i];
+    return NULL;
+}
+
+static void add_to_sums(struct counters *c, const struct counter_row *r)
+{
+    struct figure rate = r->rate;
+
+    c->total_sum_short |= r->total_short;
+    c->rate_sum_short |= r->rate_short;
+    /* Both sums add up the same rows, and each tells what it leaves out. */
+    if (r->total.state != READING_OK) {
+        c->rate_sum_short |= rate.state == READING_OK && rate.value > 0;
+        rate.value = 0;
+    }
+    add(&c->total_sum, r->total, &c->total_sum_short);
+    add(&c->rate_sum, rate, &c->rate_sum_short);
+}
+
 /* Before zeros are left out: that there are some says that something is known. */
 static void set_sums(const struct counters_query *q, struct counters *c)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        const struct counter_row *r = &c->rows[i];
-        struct figure rate = r->rate;
-        if (!q->by_guest && !has_share(&q->s->fields->fields[r->index]))
-            continue;
-        c->total_sum_short |= r->total_short;
-        c->rate_sum_short |= r->rate_short;
-        /* Both sums add up the same rows, and each tells what it leaves out. */
-        if (r->total.state != READING_OK) {
-            c->rate_sum_short |= rate.state == READING_OK && rate.value > 0;
-            rate.value = 0;
-        }
-        add(&c->total_sum, r->total, &c->total_sum_short);
-        add(&c->rate_sum, rate, &c->rate_sum_short);
+    const struct counter_row *exits = row_of_exits(q, c);
+
+    c->sum_is_exits = q->by_guest && (q->pattern == NULL || !q->pattern->set);
+    for (size_t i = 0; i < c->count && !q->by_guest; i++)
+        c->sum_is_exits |= is_exit(field_of(q, &c->rows[i]));
+    if (exits != NULL) {
+        add_to_sums(c, exits);
+        return;
     }
+    for (size_t i = 0; i < c->count; i++)
+        if (is_part(q, c, &c->rows[i]))
+            add_to_sums(c, &c->rows[i]);
 }
 
 static void set_shares(const struct counters_query *q, struct counters *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         struct counter_row *r = &c->rows[i];
-        if (r->total.state != READING_OK ||
-            (!q->by_guest && !has_share(&q->s->fields->fields[r->index])))
-            continue;
-        if (c->total_sum.state == READING_OK && c->total_sum.value > 0)
+        if (r->total.state == READING_OK && is_part(q, c, r) && c->total_sum.state == READING_OK &&
+            c->total_sum.value > 0)
             r->share = r->total.value / c->total_sum.value;
     }
 }

@@ -40,9 +40,13 @@ struct counters {
     size_t count, cap;
     size_t hidden_zero; /* rows left out because nothing was counted */
     enum counters_lack lack;
-    struct figure rate_sum, total_sum;    /* of the rows that may have a share */
+    bool sum_is_exits; /* the sums are all exits; else they are of the rows that are shown */
+    struct figure rate_sum, total_sum;    /* what shares are of */
     bool rate_sum_short, total_sum_short; /* a number is missing from it */
 };
+
+/* Whose counters a table has: bits, so that a column may be of several. */
+enum counters_of { COUNTERS_OF_VM = 1, COUNTERS_OF_HOST = 2, COUNTERS_BY_GUEST = 4 };
 
 struct counters_query {
     const struct snapshot *s, *base; /* base: as struct ui_model has it */
@@ -60,8 +64,9 @@ struct counters_query {
  * counters_collect - fill @ret, reusing its memory. 0 or -ENOMEM.
  *
  * Histograms have no row. Gauges and peaks have no rate and, as sums over VMs mean nothing, no row
- * when vm is NULL; only numbers without a unit have a share. The kernel's own totals of all VMs,
- * see counters_totals, are shown as it gives them.
+ * when vm is NULL. Where exits are shown shares are of all exits, and what is no exit has none, as
+ * insn_emulation; else they are of the numbers without a unit that are shown. The kernel's own
+ * totals of all VMs, see counters_totals, are shown as it gives them.
  */
 int counters_collect(const struct counters_query *query, struct counters *ret);
 void counters_done(struct counters *counters);

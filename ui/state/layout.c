@@ -84,22 +84,25 @@ void layout_tabs(enum ui_screen open, int cols, struct tab_item ret[TABS_COUNT])
         place_tabs(open, true, cols, ret);
 }
 
+#define ANY      (COUNTERS_OF_VM | COUNTERS_OF_HOST | COUNTERS_BY_GUEST)
+#define NO_ORDER COUNTERS_ORDER_COUNT
 const struct counters_column counters_columns[COUNTERS_COLUMN_COUNT] = {
-    [COUNTERS_NAME] = {"COUNTER", 18, ALIGN_LEFT, 100, false, COUNTERS_BY_NAME},
-    [COUNTERS_TOTAL] = {"TOTAL", 14, ALIGN_RIGHT, 80, false, COUNTERS_BY_TOTAL},
-    [COUNTERS_SHARE] = {"%TOTAL", 6, ALIGN_RIGHT, 60, false, COUNTERS_BY_TOTAL},
-    [COUNTERS_RATE] = {"RATE/s", 7, ALIGN_RIGHT, 90, false, COUNTERS_BY_RATE},
-    [COUNTERS_TREND] = {"TREND", 10, ALIGN_LEFT, 50, true, COUNTERS_ORDER_COUNT},
-    [COUNTERS_KIND] = {"KIND", 11, ALIGN_LEFT, 40, true, COUNTERS_ORDER_COUNT},
-    [COUNTERS_SOURCE] = {"SOURCE", 7, ALIGN_LEFT, 45, true, COUNTERS_ORDER_COUNT},
+    [COUNTERS_PID] = {"PID", 7, ALIGN_RIGHT, 70, COUNTERS_BY_GUEST, NO_ORDER},
+    [COUNTERS_NAME] = {"COUNTER", 28, ALIGN_LEFT, 100, ANY, COUNTERS_BY_NAME},
+    [COUNTERS_TOTAL] = {"TOTAL", 14, ALIGN_RIGHT, 80, ANY, COUNTERS_BY_TOTAL},
+    [COUNTERS_SHARE] = {"%TOTAL", 6, ALIGN_RIGHT, 60, ANY, COUNTERS_BY_TOTAL},
+    [COUNTERS_RATE] = {"RATE/s", 7, ALIGN_RIGHT, 90, ANY, COUNTERS_BY_RATE},
+    [COUNTERS_TREND] = {"TREND", 10, ALIGN_LEFT, 50, ANY, NO_ORDER},
+    [COUNTERS_KIND] = {"KIND", 11, ALIGN_LEFT, 40, COUNTERS_OF_VM, NO_ORDER},
+    [COUNTERS_SOURCE] = {"SOURCE", 7, ALIGN_LEFT, 45, COUNTERS_OF_VM, NO_ORDER},
 };
 
-void layout_counters(int cols, bool detail, struct counters_plan *p)
+void layout_counters(int cols, enum counters_of of, struct counters_plan *p)
 {
     int total;
 
     for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++)
-        p->width[c] = counters_columns[c].detail_only && !detail ? 0 : counters_columns[c].width;
+        p->width[c] = (counters_columns[c].of & of) != 0 ? counters_columns[c].width : 0;
     for (;;) {
         int least = -1;
         total = -1;
@@ -114,7 +117,7 @@ void layout_counters(int cols, bool detail, struct counters_plan *p)
             break;
         p->width[least] = 0;
     }
-    int spare = cols > total ? cols - total : 0, name = spare < 14 ? spare : 14;
+    int spare = cols > total ? cols - total : 0, name = spare < 4 ? spare : 4;
     p->width[COUNTERS_NAME] += name;
     spare -= name;
     if (p->width[COUNTERS_TREND])
@@ -125,11 +128,11 @@ void layout_counters(int cols, bool detail, struct counters_plan *p)
     }
 }
 
-enum counters_order layout_counters_order_at(int cols, bool detail, int x)
+enum counters_order layout_counters_order_at(int cols, enum counters_of of, int x)
 {
     struct counters_plan p;
 
-    layout_counters(cols, detail, &p);
+    layout_counters(cols, of, &p);
     for (int c = 0; c < COUNTERS_COLUMN_COUNT; c++) {
         if (x < p.x[c] || x >= p.x[c] + p.width[c])
             continue;

@@ -54,6 +54,7 @@ void layout_tabs(enum ui_screen open, int cols, struct tab_item ret[TABS_COUNT])
 
 /* Columns of a table of counters. */
 enum counters_column_id {
+    COUNTERS_PID,
     COUNTERS_NAME,
     COUNTERS_TOTAL,
     COUNTERS_SHARE,
@@ -68,19 +69,19 @@ struct counters_column {
     int width;
     enum align align;
     int keep; /* where room is scarce the smallest go first */
-    bool detail_only;
+    unsigned of;               /* enum counters_of: whose tables have it */
     enum counters_order order; /* that a click asks for; COUNTERS_ORDER_COUNT: none */
 };
 extern const struct counters_column counters_columns[COUNTERS_COLUMN_COUNT];
 
-/* layout_counters - which of them find room in @cols. @detail: the table of one VM. */
+/* layout_counters - which of them find room in @cols. */
 struct counters_plan {
     int x[COUNTERS_COLUMN_COUNT], width[COUNTERS_COLUMN_COUNT]; /* width 0: not shown */
 };
-void layout_counters(int cols, bool detail, struct counters_plan *ret);
+void layout_counters(int cols, enum counters_of of, struct counters_plan *ret);
 
 /* layout_counters_order_at - the order that a click on column @x of their titles asks for;
  * COUNTERS_ORDER_COUNT: none. */
-enum counters_order layout_counters_order_at(int cols, bool detail, int x);
+enum counters_order layout_counters_order_at(int cols, enum counters_of of, int x);
 
 #endif

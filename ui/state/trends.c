@@ -23,6 +23,7 @@ void trends_done(struct trends *trends)
     history_free(trends->vms);
     history_free(trends->host);
     history_free(trends->counters);
+    history_free(trends->host_counters);
     history_free(trends->exits);
     history_free(trends->host_exits);
     *trends = (struct trends){0};
@@ -74,6 +75,24 @@ static void update_counters(struct trends *trends, const struct snapshot *s)
     history_begin(trends->counters);
     (void)history_add(trends->counters, &vm->id, values);
     history_end(trends->counters);
+}
+
+static void update_host_counters(struct trends *trends, const struct snapshot *s)
+{
+    float values[FIELD_MAX];
+
+    for (size_t f = 0; f < FIELD_MAX; f++) {
+        struct figure sum = {.state = READING_ABSENT};
+        const bool is_counter = f < s->field_count && s->fields->fields[f].kind == FIELD_CUMULATIVE;
+        if (is_counter && s->host_values != NULL)
+            sum = s->host_values[f].rate;
+        for (size_t i = 0; is_counter && s->host_values == NULL && i < s->vm_count; i++)
+            figure_add(&sum, s->vms[i].values[f].rate);
+        values[f] = sum.state == READING_OK ? (float)sum.value : NAN;
+    }
+    history_begin(trends->host_counters);
+    (void)history_add(trends->host_counters, &host_id, values);
+    history_end(trends->host_counters);
 }
 
 /* --- exits: each thing counted is a VM of its own to the history --------------------------------
@@ -190,6 +209,8 @@ void trends_update(struct trends *trends, const struct snapshot *s)
     history_end(trends->host);
     if (trends->is_open && trends->counters != NULL)
         update_counters(trends, s);
+    if (trends->host_counters != NULL)
+        update_host_counters(trends, s);
     update_exits(trends, s);
 }
 
@@ -203,6 +224,19 @@ void trends_open(struct trends *trends, const struct vm_id *id)
     trends->exits = NULL;
     trends->open = *id;
     trends->is_open = true;
+}
+
+void trends_open_host(struct trends *trends)
+{
+    if (trends->host_counters == NULL)
+        trends->host_counters = history_new(FIELD_MAX);
+}
+
+size_t trends_host_counter(const struct trends *trends, size_t field, float *ret, size_t count)
+{
+    return trends->host_counters != NULL
+               ? history_get(trends->host_counters, &host_id, field, ret, count)
+               : 0;
 }
 
 size_t trends_counter(const struct trends *trends, const struct vm_id *id, size_t field, float *ret,

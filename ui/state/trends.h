@@ -17,6 +17,7 @@ struct trends {
     struct history *vms;  /* series: enum trend */
     struct history *host; /* the same, sums over all VMs */
     struct history *counters; /* of the open VM; series: index of the field */
+    struct history *host_counters; /* sums over all VMs, likewise; once somebody looks at them */
     struct history *exits;    /* one series each reason of the open VM and of its vCPUs */
     struct history *host_exits; /* likewise of all VMs together */
     uint64_t exits_began_ns;    /* the counting that these are of */
@@ -39,6 +40,12 @@ void trends_open(struct trends *trends, const struct vm_id *id);
 /* trends_counter - of the open VM, as history_get; 0 for any other VM */
 size_t trends_counter(const struct trends *trends, const struct vm_id *id, size_t field, float *ret,
                       size_t count);
+
+/* trends_open_host - keep the sums of counters over all VMs too, from now on. */
+void trends_open_host(struct trends *trends);
+
+/* trends_host_counter - such a sum, as history_get; 0 before trends_open_host. */
+size_t trends_host_counter(const struct trends *trends, size_t field, float *ret, size_t count);
 
 /* Something that exits are counted of. */
 struct trend_exit {
