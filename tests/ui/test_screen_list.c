@@ -139,9 +139,11 @@ static void the_labels_of_the_tabs_stand_side_by_side(void **unused)
     layout_tabs(SCREEN_COUNTERS, 80, tabs);
     for (int i = 0; i < TABS_COUNT; i++) {
         assert_int_equal(tabs[i].width, strlen(tabs[i].text));
-        assert_true(tabs[i].x >= 0 && tabs[i].x + tabs[i].width < 80);
-        assert_true(i == 0 || tabs[i].x == tabs[i - 1].x + tabs[i - 1].width + 1);
+        assert_true(tabs[i].x >= 0 && tabs[i].x + tabs[i].width <= 80);
+        /* A blank between two, and the bracket of the first, which is open. */
+        assert_true(i == 0 || tabs[i].x == tabs[i - 1].x + tabs[i - 1].width + 1 + (i == 1));
     }
+    assert_int_equal(tabs[TABS_COUNT - 1].x + tabs[TABS_COUNT - 1].width, 80);
 }
 
 /* The open one is always whole, however narrow the terminal is. */
@@ -157,8 +159,9 @@ static void the_open_tab_is_whole_in_a_narrow_terminal(void **unused)
             layout_tabs((enum ui_screen)screen, cols, tabs);
             assert_true(tabs[0].x >= 1);
             for (int i = 0; i < TABS_COUNT; i++) {
-                assert_true(tabs[i].x + tabs[i].width < cols);
-                if (tabs[i].screen == (enum ui_screen)screen)
+                const bool is_open = tabs[i].screen == (enum ui_screen)screen;
+                assert_true(tabs[i].x + tabs[i].width + is_open <= cols);
+                if (is_open)
                     assert_non_null(strstr(tabs[i].text, screen_list[screen].title));
             }
         }

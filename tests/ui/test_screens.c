@@ -941,6 +941,56 @@ static void every_screen_looks_as_recorded(void **unused)
     assert_int_equal(failed, 0);
 }
 
+static bool is_bar(const struct screen *s, int y, int x)
+{
+    const uint8_t style = screen_cell(s, y, x)->style;
+
+    return style == STYLE_TITLE || style == STYLE_SORTED || style == STYLE_SELECTED;
+}
+
+/* A bar that ends before the last column looks as if something were cut off there. */
+static void bars_reach_from_edge_to_edge(void **unused)
+{
+    (void)unused;
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
+        for (size_t i = 0; i < SIZES_USUAL; i++) {
+            struct stage *st = stage_new(&cases[c], sizes[i].rows, sizes[i].cols);
+            for (int y = 0; y < sizes[i].rows; y++)
+                if (is_bar(&st->screen, y, 0) && !is_bar(&st->screen, y, sizes[i].cols - 1))
+                    fail_msg("%s at %d columns: row %d", cases[c].name, sizes[i].cols, y);
+            stage_free(st);
+        }
+}
+
+/* "1 Counters [2 vCPUs] 3 Memory": what is not open does not look so, and nothing touches. */
+static void tabs_stand_apart_and_the_open_one_stands_out(void **unused)
+{
+    const struct screen_case c = {
+        .name = "tabs", .build = build_one_vm, .keys = KEYS(KEYCODE_ENTER, '2')};
+
+    (void)unused;
+    for (size_t i = 0; i < SIZES_USUAL; i++) {
+        struct stage *st = stage_new(&c, sizes[i].rows, sizes[i].cols);
+        struct tab_item tabs[TABS_COUNT];
+        const int y = layout_make(sizes[i].rows, sizes[i].cols).titles.y;
+        layout_tabs(SCREEN_VCPUS, sizes[i].cols, tabs);
+        for (int t = 0; t < TABS_COUNT; t++) {
+            const bool open = tabs[t].screen == SCREEN_VCPUS;
+            const int last = tabs[t].x + tabs[t].width - 1;
+            assert_int_equal(screen_cell(&st->screen, y, tabs[t].x)->style,
+                             open ? STYLE_TAB : STYLE_KEY);
+            assert_int_equal(screen_cell(&st->screen, y, last)->style, open ? STYLE_TAB
+                                                                       : last == tabs[t].x
+                                                                           ? STYLE_KEY
+                                                                           : STYLE_DIM);
+            assert_int_equal(screen_cell(&st->screen, y, tabs[t].x - 1 - open)->code, ' ');
+            if (t == TABS_COUNT - 1)
+                assert_int_equal(last, sizes[i].cols - 1);
+        }
+        stage_free(st);
+    }
+}
+
 static void without_unicode_nothing_but_ascii_is_drawn(void **unused)
 {
     (void)unused;
@@ -1200,6 +1250,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_looks_as_recorded),
+        cmocka_unit_test(bars_reach_from_edge_to_edge),
+        cmocka_unit_test(tabs_stand_apart_and_the_open_one_stands_out),
         cmocka_unit_test(without_unicode_nothing_but_ascii_is_drawn),
         cmocka_unit_test(the_cursor_of_the_vcpus_can_be_seen),
         cmocka_unit_test(a_result_ages_while_the_numbers_are_frozen),

@@ -105,8 +105,7 @@ static void add_keys_of_others(struct lines *all, enum ui_screen over)
 /* Lockdown stands at the top only; what it takes away and what helps, here. */
 static const char *lockdown_text(const struct snapshot *s, char out[HOST_FIX_REPORT_MAX])
 {
-    if (s == NULL ||
-        (s->host.lockdown != LOCKDOWN_INTEGRITY && s->host.lockdown != LOCKDOWN_CONFIDENTIALITY))
+    if (s == NULL || !host_is_locked_down(&s->host))
         return "";
     enum reading_cause cause = s->host.lockdown == LOCKDOWN_INTEGRITY
                                    ? CAUSE_LOCKDOWN_INTEGRITY

@@ -71,15 +71,16 @@ static int place_tabs(enum ui_screen open, bool brief, int cols, struct tab_item
         tab->screen = (enum ui_screen)screen;
         tab->width = snprintf(tab->text, sizeof(tab->text), "%s%s%s", keys_name(row->key, key),
                               titled ? " " : "", titled ? row->title : "");
-        x -= tab->width + 1;
+        /* Brackets stand around the open one, and a blank between any two. */
+        x -= tab->width + (screen == (int)open);
         tab->x = x;
+        x -= (screen == (int)open) + 1;
     }
-    return x;
+    return x + 1;
 }
 
 void layout_tabs(enum ui_screen open, int cols, struct tab_item ret[TABS_COUNT])
 {
-    /* Before the first stands the bracket of the open one. */
     if (place_tabs(open, false, cols, ret) < 1)
         place_tabs(open, true, cols, ret);
 }

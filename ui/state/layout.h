@@ -44,7 +44,8 @@ size_t layout_bar(enum ui_screen screen, bool is_over, int cols,
                   struct bar_item ret[BAR_ITEMS_MAX]);
 
 /* layout_tabs - texts of the tabs, "1 Counters", and their columns in a row of @cols columns,
- * right-aligned. Where they do not fit, those that are not open are "1" only. */
+ * right-aligned to the edge, with a place for brackets around the open one. Where they do not fit,
+ * those that are not open are "1" only. */
 struct tab_item {
     enum ui_screen screen;
     char text[32];

@@ -14,7 +14,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
     char text[300], ram[FORMAT_MAX];
 
     layout_tabs(st->screen, r.cols, tabs);
-    int width = tabs[0].x - 1;
+    int width = tabs[0].x - 2;
     const char *state = st->detail.ended ? st->vms.follow ? "  ENDED, waiting" : "  ENDED" : "";
     const char *migration =
         vm != NULL && !st->detail.ended ? vm_migration_text((enum vm_migration)vm->migration) : "";
@@ -30,9 +30,14 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
         screen_field(out, r, r.y, r.x, width, ALIGN_LEFT,
                      st->detail.ended ? STYLE_WARNING : STYLE_STRONG, text);
     for (int i = 0; i < TABS_COUNT; i++) {
-        bool open = tabs[i].screen == st->screen;
-        /* Brackets tell the open one where colours do not. */
-        screen_printf(out, r, r.y, r.x + tabs[i].x - open, open ? STYLE_TAB : STYLE_KEY_TEXT,
-                      open ? "[%s]" : "%s", tabs[i].text);
+        const struct tab_item *tab = &tabs[i];
+        /* Brackets tell the open one where colours do not. Of the others only the key stands out.
+         */
+        if (tab->screen == st->screen) {
+            screen_printf(out, r, r.y, r.x + tab->x - 1, STYLE_TAB, "[%s]", tab->text);
+            continue;
+        }
+        screen_text(out, r, r.y, r.x + tab->x, STYLE_DIM, tab->text);
+        screen_restyle(out, (struct rect){r.y, r.x + tab->x, 1, 1}, STYLE_KEY);
     }
 }
