@@ -202,7 +202,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
                  core/test_scan_privacy core/test_scan_held core/test_scan_link core/test_child_bpf core/test_scan_worker core/test_uffd_holders core/test_source_proc \
                  core/test_source_debugfs core/test_host_totals core/test_ram_find core/test_rootfs core/test_sample_link \
-                 core/test_discover core/test_vcpu_threads core/test_vm_migration core/test_source_statsfd core/test_source_host core/test_source_load \
+                 core/test_discover core/test_vcpu_threads core/test_vm_migration core/test_source_statsfd core/test_source_host core/test_source_load core/test_source_memory \
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates ui/test_kept_forecasts ui/test_scan_pool core/test_source_bpf core/test_kvm_bpf \

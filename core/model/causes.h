@@ -140,6 +140,9 @@ enum cause_nature {
     /* the device is not in the network name space of the VMM: a descriptor came from elsewhere */ \
     X(OTHER_NETNS, "other-network-namespace", "in another network name space", "",                 \
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* of a process, and not told again for each of its VMs */                                     \
+    X(SHARED_PROCESS, "first-vm-of-process", "told of the first VM of its process", "",            \
+      FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* nobody looks at it, so it is not read */                                                    \
     X(NOT_ASKED_FOR, "not-asked-for", "nobody asked for it", "",                                   \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \

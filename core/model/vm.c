@@ -39,7 +39,7 @@ void vm_vcpus_free(struct vm_vcpu *vcpus, size_t count)
     free(vcpus);
 }
 
-void vm_devices_free(struct vm_device *devices, size_t count)
+void vm_devices_list_free(struct vm_device *devices, size_t count)
 {
     for (size_t i = 0; devices != NULL && i < count; i++)
         free(devices[i].name);
@@ -53,6 +53,6 @@ void vm_free(struct vm *vm)
     free(vm->name_raw);
     free(vm->name);
     vm_vcpus_free(vm->vcpus, vm->vcpu_count);
-    vm_devices_free(vm->devices, vm->device_count);
+    vm_devices_list_free(vm->devices, vm->device_count);
     free(vm);
 }

@@ -131,8 +131,8 @@ bool vm_is_another(const struct vm *vm, uint64_t kernel_vm, uint32_t birth);
 
 void vm_free(struct vm *vm);
 
-/* vm_devices_free - a list of devices, which malloc(3) gave; NULL ok. */
-void vm_devices_free(struct vm_device *devices, size_t count);
+/* vm_devices_list_free - a list of devices, which malloc(3) gave; NULL ok. */
+void vm_devices_list_free(struct vm_device *devices, size_t count);
 
 /* vm_vcpus_free - a list of vCPUs, which malloc(3) gave; NULL ok. */
 void vm_vcpus_free(struct vm_vcpu *vcpus, size_t count);

@@ -8,7 +8,7 @@
  *
  * All directions are the guest's: "in" is what it received or read, "out" what it sent or wrote.
  * (The host counts what a tap received from the guest as received.) Devices are of the process:
- * several VMs in one process share them.
+ * of several VMs in one process the first has them.
  */
 #ifndef KVMLENS_CORE_MODEL_VM_IO_H
 #define KVMLENS_CORE_MODEL_VM_IO_H

@@ -225,6 +225,14 @@ uint64_t ram_quick_bytes(const struct rootfs *root, pid_t pid, const char *vmm, 
                          const struct ram_slots *slots, size_t *io_read);
 
 /*
+ * ram_quick_map - where the guest's RAM lies, from the same two files. Where maps leave it open the
+ * rules take what is most likely it, so this is for figures that a few pages more or less do not
+ * change: never for a scan. Of memory in files it is not known whether these are of hugetlbfs.
+ * 0; -ENODATA: nothing was found; or what opening and reading said. Ends with ram_map_done.
+ */
+int ram_quick_map(const struct rootfs *root, pid_t pid, const char *vmm, struct ram_map *ret);
+
+/*
  * ram_quick_select - the pure part. @cmdline: arguments, NUL after each; may be NULL.
  */
 uint64_t ram_quick_select(const char *maps, size_t maps_len, const char *cmdline,

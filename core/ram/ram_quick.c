@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The cheap figure of a guest's RAM: from maps, which needs no walk of the page tables. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,4 +80,26 @@ out:
     free(maps);
     free(cmdline);
     return bytes;
+}
+
+int ram_quick_map(const struct rootfs *root, pid_t pid, const char *vmm, struct ram_map *ret)
+{
+    char path[64];
+    char *maps = NULL, *cmdline = NULL;
+    size_t maps_len = 0, cmdline_len = 0;
+
+    *ret = (struct ram_map){0};
+    snprintf(path, sizeof(path), "proc/%d/maps", (int)pid);
+    int result = rootfs_read_all(root, path, MAPS_MAX, &maps, &maps_len);
+    if (result < 0)
+        return result;
+    snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
+    if (rootfs_read_all(root, path, CMDLINE_MAX, &cmdline, &cmdline_len) < 0)
+        cmdline_len = 0;
+    result = ram_select_maps(maps, maps_len, cmdline, cmdline_len, vmm, NULL, 0, ret);
+    if (result == -ENODATA)
+        result = ram_select(maps, maps_len, vmm, NULL, 0, ret, NULL);
+    free(maps);
+    free(cmdline);
+    return result;
 }

@@ -2,7 +2,8 @@
 /*
  * Source: /proc, for what a VM costs the host: CPU time of the process, CPU and run-queue time of
  * each vCPU thread, resident memory, page tables. And where somebody wishes for it, load: what its
- * threads do, what holds them back, and how the host is (load_*.c).
+ * threads do, what holds them back, where its memory lies, what it moves, and how the host is
+ * (load_*.c).
  *
  * The files stay open from tick to tick: opening costs more than reading. They hold a number of a
  * process, neither its memory nor anything of KVM, and end with ESRCH when it does.
@@ -21,7 +22,10 @@
 #include "core/base/parse_proc.h"
 #include "core/model/vm_load.h"
 #include "core/source/load_cgroups.h"
+#include "core/source/load_devices.h"
 #include "core/source/load_host.h"
+#include "core/source/load_memory.h"
+#include "core/source/load_placement.h"
 #include "core/source/load_state.h"
 #include "core/source/load_threads.h"
 #include "core/source/source.h"
@@ -42,11 +46,21 @@ struct source {
     struct cgroup_table *cgroups;
     struct load_host host;
     struct helper_list helpers;
+    struct placement_host placement;
+    struct net_names *nets;
     const struct vm_list *vms; /* of this tick */
     uint64_t boot_ns;          /* now, since the host booted; 0 = not known */
     /* The VMs of one process stand together, and the kernel walks all its threads for its CPU time.
      */
     struct process_cost last;
+};
+
+/* What few wish for. */
+struct vm_more {
+    struct kept_file ksm, io;
+    struct vm_placement placement;
+    struct load_devices
+        *devices; /* NULL: nobody asked for them; of the first VM of a process only */
 };
 
 struct vm_files {
@@ -55,6 +69,7 @@ struct vm_files {
     struct vm_cgroups *cgroups; /* NULL: nobody asked for them yet */
     struct vm_threads *threads; /* likewise; of the first VM of a process only */
     struct vcpu_files *looks;   /* likewise, [count] */
+    struct vm_more *more;       /* likewise */
     size_t count;
     struct kept_file vcpus[];
 };
@@ -62,6 +77,7 @@ struct vm_files {
 static void proc_detach(struct source *s)
 {
     load_host_done(&s->host);
+    net_names_free(s->nets);
     cgroup_table_free(s->cgroups);
     free(s);
 }
@@ -83,12 +99,23 @@ static int proc_attach(const struct source_env *env, struct source **ret)
     };
     load_host_init(&s->host);
     s->cgroups = cgroup_table_new();
-    if (s->cgroups == NULL) {
+    s->nets = net_names_new();
+    if (s->cgroups == NULL || s->nets == NULL) {
         proc_detach(s);
         return -ENOMEM;
     }
     *ret = s;
     return 0;
+}
+
+static void end_more(struct vm_more *more)
+{
+    if (more == NULL)
+        return;
+    kept_drop(&more->ksm);
+    kept_drop(&more->io);
+    load_devices_free(more->devices);
+    free(more);
 }
 
 static void proc_forget(struct source *s, struct vm *vm)
@@ -106,6 +133,7 @@ static void proc_forget(struct source *s, struct vm *vm)
         vm_cgroups_free(files->cgroups);
         vm_threads_free(files->threads);
         free(files->looks);
+        end_more(files->more);
     }
     free(files);
     vm->source_data[SOURCE_PROC] = NULL;
@@ -173,6 +201,30 @@ static struct vcpu_files *looks_of(struct vm_files *files)
     return files->looks;
 }
 
+static struct vm_more *more_of(struct vm_files *files)
+{
+    if (files == NULL || files->more != NULL)
+        return files != NULL ? files->more : NULL;
+    files->more = calloc(1, sizeof(*files->more));
+    if (files->more != NULL)
+        files->more->ksm = files->more->io = KEPT_NONE;
+    return files->more;
+}
+
+/* What all VMs of the process share of its memory and of what it moves. */
+static void read_process_more(const struct source *s, struct vm_files *files, pid_t pid,
+                              const char *status, struct reading *gauges)
+{
+    struct vm_more *more = more_of(files);
+
+    if (s->load.wishes & LOAD_MEMORY)
+        load_memory(&s->load, more != NULL ? &more->ksm : NULL, pid, status, gauges);
+    if (s->load.wishes & LOAD_IO) {
+        load_storage(&s->load, more != NULL ? &more->io : NULL, pid, gauges);
+        gauges[VM_DEVICES_FOUND] = gauges[VM_VHOST_NETS] = reading_of_cause(CAUSE_SHARED_PROCESS);
+    }
+}
+
 /* How the process is, and what all of its VMs share. @status: its status, NULL: not to be read. */
 static void read_process_load(const struct source *s, struct vm_files *files,
                               const struct sample_vm *sv, const char *status,
@@ -221,6 +273,8 @@ static void read_process(const struct source *s, struct vm_files *files, const s
     not_asked_for(ret->gauges, VM_UPTIME_NS, VM_GAUGE_COUNT);
     if (s->load.wishes != 0)
         read_process_load(s, files, sv, n < 0 ? NULL : buf, ret);
+    if (s->load.wishes & (LOAD_MEMORY | LOAD_IO))
+        read_process_more(s, files, pid, n < 0 ? NULL : buf, ret->gauges);
 }
 
 static void take_process(struct source *s, struct vm_files *files, struct sample_vm *sv)
@@ -268,11 +322,47 @@ static void begin_tick(struct source *s, const struct vm_list *vms)
         helper_list_fill(&s->helpers, &s->load);
     else
         s->helpers.count = 0;
+    if (s->load.wishes & LOAD_PLACEMENT)
+        placement_begin(&s->placement, &s->load);
+    net_names_begin(s->nets);
+}
+
+/*
+ * Devices of the first VM of each process, before a sample is laid out; those that nobody wishes
+ * for any more go. 0 or -ENOMEM.
+ */
+static int find_devices(struct source *s, const struct vm_list *vms, size_t i)
+{
+    struct vm *vm = vms->vms[i];
+    bool is_first = i == 0 || vms->vms[i - 1]->id.pid != vm->id.pid;
+    struct vm_more *more = NULL;
+
+    if ((s->load.wishes & LOAD_IO) == 0 || !is_first) {
+        const struct vm_files *files = vm->source_data[SOURCE_PROC];
+        load_devices_drop(vm);
+        if (files != NULL && files->more != NULL && files->more->devices != NULL) {
+            load_devices_free(files->more->devices);
+            files->more->devices = NULL;
+        }
+        return 0;
+    }
+    more = more_of(files_of(s, vm));
+    if (more == NULL)
+        return -ENOMEM;
+    if (more->devices == NULL)
+        more->devices = load_devices_new();
+    return more->devices != NULL ? load_devices_find(more->devices, &s->load, vm) : -ENOMEM;
 }
 
 static int proc_discover(struct source *s, const struct vm_list *vms)
 {
+    int result = 0;
+
     begin_tick(s, vms);
+    for (size_t i = 0; i < vms->count && result == 0; i++)
+        result = find_devices(s, vms, i);
+    if (result < 0)
+        return result;
     for (size_t i = 0; i < vms->count && (s->load.wishes & LOAD_VCPUS) != 0; i++)
         load_find_affinity(&s->load, vms->vms[i]);
     return 0;
@@ -321,6 +411,16 @@ static void read_load(struct source *s, struct vm_files *files, struct sample_vm
         vm_cgroups_read(groups, &s->load, sv);
 }
 
+static void read_more(struct source *s, struct vm_more *more, struct sample_vm *sv)
+{
+    if (more == NULL)
+        return;
+    if (s->load.wishes & LOAD_PLACEMENT)
+        load_placement(&s->placement, &s->load, &more->placement, sv->facts.vmm, s->env.now_ns, sv);
+    if ((s->load.wishes & LOAD_IO) != 0 && more->devices != NULL)
+        load_devices_read(more->devices, &s->load, s->nets, s->env.now_ns, sv);
+}
+
 static void proc_read(struct source *s, struct sample *sample, struct sample_vm *sv)
 {
     struct vm_files *files = files_of(s, sv->vm);
@@ -332,6 +432,8 @@ static void proc_read(struct source *s, struct sample *sample, struct sample_vm 
         read_thread(s, files != NULL && k < files->count ? &files->vcpus[k] : NULL, sv->id.pid,
                     &sv->vcpus[k]);
     read_load(s, files, sv);
+    if (s->load.wishes & (LOAD_PLACEMENT | LOAD_IO))
+        read_more(s, more_of(files), sv);
 }
 
 const struct source_ops source_proc = {

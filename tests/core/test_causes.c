@@ -50,6 +50,7 @@ static const struct {
     {CAUSE_NO_BLOCK_DEVICE, "no-block-device", READING_ABSENT},
     {CAUSE_FILE_NOT_COUNTED, "file-not-counted", READING_ABSENT},
     {CAUSE_OTHER_NETNS, "other-network-namespace", READING_ABSENT},
+    {CAUSE_SHARED_PROCESS, "first-vm-of-process", READING_ABSENT},
     {CAUSE_NOT_ASKED_FOR, "not-asked-for", READING_ABSENT},
     {CAUSE_NO_THREAD_ID, "no-thread-id", READING_ABSENT},
     {CAUSE_AMBIGUOUS, "ambiguous-vcpus", READING_ABSENT},
