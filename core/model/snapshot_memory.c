@@ -30,6 +30,16 @@ static struct reading resident_of(const struct reading *gauges)
     return sum;
 }
 
+/* Who did not ask for memory did not ask for the balloon. */
+static struct reading balloon_of(const struct reading *gauges)
+{
+    const struct reading *r = &gauges[VM_RSS_ANON_BYTES];
+    bool is_asked =
+        r->state != READING_ABSENT || (r->cause != CAUSE_NONE && r->cause != CAUSE_NOT_ASKED_FOR);
+
+    return is_asked ? reading_of_cause(CAUSE_BALLOON_UNSEEN) : *r;
+}
+
 static enum huge_kind kind_of(const struct vm_memory *m)
 {
     if (m->thp_share.state != READING_OK || m->hugetlb_share.state != READING_OK)
@@ -56,7 +66,7 @@ void snapshot_memory_vm(const struct sample_vm *now, struct vm_memory *ret)
         .cgroup_swap = g[VM_CGROUP_SWAP_BYTES],
         .cgroup_max = g[VM_CGROUP_MAX_BYTES],
         .cgroup_high = g[VM_CGROUP_HIGH_BYTES],
-        .balloon = reading_of_cause(CAUSE_BALLOON_UNSEEN),
+        .balloon = balloon_of(g),
         .looked_pages = g[VM_LOOKED_PAGES],
         .thp_share = share_of(&g[VM_LOOKED_THP_PAGES], &g[VM_LOOKED_PAGES]),
         .hugetlb_share = share_of(&g[VM_LOOKED_HUGETLB_PAGES], &g[VM_LOOKED_PAGES]),

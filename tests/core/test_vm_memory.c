@@ -72,6 +72,7 @@ static void resident_is_what_all_kinds_of_pages_have(void **state)
     bed_open(&b);
     b.now->gauges[VM_RSS_BYTES] = reading_ok(100 * MIB, SOURCE_PROC);
     b.now->gauges[VM_HUGETLB_BYTES] = reading_ok(512 * MIB, SOURCE_PROC);
+    b.now->gauges[VM_RSS_ANON_BYTES] = reading_ok(MIB, SOURCE_PROC);
     struct snapshot *s = two_vms_second(b.t);
     assert_int_equal(s->vms[0].memory.resident.raw, 612 * MIB);
     assert_int_equal(s->vms[0].memory.balloon.state, READING_ABSENT);

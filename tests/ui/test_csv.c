@@ -137,6 +137,22 @@ static void add_load(struct two_vms *t)
     }
 }
 
+/* Where the memory of a VM lies and what it moves, some of it missing. */
+static void add_memory_io(struct two_vms *t)
+{
+    for (int tick = 0; tick < 2; tick++) {
+        struct reading *vm = two_vms_sample(t, tick)->vms[0].gauges;
+        vm[VM_RSS_ANON_BYTES] = reading_ok(40960, SOURCE_PROC);
+        vm[VM_HUGETLB_BYTES] = reading_of_cause(CAUSE_NOT_IN_KERNEL);
+        vm[VM_LOOKED_PAGES] = reading_ok(1000, SOURCE_PROC);
+        vm[VM_LOOKED_THP_PAGES] = reading_ok(512, SOURCE_PROC);
+        vm[VM_LOOKED_HUGETLB_PAGES] = reading_ok(0, SOURCE_PROC);
+        vm[VM_NUMA_PAGES] = vm[VM_NUMA_NODE] = reading_of_cause(CAUSE_ONE_NODE);
+        vm[VM_STORAGE_READ_BYTES] = reading_ok(512 + 1024 * (uint64_t)tick, SOURCE_PROC);
+        vm[VM_DEVICES_FOUND] = reading_ok(0, SOURCE_PROC);
+    }
+}
+
 /* Every number of the CSV is in the JSON of the same snapshot, and says the same. */
 static void long_form_read_back_equals_the_json(void **state)
 {
@@ -146,6 +162,7 @@ static void long_form_read_back_equals_the_json(void **state)
         for (int vm = 0; vm < 2; vm++)
             two_vms_sample(t, i)->vms[vm].entity.readings[F_BIG].raw = 1ull << 52;
     add_load(t);
+    add_memory_io(t);
     struct snapshot *s = two_vms_second(t);
     struct report r = {0};
     report_fresh(&r);
@@ -194,11 +211,50 @@ static void long_form_read_back_equals_the_json(void **state)
      * + 4 */
     size_t counters = 5 + 7 + 4 + 2 * (4 + 3 + 4) + 5 + 8 + 4 + 4;
     /* Of each VM five figures that need no wish, of each vCPU one; the rest is of add_load. */
-    assert_int_equal(rows, counters + 2 * 5 + 3 + 5 + 2 + 4);
+    size_t memory = 2 + 1 + 1 + 1 + 3 + 3, io = 2 + 1 + 6 + 4;
+    assert_int_equal(rows, counters + 2 * 5 + 3 + 5 + 2 + 4 + memory + 1 + io);
     assert_true(values > 30);
     json_decref(root);
     free(json);
     free(text);
+    snapshot_free(s);
+    two_vms_free(t);
+}
+
+static void devices_have_rows_and_objects_of_their_own(void **state)
+{
+    static struct sample_device devices[2][2];
+    struct two_vms *t = two_vms_new();
+
+    (void)state;
+    add_memory_io(t);
+    for (int tick = 0; tick < 2; tick++) {
+        struct sample_vm *vm = &two_vms_sample(t, tick)->vms[0];
+        struct sample_device *d = devices[tick];
+        d[0] = (struct sample_device){.name = "tap,0", .kind = IO_DEVICE_TAP};
+        d[1] = (struct sample_device){.name = "/a.iso", .kind = IO_DEVICE_IMAGE};
+        d[1].is_read_only = true;
+        d[0].time_ns = 1000000000ull * (uint64_t)(1 + tick);
+        d[0].counts[IO_IN_OPS] = reading_ok(30 + 5 * (uint64_t)tick, SOURCE_PROC);
+        d[0].counts[IO_OUT_OPS] = reading_of_cause(CAUSE_OTHER_NETNS);
+        vm->devices = d;
+        vm->device_count = 2;
+    }
+    struct snapshot *s = two_vms_second(t);
+    struct report r = {0};
+    report_fresh(&r);
+    char *text = print(&r, s), *json = report_json_record(s, &all);
+    assert_non_null(strstr(text, "\"io.devices.tap.tap,0.in_ops\",,cumulative,none,0,35,,ok,"));
+    assert_non_null(
+        strstr(text, "\"io.devices.tap.tap,0.in_ops_per_second\",,instant,none,0,5,,ok,"));
+    assert_non_null(strstr(text, "tap,0.out_ops\",,cumulative,none,0,,,absent,"));
+    assert_null(strstr(text, "a.iso"));
+    assert_non_null(strstr(json, "{\"kind\":\"tap\",\"name\":\"tap,0\",\"in_ops\":35,"
+                                 "\"in_ops_per_second\":5.0,\"missing\":{\"out_ops\":"
+                                 "\"other-network-namespace\"}}"));
+    assert_non_null(strstr(json, "{\"kind\":\"image\",\"name\":\"/a.iso\",\"read_only\":true}"));
+    free(text);
+    free(json);
     snapshot_free(s);
     two_vms_free(t);
 }
@@ -346,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_form_read_back_equals_the_json),
+        cmocka_unit_test(devices_have_rows_and_objects_of_their_own),
         cmocka_unit_test(header_comes_once_per_file),
         cmocka_unit_test(wide_form_has_one_row_and_stable_columns),
         cmocka_unit_test(rows_under_a_header_of_other_columns_are_refused),

@@ -18,6 +18,7 @@
 #include "ui/report/report.h"
 #include "ui/report/report_exits.h"
 #include "ui/report/report_load.h"
+#include "ui/report/report_memory_io.h"
 
 /* Version 0.1.0 had no cause_id. Its logs go on in their form: the columns before are the same. */
 #define LONG_HEADER_0_1                                                                            \
@@ -88,6 +89,7 @@ static void put_vm(struct csv_row *row, const struct snapshot *s, size_t index)
     put_ratio(row, "cpu_ratio", &vm->cpu_ratio);
     put_ratio(row, "wait_ratio", &vm->wait_ratio);
     load_csv_vm(row);
+    memory_io_csv_vm(row);
     for (size_t i = 0; i < s->field_count; i++)
         if (filter_field(filter, &s->fields->fields[i]))
             put_field(row, &s->fields->fields[i], &vm->values[i], vm->buckets);

@@ -13,6 +13,7 @@
 #include "ui/report/report.h"
 #include "ui/report/report_exits.h"
 #include "ui/report/report_load.h"
+#include "ui/report/report_memory_io.h"
 
 static json_t *json_buckets(struct json_doc *doc, const uint64_t *buckets, size_t size)
 {
@@ -186,6 +187,7 @@ static json_t *json_vm(struct json_doc *doc, const struct snapshot *s, const str
     name_missing(doc, object, "rss_bytes", &vm->gauges[VM_RSS_BYTES]);
     name_missing(doc, object, "mapped_bytes", &vm->mapped_bytes);
     load_json_vm(doc, object, &vm->load);
+    memory_io_json_vm(doc, object, vm);
     exits_json_group(doc, object, s, report_exits_of_vm(s, index));
     exits_json_seen(doc, object, s, index);
     for (size_t i = 0; i < vm->vcpu_count; i++) {

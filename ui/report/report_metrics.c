@@ -19,6 +19,7 @@
 #include "ui/report/partial.h"
 #include "ui/report/report.h"
 #include "ui/report/report_load.h"
+#include "ui/report/report_memory_io.h"
 
 #define NS_PER_S 1e9
 
@@ -470,6 +471,7 @@ static int put_exposition(struct report *r, const struct snapshot *s, FILE *out,
         metrics_each(r->filter, s, p->vcpu, put_plain, &f, p);
     }
     load_metrics_put(r, &m, s);
+    memory_io_metrics_put(r, &m, s);
     put_unreadable(r, &m, s);
     if (r->estimates != NULL)
         put_estimates(r, &m, s);
