@@ -403,7 +403,7 @@ check-readme:
 # Writes the golden screens anew, and with them those of README.md and the tables of the manual: look at the
 # diff before it is committed.
 .PHONY: golden-update
-golden-update: $(BUILD)/tests/ui/test_screens $(BUILD)/tests/ui/test_man
+golden-update: $(BUILD)/tests/ui/test_screens $(BUILD)/tests/ui/test_first_page $(BUILD)/tests/ui/test_man
 	$(Q)for t in $^; do GOLDEN_UPDATE=1 $$t || exit 1; done
 	$(Q)tests/checks/readme-screens --update
 

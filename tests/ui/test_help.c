@@ -193,7 +193,7 @@ static void lockdown_that_nobody_is_sure_of_is_said_of_the_vm(void **state)
     set_cause(f, CAUSE_LOCKDOWN);
     start(f, ROWS, 140);
     assert_non_null(strstr(press(f, 0), "some VM counters are missing: lockdown"));
-    assert_non_null(strchr(row_text(f, 3), '!'));
+    assert_non_null(strchr(row_text(f, 4), '!'));
 }
 
 static void where_room_is_scarce_lockdown_is_said_in_fewer_words(void **state)
@@ -234,12 +234,12 @@ static void the_help_has_columns(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < 3; i++) {
-        start(f, 35, widths[i][0]);
+        start(f, 40, widths[i][0]);
         press(f, '?');
         const int width = widths[i][0] / widths[i][1];
         for (int column = 0; column < widths[i][1]; column++) {
             bool has_keys = false; /* their names stand at the left of each */
-            for (int y = 4; y < 33; y++)
+            for (int y = 4; y < 38; y++)
                 for (int x = column * width; x < column * width + 13; x++)
                     has_keys |= screen_cell(&f->screen, y, x)->style == STYLE_KEY &&
                                 screen_cell(&f->screen, y, x)->code != ' ';

@@ -38,6 +38,7 @@ struct sample_link {
     int ticks;
     bool asked, bpf, exits;
     pid_t exits_pid;
+    unsigned load;
     int counts; /* samples since exits are counted */
 };
 
@@ -96,6 +97,8 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
     s->bpf = (struct bpf_status){.state = link->bpf ? BPF_LOADED : BPF_UNASKED,
                                  .obstacle = BPF_POSSIBLE};
     put_exits(link, s);
+    /* The kernel in the header says what was wished for. */
+    snprintf(s->host.kernel, sizeof(s->host.kernel), "load %02x", link->load);
     if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
@@ -114,6 +117,11 @@ int sample_link_set_exits(struct sample_link *link, bool on, pid_t pid, struct e
     link->exits = on;
     link->exits_pid = pid;
     return 0;
+}
+
+void sample_link_set_load(struct sample_link *link, unsigned wishes)
+{
+    link->load = wishes;
 }
 
 void sample_link_widen(struct sample_link *link)
@@ -461,6 +469,70 @@ static void stopping_gives_the_terminal_back_and_continuing_draws_again(void **u
     int status = session_end(&s);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     assert_restored(&s);
+    session_done(&s);
+}
+
+/* From then on, and drawn in full: else only what changed is sent. */
+static size_t must_see_redrawn(struct session *s, size_t from, const char *text)
+{
+    read_for(s, 500);
+    from = s->len > from ? s->len : from;
+    send(s, "\014");
+    return must_see(s, from, text);
+}
+
+/* What costs system calls is read while somebody looks at it, and then only that. */
+static void only_what_is_shown_is_read(void **unused)
+{
+    const struct {
+        const char *keys;
+        unsigned load;
+    } steps[] = {
+        {"1", LOAD_HOST}, /* the columns need nothing, the line about the host does */
+        {"2", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE},
+        {"h", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE}, /* they lie below */
+        {"h5", LOAD_HOST | LOAD_ROLES | LOAD_PRESSURE},
+        {"3\r", 0},
+        {"2", LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE},
+    };
+    struct session s;
+    size_t at = 0;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    at = must_see(&s, at, "db-primary");
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        char text[20];
+        send(&s, steps[i].keys);
+        snprintf(text, sizeof(text), "load %02x", steps[i].load);
+        at = must_see_redrawn(&s, at, text);
+    }
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    session_done(&s);
+}
+
+/* The pane of the selected VM needs more, and only where it has room and is wanted. */
+static void the_pane_is_read_for_while_it_shows(void **unused)
+{
+    struct winsize tall = {.ws_row = 36, .ws_col = 120};
+    char with[20], without[20];
+    struct session s;
+
+    (void)unused;
+    snprintf(without, sizeof(without), "load %02x", LOAD_HOST);
+    snprintf(with, sizeof(with), "load %02x",
+             LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE);
+    session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
+    size_t at = must_see(&s, 0, "db-primary");
+    assert_int_equal(ioctl(s.master, TIOCSWINSZ, &tall), 0);
+    at = must_see_redrawn(&s, at, with);
+    send(&s, "v");
+    at = must_see_redrawn(&s, at, without);
+    send(&s, "v");
+    must_see_redrawn(&s, at, with);
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
     session_done(&s);
 }
 
@@ -828,6 +900,8 @@ int main(void)
         cmocka_unit_test(a_terminal_that_takes_no_output_does_not_keep_it_alive),
         cmocka_unit_test(it_does_not_keep_it_alive_after_other_signals),
         cmocka_unit_test(stopping_gives_the_terminal_back_and_continuing_draws_again),
+        cmocka_unit_test(only_what_is_shown_is_read),
+        cmocka_unit_test(the_pane_is_read_for_while_it_shows),
         cmocka_unit_test(a_new_size_is_drawn_in_full),
         cmocka_unit_test(only_what_changed_is_sent),
         cmocka_unit_test(the_snapshot_goes_to_a_new_file_only),

@@ -269,6 +269,7 @@ static int loop(struct monitor *m, struct error *err)
 
     while (!m->quit && result == 0) {
         monitor_wish(m, false);
+        monitor_wish_load(m);
         begin_unasked(m);
         if (m->changed)
             draw(m);
@@ -419,6 +420,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     m->wants_exits = c->exits;
     if (c->exits && c->vm == NULL)
         m->state.screen = SCREEN_HOST_EXITS;
+    monitor_wish_load(m);
     monitor_ask(m, delay < FIRST_DELAY_S ? delay : FIRST_DELAY_S);
     result = wait_first(m, err);
     if (result < 0)

@@ -51,6 +51,9 @@ struct monitor {
     bool exits;
     pid_t exits_pid;
     int exits_hurried;
+    uint32_t load; /* enum load_wish: what the link was told last, and of which process */
+    pid_t load_pid;
+    int load_hurried; /* as exits_hurried */
     bool wants_exits; /* -t: what opens first is what shows them */
     bool no_colour;
     bool is_narrow;     /* the sampler looks only at what the command line chose */
@@ -73,6 +76,10 @@ struct ui_model monitor_model(struct monitor *m);
 /* monitor_wish - exits are counted while somebody looks at them, and while @is_stopped nobody does.
  * No effect while nothing changes. */
 void monitor_wish(struct monitor *m, bool is_stopped);
+
+/* monitor_wish_load - what the screen shows of contention is read, and nothing else. No effect
+ * while nothing changes. */
+void monitor_wish_load(struct monitor *m);
 
 /* monitor_follow - bring the state up to date with what is known now; a frame is due then. */
 void monitor_follow(struct monitor *m);

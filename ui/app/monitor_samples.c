@@ -5,6 +5,7 @@
 
 #include "ui/app/monitor_internal.h"
 #include "ui/screens/screens.h"
+#include "ui/state/load_wish.h"
 
 uint64_t monitor_now_ns(void)
 {
@@ -125,12 +126,53 @@ void monitor_wish(struct monitor *m, bool is_stopped)
     monitor_ask(m, m->state.delay_s);
 }
 
+/* --- load ------------------------------------------------------------------------------------- */
+
+#define LOAD_HURRIED 2 /* samples: most of it is a rate, which takes two */
+
+/* Who goes through the table with a pane below it does not ask for a sample at each row. */
+static void hurry(struct monitor *m, bool at_once)
+{
+    const uint64_t now = monitor_now_ns(), soon = now + (uint64_t)(FIRST_DELAY_S * 1e9);
+
+    if (m->now == NULL) /* the first two are hurried anyway */
+        return;
+    m->load_hurried = LOAD_HURRIED;
+    if (m->state.frozen)
+        return;
+    if (at_once) {
+        m->due_ns = now;
+        monitor_ask(m, m->state.delay_s);
+    } else if (m->asked_ns == 0 && soon < m->due_ns) {
+        monitor_arm(m, soon);
+    }
+}
+
+void monitor_wish_load(struct monitor *m)
+{
+    const struct load_wish_set wish = load_wish_of(&m->state);
+    const uint32_t load = wish.all | wish.one, more = load & ~m->load;
+    const bool is_other = wish.one != 0 && wish.pid != m->load_pid;
+
+    if (load == m->load && !is_other)
+        return;
+    m->load = load;
+    m->load_pid = wish.pid;
+    sample_link_set_load(m->link, load);
+    if (more != 0 || is_other)
+        hurry(m, more != 0);
+}
+
 /* Until the next tick: the first numbers of exits are waited for, unless there will be none. */
 static double next_delay(struct monitor *m, const struct snapshot *s)
 {
     const bool has_numbers =
         s->exits != NULL && (s->exits->facts.state == EXITS_FAILED || s->exits->interval_s > 0);
 
+    if (m->load_hurried > 0 && m->next_delay_s > FIRST_DELAY_S) {
+        m->load_hurried--;
+        return FIRST_DELAY_S;
+    }
     if (!m->exits || has_numbers || m->exits_hurried == 0 || m->next_delay_s <= FIRST_DELAY_S)
         return m->next_delay_s;
     m->exits_hurried--;

@@ -55,6 +55,7 @@ const struct key_binding key_table[] = {
     {VMS, {F(2), 'S'}, COMMAND_COLUMNS, "Columns",
      "choose the columns, their order and their width"},
     COLUMN_SET_LIST(SET_KEY)
+    {VMS, {'v'}, COMMAND_PANE, NULL, "show or hide the pane of the selected VM"},
     {VMS | TABLES | REASONS | VCPUS, {F(3), '/'}, COMMAND_SEARCH, "Search",
      "search for a name while you type it"},
     {VMS | TABLES | REASONS | VCPUS, {'n'}, COMMAND_SEARCH_NEXT, NULL,

@@ -90,7 +90,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
     bool chosen;
 
     (void)model;
-    if (scroll_command(scroll, command, COLUMN_COUNT, vms_page(state)))
+    if (scroll_command(scroll, command, COLUMN_COUNT, ui_page(state)))
         return UI_NOTHING;
     switch (command) {
     case COMMAND_CHOOSE:
@@ -107,7 +107,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
     case COMMAND_NARROWER: change_width(state, -1); break;
     default: break;
     }
-    scroll_fit(scroll, COLUMN_COUNT, vms_page(state));
+    scroll_fit(scroll, COLUMN_COUNT, ui_page(state));
     return UI_NOTHING;
 }
 

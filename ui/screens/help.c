@@ -203,7 +203,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
 {
     (void)model;
     /* How many lines there are, drawing knows; it does not go beyond the last. */
-    scroll_text(&state->help, command, LINES_MAX, vms_page(state));
+    scroll_text(&state->help, command, LINES_MAX, ui_page(state));
     return UI_NOTHING;
 }
 

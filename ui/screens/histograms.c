@@ -206,7 +206,7 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
         state->detail.hist_interval = !state->detail.hist_interval;
     const uint64_t *buckets = buckets_of(model, state, vm);
     size_t n = buckets != NULL ? lines_of(model->detail, buckets, lines, LINES_MAX) : 0;
-    scroll_text(&tab->scroll, command, n, vms_page(state));
+    scroll_text(&tab->scroll, command, n, ui_page(state));
     return UI_NOTHING;
 }
 

@@ -8,8 +8,11 @@
 #include "core/base/text.h"
 #include "core/find/host_fix.h"
 #include "ui/grid/format.h"
+#include "ui/screens/load_cause.h"
 #include "ui/screens/object.h"
+#include "ui/screens/vms_pane.h"
 #include "ui/state/layout.h"
+#include "ui/state/vms_layout.h"
 #include "ui/view/view.h"
 
 #define GRAPH_MAX HISTORY_LENGTH
@@ -245,14 +248,19 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
 {
     const struct vms_state *vms = &st->vms;
     const struct vms_rows *rows = &m->rows->vms;
-    const struct rect r = l->body;
+    const struct vms_layout v = vms_layout_make(out->rows, out->cols, vms->has_pane);
+    const struct rect r = v.table;
     struct column_fields fields;
     struct column_plan plan;
 
+    (void)l;
     columns_plan(&vms->columns, r.cols, vms->column_shift, &plan);
-    draw_titles(vms, &plan, l->titles, out);
+    draw_titles(vms, &plan, v.titles, out);
     if (m->now == NULL)
         return;
+    if (v.host.rows > 0)
+        view_host(m->now, v.host, out);
+    vms_pane_draw(m, st, v.pane, out);
     if (m->now->vm_count == 0) {
         draw_empty(m->now, &vms->only, r, out);
         return;
@@ -339,6 +347,16 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
                   exits.state == READING_OK ? "/s" : "");
 }
 
+/* Who chose a column wants to know why it says nothing. */
+static bool load_cause(const struct ui_model *m, const struct ui_state *st,
+                       const struct snapshot_vm *vm, struct rect r, struct screen *out)
+{
+    struct column_plan plan;
+
+    columns_plan(&st->vms.columns, r.cols, st->vms.column_shift, &plan);
+    return load_cause_draw(m->now, vm, &plan, r, out);
+}
+
 static void draw_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
                         struct screen *out)
 {
@@ -353,7 +371,7 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
     else if (vm == NULL && st->vms.follow)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
                       "Waiting for a VM called %s. F stops following", st->vms.selected_name);
-    else
+    else if (!load_cause(m, st, vm, r, out))
         view_cause(m->now, vm, r, out);
 }
 
@@ -373,10 +391,14 @@ static void click_title(struct ui_state *state, struct rect r, int x)
 static enum ui_action click(struct ui_state *state, const struct ui_model *model,
                             const struct layout *l, struct ui_key key)
 {
-    size_t row = state->vms.scroll.top + (size_t)(key.y - l->body.y);
+    const struct vms_layout v = vms_layout_make(state->rows, state->cols, state->vms.has_pane);
+    size_t row = state->vms.scroll.top + (size_t)(key.y - v.table.y);
 
-    if (key.y < l->body.y)
-        click_title(state, l->titles, key.x - l->titles.x);
+    (void)l;
+    if (key.y == v.titles.y)
+        click_title(state, v.titles, key.x - v.titles.x);
+    else if (key.y < v.table.y || key.y >= v.table.y + v.table.rows)
+        return UI_NOTHING; /* the host, or the pane */
     else if (row == state->vms.scroll.row && row < model->rows->vms.count)
         return vms_command(state, model, COMMAND_OPEN);
     else if (row < model->rows->vms.count)

@@ -276,42 +276,55 @@ double column_sort_number(enum column_id id, const struct column_value *value)
     return kind == COLUMN_COUNT_PER_S ? format_rank(value->number) : value->number;
 }
 
-void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
-                 struct rect clip, int y, int x, int width, enum style style)
+const char *column_text(enum column_id id, const struct column_value *value,
+                        const struct screen *out, char buf[COLUMN_TEXT_MAX])
 {
     const struct column *column = &column_table[id];
-    char buf[FORMAT_MAX + 2], number[FORMAT_MAX];
-    const char *text = buf;
-    bool ok = value->state == READING_OK;
+    char number[FORMAT_MAX];
 
-    if (value->blank)
-        return;
     if (value->state == READING_ABSENT)
-        text = screen_glyph(out, GLYPH_NOTHING);
-    else if (!ok)
-        text = reading_state_text(value->state);
-    else if (column->kind == COLUMN_TEXT)
-        text = value->text;
-    else if (column->kind == COLUMN_INTEGER)
-        snprintf(buf, sizeof(buf), "%.0f", value->number);
+        return screen_glyph(out, GLYPH_NOTHING);
+    if (value->state != READING_OK)
+        return reading_state_text(value->state);
+    if (column->kind == COLUMN_TEXT)
+        return value->text;
+    if (column->kind == COLUMN_INTEGER)
+        snprintf(buf, COLUMN_TEXT_MAX, "%.0f", value->number);
     else if (column->kind == COLUMN_BYTES)
         format_bytes(buf, value->number);
     else if (column->kind == COLUMN_ZERO_SHARE)
-        snprintf(buf, sizeof(buf), "%s%.1f", value->text, floor(value->number * 1000) / 10);
+        snprintf(buf, COLUMN_TEXT_MAX, "%s%.1f", value->text, floor(value->number * 1000) / 10);
     else if (column->kind == COLUMN_FORECAST)
-        snprintf(buf, sizeof(buf), "%s%s", value->text,
+        snprintf(buf, COLUMN_TEXT_MAX, "%s%s", value->text,
                  value->number < SORT_UNSURE ? format_seconds(number, value->number) : "");
     else if (column->kind == COLUMN_PERCENT)
-        snprintf(buf, sizeof(buf), "%s%s", column_mark(id, value),
+        snprintf(buf, COLUMN_TEXT_MAX, "%s%s", column_mark(id, value),
                  format_percent(number, value->number));
     else if (column->kind == COLUMN_SECONDS)
         format_seconds(buf, value->number);
     else
         format_count(buf, value->number);
+    return buf;
+}
+
+enum style column_style(enum column_id id, const struct column_value *value)
+{
+    if (value->state == READING_OK)
+        return value_style(&column_table[id], value);
+    return value->state == READING_ABSENT ? STYLE_DIM : STYLE_MISSING;
+}
+
+void column_draw(enum column_id id, const struct column_value *value, struct screen *out,
+                 struct rect clip, int y, int x, int width, enum style style)
+{
+    char buf[COLUMN_TEXT_MAX];
+
+    if (value->blank)
+        return;
     if (style == STYLE_NORMAL)
-        style = ok ? value_style(column, value)
-                   : value->state == READING_ABSENT ? STYLE_DIM : STYLE_MISSING;
-    screen_field(out, clip, y, x, width, column->align, style, text);
+        style = column_style(id, value);
+    screen_field(out, clip, y, x, width, column_table[id].align, style,
+                 column_text(id, value, out, buf));
 }
 
 void column_choice_default(struct column_choice *ret)

@@ -99,6 +99,13 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
 /* column_sort_number - what to sort by: numbers that read alike, "<0.1", are alike. */
 double column_sort_number(enum column_id id, const struct column_value *value);
 
+/* column_text - what stands in the cell; in @buf, or not. column_style - how it looks there.
+ * Neither of a value that is blank. */
+#define COLUMN_TEXT_MAX 40
+const char *column_text(enum column_id id, const struct column_value *value,
+                        const struct screen *out, char buf[COLUMN_TEXT_MAX]);
+enum style column_style(enum column_id id, const struct column_value *value);
+
 /*
  * column_draw - one value in @width columns, with the texts of missing ones.
  * @style STYLE_NORMAL lets the column choose (zeros dim, long waits warn); any other is used as it

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ui/state/config.h"
+#include "ui/state/layout.h"
 
 void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
 {
@@ -54,6 +55,13 @@ void ui_resize(struct ui_state *state, int rows, int cols)
 const struct snapshot *ui_base(const struct ui_state *state, const struct ui_model *model)
 {
     return state->since_creation ? NULL : model->base;
+}
+
+size_t ui_page(const struct ui_state *state)
+{
+    int rows = layout_make(state->rows, state->cols).body.rows;
+
+    return rows > 1 ? (size_t)rows : 1;
 }
 
 uint64_t ui_now_ns(const struct ui_model *model)

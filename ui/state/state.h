@@ -185,9 +185,12 @@ enum ui_screen ui_below(const struct ui_state *state);
  */
 bool ui_exits_wish(const struct ui_state *state, pid_t *ret_pid);
 
+/* ui_page - rows of the body of a screen, at least 1. */
+size_t ui_page(const struct ui_state *state);
+
 /* --- VMs screen: state_vms.c --- */
 
-size_t vms_page(const struct ui_state *state); /* rows visible at a time, at least 1 */
+size_t vms_page(const struct ui_state *state); /* rows of its table, at least 1 */
 const struct snapshot_vm *vms_selected(const struct ui_state *state, const struct ui_model *model);
 enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
                            enum ui_command command);

@@ -6,14 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ui/state/layout.h"
 #include "ui/state/state.h"
+#include "ui/state/vms_layout.h"
 
 size_t vms_page(const struct ui_state *state)
 {
-    int rows = layout_make(state->rows, state->cols).body.rows;
+    int rows = vms_layout_make(state->rows, state->cols, state->vms.has_pane).table.rows;
 
     return rows > 1 ? (size_t)rows : 1;
+}
+
+static void toggle_pane(struct ui_state *state)
+{
+    struct vms_state *vms = &state->vms;
+
+    vms->has_pane = !vms->has_pane;
+    if (vms->has_pane && vms_layout_make(state->rows, state->cols, true).pane.rows == 0)
+        ui_say(state, "The pane of the selected VM needs %d rows and %d columns",
+               VMS_PANE_FROM_ROWS, VMS_PANE_FROM_COLS);
 }
 
 /* --- sorting ---------------------------------------------------------------------------------- */
@@ -342,7 +352,7 @@ static void open_chooser(struct ui_state *state, bool sorting)
         if (column_choice_row(&state->vms.columns, row, &chosen) == state->vms.sort)
             state->chooser.scroll.row = row;
     }
-    scroll_fit(&state->chooser.scroll, COLUMN_COUNT, vms_page(state));
+    scroll_fit(&state->chooser.scroll, COLUMN_COUNT, ui_page(state));
 }
 
 /* On to the right as long as there is something to be seen there. */
@@ -380,6 +390,9 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     switch (command) {
     case COMMAND_OPEN: open_selected(state, model, SCREEN_COUNTERS); break;
     case COMMAND_HOST: state->screen = SCREEN_HOST; break;
+    case COMMAND_PANE:
+        toggle_pane(state);
+        break;
     case COMMAND_COLUMNS: open_chooser(state, false); break;
     case COMMAND_SORT_MENU: open_chooser(state, true); break;
     case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;

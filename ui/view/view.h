@@ -18,6 +18,9 @@
 void view_header(const struct ui_model *model, const struct ui_state *state, struct rect r,
                  struct screen *out);
 
+/* view_host - CPUs, load, pressure, steal, memory and swap of the host: 1 row. */
+void view_host(const struct snapshot *now, struct rect r, struct screen *out);
+
 /* view_tabs - the VM whose drill-down is open, and its tabs: 1 row. */
 void view_tabs(const struct ui_model *model, const struct ui_state *state, struct rect r,
                struct screen *out);
