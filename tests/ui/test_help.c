@@ -160,8 +160,8 @@ static void lockdown_is_said_once(void **state)
     start(f, ROWS, 140);
     assert_int_equal(count(press(f, 0), "lockdown"), 1);
     assert_non_null(strstr(f->dump, "lockdown integrity, A: BPF reads it"));
-    assert_non_null(strstr(row_text(f, 1), "SRC"));
-    for (int y = 2; y < 5; y++)
+    assert_non_null(strstr(row_text(f, 2), "SRC"));
+    for (int y = 3; y < 6; y++)
         assert_null(strchr(row_text(f, y), '!'));
     press(f, KEYCODE_ENTER);
     assert_int_equal(count(press(f, '2'), "lockdown"), 1);

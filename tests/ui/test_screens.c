@@ -953,7 +953,7 @@ static void bars_reach_from_edge_to_edge(void **unused)
 {
     (void)unused;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
-        for (size_t i = 0; i < SIZES_USUAL; i++) {
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
             struct stage *st = stage_new(&cases[c], sizes[i].rows, sizes[i].cols);
             for (int y = 0; y < sizes[i].rows; y++)
                 if (is_bar(&st->screen, y, 0) && !is_bar(&st->screen, y, sizes[i].cols - 1))
@@ -969,7 +969,7 @@ static void tabs_stand_apart_and_the_open_one_stands_out(void **unused)
         .name = "tabs", .build = build_one_vm, .keys = KEYS(KEYCODE_ENTER, '2')};
 
     (void)unused;
-    for (size_t i = 0; i < SIZES_USUAL; i++) {
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct stage *st = stage_new(&c, sizes[i].rows, sizes[i].cols);
         struct tab_item tabs[TABS_COUNT];
         const int y = layout_make(sizes[i].rows, sizes[i].cols).titles.y;
