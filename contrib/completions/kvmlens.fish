@@ -8,7 +8,7 @@ function __kvmlens_names
 end
 # __kvmlens_words OPTION: the words that its argument may be, as this program has them.
 function __kvmlens_words
-    kvmlens --help 2>/dev/null | tr '\n' ' ' | sed -n "s/.*$argv[1] [A-Z]* [^(]*(\([^)]*\)).*/\1/p" | string split ', '
+    kvmlens --help 2>/dev/null | tr -s '\n ' ' ' | sed -n "s/.*$argv[1] [A-Z]* [^(]*(\([^)]*\)).*/\1/p" | string split ', '
 end
 complete -c kvmlens -f -a '(__kvmlens_names)'
 complete -c kvmlens -s 1 -l once -d 'Sample twice, print the snapshot and exit'
