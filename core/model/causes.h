@@ -115,6 +115,10 @@ enum cause_nature {
     X(NO_PRESSURE, "no-pressure", "this kernel does not measure pressure",                         \
       "Boot with psi=1.",                                                                          \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* memory.current is not there: the controller is not on for it, or not for swap space */      \
+    X(NO_MEMORY_CGROUP, "no-memory-controller", "its cgroup does not count it",                    \
+      "Memory accounting of the unit or its slice turns it on: MemoryAccounting=yes.",             \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* no cgroup of the VM has a limit on memory */                                                \
     X(NO_MEMORY_LIMIT, "no-memory-limit", "no memory limit", "",                                   \
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/parse_load.h"
+#include "core/base/parse_number.h"
 #include "core/base/parse_proc.h"
 #include "core/source/load_cgroups.h"
 
@@ -19,7 +20,16 @@
 #define TYPE_TICKS   64
 #define FILE_BYTES   1024
 
-enum file { FILE_STAT, FILE_EVENTS, FILE_CPU, FILE_MEMORY, FILE_IO, FILE_COUNT };
+enum file {
+    FILE_STAT,
+    FILE_EVENTS,
+    FILE_CPU,
+    FILE_MEMORY,
+    FILE_IO,
+    FILE_CURRENT,
+    FILE_SWAP,
+    FILE_COUNT
+};
 
 struct cgroup {
     struct cgroup *next;   /* in its bucket */
@@ -34,6 +44,8 @@ struct cgroup {
     int throttled_result;
     struct cgroup_throttled throttled;
     struct reading pressure[PRESSURE_COUNT];
+    uint64_t memory_tick, memory_limit_tick;
+    struct cgroup_memory memory;
     char path[]; /* below the root of the file system, without a slash at its start */
 };
 
@@ -64,6 +76,8 @@ static void take_mount(struct cgroup_table *t, const struct proc_mount *mount)
         set_mount(t, CGROUP_V1_CPU, point);
     if (parse_list_has(mount->options, length, "freezer"))
         set_mount(t, CGROUP_V1_FREEZER, point);
+    if (parse_list_has(mount->options, length, "memory"))
+        set_mount(t, CGROUP_V1_MEMORY, point);
 }
 
 /* A saved tree may lack the list of mounts. */
@@ -78,6 +92,7 @@ static void try_usual_places(struct cgroup_table *t, const struct rootfs *root)
         {CGROUP_V1_CPU, "sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/cpu,cpuacct/cpu.shares"},
         {CGROUP_V1_CPU, "sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu/cpu.shares"},
         {CGROUP_V1_FREEZER, "sys/fs/cgroup/freezer", "sys/fs/cgroup/freezer/tasks"},
+        {CGROUP_V1_MEMORY, "sys/fs/cgroup/memory", "sys/fs/cgroup/memory/memory.stat"},
     };
     struct stat st;
 
@@ -316,6 +331,91 @@ int cgroup_throttled(struct cgroup *c, const struct load_env *env, struct cgroup
     if (c->throttled_result == 0)
         *ret = c->throttled;
     return c->throttled_result;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+#define V1_UNLIMITED ((uint64_t)1 << 62) /* PAGE_COUNTER_MAX in bytes is more */
+
+/* A file with one number; "max" in version 2: there is no limit. */
+static struct reading bytes_of_file(const char *text, ssize_t n)
+{
+    uint64_t bytes;
+
+    if (n == -ENOENT) /* the controller is off here, or the kernel does not count swap space */
+        return reading_of_cause(CAUSE_NO_MEMORY_CGROUP);
+    if (n < 0)
+        return load_failed((int)n);
+    if (strcmp(text, "max\n") == 0)
+        return reading_of_cause(CAUSE_NO_MEMORY_LIMIT);
+    if (parse_u64(text, &bytes) < 0)
+        return reading_of_cause(CAUSE_READ_ERROR);
+    return reading_ok(bytes, SOURCE_PROC);
+}
+
+static struct reading read_bytes(struct cgroup *c, const struct load_env *env,
+                                 struct kept_file *kept, const char *name)
+{
+    char text[64];
+    ssize_t n = read_file(c, env, kept, name, text, sizeof(text));
+
+    return bytes_of_file(text, n);
+}
+
+static struct reading v1_limit(struct cgroup *c, const struct load_env *env)
+{
+    char text[8192];
+    uint64_t bytes;
+    ssize_t n = read_file(c, env, NULL, "memory.stat", text, sizeof(text));
+
+    if (n < 0)
+        return bytes_of_file(text, n);
+    if (!parse_key_number(text, "hierarchical_memory_limit", &bytes))
+        return reading_of_cause(CAUSE_NOT_IN_KERNEL);
+    return bytes >= V1_UNLIMITED ? reading_of_cause(CAUSE_NO_MEMORY_LIMIT)
+                                 : reading_ok(bytes, SOURCE_PROC);
+}
+
+static void read_memory_limits(struct cgroup *c, const struct load_env *env)
+{
+    if (c->memory_limit_tick != 0 && env->tick - c->memory_limit_tick < LIMIT_TICKS)
+        return;
+    /* Not all of them again in one tick. */
+    c->memory_limit_tick = env->tick - (c->memory_limit_tick == 0 ? c->number % LIMIT_TICKS : 0);
+    if (c->kind == CGROUP_V2) {
+        c->memory.max = read_bytes(c, env, NULL, "memory.max");
+        c->memory.high = read_bytes(c, env, NULL, "memory.high");
+    } else {
+        c->memory.max = v1_limit(c, env);
+        c->memory.high = reading_of_cause(CAUSE_NOT_IN_KERNEL);
+    }
+}
+
+/* Version 1 counts memory and swap space together. */
+static void read_memory(struct cgroup *c, const struct load_env *env)
+{
+    bool is_v2 = c->kind == CGROUP_V2;
+    struct cgroup_memory *m = &c->memory;
+
+    m->current = read_bytes(c, env, &c->files[FILE_CURRENT],
+                            is_v2 ? "memory.current" : "memory.usage_in_bytes");
+    m->swap = read_bytes(c, env, &c->files[FILE_SWAP],
+                         is_v2 ? "memory.swap.current" : "memory.memsw.usage_in_bytes");
+    if (!is_v2 && m->swap.state == READING_OK)
+        m->swap = m->current.state != READING_OK ? m->current
+                  : m->swap.raw >= m->current.raw
+                      ? reading_ok(m->swap.raw - m->current.raw, SOURCE_PROC)
+                      : reading_ok(0, SOURCE_PROC); /* it has grown between both reads */
+}
+
+const struct cgroup_memory *cgroup_memory(struct cgroup *c, const struct load_env *env)
+{
+    if (c->memory_tick != env->tick) {
+        read_memory(c, env);
+        read_memory_limits(c, env);
+    }
+    c->memory_tick = env->tick;
+    return &c->memory;
 }
 
 bool cgroup_is_threaded(struct cgroup *c, const struct load_env *env)

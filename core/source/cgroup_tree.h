@@ -10,7 +10,13 @@
 #include "core/source/load_env.h"
 
 /* Hierarchies that tell something. */
-enum cgroup_kind { CGROUP_V2, CGROUP_V1_CPU, CGROUP_V1_FREEZER, CGROUP_KIND_COUNT };
+enum cgroup_kind {
+    CGROUP_V2,
+    CGROUP_V1_CPU,
+    CGROUP_V1_FREEZER,
+    CGROUP_V1_MEMORY,
+    CGROUP_KIND_COUNT
+};
 
 struct cgroup;
 struct cgroup_table;
@@ -58,6 +64,18 @@ bool cgroup_is_threaded(struct cgroup *cgroup, const struct load_env *env);
 /* cgroup_pressure - of version 2: total time of one kind. */
 struct reading cgroup_pressure(struct cgroup *cgroup, const struct load_env *env,
                                enum pressure pressure);
+
+/* Bytes; what there is no limit on is ABSENT with CAUSE_NO_MEMORY_LIMIT. */
+struct cgroup_memory {
+    struct reading current, swap, max, high;
+};
+
+/*
+ * cgroup_memory - of version 2, or of the hierarchy of memory: what it has, and its limits: in
+ * version 2 its own, in version 1 the tightest of it and all above. Limits are looked up once in
+ * some ticks.
+ */
+const struct cgroup_memory *cgroup_memory(struct cgroup *cgroup, const struct load_env *env);
 
 /* cgroup_is_frozen - by itself or from above. @cgroup NULL: no. */
 bool cgroup_is_frozen(struct cgroup *cgroup, const struct load_env *env);

@@ -75,6 +75,8 @@ static enum cgroup_kind kind_of(const struct proc_cgroup *line)
         return CGROUP_V1_CPU;
     if (parse_list_has(line->controllers, line->controllers_length, "freezer"))
         return CGROUP_V1_FREEZER;
+    if (parse_list_has(line->controllers, line->controllers_length, "memory"))
+        return CGROUP_V1_MEMORY;
     return CGROUP_KIND_COUNT;
 }
 
@@ -227,6 +229,64 @@ static void read_limits(struct vm_cgroups *g, const struct load_env *env, struct
     sv->gauges[VM_LIMITED_PERIODS] = limit_reading(cause, g->throttled.value.periods);
 }
 
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static bool is_unlimited(struct reading r)
+{
+    return r.state != READING_OK &&
+           (r.cause == CAUSE_NO_MEMORY_LIMIT || r.cause == CAUSE_NO_MEMORY_CGROUP);
+}
+
+/* The tighter one; where one could not be read nobody knows which that is. */
+static struct reading tighter(struct reading a, struct reading b)
+{
+    if (is_unlimited(a))
+        return is_unlimited(b) && a.cause == CAUSE_NO_MEMORY_LIMIT ? a : b;
+    if (is_unlimited(b) || a.state != READING_OK)
+        return a;
+    return b.state != READING_OK || b.raw < a.raw ? b : a;
+}
+
+/* The root has none. */
+static struct cgroup *memory_cgroup(const struct vm_cgroups *g, const struct load_env *env)
+{
+    struct cgroup *c = g->process.at[CGROUP_V2];
+
+    if (cgroup_table_has(g->table, CGROUP_V1_MEMORY))
+        return g->process.at[CGROUP_V1_MEMORY];
+    while (c != NULL && cgroup_is_threaded(c, env))
+        c = cgroup_parent(c);
+    return c;
+}
+
+static void read_memory(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
+{
+    enum reading_cause cause = g->process.cause;
+    struct cgroup *c = memory_cgroup(g, env);
+
+    if (cause == CAUSE_NONE && c == NULL)
+        cause =
+            cgroup_table_has(g->table, CGROUP_V1_MEMORY) || cgroup_table_has(g->table, CGROUP_V2)
+                ? CAUSE_ROOT_CGROUP
+                : CAUSE_NO_CGROUP;
+    if (cause != CAUSE_NONE) {
+        for (int gauge = VM_CGROUP_BYTES; gauge <= VM_CGROUP_HIGH_BYTES; gauge++)
+            sv->gauges[gauge] = reading_of_cause(cause);
+        return;
+    }
+    struct cgroup_memory m = *cgroup_memory(c, env);
+    bool is_v2 = !cgroup_table_has(g->table, CGROUP_V1_MEMORY);
+    for (c = cgroup_parent(c); c != NULL && is_v2; c = cgroup_parent(c)) {
+        const struct cgroup_memory *above = cgroup_memory(c, env);
+        m.max = tighter(m.max, above->max);
+        m.high = tighter(m.high, above->high);
+    }
+    sv->gauges[VM_CGROUP_BYTES] = m.current;
+    sv->gauges[VM_CGROUP_SWAP_BYTES] = m.swap;
+    sv->gauges[VM_CGROUP_MAX_BYTES] = m.max;
+    sv->gauges[VM_CGROUP_HIGH_BYTES] = m.high;
+}
+
 /* --- pressure and the freezer ----------------------------------------------------------------- */
 
 static void read_pressure(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
@@ -263,4 +323,6 @@ void vm_cgroups_read(struct vm_cgroups *g, const struct load_env *env, struct sa
     }
     if (env->wishes & LOAD_PRESSURE)
         read_pressure(g, env, sv);
+    if (env->wishes & LOAD_MEMORY)
+        read_memory(g, env, sv);
 }

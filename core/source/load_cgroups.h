@@ -10,7 +10,7 @@
  *
  * Kernel: cpu.stat, cpu.max and cpu.cfs_quota_us in kernel/sched/core.c, cgroup.events and
  * cgroup.type in kernel/cgroup/cgroup.c, freezer.state in kernel/cgroup/legacy_freezer.c,
- * psi_show in kernel/sched/psi.c.
+ * psi_show in kernel/sched/psi.c, memory.* in mm/memcontrol.c and mm/memcontrol-v1.c.
  *
  * Main thread.
  */
@@ -34,7 +34,8 @@ void cgroup_table_begin(struct cgroup_table *table, const struct load_env *env);
 struct vm_cgroups *vm_cgroups_new(struct cgroup_table *table, size_t vcpus);
 void vm_cgroups_free(struct vm_cgroups *groups);
 
-/* vm_cgroups_read - limits and pressure of @sv, as far as they are wished for, and as many vCPUs as
+/* vm_cgroups_read - limits, memory and pressure of @sv, as far as they are wished for, and as many
+ * vCPUs as
  * @groups was made for. */
 void vm_cgroups_read(struct vm_cgroups *groups, const struct load_env *env, struct sample_vm *sv);
 

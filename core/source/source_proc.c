@@ -316,7 +316,7 @@ static void begin_tick(struct source *s, const struct vm_list *vms)
     s->load.wishes = s->env.load != NULL ? *s->env.load : 0;
     s->load.tick++;
     s->vms = vms;
-    if (s->load.wishes & (LOAD_STATE | LOAD_THROTTLE | LOAD_PRESSURE))
+    if (s->load.wishes & (LOAD_STATE | LOAD_THROTTLE | LOAD_PRESSURE | LOAD_MEMORY))
         cgroup_table_begin(s->cgroups, &s->load);
     if (s->load.wishes & LOAD_ROLES)
         helper_list_fill(&s->helpers, &s->load);
@@ -405,7 +405,7 @@ static void read_load(struct source *s, struct vm_files *files, struct sample_vm
         load_look(&s->load, looks_of(files), s->last.is_stopped, s->last.is_frozen, sv);
     if (s->load.wishes & LOAD_ROLES)
         load_add_vcpu_role(sv);
-    if (s->load.wishes & (LOAD_THROTTLE | LOAD_PRESSURE))
+    if (s->load.wishes & (LOAD_THROTTLE | LOAD_PRESSURE | LOAD_MEMORY))
         groups = cgroups_of(s, files);
     if (groups != NULL)
         vm_cgroups_read(groups, &s->load, sv);

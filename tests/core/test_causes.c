@@ -42,6 +42,7 @@ static const struct {
     {CAUSE_NO_CGROUP, "no-cgroup", READING_ABSENT},
     {CAUSE_ROOT_CGROUP, "root-cgroup", READING_ABSENT},
     {CAUSE_NO_PRESSURE, "no-pressure", READING_ABSENT},
+    {CAUSE_NO_MEMORY_CGROUP, "no-memory-controller", READING_ABSENT},
     {CAUSE_NO_MEMORY_LIMIT, "no-memory-limit", READING_ABSENT},
     {CAUSE_BALLOON_UNSEEN, "balloon-not-visible", READING_ABSENT},
     {CAUSE_ONE_NODE, "one-numa-node", READING_ABSENT},

@@ -174,6 +174,78 @@ static void a_saved_tree_has_no_page_tables(void **state)
     assert_int_equal(m->numa_local.cause, CAUSE_NOT_IN_KERNEL);
 }
 
+/* --- cgroups ---------------------------------------------------------------------------------- */
+
+/* libvirt's: the process is in a part of the cgroup that may have threads only. */
+static void memory_is_of_the_nearest_cgroup_with_processes(void **state)
+{
+    struct bench *b = *state;
+
+    tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "memory\n");
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/machine/vm/emulator\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/emulator/cgroup.type", "threaded\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/cgroup.type", "domain threaded\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.current", "1048576\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.swap.current", "4096\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.max", "8388608\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.high", "max\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/memory.max", "4194304\n");
+    tree_text(&b->tree, "sys/fs/cgroup/machine/memory.high", "max\n");
+    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    is_bytes(m->cgroup_current, 1048576);
+    is_bytes(m->cgroup_swap, 4096);
+    is_bytes(m->cgroup_max, 4194304); /* that above is tighter */
+    lacks(m->cgroup_high, CAUSE_NO_MEMORY_LIMIT);
+    tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.high", "2097152\n");
+    for (int i = 0; i < 9; i++)
+        m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    is_bytes(m->cgroup_high, 2097152);
+    /* The controller is off in the VM's own, and what is above holds for it all the same. */
+    tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.current");
+    tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.max");
+    for (int i = 0; i < 9; i++)
+        m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    lacks(m->cgroup_current, CAUSE_NO_MEMORY_CGROUP);
+    is_bytes(m->cgroup_max, 4194304);
+}
+
+static void cgroups_without_memory_say_so(void **state)
+{
+    struct bench *b = *state;
+
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/vm\n");
+    lacks(tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_NO_CGROUP);
+    sampler_close(b->sampler);
+    b->sampler = NULL;
+    tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "cpu\n");
+    tree_text(&b->tree, "sys/fs/cgroup/vm/cgroup.type", "domain\n");
+    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    lacks(m->cgroup_current, CAUSE_NO_MEMORY_CGROUP);
+    lacks(m->cgroup_max, CAUSE_NO_MEMORY_CGROUP);
+    sampler_close(b->sampler);
+    b->sampler = NULL;
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/\n");
+    lacks(tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_ROOT_CGROUP);
+}
+
+static void version_1_has_a_hierarchy_of_memory(void **state)
+{
+    struct bench *b = *state;
+
+    tree_text(&b->tree, "sys/fs/cgroup/cpu/cpu.shares", "1024\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/memory.stat", "cache 0\n");
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "4:memory:/vm\n2:cpu:/\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/vm/memory.usage_in_bytes", "8192\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/vm/memory.memsw.usage_in_bytes", "12288\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/vm/memory.stat",
+              "cache 0\nhierarchical_memory_limit 9223372036854771712\n");
+    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    is_bytes(m->cgroup_current, 8192);
+    is_bytes(m->cgroup_swap, 4096);
+    lacks(m->cgroup_max, CAUSE_NO_MEMORY_LIMIT);
+    lacks(m->cgroup_high, CAUSE_NOT_IN_KERNEL);
+}
+
 /* --- NUMA ------------------------------------------------------------------------------------- */
 
 static void local_pages_are_counted_for_each_vcpu(void **state)
@@ -388,6 +460,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_does_not_ask_hears_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(kernels_without_a_line_or_file_lack_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_saved_tree_has_no_page_tables, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_of_the_nearest_cgroup_with_processes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(cgroups_without_memory_say_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(version_1_has_a_hierarchy_of_memory, setup, teardown),
         cmocka_unit_test(local_pages_are_counted_for_each_vcpu),
         cmocka_unit_test(links_tell_what_is_worth_a_look),
         cmocka_unit_test_setup_teardown(devices_are_counted_from_the_side_of_the_guest, setup,

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import kvmtest
+import test_contention
 from kvmtest import kvmlens, need, need_qemu, need_root, need_tool, snapshot, vm_of, wait_for
 
 MIB = 1 << 20
@@ -74,7 +75,7 @@ def setting(path, value):
             f.write(before)
 
 
-class Memory(kvmtest.TestCase):
+class Memory(test_contention.Load):
     def memory_of(self, vm):
         return vm_of(snapshot("-p", str(vm.pid)), vm.pid)["memory"]
 
@@ -142,6 +143,25 @@ class Memory(kvmtest.TestCase):
                 self.assertAlmostEqual(huge, 64 * MIB, delta=1)
                 self.assertIn(seen["huge_kind"], ("hugetlb", "both"))
             vm.close()
+
+    def test_a_cgroup_with_a_limit(self):
+        need_root()
+        vm = self.qemu(need_qemu(), ram="64M", backend="memory-backend-ram,prealloc=on", extra=["-S"])
+        v1, v2 = test_contention.mount_of("cgroup", "memory"), test_contention.mount_of("cgroup2")
+        need(v1 or (v2 and "memory" in read(f"{v2}/cgroup.subtree_control").split()), "no cgroups that count memory")
+        limit, used = (("memory__limit_in_bytes", "memory.usage_in_bytes") if v1 else ("memory__max", "memory.current"))
+        with self.group(v1 or v2, [vm.pid], **{limit: str(512 * MIB)}) as path:
+            before = int(read(f"{path}/{used}"))
+            seen = self.memory_of(vm)
+            after = int(read(f"{path}/{used}"))
+            self.assertEqual(seen["cgroup_max_bytes"], 512 * MIB)
+            self.assertAlmostEqual(seen["cgroup_current_bytes"], (before + after) / 2, delta=after - before + MIB)
+            self.set(path, limit.replace("__", "."), "-1" if v1 else "max")
+            record = vm_of(snapshot("-p", str(vm.pid)), vm.pid)
+            # Unless what this test runs in has one.
+            if "cgroup_max_bytes" not in record["memory"]:
+                self.assertEqual(record["missing"]["memory.cgroup_max_bytes"], "no-memory-limit")
+            self.assertNotEqual(record["memory"].get("cgroup_max_bytes"), 512 * MIB)
 
     def test_merged_pages(self):
         need_root()
