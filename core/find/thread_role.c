@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/base/parse_number.h"
-#include "core/find/discover_internal.h"
 #include "core/find/vcpu_threads.h"
 
 /* The first that fits counts. */
@@ -69,24 +68,4 @@ bool thread_role_helper(const char *comm, pid_t *ret_owner, enum vm_role *ret)
         return true;
     }
     return false;
-}
-
-size_t kernel_helpers_find(const struct discover *d, struct kernel_helper *ret, size_t max)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; d != NULL && i < d->processes.count; i++) {
-        const struct process *p = &d->processes.processes[i];
-        if (p->helps == 0)
-            continue;
-        if (count < max)
-            ret[count] = (struct kernel_helper){p->pid, p->helps, (enum vm_role)p->role};
-        count++;
-    }
-    return count;
-}
-
-bool kernel_helpers_are_listed(const struct discover *d)
-{
-    return d != NULL && d->scope.pid == 0;
 }

@@ -11,7 +11,6 @@
 #define KVMLENS_CORE_FIND_THREAD_ROLE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/model/vm_load.h"
@@ -24,24 +23,5 @@ enum vm_role thread_role(const char *comm);
  * its name, of that process or of a thread of it.
  */
 bool thread_role_helper(const char *comm, pid_t *ret_owner, enum vm_role *ret);
-
-/* A kernel thread that is there for a VM. */
-struct kernel_helper {
-    pid_t pid;
-    pid_t owner; /* a process, or a thread of it */
-    enum vm_role role;
-};
-
-struct discover;
-
-/*
- * kernel_helpers_find - those of the processes that discovery last listed, at most @max.
- * Returns how many there are; with @d NULL none. Main thread.
- */
-size_t kernel_helpers_find(const struct discover *d, struct kernel_helper *ret, size_t max);
-
-/* kernel_helpers_are_listed - is every process listed, and so each of them? A scope of one is not.
- */
-bool kernel_helpers_are_listed(const struct discover *d);
 
 #endif

@@ -9,7 +9,6 @@
 #include "core/base/parse_load.h"
 #include "core/base/parse_number.h"
 #include "core/base/parse_proc.h"
-#include "core/source/load_cgroups.h"
 
 #define MOUNT_MAX    200
 #define PATH_BYTES   1024 /* of a cgroup with its mount point; a longer one is not looked at */

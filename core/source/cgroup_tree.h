@@ -19,7 +19,14 @@ enum cgroup_kind {
 };
 
 struct cgroup;
-struct cgroup_table;
+struct cgroup_table; /* all cgroups that VMs are in */
+
+/* cgroup_table_new - NULL: no memory. cgroup_table_free: after all of its load_cgroups; NULL ok. */
+struct cgroup_table *cgroup_table_new(void);
+void cgroup_table_free(struct cgroup_table *table);
+
+/* cgroup_table_begin - before the VMs of a tick: where cgroups are mounted. */
+void cgroup_table_begin(struct cgroup_table *table, const struct load_env *env);
 
 /* cgroup_table_has - is that hierarchy mounted? cgroup_table_is_mounted: one with limits? */
 bool cgroup_table_has(const struct cgroup_table *table, enum cgroup_kind kind);

@@ -29,7 +29,7 @@ struct thread_groups {
     struct counted throttled;
 };
 
-struct vm_cgroups {
+struct load_cgroups {
     struct cgroup_table *table;
     struct counted throttled; /* all of its threads */
     struct thread_groups process;
@@ -37,9 +37,9 @@ struct vm_cgroups {
     struct thread_groups vcpus[];
 };
 
-struct vm_cgroups *vm_cgroups_new(struct cgroup_table *table, size_t vcpus)
+struct load_cgroups *load_cgroups_new(struct cgroup_table *table, size_t vcpus)
 {
-    struct vm_cgroups *g = calloc(1, sizeof(*g) + vcpus * sizeof(g->vcpus[0]));
+    struct load_cgroups *g = calloc(1, sizeof(*g) + vcpus * sizeof(g->vcpus[0]));
 
     if (g == NULL)
         return NULL;
@@ -55,7 +55,7 @@ static void leave(struct cgroup_table *table, struct thread_groups *t)
     *t = (struct thread_groups){.tid = 0};
 }
 
-void vm_cgroups_free(struct vm_cgroups *g)
+void load_cgroups_free(struct load_cgroups *g)
 {
     if (g == NULL)
         return;
@@ -117,7 +117,7 @@ static void look_up(struct cgroup_table *table, const struct load_env *env, pid_
     *t = now;
 }
 
-static void follow(struct vm_cgroups *g, const struct load_env *env, const struct sample_vm *sv)
+static void follow(struct load_cgroups *g, const struct load_env *env, const struct sample_vm *sv)
 {
     bool is_due = load_is_due(env, vm_spread(&sv->id), LOOK_UP_TICKS);
 
@@ -211,7 +211,7 @@ static void read_vcpu_limits(const struct load_env *env, struct thread_groups *t
 }
 
 /* A cgroup that several threads are in counts once. */
-static void read_limits(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
+static void read_limits(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
 {
     struct limits l = {.cause = CAUSE_NONE};
     uint64_t stamp = cgroup_table_stamp(g->table);
@@ -248,7 +248,7 @@ static struct reading tighter(struct reading a, struct reading b)
 }
 
 /* The root has none. */
-static struct cgroup *memory_cgroup(const struct vm_cgroups *g, const struct load_env *env)
+static struct cgroup *memory_cgroup(const struct load_cgroups *g, const struct load_env *env)
 {
     struct cgroup *c = g->process.at[CGROUP_V2];
 
@@ -259,7 +259,7 @@ static struct cgroup *memory_cgroup(const struct vm_cgroups *g, const struct loa
     return c;
 }
 
-static void read_memory(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
+static void read_memory(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
 {
     enum reading_cause cause = g->process.cause;
     struct cgroup *c = memory_cgroup(g, env);
@@ -289,7 +289,7 @@ static void read_memory(struct vm_cgroups *g, const struct load_env *env, struct
 
 /* --- pressure and the freezer ----------------------------------------------------------------- */
 
-static void read_pressure(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
+static void read_pressure(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
 {
     struct cgroup *c = g->process.at[CGROUP_V2];
     enum reading_cause cause = g->process.cause;
@@ -304,8 +304,8 @@ static void read_pressure(struct vm_cgroups *g, const struct load_env *env, stru
                                              : cgroup_pressure(c, env, (enum pressure)i);
 }
 
-bool vm_cgroups_are_frozen(struct vm_cgroups *g, const struct load_env *env,
-                           const struct sample_vm *sv)
+bool load_cgroups_are_frozen(struct load_cgroups *g, const struct load_env *env,
+                             const struct sample_vm *sv)
 {
     if (g->process.tid != sv->id.pid || load_is_due(env, vm_spread(&sv->id), LOOK_UP_TICKS))
         look_up(g->table, env, sv->id.pid, sv->id.pid, &g->process);
@@ -313,7 +313,7 @@ bool vm_cgroups_are_frozen(struct vm_cgroups *g, const struct load_env *env,
            cgroup_is_frozen(g->process.at[CGROUP_V1_FREEZER], env);
 }
 
-void vm_cgroups_read(struct vm_cgroups *g, const struct load_env *env, struct sample_vm *sv)
+void load_cgroups_read(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
 {
     if (env->wishes & LOAD_THROTTLE) {
         follow(g, env, sv);

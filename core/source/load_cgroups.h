@@ -18,29 +18,22 @@
 #define KVMLENS_CORE_SOURCE_LOAD_CGROUPS_H
 
 #include "core/model/sample.h"
+#include "core/source/cgroup_tree.h"
 #include "core/source/load_env.h"
 
-struct cgroup_table; /* all cgroups that VMs are in */
-struct vm_cgroups;   /* those of one VM */
+struct load_cgroups; /* those of one VM */
 
-/* cgroup_table_new - NULL: no memory. cgroup_table_free: after all of its vm_cgroups; NULL ok. */
-struct cgroup_table *cgroup_table_new(void);
-void cgroup_table_free(struct cgroup_table *table);
+/* load_cgroups_new - NULL: no memory. @vcpus: of the VM. load_cgroups_free: NULL ok. */
+struct load_cgroups *load_cgroups_new(struct cgroup_table *table, size_t vcpus);
+void load_cgroups_free(struct load_cgroups *groups);
 
-/* cgroup_table_begin - before the VMs of a tick: where cgroups are mounted. */
-void cgroup_table_begin(struct cgroup_table *table, const struct load_env *env);
+/* load_cgroups_read - limits, memory and pressure of @sv, as far as they are wished for, and as
+ * many vCPUs as @groups was made for. */
+void load_cgroups_read(struct load_cgroups *groups, const struct load_env *env,
+                       struct sample_vm *sv);
 
-/* vm_cgroups_new - NULL: no memory. @vcpus: of the VM. vm_cgroups_free: NULL ok. */
-struct vm_cgroups *vm_cgroups_new(struct cgroup_table *table, size_t vcpus);
-void vm_cgroups_free(struct vm_cgroups *groups);
-
-/* vm_cgroups_read - limits, memory and pressure of @sv, as far as they are wished for, and as many
- * vCPUs as
- * @groups was made for. */
-void vm_cgroups_read(struct vm_cgroups *groups, const struct load_env *env, struct sample_vm *sv);
-
-/* vm_cgroups_are_frozen - is the process of @sv frozen? False also where that is not known. */
-bool vm_cgroups_are_frozen(struct vm_cgroups *groups, const struct load_env *env,
-                           const struct sample_vm *sv);
+/* load_cgroups_are_frozen - is the process of @sv frozen? False also where that is not known. */
+bool load_cgroups_are_frozen(struct load_cgroups *groups, const struct load_env *env,
+                             const struct sample_vm *sv);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/base/parse_number.h"
 #include "core/base/parse_proc.h"
+#include "core/find/thread_role.h"
 
 #define LOOK_TICKS  32   /* a thread may take another name at any time */
 #define THREADS_MAX 4096 /* a process may have very many */
@@ -23,7 +24,7 @@ struct thread {
     uint64_t cpu_ns, wait_ns;
 };
 
-struct vm_threads {
+struct load_threads {
     struct thread *threads; /* ascending tid */
     size_t count;
     uint64_t seen_count;  /* of the process, as it was told when they were listed */
@@ -33,12 +34,12 @@ struct vm_threads {
     uint64_t cpu_ns[VM_ROLE_COUNT], wait_ns[VM_ROLE_COUNT]; /* cumulative */
 };
 
-struct vm_threads *vm_threads_new(void)
+struct load_threads *load_threads_new(void)
 {
-    return calloc(1, sizeof(struct vm_threads));
+    return calloc(1, sizeof(struct load_threads));
 }
 
-void vm_threads_free(struct vm_threads *t)
+void load_threads_free(struct load_threads *t)
 {
     for (size_t i = 0; t != NULL && i < t->count; i++)
         kept_drop(&t->threads[i].schedstat);
@@ -104,7 +105,7 @@ static enum vm_role role_of(const struct load_env *env, pid_t pid, pid_t tid)
     return thread_role(comm);
 }
 
-static int list_own(struct vm_threads *t, const struct load_env *env, pid_t pid,
+static int list_own(struct load_threads *t, const struct load_env *env, pid_t pid,
                     const struct vm_list *vms, struct listing *ret)
 {
     char path[64];
@@ -161,7 +162,7 @@ static int list_helpers(const struct load_env *env, const struct helper_list *he
 }
 
 /* Those that were there keep what is known of them. */
-static void replace(struct vm_threads *t, struct listing *now)
+static void replace(struct load_threads *t, struct listing *now)
 {
     size_t k = 0;
     bool has_new = false;
@@ -189,8 +190,9 @@ static void replace(struct vm_threads *t, struct listing *now)
 }
 
 /* What cannot be listed now stays as it was. */
-static int list(struct vm_threads *t, const struct load_env *env, const struct helper_list *helpers,
-                pid_t pid, uint64_t thread_count, const struct vm_list *vms)
+static int list(struct load_threads *t, const struct load_env *env,
+                const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
+                const struct vm_list *vms)
 {
     struct listing now = {0};
     int result = list_own(t, env, pid, vms, &now);
@@ -210,7 +212,7 @@ static int list(struct vm_threads *t, const struct load_env *env, const struct h
 /* --- their time ------------------------------------------------------------------------------- */
 
 /* What it has used since it was last seen; all of it, of one that is new. */
-static void count_thread(struct vm_threads *t, const struct load_env *env, pid_t pid,
+static void count_thread(struct load_threads *t, const struct load_env *env, pid_t pid,
                          struct thread *thread)
 {
     char path[80], text[128];
@@ -245,7 +247,7 @@ static const struct {
     {VM_ROLE_EMULATOR, VM_EMULATOR_CPU_NS, VM_EMULATOR_WAIT_NS, VM_EMULATOR_THREADS, false},
 };
 
-static size_t count_of(const struct vm_threads *t, enum vm_role role)
+static size_t count_of(const struct load_threads *t, enum vm_role role)
 {
     size_t count = 0;
 
@@ -265,7 +267,7 @@ static bool may_lack_helpers(const struct load_env *env, const struct helper_lis
 }
 
 /* @missing: why nothing is known of any role; READING_OK: it is. */
-static void put_roles(const struct vm_threads *t, const struct load_env *env,
+static void put_roles(const struct load_threads *t, const struct load_env *env,
                       const struct helper_list *helpers, struct reading missing,
                       struct reading gauges[VM_GAUGE_COUNT])
 {
@@ -287,7 +289,7 @@ static void put_roles(const struct vm_threads *t, const struct load_env *env,
     }
 }
 
-static bool is_due(const struct vm_threads *t, const struct load_env *env, pid_t pid,
+static bool is_due(const struct load_threads *t, const struct load_env *env, pid_t pid,
                    uint64_t thread_count)
 {
     bool has_changed = t->look_again || thread_count == 0 || thread_count != t->seen_count;
@@ -297,9 +299,9 @@ static bool is_due(const struct vm_threads *t, const struct load_env *env, pid_t
     return has_changed && (t->count < CROWD || env->tick - t->listed_tick >= CROWD_TICKS);
 }
 
-void vm_threads_read(struct vm_threads *t, const struct load_env *env,
-                     const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
-                     const struct vm_list *vms, struct reading gauges[VM_GAUGE_COUNT])
+void load_threads_read(struct load_threads *t, const struct load_env *env,
+                       const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
+                       const struct vm_list *vms, struct reading gauges[VM_GAUGE_COUNT])
 {
     struct reading missing = reading_ok(0, SOURCE_PROC);
     int result = 0;

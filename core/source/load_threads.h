@@ -11,15 +11,15 @@
 #ifndef KVMLENS_CORE_SOURCE_LOAD_THREADS_H
 #define KVMLENS_CORE_SOURCE_LOAD_THREADS_H
 
-#include "core/find/thread_role.h"
+#include "core/find/kernel_helpers.h"
 #include "core/model/sample.h"
 #include "core/source/load_env.h"
 
-struct vm_threads;
+struct load_threads;
 
-/* vm_threads_new - NULL: no memory. vm_threads_free: NULL ok. */
-struct vm_threads *vm_threads_new(void);
-void vm_threads_free(struct vm_threads *threads);
+/* load_threads_new - NULL: no memory. load_threads_free: NULL ok. */
+struct load_threads *load_threads_new(void);
+void load_threads_free(struct load_threads *threads);
 
 /* Kernel threads that are there for VMs, of the whole host. */
 struct helper_list {
@@ -32,13 +32,13 @@ struct helper_list {
 void helper_list_fill(struct helper_list *list, const struct load_env *env);
 
 /*
- * vm_threads_read - the gauges of all roles of process @pid but that of vCPUs, whose threads are
+ * load_threads_read - the gauges of all roles of process @pid but that of vCPUs, whose threads are
  * not counted: with LOAD_ROLES all of them, else how many threads migrate. @thread_count: of the
  * process, 0 = not known. @vms: where the VMs of the process are found; NULL: nowhere.
  */
-void vm_threads_read(struct vm_threads *threads, const struct load_env *env,
-                     const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
-                     const struct vm_list *vms, struct reading gauges[VM_GAUGE_COUNT]);
+void load_threads_read(struct load_threads *threads, const struct load_env *env,
+                       const struct helper_list *helpers, pid_t pid, uint64_t thread_count,
+                       const struct vm_list *vms, struct reading gauges[VM_GAUGE_COUNT]);
 
 /* load_add_vcpu_role - the role of vCPUs, of what was read of them. */
 void load_add_vcpu_role(struct sample_vm *sv);

@@ -66,8 +66,8 @@ struct vm_more {
 struct vm_files {
     unsigned version; /* vm.vcpus_version that @vcpus was made for */
     struct kept_file status;
-    struct vm_cgroups *cgroups; /* NULL: nobody asked for them yet */
-    struct vm_threads *threads; /* likewise; of the first VM of a process only */
+    struct load_cgroups *cgroups; /* NULL: nobody asked for them yet */
+    struct load_threads *threads; /* likewise; of the first VM of a process only */
     struct vcpu_files *looks;   /* likewise, [count] */
     struct vm_more *more;       /* likewise */
     size_t count;
@@ -130,8 +130,8 @@ static void proc_forget(struct source *s, struct vm *vm)
     }
     if (files != NULL) {
         kept_drop(&files->status);
-        vm_cgroups_free(files->cgroups);
-        vm_threads_free(files->threads);
+        load_cgroups_free(files->cgroups);
+        load_threads_free(files->threads);
         free(files->looks);
         end_more(files->more);
     }
@@ -176,17 +176,17 @@ static void not_asked_for(struct reading *gauges, int from, int to)
 }
 
 /* What is wished for of a VM as a whole needs what its process has open. */
-static struct vm_cgroups *cgroups_of(const struct source *s, struct vm_files *files)
+static struct load_cgroups *cgroups_of(const struct source *s, struct vm_files *files)
 {
     if (files != NULL && files->cgroups == NULL)
-        files->cgroups = vm_cgroups_new(s->cgroups, files->count);
+        files->cgroups = load_cgroups_new(s->cgroups, files->count);
     return files != NULL ? files->cgroups : NULL;
 }
 
-static struct vm_threads *threads_of(struct vm_files *files)
+static struct load_threads *threads_of(struct vm_files *files)
 {
     if (files != NULL && files->threads == NULL)
-        files->threads = vm_threads_new();
+        files->threads = load_threads_new();
     return files != NULL ? files->threads : NULL;
 }
 
@@ -238,16 +238,17 @@ static void read_process_load(const struct source *s, struct vm_files *files,
         parse_proc_status(status, "Threads", 10, &count);
     ret->is_stopped = state == 'T' || state == 't';
     if (s->load.wishes & LOAD_STATE) {
-        struct vm_cgroups *groups = cgroups_of(s, files);
-        ret->is_frozen = groups != NULL && vm_cgroups_are_frozen(groups, &s->load, sv);
+        struct load_cgroups *groups = cgroups_of(s, files);
+        ret->is_frozen = groups != NULL && load_cgroups_are_frozen(groups, &s->load, sv);
         ret->gauges[VM_UPTIME_NS] = s->boot_ns >= started_ns && s->boot_ns != 0
                                         ? reading_ok(s->boot_ns - started_ns, SOURCE_PROC)
                                         : reading_of_cause(CAUSE_READ_ERROR);
     }
     if (s->load.wishes & (LOAD_STATE | LOAD_ROLES)) {
-        struct vm_threads *threads = threads_of(files);
+        struct load_threads *threads = threads_of(files);
         if (threads != NULL)
-            vm_threads_read(threads, &s->load, &s->helpers, sv->id.pid, count, s->vms, ret->gauges);
+            load_threads_read(threads, &s->load, &s->helpers, sv->id.pid, count, s->vms,
+                              ret->gauges);
     }
 }
 
@@ -397,7 +398,7 @@ static void proc_tick(struct source *s, struct sample *sample)
 /* What is of this VM alone, after its threads were read. */
 static void read_load(struct source *s, struct vm_files *files, struct sample_vm *sv)
 {
-    struct vm_cgroups *groups = NULL;
+    struct load_cgroups *groups = NULL;
 
     if (files != NULL && files->count != sv->vcpu_count)
         files = NULL;
@@ -408,7 +409,7 @@ static void read_load(struct source *s, struct vm_files *files, struct sample_vm
     if (s->load.wishes & (LOAD_THROTTLE | LOAD_PRESSURE | LOAD_MEMORY))
         groups = cgroups_of(s, files);
     if (groups != NULL)
-        vm_cgroups_read(groups, &s->load, sv);
+        load_cgroups_read(groups, &s->load, sv);
 }
 
 static void read_more(struct source *s, struct vm_more *more, struct sample_vm *sv)
