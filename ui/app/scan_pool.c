@@ -66,10 +66,15 @@ void scan_pool_close(struct scan_pool *pool)
 
 /* --- one place -------------------------------------------------------------------------------- */
 
+static double seconds_of(const struct scan_request *request)
+{
+    return request->duration_s > 0 ? request->duration_s : SCAN_DIRTY_DURATION_S;
+}
+
 /* One alone has limits of its own, which are these or tighter. */
 static void take_share(struct scan_request *request, double places)
 {
-    double seconds = request->duration_s > 0 ? request->duration_s : SCAN_DIRTY_DURATION_S;
+    double seconds = seconds_of(request);
     double rate = (double)request->max_rate_bytes;
 
     if (rate == 0)
@@ -194,7 +199,7 @@ static void tell(struct pool_run *run)
     }
     size_t waves = (p.total - p.done - p.under_way + run->places - 1) / run->places;
     if (longest > 0 && run->work->count > 0)
-        p.eta_s = longest + (double)waves * run->work->requests[0].duration_s;
+        p.eta_s = longest + (double)waves * seconds_of(run->work->requests);
     run->work->progress(run->work->ctx, &p);
 }
 
