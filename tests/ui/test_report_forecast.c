@@ -227,6 +227,18 @@ static void one_that_does_not_end_has_no_numbers_but_ways_out(void **state)
                  "To end     have it write less: see the margin\n");
 }
 
+static void a_rate_below_one_page_does_not_read_as_none(void **state)
+{
+    const struct forecast_made made = made_of(false);
+    struct forecast_vm vm = ending("idle", 81);
+
+    (void)state;
+    vm.seen.curve = curve_of(3);
+    char *text = print(report_forecast_text, &made, &vm, 1);
+    assert_non_null(strstr(text, "\nDirtied in 100ms           <1  1.2K  0 .. 1 "));
+    free(text);
+}
+
 /* It may end: the best case has numbers, and the worst has none. */
 static void one_that_may_end_says_never_only_where_it_may_not(void **state)
 {
@@ -445,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_ends_is_told_in_full_with_ranges),
         cmocka_unit_test(one_that_does_not_end_has_no_numbers_but_ways_out),
+        cmocka_unit_test(a_rate_below_one_page_does_not_read_as_none),
         cmocka_unit_test(one_that_may_end_says_never_only_where_it_may_not),
         cmocka_unit_test(one_that_is_void_shows_no_number_of_a_migration),
         cmocka_unit_test(several_are_a_table_with_the_cheapest_first),

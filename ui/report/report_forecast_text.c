@@ -46,10 +46,13 @@ static const char *milliseconds_text(char out[FORMAT_MAX], double ms)
     return seconds_text(out, ms / MS_PER_S);
 }
 
+/* What is not 0 does not read as 0. */
 static const char *count_text(char out[FORMAT_MAX], double count)
 {
-    return isfinite(count) ? format_exact(out, (uint64_t)llround(count))
-                           : strcpy(out, "without end");
+    if (!isfinite(count))
+        return strcpy(out, "without end");
+    return count > 0 && count < 0.5 ? strcpy(out, "<1")
+                                    : format_exact(out, (uint64_t)llround(count));
 }
 
 static const char *about_count_text(char out[FORMAT_MAX], double count)
