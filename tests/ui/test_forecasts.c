@@ -160,7 +160,7 @@ struct bed {
 
 static void open_bed(struct bed *bed)
 {
-    static const char *const names[] = {"unknown", "fast", "void", "busy", "quiet", "refused"};
+    static const char *const names[] = {"unknown", "fast", "void", "writer", "quiet", "refused"};
 
     *bed = (struct bed){.b = snapshot_builder_new()};
     snapshot_builder_fields_x86(bed->b);
@@ -208,8 +208,8 @@ static void check_order(struct bed *bed, const char *const names[6])
 
 static void the_cheapest_comes_first_and_what_is_not_known_last(void **unused)
 {
-    static const char *const up[] = {"quiet", "busy", "fast", "unknown", "void", "refused"};
-    static const char *const down[] = {"fast", "busy", "quiet", "unknown", "void", "refused"};
+    static const char *const up[] = {"quiet", "writer", "fast", "unknown", "void", "refused"};
+    static const char *const down[] = {"fast", "writer", "quiet", "unknown", "void", "refused"};
     struct bed bed;
 
     (void)unused;
@@ -248,7 +248,7 @@ static void a_cell_tells_the_time_or_why_there_is_none(void **unused)
     const struct forecasts_entry *busy =
         forecasts_find(&bed.rows.forecasts, &bed.model.now->vms[3].id);
     format_seconds(seconds, busy->forecast.total_s.value);
-    expect_cell(&bed, " busy ", seconds);
+    expect_cell(&bed, " writer ", seconds);
     expect_cell(&bed, " fast ", "!");
     expect_cell(&bed, " void ", "?");
     for (size_t i = 0; i < 6; i += 5) {
@@ -260,7 +260,7 @@ static void a_cell_tells_the_time_or_why_there_is_none(void **unused)
     }
     bed.model.mono_ns += 601 * SECOND;
     snprintf(old, sizeof(old), "~%s", seconds);
-    expect_cell(&bed, " busy ", old);
+    expect_cell(&bed, " writer ", old);
     expect_cell(&bed, " fast ", "~!");
     expect_cell(&bed, " void ", "~?");
     close_bed(&bed);
