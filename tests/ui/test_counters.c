@@ -13,6 +13,7 @@
 
 #include "tests/lib/snapshot_builder.h"
 #include "ui/state/counters.h"
+#include "ui/state/trends.h"
 
 struct fixture {
     struct snapshot_builder *b;
@@ -119,6 +120,31 @@ static void guests_are_compared_by_their_exits(void **state)
     assert_true(f->c.sum_is_exits);
     assert_true(fabs(f->c.rows[0].rate.value - 38100) < 1e-6);
     assert_true(fabs(f->c.rows[0].share + f->c.rows[1].share - 1) < 1e-9);
+}
+
+/* From the moment on that somebody looks at them: a sum over all VMs for each counter. */
+static void sums_of_all_vms_have_a_trend(void **state)
+{
+    struct fixture *f = *state;
+    struct trends trends;
+    float values[4];
+    const size_t exits = (size_t)field_table_find(f->s->fields, "exits");
+    const size_t pages = (size_t)field_table_find(f->s->fields, "pages_4k");
+
+    assert_int_equal(trends_init(&trends), 0);
+    trends_update(&trends, f->s);
+    assert_int_equal(trends_host_counter(&trends, exits, values, 4), 0);
+    trends_open_host(&trends);
+    trends_open_host(&trends);
+    trends_update(&trends, f->s);
+    trends_update(&trends, f->s);
+    assert_int_equal(trends_host_counter(&trends, exits, values, 4), 2);
+    assert_true(fabsf(values[1] - (120 + 38100)) < 1);
+    /* A gauge has no sum. */
+    const size_t count = trends_host_counter(&trends, pages, values, 4);
+    for (size_t i = 0; i < count; i++)
+        assert_true(isnan(values[i]));
+    trends_done(&trends);
 }
 
 static void a_counter_that_is_denied_everywhere_says_so(void **state)
@@ -338,6 +364,7 @@ int main(void)
         TEST(shares_are_of_all_exits),
         TEST(shares_of_other_counters_sum_to_one),
         TEST(guests_are_compared_by_their_exits),
+        TEST(sums_of_all_vms_have_a_trend),
         TEST(a_counter_that_is_denied_everywhere_says_so),
         TEST(a_sum_of_nothing_is_no_zero),
         TEST(totals_count_from_the_base),
