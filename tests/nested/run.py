@@ -22,6 +22,9 @@ import machine  # noqa: E402  pylint: disable=wrong-import-position
 from machine import CACHE, HERE, KERNELS, LOGS, ROOT, skip  # noqa: E402  pylint: disable=wrong-import-position
 
 OLDEST = {"test_bpf"}  # what is true of the oldest kernel, whose verifier is the strictest, is true of the others
+# Each CPU has a node of its own, with half of the memory.
+NODES = [word for node in (0, 1) for word in (
+    "-object", f"memory-backend-ram,id=m{node},size=512M", "-numa", f"node,nodeid={node},cpus={node},memdev=m{node}")]
 APART = "test_cost"  # takes as long as all others, and one kernel tells enough: a run of its own on the first
 
 
@@ -62,7 +65,7 @@ def run(binary, kernel, names):
     name = f"{kernel}-{APART}" if names == [APART] else kernel
     initrd = os.path.join(LOGS, f"initrd-{name}")
     make_image(initrd, kernel, names)
-    return machine.run(binary, kernel, ["-m", "1G", "-initrd", initrd], name=name)
+    return machine.run(binary, kernel, ["-m", "1G", "-initrd", initrd, *NODES], name=name)
 
 
 def runs(kernels, names):
