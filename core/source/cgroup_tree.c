@@ -429,7 +429,7 @@ bool cgroup_is_threaded(struct cgroup *c, const struct load_env *env)
     return c->is_threaded;
 }
 
-struct reading pressure_of_file(const char *text, ssize_t n, enum pressure pressure)
+struct reading cgroup_pressure_of_text(const char *text, ssize_t n, enum pressure pressure)
 {
     uint64_t ns;
 
@@ -454,7 +454,7 @@ struct reading cgroup_pressure(struct cgroup *c, const struct load_env *env, enu
     c->pressure_tick[file] = env->tick;
     ssize_t n = read_file(c, env, &c->files[FILE_CPU + file], names[file], text, sizeof(text));
     for (unsigned i = first; i < first + 2; i++)
-        c->pressure[i] = pressure_of_file(text, n, (enum pressure)i);
+        c->pressure[i] = cgroup_pressure_of_text(text, n, (enum pressure)i);
     return c->pressure[pressure];
 }
 

@@ -88,9 +88,9 @@ const struct cgroup_memory *cgroup_memory(struct cgroup *cgroup, const struct lo
 bool cgroup_is_frozen(struct cgroup *cgroup, const struct load_env *env);
 
 /*
- * pressure_of_file - the reading of a kind from the text of its file, or why there is none.
+ * cgroup_pressure_of_text - the reading of a kind from the text of its file, or why there is none.
  * @n: what reading it returned. Pure.
  */
-struct reading pressure_of_file(const char *text, ssize_t n, enum pressure pressure);
+struct reading cgroup_pressure_of_text(const char *text, ssize_t n, enum pressure pressure);
 
 #endif

@@ -65,7 +65,7 @@ static void take_meminfo(const char *text, ssize_t n, struct reading *gauges)
 static void take_pressure(const char *text, ssize_t n, struct reading *gauges, enum pressure first)
 {
     for (unsigned i = first; i < first + 2u; i++)
-        gauges[HOST_CPU_SOME_NS + i] = pressure_of_file(text, n, (enum pressure)i);
+        gauges[HOST_CPU_SOME_NS + i] = cgroup_pressure_of_text(text, n, (enum pressure)i);
 }
 
 static void take_cpu_pressure(const char *text, ssize_t n, struct reading *gauges)
