@@ -287,7 +287,7 @@ bench-forecast: all $(dirtier) $(BUILD)/tests/bench/bench_forecast
 	$(Q)$(PYTHON) -B tests/forecast/truth.py rates $(forecast_truth)
 	$(Q)BENCH_FORECAST=$(BUILD)/tests/bench/bench_forecast $(PYTHON) -B tests/forecast/compare.py $(forecast_truth)
 
-# The curve of a forecast beside what QEMU says of the dirty rate and the truth; and what a forecast costs, the guest too.
+# The curve of a forecast beside what QEMU says of the dirty rate, and the truth; and what a forecast costs.
 .PHONY: bench-dirty
 bench-dirty: all $(dirtier)
 	$(Q)KVMLENS=$(BUILD)/kvmlens DIRTIER=$(dirtier) $(PYTHON) -B tests/forecast/rates.py

@@ -54,6 +54,7 @@ class Figures(kvmtest.TestCase):
         self.assertAlmostEqual(seen.bytes_p50, 0.036)
         self.assertAlmostEqual(seen.bytes_p90, 0.072)
         self.assertEqual(seen.time_p90, 0)
+        self.assertEqual((seen.bytes_within, seen.time_within), (9, 9))
         self.assertAlmostEqual(seen.unsure, 1 / 11)
         self.assertEqual((seen.wrong, seen.sure), ([], 10))
         self.assertEqual([name for name, _, _ in seen.short], ["1/9"])

@@ -136,6 +136,8 @@ class Figures:
     time_p50: float
     time_p90: float
     time_counted_p90: float
+    bytes_within: int  # cases within the aims
+    time_within: int
     bytes_in_range: float
     time_in_range: float
     sure: int
@@ -177,6 +179,8 @@ def figures(cases, which="said"):
         time_p50=percentile([relative(said.seconds, case.seconds) for case, said in done], 0.5),
         time_p90=percentile([relative(said.seconds, case.seconds) for case, said in done], 0.9),
         time_counted_p90=percentile([time_error(said.seconds, case.seconds) for case, said in done], 0.9),
+        bytes_within=sum(relative(said.bytes, case.bytes) <= BYTES_AIM for case, said in done),
+        time_within=sum(time_error(said.seconds, case.seconds) <= TIME_AIM for case, said in done),
         bytes_in_range=share([within(said.bytes_range, case.bytes) for case, said in ranged]),
         time_in_range=share([within(said.seconds_range, case.seconds) for case, said in ranged]),
         sure=sum(is_sure(said) for _, said in all_of), wrong=wrong,
@@ -232,6 +236,8 @@ def figure_rows(columns):
             row("time, error p90", "", lambda f: percent(f.time_p90)),
             row(f"time, error p90, within {TIME_FREE_S:g} s as {TIME_AIM:.0%}", f"{TIME_AIM:.0%}",
                 lambda f: percent(f.time_counted_p90)),
+            row(f"within {BYTES_AIM:.0%} of the bytes; {TIME_AIM:.0%} or {TIME_FREE_S:g} s of the time", "",
+                lambda f: f"{f.bytes_within}; {f.time_within} of {f.converged}"),
             row("true bytes within the range", "", lambda f: percent(f.bytes_in_range)),
             row("true time within the range", "", lambda f: percent(f.time_in_range)),
             row("converges wrong, of those outside the margin", "0", lambda f: f"{len(f.wrong)} of {f.sure}"),
