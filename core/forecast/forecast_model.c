@@ -120,6 +120,13 @@ static struct forecast_range range_of(double middle, double one, double other)
     };
 }
 
+/* What the model itself leaves open. @free: but no more than half of what is there. */
+static void widen(struct forecast_range *range, double free)
+{
+    range->low = range->low * (1 - FORECAST_OWN) - fmin(free, range->low / 2);
+    range->high = range->high * (1 + FORECAST_OWN) + free;
+}
+
 static double or_never(const struct forecast_course *course, double value)
 {
     return course->converges ? value : INFINITY;
@@ -136,6 +143,8 @@ static struct forecast_range all_ranges(const struct corners *corners, struct fo
         range_of(or_never(m, m->syncs - 1), or_never(l, l->syncs - 1), or_never(h, h->syncs - 1));
     ret->total_s =
         range_of(or_never(m, m->total_s), or_never(l, l->total_s), or_never(h, h->total_s));
+    widen(&ret->bytes, 0);
+    widen(&ret->total_s, corners->walks[MIDDLE].costs->quantum_s);
     ret->downtime_ms = range_of(or_never(m, 1e3 * m->downtime_s), or_never(l, 1e3 * l->downtime_s),
                                 or_never(h, 1e3 * h->downtime_s));
     for (int i = 0; i < CORNER_COUNT; i++)
