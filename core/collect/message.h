@@ -54,8 +54,9 @@ struct message_spawned {
 struct message_tick {
     uint32_t number; /* comes back in the answer */
     uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
-    uint32_t load;   /* enum load_wish: what is to be read beside the counters */
-    uint32_t unused;
+    /* enum load_wish: what is to be read beside the counters, of all and of one process */
+    uint32_t load, load_one;
+    int32_t load_pid;
     struct shun_list shunned;
 };
 

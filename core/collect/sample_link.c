@@ -42,7 +42,7 @@ struct sample_link {
     struct series series;
     struct adopted adopted;
     struct intake intake; /* of the sample that came */
-    unsigned load;        /* enum load_wish */
+    struct load_wish_set load;
     bool is_whole; /* all VMs are wanted, whatever the collectors were made for */
     struct exits_link exits;
     struct sample *settled; /* waits for its exits; NULL: none does */
@@ -92,7 +92,9 @@ static void send_tick(struct sample_link *l)
     tick.number = ++l->number;
     l->started_ns = watch_now_ns();
     tick.whole = l->is_whole;
-    tick.load = l->load;
+    tick.load = l->load.all;
+    tick.load_one = l->load.one;
+    tick.load_pid = l->load.pid;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     for (size_t i = 0; i < tick.shunned.count; i++)
         tick.shunned.processes[i].vms =
@@ -109,7 +111,13 @@ void sample_link_widen(struct sample_link *l)
 
 void sample_link_set_load(struct sample_link *l, unsigned wishes)
 {
-    l->load = wishes;
+    l->load.all = wishes;
+}
+
+void sample_link_set_load_one(struct sample_link *l, unsigned wishes, pid_t pid)
+{
+    l->load.one = wishes;
+    l->load.pid = pid;
 }
 
 int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err)

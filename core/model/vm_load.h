@@ -14,6 +14,7 @@
 #define KVMLENS_CORE_MODEL_VM_LOAD_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/model/figure.h"
 #include "core/model/reading.h"
@@ -34,6 +35,13 @@ enum load_wish {
     LOAD_PLACEMENT = 1 << 7, /* huge pages and NUMA nodes: page tables are looked at now and then */
     LOAD_IO = 1 << 8,        /* core/model/vm_io.h */
     LOAD_ALL = (1 << 9) - 1
+};
+
+/* Wishes, and of whom: masks of enum load_wish. */
+struct load_wish_set {
+    uint32_t all; /* of every VM, and of the host */
+    uint32_t one; /* beside it of the VMs of this process; nothing of the host */
+    pid_t pid;    /* 0: of none */
 };
 
 /* --- state ------------------------------------------------------------------------------------ */

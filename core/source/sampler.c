@@ -24,7 +24,7 @@ struct sampler {
     struct source *attached[SOURCE_COUNT]; /* NULL: not in use */
     struct series series;
     struct budget budget;
-    unsigned load; /* enum load_wish */
+    struct load_wish_set load;
     uint64_t ticks;
     uint64_t began_ns; /* of the tick before; 0 = there was none */
 };
@@ -169,7 +169,13 @@ void sampler_set_scope(struct sampler *s, const struct sampler_scope *scope)
 
 void sampler_set_load(struct sampler *s, unsigned wishes)
 {
-    s->load = wishes;
+    s->load.all = wishes;
+}
+
+void sampler_set_load_one(struct sampler *s, unsigned wishes, pid_t pid)
+{
+    s->load.one = pid != 0 ? wishes : 0;
+    s->load.pid = pid;
 }
 
 const struct field_table *sampler_fields(const struct sampler *s)

@@ -22,6 +22,8 @@
 #include "core/model/field.h"
 #include "core/model/sample.h"
 
+struct load_wish_set; /* core/model/vm_load.h */
+
 /* All that a source may touch, so that a test can fake all of it. Borrowed. */
 struct source_env {
     const struct rootfs *root;
@@ -34,7 +36,7 @@ struct source_env {
     const struct discover *discover;
     struct kvm_bpf_tick *bpf_tick; /* NULL: nobody asked for it, or it could not be loaded */
     bool histograms;     /* are they read where they cost extra? */
-    const unsigned *load; /* enum load_wish, another in each tick; NULL: nothing */
+    const struct load_wish_set *load; /* another in each tick; NULL: nothing */
 };
 
 struct kvm_bpf_tick;

@@ -312,9 +312,19 @@ static void read_thread(const struct source *s, struct kept_file *kept, pid_t pi
     vcpu->gauges[VCPU_WAIT_NS] = missing;
 }
 
+/* From here on what is read is of this process; 0: of all, or of the host. */
+static void turn_to(struct source *s, pid_t pid)
+{
+    const struct load_wish_set *wishes = s->env.load;
+
+    s->load.wishes = wishes == NULL                                    ? 0
+                     : pid == 0 || (wishes->one && wishes->pid == pid) ? wishes->all | wishes->one
+                                                                       : wishes->all;
+}
+
 static void begin_tick(struct source *s, const struct vm_list *vms)
 {
-    s->load.wishes = s->env.load != NULL ? *s->env.load : 0;
+    turn_to(s, 0);
     s->load.tick++;
     s->vms = vms;
     if (s->load.wishes & (LOAD_STATE | LOAD_THROTTLE | LOAD_PRESSURE | LOAD_MEMORY))
@@ -338,6 +348,7 @@ static int find_devices(struct source *s, const struct vm_list *vms, size_t i)
     bool is_first = i == 0 || vms->vms[i - 1]->id.pid != vm->id.pid;
     struct vm_more *more = NULL;
 
+    turn_to(s, vm->id.pid);
     if ((s->load.wishes & LOAD_IO) == 0 || !is_first) {
         const struct vm_files *files = vm->source_data[SOURCE_PROC];
         load_devices_drop(vm);
@@ -364,8 +375,11 @@ static int proc_discover(struct source *s, const struct vm_list *vms)
         result = find_devices(s, vms, i);
     if (result < 0)
         return result;
-    for (size_t i = 0; i < vms->count && (s->load.wishes & LOAD_VCPUS) != 0; i++)
-        load_find_affinity(&s->load, vms->vms[i]);
+    for (size_t i = 0; i < vms->count; i++) {
+        turn_to(s, vms->vms[i]->id.pid);
+        if (s->load.wishes & LOAD_VCPUS)
+            load_find_affinity(&s->load, vms->vms[i]);
+    }
     return 0;
 }
 
@@ -389,6 +403,7 @@ static uint64_t boot_ns(const struct rootfs *root)
 static void proc_tick(struct source *s, struct sample *sample)
 {
     s->last = (struct process_cost){0};
+    turn_to(s, 0);
     s->boot_ns = (s->load.wishes & LOAD_STATE) != 0 ? boot_ns(s->env.root) : 0;
     load_host_read(&s->host, &s->load, sample->host_gauges);
     if (s->load.wishes & LOAD_HOST)
@@ -427,6 +442,7 @@ static void proc_read(struct source *s, struct sample *sample, struct sample_vm 
     struct vm_files *files = files_of(s, sv->vm);
 
     (void)sample;
+    turn_to(s, sv->id.pid);
     take_process(s, files, sv);
     beacon_at(s->env.beacon, sv->id.pid, BEACON_READ_PROC);
     for (size_t k = 0; k < sv->vcpu_count; k++)

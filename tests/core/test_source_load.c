@@ -171,6 +171,31 @@ static void what_nobody_wishes_for_is_not_read(void **state)
     assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
 }
 
+/* What a person looks at in one VM is not read of all the others. */
+static void a_wish_can_be_for_one_process_alone(void **state)
+{
+    struct bench *b = *state;
+    const struct snapshot_vm *vm = tick(b, LOAD_ROLES);
+
+    assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
+    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID);
+    vm = tick(b, LOAD_ROLES);
+    assert_int_equal(vm->load.state, VM_STATE_RUNNING);
+    assert_int_equal(vm->load.uptime_s.state, READING_OK);
+    assert_int_equal(vm->vcpus[0].load.host_cpu.raw, 1);
+    assert_non_null(vm->vcpus[0].load.cpus_allowed);
+    assert_int_equal(vm->load.roles[VM_ROLE_EMULATOR].threads.raw, 1);
+    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID + 1);
+    vm = tick(b, LOAD_ROLES);
+    assert_int_equal(vm->load.state, VM_STATE_UNKNOWN);
+    assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
+    assert_int_equal(vm->vcpus[0].load.guest.cause, CAUSE_NOT_ASKED_FOR);
+    assert_int_equal(vm->load.roles[VM_ROLE_EMULATOR].threads.raw, 1);
+    /* Of no process: 0 is the number of none. */
+    sampler_set_load_one(b->sampler, LOAD_STATE, 0);
+    assert_int_equal(tick(b, 0)->load.state_cause, CAUSE_NOT_ASKED_FOR);
+}
+
 static void a_vm_runs_while_one_of_its_vcpus_does(void **state)
 {
     struct bench *b = *state;
@@ -617,6 +642,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_nobody_wishes_for_is_not_read),
+        TEST(a_wish_can_be_for_one_process_alone),
         TEST(a_vm_runs_while_one_of_its_vcpus_does),
         TEST(each_vcpu_has_a_state_and_a_place),
         TEST(where_the_look_is_denied_cpu_time_is_all_there_is),

@@ -38,7 +38,8 @@ struct sample_link {
     int ticks;
     bool asked, bpf, exits;
     pid_t exits_pid;
-    unsigned load;
+    unsigned load, load_one;
+    pid_t load_pid;
     int counts; /* samples since exits are counted */
 };
 
@@ -98,7 +99,8 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
                                  .obstacle = BPF_POSSIBLE};
     put_exits(link, s);
     /* The kernel in the header says what was wished for. */
-    snprintf(s->host.kernel, sizeof(s->host.kernel), "load %02x", link->load);
+    snprintf(s->host.kernel, sizeof(s->host.kernel), "%02x+%02x.%d", link->load,
+             link->load_one, link->load_one != 0 ? (int)link->load_pid : 0);
     if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
@@ -122,6 +124,12 @@ int sample_link_set_exits(struct sample_link *link, bool on, pid_t pid, struct e
 void sample_link_set_load(struct sample_link *link, unsigned wishes)
 {
     link->load = wishes;
+}
+
+void sample_link_set_load_one(struct sample_link *link, unsigned wishes, pid_t pid)
+{
+    link->load_one = wishes;
+    link->load_pid = pid;
 }
 
 void sample_link_widen(struct sample_link *link)
@@ -486,14 +494,14 @@ static void only_what_is_shown_is_read(void **unused)
 {
     const struct {
         const char *keys;
-        unsigned load;
+        unsigned load, one;
     } steps[] = {
-        {"1", LOAD_HOST}, /* the columns need nothing, the line about the host does */
-        {"2", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE},
-        {"h", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE}, /* they lie below */
-        {"h5", LOAD_HOST | LOAD_ROLES | LOAD_PRESSURE},
-        {"3\r", 0},
-        {"2", LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE},
+        {"1", LOAD_HOST, 0}, /* the columns need nothing, the line about the host does */
+        {"2", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE, 0},
+        {"h", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE, 0}, /* they lie below */
+        {"h5", LOAD_HOST | LOAD_ROLES | LOAD_PRESSURE, 0},
+        {"3\r", 0, 0},
+        {"2", 0, LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE},
     };
     struct session s;
     size_t at = 0;
@@ -502,9 +510,10 @@ static void only_what_is_shown_is_read(void **unused)
     session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
     at = must_see(&s, at, "db-primary");
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        char text[20];
+        char text[40];
         send(&s, steps[i].keys);
-        snprintf(text, sizeof(text), "load %02x", steps[i].load);
+        snprintf(text, sizeof(text), "%02x+%02x.%d", steps[i].load, steps[i].one,
+                 steps[i].one != 0 ? 5164 : 0);
         at = must_see_redrawn(&s, at, text);
     }
     send(&s, "q");
@@ -516,16 +525,22 @@ static void only_what_is_shown_is_read(void **unused)
 static void the_pane_is_read_for_while_it_shows(void **unused)
 {
     struct winsize tall = {.ws_row = 36, .ws_col = 120};
-    char with[20], without[20];
+    char with[40], without[40], other[40];
     struct session s;
 
     (void)unused;
-    snprintf(without, sizeof(without), "load %02x", LOAD_HOST);
-    snprintf(with, sizeof(with), "load %02x",
-             LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE);
+    snprintf(without, sizeof(without), "%02x+00.0", LOAD_HOST);
+    const unsigned pane =
+        LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE;
+    snprintf(with, sizeof(with), "%02x+%02x.5164", LOAD_HOST, pane);
+    snprintf(other, sizeof(other), "%02x+%02x.5201", LOAD_HOST, pane);
     session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
     size_t at = must_see(&s, 0, "db-primary");
     assert_int_equal(ioctl(s.master, TIOCSWINSZ, &tall), 0);
+    at = must_see_redrawn(&s, at, with);
+    send(&s, "j"); /* it is of the selected VM, and of no other */
+    at = must_see_redrawn(&s, at, other);
+    send(&s, "k");
     at = must_see_redrawn(&s, at, with);
     send(&s, "v");
     at = must_see_redrawn(&s, at, without);

@@ -51,8 +51,7 @@ struct monitor {
     bool exits;
     pid_t exits_pid;
     int exits_hurried;
-    uint32_t load; /* enum load_wish: what the link was told last, and of which process */
-    pid_t load_pid;
+    struct load_wish_set load; /* what the link was told last */
     int load_hurried; /* as exits_hurried */
     bool wants_exits; /* -t: what opens first is what shows them */
     bool no_colour;

@@ -150,15 +150,15 @@ static void hurry(struct monitor *m, bool at_once)
 
 void monitor_wish_load(struct monitor *m)
 {
-    const struct load_wish_set wish = load_wish_of(&m->state);
-    const uint32_t load = wish.all | wish.one, more = load & ~m->load;
-    const bool is_other = wish.one != 0 && wish.pid != m->load_pid;
+    const struct load_wish_set wish = load_wish_of(&m->state), was = m->load;
+    const uint32_t more = (wish.all & ~was.all) | (wish.one & ~(was.all | was.one));
+    const bool is_other = wish.one != 0 && wish.pid != was.pid;
 
-    if (load == m->load && !is_other)
+    if (wish.all == was.all && wish.one == was.one && !is_other)
         return;
-    m->load = load;
-    m->load_pid = wish.pid;
-    sample_link_set_load(m->link, load);
+    m->load = wish;
+    sample_link_set_load(m->link, wish.all);
+    sample_link_set_load_one(m->link, wish.one, wish.pid);
     if (more != 0 || is_other)
         hurry(m, more != 0);
 }

@@ -172,7 +172,7 @@ static void draw_limit(struct pen *p)
     if (v.state == READING_ABSENT && v.cause == CAUSE_NO_CPU_LIMIT) {
         put(p, STYLE_DIM, "none on CPU time");
     } else {
-        put_column(p, "held back ", COLUMN_MLMTD);
+        put_column(p, v.state == READING_OK ? "held back " : "", COLUMN_MLMTD);
         put_cause(p, &v);
         if (v.state == READING_OK && periods->state == READING_OK) {
             put(p, STYLE_LABEL, "  in ");

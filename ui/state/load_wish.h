@@ -5,18 +5,8 @@
 #ifndef KVMLENS_UI_STATE_LOAD_WISH_H
 #define KVMLENS_UI_STATE_LOAD_WISH_H
 
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "core/model/vm_load.h"
 #include "ui/state/state.h"
-
-/* enum load_wish, masks. */
-struct load_wish_set {
-    uint32_t all; /* of every VM, and of the host */
-    uint32_t one; /* of the VMs of this process only */
-    pid_t pid;    /* 0: of none */
-};
 
 /*
  * load_wish_of - what the screen that is shown needs, or that the help or the chooser lies over:
