@@ -151,12 +151,15 @@ static void draw_vcpus(struct pen *p)
 
 static void draw_time(struct pen *p)
 {
+    const struct column_value guest = value_of(p, COLUMN_GUEST);
+
     if (!has_row(p))
         return;
     put_label(p, "TIME");
     put_column(p, "guest ", COLUMN_GUEST);
     put_column(p, "  host ", COLUMN_HOST);
     put_column(p, "  polled ", COLUMN_POLL);
+    put_cause(p, &guest);
     p->y++;
 }
 
