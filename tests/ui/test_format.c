@@ -54,6 +54,16 @@ static void bytes_step_by_1024(void **unused)
         assert_true(strlen(format_bytes(buf, v)) <= 5);
 }
 
+static void a_rate_of_bytes_that_is_not_0_never_reads_as_0(void **unused)
+{
+    static const struct format_case cases[] = {
+        {0, "0"}, {1e-9, "<1"}, {0.5, "<1"}, {0.99, "<1"}, {1, "1"}, {1536, "1.5K"},
+    };
+
+    (void)unused;
+    CHECK(format_bytes_per_s, cases);
+}
+
 static void percents_have_one_decimal_and_never_hide_a_little(void **unused)
 {
     static const struct format_case cases[] = {
@@ -103,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_take_at_most_five_columns),
         cmocka_unit_test(bytes_step_by_1024),
+        cmocka_unit_test(a_rate_of_bytes_that_is_not_0_never_reads_as_0),
         cmocka_unit_test(percents_have_one_decimal_and_never_hide_a_little),
         cmocka_unit_test(time_spans_choose_their_unit),
         cmocka_unit_test(short_spans_have_another_digit),

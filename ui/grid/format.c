@@ -50,6 +50,11 @@ char *format_bytes(char out[FORMAT_MAX], double bytes)
     return scaled(out, bytes > 0 ? bytes : 0, 1024, units, sizeof(units) / sizeof(units[0]));
 }
 
+char *format_bytes_per_s(char out[FORMAT_MAX], double bytes)
+{
+    return bytes > 0 && bytes < 1 ? strcpy(out, "<1") : format_bytes(out, bytes);
+}
+
 char *format_percent(char out[FORMAT_MAX], double ratio)
 {
     double percent = ratio * 100;

@@ -21,6 +21,9 @@ char *format_count(char out[FORMAT_MAX], double value);
 /* format_bytes - at most 5 columns: "0", "512", "55.0M", "16.0G" (steps of 1024). */
 char *format_bytes(char out[FORMAT_MAX], double bytes);
 
+/* format_bytes_per_s - the same of a rate: what is not 0 never reads as 0: "<1". */
+char *format_bytes_per_s(char out[FORMAT_MAX], double bytes);
+
 /* format_percent - of a ratio, one decimal and no sign: "3.1", "612.0"; "<0.1". */
 char *format_percent(char out[FORMAT_MAX], double ratio);
 

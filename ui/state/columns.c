@@ -273,7 +273,22 @@ double column_sort_number(enum column_id id, const struct column_value *value)
 
     if (kind == COLUMN_PERCENT)
         return format_rank(value->number * 100);
+    if (kind == COLUMN_BYTES_PER_S)
+        return value->number < 1 ? 0 : value->number;
     return kind == COLUMN_COUNT_PER_S ? format_rank(value->number) : value->number;
+}
+
+static void format_number(enum column_kind kind, double value, char out[FORMAT_MAX])
+{
+    static char *(*const formats[])(char *out, double value) = {
+        [COLUMN_COUNT_PER_S] = format_count,       [COLUMN_BYTES] = format_bytes,
+        [COLUMN_BYTES_PER_S] = format_bytes_per_s, [COLUMN_PERCENT] = format_percent,
+        [COLUMN_SECONDS] = format_seconds,         [COLUMN_GRAPH] = format_count};
+
+    if (kind == COLUMN_INTEGER)
+        snprintf(out, FORMAT_MAX, "%.0f", value);
+    else
+        formats[kind](out, value);
 }
 
 const char *column_text(enum column_id id, const struct column_value *value,
@@ -288,22 +303,16 @@ const char *column_text(enum column_id id, const struct column_value *value,
         return reading_state_text(value->state);
     if (column->kind == COLUMN_TEXT)
         return value->text;
-    if (column->kind == COLUMN_INTEGER)
-        snprintf(buf, COLUMN_TEXT_MAX, "%.0f", value->number);
-    else if (column->kind == COLUMN_BYTES)
-        format_bytes(buf, value->number);
+    const bool has_mark = column->kind != COLUMN_ZERO_SHARE && column->kind != COLUMN_FORECAST;
+    if (has_mark)
+        format_number(column->kind, value->number, number);
     else if (column->kind == COLUMN_ZERO_SHARE)
-        snprintf(buf, COLUMN_TEXT_MAX, "%s%.1f", value->text, floor(value->number * 1000) / 10);
-    else if (column->kind == COLUMN_FORECAST)
-        snprintf(buf, COLUMN_TEXT_MAX, "%s%s", value->text,
-                 value->number < SORT_UNSURE ? format_seconds(number, value->number) : "");
-    else if (column->kind == COLUMN_PERCENT)
-        snprintf(buf, COLUMN_TEXT_MAX, "%s%s", column_mark(id, value),
-                 format_percent(number, value->number));
-    else if (column->kind == COLUMN_SECONDS)
-        format_seconds(buf, value->number);
+        snprintf(number, sizeof(number), "%.1f", floor(value->number * 1000) / 10);
+    else if (value->number < SORT_UNSURE)
+        format_seconds(number, value->number);
     else
-        format_count(buf, value->number);
+        number[0] = '\0';
+    snprintf(buf, COLUMN_TEXT_MAX, "%s%s", has_mark ? column_mark(id, value) : value->text, number);
     return buf;
 }
 

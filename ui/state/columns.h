@@ -27,9 +27,10 @@ enum column_kind {
     COLUMN_INTEGER,
     COLUMN_COUNT_PER_S, /* format_count */
     COLUMN_BYTES,
-    COLUMN_PERCENT,    /* the value is a ratio */
-    COLUMN_ZERO_SHARE, /* a ratio that reads 100 only when it is; text "~": an estimate */
-    COLUMN_FORECAST,   /* seconds, or nothing but a text that says why there are none */
+    COLUMN_BYTES_PER_S, /* format_bytes_per_s */
+    COLUMN_PERCENT,     /* the value is a ratio */
+    COLUMN_ZERO_SHARE,  /* a ratio that reads 100 only when it is; text "~": an estimate */
+    COLUMN_FORECAST,    /* seconds, or nothing but a text that says why there are none */
     COLUMN_SECONDS,
     COLUMN_GRAPH /* drawn from the history; sorts by what it shows */
 };
