@@ -34,6 +34,38 @@ static void sum_up(struct snapshot_vm *vm)
     vm->wait_ratio = OK(ready);
 }
 
+static void not_asked_places(struct snapshot_vm *vm)
+{
+    const struct figure no = NOT_ASKED;
+    const struct reading none = reading_missing(READING_ABSENT, CAUSE_NOT_ASKED_FOR);
+
+    vm->memory = (struct vm_memory){.resident = none,
+                                    .anon = none,
+                                    .file = none,
+                                    .shmem = none,
+                                    .hugetlb = none,
+                                    .swapped = none,
+                                    .ksm_merged = none,
+                                    .ksm_zero = none,
+                                    .cgroup_current = none,
+                                    .cgroup_swap = none,
+                                    .cgroup_max = none,
+                                    .cgroup_high = none,
+                                    .balloon = none,
+                                    .looked_pages = none,
+                                    .huge_share = no,
+                                    .thp_share = no,
+                                    .hugetlb_share = no,
+                                    .numa_local = no,
+                                    .numa_pages = none,
+                                    .numa_node = none,
+                                    .numa_node_share = no};
+    vm->io = (struct vm_io){
+        .read = {none, no}, .written = {none, no}, .devices_found = none, .vhost_nets = none};
+    for (int c = 0; c < IO_COUNTER_COUNT; c++)
+        vm->io.net[c] = vm->io.block[c] = no;
+}
+
 void load_builder_vm(struct snapshot_builder *b, size_t index)
 {
     struct snapshot_vm *vm = snapshot_builder_get(b, index);
@@ -61,6 +93,77 @@ void load_builder_vm(struct snapshot_builder *b, size_t index)
                                                .host_cpu = none,
                                                .cpu_count = none};
     sum_up(vm);
+    not_asked_places(vm);
+}
+
+/* No devices, no limit, one node, no huge pages; the rest is of VmRSS. */
+static void set_places(struct snapshot_vm *vm)
+{
+    const uint64_t rss = vm->gauges[VM_RSS_BYTES].raw;
+    const struct reading none = reading_ok(0, SOURCE_PROC),
+                         unlimited = reading_of_cause(CAUSE_NO_MEMORY_LIMIT);
+    const struct figure no_net = load_builder_missing(READING_ABSENT, CAUSE_NO_NET_DEVICE),
+                        no_block = load_builder_missing(READING_ABSENT, CAUSE_NO_BLOCK_DEVICE);
+
+    vm->memory = (struct vm_memory){
+        .resident = reading_ok(rss, SOURCE_PROC),
+        .anon = reading_ok(rss - rss / 8, SOURCE_PROC),
+        .file = reading_ok(rss / 8, SOURCE_PROC),
+        .shmem = none,
+        .hugetlb = none,
+        .swapped = none,
+        .ksm_merged = none,
+        .ksm_zero = none,
+        .cgroup_current = reading_ok(rss + (4 << 20), SOURCE_PROC),
+        .cgroup_swap = none,
+        .cgroup_max = unlimited,
+        .cgroup_high = unlimited,
+        .balloon = reading_of_cause(CAUSE_BALLOON_UNSEEN),
+        .looked_pages = reading_ok(4096, SOURCE_PROC),
+        .huge_share = OK(0),
+        .thp_share = OK(0),
+        .hugetlb_share = OK(0),
+        .huge_kind = HUGE_NONE,
+        .numa_local = load_builder_missing(READING_ABSENT, CAUSE_ONE_NODE),
+    };
+    vm->io = (struct vm_io){.read = {reading_ok(1 << 20, SOURCE_PROC), OK(0)},
+                            .written = {reading_ok(1 << 20, SOURCE_PROC), OK(0)},
+                            .devices_found = none,
+                            .vhost_nets = none};
+    for (int c = 0; c < IO_COUNTER_COUNT; c++) {
+        vm->io.net[c] = no_net;
+        vm->io.block[c] = no_block;
+    }
+}
+
+/* A data base whose memory is nearly all, and half of it far away. */
+static void strain(struct snapshot_vm *db)
+{
+    const uint64_t mib = 1 << 20;
+
+    db->memory.resident = reading_ok(25877 * mib, SOURCE_PROC);
+    db->memory.anon = reading_ok(877 * mib, SOURCE_PROC);
+    db->memory.file = reading_ok(24 * mib, SOURCE_PROC);
+    db->memory.shmem = reading_ok(24976 * mib, SOURCE_PROC);
+    db->memory.swapped = reading_ok(1336 * mib, SOURCE_PROC);
+    db->memory.ksm_merged = reading_ok(52 * mib, SOURCE_PROC);
+    db->memory.cgroup_current = reading_ok(27000 * mib, SOURCE_PROC);
+    db->memory.cgroup_max = reading_ok(33 << 10, SOURCE_PROC);
+    db->memory.cgroup_max.raw *= mib;
+    db->memory.cgroup_high = reading_ok(27500 * mib, SOURCE_PROC);
+    db->memory.huge_share = db->memory.thp_share = OK(0.713);
+    db->memory.huge_kind = HUGE_THP;
+    db->memory.numa_local = OK(0.48);
+    db->io.read.rate = OK(38.2 * (double)mib);
+    db->io.written.rate = OK(112.4 * (double)mib);
+    db->io.block[IO_IN_OPS] = OK(1210);
+    db->io.block[IO_OUT_OPS] = OK(3422);
+    db->io.net[IO_IN_BYTES] = OK(2.5 * (double)mib);
+    db->io.net[IO_OUT_BYTES] = OK(11.7 * (double)mib);
+    db->io.net[IO_IN_OPS] = OK(4110);
+    db->io.net[IO_OUT_OPS] = OK(9020);
+    db->io.net[IO_IN_DROPS] = OK(131);
+    db->io.net[IO_OUT_DROPS] = OK(0);
 }
 
 static void set_role(struct vm_load *l, enum vm_role role, uint64_t threads, double cpu,
@@ -115,6 +218,7 @@ static void set_vm(struct snapshot_builder *b, size_t index, double busy, double
         l->pressure[i] = OK(ready / (i + 1));
     sum_up(vm);
     vm->cpu_ratio = OK(all + busy * 0.6);
+    set_places(vm);
 }
 
 static void contend(struct snapshot_builder *b)
@@ -130,6 +234,16 @@ static void contend(struct snapshot_builder *b)
     db->vcpus[6].load.state = VCPU_STATE_BLOCKED;
     sum_up(db);
     db->load.ready_mean = OK(0.12);
+    strain(db);
+    fc->memory.huge_kind = HUGE_HUGETLB;
+    fc->memory.huge_share = fc->memory.hugetlb_share = OK(1);
+    fc->memory.cgroup_max = reading_ok(512ull << 20, SOURCE_PROC);
+    for (int c = 0; c < IO_COUNTER_COUNT; c++)
+        fc->io.net[c] = OK(c == IO_IN_DROPS || c == IO_OUT_DROPS ? 0 : c == IO_IN_OPS ? 0.04 : 7);
+    fc->io.net[IO_OUT_DROPS] = OK(0.5);
+    fc->io.read = fc->io.written =
+        (struct io_count){reading_missing(READING_DENIED, CAUSE_NO_PERMISSION),
+                          load_builder_missing(READING_DENIED, CAUSE_NO_PERMISSION)};
     fc->load.throttled = fc->vcpus[0].load.throttled = OK(0.237);
     fc->load.throttled_periods = OK(0.61);
     idle->load.state = VM_STATE_PAUSED;

@@ -103,8 +103,13 @@ static const struct page_case cases[] = {
     {"page-cpu", LOAD_CONTENDED, KEYS('2'), set_sizes, false, NULL},
     {"page-cpu-vcpus", LOAD_CONTENDED, KEYS('2', 't', 'j'), all_sizes, false, NULL},
     {"page-exits", LOAD_CONTENDED, KEYS('3'), set_sizes, false, NULL},
-    {"page-memory", LOAD_CONTENDED, KEYS('4'), set_sizes, false, NULL},
-    {"page-io", LOAD_CONTENDED, KEYS('5', 'N'), set_sizes, false, NULL},
+    {"page-memory", LOAD_CONTENDED, KEYS('4'), all_sizes, false, NULL},
+    {"page-memory-quiet", LOAD_QUIET, KEYS('4'), one_size, false, NULL},
+    {"page-memory-not-asked-yet", LOAD_BUSY, KEYS('4'), one_size, false, not_asked_yet},
+    {"page-memory-vcpus", LOAD_CONTENDED, KEYS('4', 't'), one_size, false, NULL},
+    {"page-io", LOAD_CONTENDED, KEYS('5', 'N'), all_sizes, false, NULL},
+    {"page-io-quiet", LOAD_QUIET, KEYS('5'), one_size, false, NULL},
+    {"page-io-not-asked-yet", LOAD_BUSY, KEYS('5'), one_size, false, not_asked_yet},
     {"page-migration", LOAD_CONTENDED, KEYS('6'), set_sizes, false, NULL},
 };
 
@@ -332,9 +337,9 @@ static void wishes_are_for_what_is_shown(void **unused)
         {'1', LOAD_HOST},
         {'2', LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE},
         {'3', LOAD_HOST},
-        {'4', LOAD_HOST | LOAD_STATE | LOAD_PRESSURE},
-        {'5', LOAD_HOST | LOAD_ROLES | LOAD_PRESSURE},
-        {'6', LOAD_HOST | LOAD_STATE},              /* 80 columns have no room for its threads */
+        {'4', LOAD_HOST | LOAD_STATE | LOAD_MEMORY | LOAD_PLACEMENT},
+        {'5', LOAD_HOST | LOAD_IO},                 /* 80 columns have no room for its threads */
+        {'6', LOAD_HOST | LOAD_STATE},              /* nor here */
         {'t', LOAD_HOST | LOAD_STATE | LOAD_VCPUS}, /* states of vCPUs, too */
     };
 

@@ -73,6 +73,7 @@ struct column {
     uint32_t wish;         /* enum load_wish: what has to be read for it, and for nothing else */
     /* of figures: where they are in struct snapshot_vm and in struct snapshot_vcpu; 0: nowhere */
     size_t vm_figure, vcpu_figure;
+    size_t vm_reading; /* of readings: where it is in struct snapshot_vm */
     /* from this value on it is marked with !, and with !!; 0: never */
     double notice, alarm;
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns of contention (core/model/vm_load.h), for the table in columns.c: struct column.get and
- * struct column.style. */
+/* Columns of contention, memory and I/O (core/model/vm_load.h, vm_memory.h, vm_io.h), for the table
+ * in columns.c: struct column.get and struct column.style. */
 #ifndef KVMLENS_UI_STATE_COLUMNS_INTERNAL_H
 #define KVMLENS_UI_STATE_COLUMNS_INTERNAL_H
 
 #include "ui/state/columns.h"
+
+/*
+ * columns_missing - of a number that is. What somebody wants to see now is read from the next
+ * sample on: until then it is on its way.
+ */
+struct column_value columns_missing(enum reading_state state, enum reading_cause cause);
 
 /* columns_figure - the figure that struct column says where it is. */
 struct column_value columns_figure(const struct column *column, const struct snapshot_vm *vm,
@@ -26,5 +32,34 @@ struct column_value columns_host_cpu(const struct column *column, const struct s
 struct column_value columns_affinity(const struct column *column, const struct snapshot_vm *vm,
                                      const struct snapshot_vcpu *vcpu,
                                      const struct column_fields *fields);
+
+/* columns_reading - the reading that struct column says where it is; of vCPUs nothing, as all
+ * below. */
+struct column_value columns_reading(const struct column *column, const struct snapshot_vm *vm,
+                                    const struct snapshot_vcpu *vcpu,
+                                    const struct column_fields *fields);
+
+/* columns_shared - resident memory that others may map too. */
+struct column_value columns_shared(const struct column *column, const struct snapshot_vm *vm,
+                                   const struct snapshot_vcpu *vcpu,
+                                   const struct column_fields *fields);
+
+/* columns_huge_kind - what huge pages it has. */
+struct column_value columns_huge_kind(const struct column *column, const struct snapshot_vm *vm,
+                                      const struct snapshot_vcpu *vcpu,
+                                      const struct column_fields *fields);
+
+/* columns_numa_style - of N%L, of which little is bad. */
+enum style columns_numa_style(const struct column_value *value);
+
+/* columns_memory_limit - the tighter limit of its cgroups; columns_of_memory_limit - what share of
+ * it is used. */
+struct column_value columns_memory_limit(const struct column *column, const struct snapshot_vm *vm,
+                                         const struct snapshot_vcpu *vcpu,
+                                         const struct column_fields *fields);
+struct column_value columns_of_memory_limit(const struct column *column,
+                                            const struct snapshot_vm *vm,
+                                            const struct snapshot_vcpu *vcpu,
+                                            const struct column_fields *fields);
 
 #endif

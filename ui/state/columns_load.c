@@ -4,8 +4,7 @@
 
 #include "ui/state/columns_internal.h"
 
-/* What somebody wants to see now is read from the next sample on: until then it is on its way. */
-static struct column_value missing(enum reading_state state, enum reading_cause cause)
+struct column_value columns_missing(enum reading_state state, enum reading_cause cause)
 {
     if (state == READING_ABSENT && cause == CAUSE_NOT_ASKED_FOR)
         state = READING_WARMUP;
@@ -29,7 +28,7 @@ struct column_value columns_figure(const struct column *column, const struct sna
         return (struct column_value){.blank = true};
     memcpy(&f, (vcpu != NULL ? (const char *)vcpu : (const char *)vm) + at, sizeof(f));
     if (f.state != READING_OK)
-        return missing((enum reading_state)f.state, (enum reading_cause)f.cause);
+        return columns_missing((enum reading_state)f.state, (enum reading_cause)f.cause);
     return (struct column_value){.number = f.value, .state = READING_OK};
 }
 
@@ -54,7 +53,7 @@ struct column_value columns_state(const struct column *column, const struct snap
     (void)column;
     (void)fields;
     if (text[0] == '\0')
-        return missing((enum reading_state)reading_of_cause(cause).state, cause);
+        return columns_missing((enum reading_state)reading_of_cause(cause).state, cause);
     return of_text(text);
 }
 
@@ -85,7 +84,7 @@ struct column_value columns_host_cpu(const struct column *column, const struct s
         return (struct column_value){.blank = true};
     const struct reading *r = &vcpu->load.host_cpu;
     if (r->state != READING_OK)
-        return missing((enum reading_state)r->state, (enum reading_cause)r->cause);
+        return columns_missing((enum reading_state)r->state, (enum reading_cause)r->cause);
     return (struct column_value){.number = (double)r->raw, .state = READING_OK};
 }
 
@@ -94,7 +93,7 @@ static struct column_value vcpu_affinity(const struct snapshot_vcpu *vcpu)
     const struct reading *count = &vcpu->load.cpu_count;
 
     if (count->state != READING_OK)
-        return missing((enum reading_state)count->state, (enum reading_cause)count->cause);
+        return columns_missing((enum reading_state)count->state, (enum reading_cause)count->cause);
     return of_text(vcpu->load.cpus_allowed != NULL ? vcpu->load.cpus_allowed : "many");
 }
 
