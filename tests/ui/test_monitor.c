@@ -499,7 +499,8 @@ static void only_what_is_shown_is_read(void **unused)
         {"1", LOAD_HOST, 0}, /* the columns need nothing, the line about the host does */
         {"2", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE, 0},
         {"h", LOAD_HOST | LOAD_STATE | LOAD_VCPUS | LOAD_THROTTLE, 0}, /* they lie below */
-        {"h5", LOAD_HOST | LOAD_IO, 0},
+        {"h4", LOAD_HOST | LOAD_STATE | LOAD_MEMORY | LOAD_PLACEMENT, 0},
+        {"5", LOAD_HOST | LOAD_IO, 0},
         {"3\r", 0, 0},
         {"2", 0, LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE},
     };
