@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import tempfile
+import time
 
 import kvmtest
 import test_contention
@@ -320,3 +321,113 @@ class InOut(kvmtest.TestCase):
                         if re.search(rf'"proc/{vm.pid}/{name}["/]', text)]
         self.assertEqual(opened(), [])
         self.assertLessEqual({"io", "ksm_stat", "pagemap"}, set(opened("--format", "json")))
+
+
+class OnTheScreen(kvmtest.TestCase):
+    """The columns of sets 4 and 5."""
+
+    def monitor(self, vm, key, set_name, delay="0.2"):
+        t = self.tmux(kvmtest.KVMLENS, "-s", delay, "-p", str(vm.pid), columns=200, lines=24)
+        t.wait(lambda s: re.search(rf"^ *{vm.pid} ", s, re.M), "the row of the VM", 20)
+        t.send(key)
+        t.wait(lambda s: f" {set_name} " in s.splitlines()[0], "the set in the top line")
+        return t
+
+    def cells(self, screen, pid):
+        """{title: text} of its row. All but the name is one word, and the name here is, too."""
+        lines = screen.splitlines()
+        titles = next((line for line in lines if re.search(r"\bPID NAME\b", line)), "")
+        row = next((line for line in lines if re.match(rf" *{pid} ", line)), "")
+        names = re.sub("[\u25b4\u25be]", "", titles).split()
+        return dict(zip(names, row.split())) if len(names) == len(row.split()) else {}
+
+    def wait_cells(self, t, vm, condition, what, seconds=20):
+        """Its cells, as soon as they are so."""
+        return t.wait(lambda s: (lambda c: c if c and condition(c) else None)(self.cells(s, vm.pid)), what, seconds)
+
+    def test_huge_pages_come_and_the_set_for_memory_says_so(self):
+        need_root()
+        need(has_scan(), "page tables tell huge pages since Linux 6.7")
+        pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+        need(os.path.exists(pool), "no hugetlbfs with pages of 2 MiB")
+        with setting(pool, str(int(read(pool)) + 40)):
+            free = int(read(pool.replace("nr_", "free_")))
+            need(free >= 40, f"only {free} huge pages of 2 MiB to be had")
+            # A file is mapped by small pages, mostly.
+            with tempfile.NamedTemporaryFile(prefix="kvmtest-", dir="/var/tmp") as file:
+                backend = f"memory-backend-file,mem-path={file.name},share=on,prealloc=on"
+                vm = self.qemu(need_qemu(), name="guest=places", ram="96M", backend=backend, extra=[
+                    "-S", "-m", "96M,slots=1,maxmem=1G"])
+                t = self.monitor(vm, "4", "memory")
+                small = self.wait_cells(t, vm, lambda c: re.match(r"[0-9]", c.get("HUGE%", "")), "a share", 30)
+                smaps = smaps_of(vm.pid, 96 * MIB)
+                huge = sum(kib(smaps, key) for key in ("ShmemPmdMapped", "FilePmdMapped"))
+                all_of_it = kib(smaps, "Rss")
+                self.assertAlmostEqual(float(small["HUGE%"]), 100 * huge / all_of_it, delta=5)
+                self.assertEqual(small["KIND"], "none" if float(small["HUGE%"]) == 0 else "thp")
+                vm.qmp("human-monitor-command", command_line="object_add memory-backend-memfd,id=more,size=64M,"
+                       "hugetlb=on,hugetlbsize=2M,share=on,prealloc=on")
+                vm.qmp("human-monitor-command", command_line="device_add pc-dimm,memdev=more")
+                wait_for(lambda: kib(read(f"/proc/{vm.pid}/status"), "HugetlbPages") == 64 * MIB, "huge pages")
+                more = self.wait_cells(t, vm, lambda c: c["KIND"] in ("hugetlb", "both"), "huge pages on the screen", 40)
+                status = read(f"/proc/{vm.pid}/status")
+                truth = (huge + 64 * MIB) / (all_of_it + 64 * MIB)
+                self.assertAlmostEqual(float(more["HUGE%"]), 100 * truth, delta=5)
+                self.assertAlmostEqual(bytes_of(more["RES"]), kib(status, "VmRSS") + 64 * MIB, delta=2 * MIB)
+                self.assertAlmostEqual(bytes_of(more["PRIV"]), kib(status, "RssAnon"), delta=MIB)
+                shared = kib(status, "RssShmem") + kib(status, "RssFile")
+                self.assertAlmostEqual(bytes_of(more["SHARED"]), shared, delta=2 * MIB)
+                if kib(status, "VmSwap") == 0:
+                    self.assertEqual(more["SWAP"], "0")
+                t.send("q")
+                self.assertEqual(t.wait_exit(), 0)
+                vm.close()
+
+    def test_bytes_that_are_written_are_those_of_proc(self):
+        with tempfile.NamedTemporaryFile(prefix="kvmtest-", suffix=".img", dir="/var/tmp") as file:
+            file.truncate(64 * MIB)
+            vm = self.qemu(need_qemu(), name="guest=moves", ram="64M", extra=[
+                "-S", "-drive", f"file={file.name},format=raw,if=none,id=d,cache=none",
+                "-device", "virtio-blk-pci,drive=d"])
+            t = self.monitor(vm, "5", "I/O", delay="1")
+            quiet = self.wait_cells(t, vm, lambda c: re.match(r"[0-9]", c.get("WRITE/s", "")), "a rate")
+            self.assertEqual((quiet["WRITE/s"], quiet["READ/s"]), ("0", "0"))
+            # It has neither, which is not 0.
+            for title in ("RDOP/s", "WROP/s", "RX/s", "TX/s", "RXPK/s", "TXPK/s", "RXDRP/s", "TXDRP/s"):
+                self.assertEqual(quiet[title], "\N{EM DASH}", title)
+
+            def written():
+                return int(re.search(r"^write_bytes: (\d+)$", read(f"/proc/{vm.pid}/io"), re.M).group(1))
+
+            def shown_of_a_burst():
+                """What the screen says was written by a burst, summed over its samples: each has a second of its own."""
+                self.wait_cells(t, vm, lambda c: c["WRITE/s"] == "0", "a rate of 0")
+                before, samples = written(), {}
+                vm.qmp("human-monitor-command", command_line='qemu-io d "write -P 7 0 32M"')
+                end = time.monotonic() + 4
+                while time.monotonic() < end:
+                    screen = t.screen()
+                    samples[screen.split("\n", 1)[0].split()[-1]] = bytes_of(self.cells(screen, vm.pid)["WRITE/s"])
+                    time.sleep(0.02)
+                return written() - before, sum(samples.values())
+            # A sample that is late on a busy host is of more than its second.
+            pairs = []
+            for _ in range(5):
+                pairs.append(shown_of_a_burst())
+                truth, shown = pairs[-1]
+                if truth == 0:
+                    kvmtest.say_skipped("bytes that are written: /var/tmp is no disk")
+                    break
+                self.assertGreaterEqual(truth, 32 * MIB)
+                if abs(shown / truth - 1) < 0.1:
+                    break
+            else:
+                self.fail(f"written, and shown: {pairs}")
+            t.send("q")
+            self.assertEqual(t.wait_exit(), 0)
+
+
+def bytes_of(text):
+    """Of a cell, "11.7M"."""
+    match = re.fullmatch(r"!*<?([0-9.]+)([KMGT]?)", text)
+    return float(match.group(1)) * 1024 ** " KMGT".index(match.group(2) or " ") if match else 0.0
