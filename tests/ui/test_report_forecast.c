@@ -320,6 +320,60 @@ static void several_are_a_table_with_the_cheapest_first(void **state)
                 "again.\n");
 }
 
+/* With 30 VMs nobody reads the same sentence 30 times. */
+static void what_is_true_of_several_is_said_once(void **state)
+{
+    const struct forecast_made made = made_of(true);
+    struct forecast_vm vms[] = {ending("web", 4), ending("db", 5), ending("mail", 6)};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        vms[i].seen.voids = 1u << SCAN_VOID_HUGE_PAGES;
+    vms[0].seen.voids |= 1u << SCAN_VOID_SWAPPED;
+    vms[2].seen.voids |= 1u << SCAN_VOID_SWAPPED;
+    char *text = print(report_forecast_text, &made, vms, 3);
+    assert_non_null(strstr(
+        text, "\nweb (4), mail (6): a part of the RAM is swapped out: it is not looked at, "
+              "and a\n  migration reads it back\n"
+              "all 3 VMs: much of the RAM lies in huge pages, which KVM splits while it logs\n"
+              "  writes: the guest may write more slowly then than it does now\n"
+              "A page"));
+    free(text);
+}
+
+/* What the scan says of the memory it looked at is true of the forecast. */
+static void warnings_of_the_scan_are_told(void **state)
+{
+    static char warnings[][200] = {"this process holds 2 VMs: the figures are those of all of them",
+                                   ""};
+    struct scan_report report = {.state = SCAN_FAILED, .warnings = warnings, .warning_count = 2};
+    struct forecast_made made = made_of(false);
+    struct forecast_vm vms[] = {ending("web", 4), ending("db", 5), ending("web", 4)};
+    struct forecast_vm vm = ending("web", 4), noted = vm;
+
+    (void)state;
+    snprintf(warnings[1], sizeof(warnings[1]), "%s", scan_void_text(SCAN_VOID_SWAPPED));
+    forecast_vm_note(&noted, &report, &made.settings);
+    assert_int_equal(noted.note_count, 1); /* the other one is a void, and said as such */
+    vm.note_count = noted.note_count;
+    memcpy(vm.notes, noted.notes, sizeof(vm.notes));
+    char *text = print(report_forecast_text, &made, &vm, 1);
+    assert_non_null(strstr(text,
+                           "\nNote       this process holds 2 VMs: the figures are those of all "
+                           "of them\n"));
+    free(text);
+    made.is_ranked = true;
+    vms[0] = vms[2] = vm;
+    text = print(report_forecast_text, &made, vms, 3);
+    assert_non_null(strstr(
+        text, "\nweb (4): this process holds 2 VMs: the figures are those of all of them\nA page"));
+    free(text);
+    json_t *root = json_of(&made, &vm), *array = json_object_get(root, "warnings");
+    assert_int_equal(json_array_size(array), 1);
+    assert_string_equal(json_string_value(json_array_get(array, 0)), warnings[0]);
+    json_decref(root);
+}
+
 /* --- JSON --- */
 
 static void integers_stay_integers_and_bounds_are_rounded_outwards(void **state)
@@ -461,6 +515,8 @@ int main(void)
         cmocka_unit_test(one_that_may_end_says_never_only_where_it_may_not),
         cmocka_unit_test(one_that_is_void_shows_no_number_of_a_migration),
         cmocka_unit_test(several_are_a_table_with_the_cheapest_first),
+        cmocka_unit_test(what_is_true_of_several_is_said_once),
+        cmocka_unit_test(warnings_of_the_scan_are_told),
         cmocka_unit_test(integers_stay_integers_and_bounds_are_rounded_outwards),
         cmocka_unit_test(what_does_not_end_is_null_and_false_and_never_zero),
         cmocka_unit_test(what_is_void_says_why_and_nothing_of_a_migration),

@@ -3,6 +3,7 @@
 #include "ui/report/report_forecast.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/forecast/forecast_rank.h"
 
@@ -11,6 +12,23 @@
 #define MS_PER_S    1e3
 #define NUMBER_SIZE 40
 
+static bool is_void_text(const char *text)
+{
+    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
+        if (strcmp(text, scan_void_text((enum scan_void)i)) == 0)
+            return true;
+    return false;
+}
+
+/* Which memory was looked at, and what was left out of it: the forecast is of that. */
+static void keep_notes(struct forecast_vm *vm, const struct scan_report *report)
+{
+    vm->note_count = 0;
+    for (size_t i = 0; i < report->warning_count && vm->note_count < FORECAST_VM_NOTES_MAX; i++)
+        if (!is_void_text(report->warnings[i]))
+            snprintf(vm->notes[vm->note_count++], FORECAST_VM_NOTE_SIZE, "%s", report->warnings[i]);
+}
+
 void forecast_vm_note(struct forecast_vm *vm, const struct scan_report *report,
                       const struct forecast_settings *settings)
 {
@@ -18,6 +36,7 @@ void forecast_vm_note(struct forecast_vm *vm, const struct scan_report *report,
     vm->ram_bytes = (double)report->pages_total * SCAN_PAGE_BYTES;
     vm->cost = report->cost;
     vm->is_partial = report->state != SCAN_DONE;
+    keep_notes(vm, report);
     int result = forecast_seen_make(&vm->seen, report, &vm->error);
     if (result == 0)
         result = forecast_of_seen(&vm->forecast, &vm->seen, settings, &vm->error);

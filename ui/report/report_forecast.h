@@ -17,6 +17,9 @@
 #include "core/model/vm.h"
 #include "core/scan/scan.h"
 
+#define FORECAST_VM_NOTES_MAX SCAN_WARNINGS_MAX
+#define FORECAST_VM_NOTE_SIZE 200 /* as of a warning in struct scan_report */
+
 /* What came of one VM. Strings are borrowed. */
 struct forecast_vm {
     struct vm_id vm;
@@ -33,6 +36,9 @@ struct forecast_vm {
     struct error error;
     double ram_bytes; /* 0: not known */
     struct scan_cost cost;
+    char notes[FORECAST_VM_NOTES_MAX][FORECAST_VM_NOTE_SIZE]; /* warnings of the scan that no void
+                                                                 says, one sentence each */
+    size_t note_count;
 };
 
 /* For what, and how, all of them were made. */

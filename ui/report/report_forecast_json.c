@@ -172,6 +172,15 @@ static json_t *json_causes(struct json_doc *doc, const struct forecast *f, uint3
     return object;
 }
 
+static json_t *json_notes(struct json_doc *doc, const struct forecast_vm *vm)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < vm->note_count; i++)
+        json_put_item(doc, array, json_put_text(vm->notes[i]));
+    return array;
+}
+
 static json_t *json_cost(struct json_doc *doc, const struct scan_cost *c)
 {
     json_t *cost = json_object();
@@ -224,6 +233,7 @@ static char *line_of(const struct forecast_made *made, const struct forecast_vm 
     json_put(doc, root, "reasons", json_reasons(doc, f));
     json_put(doc, root, "void", json_voids(doc, voids));
     json_put(doc, root, "causes", json_causes(doc, f, voids));
+    json_put(doc, root, "warnings", json_notes(doc, vm));
     json_put(doc, root, "looked_s", vm->is_known ? json_real(vm->seen.duration_s) : json_null());
     json_put(doc, root, "partial", json_boolean(vm->is_partial));
     json_put(doc, root, "cost", json_cost(doc, &vm->cost));

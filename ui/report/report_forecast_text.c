@@ -180,12 +180,19 @@ static void put_reasons(const struct forecast *f, FILE *out)
     }
 }
 
-static void put_voids(const struct forecast_seen *seen, FILE *out)
+static bool has_void(const struct forecast_vm *vm, unsigned which)
+{
+    return vm->is_known && (vm->seen.voids & 1u << which) != 0;
+}
+
+static void put_voids(const struct forecast_vm *vm, FILE *out)
 {
     for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
-        if ((seen->voids & 1u << i) != 0)
+        if (has_void(vm, i))
             put_text(scan_void_spoils((enum scan_void)i) ? "Void" : "Note",
                      scan_void_text((enum scan_void)i), out);
+    for (size_t i = 0; i < vm->note_count; i++)
+        put_text("Note", vm->notes[i], out);
 }
 
 static void put_bar(double part, double whole, bool unicode, FILE *out)
@@ -259,7 +266,7 @@ static void put_one(const struct forecast_made *made, const struct forecast_vm *
     put_text("Migration", forecast_verdict(&vm->forecast, &vm->seen), out);
     if (forecast_vm_is_usable(vm))
         put_reasons(&vm->forecast, out);
-    put_voids(&vm->seen, out);
+    put_voids(vm, out);
     put_text("By", settings, out);
     if (forecast_vm_is_usable(vm)) {
         put_numbers(&vm->forecast, out);
@@ -351,25 +358,86 @@ static void put_remark(const struct forecast_vm *vm, const char *text, FILE *out
     fputc('\n', out);
 }
 
-/* What of the table is not to be taken as it is. */
+/* What of one VM of the table is not to be taken as it is. */
+static void put_remarks_of(const struct forecast_vm *vm, FILE *out)
+{
+    char text[sizeof(vm->error.msg) + 20];
+
+    if (!vm->is_known) {
+        snprintf(text, sizeof(text), "no forecast: %s", vm->error.msg);
+        put_remark(vm, text, out);
+    }
+    if (vm->is_known && vm->is_partial) {
+        snprintf(text, sizeof(text), "looked at for %.1f s only", vm->seen.duration_s);
+        put_remark(vm, text, out);
+    }
+}
+
+/* Is @text a void of it, or one of its notes? */
+static bool is_said_of(const struct forecast_vm *vm, const char *text)
+{
+    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
+        if (has_void(vm, i) && strcmp(scan_void_text((enum scan_void)i), text) == 0)
+            return true;
+    for (size_t i = 0; i < vm->note_count; i++)
+        if (strcmp(vm->notes[i], text) == 0)
+            return true;
+    return false;
+}
+
+static size_t count_said(const char *text, const struct forecast_vm *vms, size_t count)
+{
+    size_t said = 0;
+
+    for (size_t i = 0; i < count; i++)
+        said += is_said_of(&vms[i], text);
+    return said;
+}
+
+/* Several VMs of a process have one name and one number: they are named once. */
+static bool is_named(const char *text, const struct forecast_vm *vms, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (vms[k].vm.pid == vms[i].vm.pid && is_said_of(&vms[k], text))
+            return true;
+    return false;
+}
+
+/* "web (12), db (13): the sentence", once for all that it is true of. */
+static void put_shared(const char *text, const struct forecast_vm *vms, size_t count, FILE *out)
+{
+    struct wrap wrap = {.out = out, .indent = 2};
+    size_t said = count_said(text, vms, count);
+    bool is_of_all = said == count && count > 2;
+    char last[40] = ""; /* word of what it is true of, which a comma or the colon follows */
+
+    if (said == 0)
+        return;
+    if (is_of_all)
+        snprintf(last, sizeof(last), "all %zu VMs", count);
+    for (size_t i = 0; i < count && !is_of_all; i++) {
+        if (!is_said_of(&vms[i], text) || is_named(text, vms, i))
+            continue;
+        if (last[0] != '\0')
+            wrap_words(&wrap, strcat(last, ","));
+        wrap_words(&wrap, vms[i].name);
+        snprintf(last, sizeof(last), "(%d)", (int)vms[i].vm.pid);
+    }
+    wrap_words(&wrap, strcat(last, ":"));
+    wrap_words(&wrap, text);
+    fputc('\n', out);
+}
+
 static void put_remarks(const struct forecast_vm *vms, size_t count, FILE *out)
 {
-    char text[sizeof(vms->error.msg) + 20];
-
-    for (size_t i = 0; i < count; i++) {
-        const struct forecast_vm *vm = &vms[i];
-        if (!vm->is_known) {
-            snprintf(text, sizeof(text), "no forecast: %s", vm->error.msg);
-            put_remark(vm, text, out);
-        }
-        for (unsigned v = 0; vm->is_known && v < SCAN_VOID_COUNT; v++)
-            if ((vm->seen.voids & 1u << v) != 0)
-                put_remark(vm, scan_void_text((enum scan_void)v), out);
-        if (vm->is_known && vm->is_partial) {
-            snprintf(text, sizeof(text), "looked at for %.1f s only", vm->seen.duration_s);
-            put_remark(vm, text, out);
-        }
-    }
+    for (unsigned i = 0; i < SCAN_VOID_COUNT; i++)
+        put_shared(scan_void_text((enum scan_void)i), vms, count, out);
+    for (size_t i = 0; i < count; i++)
+        for (size_t n = 0; n < vms[i].note_count; n++)
+            if (count_said(vms[i].notes[n], vms, i) == 0) /* else it was said before */
+                put_shared(vms[i].notes[n], vms, count, out);
+    for (size_t i = 0; i < count; i++)
+        put_remarks_of(&vms[i], out);
 }
 
 static void put_all(const struct forecast_made *made, const struct forecast_vm *vms, size_t count,
