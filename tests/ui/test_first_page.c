@@ -111,6 +111,7 @@ static const struct page_case cases[] = {
     {"page-io-quiet", LOAD_QUIET, KEYS('5'), one_size, false, NULL},
     {"page-io-not-asked-yet", LOAD_BUSY, KEYS('5'), one_size, false, not_asked_yet},
     {"page-migration", LOAD_CONTENDED, KEYS('6'), set_sizes, false, NULL},
+    {"page-vcpus-tab", LOAD_CONTENDED, KEYS(KEYCODE_ENTER, '2', 'j'), all_sizes, false, NULL},
 };
 
 struct stage {

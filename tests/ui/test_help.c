@@ -234,7 +234,7 @@ static void the_help_has_columns(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < 3; i++) {
-        start(f, 40, widths[i][0]);
+        start(f, 44, widths[i][0]);
         press(f, '?');
         const int width = widths[i][0] / widths[i][1];
         for (int column = 0; column < widths[i][1]; column++) {

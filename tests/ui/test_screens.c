@@ -200,6 +200,8 @@ static void build_vcpus_through_bpf(struct snapshot_builder *b)
         g[VCPU_HOST_CPU] = reading_ok(i * 17, SOURCE_BPF);
         g[VCPU_PREEMPTED] = reading_ok(i == 1, SOURCE_BPF);
         g[VCPU_HALT_POLL_WINDOW_NS] = reading_ok(i * 50000, SOURCE_BPF);
+        vm->vcpus[i].load.host_cpu = g[VCPU_HOST_CPU];
+        vm->vcpus[i].load.cpu_count = reading_missing(READING_ABSENT, CAUSE_NOT_ASKED_FOR);
     }
     vm->vcpus[3].gauges[VCPU_HOST_CPU] = reading_missing(READING_ABSENT, CAUSE_NONE);
 }

@@ -6,6 +6,7 @@
 
 #include "ui/grid/format.h"
 #include "ui/screens/object.h"
+#include "ui/screens/roles_line.h"
 #include "ui/state/vcpus.h"
 
 /* The usual ones of a VM: what most of its vCPUs have. */
@@ -27,6 +28,9 @@ enum {
     V_LAPIC,
     V_HOST_CPU,
     V_POLL,
+    V_AFFINITY,
+    V_GUEST,
+    V_HOST,
     V_COUNT
 };
 
@@ -36,12 +40,33 @@ static const struct {
     enum align align;
 } vcpu_table[V_COUNT] = {
     [V_ID] = {"vCPU", 5, ALIGN_RIGHT},          [V_TID] = {"TID", 7, ALIGN_RIGHT},
-    [V_CPU] = {"CPU%", 6, ALIGN_RIGHT},         [V_WAIT] = {"WAIT%", 6, ALIGN_RIGHT},
+    [V_CPU] = {"CPU%", 6, ALIGN_RIGHT},         [V_WAIT] = {"RDY%", 7, ALIGN_RIGHT},
     [V_EXITS] = {"EXITS/s", 7, ALIGN_RIGHT},    [V_HALT] = {"HALT/s", 6, ALIGN_RIGHT},
     [V_STATE] = {"STATE", 10, ALIGN_LEFT},      [V_TSC] = {"TSC-OFFSET", 20, ALIGN_RIGHT},
     [V_SCALE] = {"TSC-SCALE", 11, ALIGN_RIGHT}, [V_LAPIC] = {"LAPIC-ADV", 9, ALIGN_RIGHT},
     [V_HOST_CPU] = {"ON-CPU", 6, ALIGN_RIGHT},  [V_POLL] = {"HALT-POLL", 9, ALIGN_RIGHT},
+    [V_AFFINITY] = {"AFFINITY", 9, ALIGN_LEFT}, [V_GUEST] = {"GUEST%", 6, ALIGN_RIGHT},
+    [V_HOST] = {"HOST%", 6, ALIGN_RIGHT},
 };
+
+/* As they stand. */
+static const unsigned char vcpu_shown[V_COUNT] = {V_ID,   V_TID,   V_CPU,      V_WAIT,     V_EXITS,
+                                                  V_HALT, V_STATE, V_HOST_CPU, V_AFFINITY, V_GUEST,
+                                                  V_HOST, V_TSC,   V_SCALE,    V_LAPIC,    V_POLL};
+
+/* Where a vCPU runs and may run, and its time in the guest, from so many columns on: with fewer
+ * they would take the place of its clock. */
+#define LOAD_FROM_COLS 108
+
+static bool is_load(int c)
+{
+    return c == V_HOST_CPU || c == V_AFFINITY || c == V_GUEST || c == V_HOST;
+}
+
+static bool is_shown(int c, int cols, bool through_bpf)
+{
+    return c == V_POLL ? through_bpf : !is_load(c) || cols >= LOAD_FROM_COLS;
+}
 
 static bool has_value(const struct snapshot_vcpu *vcpu, enum vcpu_gauge g, uint64_t raw)
 {
@@ -109,6 +134,26 @@ static void draw_gauge(const struct reading *g, const char *text, bool differs_f
     draw_text(r, y, x, c, style, text, out);
 }
 
+static void draw_load(const struct column_fields *fields, const struct snapshot_vm *vm,
+                      const struct snapshot_vcpu *vcpu, struct rect r, int y, int *x,
+                      enum style style, struct screen *out)
+{
+    static const struct {
+        int cell;
+        enum column_id column;
+    } cells[] = {{V_HOST_CPU, COLUMN_ON_CPU},
+                 {V_AFFINITY, COLUMN_AFFINITY},
+                 {V_GUEST, COLUMN_GUEST},
+                 {V_HOST, COLUMN_HOST}};
+
+    for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && r.cols >= LOAD_FROM_COLS; i++) {
+        const struct column_value v = column_get(cells[i].column, fields, vm, vcpu);
+        const int width = vcpu_table[cells[i].cell].width;
+        column_draw(cells[i].column, &v, out, r, y, *x, width, style);
+        *x += width + 1;
+    }
+}
+
 static void draw_vcpu(const struct snapshot *s, const struct column_fields *fields,
                       const struct snapshot_vm *vm, const struct usual *usual,
                       const struct snapshot_vcpu *vcpu, bool through_bpf, struct rect r, int y,
@@ -131,6 +176,7 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
     }
     draw_text(r, y, &x, V_STATE, style, state != NULL ? state : screen_glyph(out, GLYPH_NOTHING),
               out);
+    draw_load(fields, vm, vcpu, r, y, &x, style, out);
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)g[VCPU_TSC_OFFSET].raw);
     draw_gauge(&g[VCPU_TSC_OFFSET], text, differs(usual->offset, vcpu, VCPU_TSC_OFFSET), r, y,
                &x, V_TSC, style, out);
@@ -144,8 +190,6 @@ static void draw_vcpu(const struct snapshot *s, const struct column_fields *fiel
                &x, V_LAPIC, style, out);
     if (!through_bpf)
         return;
-    snprintf(text, sizeof(text), "%" PRIu64, g[VCPU_HOST_CPU].raw);
-    draw_gauge(&g[VCPU_HOST_CPU], text, false, r, y, &x, V_HOST_CPU, style, out);
     draw_gauge(&g[VCPU_HALT_POLL_WINDOW_NS],
                format_seconds(span, (double)g[VCPU_HALT_POLL_WINDOW_NS].raw / 1e9), false, r, y, &x,
                V_POLL, style, out);
@@ -192,7 +236,10 @@ static void draw_titles(const struct vcpus_state *vs, bool through_bpf, struct r
     int x = r.x;
 
     screen_fill(out, (struct rect){r.y, r.x, 1, r.cols}, STYLE_TITLE);
-    for (int c = 0; c < (through_bpf ? V_COUNT : V_HOST_CPU); c++) {
+    for (int i = 0; i < V_COUNT; i++) {
+        const int c = vcpu_shown[i];
+        if (!is_shown(c, r.cols, through_bpf))
+            continue;
         const bool is_sorted = c == (int)vs->order, right = vcpu_table[c].align == ALIGN_RIGHT;
         const char *mark = screen_glyph(out, down ? GLYPH_SORT_DOWN : GLYPH_SORT_UP);
         const char *title = vcpu_table[c].title;
@@ -241,6 +288,8 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         screen_text(out, rows, rows.y, rows.x + 2, STYLE_NOTICE, "No vCPU of this VM is known.");
     else if (rows.y + rows.rows < r.y + r.rows)
         draw_tsc_summary(vm, &usual, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
+    if (rows.y + rows.rows + 1 < r.y + r.rows)
+        roles_line_draw(vm, (struct rect){rows.y + rows.rows + 1, r.x, 1, r.cols}, out);
 }
 
 static int follow(struct ui_state *state, const struct ui_model *model)
@@ -330,9 +379,14 @@ static enum ui_action command(struct ui_state *state, const struct ui_model *mod
 /* A column's title sorts by it. */
 static void click_title(struct vcpus_state *vs, struct rect r, int x)
 {
-    for (int c = 0, at = r.x; c < VCPUS_ORDER_COUNT; at += vcpu_table[c++].width + 1)
-        if (x >= at && x < at + vcpu_table[c].width)
+    for (int i = 0, at = r.x; i < V_COUNT; i++) {
+        const int c = vcpu_shown[i];
+        if (!is_shown(c, r.cols, true))
+            continue;
+        if (x >= at && x < at + vcpu_table[c].width && c < (int)VCPUS_ORDER_COUNT)
             vcpus_sort_by(vs, (enum vcpus_order)c);
+        at += vcpu_table[c].width + 1;
+    }
 }
 
 static enum ui_action click(struct ui_state *state, const struct ui_model *model,

@@ -13,7 +13,7 @@ static const struct {
     bool descends;
 } orders[VCPUS_ORDER_COUNT] = {
     [VCPUS_BY_ID] = {COLUMN_COUNT, false},    [VCPUS_BY_TID] = {COLUMN_PID, false},
-    [VCPUS_BY_CPU] = {COLUMN_CPU, true},      [VCPUS_BY_WAIT] = {COLUMN_WAIT, true},
+    [VCPUS_BY_CPU] = {COLUMN_CPU, true},      [VCPUS_BY_WAIT] = {COLUMN_RDY, true},
     [VCPUS_BY_EXITS] = {COLUMN_EXITS, true},  [VCPUS_BY_HALT] = {COLUMN_HALT, true},
     [VCPUS_BY_STATE] = {COLUMN_COUNT, false}, [VCPUS_BY_TSC] = {COLUMN_COUNT, false},
 };
@@ -50,6 +50,8 @@ const char *vcpus_state_text(const struct snapshot *s, const struct snapshot_vcp
         return "preempted";
     if (nested.state == READING_OK && nested.raw)
         return "nested";
+    if (vcpu->load.state != VCPU_STATE_UNKNOWN)
+        return vcpu_state_text((enum vcpu_state)vcpu->load.state);
     if (blocking.state == READING_OK)
         return blocking.raw ? "halted" : has_run(s, vcpu) ? "running" : "not halted";
     return NULL;

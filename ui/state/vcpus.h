@@ -60,9 +60,9 @@ bool vcpus_descends(enum vcpus_order order);
 enum column_id vcpus_column(enum vcpus_order order);
 
 /*
- * vcpus_state_text - "running", "halted", "not halted", "nested", "preempted"; NULL: nothing is
- * known. A vCPU that does not block may as well be paused, or wait for a migration: its thread then
- * sleeps outside of KVM.
+ * vcpus_state_text - "preempted", "nested", else as vcpu_state_text says; where nobody looked
+ * "running", "halted", "not halted"; NULL: nothing is known. A vCPU that does not block may as well
+ * be paused, or wait for a migration: its thread then sleeps outside of KVM.
  */
 const char *vcpus_state_text(const struct snapshot *s, const struct snapshot_vcpu *vcpu);
 
