@@ -163,7 +163,10 @@ static uint8_t verdict(const struct forecast_input *input, const struct corners 
     if (corners->courses[LOW].converges != converges ||
         corners->courses[HIGH].converges != converges)
         return FORECAST_UNSURE;
-    if (!converges && (input->curve->flags & DIRTY_CURVE_BURSTY) != 0)
+    if (!converges && (input->curve->flags & (DIRTY_CURVE_BURSTY | DIRTY_CURVE_LOAD_CHANGED)) != 0)
+        return FORECAST_UNSURE;
+    if (margin->value < FORECAST_MARGIN_CHANGED &&
+        (input->curve->flags & DIRTY_CURVE_LOAD_CHANGED) != 0)
         return FORECAST_UNSURE;
     return converges ? FORECAST_DOES : FORECAST_DOES_NOT;
 }
@@ -190,7 +193,8 @@ static uint32_t find_reasons(const struct forecast_input *input, const struct co
         bool is_so;
         uint32_t reason;
     } facts[] = {
-        {pages->untouched + pages->zero > 0.5 * (pages->untouched + pages->resident),
+        {course->converges &&
+             pages->untouched + pages->zero > 0.5 * (pages->untouched + pages->resident),
          FORECAST_MOSTLY_ZERO},
         {curve->middle.term_count == 0 && curve->newly_touched_per_s <= 0, FORECAST_QUIET},
         {(curve->flags & DIRTY_CURVE_STOPPED) != 0, FORECAST_STOPPED},

@@ -25,7 +25,11 @@
  * Margin. How many times as fast the guest could write, on its middle curve, for the migration to
  * just converge: 2 means twice as fast as it does, 0.5 that it writes twice too fast. "Unsure" is
  * what lies within FORECAST_MARGIN_UNSURE of 1, or where the corners do not agree, or where the
- * guest writes in bursts and the average does not converge: a quiet phase may let it through.
+ * guest writes in bursts and the average does not converge: a quiet phase may let it through. And
+ * where the load changed while it was looked at: the curve is of both loads, and which one meets
+ * the migration is not known. The new one may be FORECAST_MARGIN_CHANGED times the average, when it
+ * began so late that it filled an eighth of the time; with a margin beyond that it ends at any
+ * rate.
  *
  * Pure, any thread, no allocation. One forecast takes some milliseconds, up to 11
  * (tests/bench/bench_forecast.c), so that it can be made anew at each key.
@@ -39,8 +43,9 @@
 #include "core/forecast/dirty_curve.h"
 #include "core/forecast/forecast_settings.h"
 
-#define FORECAST_OWN           0.02 /* error of the model itself, of bytes and of time */
-#define FORECAST_MARGIN_UNSURE 1.15 /* between its reciprocal and it */
+#define FORECAST_OWN            0.02 /* error of the model itself, of bytes and of time */
+#define FORECAST_MARGIN_UNSURE  1.15 /* between its reciprocal and it */
+#define FORECAST_MARGIN_CHANGED 8.0  /* up to it, when the load changed */
 
 /* Pages of 4 KiB in all RAM blocks. */
 struct forecast_pages {
@@ -51,7 +56,7 @@ struct forecast_pages {
 
 /* Why it is as it is. Bits of forecast.reasons. */
 enum forecast_reason {
-    FORECAST_MOSTLY_ZERO = 1 << 0,    /* more than half of the pages are zero */
+    FORECAST_MOSTLY_ZERO = 1 << 0,    /* converges, and more than half of the pages are zero */
     FORECAST_QUIET = 1 << 1,          /* nothing seen to be dirtied */
     FORECAST_STOPPED = 1 << 2,        /* the guest does not run */
     FORECAST_ONE_ROUND = 1 << 3,      /* after the first round so little is left that it stops */

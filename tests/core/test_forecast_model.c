@@ -559,6 +559,7 @@ static void guest_that_writes_too_fast_never_ends(void **state)
     assert_true(isinf(f.bytes.value) && isinf(f.total_s.low) && isinf(f.downtime_ms.high));
     assert_true(f.margin.value < 0.7);
     assert_true((f.reasons & FORECAST_TOO_FAST) != 0);
+    assert_true((f.reasons & FORECAST_MOSTLY_ZERO) == 0); /* which is no reason for that */
     input.settings.auto_converge = true;
     f = make(&input);
     assert_int_equal(f.converges, FORECAST_DOES);
@@ -587,6 +588,29 @@ static void nearly_too_fast_is_unsure(void **state)
     assert_int_equal(f.converges, FORECAST_UNSURE);
     assert_true((f.reasons & FORECAST_NEAR_LIMIT) != 0);
     assert_true(f.margin.value > 0.9 && f.margin.value < 1.1);
+}
+
+/* The curve is of two loads, and it is not known which of them the migration meets. */
+static void load_that_changed_is_unsure_but_where_it_makes_no_difference(void **state)
+{
+    static const struct {
+        double writes_per_s;
+        uint8_t of_one_load, of_two;
+    } loads[] = {
+        {60000, FORECAST_DOES_NOT, FORECAST_UNSURE},
+        {10000, FORECAST_DOES, FORECAST_UNSURE},
+        {500, FORECAST_DOES, FORECAST_DOES},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        const struct truth truth = {TRUTH_UNIFORM, 100000, 100000, loads[i].writes_per_s, 1};
+        struct dirty_curve curve = true_curve(&truth);
+        struct forecast_input input = input_of(&idle, &curve);
+        assert_int_equal(make(&input).converges, loads[i].of_one_load);
+        curve.flags |= DIRTY_CURVE_LOAD_CHANGED;
+        assert_int_equal(make(&input).converges, loads[i].of_two);
+    }
 }
 
 static void more_bandwidth_is_never_slower(void **state)
@@ -742,6 +766,7 @@ int main(void)
         cmocka_unit_test(downtime_is_what_is_always_dirty_at_the_speed_of_the_link),
         cmocka_unit_test(guest_that_writes_too_fast_never_ends),
         cmocka_unit_test(nearly_too_fast_is_unsure),
+        cmocka_unit_test(load_that_changed_is_unsure_but_where_it_makes_no_difference),
         cmocka_unit_test(more_bandwidth_is_never_slower),
         cmocka_unit_test(guest_that_writes_more_takes_no_less),
         cmocka_unit_test(ranges_follow_from_what_goes_in),
