@@ -106,6 +106,10 @@ static void a_forecast_is_of_a_vm_or_of_all_with_its_settings(void **state)
     assert_true(o.forecast_all && o.forecast.bandwidth == 9e6);
     assert_string_equal(o.choice.vm, "web");
     assert_int_equal(parse("-1 --format openmetrics --forecast all", buf, &o, &err), 0);
+    assert_false(o.scan.force);
+    /* who is refused for NUMA balancing is told of it */
+    assert_int_equal(parse("--forecast web --force", buf, &o, &err), 0);
+    assert_true(o.scan.force);
     assert_int_equal(parse("--forecast all --mode mapped-ram", buf, &o, &err), 0);
     assert_int_equal(o.forecast.mode, FORECAST_MAPPED_RAM);
 }

@@ -285,7 +285,7 @@ const struct option_row option_table[] = {
      CALLS(options_scan_threads)},
     {0, "ram", NULL, "START-END", NULL, GROUP_SCAN, SCAN,
      "take these addresses for the guest's RAM; may be repeated", CALLS(options_scan_ram)},
-    {0, "force", NULL, NULL, NULL, GROUP_SCAN, SCAN,
+    {0, "force", NULL, NULL, NULL, GROUP_SCAN, SCAN | FORECAST,
      "also read memory under userfaultfd and of confidential guests", CALLS(options_scan_force)},
     {0, "accel", NULL, "NAME", NULL, GROUP_SCAN, SCAN,
      "look for zero pages with this instruction set", CALLS(options_scan_accel)},
