@@ -91,7 +91,8 @@ int collector_main(struct child *child)
         } else if (result == 0) {
             widen(&c, &tick);
             sampler_set_load(c.sampler, tick.load);
-            sampler_set_load_one(c.sampler, tick.load_one, tick.load_pid);
+            sampler_set_load_one(c.sampler, tick.load_one, tick.load_pid,
+                                 tick.load_before);
             result = answer_tick(&c, &tick);
         }
     } while (result == 0);

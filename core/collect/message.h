@@ -56,7 +56,8 @@ struct message_tick {
     uint32_t whole;  /* 1: the scope that the collector was made for does not matter any more */
     /* enum load_wish: what is to be read beside the counters, of all and of one process */
     uint32_t load, load_one;
-    int32_t load_pid;
+    int32_t load_pid, load_before;
+    uint32_t unused;
     struct shun_list shunned;
 };
 

@@ -95,6 +95,7 @@ static void send_tick(struct sample_link *l)
     tick.load = l->load.all;
     tick.load_one = l->load.one;
     tick.load_pid = l->load.pid;
+    tick.load_before = l->load.before;
     stuck_list_shunned(&l->stuck, watch_now_ns(), &tick.shunned);
     for (size_t i = 0; i < tick.shunned.count; i++)
         tick.shunned.processes[i].vms =
@@ -114,10 +115,11 @@ void sample_link_set_load(struct sample_link *l, unsigned wishes)
     l->load.all = wishes;
 }
 
-void sample_link_set_load_one(struct sample_link *l, unsigned wishes, pid_t pid)
+void sample_link_set_load_one(struct sample_link *l, unsigned wishes, pid_t pid, pid_t before)
 {
     l->load.one = wishes;
     l->load.pid = pid;
+    l->load.before = before;
 }
 
 int sample_link_open(struct supervisor *supervisor, struct sample_link **ret, struct error *err)

@@ -39,9 +39,10 @@ void sample_link_widen(struct sample_link *link);
  */
 void sample_link_set_load(struct sample_link *link, unsigned wishes);
 
-/* sample_link_set_load_one - the same of the VMs of one process, beside what is read of all. @pid
- * 0: of none. */
-void sample_link_set_load_one(struct sample_link *link, unsigned wishes, pid_t pid);
+/* sample_link_set_load_one - the same of the VMs of process @pid and of the one before, beside what
+ * is read of all. 0: of none. */
+void sample_link_set_load_one(struct sample_link *link, unsigned wishes, pid_t pid,
+                              pid_t before);
 
 /*
  * sample_link_set_bpf - from now on the counters are read with BPF (@on), or without: another

@@ -40,8 +40,9 @@ enum load_wish {
 /* Wishes, and of whom: masks of enum load_wish. */
 struct load_wish_set {
     uint32_t all; /* of every VM, and of the host */
-    uint32_t one; /* beside it of the VMs of this process; nothing of the host */
+    uint32_t one; /* beside it of the VMs of these processes; nothing of the host */
     pid_t pid;    /* 0: of none */
+    pid_t before; /* that was looked at before that one, and may be again; 0: none */
 };
 
 /* --- state ------------------------------------------------------------------------------------ */

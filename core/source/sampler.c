@@ -172,10 +172,11 @@ void sampler_set_load(struct sampler *s, unsigned wishes)
     s->load.all = wishes;
 }
 
-void sampler_set_load_one(struct sampler *s, unsigned wishes, pid_t pid)
+void sampler_set_load_one(struct sampler *s, unsigned wishes, pid_t pid, pid_t before)
 {
-    s->load.one = pid != 0 ? wishes : 0;
+    s->load.one = wishes;
     s->load.pid = pid;
+    s->load.before = before;
 }
 
 const struct field_table *sampler_fields(const struct sampler *s)

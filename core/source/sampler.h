@@ -58,9 +58,10 @@ void sampler_set_scope(struct sampler *sampler, const struct sampler_scope *scop
 /* sampler_set_load - from the next tick on: enum load_wish. At first nothing. */
 void sampler_set_load(struct sampler *sampler, unsigned wishes);
 
-/* sampler_set_load_one - the same of the VMs of one process, beside what is wished for of all. @pid
- * 0: of none. */
-void sampler_set_load_one(struct sampler *sampler, unsigned wishes, pid_t pid);
+/* sampler_set_load_one - the same of the VMs of process @pid and of the one before, beside what is
+ * wished for of all. 0: of none. */
+void sampler_set_load_one(struct sampler *sampler, unsigned wishes, pid_t pid,
+                          pid_t before);
 
 /* sampler_fields - grows with sampler_take, and lives as long as the sampler. */
 const struct field_table *sampler_fields(const struct sampler *sampler);

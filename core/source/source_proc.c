@@ -317,9 +317,9 @@ static void turn_to(struct source *s, pid_t pid)
 {
     const struct load_wish_set *wishes = s->env.load;
 
-    s->load.wishes = wishes == NULL                                    ? 0
-                     : pid == 0 || (wishes->one && wishes->pid == pid) ? wishes->all | wishes->one
-                                                                       : wishes->all;
+    s->load.wishes = wishes != NULL ? wishes->all : 0;
+    if (wishes != NULL && (pid == 0 || pid == wishes->pid || pid == wishes->before))
+        s->load.wishes |= wishes->one;
 }
 
 static void begin_tick(struct source *s, const struct vm_list *vms)

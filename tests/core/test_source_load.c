@@ -178,21 +178,24 @@ static void a_wish_can_be_for_one_process_alone(void **state)
     const struct snapshot_vm *vm = tick(b, LOAD_ROLES);
 
     assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
-    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID);
+    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID, 0);
     vm = tick(b, LOAD_ROLES);
     assert_int_equal(vm->load.state, VM_STATE_RUNNING);
     assert_int_equal(vm->load.uptime_s.state, READING_OK);
     assert_int_equal(vm->vcpus[0].load.host_cpu.raw, 1);
     assert_non_null(vm->vcpus[0].load.cpus_allowed);
     assert_int_equal(vm->load.roles[VM_ROLE_EMULATOR].threads.raw, 1);
-    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID + 1);
+    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID + 1, 0);
     vm = tick(b, LOAD_ROLES);
     assert_int_equal(vm->load.state, VM_STATE_UNKNOWN);
     assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
     assert_int_equal(vm->vcpus[0].load.guest.cause, CAUSE_NOT_ASKED_FOR);
     assert_int_equal(vm->load.roles[VM_ROLE_EMULATOR].threads.raw, 1);
+    /* Who was looked at before goes on. */
+    sampler_set_load_one(b->sampler, LOAD_STATE | LOAD_VCPUS, PID + 1, PID);
+    assert_int_equal(tick(b, 0)->load.state, VM_STATE_RUNNING);
     /* Of no process: 0 is the number of none. */
-    sampler_set_load_one(b->sampler, LOAD_STATE, 0);
+    sampler_set_load_one(b->sampler, LOAD_STATE, 0, 0);
     assert_int_equal(tick(b, 0)->load.state_cause, CAUSE_NOT_ASKED_FOR);
 }
 

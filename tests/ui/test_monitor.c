@@ -39,7 +39,7 @@ struct sample_link {
     bool asked, bpf, exits;
     pid_t exits_pid;
     unsigned load, load_one;
-    pid_t load_pid;
+    pid_t load_pid, load_before;
     int counts; /* samples since exits are counted */
 };
 
@@ -99,8 +99,9 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
                                  .obstacle = BPF_POSSIBLE};
     put_exits(link, s);
     /* The kernel in the header says what was wished for. */
-    snprintf(s->host.kernel, sizeof(s->host.kernel), "%02x+%02x.%d", link->load,
-             link->load_one, link->load_one != 0 ? (int)link->load_pid : 0);
+    snprintf(s->host.kernel, sizeof(s->host.kernel), "%02x+%02x.%d%s", link->load,
+             link->load_one, link->load_one != 0 ? (int)link->load_pid : 0,
+             link->load_before == 5164 ? "b" : "");
     if (link->ticks == 1)
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.state = READING_WARMUP};
@@ -126,10 +127,11 @@ void sample_link_set_load(struct sample_link *link, unsigned wishes)
     link->load = wishes;
 }
 
-void sample_link_set_load_one(struct sample_link *link, unsigned wishes, pid_t pid)
+void sample_link_set_load_one(struct sample_link *link, unsigned wishes, pid_t pid, pid_t before)
 {
     link->load_one = wishes;
     link->load_pid = pid;
+    link->load_before = before;
 }
 
 void sample_link_widen(struct sample_link *link)
@@ -534,7 +536,7 @@ static void the_pane_is_read_for_while_it_shows(void **unused)
     const unsigned pane =
         LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE;
     snprintf(with, sizeof(with), "%02x+%02x.5164", LOAD_HOST, pane);
-    snprintf(other, sizeof(other), "%02x+%02x.5201", LOAD_HOST, pane);
+    snprintf(other, sizeof(other), "%02x+%02x.5201b", LOAD_HOST, pane);
     session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
     size_t at = must_see(&s, 0, "db-primary");
     assert_int_equal(ioctl(s.master, TIOCSWINSZ, &tall), 0);

@@ -148,18 +148,24 @@ static void hurry(struct monitor *m, bool at_once)
     }
 }
 
+/*
+ * The table may be sorted by what changes all the time, and the first row be the selected one: two
+ * VMs that take turns there are both read, and neither loses its rates.
+ */
 void monitor_wish_load(struct monitor *m)
 {
-    const struct load_wish_set wish = load_wish_of(&m->state), was = m->load;
+    struct load_wish_set wish = load_wish_of(&m->state), was = m->load;
     const uint32_t more = (wish.all & ~was.all) | (wish.one & ~(was.all | was.one));
-    const bool is_other = wish.one != 0 && wish.pid != was.pid;
+    const bool is_new = wish.one != 0 && wish.pid != was.pid && wish.pid != was.before;
 
-    if (wish.all == was.all && wish.one == was.one && !is_other)
+    if (wish.one != 0)
+        wish.before = wish.pid == was.pid ? was.before : was.pid;
+    if (wish.all == was.all && wish.one == was.one && wish.pid == was.pid)
         return;
     m->load = wish;
     sample_link_set_load(m->link, wish.all);
-    sample_link_set_load_one(m->link, wish.one, wish.pid);
-    if (more != 0 || is_other)
+    sample_link_set_load_one(m->link, wish.one, wish.pid, wish.before);
+    if (more != 0 || is_new)
         hurry(m, more != 0);
 }
 
