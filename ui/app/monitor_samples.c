@@ -65,6 +65,7 @@ struct ui_model monitor_model(struct monitor *m)
         .scan_looks = scan_queue_is_looking(&m->queue),
         .scan_waiting = scan_queue_is_waiting(&m->queue, &m->state.detail.vm),
         .looks_waiting = scan_queue_looks_wait(&m->queue, &m->state.detail.vm),
+        .scan_list = scan_queue_list(&m->queue, &m->state.vms.selected),
         .wait = sample_link_wait(m->link),
     };
 }
@@ -89,8 +90,10 @@ void monitor_follow(struct monitor *m)
     struct ui_model model;
 
     update_detail(m);
-    if (m->now != NULL)
+    if (m->now != NULL) {
         scan_reports_forget_ended(&m->queue.scans, m->now, &m->state.detail.vm);
+        scan_queue_forget_ended(&m->queue, m->now);
+    }
     model = monitor_model(m);
     ui_follow(&m->state, &model);
     /* Following may have opened the successor of a VM that ended. */

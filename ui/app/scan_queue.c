@@ -78,18 +78,40 @@ static int submit(struct scan_queue *s, const struct scan_queue_item *item, stru
     return result;
 }
 
+/* Before those of many VMs, unless it is one of them. */
+static void insert_waiting(struct scan_queue *s, const struct scan_queue_item *item)
+{
+    size_t i = s->waiting_count;
+
+    while (!item->is_of_many && i > 0 && s->waiting[i - 1].is_of_many)
+        i--;
+    memmove(&s->waiting[i + 1], &s->waiting[i], (s->waiting_count - i) * sizeof(s->waiting[0]));
+    s->waiting[i] = *item;
+    s->waiting_count++;
+}
+
 static int add_waiting(struct scan_queue *s, const struct scan_queue_item *item, struct error *err)
 {
     size_t i = find_waiting(s, &item->request.vm, is_looks(item->depth));
 
-    if (i < s->waiting_count) {
-        if (item->depth == SCAN_QUEUE_EXACT) /* a look waits, and all of it is asked for */
-            s->waiting[i] = *item;
+    if (i == s->waiting_count) {
+        if (s->waiting_count == SCAN_QUEUE_WAITING_MAX)
+            return error_set(err, -EBUSY, "%d scans are waiting already", SCAN_QUEUE_WAITING_MAX);
+        insert_waiting(s, item);
         return 1;
     }
-    if (s->waiting_count == SCAN_QUEUE_WAITING_MAX)
-        return error_set(err, -EBUSY, "%d scans are waiting already", SCAN_QUEUE_WAITING_MAX);
-    s->waiting[s->waiting_count++] = *item;
+    struct scan_queue_item known = s->waiting[i];
+    bool goes_ahead = known.is_of_many && !item->is_of_many;
+    if (item->depth == SCAN_QUEUE_EXACT) { /* a look waits, and all of it is asked for */
+        known = *item;
+        known.is_of_many &= s->waiting[i].is_of_many;
+    }
+    s->waiting[i] = known;
+    if (goes_ahead) {
+        drop_waiting(s, i);
+        known.is_of_many = false;
+        insert_waiting(s, &known);
+    }
     return 1;
 }
 
@@ -126,7 +148,8 @@ static int request_item(struct scan_queue *s, const struct scan_queue_item *item
     if (item->depth == SCAN_QUEUE_DIRTY_UNASKED && (p.busy || s->waiting_count > 0))
         return error_set(err, -EBUSY, "another scan is under way");
     is_silent |= give_way(s, &p);
-    int result = is_same ? -EBUSY : submit(s, item, err);
+    /* Where others wait for a scanner that is late, it is not waited for here once more. */
+    int result = is_same || s->waiting_count > 0 ? -EBUSY : submit(s, item, err);
     if (result == -ETIMEDOUT) {
         /* The machine is busy. Nobody asks twice for what began by itself. */
         s->is_late = is_silent = true;
@@ -138,8 +161,9 @@ static int request_item(struct scan_queue *s, const struct scan_queue_item *item
     return result > 0 && is_silent ? 0 : result;
 }
 
-int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
-                       const struct vm_id *vm, enum scan_queue_depth depth, struct error *err)
+static int request_vm(struct scan_queue *queue, const struct snapshot *snapshot,
+                      const struct vm_id *vm, enum scan_queue_depth depth, bool is_of_many,
+                      struct error *err)
 {
     const struct snapshot_vm *found = snapshot != NULL ? snapshot_find(snapshot, vm) : NULL;
 
@@ -152,11 +176,25 @@ int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot
     if (queue->link == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     struct scan_queue_item item = make_item(snapshot, found, depth);
+    item.is_of_many = is_of_many;
     int result = request_item(queue, &item, err);
     /* Those that failed do not begin by themselves again and again. */
     if (result != -EBUSY && is_looks(depth))
         scan_reports_looks_begin(&queue->scans, vm, true);
     return result;
+}
+
+int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
+                       const struct vm_id *vm, enum scan_queue_depth depth, struct error *err)
+{
+    return request_vm(queue, snapshot, vm, depth, false, err);
+}
+
+int scan_queue_request_of_many(struct scan_queue *queue, const struct snapshot *snapshot,
+                               const struct vm_id *vm, enum scan_queue_depth depth,
+                               struct error *err)
+{
+    return request_vm(queue, snapshot, vm, depth, true, err);
 }
 
 void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
@@ -169,6 +207,39 @@ void scan_queue_cancel(struct scan_queue *s, const struct vm_id *vm)
     struct scan_worker_progress p = scan_link_progress(s->link);
     if (p.busy && vm_id_equal(&p.vm, vm))
         scan_link_cancel(s->link);
+}
+
+void scan_queue_cancel_all(struct scan_queue *s)
+{
+    /* Looks that never began may do so by themselves, where somebody opens their VM. */
+    for (size_t i = 0; i < s->waiting_count; i++)
+        if (is_looks(s->waiting[i].depth))
+            scan_reports_looks_begin(&s->scans, &s->waiting[i].request.vm, false);
+    s->waiting_count = 0;
+    if (s->link != NULL)
+        scan_link_cancel(s->link);
+}
+
+void scan_queue_forget_ended(struct scan_queue *s, const struct snapshot *snapshot)
+{
+    for (size_t i = s->waiting_count; i-- > 0;)
+        if (snapshot_find(snapshot, &s->waiting[i].request.vm) == NULL)
+            drop_waiting(s, i);
+}
+
+struct ui_scans scan_queue_list(const struct scan_queue *s, const struct vm_id *selected)
+{
+    struct scan_worker_progress p = scan_queue_progress(s);
+    struct ui_scans list = {.count = s->waiting_count + p.busy, .waiting = s->waiting_count};
+
+    list.of_selected = p.busy && vm_id_equal(&p.vm, selected);
+    for (size_t i = 0; i < s->waiting_count; i++) {
+        const struct vm_id *vm = &s->waiting[i].request.vm;
+        list.of_selected += vm_id_equal(vm, selected);
+        if (i < UI_SCANS_NAMED)
+            list.next[i] = *vm;
+    }
+    return list;
 }
 
 void scan_queue_renew(struct scan_queue *s)

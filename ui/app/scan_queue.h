@@ -12,7 +12,8 @@
 #include "ui/state/model.h"
 #include "ui/state/scan_reports.h"
 
-#define SCAN_QUEUE_WAITING_MAX 16
+/* Beside the one under way: more VMs than this have no report that is kept. */
+#define SCAN_QUEUE_WAITING_MAX (SCAN_REPORTS_MAX - 1)
 
 enum scan_queue_depth {
     SCAN_QUEUE_LOOK,  /* residency and an estimate; all only where that is done at once */
@@ -26,6 +27,7 @@ enum scan_queue_depth {
 struct scan_queue_item {
     struct scan_request request;
     enum scan_queue_depth depth;
+    bool is_of_many; /* what is asked for of one VM goes before it */
 };
 
 struct scan_queue {
@@ -48,16 +50,31 @@ void scan_queue_done(struct scan_queue *queue);
 
 /*
  * scan_queue_request - scan that VM of @snapshot.
- * One that has to wait for others is started after them; an exact one waits for a look at the same
- * VM, and looks at what it writes for either of them.
- * 0; 1 when it waits for another VM; or a negative errno with a sentence, -EBUSY when too many
- * wait, or looks that nobody asked for would have to.
+ * One that has to wait for others is started after them, but before those of many; an exact one
+ * waits for a look at the same VM, and looks at what it writes for either of them. 0; 1 when it
+ * waits for another VM; or a negative errno with a sentence, -EBUSY when too many wait, or looks
+ * that nobody asked for would have to.
  */
 int scan_queue_request(struct scan_queue *queue, const struct snapshot *snapshot,
                        const struct vm_id *vm, enum scan_queue_depth depth, struct error *err);
 
+/* scan_queue_request_of_many - the same, of one of many VMs: it waits behind all others. */
+int scan_queue_request_of_many(struct scan_queue *queue, const struct snapshot *snapshot,
+                               const struct vm_id *vm, enum scan_queue_depth depth,
+                               struct error *err);
+
 /* scan_queue_cancel - end the scan of that VM, and take all of it from those that wait. */
 void scan_queue_cancel(struct scan_queue *queue, const struct vm_id *vm);
+
+/* scan_queue_cancel_all - that of each VM. */
+void scan_queue_cancel_all(struct scan_queue *queue);
+
+/* scan_queue_forget_ended - VMs that are not in @snapshot wait no longer. The scan under way ends
+ * with its VM by itself. */
+void scan_queue_forget_ended(struct scan_queue *queue, const struct snapshot *snapshot);
+
+/* scan_queue_list - what is under way and waits, for people; @selected is counted apart. */
+struct ui_scans scan_queue_list(const struct scan_queue *queue, const struct vm_id *selected);
 
 /* scan_queue_renew - scans that begin from now on follow the supervisor's wish for BPF. */
 void scan_queue_renew(struct scan_queue *queue);

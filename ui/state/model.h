@@ -16,6 +16,16 @@
 /* Where finding out what is there takes no longer, looks at what is written begin by themselves. */
 #define UI_LOOKS_AT_ONCE_S 0.5
 
+#define UI_SCANS_NAMED 8
+
+/* The scans, and looks at what VMs write, that are under way or wait. */
+struct ui_scans {
+    size_t count;       /* that under way, and those that wait */
+    size_t waiting;     /* of them, those that wait */
+    size_t of_selected; /* of them, those of the VM that is selected on the VMs screen */
+    struct vm_id next[UI_SCANS_NAMED]; /* the VMs of the first that wait, in turn */
+};
+
 /* All borrowed. */
 struct ui_model {
     const struct snapshot *now;  /* NULL before the first */
@@ -30,6 +40,7 @@ struct ui_model {
     bool scan_looks;             /* that one looks at what its VM writes */
     bool scan_waiting;           /* a scan of the open VM waits for that one */
     bool looks_waiting;          /* looks at what the open VM writes do */
+    struct ui_scans scan_list;   /* those, and all others */
     struct sample_wait wait;     /* for the next snapshot */
 };
 
