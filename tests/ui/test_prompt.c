@@ -136,7 +136,7 @@ static void a_choice_is_made_with_one_key(void **unused)
 
     (void)unused;
     for (int kind = 0; kind < PROMPT_COUNT; kind++)
-        assert_int_equal(prompt_is_choice((enum prompt_kind)kind), kind == PROMPT_BPF);
+        assert_int_equal(prompt_is_choice((enum prompt_kind)kind), kind >= PROMPT_BPF);
     prompt_open(&p, PROMPT_BPF, "");
     assert_int_equal(prompt_key(&p, 'y'), PROMPT_ACCEPTED);
     assert_int_equal(prompt_key(&p, KEYCODE_ENTER), PROMPT_ACCEPTED);
@@ -159,6 +159,36 @@ static void a_choice_says_as_much_as_there_is_room_for(void **unused)
     assert_true(longest < 40);
 }
 
+/* What is asked names exactly the keys that answer it, however narrow the terminal is. */
+static void scans_are_chosen_with_the_keys_that_are_offered(void **unused)
+{
+    static const struct {
+        enum prompt_kind kind;
+        const char *keys;
+    } cases[] = {{PROMPT_SCAN, "saL"},
+                 {PROMPT_SCAN_TAGGED, "stalL"},
+                 {PROMPT_SCAN_END, "sa"},
+                 {PROMPT_SCAN_END_ALL, "a"}};
+    struct ui_prompt p;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (uint32_t key = 1; key < 0x100; key++) {
+            bool offered = strchr(cases[i].keys, (int)key) != NULL;
+            prompt_open(&p, cases[i].kind, "");
+            assert_int_equal(p.answer, '\0');
+            assert_int_equal(prompt_key(&p, key), offered ? PROMPT_ACCEPTED : PROMPT_LEFT);
+            assert_int_equal(p.answer, offered ? (int)key : '\0');
+        }
+        for (int cols = 200; cols >= 60; cols--) {
+            const char *text = prompt_choice_text(cases[i].kind, cols);
+            assert_true((int)strlen(text) <= cols);
+            for (const char *key = cases[i].keys; *key != '\0'; key++)
+                assert_non_null(strstr(text, (char[]){' ', *key, ':', '\0'}));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +199,7 @@ int main(void)
         cmocka_unit_test(why_it_was_refused_stands_until_it_is_mended),
         cmocka_unit_test(a_choice_is_made_with_one_key),
         cmocka_unit_test(a_choice_says_as_much_as_there_is_room_for),
+        cmocka_unit_test(scans_are_chosen_with_the_keys_that_are_offered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ struct screen_case {
     bool look;       /* the scan was a look: no more than an estimate */
     bool slots;      /* memslots are known */
     const struct looks_case *looks; /* at what that VM writes; NULL: there were none */
+    size_t waiting;                 /* scans wait for it: of the other two VMs, and of others */
     bool base;       /* totals count from this very snapshot: all zero */
     uint64_t late_s; /* the next sample is late by this */
     struct sample_wait wait;
@@ -655,6 +656,31 @@ static const struct screen_case cases[] = {
      .keys = KEYS('N'),
      .scan = SCAN_RUNNING,
      .has_scan = true},
+    {.name = "scans-ask", .build = snapshot_builder_three_vms, .keys = KEYS('R')},
+    {.name = "scans-ask-tagged", .build = snapshot_builder_three_vms, .keys = KEYS('N', ' ', 'R')},
+    {.name = "scans-waiting",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('N'),
+     .scan = SCAN_RUNNING,
+     .has_scan = true,
+     .waiting = 2},
+    {.name = "scans-waiting-tagged",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', ' '),
+     .scan = SCAN_RUNNING,
+     .has_scan = true,
+     .waiting = 12},
+    {.name = "scans-end",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', 'x'),
+     .scan = SCAN_RUNNING,
+     .has_scan = true,
+     .waiting = 2},
+    {.name = "scans-end-others",
+     .build = snapshot_builder_three_vms,
+     .keys = KEYS('N', 'G', 'x'),
+     .scan = SCAN_RUNNING,
+     .has_scan = true},
     {.name = "histograms", .build = snapshot_builder_three_vms, .keys = KEYS(KEYCODE_ENTER, '4')},
     {.name = "histograms-vcpu",
      .build = snapshot_builder_three_vms,
@@ -884,6 +910,13 @@ static struct stage *stage_new(const struct screen_case *c, int rows, int cols)
                                                        .eta_s = 0.034,
                                                        .vm = s->vms[1].id};
     }
+    if (st->model.scan.busy)
+        st->model.scan_list.count = 1 + c->waiting;
+    if (c->waiting > 0)
+        st->model.scan_list = (struct ui_scans){.count = 1 + c->waiting,
+                                                .waiting = c->waiting,
+                                                .of_selected = 1,
+                                                .next = {s->vms[0].id, s->vms[2].id}};
     if (c->looks != NULL)
         put_looks(st, c->looks, s);
     ui_state_init(&st->state, rows, cols, 1.0);

@@ -65,20 +65,6 @@ static void export_snapshot(struct monitor *m)
         ui_say(&m->state, "Written to %.150s", m->state.export_path);
 }
 
-static void scan(struct monitor *m, enum scan_queue_depth depth)
-{
-    struct error err = {0};
-    int result = scan_queue_request(&m->queue, m->now, &m->state.detail.vm, depth, &err);
-
-    if (depth == SCAN_QUEUE_DIRTY_UNASKED)
-        return; /* nobody waits for them: the Memory tab says how they are */
-    if (result < 0)
-        ui_say(&m->state, depth == SCAN_QUEUE_DIRTY ? "No looks: %s" : "No scan: %s", err.msg);
-    else if (result > 0)
-        ui_say(&m->state, "%s when that of another VM has ended; x takes it back",
-               depth == SCAN_QUEUE_DIRTY ? "The looks begin" : "The scan begins");
-}
-
 static void save(struct monitor *m)
 {
     struct error err = {0};
@@ -140,19 +126,22 @@ static void act(struct monitor *m, enum ui_action action)
         monitor_ask(m, m->state.delay_s);
         break;
     case UI_LOOK:
-        scan(m, SCAN_QUEUE_LOOK);
+        monitor_scan(m, SCAN_QUEUE_LOOK);
         break;
     case UI_SCAN:
-        scan(m, SCAN_QUEUE_EXACT);
+        monitor_scan(m, SCAN_QUEUE_EXACT);
         break;
     case UI_LOOKS:
-        scan(m, SCAN_QUEUE_DIRTY);
+        monitor_scan(m, SCAN_QUEUE_DIRTY);
         break;
     case UI_LOOKS_UNASKED:
-        scan(m, SCAN_QUEUE_DIRTY_UNASKED);
+        monitor_scan(m, SCAN_QUEUE_DIRTY_UNASKED);
         break;
     case UI_SCAN_CANCEL:
         scan_queue_cancel(&m->queue, &m->state.detail.vm);
+        break;
+    case UI_SCANS:
+        monitor_scans(m);
         break;
     case UI_SAVE:
         save(m);

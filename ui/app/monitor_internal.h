@@ -83,6 +83,12 @@ void monitor_wish_load(struct monitor *m);
 /* monitor_follow - bring the state up to date with what is known now; a frame is due then. */
 void monitor_follow(struct monitor *m);
 
+/* monitor_scan - the VM whose drill-down is open. */
+void monitor_scan(struct monitor *m, enum scan_queue_depth depth);
+
+/* monitor_scans - begin or end the scans that state.scans says. */
+void monitor_scans(struct monitor *m);
+
 /* monitor_ask - for a sample; the next tick is @delay_s later. No effect while one is asked for. */
 void monitor_ask(struct monitor *m, double delay_s);
 

@@ -123,6 +123,8 @@ const struct key_binding key_table[] = {
     {VMS, {' '}, COMMAND_TAG, NULL, "tag the VM, or take the tag off"},
     {VMS, {'U'}, COMMAND_UNTAG, NULL, "take all tags off"},
     {VMS, {'T'}, COMMAND_ONLY_TAGGED, NULL, "show only tagged VMs, or all"},
+    {VMS, {'R'}, COMMAND_SCAN, NULL, "scan this VM, tagged ones or all: asks which"},
+    {VMS, {'x'}, COMMAND_SCAN_CANCEL, NULL, "end its scan, or all that run or wait"},
     {VMS | DETAIL, {'F'}, COMMAND_FOLLOW, NULL,
      "follow: when the VM ends, go on with the next of its name"},
     {CHOOSER, {KEYCODE_ENTER, ' '}, COMMAND_CHOOSE, "Choose",

@@ -15,6 +15,10 @@ static const char *const questions[PROMPT_COUNT] = {
     [PROMPT_GUESTS] = "Only guests (regular expression of names, or a pid): ",
     [PROMPT_EXPORT] = "Write JSON to new file: ",
     [PROMPT_BPF] = "",
+    [PROMPT_SCAN] = "",
+    [PROMPT_SCAN_TAGGED] = "",
+    [PROMPT_SCAN_END] = "",
+    [PROMPT_SCAN_END_ALL] = "",
 };
 
 /* From long to short. */
@@ -26,6 +30,31 @@ static const char *const choices[PROMPT_COUNT][CHOICE_TEXTS] = {
          "2 BPF programs read counters and memslots of all VMs, gone at exit. y: load",
          "BPF programs read all VMs' counters, gone at exit. y: load",
          "Load BPF programs until exit? y: load"},
+    [PROMPT_SCAN] =
+        {"Scan in the background?  s: the selected VM, exact  a: all listed, estimate   "
+         "Look at what they write?  L: all listed",
+         "Scan s: selected, exact  a: all, estimate. Look at writes L: all",
+         "Scan s: selected a: all (estimate)  Look L: all", "Scan s: one a: all. Look L: all"},
+    [PROMPT_SCAN_TAGGED] =
+        {"Scan in the background?  s: the selected VM, exact  t: tagged, exact  a: all listed, "
+         "estimate   Look at what they write?  l: tagged  L: all listed",
+         "Scan s: selected t: tagged a: all (estimate). Look at writes l: tagged L: all",
+         "Scan s: one t: tagged a: all (est.) Look l: tagged L: all",
+         "s: one t: tagged a: all. Look l, L"},
+    [PROMPT_SCAN_END] =
+        {"End a scan that runs or waits?  s: that of the selected VM  a: all of them",
+         "End scans?  s: that of the selected VM  a: all", "End scans? s: selected a: all",
+         "End scans? s: one a: all"},
+    [PROMPT_SCAN_END_ALL] =
+        {"The selected VM is not being scanned. End all scans that run or wait?  a: all of them",
+         "No scan of the selected VM. End all others?  a: all", "End all other scans? a: all",
+         "End all other scans? a: all"},
+};
+
+/* Keys that answer a choice. */
+static const char *const answers[PROMPT_COUNT] = {
+    [PROMPT_BPF] = "y\r",     [PROMPT_SCAN] = "saL",       [PROMPT_SCAN_TAGGED] = "stalL",
+    [PROMPT_SCAN_END] = "sa", [PROMPT_SCAN_END_ALL] = "a",
 };
 
 bool prompt_is_choice(enum prompt_kind kind)
@@ -56,6 +85,7 @@ void prompt_open(struct ui_prompt *p, enum prompt_kind kind, const char *text)
     p->cursor = p->len;
     p->selected = p->len > 0;
     p->refused[0] = '\0';
+    p->answer = '\0';
 }
 
 void prompt_refuse(struct ui_prompt *p, const char *fmt, ...)
@@ -133,6 +163,16 @@ static enum prompt_event edit(struct ui_prompt *p, uint32_t key, bool selected)
     return insert(p, key);
 }
 
+static enum prompt_event answer(struct ui_prompt *p, uint32_t key)
+{
+    for (const char *c = answers[p->kind]; *c != '\0'; c++)
+        if (key == (uint32_t)*c) {
+            p->answer = *c;
+            return PROMPT_ACCEPTED;
+        }
+    return PROMPT_LEFT;
+}
+
 enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
 {
     static const uint32_t editing[] = {KEYCODE_LEFT, KEYCODE_RIGHT, KEYCODE_HOME,
@@ -141,7 +181,7 @@ enum prompt_event prompt_key(struct ui_prompt *p, uint32_t key)
     bool edits = is_text(key), selected = p->selected;
 
     if (prompt_is_choice(p->kind))
-        return key == 'y' || key == KEYCODE_ENTER ? PROMPT_ACCEPTED : PROMPT_LEFT;
+        return answer(p, key);
     if (key == KEYCODE_ESCAPE)
         return PROMPT_LEFT;
     if (key == KEYCODE_ENTER)

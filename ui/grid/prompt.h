@@ -19,7 +19,11 @@ enum prompt_kind {
     PROMPT_FILTER,
     PROMPT_GUESTS,
     PROMPT_EXPORT,
-    PROMPT_BPF, /* a choice: nothing is typed */
+    PROMPT_BPF,  /* a choice: nothing is typed; likewise those that follow */
+    PROMPT_SCAN, /* which VMs are scanned; PROMPT_SCAN_TAGGED: where some are tagged */
+    PROMPT_SCAN_TAGGED,
+    PROMPT_SCAN_END, /* which scans end; PROMPT_SCAN_END_ALL: none of the selected VM is there */
+    PROMPT_SCAN_END_ALL,
     PROMPT_COUNT
 };
 
@@ -28,6 +32,7 @@ struct ui_prompt {
     char text[UI_PROMPT_MAX]; /* UTF-8 */
     size_t len;
     size_t cursor; /* the next character goes in before this byte */
+    char answer;   /* the key that a choice was accepted with; '\0': none yet */
     bool selected; /* the text is what was there: the first character typed replaces it */
     char refused[UI_REFUSED_MAX]; /* why the text was not accepted; "": it was not tried */
 };
@@ -43,8 +48,8 @@ void prompt_refuse(struct ui_prompt *prompt, const char *fmt, ...)
 
 /*
  * prompt_key - edit: characters, Left, Right, Home, End, Backspace, Del, Ctrl-U. ACCEPTED (Enter)
- * and LEFT (Esc) do not close it: the caller does. A choice is ACCEPTED with y or Enter, and LEFT
- * with all other keys.
+ * and LEFT (Esc) do not close it: the caller does. A choice is ACCEPTED with a key that it offers
+ * (PROMPT_BPF: y or Enter), which is in answer then, and LEFT with all other keys.
  */
 enum prompt_event prompt_key(struct ui_prompt *prompt, uint32_t key);
 

@@ -120,6 +120,12 @@ static enum ui_action accept(struct ui_state *state, const struct ui_model *mode
     case PROMPT_BPF:
         state->bpf = true;
         return UI_NEW_BPF;
+    case PROMPT_SCAN:
+    case PROMPT_SCAN_TAGGED:
+    case PROMPT_SCAN_END:
+    case PROMPT_SCAN_END_ALL:
+        state->scans = scan_choice_of(kind, state->prompt.answer);
+        return UI_SCANS;
     case PROMPT_EXPORT:
         snprintf(state->export_path, sizeof(state->export_path), "%s", state->prompt.text);
         return *state->export_path ? UI_EXPORT : UI_NOTHING;

@@ -10,6 +10,7 @@
 #include "ui/grid/format.h"
 #include "ui/screens/load_cause.h"
 #include "ui/screens/object.h"
+#include "ui/screens/scans_line.h"
 #include "ui/screens/vms_pane.h"
 #include "ui/state/layout.h"
 #include "ui/state/vms_layout.h"
@@ -366,8 +367,14 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
         return;
     bool is_part = m->rows->vms.vm_count < m->now->vm_count || st->vms.only.pid != 0 ||
                    st->vms.only.name != NULL;
-    if (is_part || st->vms.tagged.count > 0)
+    bool is_selection = is_part || st->vms.tagged.count > 0;
+    const int said = scans_line_draw(m, !is_selection, r, out);
+    if (said > 0 && is_selection)
+        r = (struct rect){r.y, r.x + said + 2, r.rows, r.cols - said - 2};
+    if (is_selection)
         draw_selection(m, st, r, out);
+    else if (said > 0)
+        return;
     else if (vm == NULL && st->vms.follow)
         screen_printf(out, r, r.y, r.x, STYLE_NOTICE,
                       "Waiting for a VM called %s. F stops following", st->vms.selected_name);

@@ -22,25 +22,27 @@
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
 #include "ui/state/model.h"
+#include "ui/state/scan_choice.h"
 #include "ui/state/vcpus.h"
 
 /* What the caller of ui_update has to do. */
 enum ui_action {
     UI_NOTHING,
     UI_QUIT,
-    UI_REDRAW,     /* every cell again: the terminal may show something else */
-    UI_NEW_DELAY,  /* state->delay_s changed */
+    UI_REDRAW,    /* every cell again: the terminal may show something else */
+    UI_NEW_DELAY, /* state->delay_s changed */
     UI_SAMPLE_NOW,
-    UI_NEW_BASE,   /* totals count from now on */
-    UI_NEW_THEME,  /* state->theme changed */
-    UI_NEW_BPF,    /* state->bpf changed */
-    UI_LOOK,       /* look at the memory of state->detail.vm: residency and an estimate */
-    UI_SCAN,       /* scan all of it */
+    UI_NEW_BASE,  /* totals count from now on */
+    UI_NEW_THEME, /* state->theme changed */
+    UI_NEW_BPF,   /* state->bpf changed */
+    UI_LOOK,      /* look at the memory of state->detail.vm: residency and an estimate */
+    UI_SCAN,      /* scan all of it */
     UI_SCAN_CANCEL,
-    UI_LOOKS,      /* looks at what it writes */
+    UI_SCANS,         /* begin or end those that state->scans says */
+    UI_LOOKS,         /* looks at what it writes */
     UI_LOOKS_UNASKED, /* likewise, but they give way to what somebody asks for */
-    UI_SAVE,       /* keep ui_to_config() */
-    UI_EXPORT,     /* write the snapshot to state->export_path */
+    UI_SAVE,          /* keep ui_to_config() */
+    UI_EXPORT,        /* write the snapshot to state->export_path */
 };
 
 /* A set of VMs. Small: what a person picked by hand. */
@@ -138,6 +140,7 @@ struct ui_state {
     struct chooser_state chooser;
     struct scroll help;
     struct ui_prompt prompt;
+    struct scan_choice scans;    /* what was answered last on the VMs screen */
     struct filter_before before; /* while a filter is typed */
     char search[UI_PROMPT_MAX]; /* last text searched for */
     char message[200]; /* shown in the status line until the next key; "" = none */

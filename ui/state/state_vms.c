@@ -321,6 +321,28 @@ static void toggle_only_tagged(struct ui_state *state)
         vms->only_tagged = !vms->only_tagged;
 }
 
+/* The rows may change their order before there is an answer: what is selected stays. */
+static void ask_scans(struct ui_state *state, const struct ui_model *model)
+{
+    const enum prompt_kind kind = scan_choice_ask(state, model);
+
+    if (kind == PROMPT_NONE)
+        return;
+    state->vms.stick_to_first = false;
+    prompt_open(&state->prompt, kind, "");
+}
+
+static enum ui_action end_scans(struct ui_state *state, const struct ui_model *model)
+{
+    const enum prompt_kind kind = scan_choice_ask_end(state, model, &state->scans);
+
+    if (kind == PROMPT_NONE)
+        return model->scan_list.count > 0 ? UI_SCANS : UI_NOTHING;
+    state->vms.stick_to_first = false;
+    prompt_open(&state->prompt, kind, "");
+    return UI_NOTHING;
+}
+
 static void open_selected(struct ui_state *state, const struct ui_model *model, enum ui_screen tab)
 {
     const struct snapshot_vm *vm = vms_selected(state, model);
@@ -393,6 +415,11 @@ enum ui_action vms_command(struct ui_state *state, const struct ui_model *model,
     case COMMAND_PANE:
         toggle_pane(state);
         break;
+    case COMMAND_SCAN:
+        ask_scans(state, model);
+        break;
+    case COMMAND_SCAN_CANCEL:
+        return end_scans(state, model);
     case COMMAND_COLUMNS: open_chooser(state, false); break;
     case COMMAND_SORT_MENU: open_chooser(state, true); break;
     case COMMAND_SCROLL_LEFT: vms->column_shift -= vms->column_shift > 0; break;
