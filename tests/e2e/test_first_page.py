@@ -74,8 +74,8 @@ class FirstPage(test_contention.Load):
         t.wait(lambda s: "v hides" in s and all(row_of(s, vm.pid) for vm in vms), "the first page")
         t.send("v")
         t.wait(lambda s: "v hides" not in s, "a page without a pane")
-        for key, name, title in (("2", "CPU", "RDY%"), ("3", "exits", "PF_FIX/s"), ("4", "memory", "PSI-MEM"),
-                                 ("5", "I/O", "VHOST%"), ("6", "migration", "MIGTHR%"), ("1", "overview", "WAIT%")):
+        for key, name, title in (("2", "CPU", "RDY%"), ("3", "exits", "PF_FIX/s"), ("4", "memory", "HUGE%"),
+                                 ("5", "I/O", "WRITE/s"), ("6", "migration", "MIGTHR%"), ("1", "overview", "WAIT%")):
             t.send(key)
             t.wait(lambda s: f" {key} {name} " in s and title in s and
                    all(row_of(s, vm.pid) for vm in vms), f"the columns of {name}")
@@ -88,7 +88,7 @@ class FirstPage(test_contention.Load):
         self.assertIn("set = io\n", text)
         self.assertIn("pane = no\n", text)
         again, _ = self.monitor(120, 35, text)
-        again.wait(lambda s: " 5 I/O " in s and "VHOST%" in s, "what was saved")
+        again.wait(lambda s: " 5 I/O " in s and "WRITE/s" in s, "what was saved")
         self.assertNotIn("v hides", again.screen())
         self.quit(again)
 
