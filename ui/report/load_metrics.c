@@ -17,7 +17,8 @@ static struct labels with(const struct metrics_label *own, size_t count, const c
 {
     struct labels l = {0};
 
-    memcpy(l.at, own, count * sizeof(*own));
+    if (count > 0) /* the host has none */
+        memcpy(l.at, own, count * sizeof(*own));
     l.at[count] = (struct metrics_label){name, value};
     return l;
 }
