@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""R and x on the VMs screen, on four real VMs: whose memory is scanned, what waits, what it fills."""
+import os
+import re
+import time
+
+import kvmtest
+from kvmtest import KVMLENS, need_kvm
+
+# MiB of 256 that are not zero
+FILLED = {"scans-a": 64, "scans-b": 128, "scans-c": 192, "scans-d": 32}
+RAM = 256
+
+
+def cells(screen, title):
+    """What stands in that column, by VM."""
+    lines = screen.splitlines()
+    head = next((line for line in lines if re.search(rf"\bNAME\b.* {re.escape(title)}", line)), None)
+    if head is None:
+        return {}
+    end = head.index(title) + len(title)
+    return {found.group(0): line[:end].split()[-1]
+            for line in lines if (found := re.search(r"\bscans-[a-d]\b", line[:end])) and re.match(r" *\d+\W", line)}
+
+
+class Scans(kvmtest.TestCase):
+    def monitor(self):
+        """The four of them are listed, by process, and no others are."""
+        need_kvm()
+        vms = {name: self.own_vm("--comm", name, "--ram", f"{RAM}M", "--fill", f"nonzero:0:{filled}M")
+               for name, filled in FILLED.items()}
+        t = self.tmux(KVMLENS, "-s", "0.2", columns=120, lines=30)
+        t.wait(lambda s: all(name in s for name in FILLED), "the VMs")
+        t.send("f")
+        t.wait_text("Show only")
+        t.send("-l", "scans-[a-d]")
+        t.send("Enter")
+        t.wait_text("filter scans-[a-d]")
+        t.send("N", "v", "Home")
+        return t, vms
+
+    def zeros(self, terminal):
+        return cells(terminal.screen(), "ZERO%")
+
+    def quit(self, terminal):
+        terminal.send("q")
+        self.assertEqual(terminal.wait_exit(), 0)
+
+    def expect_zeros(self, figures, tolerance):
+        print(" ".join(f"{name} {text}" for name, text in figures.items()))
+        for name, text in figures.items():
+            self.assertAlmostEqual(float(text.lstrip("~")), 100 * (1 - FILLED[name] / RAM), delta=tolerance)
+
+    def test_all_rows_get_their_zero_pages(self):
+        t, _ = self.monitor()
+        t.send("4")
+        t.wait(lambda s: len(cells(s, "ZERO%")) == 4, "the column")
+        before = self.zeros(t)
+        self.assertFalse([text for text in before.values() if re.search(r"\d", text)], before)
+        t.send("R")
+        screen = t.wait(lambda s: s if "a: all" in s else None, "the question")
+        self.assertNotIn("tagged", screen)
+        t.send("a")
+        t.wait(lambda s: [text[-1].isdigit() for text in cells(s, "ZERO%").values()] == [True] * 4,
+               "figures in all rows", 30)
+        t.wait(lambda s: "x ends" not in s, "the end of the scans", 30)
+        print(t.screen())
+        self.expect_zeros(self.zeros(t), 2)
+        self.quit(t)
+
+    def test_tagged_ones_are_read_and_no_others(self):
+        t, _ = self.monitor()
+        t.send("4")
+        t.wait(lambda s: len(cells(s, "ZERO%")) == 4, "the column")
+        t.send("j", "Space", "Space")  # scans-b and scans-c
+        t.wait_text("2 tagged")
+        t.send("R")
+        t.wait_text("t: tagged")
+        t.send("t")
+        t.wait(lambda s: all(cells(s, "ZERO%").get(name, "-")[-1].isdigit() for name in ("scans-b", "scans-c")) and
+               "x ends" not in s, "figures of the tagged VMs", 30)
+        figures = self.zeros(t)
+        self.expect_zeros({name: figures[name] for name in ("scans-b", "scans-c")}, 0.1)
+        self.assertNotIn("~", figures["scans-b"] + figures["scans-c"])
+        for name in ("scans-a", "scans-d"):
+            self.assertNotRegex(figures[name], r"\d")
+        # likewise what they write
+        t.send("6")
+        t.wait(lambda s: len(cells(s, "MIGR")) == 4, "the column")
+        t.send("R")
+        t.wait_text("l: tagged")
+        t.send("l")
+        t.wait(lambda s: re.search(r"Looking at what scans-[bc] writes, 1 waiting", s), "looks")
+        t.wait(lambda s: all(re.match(r"~?[0-9.]+m?s", cells(s, "MIGR").get(name, ""))
+                             for name in ("scans-b", "scans-c")),
+               "forecasts of the tagged VMs", 30)
+        for name in ("scans-a", "scans-d"):
+            self.assertNotRegex(cells(t.screen(), "MIGR")[name], r"\d")
+        self.quit(t)
+
+    def test_the_queue_is_shown_and_what_ends_or_is_taken_back_leaves_it(self):
+        t, vms = self.monitor()
+        t.send("R")
+        t.wait_text("L: all")
+        t.send("L")
+        t.wait(lambda s: "Looking at what scans-a writes, 3 waiting; x ends them" in s, "all of them")
+        vms["scans-c"].kill()
+        t.wait_text("Looking at what scans-a writes, 2 waiting", 3)
+        t.send("j", "x")  # scans-b
+        t.wait_text("s: that of the selected VM")
+        t.send("s")
+        t.wait(lambda s: re.search(r"scans-[ad] writes, 1 waiting|scans-d writes; x ends it", s), "one less", 3)
+        t.wait(lambda s: "Looking at what scans-d writes; x ends it" in s, "the last one", 10)
+        t.send("x")  # of scans-b nothing waits any more
+        t.wait_text("a: all of them")
+        start = time.monotonic()
+        t.send("a")
+        t.wait(lambda s: "x ends" not in s and "a: all" not in s, "the end of all", 3)
+        print(f"cancelled after {time.monotonic() - start:.2f} s")
+        t.send("x")
+        t.wait_text("No VM is being scanned")
+        t.send("6")
+        t.wait(lambda s: re.match(r"~?[0-9.]+m?s", cells(s, "MIGR").get("scans-a", "")), "a forecast")
+        self.assertNotRegex(cells(t.screen(), "MIGR")["scans-b"], r"\d")
+        self.quit(t)
+
+    def test_of_a_saved_host_nothing_is_scanned(self):
+        root = os.path.join(kvmtest.ROOT, "tests/data/roots/unlocked-qemu72")
+        t = self.tmux(KVMLENS, "--sysroot", root, columns=120, lines=30)
+        t.wait_text("PID")
+        t.send("R")
+        t.wait_text("The memory of a VM can be scanned on the live system only")
+        t.send("x")
+        t.wait_text("No VM is being scanned")
+        self.quit(t)
