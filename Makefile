@@ -235,7 +235,7 @@ check-arm64:
 	    LDFLAGS='$(foreach d,$(subst :, ,$(ARM64_LIBS)),-L$(d) -Wl$(comma)-rpath-link$(comma)$(d))' \
 	    RUNNER='$(ARM64_RUNNER)' && \
 	  printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(ARM64_RUNNER)' $(CURDIR)/$(ARM64_BUILD)/kvmlens >$(ARM64_BUILD)/kvmlens-emulated && \
-	  chmod +x $(ARM64_BUILD)/kvmlens-emulated && $(ARM64_BUILD)/kvmlens-emulated --version && \
+	  chmod +x $(ARM64_BUILD)/kvmlens-emulated && $(ARM64_BUILD)/kvmlens-emulated --version || exit 1; \
 	  if $(ARM64_BUILD)/kvmlens-emulated --sysroot tests/data/roots/no-debugfs --list 2>&1 | grep -q 'not implemented'; then \
 	    echo "SKIP $(ARM64_E2E) on arm64: this qemu-user lacks openat2"; exit 0; fi; \
 	  KVMLENS=$(ARM64_BUILD)/kvmlens-emulated TESTVM=/bin/true $(PYTHON) tests/e2e/run.py $(ARM64_E2E)
