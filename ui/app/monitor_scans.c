@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The monitor and scans that somebody asked for: how they begin and end, and what is said of it.
 #include "ui/app/monitor_internal.h"
+#include "ui/state/scan_choice.h"
 
 void monitor_scan(struct monitor *m, enum scan_queue_depth depth)
 {

@@ -8,6 +8,7 @@
 #include "ui/grid/theme.h"
 #include "ui/screens/object.h"
 #include "ui/screens/screens.h"
+#include "ui/state/scan_choice.h"
 
 static bool search(struct ui_state *state, const struct ui_model *model, const char *text,
                    bool after)

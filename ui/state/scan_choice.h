@@ -9,26 +9,9 @@
 
 #include "ui/grid/prompt.h"
 #include "ui/state/model.h"
+#include "ui/state/scan_wanted.h"
 
 struct ui_state;
-
-enum scan_which {
-    SCAN_WHICH_SELECTED,
-    SCAN_WHICH_TAGGED,
-    SCAN_WHICH_LISTED, /* all rows of the table, in their order; of scans that end, all there are */
-};
-
-enum scan_what {
-    SCAN_WHAT_EXACT,
-    SCAN_WHAT_ESTIMATE,
-    SCAN_WHAT_LOOKS, /* at what they write */
-    SCAN_WHAT_END,   /* what runs or waits is given up */
-};
-
-struct scan_choice {
-    enum scan_which which;
-    enum scan_what what;
-};
 
 /*
  * scan_choice_ask - what is to be asked when somebody wants scans. PROMPT_NONE: nothing, there is a

@@ -22,7 +22,7 @@
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
 #include "ui/state/model.h"
-#include "ui/state/scan_choice.h"
+#include "ui/state/scan_wanted.h"
 #include "ui/state/vcpus.h"
 
 /* What the caller of ui_update has to do. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/state/scan_choice.h"
 #include "ui/state/state.h"
 #include "ui/state/vms_layout.h"
 
