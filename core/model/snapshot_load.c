@@ -13,6 +13,9 @@
  */
 #define UNCOUNTED_EVER_NS 1000000000ull
 #define UNCOUNTED_NS      100000000ull
+/* CPU time in an interval that ticks split well enough to say which half was the larger: /proc has
+ * guest time in steps of 10 ms. */
+#define SPLIT_NS 50000000ull
 /* Below that the shares of an interval say little about the moment at its end. */
 #define SHARES_MIN 0.02
 
@@ -131,17 +134,18 @@ void snapshot_load_fields(const struct field_table *fields, size_t count, struct
 /*
  * It had a CPU or waited for one as it was looked at. Which of both, and whether it was in the
  * guest, only the interval tells: what it did for more than half of that time. BPF tells of one
- * that lost its CPU.
+ * that lost its CPU. @is_split: its CPU time in the interval can be told apart.
  */
-static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu)
+static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu, bool is_split)
 {
     const struct {
         const struct figure *share;
         enum vcpu_state state;
+        bool is_told;
     } kinds[] = {
-        {&vcpu->wait_ratio, VCPU_STATE_READY},
-        {&vcpu->load.guest, VCPU_STATE_GUEST},
-        {&vcpu->load.host, VCPU_STATE_HOST},
+        {&vcpu->wait_ratio, VCPU_STATE_READY, true},
+        {&vcpu->load.guest, VCPU_STATE_GUEST, is_split},
+        {&vcpu->load.host, VCPU_STATE_HOST, is_split},
     };
     double all = vcpu->cpu_ratio.value + vcpu->wait_ratio.value;
 
@@ -151,13 +155,15 @@ static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu)
         all < SHARES_MIN)
         return VCPU_STATE_NOT_HALTED;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (kinds[i].share->state == READING_OK && kinds[i].share->value * 2 > all)
+        if (kinds[i].is_told && kinds[i].share->state == READING_OK &&
+            kinds[i].share->value * 2 > all)
             return kinds[i].state;
     return VCPU_STATE_NOT_HALTED;
 }
 
 /* @then: what the look before saw; NULL: there was none. */
-static enum vcpu_state vcpu_state(const struct reading *then, const struct snapshot_vcpu *vcpu)
+static enum vcpu_state vcpu_state(const struct reading *then, const struct snapshot_vcpu *vcpu,
+                                  bool is_split)
 {
     const struct reading *look = &vcpu->gauges[VCPU_LOOK];
     const struct figure *cpu = &vcpu->cpu_ratio;
@@ -167,7 +173,7 @@ static enum vcpu_state vcpu_state(const struct reading *then, const struct snaps
         return VCPU_STATE_UNKNOWN;
     switch (look->raw) {
     case VCPU_LOOK_RUNS:
-        return awake_state(vcpu);
+        return awake_state(vcpu, is_split);
     case VCPU_LOOK_SLEEPS:
         return VCPU_STATE_HALTED;
     case VCPU_LOOK_OUTSIDE:
@@ -196,6 +202,19 @@ static bool is_uncounted(const struct growing *guest, const struct sample_vcpu *
             (guest->current->raw == 0 && cpu->raw >= UNCOUNTED_EVER_NS));
 }
 
+/*
+ * Without a tick in its guest nobody knows whether the kernel sees none there, and with next to no
+ * CPU time one tick more or less is all of it: neither says where a vCPU spends its time.
+ */
+static bool is_split(const struct growing *guest, const struct sample_vcpu *before,
+                     const struct sample_vcpu *now)
+{
+    const struct reading *cpu = &now->gauges[VCPU_CPU_NS], *then = &before->gauges[VCPU_CPU_NS];
+
+    return cpu->state == READING_OK && then->state == READING_OK &&
+           guest->current->raw > guest->then->raw && cpu->raw - then->raw >= SPLIT_NS;
+}
+
 /* The kernel counts guest time in ticks where it counts nothing finer: never more than all. */
 static void split_cpu_time(struct figure guest, bool is_counted, struct snapshot_vcpu *vcpu)
 {
@@ -222,13 +241,15 @@ void snapshot_load_vcpu(const struct sample_vcpu *before, const struct sample_vc
     g.then = before != NULL ? &before->gauges[VCPU_GUEST_NS] : NULL;
     g.current = &now->gauges[VCPU_GUEST_NS];
     split_cpu_time(ratio_of(&g), before == NULL || !is_uncounted(&g, before, now), out);
+    bool is_told = before != NULL && is_split(&g, before, now);
     g.then = before != NULL ? &before->gauges[VCPU_THROTTLED_NS] : NULL;
     g.current = &now->gauges[VCPU_THROTTLED_NS];
     l->throttled = ratio_of(&g);
     l->halt_poll = halt_poll(fields, out->values);
     l->host_cpu = now->gauges[VCPU_HOST_CPU];
     l->cpu_count = now->gauges[VCPU_CPU_COUNT];
-    l->state = (uint8_t)vcpu_state(before != NULL ? &before->gauges[VCPU_LOOK] : NULL, out);
+    l->state =
+        (uint8_t)vcpu_state(before != NULL ? &before->gauges[VCPU_LOOK] : NULL, out, is_told);
     l->state_cause = l->state == VCPU_STATE_UNKNOWN ? now->gauges[VCPU_LOOK].cause : CAUSE_NONE;
 }
 

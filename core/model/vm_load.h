@@ -63,14 +63,16 @@ enum vm_state {
 
 enum vcpu_state {
     VCPU_STATE_UNKNOWN,
-    VCPU_STATE_GUEST,      /* has a CPU, and spends most of its time in the guest */
-    VCPU_STATE_HOST,       /* works outside the guest, or waits there for the VMM */
-    VCPU_STATE_HALTED,     /* sleeps in KVM_RUN: the guest has nothing for it to do */
-    VCPU_STATE_READY,      /* could run, and has no CPU */
-    VCPU_STATE_PAUSED,     /* in two looks it slept outside KVM_RUN */
-    VCPU_STATE_BLOCKED,    /* cannot be woken: waits for memory or a disk of the host */
-    VCPU_STATE_STOPPED,    /* by SIGSTOP or a debugger */
-    VCPU_STATE_NOT_HALTED, /* guest, host or ready: which of them could not be told */
+    VCPU_STATE_GUEST,   /* has a CPU, and spends most of its time in the guest */
+    VCPU_STATE_HOST,    /* works outside the guest, or waits there for the VMM */
+    VCPU_STATE_HALTED,  /* sleeps in KVM_RUN: the guest has nothing for it to do */
+    VCPU_STATE_READY,   /* could run, and has no CPU */
+    VCPU_STATE_PAUSED,  /* in two looks it slept outside KVM_RUN */
+    VCPU_STATE_BLOCKED, /* cannot be woken: waits for memory or a disk of the host */
+    VCPU_STATE_STOPPED, /* by SIGSTOP or a debugger */
+    /* guest, host or ready: which of them could not be told, as the kernel counts no time of its
+     * guest, or there was too little time to count */
+    VCPU_STATE_NOT_HALTED,
     VCPU_STATE_COUNT
 };
 

@@ -178,6 +178,13 @@ static void the_state_of_a_vcpu_says_no_more_than_is_known(void **state)
         /* no tick of the kernel hits this guest, so where it is cannot be told */
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 10, 0, S / 10, -1, VCPU_STATE_NOT_HALTED},
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 4 / 10, 0, S * 6 / 10, -1, VCPU_STATE_READY},
+        /* too little time for that to be known: no tick of it, or one more or less is all */
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 100, 0, S * 8 / 100, -1, VCPU_STATE_NOT_HALTED},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 100, 0, 0, -1, VCPU_STATE_NOT_HALTED},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 4 / 100, S / 100, 0, -1, VCPU_STATE_NOT_HALTED},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 4 / 100, S * 3 / 100, 0, -1, VCPU_STATE_NOT_HALTED},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 6 / 100, S * 5 / 100, 0, -1, VCPU_STATE_GUEST},
+        {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 9 / 100, S * 2 / 100, 0, -1, VCPU_STATE_HOST},
         /* neither of them has more than half of it */
         {VCPU_LOOK_RUNS, VCPU_LOOK_RUNS, S * 6 / 10, S * 3 / 10, S * 4 / 10, -1,
          VCPU_STATE_NOT_HALTED},
