@@ -29,7 +29,7 @@ class Scans(kvmtest.TestCase):
         need_kvm()
         vms = {name: self.own_vm("--comm", name, "--ram", f"{RAM}M", "--fill", f"nonzero:0:{filled}M")
                for name, filled in FILLED.items()}
-        t = self.tmux(KVMLENS, "-s", "0.2", columns=120, lines=30)
+        t = self.tmux(KVMLENS, "-s", "0.2", columns=160, lines=30)
         t.wait(lambda s: all(name in s for name in FILLED), "the VMs")
         t.send("f")
         t.wait_text("Show only")
