@@ -7,8 +7,11 @@ import time
 import kvmtest
 from kvmtest import KVMLENS, need_kvm
 
+# The names are of this run alone: another one on this machine has such VMs, too.
+RUN = f"scans{os.getpid()}"
+A, B, C, D = [f"{RUN}-{letter}" for letter in "abcd"]
 # MiB of 256 that are not zero
-FILLED = {"scans-a": 64, "scans-b": 128, "scans-c": 192, "scans-d": 32}
+FILLED = {A: 64, B: 128, C: 192, D: 32}
 RAM = 256
 
 
@@ -20,7 +23,7 @@ def cells(screen, title):
         return {}
     end = head.index(title) + len(title)
     return {found.group(0): line[:end].split()[-1]
-            for line in lines if (found := re.search(r"\bscans-[a-d]\b", line[:end])) and re.match(r" *\d+\W", line)}
+            for line in lines if (found := re.search(rf"\b{RUN}-[a-d]\b", line[:end])) and re.match(r" *\d+\W", line)}
 
 
 class Scans(kvmtest.TestCase):
@@ -33,9 +36,9 @@ class Scans(kvmtest.TestCase):
         t.wait(lambda s: all(name in s for name in FILLED), "the VMs")
         t.send("f")
         t.wait_text("Show only")
-        t.send("-l", "scans-[a-d]")
+        t.send("-l", f"{RUN}-[a-d]")
         t.send("Enter")
-        t.wait_text("filter scans-[a-d]")
+        t.wait_text(f"filter {RUN}-[a-d]")
         t.send("N", "v", "Home")
         return t, vms
 
@@ -72,17 +75,17 @@ class Scans(kvmtest.TestCase):
         t, _ = self.monitor()
         t.send("4")
         t.wait(lambda s: len(cells(s, "ZERO%")) == 4, "the column")
-        t.send("j", "Space", "Space")  # scans-b and scans-c
+        t.send("j", "Space", "Space")  # B and C
         t.wait_text("2 tagged")
         t.send("R")
         t.wait_text("t: tagged")
         t.send("t")
-        t.wait(lambda s: all(cells(s, "ZERO%").get(name, "-")[-1].isdigit() for name in ("scans-b", "scans-c")) and
+        t.wait(lambda s: all(cells(s, "ZERO%").get(name, "-")[-1].isdigit() for name in (B, C)) and
                "x ends" not in s, "figures of the tagged VMs", 30)
         figures = self.zeros(t)
-        self.expect_zeros({name: figures[name] for name in ("scans-b", "scans-c")}, 0.1)
-        self.assertNotIn("~", figures["scans-b"] + figures["scans-c"])
-        for name in ("scans-a", "scans-d"):
+        self.expect_zeros({name: figures[name] for name in (B, C)}, 0.1)
+        self.assertNotIn("~", figures[B] + figures[C])
+        for name in (A, D):
             self.assertNotRegex(figures[name], r"\d")
         # likewise what they write
         t.send("6")
@@ -90,11 +93,11 @@ class Scans(kvmtest.TestCase):
         t.send("R")
         t.wait_text("l: tagged")
         t.send("l")
-        t.wait(lambda s: re.search(r"Looking at what scans-[bc] writes, 1 waiting", s), "looks")
+        t.wait(lambda s: re.search(rf"Looking at what {RUN}-[bc] writes, 1 waiting", s), "looks")
         t.wait(lambda s: all(re.match(r"~?[0-9.]+m?s", cells(s, "MIGR").get(name, ""))
-                             for name in ("scans-b", "scans-c")),
+                             for name in (B, C)),
                "forecasts of the tagged VMs", 30)
-        for name in ("scans-a", "scans-d"):
+        for name in (A, D):
             self.assertNotRegex(cells(t.screen(), "MIGR")[name], r"\d")
         self.quit(t)
 
@@ -103,15 +106,15 @@ class Scans(kvmtest.TestCase):
         t.send("R")
         t.wait_text("L: all")
         t.send("L")
-        t.wait(lambda s: "Looking at what scans-a writes, 3 waiting; x ends them" in s, "all of them")
-        vms["scans-c"].kill()
-        t.wait_text("Looking at what scans-a writes, 2 waiting", 3)
-        t.send("j", "x")  # scans-b
+        t.wait(lambda s: f"Looking at what {A} writes, 3 waiting; x ends them" in s, "all of them")
+        vms[C].kill()
+        t.wait_text(f"Looking at what {A} writes, 2 waiting", 3)
+        t.send("j", "x")  # B
         t.wait_text("s: that of the selected VM")
         t.send("s")
-        t.wait(lambda s: re.search(r"scans-[ad] writes, 1 waiting|scans-d writes; x ends it", s), "one less", 3)
-        t.wait(lambda s: "Looking at what scans-d writes; x ends it" in s, "the last one", 10)
-        t.send("x")  # of scans-b nothing waits any more
+        t.wait(lambda s: re.search(rf"{RUN}-[ad] writes, 1 waiting|{D} writes; x ends it", s), "one less", 3)
+        t.wait(lambda s: f"Looking at what {D} writes; x ends it" in s, "the last one", 10)
+        t.send("x")  # of B nothing waits any more
         t.wait_text("a: all of them")
         start = time.monotonic()
         t.send("a")
@@ -120,8 +123,8 @@ class Scans(kvmtest.TestCase):
         t.send("x")
         t.wait_text("No VM is being scanned")
         t.send("6")
-        t.wait(lambda s: re.match(r"~?[0-9.]+m?s", cells(s, "MIGR").get("scans-a", "")), "a forecast")
-        self.assertNotRegex(cells(t.screen(), "MIGR")["scans-b"], r"\d")
+        t.wait(lambda s: re.match(r"~?[0-9.]+m?s", cells(s, "MIGR").get(A, "")), "a forecast")
+        self.assertNotRegex(cells(t.screen(), "MIGR")[B], r"\d")
         self.quit(t)
 
     def test_of_a_saved_host_nothing_is_scanned(self):
