@@ -95,14 +95,18 @@ static bool is_vcpu(const struct vm_list *vms, pid_t pid, pid_t tid)
     return false;
 }
 
-static enum vm_role role_of(const struct load_env *env, pid_t pid, pid_t tid)
+/* 0; or -errno: it has ended, or its name cannot be read, and so is in no role. */
+static int role_of(const struct load_env *env, pid_t pid, pid_t tid, enum vm_role *ret)
 {
     char path[80], comm[64];
 
     snprintf(path, sizeof(path), "proc/%d/task/%d/comm", (int)pid, (int)tid);
-    rootfs_read(env->root, path, comm, sizeof(comm));
+    ssize_t n = rootfs_read(env->root, path, comm, sizeof(comm));
+    if (n < 0)
+        return (int)n;
     comm[strcspn(comm, "\n")] = '\0';
-    return thread_role(comm);
+    *ret = thread_role(comm);
+    return 0;
 }
 
 static int list_own(struct load_threads *t, const struct load_env *env, pid_t pid,
@@ -124,7 +128,14 @@ static int list_own(struct load_threads *t, const struct load_env *env, pid_t pi
         n++;
         if (is_vcpu(vms, pid, thread.tid))
             continue;
-        enum vm_role role = role_of(env, pid, thread.tid);
+        enum vm_role role = VM_ROLE_EMULATOR;
+        result = role_of(env, pid, thread.tid, &role);
+        if (result == -ENOENT || result == -ESRCH) { /* ended since */
+            result = 0;
+            continue;
+        }
+        if (result < 0)
+            break;
         /* A vCPU that is not known to be one of this VM is of another, or not found yet. */
         if (role == VM_ROLE_VCPU)
             continue;

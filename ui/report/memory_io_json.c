@@ -108,6 +108,9 @@ void memory_io_json_vm(struct json_doc *doc, json_t *object, const struct snapsh
     if (vm->memory.huge_kind != HUGE_UNKNOWN)
         json_put(doc, memory, "huge_kind",
                  json_string(huge_kind_name((enum huge_kind)vm->memory.huge_kind)));
+    else
+        name_missing(doc, missing, "memory", "huge_kind", vm->memory.huge_share.state,
+                     vm->memory.huge_share.cause);
     end_inner(doc, object, "memory", memory);
     put_devices(doc, io, &vm->io);
     end_inner(doc, object, "io", io);
