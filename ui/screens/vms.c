@@ -313,10 +313,11 @@ static void draw_selection(const struct ui_model *m, const struct ui_state *st, 
     char only[80];
 
     only_text(&vms->only, only, sizeof(only));
-    if (m->rows->vms.vm_count == m->now->vm_count && *only) {
-        /* Others are not even looked at. */
-        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu VM%s%s; c clears it  ",
-                           m->now->vm_count, m->now->vm_count == 1 ? "" : "s", only);
+    if (m->rows->vms.vm_count == m->now->vm_count && (*only || vms->filter.set)) {
+        /* Others are not even looked at, or there are none now. */
+        x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu VM%s%s%s%s; c clears it  ",
+                           m->now->vm_count, m->now->vm_count == 1 ? "" : "s", only,
+                           vms->filter.set ? ", filter " : "", vms->filter.text);
     } else if (m->rows->vms.vm_count < m->now->vm_count) {
         x += screen_printf(out, r, r.y, x, STYLE_NOTICE, "%zu of %zu VMs%s%s%s%s  ",
                            m->rows->vms.vm_count, m->now->vm_count, only,
@@ -366,7 +367,7 @@ static void draw_status(const struct ui_model *m, const struct ui_state *st, str
     if (m->now == NULL)
         return;
     bool is_part = m->rows->vms.vm_count < m->now->vm_count || st->vms.only.pid != 0 ||
-                   st->vms.only.name != NULL;
+                   st->vms.only.name != NULL || st->vms.filter.set;
     bool is_selection = is_part || st->vms.tagged.count > 0;
     const int said = scans_line_draw(m, !is_selection, r, out);
     if (said > 0 && is_selection)
