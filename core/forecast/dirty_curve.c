@@ -278,7 +278,7 @@ static double end_middle(struct fit *middle, const struct points *points,
     bool is_known = is_random(&reach, &middle->mix, points->longest);
     double most = is_known ? fmin(1, REACH_DOUBT * share + 3 / reach.changed) : 1;
     double slope = take_slow(&middle->mix, points->longest), end = all_shares(&middle->mix);
-    struct fit within;
+    struct fit within = {.mix = {.term_count = 0}};
 
     if (is_known && (slope > 0 ? 1 : end) > share) {
         fit_within(points, share, slope, &within);
@@ -428,7 +428,7 @@ static bool is_standstill(const struct points *points, const struct dirty_looks 
 int dirty_curve_fit(struct dirty_curve *ret, const struct dirty_looks *looks, struct error *err)
 {
     struct points points;
-    struct fit fit;
+    struct fit fit = {.mix = {.term_count = 0}};
     struct dirty_curve curve = {
         .population = (double)looks->population,
         .newly_touched_per_s = fmax(0, looks->newly_touched_per_s),

@@ -214,7 +214,7 @@ static int put_log_line(struct report *r, const struct snapshot *s, const struct
 
 int text_log(struct report *r, const struct snapshot *s, FILE *out)
 {
-    size_t columns[FIELD_MAX];
+    size_t columns[FIELD_MAX] = {0};
     size_t count = log_columns(r, s, columns);
     const bool has_all =
         report_host_values(r->filter, s) != NULL || text_sums(r->filter, s).vms > 1;

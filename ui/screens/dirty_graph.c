@@ -71,17 +71,17 @@ static void draw_column(const struct dirty_curve *curve, const struct scale *s, 
 /* At each 1 and at each 3 of a power of ten that finds room. */
 static void draw_times(const struct scale *s, struct rect r, int y, int x, struct screen *out)
 {
+    static const double times[] = {FIRST_S, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, LAST_S};
     int end = x;
 
-    for (double decade = FIRST_S; decade < s->last_s * 1.01; decade *= 10)
-        for (double t = decade; t < decade * 9; t *= 3) {
-            char text[FORMAT_MAX];
-            int width = snprintf(text, sizeof(text), "%gs", t), col = x + col_of(s, t);
-            if (t > s->last_s * 1.01 || col < end || col + width > r.x + r.cols)
-                continue;
-            screen_text(out, r, y, col, STYLE_LABEL, text);
-            end = col + width + 2;
-        }
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        char text[FORMAT_MAX];
+        int width = snprintf(text, sizeof(text), "%gs", times[i]), col = x + col_of(s, times[i]);
+        if (times[i] > s->last_s * 1.01 || col < end || col + width > r.x + r.cols)
+            continue;
+        screen_text(out, r, y, col, STYLE_LABEL, text);
+        end = col + width + 2;
+    }
 }
 
 static void draw_amount(double pages, struct rect r, int y, struct screen *out)
@@ -103,12 +103,13 @@ void dirty_graph_draw(const struct dirty_curve *curve, double until_s, struct re
     s.most = dirty_curve_at(curve, s.last_s).high;
     if (!(s.most > 0))
         s.most = 1;
+    const int middle = s.rows / 2;
     const struct rect plot = {r.y, r.x + LABEL_COLS, s.rows, s.cols};
     for (int col = 0; col < s.cols; col++)
         draw_column(curve, &s, col, plot, out);
     draw_amount(s.most, r, r.y, out);
     if (s.rows >= 5)
-        draw_amount(s.most * (s.rows - s.rows / 2 - 0.5) / s.rows, r, r.y + s.rows / 2, out);
+        draw_amount(s.most * (s.rows - middle - 0.5) / s.rows, r, r.y + middle, out);
     draw_amount(0, r, r.y + s.rows - 1, out);
     screen_field(out, r, r.y + s.rows + 1, r.x, LABEL_COLS - 1, ALIGN_RIGHT, STYLE_LABEL, "within");
     draw_times(&s, r, r.y + s.rows + 1, plot.x, out);

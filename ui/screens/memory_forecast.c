@@ -170,7 +170,7 @@ static void add_verdict(struct memory_forecast *f, const struct forecasts_entry 
                        : c->converges == FORECAST_DOES_NOT ? STYLE_WARNING
                                                            : STYLE_NOTICE;
     int ranges = 3;
-    char text[320];
+    char text[320] = "";
 
     if (entry->is_void || c->converges == FORECAST_DOES_NOT || !isfinite(c->total_s.value)) {
         add(f, "Migration", style, "%s", verdict);

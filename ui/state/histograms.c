@@ -65,7 +65,7 @@ int hist_interval_follow(struct hist_interval *h, const struct snapshot *s,
 
 const uint64_t *hist_interval_get(const struct hist_interval *h, int vcpu)
 {
-    const size_t entity = (size_t)(vcpu + 1);
+    const size_t entity = (size_t)vcpu + 1; /* -1: the VM, which is the first */
 
     if (h->seconds <= 0 || entity >= h->entities || h->is_reset[entity])
         return NULL;
