@@ -8,7 +8,8 @@
 #include "core/scan/scan.h"
 #include "ui/grid/screen.h"
 
-/* memory_heat_legend - which glyph is what, and how much of it there is: in the first row of @line. */
+/* memory_heat_legend - which glyph is what, and how much of it there is: in the first row of
+ * @line. */
 void memory_heat_legend(const struct scan_report *r, struct rect line, struct screen *out);
 
 /* memory_heat_draw - the map, in @area at most; returns the rows it takes: a small VM has a small
