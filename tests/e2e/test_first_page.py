@@ -58,7 +58,7 @@ class FirstPage(test_contention.Load):
         # The pane is of the selected one, whose only vCPU waits as long.
         pane = screen.partition("v hides")[2]
         self.assertRegex(pane, r"RDY {7}[2-7] .*mean !!\d+\.\d%  worst !!\d+\.\d%")
-        self.assertRegex(pane, r"STATE {5}[RGH] ")
+        self.assertRegex(pane, r"STATE {5}[RGHn] ")
         self.assertRegex(pane, r"emulator +\d")
         # The vCPU rows say where it runs, and where it may: by hand, for one VM.
         t.send("t")

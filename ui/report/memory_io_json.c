@@ -80,10 +80,14 @@ static json_t *put_device(struct json_doc *doc, const struct io_device *d)
     return object;
 }
 
-static void put_devices(struct json_doc *doc, json_t *object, const struct vm_io *io)
+static void put_devices(struct json_doc *doc, json_t *object, json_t *missing,
+                        const struct vm_io *io)
 {
-    if (io->devices_found.state != READING_OK)
+    if (io->devices_found.state != READING_OK) {
+        name_missing(doc, missing, "io", "devices", io->devices_found.state,
+                     io->devices_found.cause);
         return;
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < io->device_count; i++)
         json_put_item(doc, list, put_device(doc, &io->devices[i]));
@@ -112,6 +116,6 @@ void memory_io_json_vm(struct json_doc *doc, json_t *object, const struct snapsh
         name_missing(doc, missing, "memory", "huge_kind", vm->memory.huge_share.state,
                      vm->memory.huge_share.cause);
     end_inner(doc, object, "memory", memory);
-    put_devices(doc, io, &vm->io);
+    put_devices(doc, io, missing, &vm->io);
     end_inner(doc, object, "io", io);
 }
