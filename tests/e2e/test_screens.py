@@ -260,7 +260,7 @@ class Screens(kvmtest.TestCase):
         t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +>?[0-9,]+ ", s),
                "one counter")
         t.send("Enter")
-        t.wait(lambda s: re.search(r"(?m)^busy-guest +[0-9,]+", s), "its guests")
+        t.wait(lambda s: re.search(r"(?m)^ *\d+ busy-guest +[0-9,]+", s), "its guests")
         t.send("Home", "Enter")
         t.wait_text("[1 Counters]")
         self.quit(t)
