@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Load as metrics. */
-#include <string.h>
-
 #include "ui/report/metrics_subject.h"
 #include "ui/report/report_load.h"
 
 static const struct field nanoseconds = {.base = 10, .exponent = -9, .size = 1};
-
-/* One more label than a subject has. */
-struct labels {
-    struct metrics_label at[8];
-};
-
-static struct labels with(const struct metrics_label *own, size_t count, const char *name,
-                          const char *value)
-{
-    struct labels l = {0};
-
-    if (count > 0) /* the host has none */
-        memcpy(l.at, own, count * sizeof(*own));
-    l.at[count] = (struct metrics_label){name, value};
-    return l;
-}
 
 static void put_ns(struct metrics_family *f, const struct metrics_label *labels,
                    const struct reading *reading)
@@ -87,7 +69,7 @@ static void put_state(struct metrics_family *f, const struct metrics_subject *su
 
     (void)arg;
     if (is_known)
-        metrics_int(f, with(subject->labels, subject->label_count, "state", name).at, 1);
+        metrics_int(f, metrics_labels_with(metrics_labels_of(subject), "state", name).at, 1);
 }
 
 /* Which of the gauges of a role. */
@@ -108,8 +90,8 @@ static void put_roles(struct metrics_family *f, const struct metrics_subject *su
 
     for (int i = 0; i < VM_ROLE_COUNT; i++) {
         const struct reading *reading = &subject->vm->gauges[first[i] + part->offset];
-        struct labels l =
-            with(subject->labels, subject->label_count, "role", vm_role_name((enum vm_role)i));
+        const struct metrics_labels l =
+            metrics_labels_with(metrics_labels_of(subject), "role", vm_role_name((enum vm_role)i));
         if (part->shape == SHAPE_NS)
             put_ns(f, l.at, reading);
         else if (reading->state == READING_OK)
@@ -154,12 +136,14 @@ static const struct {
     [PRESSURE_IO_SOME] = {"io", "some"},         [PRESSURE_IO_FULL] = {"io", "full"},
 };
 
-static void put_pressure_of(struct metrics_family *f, const struct metrics_label *own, size_t count,
+/* @subject NULL: the host. */
+static void put_pressure_of(struct metrics_family *f, const struct metrics_subject *subject,
                             const struct reading *first)
 {
     for (size_t i = 0; i < PRESSURE_COUNT; i++) {
-        struct labels l = with(own, count, "resource", pressures[i].resource);
-        l = with(l.at, count + 1, "kind", pressures[i].kind);
+        struct metrics_labels l = metrics_labels_of(subject);
+        l = metrics_labels_with(l, "resource", pressures[i].resource);
+        l = metrics_labels_with(l, "kind", pressures[i].kind);
         put_ns(f, l.at, &first[i]);
     }
 }
@@ -168,7 +152,7 @@ static void put_pressure(struct metrics_family *f, const struct metrics_subject 
                          const void *arg)
 {
     (void)arg;
-    put_pressure_of(f, subject->labels, subject->label_count, &subject->vm->gauges[VM_CPU_SOME_NS]);
+    put_pressure_of(f, subject, &subject->vm->gauges[VM_CPU_SOME_NS]);
 }
 
 /* --- the host --------------------------------------------------------------------------------- */
@@ -185,13 +169,13 @@ static void put_host_sizes(struct metrics *m, const struct reading *g)
         {HOST_SWAP_TOTAL_BYTES, "host_swap_size", "Swap space of the host"},
         {HOST_SWAP_FREE_BYTES, "host_swap_free", "Swap space of the host that nobody uses"},
     };
-    const struct metrics_label none[] = {{NULL, NULL}};
+    const struct metrics_labels none = metrics_labels_of(NULL);
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct metrics_family f =
             metrics_family(m, METRICS_GAUGE, sizes[i].stem, "bytes", sizes[i].help);
         if (g[sizes[i].gauge].state == READING_OK)
-            metrics_int(&f, none, g[sizes[i].gauge].raw);
+            metrics_int(&f, none.at, g[sizes[i].gauge].raw);
     }
 }
 
@@ -206,22 +190,23 @@ static void put_host(struct metrics *m, const struct reading *g)
                  {HOST_STEAL_NS, "steal"},
                  {HOST_GUEST_NS, "guest"}},
       loads[] = {{HOST_LOAD_1, "1"}, {HOST_LOAD_5, "5"}, {HOST_LOAD_15, "15"}};
+    const struct metrics_labels none = metrics_labels_of(NULL);
     struct metrics_family f =
         metrics_family(m, METRICS_COUNTER, "host_cpu", "seconds",
                        "Time of all CPUs of the host: all of it, and some of what it went into");
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-        put_ns(&f, with(NULL, 0, "mode", modes[i].label).at, &g[modes[i].gauge]);
+        put_ns(&f, metrics_labels_with(none, "mode", modes[i].label).at, &g[modes[i].gauge]);
     f = metrics_family(m, METRICS_GAUGE, "host_load", NULL,
                        "Tasks that run or want to, mean over so many minutes");
     for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
         if (g[loads[i].gauge].state == READING_OK)
-            metrics_real(&f, with(NULL, 0, "minutes", loads[i].label).at,
+            metrics_real(&f, metrics_labels_with(none, "minutes", loads[i].label).at,
                          (double)g[loads[i].gauge].raw / 100);
     put_host_sizes(m, g);
     f = metrics_family(m, METRICS_COUNTER, "host_pressure", "seconds",
                        "Time in which tasks of the host waited for a resource");
-    put_pressure_of(&f, NULL, 0, &g[HOST_CPU_SOME_NS]);
+    put_pressure_of(&f, NULL, &g[HOST_CPU_SOME_NS]);
 }
 
 void load_metrics_put(const struct report *r, struct metrics *m, const struct snapshot *s)

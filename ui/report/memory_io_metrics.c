@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Memory and I/O as metrics. */
-#include <string.h>
-
 #include "ui/report/metrics_subject.h"
 #include "ui/report/report_memory_io.h"
-
-/* Labels of a subject, and those of the caller behind them. */
-struct labels {
-    struct metrics_label at[8];
-    size_t count;
-};
-
-static struct labels labels_of(const struct metrics_subject *subject)
-{
-    struct labels l = {.count = subject->label_count};
-
-    memcpy(l.at, subject->labels, l.count * sizeof(l.at[0]));
-    return l;
-}
-
-static void add(struct labels *l, const char *name, const char *value)
-{
-    l->at[l->count++] = (struct metrics_label){name, value};
-}
 
 /* --- numbers of a VM -------------------------------------------------------------------------- */
 
@@ -35,10 +14,10 @@ static void put_sized(struct metrics_family *f, const struct metrics_subject *su
                       const struct sized *sized)
 {
     const struct reading *r = &subject->vm->gauges[sized->gauge];
-    struct labels l = labels_of(subject);
+    struct metrics_labels l = metrics_labels_of(subject);
 
     if (sized->label != NULL)
-        add(&l, "kind", sized->label);
+        l = metrics_labels_with(l, "kind", sized->label);
     if (r->state == READING_OK)
         metrics_int(f, l.at, r->raw);
 }
@@ -75,8 +54,8 @@ static void put_shares(struct metrics_family *f, const struct metrics_subject *s
 
     (void)arg;
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        struct labels l = labels_of(subject);
-        add(&l, "kind", shares[i].kind);
+        struct metrics_labels l = metrics_labels_of(subject);
+        l = metrics_labels_with(l, "kind", shares[i].kind);
         if (shares[i].share->state == READING_OK)
             metrics_real(f, l.at, shares[i].share->value);
     }
@@ -105,10 +84,10 @@ static void put_devices(struct metrics_family *f, const struct metrics_subject *
         if (!report_device_has(kind, (enum io_counter)in))
             continue;
         for (int c = in; c <= out; c += out - in) {
-            struct labels l = labels_of(subject);
-            add(&l, "kind", io_device_kind_name(kind));
-            add(&l, "device", d->name);
-            add(&l, "direction", c == in ? "in" : "out");
+            struct metrics_labels l = metrics_labels_of(subject);
+            l = metrics_labels_with(l, "kind", io_device_kind_name(kind));
+            l = metrics_labels_with(l, "device", d->name);
+            l = metrics_labels_with(l, "direction", c == in ? "in" : "out");
             if (d->counts[c].total.state == READING_OK)
                 metrics_int(f, l.at, d->counts[c].total.raw);
         }

@@ -21,6 +21,24 @@ void metrics_subject_init(struct metrics_subject *s, const struct snapshot_vm *v
     }
 }
 
+struct metrics_labels metrics_labels_of(const struct metrics_subject *subject)
+{
+    struct metrics_labels l = {.count = 0};
+
+    if (subject == NULL)
+        return l;
+    l.count = subject->label_count;
+    memcpy(l.at, subject->labels, l.count * sizeof(l.at[0]));
+    return l;
+}
+
+struct metrics_labels metrics_labels_with(struct metrics_labels labels, const char *name,
+                                          const char *value)
+{
+    labels.at[labels.count++] = (struct metrics_label){name, value};
+    return labels;
+}
+
 void metrics_each(const struct filter *filter, const struct snapshot *s, bool vcpus,
                   void (*put)(struct metrics_family *f, const struct metrics_subject *subject,
                               const void *arg),

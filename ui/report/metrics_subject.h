@@ -18,6 +18,19 @@ struct metrics_subject {
     struct metrics_label labels[8]; /* the rest is room for the caller's; a NULL name ends */
 };
 
+/* Labels of a subject, or none, and those of the caller behind them. A NULL name ends. */
+struct metrics_labels {
+    struct metrics_label at[8];
+    size_t count;
+};
+
+/* metrics_labels_of - of a subject; NULL: none. */
+struct metrics_labels metrics_labels_of(const struct metrics_subject *subject);
+
+/* metrics_labels_with - @labels and one more, whose texts are borrowed. */
+struct metrics_labels metrics_labels_with(struct metrics_labels labels, const char *name,
+                                          const char *value);
+
 /* metrics_subject_init - with its labels: vm, pid, vm_fd, and of a vCPU also vcpu. */
 void metrics_subject_init(struct metrics_subject *s, const struct snapshot_vm *vm,
                           const struct snapshot_vcpu *vcpu);
