@@ -292,13 +292,16 @@ static void there_are_rows_at_the_last_stage_only(void **state)
 /* Who was not counted because the table is full is not said to rest. */
 static void a_vm_that_found_no_room_is_said_to_be_unknown(void **state)
 {
-    static const struct ui_state ui;
+    static const struct ui_state ui, after = {.detail.ended = true};
     struct fixture *f = *state;
     char text[EXITS_TEXT_MAX];
 
     show(f, exits_builder_busy);
     f->view = exits_view_vm(f->s, &f->s->vms[2], 0);
     assert_non_null(strstr(exits_head_stage(&ui, &f->view, text), "no vCPU left its guest"));
+    /* One that has ended is not paused. */
+    assert_non_null(strstr(exits_head_stage(&after, &f->view, text), "The VM ended"));
+    assert_null(strstr(text, "paused"));
     struct exits full = *f->view.exits;
     full.facts.lost[EXIT_LOST_THREADS] = 2000;
     f->view.exits = &full;

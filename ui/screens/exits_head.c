@@ -121,8 +121,9 @@ char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
             put_lost(t, &v->exits->facts);
             break;
         }
-        put(t, "Nothing was seen of it since the counting began: no vCPU left its guest. It may be "
-               "paused, wait in a halt, or run undisturbed.");
+        put(t, ended ? "The VM ended, and nothing was seen of it while exits were counted."
+                     : "Nothing was seen of it since the counting began: no vCPU left its guest. "
+                       "It may be paused, wait in a halt, or run undisturbed.");
         break;
     case EXITS_STAGE_SHOWN:
         break;
