@@ -26,7 +26,7 @@ struct scan_report *looks_report(const struct vm_id *vm, enum scan_state state,
     r->pages_total = PAGES;
     r->counts.pages[PAGE_UNTOUCHED] = PAGES - population;
     r->counts.pages[PAGE_UNREAD] = population;
-    r->estimate = (struct scan_estimate){.valid = true,
+    r->estimate = (struct scan_estimate){.valid = count > 0,
                                          .sampled = SAMPLED,
                                          .sampled_zero = SAMPLED / 10,
                                          .population = population,

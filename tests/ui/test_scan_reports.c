@@ -164,6 +164,28 @@ static void looks_leave_the_zero_scan_alone(void **unused)
     scan_reports_done(&scans);
 }
 
+/* Looks at many VMs are estimates of them too; but never in the place of a scan's own figure. */
+static void looks_tell_what_is_zero_where_no_scan_does(void **unused)
+{
+    struct scan_reports scans = {.count = 0};
+    struct scan_report *r = looks(7, SCAN_DONE, 7);
+
+    (void)unused;
+    r->estimate.valid = true;
+    r->estimate.zero_ratio = 0.3;
+    scan_reports_put(&scans, r, 1);
+    const struct scan_reports_entry *e = entry(&scans, 7);
+    assert_true(e->zero_ratio == 0.3 && !e->zero_exact);
+    assert_null(e->last);
+    scan_reports_put(&scans, report(7, SCAN_DONE, -1, 0.4), 2);
+    r = looks(7, SCAN_DONE, 7);
+    r->estimate.valid = true;
+    r->estimate.zero_ratio = 0.3;
+    scan_reports_put(&scans, r, 3);
+    assert_true(e->zero_ratio == 0.4);
+    scan_reports_done(&scans);
+}
+
 static void looks_that_tell_nothing_say_why_and_leave_those_before(void **unused)
 {
     struct scan_reports scans = {.count = 0};
@@ -199,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(looks_leave_the_zero_scan_alone),
+        cmocka_unit_test(looks_tell_what_is_zero_where_no_scan_does),
         cmocka_unit_test(looks_that_tell_nothing_say_why_and_leave_those_before),
         cmocka_unit_test(an_estimate_stands_until_the_exact_figure_comes),
         cmocka_unit_test(an_exact_figure_stands_while_it_is_scanned_again),

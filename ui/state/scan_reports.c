@@ -47,6 +47,8 @@ static struct scan_reports_entry *find_or_add(struct scan_reports *scans, const 
 
 static void take_figure(struct scan_reports_entry *e, const struct scan_report *r)
 {
+    if (r->mode == SCAN_DIRTY && e->last != NULL)
+        return; /* a scan said it, and its screen has what it says */
     if (r->zero_known) {
         e->zero_ratio = r->zero_ratio;
         e->zero_exact = true;
@@ -100,6 +102,7 @@ void scan_reports_put(struct scan_reports *scans, struct scan_report *r, uint64_
 
     e->used_ns = now_ns;
     if (r->mode == SCAN_DIRTY) {
+        take_figure(e, r);
         if (r->state != SCAN_RUNNING)
             take_looks(e, r, now_ns);
         scan_report_free(r);
