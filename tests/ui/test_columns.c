@@ -13,6 +13,7 @@
 
 #include "tests/lib/load_builder.h"
 #include "tests/lib/screen_dump.h"
+#include "tests/lib/ui_bed.h"
 #include "ui/screens/screens.h"
 #include "ui/state/column_sets.h"
 #include "ui/state/columns.h"
@@ -148,48 +149,28 @@ static void columns_show_what_a_vm_fights_for(void **unused)
 /* --- sets ------------------------------------------------------------------------------------- */
 
 /* The VMs screen with its keys. */
-struct bed {
-    struct snapshot_builder *b;
-    struct trends trends;
-    struct ui_rows rows;
-    struct ui_model model;
-    struct ui_state state;
-};
-
 static int bed_new(void **ret)
 {
-    struct bed *bed = calloc(1, sizeof(*bed));
+    struct ui_bed *bed = ui_bed_new();
 
-    bed->b = snapshot_builder_new();
     load_builder_host(bed->b, LOAD_CONTENDED);
-    const struct snapshot *s = snapshot_builder_finish(bed->b);
-    assert_int_equal(trends_init(&bed->trends), 0);
-    bed->model = (struct ui_model){
-        .now = s, .base = s, .detail = s, .trends = &bed->trends, .rows = &bed->rows};
-    ui_state_init(&bed->state, 24, 120, 1.0);
-    assert_int_equal(ui_follow(&bed->state, &bed->model), 0);
+    ui_bed_start(bed, 24, 120);
     *ret = bed;
     return 0;
 }
 
 static int bed_free(void **state)
 {
-    struct bed *bed = *state;
-
-    ui_state_done(&bed->state);
-    ui_rows_done(&bed->rows);
-    trends_done(&bed->trends);
-    snapshot_builder_free(bed->b);
-    free(bed);
+    ui_bed_free(*state);
     return 0;
 }
 
-static void press(struct bed *bed, uint32_t key)
+static void press(struct ui_bed *bed, uint32_t key)
 {
     ui_update(&bed->state, &bed->model, (struct ui_key){.code = key});
 }
 
-static bool shows(const struct bed *bed, enum column_id id)
+static bool shows(const struct ui_bed *bed, enum column_id id)
 {
     for (size_t i = 0; i < bed->state.vms.columns.count; i++)
         if (bed->state.vms.columns.ids[i] == id)
@@ -205,7 +186,7 @@ static void every_set_has_its_key_and_the_name(void **state)
     } sets[] = {{COLUMN_SET_OVERVIEW, COLUMN_WAIT}, {COLUMN_SET_CPU, COLUMN_RDY},
                 {COLUMN_SET_EXITS, COLUMN_HALT},    {COLUMN_SET_MEMORY, COLUMN_PSI_MEM},
                 {COLUMN_SET_IO, COLUMN_IOTHR},      {COLUMN_SET_MIGRATION, COLUMN_MIGR}};
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
 
     assert_int_equal(bed->state.vms.sets.shown, COLUMN_SET_OVERVIEW);
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -222,7 +203,7 @@ static void every_set_has_its_key_and_the_name(void **state)
 
 static void the_own_choice_is_kept_beside_the_sets(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
 
     press(bed, '0'); /* nobody chose any yet */
     assert_int_equal(bed->state.vms.sets.shown, COLUMN_SET_OVERVIEW);
@@ -251,7 +232,7 @@ static void the_own_choice_is_kept_beside_the_sets(void **state)
 
 static void sets_and_the_own_choice_are_remembered(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct config *config = malloc(sizeof(*config));
     struct ui_state again;
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/lib/load_builder.h"
+#include "tests/lib/ui_bed.h"
 #include "ui/screens/load_cause.h"
 #include "ui/screens/screens.h"
 #include "ui/state/columns.h"
@@ -69,46 +70,26 @@ static const struct {
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
-struct bed {
-    struct snapshot_builder *b;
-    struct trends trends;
-    struct ui_rows rows;
-    struct ui_model model;
-    struct ui_state state;
-};
-
 static int bed_new(void **ret)
 {
-    struct bed *bed = calloc(1, sizeof(*bed));
+    struct ui_bed *bed = ui_bed_new();
 
-    bed->b = snapshot_builder_new();
     load_builder_host(bed->b, LOAD_CONTENDED);
     snapshot_builder_get(bed->b, IDLE)->memory.numa_local = load_builder_figure(0.92);
-    const struct snapshot *s = snapshot_builder_finish(bed->b);
-    assert_int_equal(trends_init(&bed->trends), 0);
-    bed->model = (struct ui_model){
-        .now = s, .base = s, .detail = s, .trends = &bed->trends, .rows = &bed->rows};
-    ui_state_init(&bed->state, 24, 200, 1.0);
-    assert_int_equal(ui_follow(&bed->state, &bed->model), 0);
+    ui_bed_start(bed, 24, 200);
     *ret = bed;
     return 0;
 }
 
 static int bed_free(void **state)
 {
-    struct bed *bed = *state;
-
-    ui_state_done(&bed->state);
-    ui_rows_done(&bed->rows);
-    trends_done(&bed->trends);
-    snapshot_builder_free(bed->b);
-    free(bed);
+    ui_bed_free(*state);
     return 0;
 }
 
 static void each_column_has_its_text(void **state)
 {
-    const struct bed *bed = *state;
+    const struct ui_bed *bed = *state;
 
     for (size_t i = 0; i < COLUMNS; i++)
         for (int vm = 0; vm < VMS; vm++)
@@ -120,7 +101,7 @@ static void each_column_has_its_text(void **state)
 
 static void each_column_sorts_and_what_is_missing_comes_last(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
 
     for (size_t i = 0; i < COLUMNS; i++) {
         bed->state.vms.sort_inverted = false;
@@ -135,7 +116,7 @@ static void each_column_sorts_and_what_is_missing_comes_last(void **state)
 
 static void none_is_read_but_while_it_is_shown(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct vms_state *vms = &bed->state.vms;
 
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -148,7 +129,7 @@ static void none_is_read_but_while_it_is_shown(void **state)
 
 static void a_vcpu_has_none_of_these(void **state)
 {
-    const struct bed *bed = *state;
+    const struct ui_bed *bed = *state;
     const struct snapshot_vm *vm = &bed->model.now->vms[DB];
     const struct column_fields fields = {0};
 
@@ -191,7 +172,7 @@ static void what_is_missing_says_so_and_is_never_0(void **state)
         {READING_ABSENT, CAUSE_NOT_ASKED_FOR, "..."},
         {READING_ABSENT, CAUSE_ROOT_CGROUP, "-"},
     };
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);
     const struct column_fields fields = {0};
 
@@ -207,7 +188,7 @@ static void what_is_missing_says_so_and_is_never_0(void **state)
 /* Whoever chose one of them reads in the status line why it is empty, and what helps. */
 static void the_status_line_says_why(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);
     struct screen out;
 
@@ -242,7 +223,7 @@ static void the_limit_is_the_tighter_of_two(void **state)
         {k1, k2, "1.0K", "!!99.0"},       {denied, k2, "denied", "denied"},
         {k2, denied, "denied", "denied"}, {denied, none, "denied", "denied"},
     };
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);
 
     vm->memory.cgroup_current = reading_ok(1014, SOURCE_PROC);
@@ -262,7 +243,7 @@ static void the_limit_is_the_tighter_of_two(void **state)
 
 static void what_hurts_is_marked(void **state)
 {
-    struct bed *bed = *state;
+    struct ui_bed *bed = *state;
     struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);
     const struct {
         enum column_id id;

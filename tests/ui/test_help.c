@@ -12,72 +12,29 @@
 #include <string.h>
 
 #include "core/base/text.h"
-#include "tests/lib/screen_dump.h"
-#include "tests/lib/snapshot_builder.h"
+#include "tests/lib/ui_bed.h"
 #include "ui/screens/screens.h"
 
 #define ROWS 24
 #define COLS 80
 
-struct fixture {
-    struct snapshot_builder *b;
-    struct snapshot *s;
-    struct trends trends;
-    struct ui_rows rows;
-    struct ui_state state;
-    struct ui_model model;
-    struct screen screen;
-    char *dump;
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
+    struct ui_bed *f = ui_bed_new();
 
-    f->b = snapshot_builder_new();
     snapshot_builder_three_vms(f->b);
-    f->s = snapshot_builder_snapshot(f->b);
-    assert_int_equal(trends_init(&f->trends), 0);
     *state = f;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-
-    free(f->dump);
-    screen_done(&f->screen);
-    ui_state_done(&f->state);
-    ui_rows_done(&f->rows);
-    trends_done(&f->trends);
-    snapshot_builder_free(f->b);
-    free(f);
+    ui_bed_free(*state);
     return 0;
 }
 
-static void start(struct fixture *f, int rows, int cols)
-{
-    snapshot_builder_finish(f->b);
-    f->model =
-        (struct ui_model){.now = f->s, .detail = f->s, .trends = &f->trends, .rows = &f->rows};
-    ui_state_init(&f->state, rows, cols, 1.0);
-    assert_int_equal(screen_init(&f->screen, rows, cols, true), 0);
-    assert_int_equal(ui_follow(&f->state, &f->model), 0);
-}
-
-/* The screen after this key; 0: as it is. */
-static const char *press(struct fixture *f, uint32_t key)
-{
-    if (key != 0)
-        ui_update(&f->state, &f->model, (struct ui_key){.code = key});
-    free(f->dump);
-    ui_draw(&f->model, &f->state, &f->screen);
-    return f->dump = screen_dump(&f->screen);
-}
-
 /* A row of the screen, without the blanks at its end. */
-static const char *row_text(struct fixture *f, int y)
+static const char *row_text(struct ui_bed *f, int y)
 {
     static char text[4 * 200];
     size_t len = 0;
@@ -99,7 +56,7 @@ static size_t count(const char *text, const char *part)
     return n;
 }
 
-static void set_cause(struct fixture *f, enum reading_cause cause)
+static void set_cause(struct ui_bed *f, enum reading_cause cause)
 {
     for (size_t i = 0; i < f->s->vm_count; i++)
         f->s->vms[i].vm_cause = f->s->vms[i].vcpu_cause = (uint8_t)cause;
@@ -108,11 +65,11 @@ static void set_cause(struct fixture *f, enum reading_cause cause)
 static void a_long_status_line_ends_at_a_word_and_the_help_has_the_rest(void **state)
 {
     static const char fix[] = "Run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.";
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     set_cause(f, CAUSE_NO_PERMISSION);
-    start(f, ROWS, COLS);
-    press(f, 0);
+    ui_bed_start(f, ROWS, COLS);
+    ui_bed_press(f, 0);
     const char *line = row_text(f, ROWS - 2);
     const char *more = strstr(line, "\u2026 ?: more");
     assert_non_null(more);
@@ -120,7 +77,7 @@ static void a_long_status_line_ends_at_a_word_and_the_help_has_the_rest(void **s
     /* It is cut where a word ends. */
     char shown[200], whole[400];
     snprintf(shown, sizeof(shown), "%.*s", (int)(more - line), line);
-    press(f, '?');
+    ui_bed_press(f, '?');
     assert_non_null(strstr(f->dump, "\nWhat the status line says"));
     whole[0] = '\0';
     for (int y = 4; row_text(f, y)[0] != '\0'; y++) {
@@ -136,20 +93,20 @@ static void a_long_status_line_ends_at_a_word_and_the_help_has_the_rest(void **s
 
 static void a_message_stays_while_the_help_shows_all_of_it(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
-    start(f, ROWS, COLS);
+    ui_bed_start(f, ROWS, COLS);
     ui_say(&f->state, "Written to a file whose name is long enough to leave no room for what came "
                       "of it, which is all that matters here");
-    assert_non_null(strstr(press(f, 0), "?: more"));
-    assert_non_null(strstr(press(f, KEYCODE_F(1)), "which is all that"));
-    assert_null(strstr(press(f, KEYCODE_ESCAPE), "Written to"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "?: more"));
+    assert_non_null(strstr(ui_bed_press(f, KEYCODE_F(1)), "which is all that"));
+    assert_null(strstr(ui_bed_press(f, KEYCODE_ESCAPE), "Written to"));
 }
 
 /* The kernel keeps numbers away: that is so for all VMs, and stands at the top. */
 static void lockdown_is_said_once(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     set_cause(f, CAUSE_LOCKDOWN_INTEGRITY);
     f->s->host.lockdown = LOCKDOWN_INTEGRITY;
@@ -157,30 +114,30 @@ static void lockdown_is_said_once(void **state)
     for (size_t i = 0; i < f->s->vm_count; i++)
         snapshot_builder_missing(f->b, i, -1, 0, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
     f->s->bpf.obstacle = BPF_POSSIBLE;
-    start(f, ROWS, 140);
-    assert_int_equal(count(press(f, 0), "lockdown"), 1);
+    ui_bed_start(f, ROWS, 140);
+    assert_int_equal(count(ui_bed_press(f, 0), "lockdown"), 1);
     assert_non_null(strstr(f->dump, "lockdown integrity, A: BPF reads it"));
     assert_non_null(strstr(row_text(f, 2), "SRC"));
     for (int y = 3; y < 6; y++)
         assert_null(strchr(row_text(f, y), '!'));
-    press(f, KEYCODE_ENTER);
-    assert_int_equal(count(press(f, '2'), "lockdown"), 1);
+    ui_bed_press(f, KEYCODE_ENTER);
+    assert_int_equal(count(ui_bed_press(f, '2'), "lockdown"), 1);
     /* What it takes away, and what helps, is for who asks. */
-    press(f, '?');
-    press(f, KEYCODE_PAGE_DOWN);
+    ui_bed_press(f, '?');
+    ui_bed_press(f, KEYCODE_PAGE_DOWN);
     assert_non_null(strstr(f->dump, "The kernel keeps counters in debugfs away:"));
 }
 
 static void what_has_another_cause_is_said_where_it_is(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     set_cause(f, CAUSE_NO_PERMISSION);
     f->s->host.lockdown = LOCKDOWN_INTEGRITY;
     for (size_t i = 0; i < f->s->vm_count; i++)
         f->s->vms[i].vm_cause = CAUSE_LOCKDOWN_INTEGRITY; /* and the other one stays */
-    start(f, ROWS, COLS);
-    press(f, 0);
+    ui_bed_start(f, ROWS, COLS);
+    ui_bed_press(f, 0);
     assert_non_null(strstr(f->dump, "some vCPU counters are missing: no permission"));
     assert_non_null(strstr(f->dump, "lockdown integrity"));
 }
@@ -188,33 +145,33 @@ static void what_has_another_cause_is_said_where_it_is(void **state)
 /* Nobody could read what the kernel says of it: only the numbers that are refused tell. */
 static void lockdown_that_nobody_is_sure_of_is_said_of_the_vm(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     set_cause(f, CAUSE_LOCKDOWN);
-    start(f, ROWS, 140);
-    assert_non_null(strstr(press(f, 0), "some VM counters are missing: lockdown"));
+    ui_bed_start(f, ROWS, 140);
+    assert_non_null(strstr(ui_bed_press(f, 0), "some VM counters are missing: lockdown"));
     assert_non_null(strchr(row_text(f, 4), '!'));
 }
 
 static void where_room_is_scarce_lockdown_is_said_in_fewer_words(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     f->s->host.lockdown = LOCKDOWN_INTEGRITY;
     snapshot_builder_missing(f->b, 0, -1, 0, READING_DENIED, CAUSE_LOCKDOWN_INTEGRITY);
     f->s->bpf.obstacle = BPF_POSSIBLE;
-    start(f, ROWS, 60);
-    assert_non_null(strstr(press(f, 0), "  lockdown integrity |"));
+    ui_bed_start(f, ROWS, 60);
+    assert_non_null(strstr(ui_bed_press(f, 0), "  lockdown integrity |"));
 }
 
 static void the_help_begins_with_the_screen_it_lies_over(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
-    start(f, 50, COLS);
-    press(f, KEYCODE_ENTER);
-    press(f, '2');
-    press(f, KEYCODE_F(1));
+    ui_bed_start(f, 50, COLS);
+    ui_bed_press(f, KEYCODE_ENTER);
+    ui_bed_press(f, '2');
+    ui_bed_press(f, KEYCODE_F(1));
     assert_non_null(strstr(f->dump, "\nHelp: vCPUs "));
     assert_int_equal(strcmp(row_text(f, 3), "vCPUs"), 0);
     const char *own = strstr(f->dump, "counters of the selected vCPU alone");
@@ -223,7 +180,7 @@ static void the_help_begins_with_the_screen_it_lies_over(void **state)
     assert_true(own != NULL && own < legend && legend < everywhere);
     assert_non_null(strstr(f->dump, "a clock that differs from that of most other vCPUs"));
     assert_null(strstr(f->dump, "before ZERO%")); /* is on another screen */
-    press(f, KEYCODE_PAGE_DOWN);
+    ui_bed_press(f, KEYCODE_PAGE_DOWN);
     assert_non_null(strstr(f->dump, "sort by resident memory")); /* of the VMs screen */
 }
 
@@ -231,11 +188,11 @@ static void the_help_begins_with_the_screen_it_lies_over(void **state)
 static void the_help_has_columns(void **state)
 {
     static const int widths[][2] = {{80, 1}, {120, 2}, {200, 3}};
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     for (size_t i = 0; i < 3; i++) {
-        start(f, 44, widths[i][0]);
-        press(f, '?');
+        ui_bed_start(f, 44, widths[i][0]);
+        ui_bed_press(f, '?');
         const int width = widths[i][0] / widths[i][1];
         for (int column = 0; column < widths[i][1]; column++) {
             bool has_keys = false; /* their names stand at the left of each */
@@ -250,32 +207,33 @@ static void the_help_has_columns(void **state)
         ui_state_done(&f->state);
         ui_rows_done(&f->rows);
     }
-    start(f, ROWS, COLS);
+    ui_bed_start(f, ROWS, COLS);
 }
 
 static void of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
     struct snapshot_builder *none = snapshot_builder_new();
 
-    start(f, ROWS, COLS);
-    press(f, KEYCODE_ENTER);
-    assert_non_null(strstr(press(f, '3'), "R Read all"));
+    ui_bed_start(f, ROWS, COLS);
+    ui_bed_press(f, KEYCODE_ENTER);
+    assert_non_null(strstr(ui_bed_press(f, '3'), "R Read all"));
     assert_non_null(strstr(f->dump, "L Look"));
     snapshot_builder_fields_x86(none);
     f->model.now = snapshot_builder_finish(none);
     assert_int_equal(ui_follow(&f->state, &f->model), 0);
-    assert_null(strstr(press(f, 0), "Read all"));
+    assert_null(strstr(ui_bed_press(f, 0), "Read all"));
     assert_null(strstr(f->dump, "L Look"));
     assert_non_null(strstr(f->dump, " has ended; its last numbers stay. F: wait for its succ"));
     assert_int_equal(ui_update(&f->state, &f->model, (struct ui_key){.code = 'R'}), UI_NOTHING);
-    assert_non_null(strstr(press(f, 0), "has ended: its last numbers stay, and no new ones come"));
-    assert_null(strstr(press(f, '?'), "read all of it"));
-    press(f, KEYCODE_ESCAPE);
-    press(f, '1');
+    assert_non_null(
+        strstr(ui_bed_press(f, 0), "has ended: its last numbers stay, and no new ones come"));
+    assert_null(strstr(ui_bed_press(f, '?'), "read all of it"));
+    ui_bed_press(f, KEYCODE_ESCAPE);
+    ui_bed_press(f, '1');
     assert_int_equal(ui_update(&f->state, &f->model, (struct ui_key){.code = 'r'}), UI_NOTHING);
-    press(f, 'F');
-    press(f, 'k');
+    ui_bed_press(f, 'F');
+    ui_bed_press(f, 'k');
     assert_non_null(strstr(f->dump, "the next VM of its name is waited for"));
     snapshot_builder_free(none);
 }

@@ -10,71 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/screen_dump.h"
-#include "tests/lib/snapshot_builder.h"
+#include "tests/lib/ui_bed.h"
 #include "ui/screens/screens.h"
 #include "ui/state/scan_choice.h"
-
-struct fixture {
-    struct snapshot_builder *b;
-    const struct snapshot *s;
-    struct ui_model model;
-    struct trends trends;
-    struct ui_rows rows;
-    struct ui_state state;
-    struct scan_reports scans;
-    struct screen screen;
-    char *dump;
-};
 
 /* By pid: vm16, db-primary, fc-1; vm16 is selected. */
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
+    struct ui_bed *f = ui_bed_new();
 
-    f->b = snapshot_builder_new();
     snapshot_builder_three_vms(f->b);
-    f->s = snapshot_builder_finish(f->b);
-    assert_int_equal(trends_init(&f->trends), 0);
-    f->model = (struct ui_model){
-        .now = f->s, .detail = f->s, .trends = &f->trends, .rows = &f->rows, .scans = &f->scans};
-    ui_state_init(&f->state, 24, 100, 1.0);
-    assert_int_equal(screen_init(&f->screen, 24, 100, true), 0);
-    assert_int_equal(ui_follow(&f->state, &f->model), 0);
-    ui_update(&f->state, &f->model, (struct ui_key){.code = 'N'});
+    f->model.scans = &f->scans;
+    ui_bed_start(f, 24, 100);
+    ui_bed_press(f, 'N');
     *state = f;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-
-    free(f->dump);
-    screen_done(&f->screen);
-    ui_state_done(&f->state);
-    ui_rows_done(&f->rows);
-    trends_done(&f->trends);
-    scan_reports_done(&f->scans);
-    snapshot_builder_free(f->b);
-    free(f);
+    ui_bed_free(*state);
     return 0;
 }
 
-static enum ui_action press(struct fixture *f, uint32_t key)
+static enum ui_action press(struct ui_bed *f, uint32_t key)
 {
     return ui_update(&f->state, &f->model, (struct ui_key){.code = key});
 }
 
-static const char *drawn(struct fixture *f)
-{
-    free(f->dump);
-    ui_draw(&f->model, &f->state, &f->screen);
-    return f->dump = screen_dump(&f->screen);
-}
-
 /* The names of the VMs that are chosen, in turn. */
-static const char *chosen(struct fixture *f)
+static const char *chosen(struct ui_bed *f)
 {
     static char names[200];
     const struct snapshot_vm *vm;
@@ -88,7 +53,7 @@ static const char *chosen(struct fixture *f)
     return names;
 }
 
-static void expect(struct fixture *f, char answer, enum scan_what what, const char *names)
+static void expect(struct ui_bed *f, char answer, enum scan_what what, const char *names)
 {
     assert_int_equal(press(f, 'R'), UI_NOTHING);
     assert_int_equal(press(f, (uint32_t)answer), UI_SCANS);
@@ -99,11 +64,11 @@ static void expect(struct fixture *f, char answer, enum scan_what what, const ch
 
 static void without_tags_they_are_not_offered(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     press(f, 'R');
     assert_int_equal(f->state.prompt.kind, PROMPT_SCAN);
-    assert_null(strstr(drawn(f), "t: tagged"));
+    assert_null(strstr(ui_bed_press(f, 0), "t: tagged"));
     assert_int_equal(press(f, 't'), UI_NOTHING); /* like any other key: nothing is begun */
     assert_int_equal(f->state.prompt.kind, PROMPT_NONE);
     expect(f, 's', SCAN_WHAT_EXACT, "vm16 ");
@@ -113,14 +78,14 @@ static void without_tags_they_are_not_offered(void **state)
 
 static void tagged_ones_are_those_that_were_tagged(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     press(f, KEYCODE_DOWN);
     press(f, ' ');
     press(f, ' ');
     press(f, 'R');
     assert_int_equal(f->state.prompt.kind, PROMPT_SCAN_TAGGED);
-    assert_non_null(strstr(drawn(f), "t: tagged"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "t: tagged"));
     press(f, KEYCODE_ESCAPE);
     expect(f, 't', SCAN_WHAT_EXACT, "db-primary fc-1 ");
     expect(f, 'l', SCAN_WHAT_LOOKS, "db-primary fc-1 ");
@@ -136,7 +101,7 @@ static void tagged_ones_are_those_that_were_tagged(void **state)
 static void all_are_those_that_are_listed_in_their_order(void **state)
 {
     static const uint32_t filter[] = {'f', 'e', 'm', 'u', KEYCODE_ENTER};
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     press(f, 't');
     expect(f, 'a', SCAN_WHAT_ESTIMATE, "vm16 db-primary fc-1 ");
@@ -150,7 +115,7 @@ static void all_are_those_that_are_listed_in_their_order(void **state)
 /* Nobody had chosen a row, and the order changed between question and answer. */
 static void what_was_selected_when_it_was_asked_is_scanned(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
     struct vm_id vm;
 
     press(f, KEYCODE_HOME);
@@ -165,7 +130,7 @@ static void what_was_selected_when_it_was_asked_is_scanned(void **state)
 
 static void vms_that_ended_meanwhile_are_left_out(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
     struct snapshot_builder *b = snapshot_builder_new();
 
     press(f, ' ');
@@ -185,7 +150,7 @@ static void vms_that_ended_meanwhile_are_left_out(void **state)
 
 static void where_nothing_can_be_scanned_nothing_is_offered(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     f->model.scans = NULL;
     assert_int_equal(press(f, 'R'), UI_NOTHING);
@@ -198,7 +163,7 @@ static void where_nothing_can_be_scanned_nothing_is_offered(void **state)
 
 static void the_only_scan_ends_without_a_question(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     f->model.scan_list = (struct ui_scans){.count = 1, .of_selected = 1};
     assert_int_equal(press(f, 'x'), UI_SCANS);
@@ -212,7 +177,7 @@ static void the_only_scan_ends_without_a_question(void **state)
 
 static void which_of_several_scans_end_is_asked(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
 
     f->model.scan_list = (struct ui_scans){.count = 3, .waiting = 2, .of_selected = 1};
     assert_int_equal(press(f, 'x'), UI_NOTHING);
@@ -238,32 +203,32 @@ static void which_of_several_scans_end_is_asked(void **state)
 
 static void the_status_line_says_what_is_scanned_and_what_waits(void **state)
 {
-    struct fixture *f = *state;
+    struct ui_bed *f = *state;
     const struct vm_id gone = {.pid = 99, .start_ticks = 1, .fd = 3};
 
     f->model.scan = (struct scan_worker_progress){.busy = true, .vm = f->s->vms[1].id};
     f->model.scan_list = (struct ui_scans){.count = 1};
-    assert_non_null(strstr(drawn(f), "Scanning db-primary; x ends it "));
+    assert_non_null(strstr(ui_bed_press(f, 0), "Scanning db-primary; x ends it "));
     f->model.scan_list =
         (struct ui_scans){.count = 3, .waiting = 2, .next = {f->s->vms[0].id, f->s->vms[2].id}};
-    assert_non_null(strstr(drawn(f), "Scanning db-primary, 2 waiting; x ends them. "
-                                     "Next: vm16, fc-1 "));
+    assert_non_null(strstr(ui_bed_press(f, 0), "Scanning db-primary, 2 waiting; x ends them. "
+                                               "Next: vm16, fc-1 "));
     f->model.scan_looks = true;
-    assert_non_null(strstr(drawn(f), "Looking at what db-primary writes, 2 waiting;"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "Looking at what db-primary writes, 2 waiting;"));
     f->model.scan.vm = gone;
-    assert_non_null(strstr(drawn(f), "Looking at what process 99 writes, 2 waiting;"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "Looking at what process 99 writes, 2 waiting;"));
     f->model.scan_list = (struct ui_scans){.count = 13, .waiting = 12, .next = {f->s->vms[0].id}};
     for (int i = 1; i < UI_SCANS_NAMED; i++)
         f->model.scan_list.next[i] = f->s->vms[2].id;
     ui_resize(&f->state, 24, 200);
     assert_int_equal(screen_resize(&f->screen, 24, 200), 0);
-    assert_non_null(strstr(drawn(f), "fc-1, fc-1, 4 more "));
+    assert_non_null(strstr(ui_bed_press(f, 0), "fc-1, fc-1, 4 more "));
     f->model.scan.busy = false; /* its scanner is late */
-    assert_non_null(strstr(drawn(f), "No scanner yet, 12 waiting; x ends them"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "No scanner yet, 12 waiting; x ends them"));
     press(f, ' '); /* the sum of those that are tagged stands behind it */
-    assert_non_null(strstr(drawn(f), "12 waiting; x ends them  1 tagged: CPU"));
+    assert_non_null(strstr(ui_bed_press(f, 0), "12 waiting; x ends them  1 tagged: CPU"));
     f->model.scan_list = (struct ui_scans){0};
-    assert_null(strstr(drawn(f), "waiting"));
+    assert_null(strstr(ui_bed_press(f, 0), "waiting"));
 }
 
 int main(void)
