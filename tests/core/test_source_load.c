@@ -14,31 +14,19 @@
 
 #include "core/model/vm_load.h"
 #include "core/source/sampler.h"
-#include "tests/lib/tree.h"
+#include "tests/lib/proc_bed.h"
 
-#define PID     500
+#define PID     PROC_BED_PID
 #define KVM_RUN "16 0x1c 0xae80 0x0 0x0 0x0 0x0 0x7f1 0x7f2\n"
 #define FUTEX   "202 0x7f0 0x80 0x0 0x0 0x0 0x0 0x7f1 0x7f2\n"
 #define MS      1000000ull
 
-struct bench {
-    struct tree tree;
-    struct sampler *sampler;
-    struct snapshot *now;
-};
+static struct proc_bed bench;
 
-static struct bench bench;
-static uint64_t clock_ns;
-
-static uint64_t now_ns(void)
-{
-    return clock_ns;
-}
-
-static void text_at(struct bench *b, const char *text, const char *format, ...)
+static void text_at(struct proc_bed *b, const char *text, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void text_at(struct bench *b, const char *text, const char *format, ...)
+static void text_at(struct proc_bed *b, const char *text, const char *format, ...)
 {
     char path[200];
     va_list args;
@@ -51,7 +39,7 @@ static void text_at(struct bench *b, const char *text, const char *format, ...)
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
-static void stat_of(struct bench *b, int tid, char state, int cpu, unsigned guest_ticks)
+static void stat_of(struct proc_bed *b, int tid, char state, int cpu, unsigned guest_ticks)
 {
     char text[300];
 
@@ -62,7 +50,7 @@ static void stat_of(struct bench *b, int tid, char state, int cpu, unsigned gues
     text_at(b, text, "proc/%d/task/%d/stat", PID, tid);
 }
 
-static void thread(struct bench *b, int tid, const char *comm, const char *syscall)
+static void thread(struct proc_bed *b, int tid, const char *comm, const char *syscall)
 {
     text_at(b, comm, "proc/%d/task/%d/comm", PID, tid);
     text_at(b, syscall, "proc/%d/task/%d/syscall", PID, tid);
@@ -73,7 +61,7 @@ static void thread(struct bench *b, int tid, const char *comm, const char *sysca
     stat_of(b, tid, 'S', 1, 0);
 }
 
-static void used(struct bench *b, int tid, uint64_t cpu_ms, uint64_t wait_ms)
+static void used(struct proc_bed *b, int tid, uint64_t cpu_ms, uint64_t wait_ms)
 {
     char text[80];
 
@@ -82,7 +70,7 @@ static void used(struct bench *b, int tid, uint64_t cpu_ms, uint64_t wait_ms)
     text_at(b, text, "proc/%d/task/%d/schedstat", PID, tid);
 }
 
-static void process_is(struct bench *b, const char *state, int threads)
+static void process_is(struct proc_bed *b, const char *state, int threads)
 {
     char text[200];
 
@@ -94,16 +82,10 @@ static void process_is(struct bench *b, const char *state, int threads)
 
 static int setup(void **state)
 {
-    struct bench *b = &bench;
+    struct proc_bed *b = &bench;
 
-    memset(b, 0, sizeof(*b));
-    clock_ns = 1000 * MS;
-    tree_open(&b->tree);
-    tree_text(&b->tree, "proc/sys/kernel/osrelease", "6.1.0\n");
+    proc_bed_open(b);
     tree_text(&b->tree, "proc/uptime", "100.50 1.00\n");
-    tree_process(&b->tree, 1, "init", "/sbin/init", 1);
-    tree_process(&b->tree, PID, "qemu", "qemu-system-x86_64|-name|a", 4000);
-    tree_fd(&b->tree, PID, 9, "anon_inode:kvm-vm");
     tree_fd(&b->tree, PID, 10, "anon_inode:kvm-vcpu:0");
     tree_fd(&b->tree, PID, 11, "anon_inode:kvm-vcpu:1");
     thread(b, PID, "qemu\n", FUTEX);
@@ -116,31 +98,17 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    struct bench *b = *state;
-
-    snapshot_free(b->now);
-    sampler_close(b->sampler);
-    tree_close(&b->tree);
+    proc_bed_close(*state);
     return 0;
 }
 
 /* One second later. */
-static const struct snapshot_vm *tick(struct bench *b, unsigned wishes)
+static const struct snapshot_vm *tick(struct proc_bed *b, unsigned wishes)
 {
-    const struct sampler_config config = {
-        .root = &b->tree.root, .sources = SOURCE_BIT(SOURCE_PROC), .now_ns = now_ns};
-    struct error err = {0};
+    const struct snapshot_vm *vm = &proc_bed_tick(b, wishes)->vms[0];
 
-    if (b->sampler == NULL)
-        assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
-    snapshot_free(b->now);
-    b->now = NULL;
-    clock_ns += 1000 * MS;
-    sampler_set_load(b->sampler, wishes);
-    assert_int_equal(sampler_tick(b->sampler, &b->now, &err), 0);
-    assert_int_equal(b->now->vm_count, 1);
-    assert_int_equal(b->now->vms[0].vcpu_count, 2);
-    return &b->now->vms[0];
+    assert_int_equal(vm->vcpu_count, 2);
+    return vm;
 }
 
 static void near(struct figure f, double value)
@@ -158,7 +126,7 @@ static void is_missing(struct figure f, enum reading_cause cause)
 
 static void what_nobody_wishes_for_is_not_read(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     const struct snapshot_vm *vm = tick(b, 0);
 
     for (int g = VM_UPTIME_NS; g < VM_GAUGE_COUNT; g++)
@@ -174,7 +142,7 @@ static void what_nobody_wishes_for_is_not_read(void **state)
 /* What a person looks at in one VM is not read of all the others. */
 static void a_wish_can_be_for_one_process_alone(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     const struct snapshot_vm *vm = tick(b, LOAD_ROLES);
 
     assert_int_equal(vm->load.state_cause, CAUSE_NOT_ASKED_FOR);
@@ -201,7 +169,7 @@ static void a_wish_can_be_for_one_process_alone(void **state)
 
 static void a_vm_runs_while_one_of_its_vcpus_does(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     assert_int_equal(tick(b, LOAD_STATE)->load.state, VM_STATE_RUNNING);
     near(b->now->vms[0].load.uptime_s, 60.5);
@@ -218,7 +186,7 @@ static void a_vm_runs_while_one_of_its_vcpus_does(void **state)
 
 static void each_vcpu_has_a_state_and_a_place(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     const struct snapshot_vcpu *vcpus = tick(b, LOAD_VCPUS)->vcpus;
 
     assert_int_equal(vcpus[0].load.state, VCPU_STATE_HALTED);
@@ -251,7 +219,7 @@ static void each_vcpu_has_a_state_and_a_place(void **state)
 /* Without the right to trace a process nobody says "running", nor "paused". */
 static void where_the_look_is_denied_cpu_time_is_all_there_is(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     char path[200];
 
     if (geteuid() != 0) {
@@ -286,7 +254,7 @@ static void where_the_look_is_denied_cpu_time_is_all_there_is(void **state)
 
 static void a_kernel_without_the_file_says_so(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_remove(&b->tree, "proc/500/task/501/syscall");
     tree_remove(&b->tree, "proc/500/task/502/syscall");
@@ -297,7 +265,7 @@ static void a_kernel_without_the_file_says_so(void **state)
 
 /* --- roles ------------------------------------------------------------------------------------ */
 
-static void kernel_thread(struct bench *b, int pid, const char *comm)
+static void kernel_thread(struct proc_bed *b, int pid, const char *comm)
 {
     char text[300];
 
@@ -310,14 +278,14 @@ static void kernel_thread(struct bench *b, int pid, const char *comm)
     text_at(b, "2000000 0 1\n", "proc/%d/schedstat", pid);
 }
 
-static const struct role_load *role(struct bench *b, enum vm_role role)
+static const struct role_load *role(struct proc_bed *b, enum vm_role role)
 {
     return &b->now->vms[0].load.roles[role];
 }
 
 static void threads_have_roles_by_their_names(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     thread(b, 503, "IO iothread1\n", FUTEX);
     thread(b, 504, "vhost-500\n", FUTEX);
@@ -352,7 +320,7 @@ static void threads_have_roles_by_their_names(void **state)
 /* What it has used stays used, and what another one used is not counted twice. */
 static void a_role_goes_on_without_a_thread_that_ended(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     thread(b, 503, "worker\n", FUTEX);
     used(b, 503, 500, 0);
@@ -374,7 +342,7 @@ static void a_role_goes_on_without_a_thread_that_ended(void **state)
 /* QEMU names a thread a moment after it began. */
 static void a_thread_that_gets_its_name_late_is_looked_at_again(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tick(b, LOAD_ROLES);
     thread(b, 503, "qemu\n", FUTEX);
@@ -390,7 +358,7 @@ static void a_thread_that_gets_its_name_late_is_looked_at_again(void **state)
 /* Who makes and ends threads all the time does not have all of them listed all the time. */
 static void a_crowd_of_threads_is_listed_now_and_then(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     int seen = 0;
 
     for (int tid = 1000; tid < 1300; tid++)
@@ -410,12 +378,12 @@ static void a_crowd_of_threads_is_listed_now_and_then(void **state)
 
 /* --- cgroups ---------------------------------------------------------------------------------- */
 
-static void cgroup_of(struct bench *b, int tid, const char *lines)
+static void cgroup_of(struct proc_bed *b, int tid, const char *lines)
 {
     text_at(b, lines, "proc/%d/task/%d/cgroup", PID, tid);
 }
 
-static void v2(struct bench *b, const char *path, const char *max, unsigned us, unsigned hit,
+static void v2(struct proc_bed *b, const char *path, const char *max, unsigned us, unsigned hit,
                unsigned periods)
 {
     char text[120];
@@ -428,7 +396,7 @@ static void v2(struct bench *b, const char *path, const char *max, unsigned us, 
     text_at(b, "populated 1\nfrozen 0\n", "sys/fs/cgroup/%s/cgroup.events", path);
 }
 
-static void pressure_is(struct bench *b, const char *path, unsigned us)
+static void pressure_is(struct proc_bed *b, const char *path, unsigned us)
 {
     char text[120];
 
@@ -442,7 +410,7 @@ static void pressure_is(struct bench *b, const char *path, unsigned us)
 }
 
 /* As libvirt does it: the VM in a scope, each vCPU in a cgroup of threads. */
-static void libvirt_v2(struct bench *b)
+static void libvirt_v2(struct proc_bed *b)
 {
     tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
     v2(b, "m.slice", "max 100000\n", 0, 0, 0);
@@ -458,7 +426,7 @@ static void libvirt_v2(struct bench *b)
 
 static void limits_above_count_and_each_of_them_once(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     const struct snapshot_vm *vm;
 
     libvirt_v2(b);
@@ -479,7 +447,7 @@ static void limits_above_count_and_each_of_them_once(void **state)
 /* Its own total counts from another start: that is no throttling. */
 static void a_move_to_another_cgroup_is_no_jump(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     libvirt_v2(b);
     v2(b, "other", "50000 100000\n", 900000000, 5000, 9000);
@@ -496,7 +464,7 @@ static void a_move_to_another_cgroup_is_no_jump(void **state)
 
 static void without_a_limit_there_is_nothing_to_be_throttled_by(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     libvirt_v2(b);
     for (int tid = PID; tid <= 502; tid++)
@@ -513,7 +481,7 @@ static void without_a_limit_there_is_nothing_to_be_throttled_by(void **state)
 
 static void limits_of_version_1_have_other_files(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_text(&b->tree, "proc/self/mountinfo",
               "31 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
@@ -541,7 +509,7 @@ static void limits_of_version_1_have_other_files(void **state)
 
 static void a_host_without_cgroups_says_so(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tick(b, LOAD_THROTTLE | LOAD_PRESSURE);
     is_missing(b->now->vms[0].load.throttled, CAUSE_NO_CGROUP);
@@ -555,7 +523,7 @@ static void a_host_without_cgroups_says_so(void **state)
 
 static void a_path_that_leads_out_is_not_followed(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     libvirt_v2(b);
     for (int tid = PID; tid <= 502; tid++)
@@ -567,7 +535,7 @@ static void a_path_that_leads_out_is_not_followed(void **state)
 
 static void pressure_is_of_the_nearest_cgroup_with_processes(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     libvirt_v2(b);
     cgroup_of(b, PID, "0::/m.slice/a.scope/v0\n"); /* of threads only */
@@ -586,7 +554,7 @@ static void pressure_is_of_the_nearest_cgroup_with_processes(void **state)
 
 static void a_kernel_that_measures_no_pressure_says_so(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     libvirt_v2(b);
     tick(b, LOAD_PRESSURE | LOAD_HOST);
@@ -604,7 +572,7 @@ static void a_kernel_that_measures_no_pressure_says_so(void **state)
 
 static void the_host_says_how_it_is(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tick(b, LOAD_HOST);
     is_missing(b->now->host_load.load_1, CAUSE_NOT_IN_KERNEL);

@@ -17,36 +17,18 @@
 #include "core/source/device_links.h"
 #include "core/source/load_placement.h"
 #include "core/source/sampler.h"
-#include "tests/lib/tree.h"
+#include "tests/lib/proc_bed.h"
 
-#define PID 500
+#define PID PROC_BED_PID
 #define KIB 1024ull
 
-struct bench {
-    struct tree tree;
-    struct sampler *sampler;
-    struct snapshot *now;
-};
-
-static struct bench bench;
-static uint64_t clock_ns;
-
-static uint64_t now_ns(void)
-{
-    return clock_ns;
-}
+static struct proc_bed bench;
 
 static int setup(void **state)
 {
-    struct bench *b = &bench;
+    struct proc_bed *b = &bench;
 
-    memset(b, 0, sizeof(*b));
-    clock_ns = 1000000000;
-    tree_open(&b->tree);
-    tree_text(&b->tree, "proc/sys/kernel/osrelease", "6.1.0\n");
-    tree_process(&b->tree, 1, "init", "/sbin/init", 1);
-    tree_process(&b->tree, PID, "qemu", "qemu-system-x86_64|-name|a", 4000);
-    tree_fd(&b->tree, PID, 9, "anon_inode:kvm-vm");
+    proc_bed_open(b);
     tree_text(&b->tree, "proc/500/status",
               "Name:\tqemu\nState:\tS (sleeping)\nVmRSS:\t 900 kB\nRssAnon:\t 700 kB\n"
               "RssFile:\t 150 kB\nRssShmem:\t 50 kB\nVmPTE:\t 4 kB\nVmSwap:\t 30 kB\n"
@@ -62,34 +44,12 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    struct bench *b = *state;
-
-    snapshot_free(b->now);
-    sampler_close(b->sampler);
-    tree_close(&b->tree);
+    proc_bed_close(*state);
     return 0;
 }
 
-/* One second later. */
-static const struct snapshot *tick(struct bench *b, unsigned wishes)
-{
-    const struct sampler_config config = {
-        .root = &b->tree.root, .sources = SOURCE_BIT(SOURCE_PROC), .now_ns = now_ns};
-    struct error err = {0};
-
-    if (b->sampler == NULL)
-        assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
-    snapshot_free(b->now);
-    b->now = NULL;
-    clock_ns += 1000000000;
-    sampler_set_load(b->sampler, wishes);
-    assert_int_equal(sampler_tick(b->sampler, &b->now, &err), 0);
-    assert_int_equal(b->now->vm_count, 1);
-    return b->now;
-}
-
 /* Descriptor @fd of the VMM, open with @flags (octal). @more: lines behind. */
-static void fd_at(struct bench *b, int fd, const char *link, const char *flags, const char *more)
+static void fd_at(struct proc_bed *b, int fd, const char *link, const char *flags, const char *more)
 {
     char path[64], text[200];
 
@@ -121,7 +81,7 @@ static void near(struct figure f, double value)
 
 static void memory_is_what_the_kernel_counts(void **state)
 {
-    const struct vm_memory *m = &tick(*state, LOAD_MEMORY)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(*state, LOAD_MEMORY)->vms[0].memory;
 
     is_bytes(m->resident, 2948 * KIB);
     is_bytes(m->anon, 700 * KIB);
@@ -137,7 +97,7 @@ static void memory_is_what_the_kernel_counts(void **state)
 
 static void who_does_not_ask_hears_nothing(void **state)
 {
-    const struct snapshot_vm *vm = &tick(*state, LOAD_STATE)->vms[0];
+    const struct snapshot_vm *vm = &proc_bed_tick(*state, LOAD_STATE)->vms[0];
 
     lacks(vm->memory.anon, CAUSE_NOT_ASKED_FOR);
     lacks(vm->memory.ksm_merged, CAUSE_NOT_ASKED_FOR);
@@ -148,25 +108,25 @@ static void who_does_not_ask_hears_nothing(void **state)
 
 static void kernels_without_a_line_or_file_lack_it(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_text(&b->tree, "proc/500/status", "Name:\tqemu\nVmRSS:\t 900 kB\nVmPTE:\t 4 kB\n");
     tree_remove(&b->tree, "proc/500/ksm_stat");
     tree_text(&b->tree, "proc/500/ksm_merging_pages", "7\n");
-    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     is_bytes(m->resident, 900 * KIB);
     lacks(m->anon, CAUSE_NOT_IN_KERNEL);
     lacks(m->swapped, CAUSE_NOT_IN_KERNEL);
     is_bytes(m->ksm_merged, 7 * 4096);
     lacks(m->ksm_zero, CAUSE_NOT_IN_KERNEL);
     tree_remove(&b->tree, "proc/500/ksm_merging_pages");
-    m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     lacks(m->ksm_merged, CAUSE_NOT_IN_KERNEL);
 }
 
 static void a_saved_tree_has_no_page_tables(void **state)
 {
-    const struct vm_memory *m = &tick(*state, LOAD_PLACEMENT)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(*state, LOAD_PLACEMENT)->vms[0].memory;
 
     lacks(m->looked_pages, CAUSE_NOT_IN_KERNEL);
     assert_int_equal(m->huge_kind, HUGE_UNKNOWN);
@@ -179,7 +139,7 @@ static void a_saved_tree_has_no_page_tables(void **state)
 /* libvirt's: the process is in a part of the cgroup that may have threads only. */
 static void memory_is_of_the_nearest_cgroup_with_processes(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "memory\n");
     tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/machine/vm/emulator\n");
@@ -191,46 +151,46 @@ static void memory_is_of_the_nearest_cgroup_with_processes(void **state)
     tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.high", "max\n");
     tree_text(&b->tree, "sys/fs/cgroup/machine/memory.max", "4194304\n");
     tree_text(&b->tree, "sys/fs/cgroup/machine/memory.high", "max\n");
-    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     is_bytes(m->cgroup_current, 1048576);
     is_bytes(m->cgroup_swap, 4096);
     is_bytes(m->cgroup_max, 4194304); /* that above is tighter */
     lacks(m->cgroup_high, CAUSE_NO_MEMORY_LIMIT);
     tree_text(&b->tree, "sys/fs/cgroup/machine/vm/memory.high", "2097152\n");
     for (int i = 0; i < 9; i++)
-        m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+        m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     is_bytes(m->cgroup_high, 2097152);
     /* The controller is off in the VM's own, and what is above holds for it all the same. */
     tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.current");
     tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.max");
     for (int i = 0; i < 9; i++)
-        m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+        m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     lacks(m->cgroup_current, CAUSE_NO_MEMORY_CGROUP);
     is_bytes(m->cgroup_max, 4194304);
 }
 
 static void cgroups_without_memory_say_so(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/vm\n");
-    lacks(tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_NO_CGROUP);
+    lacks(proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_NO_CGROUP);
     sampler_close(b->sampler);
     b->sampler = NULL;
     tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "cpu\n");
     tree_text(&b->tree, "sys/fs/cgroup/vm/cgroup.type", "domain\n");
-    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     lacks(m->cgroup_current, CAUSE_NO_MEMORY_CGROUP);
     lacks(m->cgroup_max, CAUSE_NO_MEMORY_CGROUP);
     sampler_close(b->sampler);
     b->sampler = NULL;
     tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/\n");
-    lacks(tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_ROOT_CGROUP);
+    lacks(proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory.cgroup_current, CAUSE_ROOT_CGROUP);
 }
 
 static void version_1_has_a_hierarchy_of_memory(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_text(&b->tree, "sys/fs/cgroup/cpu/cpu.shares", "1024\n");
     tree_text(&b->tree, "sys/fs/cgroup/memory/memory.stat", "cache 0\n");
@@ -239,7 +199,7 @@ static void version_1_has_a_hierarchy_of_memory(void **state)
     tree_text(&b->tree, "sys/fs/cgroup/memory/vm/memory.memsw.usage_in_bytes", "12288\n");
     tree_text(&b->tree, "sys/fs/cgroup/memory/vm/memory.stat",
               "cache 0\nhierarchical_memory_limit 9223372036854771712\n");
-    const struct vm_memory *m = &tick(b, LOAD_MEMORY)->vms[0].memory;
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
     is_bytes(m->cgroup_current, 8192);
     is_bytes(m->cgroup_swap, 4096);
     lacks(m->cgroup_max, CAUSE_NO_MEMORY_LIMIT);
@@ -304,7 +264,7 @@ static void links_tell_what_is_worth_a_look(void **state)
 
 static void devices_are_counted_from_the_side_of_the_guest(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     fd_at(b, 20, "/dev/net/tun", "02100002", "iff:\tvnet7\n");
     fd_at(b, 21, "/dev/net/tun", "02100002", "iff:\tvnet7\n"); /* its second queue */
@@ -317,7 +277,7 @@ static void devices_are_counted_from_the_side_of_the_guest(void **state)
               "Inter-|   Receive\n face |bytes\n"
               "  mv0: 31 32 0 33 0 0 0 0 41 42 0 43 0 0 0 0\n"
               "vnet7: 11 12 0 13 0 0 0 0 21 22 0 23 0 0 0 0\n");
-    const struct vm_io *io = &tick(b, LOAD_IO)->vms[0].io;
+    const struct vm_io *io = &proc_bed_tick(b, LOAD_IO)->vms[0].io;
     is_bytes(io->devices_found, 4);
     is_bytes(io->vhost_nets, 1);
     assert_int_equal(io->device_count, 4);
@@ -343,7 +303,7 @@ static void devices_are_counted_from_the_side_of_the_guest(void **state)
 
 static void images_are_files_that_are_read(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     fd_at(b, 20, "/images/b\x1b[31m.raw", "0100002", "");
     fd_at(b, 21, "/images/a.qcow2", "0100000", "");
@@ -352,7 +312,7 @@ static void images_are_files_that_are_read(void **state)
     fd_at(b, 24, "/var/log/qemu.log", "02101", "");
     fd_at(b, 25, "/srv/share", "010200000", "");
     tree_fd(&b->tree, PID, 26, "/gone"); /* without fdinfo: closed meanwhile */
-    const struct vm_io *io = &tick(b, LOAD_IO)->vms[0].io;
+    const struct vm_io *io = &proc_bed_tick(b, LOAD_IO)->vms[0].io;
     assert_int_equal(io->device_count, 3);
     assert_string_equal(io->devices[0].name, "/images/a.qcow2");
     assert_false(io->devices[0].is_read_only);
@@ -365,7 +325,7 @@ static void images_are_files_that_are_read(void **state)
 
 static void block_devices_are_counted_by_their_numbers(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     char path[200];
 
     snprintf(path, sizeof(path), "%s/dev", b->tree.path);
@@ -379,9 +339,9 @@ static void block_devices_are_counted_by_their_numbers(void **state)
     fd_at(b, 21, "/dev/input", "0100002", "");
     tree_text(&b->tree, "dev/input", "");
     tree_text(&b->tree, "sys/dev/block/259:7/stat", "10 0 80 0 20 0 160 0 0 0 0\n");
-    tick(b, LOAD_IO);
+    proc_bed_tick(b, LOAD_IO);
     tree_text(&b->tree, "sys/dev/block/259:7/stat", "11 0 88 0 23 0 184 0 0 0 0\n");
-    const struct vm_io *io = &tick(b, LOAD_IO)->vms[0].io;
+    const struct vm_io *io = &proc_bed_tick(b, LOAD_IO)->vms[0].io;
     assert_int_equal(io->device_count, 1);
     is_bytes(io->devices[0].counts[IO_IN_BYTES].total, 88 * 512);
     near(io->devices[0].counts[IO_IN_OPS].rate, 1);
@@ -391,30 +351,30 @@ static void block_devices_are_counted_by_their_numbers(void **state)
 
 static void what_is_plugged_in_is_found(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     size_t count = 0, ticks = 0;
 
-    assert_int_equal(tick(b, LOAD_IO)->vms[0].io.device_count, 0);
+    assert_int_equal(proc_bed_tick(b, LOAD_IO)->vms[0].io.device_count, 0);
     fd_at(b, 20, "/images/a.raw", "0100002", "");
     for (; count == 0 && ticks < 20; ticks++)
-        count = tick(b, LOAD_IO)->vms[0].io.device_count;
+        count = proc_bed_tick(b, LOAD_IO)->vms[0].io.device_count;
     assert_int_equal(count, 1);
     assert_in_range(ticks, 1, 17);
     /* nobody wishes for it any more, and then again */
-    assert_int_equal(tick(b, LOAD_MEMORY)->vms[0].io.device_count, 0);
-    assert_int_equal(tick(b, LOAD_IO)->vms[0].io.device_count, 1);
+    assert_int_equal(proc_bed_tick(b, LOAD_MEMORY)->vms[0].io.device_count, 0);
+    assert_int_equal(proc_bed_tick(b, LOAD_IO)->vms[0].io.device_count, 1);
 }
 
 static void devices_that_are_too_many_are_counted(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
     char path[64];
 
     for (int i = 0; i < IO_DEVICES_MAX + 6; i++) {
         snprintf(path, sizeof(path), "/images/%03d", i);
         fd_at(b, 20 + i, path, "0100002", "");
     }
-    const struct vm_io *io = &tick(b, LOAD_IO)->vms[0].io;
+    const struct vm_io *io = &proc_bed_tick(b, LOAD_IO)->vms[0].io;
     assert_int_equal(io->device_count, IO_DEVICES_MAX);
     assert_string_equal(io->devices[0].name, "/images/000");
     is_bytes(io->devices_found, IO_DEVICES_MAX + 6);
@@ -422,16 +382,11 @@ static void devices_that_are_too_many_are_counted(void **state)
 
 static void the_first_vm_of_a_process_has_its_devices(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
     tree_fd(&b->tree, PID, 12, "anon_inode:kvm-vm");
     fd_at(b, 20, "/images/a.raw", "0100002", "");
-    struct error err = {0};
-    const struct sampler_config config = {
-        .root = &b->tree.root, .sources = SOURCE_BIT(SOURCE_PROC), .now_ns = now_ns};
-    assert_int_equal(sampler_open(&config, &b->sampler, &err), 0);
-    sampler_set_load(b->sampler, LOAD_IO);
-    assert_int_equal(sampler_tick(b->sampler, &b->now, &err), 0);
+    proc_bed_tick(b, LOAD_IO);
     assert_int_equal(b->now->vm_count, 2);
     assert_int_equal(b->now->vms[0].io.device_count, 1);
     assert_int_equal(b->now->vms[1].io.device_count, 0);
@@ -441,16 +396,16 @@ static void the_first_vm_of_a_process_has_its_devices(void **state)
 
 static void storage_is_what_the_disks_moved(void **state)
 {
-    struct bench *b = *state;
+    struct proc_bed *b = *state;
 
-    tick(b, LOAD_IO);
+    proc_bed_tick(b, LOAD_IO);
     tree_text(&b->tree, "proc/500/io", "read_bytes: 8192\nwrite_bytes: 8192\n");
-    const struct vm_io *io = &tick(b, LOAD_IO)->vms[0].io;
+    const struct vm_io *io = &proc_bed_tick(b, LOAD_IO)->vms[0].io;
     is_bytes(io->read.total, 8192);
     near(io->read.rate, 4096);
     near(io->written.rate, 0);
     tree_remove(&b->tree, "proc/500/io");
-    lacks(tick(b, LOAD_IO)->vms[0].io.read.total, CAUSE_NOT_IN_KERNEL);
+    lacks(proc_bed_tick(b, LOAD_IO)->vms[0].io.read.total, CAUSE_NOT_IN_KERNEL);
 }
 
 int main(void)
