@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "core/base/pagemap_scan.h"
 #include "core/base/parse_io.h"
 #include "core/base/parse_load.h"
 #include "core/ram/ram.h"
@@ -18,25 +19,6 @@
 #define WINDOW_PAGES (WINDOW / PAGE)
 #define NODES_MAX    1024 /* MAX_NUMNODES of a large kernel */
 #define LIST_BYTES   4096
-
-/*
- * PAGEMAP_SCAN, include/uapi/linux/fs.h of Linux 6.7; written out because headers of older systems
- * lack it. Never PM_SCAN_WP_MATCHING: it write-protects.
- */
-struct pm_scan_arg {
-    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-struct pm_region {
-    uint64_t start, end, categories;
-};
-#define PM_SCAN_IOCTL   _IOWR('f', 16, struct pm_scan_arg)
-#define PM_SCAN_PRESENT (1u << 3)
-#define PM_SCAN_PFNZERO (1u << 5)
-#define PM_SCAN_HUGE    (1u << 6)
-
-/* An entry of /proc/PID/pagemap. */
-#define PM_PRESENT (1ull << 63)
 
 /* Resident pages of one window, ascending. */
 struct window {
