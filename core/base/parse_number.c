@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define DECIMAL_DIGITS_MAX 15
+
 static const char blanks[] = " \t\n";
 
 static unsigned digit_of(char c)
@@ -97,4 +99,23 @@ int parse_i64(const char *s, int64_t *ret)
         return -ERANGE;
     *ret = negative ? (int64_t)-value : (int64_t)value;
     return 0;
+}
+
+bool parse_decimal(const char *s, double *ret)
+{
+    double value = 0, place = 1;
+    int count = 0, points = 0;
+
+    for (; *s != '\0'; s++) {
+        if (*s == '.' && points++ == 0)
+            continue;
+        if (*s < '0' || *s > '9' || ++count > DECIMAL_DIGITS_MAX)
+            return false;
+        value = value * 10 + (*s - '0');
+        if (points > 0)
+            place *= 10;
+    }
+    if (count > 0)
+        *ret = value / place;
+    return count > 0;
 }

@@ -34,4 +34,10 @@ bool parse_whole_id(const char *s, int *ret);
 int parse_u64(const char *s, uint64_t *ret);
 int parse_i64(const char *s, int64_t *ret);
 
+/*
+ * parse_decimal - all of a text that a person gave: at most 15 digits, so that it is exact, and at
+ * most one point. Neither sign nor exponent nor blank. *@ret is written only with true.
+ */
+bool parse_decimal(const char *s, double *ret);
+
 #endif

@@ -220,9 +220,41 @@ static void every_known_counter_is_found_and_explained(void **state)
         assert_true(strcmp(field_known_at(i - 1)->name, field_known_at(i)->name) < 0);
 }
 
+static void a_decimal_is_digits_and_at_most_one_point(void **state)
+{
+    static const struct {
+        const char *text;
+        double value; /* below 0: refused */
+    } rows[] = {
+        {"0", 0},
+        {"12", 12},
+        {"0.25", 0.25},
+        {".5", 0.5},
+        {"7.", 7},
+        {"", -1},
+        {".", -1},
+        {"1.2.3", -1},
+        {"-1", -1},
+        {"1e3", -1},
+        {" 1", -1},
+        {"1 ", -1},
+        {"nan", -1},
+        {"123456789012345", 123456789012345.0},
+        {"1234567890123456", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        double value = -7;
+        assert_int_equal(parse_decimal(rows[i].text, &value), rows[i].value >= 0);
+        assert_true(value == (rows[i].value >= 0 ? rows[i].value : -7));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_decimal_is_digits_and_at_most_one_point),
         cmocka_unit_test(unsigned_numbers),
         cmocka_unit_test(a_tsc_offset_is_negative_and_64_bits_wide),
         cmocka_unit_test(digits_end_where_another_byte_or_the_text_does),

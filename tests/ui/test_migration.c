@@ -103,7 +103,7 @@ static void numbers_of_a_configuration_are_read_or_refused(void **unused)
                                         "0",
                                         "0.5",
                                         "1e3",
-                                        "12.",
+                                        "12..",
                                         "1000001",
                                         "nan",
                                         "1.0.0",

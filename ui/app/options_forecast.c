@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Options of --forecast. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/parse_number.h"
 #include "core/base/text.h"
 #include "ui/app/options_internal.h"
 
 #define MB            1e6
-#define DIGITS_MAX    15 /* of a number, so that it is exact */
 #define BANDWIDTH_MIN 0.01
 #define BANDWIDTH_MAX 1e6 /* 1 TB/s */
 #define DOWNTIME_MAX  2e6 /* QEMU takes no more */
@@ -18,31 +17,12 @@
 const char *const options_forecast_modes[] = {"precopy", "multifd", "mapped-ram", NULL};
 const char *const options_forecast_zeros[] = {"default", "legacy", "none", NULL};
 
-/* Digits with at most one point. */
-static bool parse_number(const char *text, double *ret)
-{
-    double value = 0, place = 1;
-    size_t digits = 0, points = 0;
-
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p == '.' && points++ == 0)
-            continue;
-        if (!isdigit((unsigned char)*p) || ++digits > DIGITS_MAX)
-            return false;
-        value = value * 10 + (*p - '0');
-        if (points > 0)
-            place *= 10;
-    }
-    *ret = value / place;
-    return digits > 0;
-}
-
 static int number(const char *name, const char *arg, double least, double most, double *ret,
                   struct error *err)
 {
     char shown[80];
 
-    if (parse_number(arg, ret) && *ret >= least && *ret <= most)
+    if (parse_decimal(arg, ret) && *ret >= least && *ret <= most)
         return 0;
     text_clean(arg, strlen(arg), shown, sizeof(shown));
     return error_set(err, -EINVAL, "%s '%s': give a number from %.10g to %.10g", name, shown, least,

@@ -56,28 +56,11 @@ bool migration_command(struct forecast_settings *s, enum ui_command command)
     return true;
 }
 
-/* Digits, and no more than nine behind a point. */
-static int parse_decimal(const char *text, double *ret)
-{
-    uint64_t whole, rest = 0;
-    const char *point = parse_digits(text, NULL, 10, &whole);
-    const char *end =
-        point != NULL && *point == '.' ? parse_digits(point + 1, NULL, 10, &rest) : point;
-    double value = (double)rest;
-
-    if (end == NULL || *end != '\0' || end - point > 10)
-        return -EINVAL;
-    for (const char *p = point; p + 1 < end; p++)
-        value /= 10;
-    *ret = (double)whole + value;
-    return 0;
-}
-
 int migration_bandwidth_parse(const char *text, double *ret)
 {
     double mbytes;
 
-    if (parse_decimal(text, &mbytes) < 0 || mbytes < MIGRATION_MBYTES_MIN ||
+    if (!parse_decimal(text, &mbytes) || mbytes < MIGRATION_MBYTES_MIN ||
         mbytes > MIGRATION_MBYTES_MAX)
         return -EINVAL;
     *ret = mbytes * 1e6;
@@ -88,7 +71,7 @@ int migration_downtime_parse(const char *text, double *ret)
 {
     double ms;
 
-    if (parse_decimal(text, &ms) < 0 || ms < MIGRATION_DOWNTIME_MS_MIN ||
+    if (!parse_decimal(text, &ms) || ms < MIGRATION_DOWNTIME_MS_MIN ||
         ms > MIGRATION_DOWNTIME_MS_MAX)
         return -EINVAL;
     *ret = ms / 1e3;
