@@ -56,7 +56,8 @@ static void waits_are_marked_from_5_and_10_percent(void **unused)
     } rows[] = {
         {0, "0.0", STYLE_DIM},           {0.0499, "5.0", STYLE_NORMAL},
         {0.05, "!5.0", STYLE_NOTICE},    {0.0999, "!10.0", STYLE_NOTICE},
-        {0.10, "!!10.0", STYLE_WARNING}, {1.0, "!!100.0", STYLE_WARNING},
+        {0.10, "!!10.0", STYLE_WARNING}, {1.0, "!!100", STYLE_WARNING},
+        {1.005, "!!100", STYLE_WARNING}, {3.2, "!!>100", STYLE_WARNING},
     };
     struct snapshot_builder *b = snapshot_builder_new();
 
@@ -71,6 +72,37 @@ static void waits_are_marked_from_5_and_10_percent(void **unused)
         assert_int_equal(style, rows[i].style);
         assert_string_equal(cell(COLUMN_RDYMAX, vm, NULL, &style), rows[i].text);
         assert_string_equal(cell(COLUMN_RDY, vm, &vm->vcpus[3], &style), rows[i].text);
+        assert_int_equal(style, rows[i].style);
+    }
+    snapshot_builder_free(b);
+}
+
+/* Of a VM it is a sum, and may be more than 100. */
+static void waits_of_a_vm_are_marked_as_those_of_its_vcpus(void **unused)
+{
+    static const struct {
+        double wait;
+        const char *vm, *vcpu;
+        enum style style;
+    } rows[] = {
+        {0, "0.0", "0.0", STYLE_DIM},
+        {0.0499, "5.0", "5.0", STYLE_NORMAL},
+        {0.05, "!5.0", "!5.0", STYLE_NOTICE},
+        {0.20, "!!20.0", "!!20.0", STYLE_WARNING},
+        {1.2, "!!120", "!!>100", STYLE_WARNING},
+        {63.9, "!!6390", "!!>100", STYLE_WARNING},
+    };
+    struct snapshot_builder *b = snapshot_builder_new();
+
+    (void)unused;
+    load_builder_host(b, LOAD_BUSY);
+    struct snapshot_vm *vm = snapshot_builder_get(b, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum style style = STYLE_COUNT;
+        vm->wait_ratio = vm->vcpus[3].wait_ratio = load_builder_figure(rows[i].wait);
+        assert_string_equal(cell(COLUMN_WAIT, vm, NULL, &style), rows[i].vm);
+        assert_int_equal(style, rows[i].style);
+        assert_string_equal(cell(COLUMN_WAIT, vm, &vm->vcpus[3], &style), rows[i].vcpu);
         assert_int_equal(style, rows[i].style);
     }
     snapshot_builder_free(b);
@@ -294,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_are_marked_from_5_and_10_percent),
+        cmocka_unit_test(waits_of_a_vm_are_marked_as_those_of_its_vcpus),
         cmocka_unit_test(what_is_missing_says_why_and_is_never_0),
         cmocka_unit_test(columns_show_what_a_vm_fights_for),
         BED_TEST(every_set_has_its_key_and_the_name),

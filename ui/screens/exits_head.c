@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ui/screens/exits_head.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ui/grid/format.h"
+#include "ui/grid/mark.h"
 
-#define COST_NOTICE 0.05 /* from which on a person should think about it */
 #define HEAD_BRIEF  72   /* columns below which the head says less */
 
 /* --- texts ------------------------------------------------------------------------------------ */
@@ -200,13 +201,17 @@ static void draw_time(const struct exits_view *v, struct rect r, struct screen *
 static void draw_cost(const struct exits_view *v, struct rect r, struct screen *out)
 {
     static const char hint[] = "Left, Right: one vCPU";
+    /* From which on a person should think about it. */
+    static const struct mark_bounds bounds = {0.05, HUGE_VAL};
     const double cost = exit_group_cost(v->exits, v->group);
+    const enum mark mark = mark_of(&bounds, cost);
     char share[FORMAT_MAX], rate[FORMAT_MAX];
     const bool is_least = format_percent(share, cost)[0] == '<';
     int x = r.x;
 
-    x += screen_printf(out, r, r.y, x, cost > COST_NOTICE ? STYLE_NOTICE : STYLE_DIM,
-                       "counting costs %s%s%% (%s events/s x %d ns)", is_least ? "" : "~", share,
+    x += screen_printf(out, r, r.y, x, mark == MARK_NONE ? STYLE_DIM : mark_style(mark),
+                       "counting costs %s%s%s%% (%s events/s x %d ns)", mark_text(mark),
+                       is_least ? "" : "~", share,
                        format_count(rate, (double)v->group->interval_events / v->exits->interval_s),
                        EXITS_EVENT_NS);
     if (v->vm == NULL || v->vm->vcpu_count < 2 || x + 2 + (int)sizeof(hint) - 1 > r.x + r.cols)

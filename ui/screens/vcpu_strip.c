@@ -55,14 +55,11 @@ size_t vcpu_strip_make(const struct snapshot_vm *vm, size_t max, struct vcpu_cel
     return count;
 }
 
-/* 0: it hardly waits, 1: from 5 %, 2: from 10 %, as the columns mark it. */
-static int ready_level(struct figure ready)
+/* As the columns mark it. */
+static enum mark ready_mark(struct figure ready)
 {
-    const struct column *column = &column_table[COLUMN_RDY];
-
-    if (ready.state != READING_OK || ready.value < column->notice)
-        return 0;
-    return ready.value < column->alarm ? 1 : 2;
+    return ready.state == READING_OK ? mark_of(&column_table[COLUMN_RDY].bounds, ready.value)
+                                     : MARK_NONE;
 }
 
 /* '0' .. '9': tens of percent; '#': all of it. */
@@ -74,8 +71,8 @@ static char tens(double ratio)
 static void draw_run(const struct vcpu_cell *cell, struct rect clip, int y, int x,
                      struct screen *out)
 {
-    static const enum style styles[] = {STYLE_GRAPH, STYLE_GRAPH_ALT, STYLE_GRAPH_HIGH};
-    const enum style style = styles[ready_level(cell->ready)];
+    static const enum style styles[MARK_COUNT] = {STYLE_GRAPH, STYLE_GRAPH_ALT, STYLE_GRAPH_HIGH};
+    const enum style style = styles[ready_mark(cell->ready)];
     const float run = (float)cell->run.value;
 
     if (cell->run.state != READING_OK)
@@ -91,15 +88,15 @@ static void draw_run(const struct vcpu_cell *cell, struct rect clip, int y, int 
 static void draw_ready(const struct vcpu_cell *cell, struct rect clip, int y, int x,
                        struct screen *out)
 {
-    static const enum style styles[] = {STYLE_DIM, STYLE_NOTICE, STYLE_WARNING};
-    const int level = ready_level(cell->ready);
+    const enum mark mark = ready_mark(cell->ready);
+    const enum style style = mark == MARK_NONE ? STYLE_DIM : mark_style(mark);
 
     if (cell->ready.state != READING_OK)
         screen_text(out, clip, y, x, STYLE_MISSING, screen_glyph(out, GLYPH_UNKNOWN));
-    else if (level == 2)
-        screen_printf(out, clip, y, x, styles[level], "%c", tens(cell->ready.value));
+    else if (mark == MARK_ALARM)
+        screen_printf(out, clip, y, x, style, "%c", tens(cell->ready.value));
     else
-        screen_text(out, clip, y, x, styles[level], level == 1 ? "+" : out->unicode ? "·" : ".");
+        screen_text(out, clip, y, x, style, mark == MARK_NOTICE ? "+" : out->unicode ? "·" : ".");
 }
 
 void vcpu_strip_draw(const struct vcpu_cell *cells, size_t count, struct rect clip, int y, int x,

@@ -78,7 +78,8 @@ GETTER(get_cpu)
 GETTER(get_wait)
 {
     UNUSED(column, fields);
-    return value_rate(vcpu != NULL ? vcpu->wait_ratio : vm->wait_ratio);
+    return vcpu != NULL ? columns_share_of_time(value_rate(vcpu->wait_ratio))
+                        : value_rate(vm->wait_ratio);
 }
 
 GETTER(get_field)
@@ -180,13 +181,6 @@ static enum style name_style(const struct column_value *value)
     return STYLE_STRONG;
 }
 
-static enum style wait_style(const struct column_value *value)
-{
-    if (value->number >= 0.05)
-        return value->number >= 0.20 ? STYLE_WARNING : STYLE_NOTICE;
-    return STYLE_NORMAL;
-}
-
 static enum style migr_style(const struct column_value *value)
 {
     if (strchr(value->text, '!') != NULL)
@@ -244,24 +238,20 @@ struct column_value column_get(enum column_id id, const struct column_fields *fi
     return column->get(column, vm, vcpu, fields);
 }
 
-const char *column_mark(enum column_id id, const struct column_value *value)
+enum mark column_mark(enum column_id id, const struct column_value *value)
 {
-    const struct column *column = &column_table[id];
-
-    if (value->state != READING_OK || value->blank || column->notice <= 0 ||
-        value->number < column->notice)
-        return "";
-    return value->number < column->alarm ? "!" : "!!";
+    if (value->state != READING_OK || value->blank)
+        return MARK_NONE;
+    return mark_of(&column_table[id].bounds, value->number);
 }
 
 static enum style value_style(const struct column *column, const struct column_value *value)
 {
-    const char *mark = column_mark((enum column_id)(column - column_table), value);
+    const enum mark mark = column_mark((enum column_id)(column - column_table), value);
     enum style style = column->style != NULL ? column->style(value) : STYLE_NORMAL;
 
-    if (mark[0] != '\0')
-        return mark[1] != '\0' ? STYLE_WARNING : STYLE_NOTICE;
-
+    if (mark != MARK_NONE)
+        return mark_style(mark);
     if (style == STYLE_NORMAL && column->kind != COLUMN_TEXT && value->number == 0)
         return STYLE_DIM;
     return style;
@@ -291,6 +281,8 @@ static void format_number(enum column_kind kind, double value, char out[FORMAT_M
         formats[kind](out, value);
 }
 
+#define ALL 0.9995 /* reads "100.0" */
+
 const char *column_text(enum column_id id, const struct column_value *value,
                         const struct screen *out, char buf[COLUMN_TEXT_MAX])
 {
@@ -304,7 +296,12 @@ const char *column_text(enum column_id id, const struct column_value *value,
     if (column->kind == COLUMN_TEXT)
         return value->text;
     const bool has_mark = column->kind != COLUMN_ZERO_SHARE && column->kind != COLUMN_FORECAST;
-    if (has_mark)
+    const enum mark mark = has_mark ? column_mark(id, value) : MARK_NONE;
+    if (has_mark && value->text != NULL)
+        snprintf(number, sizeof(number), "%s%.0f", value->text, value->number * 100);
+    else if (column->kind == COLUMN_PERCENT && mark != MARK_NONE && value->number >= ALL)
+        snprintf(number, sizeof(number), "%.0f", value->number * 100); /* the mark takes room */
+    else if (has_mark)
         format_number(column->kind, value->number, number);
     else if (column->kind == COLUMN_ZERO_SHARE)
         snprintf(number, sizeof(number), "%.1f", floor(value->number * 1000) / 10);
@@ -312,7 +309,7 @@ const char *column_text(enum column_id id, const struct column_value *value,
         format_seconds(number, value->number);
     else
         number[0] = '\0';
-    snprintf(buf, COLUMN_TEXT_MAX, "%s%s", has_mark ? column_mark(id, value) : value->text, number);
+    snprintf(buf, COLUMN_TEXT_MAX, "%s%s", has_mark ? mark_text(mark) : value->text, number);
     return buf;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/model/snapshot.h"
+#include "ui/grid/mark.h"
 #include "ui/grid/screen.h"
 #include "ui/state/forecasts.h"
 #include "ui/state/scan_reports.h"
@@ -50,7 +51,8 @@ struct column_fields {
 /* What a column says about a VM (vcpu NULL) or about one vCPU of it. */
 struct column_value {
     double number;
-    /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE and COLUMN_FORECAST what stands before the number */
+    /* of COLUMN_TEXT; of COLUMN_ZERO_SHARE and COLUMN_FORECAST what stands before the number; of
+     * COLUMN_PERCENT ">", in truth it is more; NULL: nothing */
     const char *text;
     unsigned char state, cause; /* enum reading_state, enum reading_cause */
     bool blank;         /* the column has nothing to say about a vCPU */
@@ -74,8 +76,7 @@ struct column {
     /* of figures: where they are in struct snapshot_vm and in struct snapshot_vcpu; 0: nowhere */
     size_t vm_figure, vcpu_figure;
     size_t vm_reading; /* of readings: where it is in struct snapshot_vm */
-    /* from this value on it is marked with !, and with !!; 0: never */
-    double notice, alarm;
+    struct mark_bounds bounds; /* of numbers: how they are marked */
     struct column_value (*get)(const struct column *column, const struct snapshot_vm *vm,
                                const struct snapshot_vcpu *vcpu,
                                const struct column_fields *fields);
@@ -91,9 +92,8 @@ int column_find(const char *name);
 void column_fields_resolve(const struct snapshot *s, const struct scan_reports *scans,
                            struct column_fields *ret);
 
-/* column_mark - "!!", "!" or "": how the number of that column is to be seen. "" of what is
- * missing. */
-const char *column_mark(enum column_id id, const struct column_value *value);
+/* column_mark - how the number of that column is to be seen. MARK_NONE of what is missing. */
+enum mark column_mark(enum column_id id, const struct column_value *value);
 
 struct column_value column_get(enum column_id id, const struct column_fields *fields,
                                const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu);

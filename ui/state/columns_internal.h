@@ -17,6 +17,18 @@ struct column_value columns_figure(const struct column *column, const struct sna
                                    const struct snapshot_vcpu *vcpu,
                                    const struct column_fields *fields);
 
+/*
+ * columns_share_of_time - of time that one thread can spend, which is 100 % at most. The kernel
+ * counts a wait when it ends (sched_info_arrive in kernel/sched/stats.h): one that began before the
+ * interval may be longer than it. Then it is 100, and text says ">".
+ */
+struct column_value columns_share_of_time(struct column_value value);
+
+/* columns_ready - the figure, as share of time. */
+struct column_value columns_ready(const struct column *column, const struct snapshot_vm *vm,
+                                  const struct snapshot_vcpu *vcpu,
+                                  const struct column_fields *fields);
+
 /* columns_state - what it does now; its style. */
 struct column_value columns_state(const struct column *column, const struct snapshot_vm *vm,
                                   const struct snapshot_vcpu *vcpu,
@@ -48,9 +60,6 @@ struct column_value columns_shared(const struct column *column, const struct sna
 struct column_value columns_huge_kind(const struct column *column, const struct snapshot_vm *vm,
                                       const struct snapshot_vcpu *vcpu,
                                       const struct column_fields *fields);
-
-/* columns_numa_style - of N%L, of which little is bad. */
-enum style columns_numa_style(const struct column_value *value);
 
 /* columns_memory_limit - the tighter limit of its cgroups; columns_of_memory_limit - what share of
  * it is used. */

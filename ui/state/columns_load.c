@@ -32,6 +32,24 @@ struct column_value columns_figure(const struct column *column, const struct sna
     return (struct column_value){.number = f.value, .state = READING_OK};
 }
 
+#define ALL_OF_IT 1.01 /* two clocks may differ by less */
+
+struct column_value columns_share_of_time(struct column_value value)
+{
+    if (value.state != READING_OK || value.blank || value.number <= 1)
+        return value;
+    value.text = value.number > ALL_OF_IT ? ">" : NULL;
+    value.number = 1;
+    return value;
+}
+
+struct column_value columns_ready(const struct column *column, const struct snapshot_vm *vm,
+                                  const struct snapshot_vcpu *vcpu,
+                                  const struct column_fields *fields)
+{
+    return columns_share_of_time(columns_figure(column, vm, vcpu, fields));
+}
+
 /* As the table writes them: where there is doubt, a question mark says so in few cells. */
 static const char *state_text(const struct snapshot_vm *vm, const struct snapshot_vcpu *vcpu)
 {

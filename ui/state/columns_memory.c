@@ -4,8 +4,6 @@
 
 #include "ui/state/columns_internal.h"
 
-#define N_L_GOOD 0.8 /* as esxtop has it */
-
 static const struct column_value nothing = {.blank = true};
 
 static struct column_value of_reading(struct reading r)
@@ -58,11 +56,6 @@ struct column_value columns_huge_kind(const struct column *column, const struct 
         return columns_missing((enum reading_state)share->state, (enum reading_cause)share->cause);
     return (struct column_value){.text = huge_kind_name((enum huge_kind)vm->memory.huge_kind),
                                  .state = READING_OK};
-}
-
-enum style columns_numa_style(const struct column_value *value)
-{
-    return value->number < N_L_GOOD ? STYLE_NOTICE : STYLE_NORMAL;
 }
 
 static bool has_no_limit(const struct reading *limit)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ui/grid/format.h"
+#include "ui/grid/mark.h"
 #include "ui/view/view.h"
 
 #define GAP        2
@@ -51,19 +52,15 @@ static void put(struct item *item, enum style style, const char *text)
     part->style = style;
 }
 
-/* From which value on a number is marked, as in columns. Colour alone must not tell. */
-struct bounds {
-    double notice, alarm;
-};
-
-static void put_marked(struct item *item, const struct bounds *b, double value, const char *text)
+static void put_marked(struct item *item, const struct mark_bounds *b, double value,
+                       const char *text)
 {
-    const int level = b == NULL || value < b->notice ? 0 : value < b->alarm ? 1 : 2;
+    const enum mark mark = mark_of(b, value);
     char marked[sizeof(item->parts[0].text)];
 
-    snprintf(marked, sizeof(marked), "%s%s", level == 0 ? "" : level == 1 ? "!" : "!!", text);
-    put(item, level == 0 ? STYLE_NORMAL : level == 1 ? STYLE_NOTICE : STYLE_WARNING, marked);
-    item->keep += level == 2 ? KEEP_ALARM : 0;
+    snprintf(marked, sizeof(marked), "%s%s", mark_text(mark), text);
+    put(item, mark_style(mark), marked);
+    item->keep += mark == MARK_ALARM ? KEEP_ALARM : 0;
 }
 
 /* What nobody asked for yet is on its way. */
@@ -76,7 +73,7 @@ static void put_missing(struct item *item, unsigned state, unsigned cause)
 }
 
 /* A percentage; from 10 on without decimals where there is little room. */
-static void put_share(struct item *item, const struct line *line, const struct bounds *b,
+static void put_share(struct item *item, const struct line *line, const struct mark_bounds *b,
                       struct figure f)
 {
     char text[FORMAT_MAX];
@@ -112,7 +109,7 @@ static void add_load(struct line *line, const struct snapshot *s)
     const struct figure *loads[] = {&s->host_load.load_1, &s->host_load.load_5,
                                     &s->host_load.load_15};
     const double cpus = s->host.cpus > 0 ? s->host.cpus : 1;
-    const struct bounds bounds = {cpus, 2 * cpus};
+    const struct mark_bounds bounds = {cpus, 2 * cpus};
     struct item *item = add(line, LOAD, 70);
     char text[FORMAT_MAX];
 
@@ -138,7 +135,7 @@ static void add_pressure(struct line *line, const struct host_load *h)
     static const struct {
         enum pressure pressure;
         const char *label;
-        struct bounds bounds;
+        struct mark_bounds bounds;
     } rows[] = {{PRESSURE_CPU_SOME, "cpu ", {0.10, 0.40}},
                 {PRESSURE_MEMORY_SOME, " mem ", {0.05, 0.20}},
                 {PRESSURE_IO_SOME, " io ", {0.05, 0.20}}};
@@ -163,7 +160,7 @@ static void add_pressure(struct line *line, const struct host_load *h)
 
 static void add_steal(struct line *line, const struct host_load *h)
 {
-    static const struct bounds bounds = {0.02, 0.10};
+    static const struct mark_bounds bounds = {0.02, 0.10};
     struct item *item = add(line, STEAL, 50);
 
     put(item, STYLE_LABEL, "steal ");
@@ -171,7 +168,7 @@ static void add_steal(struct line *line, const struct host_load *h)
 }
 
 /* "210M of 8.0G", or the first alone. @share: how bad it is. */
-static void put_bytes(struct item *item, const struct line *line, const struct bounds *b,
+static void put_bytes(struct item *item, const struct line *line, const struct mark_bounds *b,
                       double share, double bytes, double of)
 {
     char text[FORMAT_MAX], all[FORMAT_MAX], both[2 * FORMAT_MAX];
@@ -186,7 +183,7 @@ static void put_bytes(struct item *item, const struct line *line, const struct b
 
 static void add_memory(struct line *line, const struct snapshot *s)
 {
-    static const struct bounds bounds = {0.90, 0.95}; /* of it in use */
+    static const struct mark_bounds bounds = {0.90, 0.95}; /* of it in use */
     const struct reading *available = &s->host_load.mem_available;
     const double all = (double)s->host.mem_bytes;
     struct item *item = add(line, MEMORY, 60);
@@ -201,7 +198,7 @@ static void add_memory(struct line *line, const struct snapshot *s)
 
 static void add_swap(struct line *line, const struct host_load *h)
 {
-    static const struct bounds bounds = {0.10, 0.50};
+    static const struct mark_bounds bounds = {0.10, 0.50};
     struct item *item = add(line, SWAP, 40);
 
     put(item, STYLE_LABEL, "swap ");
