@@ -70,6 +70,8 @@ enum vm_gauge {
     VM_CGROUP_SWAP_BYTES,
     VM_CGROUP_MAX_BYTES,
     VM_CGROUP_HIGH_BYTES,
+    VM_CGROUP_FULLEST_BYTES, /* of the one that is nearest to its limit */
+    VM_CGROUP_FULLEST_LIMIT_BYTES,
     /* of one look at page tables, pages of 4 KiB that were resident */
     VM_LOOKED_PAGES,
     VM_LOOKED_THP_PAGES, /* of them in transparent huge pages */

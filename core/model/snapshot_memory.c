@@ -17,6 +17,15 @@ static struct figure share_of(const struct reading *part, const struct reading *
     return (struct figure){.value = (double)part->raw / (double)all->raw, .state = READING_OK};
 }
 
+/* A limit of 0 is one that is reached, and one that was lowered may be exceeded. */
+static struct figure limit_share(const struct reading *used, const struct reading *limit)
+{
+    if (used->state != READING_OK || limit->state != READING_OK)
+        return missing_of(limit->state != READING_OK ? limit : used);
+    return (struct figure){.value = limit->raw > 0 ? (double)used->raw / (double)limit->raw : 1,
+                           .state = READING_OK};
+}
+
 /* VmRSS leaves out what hugetlbfs has. A kernel without huge pages has no line of them. */
 static struct reading resident_of(const struct reading *gauges)
 {
@@ -66,6 +75,8 @@ void snapshot_memory_vm(const struct sample_vm *now, struct vm_memory *ret)
         .cgroup_swap = g[VM_CGROUP_SWAP_BYTES],
         .cgroup_max = g[VM_CGROUP_MAX_BYTES],
         .cgroup_high = g[VM_CGROUP_HIGH_BYTES],
+        .cgroup_limit_share =
+            limit_share(&g[VM_CGROUP_FULLEST_BYTES], &g[VM_CGROUP_FULLEST_LIMIT_BYTES]),
         .balloon = balloon_of(g),
         .looked_pages = g[VM_LOOKED_PAGES],
         .thp_share = share_of(&g[VM_LOOKED_THP_PAGES], &g[VM_LOOKED_PAGES]),
@@ -88,8 +99,8 @@ void snapshot_age_memory(struct vm_memory *m, enum reading_cause cause)
         &m->swapped,    &m->ksm_merged,  &m->ksm_zero,     &m->cgroup_current, &m->cgroup_swap,
         &m->cgroup_max, &m->cgroup_high, &m->looked_pages, &m->numa_pages,     &m->numa_node,
     };
-    struct figure *const figures[] = {&m->huge_share, &m->thp_share, &m->hugetlb_share,
-                                      &m->numa_local, &m->numa_node_share};
+    struct figure *const figures[] = {&m->cgroup_limit_share, &m->huge_share, &m->thp_share,
+                                      &m->hugetlb_share,      &m->numa_local, &m->numa_node_share};
 
     for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++)
         snapshot_age_reading(readings[i], cause);

@@ -47,6 +47,11 @@ struct vm_memory {
     struct reading cgroup_current, cgroup_swap;
     struct reading cgroup_max;  /* what would exceed it is reclaimed, or somebody is killed */
     struct reading cgroup_high; /* what exceeds it is reclaimed, and slowed down */
+    /*
+     * How near to a limit: of it and all above, each with all that is in it, the one that is
+     * nearest. Other VMs may be in those above.
+     */
+    struct figure cgroup_limit_share;
     /* Given back by the guest: nobody outside of the VMM is told. Always missing, with its cause.
      */
     struct reading balloon;

@@ -336,6 +336,21 @@ int cgroup_throttled(struct cgroup *c, const struct load_env *env, struct cgroup
 
 #define V1_UNLIMITED ((uint64_t)1 << 62) /* PAGE_COUNTER_MAX in bytes is more */
 
+bool cgroup_is_unlimited(struct reading r)
+{
+    return r.state != READING_OK &&
+           (r.cause == CAUSE_NO_MEMORY_LIMIT || r.cause == CAUSE_NO_MEMORY_CGROUP);
+}
+
+struct reading cgroup_tighter(struct reading a, struct reading b)
+{
+    if (cgroup_is_unlimited(a))
+        return cgroup_is_unlimited(b) && a.cause == CAUSE_NO_MEMORY_LIMIT ? a : b;
+    if (cgroup_is_unlimited(b) || a.state != READING_OK)
+        return a;
+    return b.state != READING_OK || b.raw < a.raw ? b : a;
+}
+
 /* A file with one number; "max" in version 2: there is no limit. */
 static struct reading bytes_of_file(const char *text, ssize_t n)
 {
@@ -375,6 +390,15 @@ static struct reading v1_limit(struct cgroup *c, const struct load_env *env)
                                  : reading_ok(bytes, SOURCE_PROC);
 }
 
+static struct reading v1_own_limit(struct cgroup *c, const struct load_env *env)
+{
+    struct reading own = read_bytes(c, env, NULL, "memory.limit_in_bytes");
+
+    return own.state == READING_OK && own.raw >= V1_UNLIMITED
+               ? reading_of_cause(CAUSE_NO_MEMORY_LIMIT)
+               : own;
+}
+
 static void read_memory_limits(struct cgroup *c, const struct load_env *env)
 {
     if (c->memory_limit_tick != 0 && env->tick - c->memory_limit_tick < LIMIT_TICKS)
@@ -384,9 +408,11 @@ static void read_memory_limits(struct cgroup *c, const struct load_env *env)
     if (c->kind == CGROUP_V2) {
         c->memory.max = read_bytes(c, env, NULL, "memory.max");
         c->memory.high = read_bytes(c, env, NULL, "memory.high");
+        c->memory.own = cgroup_tighter(c->memory.max, c->memory.high);
     } else {
         c->memory.max = v1_limit(c, env);
         c->memory.high = reading_of_cause(CAUSE_NOT_IN_KERNEL);
+        c->memory.own = v1_own_limit(c, env);
     }
 }
 

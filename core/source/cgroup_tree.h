@@ -75,6 +75,7 @@ struct reading cgroup_pressure(struct cgroup *cgroup, const struct load_env *env
 /* Bytes; what there is no limit on is ABSENT with CAUSE_NO_MEMORY_LIMIT. */
 struct cgroup_memory {
     struct reading current, swap, max, high;
+    struct reading own; /* the tighter of its own two limits, in both versions */
 };
 
 /*
@@ -83,6 +84,15 @@ struct cgroup_memory {
  * some ticks.
  */
 const struct cgroup_memory *cgroup_memory(struct cgroup *cgroup, const struct load_env *env);
+
+/* cgroup_is_unlimited - is that limit missing for there is none? Pure. */
+bool cgroup_is_unlimited(struct reading limit);
+
+/*
+ * cgroup_tighter - of two limits. Where one could not be read nobody knows which that is, and it is
+ * that one. Pure.
+ */
+struct reading cgroup_tighter(struct reading a, struct reading b);
 
 /* cgroup_is_frozen - by itself or from above. @cgroup NULL: no. */
 bool cgroup_is_frozen(struct cgroup *cgroup, const struct load_env *env);

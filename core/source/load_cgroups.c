@@ -2,6 +2,7 @@
 #include "core/source/load_cgroups.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,22 +232,6 @@ static void read_limits(struct load_cgroups *g, const struct load_env *env, stru
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-static bool is_unlimited(struct reading r)
-{
-    return r.state != READING_OK &&
-           (r.cause == CAUSE_NO_MEMORY_LIMIT || r.cause == CAUSE_NO_MEMORY_CGROUP);
-}
-
-/* The tighter one; where one could not be read nobody knows which that is. */
-static struct reading tighter(struct reading a, struct reading b)
-{
-    if (is_unlimited(a))
-        return is_unlimited(b) && a.cause == CAUSE_NO_MEMORY_LIMIT ? a : b;
-    if (is_unlimited(b) || a.state != READING_OK)
-        return a;
-    return b.state != READING_OK || b.raw < a.raw ? b : a;
-}
-
 /* The root has none. */
 static struct cgroup *memory_cgroup(const struct load_cgroups *g, const struct load_env *env)
 {
@@ -257,6 +242,33 @@ static struct cgroup *memory_cgroup(const struct load_cgroups *g, const struct l
     while (c != NULL && cgroup_is_threaded(c, env))
         c = cgroup_parent(c);
     return c;
+}
+
+/* What a cgroup has, and what it may have. */
+struct fullest {
+    struct reading used, limit;
+};
+
+/* Of one that is known. */
+static double fullness(const struct fullest *f)
+{
+    return f->limit.raw > 0 ? (double)f->used.raw / (double)f->limit.raw : HUGE_VAL;
+}
+
+static bool is_unknown(const struct fullest *f)
+{
+    return !cgroup_is_unlimited(f->limit) &&
+           (f->limit.state != READING_OK || f->used.state != READING_OK);
+}
+
+/* The one that is nearer to its limit. Where one is not known it might be that one. */
+static struct fullest fuller(struct fullest a, struct fullest b)
+{
+    if (is_unknown(&a) || cgroup_is_unlimited(b.limit))
+        return cgroup_is_unlimited(a.limit) && b.limit.cause == CAUSE_NO_MEMORY_LIMIT ? b : a;
+    if (is_unknown(&b) || cgroup_is_unlimited(a.limit))
+        return b;
+    return fullness(&b) > fullness(&a) ? b : a;
 }
 
 static void read_memory(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
@@ -270,17 +282,23 @@ static void read_memory(struct load_cgroups *g, const struct load_env *env, stru
                 ? CAUSE_ROOT_CGROUP
                 : CAUSE_NO_CGROUP;
     if (cause != CAUSE_NONE) {
-        for (int gauge = VM_CGROUP_BYTES; gauge <= VM_CGROUP_HIGH_BYTES; gauge++)
+        for (int gauge = VM_CGROUP_BYTES; gauge <= VM_CGROUP_FULLEST_LIMIT_BYTES; gauge++)
             sv->gauges[gauge] = reading_of_cause(cause);
         return;
     }
     struct cgroup_memory m = *cgroup_memory(c, env);
     bool is_v2 = !cgroup_table_has(g->table, CGROUP_V1_MEMORY);
-    for (c = cgroup_parent(c); c != NULL && is_v2; c = cgroup_parent(c)) {
+    struct fullest fullest = {.used = m.current, .limit = m.own};
+    for (c = cgroup_parent(c); c != NULL; c = cgroup_parent(c)) {
         const struct cgroup_memory *above = cgroup_memory(c, env);
-        m.max = tighter(m.max, above->max);
-        m.high = tighter(m.high, above->high);
+        fullest = fuller(fullest, (struct fullest){.used = above->current, .limit = above->own});
+        if (!is_v2)
+            continue;
+        m.max = cgroup_tighter(m.max, above->max);
+        m.high = cgroup_tighter(m.high, above->high);
     }
+    sv->gauges[VM_CGROUP_FULLEST_BYTES] = fullest.used;
+    sv->gauges[VM_CGROUP_FULLEST_LIMIT_BYTES] = fullest.limit;
     sv->gauges[VM_CGROUP_BYTES] = m.current;
     sv->gauges[VM_CGROUP_SWAP_BYTES] = m.swap;
     sv->gauges[VM_CGROUP_MAX_BYTES] = m.max;

@@ -169,6 +169,67 @@ static void memory_is_of_the_nearest_cgroup_with_processes(void **state)
     is_bytes(m->cgroup_max, 4194304);
 }
 
+/* The file @name of a cgroup of version 2, "" = the slice that all are in. */
+static void cgroup_file(struct proc_bed *b, const char *cgroup, const char *name, const char *text)
+{
+    char path[100];
+
+    snprintf(path, sizeof(path), "sys/fs/cgroup/machine/%s%s%s", cgroup, *cgroup ? "/" : "", name);
+    tree_text(&b->tree, path, text);
+}
+
+/* Many ticks: limits are looked up in some. */
+static const struct vm_memory *later(struct proc_bed *b)
+{
+    const struct vm_memory *m = NULL;
+
+    for (int i = 0; i < 9; i++)
+        m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
+    return m;
+}
+
+/* A VM far below its own limit, in a slice that is full of others: what kills it is the slice. */
+static void the_cgroup_that_is_nearest_to_its_limit_counts(void **state)
+{
+    struct proc_bed *b = *state;
+
+    tree_text(&b->tree, "sys/fs/cgroup/cgroup.controllers", "memory\n");
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "0::/machine/vm\n");
+    cgroup_file(b, "vm", "cgroup.type", "domain\n");
+    cgroup_file(b, "vm", "memory.current", "1000\n");
+    cgroup_file(b, "vm", "memory.max", "4000\n");
+    cgroup_file(b, "vm", "memory.high", "max\n");
+    cgroup_file(b, "", "memory.current", "9000\n");
+    cgroup_file(b, "", "memory.max", "10000\n");
+    cgroup_file(b, "", "memory.high", "max\n");
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
+    is_bytes(m->cgroup_max, 4000);
+    near(m->cgroup_limit_share, 0.9);
+    /* The tighter of the two limits of one. */
+    cgroup_file(b, "vm", "memory.high", "1052\n");
+    near(later(b)->cgroup_limit_share, 1000 / 1052.0);
+    cgroup_file(b, "vm", "memory.high", "0\n");
+    near(later(b)->cgroup_limit_share, 1);
+    /* None of its own; none at all. */
+    cgroup_file(b, "vm", "memory.high", "max\n");
+    cgroup_file(b, "vm", "memory.max", "max\n");
+    near(later(b)->cgroup_limit_share, 0.9);
+    cgroup_file(b, "", "memory.max", "max\n");
+    assert_int_equal(later(b)->cgroup_limit_share.cause, CAUSE_NO_MEMORY_LIMIT);
+    /* The one that cannot be read may be the one. */
+    cgroup_file(b, "", "memory.max", "7000\n");
+    cgroup_file(b, "", "memory.current", "?\n");
+    m = later(b);
+    assert_int_equal(m->cgroup_limit_share.cause, CAUSE_READ_ERROR);
+    is_bytes(m->cgroup_max, 7000);
+    /* The controller is off in its own: what is above holds for it all the same. */
+    cgroup_file(b, "", "memory.current", "6300\n");
+    tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.current");
+    tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.max");
+    tree_remove(&b->tree, "sys/fs/cgroup/machine/vm/memory.high");
+    near(later(b)->cgroup_limit_share, 0.9);
+}
+
 static void cgroups_without_memory_say_so(void **state)
 {
     struct proc_bed *b = *state;
@@ -204,6 +265,28 @@ static void version_1_has_a_hierarchy_of_memory(void **state)
     is_bytes(m->cgroup_swap, 4096);
     lacks(m->cgroup_max, CAUSE_NO_MEMORY_LIMIT);
     lacks(m->cgroup_high, CAUSE_NOT_IN_KERNEL);
+}
+
+/* There the kernel says what the tightest limit is, but not of which cgroup. */
+static void version_1_has_limits_of_each_cgroup(void **state)
+{
+    struct proc_bed *b = *state;
+
+    tree_text(&b->tree, "sys/fs/cgroup/cpu/cpu.shares", "1024\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/memory.stat", "cache 0\n");
+    tree_text(&b->tree, "proc/500/task/500/cgroup", "4:memory:/slice/vm\n2:cpu:/\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/vm/memory.usage_in_bytes", "1000\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/vm/memory.limit_in_bytes", "4000\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/vm/memory.stat",
+              "hierarchical_memory_limit 4000\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/memory.usage_in_bytes", "9000\n");
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/memory.limit_in_bytes", "10000\n");
+    const struct vm_memory *m = &proc_bed_tick(b, LOAD_MEMORY)->vms[0].memory;
+    is_bytes(m->cgroup_max, 4000);
+    near(m->cgroup_limit_share, 0.9);
+    tree_text(&b->tree, "sys/fs/cgroup/memory/slice/memory.limit_in_bytes",
+              "9223372036854771712\n");
+    near(later(b)->cgroup_limit_share, 0.25);
 }
 
 /* --- NUMA ------------------------------------------------------------------------------------- */
@@ -418,7 +501,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(memory_is_of_the_nearest_cgroup_with_processes, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(cgroups_without_memory_say_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_cgroup_that_is_nearest_to_its_limit_counts, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(version_1_has_a_hierarchy_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(version_1_has_limits_of_each_cgroup, setup, teardown),
         cmocka_unit_test(local_pages_are_counted_for_each_vcpu),
         cmocka_unit_test(links_tell_what_is_worth_a_look),
         cmocka_unit_test_setup_teardown(devices_are_counted_from_the_side_of_the_guest, setup,

@@ -51,6 +51,7 @@ static void not_asked_places(struct snapshot_vm *vm)
                                     .cgroup_swap = none,
                                     .cgroup_max = none,
                                     .cgroup_high = none,
+                                    .cgroup_limit_share = no,
                                     .balloon = none,
                                     .looked_pages = none,
                                     .huge_share = no,
@@ -118,6 +119,7 @@ static void set_places(struct snapshot_vm *vm)
         .cgroup_swap = none,
         .cgroup_max = unlimited,
         .cgroup_high = unlimited,
+        .cgroup_limit_share = load_builder_missing(READING_ABSENT, CAUSE_NO_MEMORY_LIMIT),
         .balloon = reading_of_cause(CAUSE_BALLOON_UNSEEN),
         .looked_pages = reading_ok(4096, SOURCE_PROC),
         .huge_share = OK(0),
@@ -151,6 +153,7 @@ static void strain(struct snapshot_vm *db)
     db->memory.cgroup_max = reading_ok(33 << 10, SOURCE_PROC);
     db->memory.cgroup_max.raw *= mib;
     db->memory.cgroup_high = reading_ok(27500 * mib, SOURCE_PROC);
+    db->memory.cgroup_limit_share = OK(27000 / 27500.0);
     db->memory.huge_share = db->memory.thp_share = OK(0.713);
     db->memory.huge_kind = HUGE_THP;
     db->memory.numa_local = OK(0.48);
@@ -238,6 +241,7 @@ static void contend(struct snapshot_builder *b)
     fc->memory.huge_kind = HUGE_HUGETLB;
     fc->memory.huge_share = fc->memory.hugetlb_share = OK(1);
     fc->memory.cgroup_max = reading_ok(512ull << 20, SOURCE_PROC);
+    fc->memory.cgroup_limit_share = OK((double)fc->memory.cgroup_current.raw / (512 << 20));
     for (int c = 0; c < IO_COUNTER_COUNT; c++)
         fc->io.net[c] = OK(c == IO_IN_DROPS || c == IO_OUT_DROPS ? 0 : c == IO_IN_OPS ? 0.04 : 7);
     fc->io.net[IO_OUT_DROPS] = OK(0.5);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Memory and I/O as metrics. */
+#include <stddef.h>
+
 #include "ui/report/metrics_subject.h"
 #include "ui/report/report_memory_io.h"
 
@@ -61,12 +63,15 @@ static void put_shares(struct metrics_family *f, const struct metrics_subject *s
     }
 }
 
-static void put_local(struct metrics_family *f, const struct metrics_subject *subject,
-                      const void *arg)
+/* @arg: where in the snapshot of a VM. */
+static void put_figure(struct metrics_family *f, const struct metrics_subject *subject,
+                       const void *arg)
 {
-    (void)arg;
-    if (subject->vm->memory.numa_local.state == READING_OK)
-        metrics_real(f, subject->labels, subject->vm->memory.numa_local.value);
+    const struct figure *figure =
+        (const struct figure *)(const void *)((const char *)subject->vm + *(const size_t *)arg);
+
+    if (figure->state == READING_OK)
+        metrics_real(f, subject->labels, figure->value);
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
@@ -103,6 +108,8 @@ static const enum vm_gauge cgroup_current = VM_CGROUP_BYTES, cgroup_swap = VM_CG
                            cgroup_max = VM_CGROUP_MAX_BYTES, cgroup_high = VM_CGROUP_HIGH_BYTES,
                            storage_read = VM_STORAGE_READ_BYTES,
                            storage_written = VM_STORAGE_WRITTEN_BYTES, vhost_nets = VM_VHOST_NETS;
+static const size_t limit_share = offsetof(struct snapshot_vm, memory.cgroup_limit_share),
+                    numa_local = offsetof(struct snapshot_vm, memory.numa_local);
 static const enum io_counter bytes = IO_IN_BYTES, ops = IO_IN_OPS, drops = IO_IN_DROPS;
 
 static const struct {
@@ -121,10 +128,13 @@ static const struct {
      put_plain, &cgroup_max},
     {"vm_cgroup_memory_high", "bytes", "Limit above which the VM's cgroups are slowed down",
      METRICS_GAUGE, put_plain, &cgroup_high},
+    {"vm_cgroup_memory_limit_ratio", NULL,
+     "How near to a limit on memory: of the VM's cgroups the nearest", METRICS_GAUGE, put_figure,
+     &limit_share},
     {"vm_huge_pages_ratio", NULL, "Share of resident guest RAM in huge pages, sampled",
      METRICS_GAUGE, put_shares, NULL},
     {"vm_numa_local_ratio", NULL, "Share of guest RAM on the nodes where the vCPUs run, sampled",
-     METRICS_GAUGE, put_local, NULL},
+     METRICS_GAUGE, put_figure, &numa_local},
     {"vm_storage_read", "bytes", "Bytes that the VMM had storage read", METRICS_COUNTER, put_plain,
      &storage_read},
     {"vm_storage_written", "bytes", "Bytes that the VMM had storage write", METRICS_COUNTER,

@@ -34,6 +34,7 @@ static const struct memory_io_row memory[] = {
     READING("cgroup_swap_bytes", "bytes", memory.cgroup_swap),
     READING("cgroup_max_bytes", "bytes", memory.cgroup_max),
     READING("cgroup_high_bytes", "bytes", memory.cgroup_high),
+    FIGURE("cgroup_limit_ratio", "ratio", memory.cgroup_limit_share),
     READING("looked_pages", "none", memory.looked_pages),
     FIGURE("huge_ratio", "ratio", memory.huge_share),
     FIGURE("thp_ratio", "ratio", memory.thp_share),

@@ -61,14 +61,9 @@ struct column_value columns_huge_kind(const struct column *column, const struct 
                                       const struct snapshot_vcpu *vcpu,
                                       const struct column_fields *fields);
 
-/* columns_memory_limit - the tighter limit of its cgroups; columns_of_memory_limit - what share of
- * it is used. */
+/* columns_memory_limit - the tighter limit of its cgroups. */
 struct column_value columns_memory_limit(const struct column *column, const struct snapshot_vm *vm,
                                          const struct snapshot_vcpu *vcpu,
                                          const struct column_fields *fields);
-struct column_value columns_of_memory_limit(const struct column *column,
-                                            const struct snapshot_vm *vm,
-                                            const struct snapshot_vcpu *vcpu,
-                                            const struct column_fields *fields);
 
 #endif

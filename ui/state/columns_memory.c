@@ -84,21 +84,3 @@ struct column_value columns_memory_limit(const struct column *column, const stru
     (void)fields;
     return vcpu != NULL ? nothing : of_reading(limit_of(&vm->memory));
 }
-
-struct column_value columns_of_memory_limit(const struct column *column,
-                                            const struct snapshot_vm *vm,
-                                            const struct snapshot_vcpu *vcpu,
-                                            const struct column_fields *fields)
-{
-    const struct reading limit = limit_of(&vm->memory), *used = &vm->memory.cgroup_current;
-
-    (void)column;
-    (void)fields;
-    if (vcpu != NULL)
-        return nothing;
-    if (limit.state != READING_OK || used->state != READING_OK)
-        return of_reading(limit.state != READING_OK ? limit : *used);
-    /* A limit of 0 is one that is reached. */
-    return (struct column_value){
-        .number = limit.raw > 0 ? (double)used->raw / (double)limit.raw : 1, .state = READING_OK};
-}
