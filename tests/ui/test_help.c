@@ -124,7 +124,6 @@ static void lockdown_is_said_once(void **state)
     assert_int_equal(count(ui_bed_press(f, '2'), "lockdown"), 1);
     /* What it takes away, and what helps, is for who asks. */
     ui_bed_press(f, '?');
-    ui_bed_press(f, KEYCODE_PAGE_DOWN);
     assert_non_null(strstr(f->dump, "The kernel keeps counters in debugfs away:"));
 }
 
@@ -210,6 +209,35 @@ static void the_help_has_columns(void **state)
     ui_bed_start(f, ROWS, COLS);
 }
 
+/* From the end each key leads up at once, at every size; a page is all that the columns hold. */
+static void the_help_goes_up_from_its_end(void **state)
+{
+    static const int sizes[][2] = {{24, 80}, {15, 60}, {50, 200}};
+    struct ui_bed *f = *state;
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char end[200];
+        size_t first, last, count, again;
+        ui_bed_start(f, sizes[i][0], sizes[i][1]);
+        ui_bed_press(f, '?');
+        snprintf(end, sizeof(end), "%s", strstr(ui_bed_press(f, KEYCODE_END), "Help: "));
+        assert_int_equal(
+            sscanf(strstr(end, "lines "), "lines %zu-%zu of %zu", &first, &last, &count), 3);
+        assert_int_equal(last, count);
+        ui_bed_press(f, KEYCODE_UP);
+        assert_int_equal(sscanf(strstr(f->dump, "lines "), "lines %zu-", &again), 1);
+        assert_int_equal(again, first - 1);
+        ui_bed_press(f, KEYCODE_END);
+        ui_bed_press(f, KEYCODE_PAGE_UP);
+        assert_int_equal(sscanf(strstr(f->dump, "lines "), "lines %zu-%zu", &again, &last), 2);
+        assert_true(last == first - 1 || again == 1);
+        screen_done(&f->screen);
+        ui_state_done(&f->state);
+        ui_rows_done(&f->rows);
+    }
+    ui_bed_start(f, ROWS, COLS);
+}
+
 static void of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done(void **state)
 {
     struct ui_bed *f = *state;
@@ -251,6 +279,7 @@ int main(void)
         TEST(where_room_is_scarce_lockdown_is_said_in_fewer_words),
         TEST(the_help_begins_with_the_screen_it_lies_over),
         TEST(the_help_has_columns),
+        TEST(the_help_goes_up_from_its_end),
         TEST(of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

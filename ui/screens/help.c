@@ -173,37 +173,57 @@ static int columns_of(int cols)
     return columns < 1 ? 1 : columns > 3 ? 3 : columns;
 }
 
+/* What is shown of @all, and how much of that a body of this size has room for. */
+struct page {
+    int columns, width; /* of one of them */
+    size_t lines;       /* on a screen */
+    struct lines all;
+    char rest[STATUS_COLS * 4], top[HOST_FIX_REPORT_MAX];
+};
+
+static void page_make(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
+                      struct page *ret)
+{
+    ret->columns = columns_of(l->body.cols);
+    ret->width = l->body.cols / ret->columns;
+    ret->lines = (size_t)(l->body.rows > 1 ? l->body.rows : 1) * (size_t)ret->columns;
+    ret->all.count = 0;
+    ret->all.cols = ret->width < TEXT_X + TEXT_COLS ? ret->width : TEXT_X + TEXT_COLS;
+    collect(m, st, l->titles.cols, &ret->all, ret->rest, ret->top);
+}
+
 static void draw(const struct ui_model *m, const struct ui_state *st, const struct layout *l,
                  struct screen *out)
 {
     const struct rect titles = l->titles, r = l->body;
-    const int columns = columns_of(r.cols), width = r.cols / columns;
-    struct lines all = {.cols = width < TEXT_X + TEXT_COLS ? width : TEXT_X + TEXT_COLS};
-    char rest[STATUS_COLS * 4], top[HOST_FIX_REPORT_MAX];
-
-    collect(m, st, titles.cols, &all, rest, top);
-    const size_t page = (size_t)r.rows * (size_t)columns;
-    const size_t last = all.count > page ? all.count - page : 0;
-    const size_t first = st->help.top < last ? st->help.top : last;
+    struct page page;
     char title[128];
 
+    page_make(m, st, l, &page);
+    const size_t count = page.all.count;
+    const size_t last = count > page.lines ? count - page.lines : 0;
+    const size_t first = st->help.top < last ? st->help.top : last;
     snprintf(title, sizeof(title), "Help: %s   lines %zu-%zu of %zu   kvmlens %s",
              screen_list[st->help_over].title, first + 1,
-             first + page < all.count ? first + page : all.count, all.count, KVMLENS_VERSION);
+             first + page.lines < count ? first + page.lines : count, count, KVMLENS_VERSION);
     screen_field(out, titles, titles.y, titles.x, titles.cols, ALIGN_LEFT, STYLE_TITLE, title);
-    for (size_t i = 0; i < page && first + i < all.count; i++) {
+    for (size_t i = 0; i < page.lines && first + i < count; i++) {
         const int column = (int)(i / (size_t)r.rows);
-        draw_line(&all.list[first + i], (struct rect){r.y, r.x + column * width, r.rows, width},
+        draw_line(&page.all.list[first + i],
+                  (struct rect){r.y, r.x + column * page.width, r.rows, page.width},
                   r.y + (int)(i % (size_t)r.rows), out);
     }
 }
 
+/* How many lines there are depends on the size of the screen. */
 static enum ui_action command(struct ui_state *state, const struct ui_model *model,
                               enum ui_command command)
 {
-    (void)model;
-    /* How many lines there are, drawing knows; it does not go beyond the last. */
-    scroll_text(&state->help, command, LINES_MAX, ui_page(state));
+    const struct layout l = layout_make(state->rows, state->cols);
+    struct page page;
+
+    page_make(model, state, &l, &page);
+    scroll_text(&state->help, command, page.all.count, page.lines);
     return UI_NOTHING;
 }
 
