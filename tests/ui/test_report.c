@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/base/text.h"
+#include "tests/lib/snapshot_builder.h"
 #include "tests/lib/two_vms.h"
 #include "ui/report/number.h"
 
@@ -426,7 +427,7 @@ static void text_begins_with_a_line_for_each_vm(void **state)
         "web-07  6.18.44  lockdown integrity  2 VMs 3 vCPUs  2026-01-01T00:00:01.123Z\n"
         "  interval 1.000 s\n"
         "       PID vCPUs    CPU%   WAIT%     EXITS/s     RAM     RSS  NAME\n"
-        "         -     3    50.0     0.0       120.0   16.0G  110.0M  (all VMs)\n"
+        "         -     3    50.0     0.0       120.0  >16.0G  110.0M  (all VMs)\n"
         "      5164     2    50.0     0.0       120.0   16.0G   55.0M  vm16\n";
     struct fixture *f = *state;
     struct report r = {.format = &report_text, .filter = &f->all};
@@ -476,11 +477,36 @@ static void text_adds_up_what_is_of_a_process_once(void **state)
     struct report r = {.format = &report_text, .filter = &f->all};
     char *text = print(&r, f->first, s);
     assert_non_null(strstr(text, "\n         -     3 "));
-    assert_non_null(strstr(text, "  16.0G   55.0M  (all VMs)\n"));
+    assert_non_null(strstr(text, " >16.0G   55.0M  (all VMs)\n"));
     assert_non_null(strstr(text, "\n    5164:9     2 "));
     assert_non_null(strstr(text, "\n   5164:12     1 "));
     free(text);
     snapshot_free(s);
+}
+
+/* A sum that the number of a VM is missing from is more than what it says, in each table. */
+static void text_marks_sums_that_lack_a_vm(void **state)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct snapshot_builder *b = snapshot_builder_new();
+
+    (void)state;
+    snapshot_builder_three_vms(b); /* fc-1 does not tell its exits */
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    s->vms[2].wait_ratio.state = READING_DENIED;
+    snapshot_builder_finish(b);
+    struct report r = {.format = &report_text, .filter = &all};
+    char *text = print(&r, NULL, s), buf[200];
+    assert_non_null(strstr(text, "\n         -    11   642.2    >2.2    >38220.0 "));
+    assert_non_null(strstr(line_of(text, "exits", buf), " >"));
+    assert_non_null(strstr(strstr(buf, " >") + 2, " >38220.0"));
+    free(text);
+    report_fresh(&r);
+    r.stream = true;
+    text = print(&r, NULL, s);
+    assert_non_null(strstr(text, "(all VMs)          642.2%    >2.2%  >38220.0 "));
+    free(text);
+    snapshot_builder_free(b);
 }
 
 static void text_lets_no_control_byte_of_a_name_through(void **state)
@@ -676,6 +702,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_has_the_counters_of_each_vm_for_who_asks, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_adds_up_what_is_of_a_process_once, setup, teardown),
+        cmocka_unit_test(text_marks_sums_that_lack_a_vm),
         cmocka_unit_test_setup_teardown(log_rows_do_not_break_on_a_terminal, setup, teardown),
         cmocka_unit_test_setup_teardown(log_has_a_row_of_all_vms_where_there_are_several, setup,
                                         teardown),

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/model/reading.h"
 
@@ -64,6 +65,15 @@ void number_percent(const struct figure *ratio, char buf[NUMBER_MAX])
         put_decimal(ratio->value * 100, "", buf);
     else
         snprintf(buf, NUMBER_MAX, "%s", reading_state_text(ratio->state));
+}
+
+void number_sum(bool is_short, uint8_t state, char buf[NUMBER_MAX])
+{
+    if (!is_short || state != READING_OK)
+        return;
+    memmove(buf + 1, buf, strnlen(buf, NUMBER_MAX - 2) + 1);
+    buf[0] = '>';
+    buf[NUMBER_MAX - 1] = '\0';
 }
 
 void number_figure(const struct figure *figure, char buf[NUMBER_MAX])

@@ -28,6 +28,12 @@ void number_ratio(const struct figure *ratio, char buf[NUMBER_MAX]);
 /* number_percent - the same without its sign, for a column that has it in its title: "12.3". */
 void number_percent(const struct figure *ratio, char buf[NUMBER_MAX]);
 
+/*
+ * number_sum - puts a ">" before the text of a sum that is short: that lacks the number of some VM.
+ * One that is missing as a whole says so already. @state: of the sum.
+ */
+void number_sum(bool is_short, uint8_t state, char buf[NUMBER_MAX]);
+
 /* number_figure - "120.0", or the state's short text. */
 void number_figure(const struct figure *figure, char buf[NUMBER_MAX]);
 

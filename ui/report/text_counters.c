@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "ui/report/number.h"
+#include "ui/report/text_vms.h"
 #include "ui/report/wrap.h"
 
 #define COUNTER_COLUMNS 36
@@ -25,20 +26,12 @@ struct table {
 struct row {
     struct reading total;
     struct figure rate;
-    bool is_short; /* a sum without the number of some VM */
+    bool is_short, rate_is_short; /* a sum without the number of some VM */
 };
-
-/* A number that is there in this kernel, but not for us. */
-static bool is_lacking(uint8_t state, uint8_t cause)
-{
-    if (state != READING_ABSENT)
-        return state != READING_OK;
-    return cause != CAUSE_NONE && reading_cause_nature((enum reading_cause)cause) != CAUSE_IS_FACT;
-}
 
 static void add_total(struct row *sum, const struct reading *total)
 {
-    sum->is_short |= is_lacking(total->state, total->cause);
+    sum->is_short |= figure_is_lacking(total->state, total->cause);
     if (total->state != READING_OK) {
         if (sum->total.state == READING_ABSENT)
             sum->total = *total;
@@ -59,8 +52,10 @@ static struct row sum_of(const struct table *t, size_t i)
             continue;
         const struct reading total = snapshot_total(t->base, t->s, vm, i);
         add_total(&sum, &total);
-        figure_add(&sum.rate, vm->values[i].rate);
     }
+    const struct text_sum rate = text_sum_rate(t->r->filter, t->s, i);
+    sum.rate = rate.figure;
+    sum.rate_is_short = rate.is_short;
     return sum;
 }
 
@@ -109,7 +104,7 @@ static void put_histogram(const struct table *t, const struct field *field)
 
 static void put_row(const struct table *t, const struct field *field, const struct row *row)
 {
-    char total[NUMBER_MAX], shown[NUMBER_MAX + 1], rate[NUMBER_MAX];
+    char total[NUMBER_MAX], rate[NUMBER_MAX];
 
     fprintf(t->out, "  %-*s ", COUNTER_COLUMNS, field->name);
     /* The kernel's totals have none. */
@@ -122,10 +117,10 @@ static void put_row(const struct table *t, const struct field *field, const stru
         number_missing(row->total.state, row->total.cause, total);
     else
         number_value(field, row->total.raw, total);
-    snprintf(shown, sizeof(shown), "%s%s", row->is_short ? ">" : "", total);
-    if (field->kind == FIELD_CUMULATIVE)
-        number_rate(field, &row->rate, rate);
-    fprintf(t->out, "%*s %*s\n", TOTAL_COLUMNS, shown, RATE_COLUMNS,
+    number_sum(row->is_short, row->total.state, total);
+    number_rate(field, &row->rate, rate);
+    number_sum(row->rate_is_short, row->rate.state, rate);
+    fprintf(t->out, "%*s %*s\n", TOTAL_COLUMNS, total, RATE_COLUMNS,
             field->kind == FIELD_CUMULATIVE ? rate : field_kind_name(field->kind));
 }
 

@@ -130,14 +130,12 @@ static const char *time_text(const struct report *r, const struct snapshot *s, c
     return is_narrow(r) ? strchr(buf, 'T') + 1 : buf;
 }
 
-static void put_ratios(const struct report *r, const struct figure *cpu, const struct figure *wait,
-                       FILE *out)
+static void put_ratio(const struct report *r, const struct text_sum *ratio, FILE *out)
 {
     char buf[NUMBER_MAX];
 
-    number_ratio(cpu, buf);
-    fprintf(out, " %*s", ratio_width(r), buf);
-    number_ratio(wait, buf);
+    number_ratio(&ratio->figure, buf);
+    number_sum(ratio->is_short, ratio->figure.state, buf);
     fprintf(out, " %*s", ratio_width(r), buf);
 }
 
@@ -153,8 +151,10 @@ static void put_cell(const struct report *r, const struct snapshot *s, const str
     if (values != NULL && values[i].reading.state != READING_OK) {
         snprintf(buf, sizeof(buf), "%s", reading_state_text(values[i].reading.state));
     } else if (field->kind == FIELD_CUMULATIVE) {
-        const struct figure rate = values != NULL ? values[i].rate : text_sum_rate(r->filter, s, i);
-        number_rate(field, &rate, buf);
+        const struct text_sum rate = values != NULL ? (struct text_sum){.figure = values[i].rate}
+                                                    : text_sum_rate(r->filter, s, i);
+        number_rate(field, &rate.figure, buf);
+        number_sum(rate.is_short, rate.figure.state, buf);
     } else if (values != NULL) {
         number_value(field, values[i].reading.raw, buf);
     }
@@ -172,11 +172,13 @@ static void put_log_row(const struct report *r, const struct snapshot *s,
         snprintf(fd, sizeof(fd), "%d", vm->id.fd);
         put_front(r, time_text(r, s, time), is_narrow(r) ? text_vm_place(s, vm, place) : place, fd,
                   vm->name, out);
-        put_ratios(r, &vm->cpu_ratio, &vm->wait_ratio, out);
+        put_ratio(r, &(struct text_sum){.figure = vm->cpu_ratio}, out);
+        put_ratio(r, &(struct text_sum){.figure = vm->wait_ratio}, out);
     } else {
         const struct text_sums sums = text_sums(r->filter, s);
         put_front(r, time_text(r, s, time), "-", "-", TEXT_ALL_VMS, out);
-        put_ratios(r, &sums.cpu_ratio, &sums.wait_ratio, out);
+        put_ratio(r, &sums.cpu_ratio, out);
+        put_ratio(r, &sums.wait_ratio, out);
     }
     for (size_t i = 0; i < count; i++)
         put_cell(r, s, vm, columns[i], out);

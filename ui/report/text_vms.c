@@ -3,41 +3,67 @@
 
 #include "ui/report/number.h"
 
+/* What has been added so far is none. */
+static const struct text_sum nothing = {.figure = {.state = READING_ABSENT}};
+
+static void add(struct text_sum *sum, struct figure figure, bool is_lacking)
+{
+    sum->is_short |= is_lacking;
+    figure_add(&sum->figure, figure);
+}
+
+/* Each VM has one. */
+static void add_load(struct text_sum *sum, struct figure figure)
+{
+    add(sum, figure, figure.state != READING_OK);
+}
+
+static struct figure figure_of(const struct reading *r)
+{
+    return (struct figure){.value = (double)r->raw, .state = r->state, .cause = r->cause};
+}
+
 struct text_sums text_sums(const struct filter *filter, const struct snapshot *s)
 {
-    static const struct figure none = {.state = READING_ABSENT};
-    struct text_sums sums = {.cpu_ratio = none, .wait_ratio = none, .ram = none, .rss = none};
+    struct text_sums sums = {
+        .cpu_ratio = nothing, .wait_ratio = nothing, .ram = nothing, .rss = nothing};
     pid_t last = 0;
 
     for (size_t i = 0; i < s->vm_count; i++) {
         const struct snapshot_vm *vm = &s->vms[i];
         if (!filter_vm(filter, vm))
             continue;
-        const struct reading *rss = &vm->gauges[VM_RSS_BYTES];
         const bool is_first = vm->id.pid != last; /* of its process, whose figures these are */
         last = vm->id.pid;
         sums.vms++;
         sums.vcpus += vm->vcpu_count;
-        figure_add(&sums.wait_ratio, vm->wait_ratio);
-        figure_add(&sums.ram, (struct figure){.value = (double)vm->ram_bytes.raw,
-                                              .state = vm->ram_bytes.state});
+        add_load(&sums.wait_ratio, vm->wait_ratio);
+        add_load(&sums.ram, figure_of(&vm->ram_bytes));
         if (!is_first)
             continue;
-        figure_add(&sums.cpu_ratio, vm->cpu_ratio);
-        figure_add(&sums.rss, (struct figure){.value = (double)rss->raw, .state = rss->state});
+        add_load(&sums.cpu_ratio, vm->cpu_ratio);
+        add_load(&sums.rss, figure_of(&vm->gauges[VM_RSS_BYTES]));
     }
     return sums;
 }
 
-struct figure text_sum_rate(const struct filter *filter, const struct snapshot *s, size_t field)
+/* A counter that could not be read has no rate; its own state says more than the rate's. */
+static struct figure rate_of(const struct snapshot_value *value)
 {
-    struct figure sum = {.state = READING_ABSENT};
+    return value->reading.state == READING_OK ? value->rate : figure_of(&value->reading);
+}
+
+struct text_sum text_sum_rate(const struct filter *filter, const struct snapshot *s, size_t field)
+{
+    struct text_sum sum = nothing;
 
     if (report_host_values(filter, s) != NULL)
-        return s->host_values[field].rate;
-    for (size_t i = 0; i < s->vm_count; i++)
+        return (struct text_sum){.figure = s->host_values[field].rate};
+    for (size_t i = 0; i < s->vm_count; i++) {
+        const struct figure rate = rate_of(&s->vms[i].values[field]);
         if (filter_vm(filter, &s->vms[i]))
-            figure_add(&sum, s->vms[i].values[field].rate);
+            add(&sum, rate, figure_is_lacking(rate.state, rate.cause));
+    }
     return sum;
 }
 
@@ -58,19 +84,23 @@ const char *text_vm_place(const struct snapshot *s, const struct snapshot_vm *vm
 struct line {
     const char *place;
     size_t vcpus;
-    struct figure cpu_ratio, wait_ratio, exits, ram, rss;
+    struct text_sum cpu_ratio, wait_ratio, exits, ram, rss;
 };
 
-static struct figure figure_of(const struct reading *r)
+static const char *percent_text(const struct text_sum *ratio, char buf[NUMBER_MAX])
 {
-    return (struct figure){.value = (double)r->raw, .state = r->state, .cause = r->cause};
+    number_percent(&ratio->figure, buf);
+    number_sum(ratio->is_short, ratio->figure.state, buf);
+    return buf;
 }
 
-static const char *bytes_text(const struct figure *bytes, char buf[NUMBER_MAX])
+static const char *bytes_text(const struct text_sum *bytes, char buf[NUMBER_MAX])
 {
-    const struct reading reading = {.raw = (uint64_t)bytes->value, .state = bytes->state};
+    const struct reading reading = {.raw = (uint64_t)bytes->figure.value,
+                                    .state = bytes->figure.state};
 
     number_reading_bytes(&reading, buf);
+    number_sum(bytes->is_short, bytes->figure.state, buf);
     return buf;
 }
 
@@ -80,31 +110,30 @@ static void put_line(FILE *out, const struct snapshot *s, const struct line *l, 
     char cpu[NUMBER_MAX], wait[NUMBER_MAX], rate[NUMBER_MAX] = "n/a", ram[NUMBER_MAX],
                                             rss[NUMBER_MAX];
 
-    number_percent(&l->cpu_ratio, cpu);
-    number_percent(&l->wait_ratio, wait);
     if (exits >= 0 && (size_t)exits < s->field_count)
-        number_rate(&s->fields->fields[exits], &l->exits, rate);
-    fprintf(out, "%10s %5zu %7s %7s %11s %7s %7s  %s", l->place, l->vcpus, cpu, wait, rate,
+        number_rate(&s->fields->fields[exits], &l->exits.figure, rate);
+    number_sum(l->exits.is_short, l->exits.figure.state, rate);
+    fprintf(out, "%10s %5zu %7s %7s %11s %7s %7s  %s", l->place, l->vcpus,
+            percent_text(&l->cpu_ratio, cpu), percent_text(&l->wait_ratio, wait), rate,
             bytes_text(&l->ram, ram), bytes_text(&l->rss, rss), name);
 }
 
-static struct figure exits_of(const struct snapshot *s, const struct snapshot_vm *vm)
+static struct text_sum one(struct figure figure)
 {
-    const struct snapshot_value exits = snapshot_vm_value(s, vm, "exits");
-
-    return exits.reading.state == READING_OK ? exits.rate : figure_of(&exits.reading);
+    return (struct text_sum){.figure = figure};
 }
 
 static void put_vm(FILE *out, const struct snapshot *s, const struct snapshot_vm *vm)
 {
+    const struct snapshot_value exits = snapshot_vm_value(s, vm, "exits");
     char place[24];
     const struct line line = {text_vm_place(s, vm, place),
                               vm->vcpu_count,
-                              vm->cpu_ratio,
-                              vm->wait_ratio,
-                              exits_of(s, vm),
-                              figure_of(&vm->ram_bytes),
-                              figure_of(&vm->gauges[VM_RSS_BYTES])};
+                              one(vm->cpu_ratio),
+                              one(vm->wait_ratio),
+                              one(rate_of(&exits)),
+                              one(figure_of(&vm->ram_bytes)),
+                              one(figure_of(&vm->gauges[VM_RSS_BYTES]))};
     const char *migration = vm_migration_text((enum vm_migration)vm->migration);
 
     put_line(out, s, &line, vm->name);
@@ -118,14 +147,13 @@ static void put_all(FILE *out, const struct report *r, const struct snapshot *s,
                     const struct text_sums *sums)
 {
     const int exits = field_table_find(s->fields, "exits");
-    const struct figure none = {.state = READING_ABSENT};
     const struct line line = {"-",
                               sums->vcpus,
                               sums->cpu_ratio,
                               sums->wait_ratio,
                               exits >= 0 && (size_t)exits < s->field_count
                                   ? text_sum_rate(r->filter, s, (size_t)exits)
-                                  : none,
+                                  : nothing,
                               sums->ram,
                               sums->rss};
 

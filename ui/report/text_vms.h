@@ -10,17 +10,23 @@
 
 #define TEXT_ALL_VMS "(all VMs)" /* stands for a name where several are added up */
 
+/* A sum over VMs. */
+struct text_sum {
+    struct figure figure;
+    bool is_short; /* the number of some VM is not in it */
+};
+
 /* What of all chosen VMs is added up beside their counters. */
 struct text_sums {
     size_t vms, vcpus;
-    struct figure cpu_ratio, wait_ratio, ram, rss;
+    struct text_sum cpu_ratio, wait_ratio, ram, rss;
 };
 
 /* text_sums - over the VMs that @filter chooses. */
 struct text_sums text_sums(const struct filter *filter, const struct snapshot *s);
 
 /* text_sum_rate - a counter's rate, of all VMs that @filter chooses or as the kernel adds it up. */
-struct figure text_sum_rate(const struct filter *filter, const struct snapshot *s, size_t field);
+struct text_sum text_sum_rate(const struct filter *filter, const struct snapshot *s, size_t field);
 
 /* text_vm_place - "5164", or "5164:9" where its process has several VMs: as a VM is named. */
 const char *text_vm_place(const struct snapshot *s, const struct snapshot_vm *vm, char buf[24]);

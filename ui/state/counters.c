@@ -37,17 +37,9 @@ static bool guest_matches(const struct pattern *guests, const struct snapshot_vm
     return pattern_match(guests, vm->name) || pattern_match(guests, pid);
 }
 
-/* Is there a number, but nobody could tell us? One that this kernel does not count is not. */
-static bool is_lacking(uint8_t state, uint8_t cause)
-{
-    if (state != READING_ABSENT)
-        return state != READING_OK;
-    return cause != CAUSE_NONE && reading_cause_nature(cause) != CAUSE_IS_FACT;
-}
-
 static void add(struct figure *sum, struct figure figure, bool *is_short)
 {
-    *is_short |= is_lacking(figure.state, figure.cause);
+    *is_short |= figure_is_lacking(figure.state, figure.cause);
     figure_add(sum, figure);
 }
 
