@@ -51,6 +51,7 @@ struct cgroup {
 struct cgroup_table {
     char mounts[CGROUP_KIND_COUNT][MOUNT_MAX]; /* "" = not mounted */
     uint64_t stamp, number;
+    uint64_t searched_tick; /* for mounts, while there are none; 0: not yet */
     struct cgroup *buckets[BUCKETS];
 };
 
@@ -136,8 +137,12 @@ bool cgroup_table_is_mounted(const struct cgroup_table *t)
 
 void cgroup_table_begin(struct cgroup_table *t, const struct load_env *env)
 {
-    if (!cgroup_table_is_mounted(t) && (env->tick - LOAD_FIRST_TICK) % SEARCH_TICKS == 0)
-        search_mounts(t, env->root);
+    /* The first who asks may do so in any tick. */
+    if (cgroup_table_is_mounted(t) ||
+        (t->searched_tick != 0 && env->tick - t->searched_tick < SEARCH_TICKS))
+        return;
+    t->searched_tick = env->tick;
+    search_mounts(t, env->root);
 }
 
 uint64_t cgroup_table_stamp(struct cgroup_table *t)

@@ -521,6 +521,18 @@ static void a_host_without_cgroups_says_so(void **state)
     is_missing(b->now->vms[0].load.pressure[PRESSURE_CPU_SOME], CAUSE_ROOT_CGROUP);
 }
 
+/* Nobody asks from the first tick on: columns are shown, and the pane, once the VMs are known. */
+static void what_is_asked_for_later_finds_the_cgroups_at_once(void **state)
+{
+    struct proc_bed *b = *state;
+
+    libvirt_v2(b);
+    for (int i = 0; i < 3; i++)
+        tick(b, 0);
+    tick(b, LOAD_THROTTLE);
+    near(tick(b, LOAD_THROTTLE)->load.throttled, 0);
+}
+
 static void a_path_that_leads_out_is_not_followed(void **state)
 {
     struct proc_bed *b = *state;
@@ -627,6 +639,7 @@ int main(void)
         TEST(without_a_limit_there_is_nothing_to_be_throttled_by),
         TEST(limits_of_version_1_have_other_files),
         TEST(a_host_without_cgroups_says_so),
+        TEST(what_is_asked_for_later_finds_the_cgroups_at_once),
         TEST(a_path_that_leads_out_is_not_followed),
         TEST(pressure_is_of_the_nearest_cgroup_with_processes),
         TEST(a_kernel_that_measures_no_pressure_says_so),
