@@ -242,8 +242,11 @@ static int pagemap_step(struct residency *r, struct emitter *em, uint64_t start,
     uint64_t pages = (end - start) / PAGE;
     if (pages > ENTRIES)
         pages = ENTRIES;
-    ssize_t got = pread(r->pagemap_fd, r->entries, pages * sizeof(*r->entries),
-                        (off_t)(start / PAGE * sizeof(*r->entries)));
+    ssize_t got;
+    do
+        got = pread(r->pagemap_fd, r->entries, pages * sizeof(*r->entries),
+                    (off_t)(start / PAGE * sizeof(*r->entries)));
+    while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
     if (got < (ssize_t)sizeof(*r->entries)) /* the address space is gone */

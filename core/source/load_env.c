@@ -20,7 +20,10 @@ ssize_t kept_read(const struct load_env *env, struct kept_file *kept, pid_t tid,
     buf[0] = '\0';
     if (fd < 0)
         return fd;
-    ssize_t n = pread(fd, buf, size - 1, 0);
+    ssize_t n;
+    do
+        n = pread(fd, buf, size - 1, 0);
+    while (n < 0 && errno == EINTR);
     if (n < 0)
         n = -errno;
     else
