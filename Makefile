@@ -198,6 +198,7 @@ unit: $(unit_tests)
 # first line shows that the emulated CPU is what it should be.
 # Tests that cannot pass there: they make VMs, read saved trees with openat2, watch a child's signals,
 # or read the memory of another process, which is the emulator's and not laid out as the test says.
+# Of what no CPU changes some do less where KVMLENS_SHORT_RUN is set, and say so (tests/lib/short_run.h).
 EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_look core/test_sampler ui/test_monitor \
                  core/test_residency core/test_scan core/test_scan_odd_memory core/test_scan_weather \
                  core/test_scan_privacy core/test_scan_held core/test_scan_link core/test_child_bpf core/test_scan_worker core/test_uffd_holders core/test_source_proc \
@@ -214,7 +215,7 @@ check-sse2: $(unit_tests)
 	  if ! command -v qemu-x86_64 >/dev/null; then echo "SKIP $@: no qemu-x86_64 (qemu-user)"; exit 0; fi; \
 	  $(SSE2_RUNNER) $(BUILD)/tests/accel/test_cpu 2>&1 | grep -x 'this CPU: sse2' && \
 	  tests/checks/no-sigill '$(SSE2_RUNNER)' $(EMULATED_SKIP:%=$(BUILD)/tests/%) && \
-	  $(MAKE) --no-print-directory unit RUNNER='$(SSE2_RUNNER)' UNIT_SKIP='$(EMULATED_SKIP)'
+	  KVMLENS_SHORT_RUN=1 $(MAKE) --no-print-directory unit RUNNER='$(SSE2_RUNNER)' UNIT_SKIP='$(EMULATED_SKIP)'
 
 # The arm64 libraries are unpacked below build/ by .ci/arm64-packages, never installed.
 ARM64_CC ?= aarch64-linux-gnu-gcc
@@ -230,7 +231,7 @@ check-arm64:
 	  if [ ! -e $(ARM64_ROOT)/usr/include/cmocka.h ]; then \
 	    echo "SKIP $@: no arm64 libraries in $(ARM64_ROOT) (.ci/arm64-packages unpacks them)"; exit 0; fi; \
 	  echo "SKIP $(EMULATED_SKIP): they need KVM or system calls that qemu-user lacks"; \
-	  $(MAKE) --no-print-directory $(ARM64_BUILD)/kvmlens unit CC=$(ARM64_CC) PKG_CONFIG=false UNIT_SKIP='$(EMULATED_SKIP)' \
+	  KVMLENS_SHORT_RUN=1 $(MAKE) --no-print-directory $(ARM64_BUILD)/kvmlens unit CC=$(ARM64_CC) PKG_CONFIG=false UNIT_SKIP='$(EMULATED_SKIP)' \
 	    CPPFLAGS='-isystem $(ARM64_ROOT)/usr/include -isystem $(ARM64_ROOT)/usr/include/aarch64-linux-gnu' \
 	    LDFLAGS='$(foreach d,$(subst :, ,$(ARM64_LIBS)),-L$(d) -Wl$(comma)-rpath-link$(comma)$(d))' \
 	    RUNNER='$(ARM64_RUNNER)' && \

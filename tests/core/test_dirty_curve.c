@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "tests/lib/dirty_truth.h"
+#include "tests/lib/short_run.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define SEEDS        200
 
 static const double looks_at[] = {0, 0.1, 0.25, 0.5, 1, 1.75, 3, 5};
 static const double asked_at[] = {0.05, 0.1, 0.3, 1, 3, 5, 10, 30};
@@ -49,6 +49,8 @@ static struct dirty_curve look_and_fit(const struct truth *truth, uint64_t sampl
 
 static void curve_of_known_guests_is_close_and_its_interval_holds(void **state)
 {
+    const int seeds = short_run("120 of 200 looks at each guest") ? 80 : 200;
+
     (void)state;
     printf("%-11s %9s %9s |", "pattern", "set", "writes/s");
     for (size_t j = 0; j < COUNT(asked_at); j++)
@@ -58,19 +60,19 @@ static void curve_of_known_guests_is_close_and_its_interval_holds(void **state)
         const struct truth *truth = &truths[i];
         double error[COUNT(asked_at)] = {0};
         int held[COUNT(asked_at)] = {0};
-        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        for (uint64_t seed = 0; seed < (uint64_t)seeds; seed++) {
             struct dirty_curve curve = look_and_fit(truth, 20000, seed * 1000 + i);
             for (size_t j = 0; j < COUNT(asked_at); j++) {
                 struct dirty_estimate got = dirty_curve_at(&curve, asked_at[j]);
                 double want = truth_pages(truth, asked_at[j]);
-                error[j] += fabs(got.pages - want) / fmax(want, 1000) / SEEDS;
+                error[j] += fabs(got.pages - want) / fmax(want, 1000) / seeds;
                 held[j] += got.low <= want * 1.0001 && want <= got.high * 1.0001 + 1;
             }
         }
         printf("%-11s %9.0f %9.0f |", truth_names[truth->pattern], truth->working_set,
                truth->writes_per_s);
         for (size_t j = 0; j < COUNT(asked_at); j++)
-            printf(" %5.1f%% %4.0f%% ", 100 * error[j], 100.0 * held[j] / SEEDS);
+            printf(" %5.1f%% %4.0f%% ", 100 * error[j], 100.0 * held[j] / seeds);
         printf("\n");
         /* Of bursts the looks are one case of many: that they differ is what can be known. */
         bool is_bursty = truth->pattern == TRUTH_BURSTS;
@@ -78,7 +80,7 @@ static void curve_of_known_guests_is_close_and_its_interval_holds(void **state)
             bool is_inside = asked_at[j] >= 0.1 && asked_at[j] <= 5;
             if (is_inside)
                 assert_true(error[j] < (is_bursty ? 1.2 : 0.12));
-            assert_true(held[j] >= SEEDS * (is_inside && !is_bursty ? 0.92 : 0.85));
+            assert_true(held[j] >= seeds * (is_inside && !is_bursty ? 0.92 : 0.85));
         }
     }
 }
@@ -102,7 +104,7 @@ static void places_tell_where_a_curve_ends_that_was_not_seen_to(void **state)
         {{TRUTH_SEQUENTIAL, 1e6, 600000, 20000, 1}, 0.05, 0.85},
     };
     static const double beyond[] = {10, 30};
-    enum { TIMES = 60 };
+    const int times = short_run("40 of 60 looks at each of more guests") ? 20 : 60;
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -112,20 +114,20 @@ static void places_tell_where_a_curve_ends_that_was_not_seen_to(void **state)
         for (size_t j = 0; j < COUNT(beyond); j++) {
             double want = truth_pages(truth, beyond[j]), error = 0, width = 0;
             int held = 0;
-            for (uint64_t seed = 0; seed < TIMES; seed++) {
+            for (uint64_t seed = 0; seed < (uint64_t)times; seed++) {
                 uint64_t random = seed * 1000 + i;
                 struct dirty_looks looks;
                 truth_look_places(&looks, truth, 20000, looks_at, COUNT(looks_at), &random);
                 struct dirty_curve curve = fit(&looks);
                 struct dirty_estimate got = dirty_curve_at(&curve, beyond[j]);
-                error += fabs(got.pages - want) / want / TIMES;
-                width += (got.high - got.low) / want / TIMES;
+                error += fabs(got.pages - want) / want / times;
+                width += (got.high - got.low) / want / times;
                 held += got.low <= want * 1.0001 && want <= got.high * 1.0001;
             }
             printf(" %2.0f s: %5.1f%% %4.0f%% of %.2f ", beyond[j], 100 * error,
-                   100.0 * held / TIMES, width);
+                   100.0 * held / times, width);
             assert_true(error < cases[i].most_error);
-            assert_true(held >= TIMES * cases[i].least_held);
+            assert_true(held >= times * cases[i].least_held);
         }
         printf("\n");
     }

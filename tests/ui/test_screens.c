@@ -16,6 +16,7 @@
 #include "tests/lib/exits_builder.h"
 #include "tests/lib/golden.h"
 #include "tests/lib/screen_dump.h"
+#include "tests/lib/short_run.h"
 #include "tests/lib/snapshot_builder.h"
 #include "ui/screens/screens.h"
 #include "ui/state/layout.h"
@@ -1169,6 +1170,8 @@ static void check_cells(const struct screen *screen, int rows, int cols)
 static void every_screen_is_drawn_whole_at_many_sizes(void **unused)
 {
     (void)unused;
+    if (short_run("each screen at many sizes"))
+        skip();
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
         struct stage *st = stage_new(&cases[c], 24, 80);
         for (int rows = 1; rows <= 100; rows += rows < 30 ? 1 : 23)
@@ -1188,6 +1191,8 @@ static void every_size_from_1x1_to_300x100_is_drawn_whole(void **unused)
     size_t turn = 0;
 
     (void)unused;
+    if (short_run("all sizes from 1x1 to 300x100"))
+        skip();
     for (size_t c = 0; c < CASES; c++)
         stages[c] = stage_new(&cases[c], 24, 80);
     for (int rows = 1; rows <= 100; rows++)
@@ -1239,7 +1244,8 @@ static void a_long_random_walk_draws_every_frame(void **unused)
                              1000000 * s);
     ui_state_init(&state, 24, 80, 1.0);
     assert_int_equal(screen_init(&screen, 24, 80, true), 0);
-    for (int step = 0; step < 4000; step++) {
+    int steps = short_run("most of a long walk") ? 400 : 4000;
+    for (int step = 0; step < steps; step++) {
         const struct key_binding *b = &key_table[next_random(&random) % key_count];
         uint32_t keys[] = {b->keys[0],
                            b->keys[0],
