@@ -311,9 +311,14 @@ static void add_busy(struct exits_builder *e, int tid, uint64_t more)
 
 void exits_builder_busy(struct snapshot_builder *to)
 {
+    snapshot_builder_three_vms(to);
+    exits_builder_put_busy(to);
+}
+
+void exits_builder_put_busy(struct snapshot_builder *to)
+{
     struct exits_builder *e = exits_builder_new();
 
-    snapshot_builder_three_vms(to);
     for (int vcpu = 0; vcpu < 8; vcpu++)
         add_busy(e, 5202 + vcpu, vcpu < 2);
     for (int vcpu = 0; vcpu < 2; vcpu++) {
@@ -327,9 +332,14 @@ void exits_builder_busy(struct snapshot_builder *to)
 
 void exits_builder_unseen(struct snapshot_builder *to)
 {
+    snapshot_builder_three_vms(to);
+    exits_builder_put_unseen(to);
+}
+
+void exits_builder_put_unseen(struct snapshot_builder *to)
+{
     struct exits_builder *e = exits_builder_new();
 
-    snapshot_builder_three_vms(to);
     exits_builder_facts(e)->events &= ~(1u << EXITS_EVENT_HYPERCALL);
     for (int vcpu = 0; vcpu < 8; vcpu++) {
         const int tid = 5202 + vcpu;

@@ -72,4 +72,8 @@ void exits_builder_busy(struct snapshot_builder *to);
  */
 void exits_builder_unseen(struct snapshot_builder *to);
 
+/* exits_builder_put_busy, exits_builder_put_unseen - the same, of three VMs that are there. */
+void exits_builder_put_busy(struct snapshot_builder *to);
+void exits_builder_put_unseen(struct snapshot_builder *to);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/exits_builder.h"
 #include "tests/lib/golden.h"
 #include "tests/lib/load_builder.h"
 #include "tests/lib/screen_dump.h"
@@ -29,6 +30,8 @@ struct size {
 static const struct size all_sizes[] = {{24, 80}, {15, 60}, {35, 120}, {50, 200}, {0, 0}};
 static const struct size set_sizes[] = {{24, 80}, {35, 120}, {0, 0}};
 static const struct size one_size[] = {{35, 120}, {0, 0}};
+static const struct size small_pane[] = {{30, 80}, {0, 0}};
+static const struct size pane_sizes[] = {{30, 80}, {35, 120}, {50, 200}, {0, 0}};
 
 struct page_case {
     const char *name;
@@ -75,6 +78,12 @@ static void denied(struct snapshot_builder *b)
         vm->load.state = VM_STATE_UNKNOWN;
         vm->load.state_cause = CAUSE_NO_PERMISSION;
         vm->load.run_mean = vm->load.run_worst = vm->load.ready_mean = vm->load.ready_worst = no;
+        vm->memory.swapped = none;
+        vm->memory.huge_share = vm->memory.numa_local = no;
+        vm->memory.huge_kind = HUGE_UNKNOWN;
+        vm->io.read = vm->io.written = (struct io_count){none, no};
+        for (int c = 0; c < IO_COUNTER_COUNT; c++)
+            vm->io.net[c] = vm->io.block[c] = no;
         vm->load.guest = vm->load.host = vm->load.throttled = vm->load.halt_poll = no;
         for (int r = 0; r < VM_ROLE_COUNT; r++)
             vm->load.roles[r] = (struct role_load){.threads = none, .cpu = no, .wait = no};
@@ -91,10 +100,39 @@ static void denied(struct snapshot_builder *b)
     s->host_load.swap_total = s->host_load.swap_free = reading_ok(0, SOURCE_PROC);
 }
 
+/* Its exits are counted; those of the one that is selected by N too, but it rests. */
+static void reasons(struct snapshot_builder *b)
+{
+    exits_builder_put_busy(b);
+}
+
+/* kvm_exit does not fire here. */
+static void no_reasons(struct snapshot_builder *b)
+{
+    exits_builder_put_unseen(b);
+}
+
+/* What the VM waits for is far more than it gets, and most of it lies elsewhere. */
+static void worst(struct snapshot_builder *b)
+{
+    struct snapshot_vm *db = snapshot_builder_get(b, 1);
+
+    for (size_t i = 0; i < db->vcpu_count; i++)
+        db->vcpus[i].wait_ratio = load_builder_figure(2.5);
+    db->wait_ratio = load_builder_figure(20);
+    db->load.ready_mean = db->load.ready_worst = load_builder_figure(2.5);
+    db->load.throttled = load_builder_figure(4.21);
+    db->load.throttled_periods = load_builder_figure(1);
+}
+
 static const struct page_case cases[] = {
     {"page-quiet", LOAD_QUIET, NULL, all_sizes, false, NULL},
     {"page-busy", LOAD_BUSY, NULL, all_sizes, false, NULL},
     {"page-contended", LOAD_CONTENDED, NULL, all_sizes, false, NULL},
+    {"page-small-pane", LOAD_CONTENDED, NULL, small_pane, false, NULL},
+    {"page-worst", LOAD_CONTENDED, KEYS('2', 't'), pane_sizes, false, worst},
+    {"page-reasons", LOAD_CONTENDED, NULL, pane_sizes, false, reasons},
+    {"page-no-reasons", LOAD_CONTENDED, NULL, one_size, true, no_reasons},
     {"page-ascii", LOAD_CONTENDED, KEYS('2'), one_size, true, NULL},
     {"page-without-pane", LOAD_CONTENDED, KEYS('v'), one_size, false, NULL},
     {"page-not-asked-yet", LOAD_BUSY, KEYS('2'), one_size, false, not_asked_yet},
@@ -360,11 +398,90 @@ static void wishes_are_for_what_is_shown(void **unused)
     /* The pane is of one VM. */
     ui_resize(state, 30, 80);
     assert_int_equal(load_wish_of(state).all, LOAD_HOST | LOAD_THROTTLE);
-    assert_int_equal(load_wish_of(state).one,
-                     LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE);
+    assert_int_equal(load_wish_of(state).one, LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE |
+                                                  LOAD_PRESSURE | LOAD_MEMORY | LOAD_PLACEMENT |
+                                                  LOAD_IO);
     assert_int_equal(load_wish_of(state).pid, state->vms.selected.pid);
     ui_resize(state, 13, 80);
     assert_int_equal(load_wish_of(state).all, LOAD_THROTTLE);
+    stage_free(st);
+}
+
+/* The first row that has this text from column @x on; -1: none. */
+static int row_of(const struct screen *s, int x, const char *wanted)
+{
+    char text[160];
+
+    for (int y = 0; y < s->rows; y++) {
+        row_text(s, y, x, text, sizeof(text));
+        if (strstr(text, wanted) != NULL)
+            return y;
+    }
+    return -1;
+}
+
+/* An interrupt that is injected is no exit, as insn_emulation is none, however often it happens. */
+static void what_is_no_exit_does_not_lead_in_the_pane(void **unused)
+{
+    const struct page_case c = {"lead", LOAD_BUSY, NULL, one_size, false, NULL};
+    struct stage *st = stage_new(&c, 35, 120);
+    struct snapshot_vm *db = snapshot_builder_get(st->b, 1);
+    const int irq = field_table_find(st->model.now->fields, "irq_injections");
+
+    (void)unused;
+    assert_true(irq >= 0);
+    db->values[irq].rate.value = 1e6;
+    stage_draw(st, 35, 120);
+    const int exits = row_of(&st->screen, 70, "EXITS counted by KVM"),
+              kind = row_of(&st->screen, 70, "mmio_exits"),
+              no_exits = row_of(&st->screen, 70, "No exits, but counted"),
+              injected = row_of(&st->screen, 70, "irq_injections");
+    assert_true(exits > 0 && exits < kind && kind < no_exits && no_exits < injected);
+    /* The bar of the most usual exit is the share that it has of all of them. */
+    char row[60];
+    row_text(&st->screen, row_of(&st->screen, 70, "halt_exits"), 107, row, 3);
+    assert_string_equal(row, "? ");
+    stage_free(st);
+}
+
+/* A cause is said once, and what the header says not at all. */
+static void the_pane_says_a_cause_once(void **unused)
+{
+    const struct page_case c = {"causes", LOAD_BUSY, NULL, one_size, false, denied};
+    struct stage *st = stage_new(&c, 35, 120);
+    const struct vms_layout v = vms_layout_make(35, 120, true);
+    int said = 0;
+    char text[160];
+
+    (void)unused;
+    for (int y = v.pane.y; y < v.pane.y + v.pane.rows; y++) {
+        row_text(&st->screen, y, 0, text, 121);
+        said += strstr(text, "no permission") != NULL;
+    }
+    assert_int_equal(said, 1);
+    stage_free(st);
+}
+
+/* Counting exits costs the guest: for the pane they are counted where somebody asked for that. */
+static void exits_are_counted_for_the_pane_where_that_was_asked_for(void **unused)
+{
+    const struct page_case c = {"exits", LOAD_BUSY, NULL, one_size, false, NULL};
+    struct stage *st = stage_new(&c, 35, 120);
+    pid_t pid = -1;
+
+    (void)unused;
+    assert_false(ui_exits_wish(&st->state, &pid));
+    st->state.exits = true;
+    assert_true(ui_exits_wish(&st->state, &pid));
+    assert_int_equal(pid, st->state.vms.selected.pid);
+    st->state.frozen = true;
+    assert_false(ui_exits_wish(&st->state, &pid));
+    st->state.frozen = false;
+    st->state.vms.has_pane = false;
+    assert_false(ui_exits_wish(&st->state, &pid));
+    st->state.vms.has_pane = true;
+    ui_resize(&st->state, 29, 120);
+    assert_false(ui_exits_wish(&st->state, &pid));
     stage_free(st);
 }
 
@@ -379,6 +496,9 @@ int main(void)
         cmocka_unit_test(a_cell_stands_for_the_worst_of_many_vcpus),
         cmocka_unit_test(the_pane_follows_the_selection_and_v_hides_it),
         cmocka_unit_test(wishes_are_for_what_is_shown),
+        cmocka_unit_test(what_is_no_exit_does_not_lead_in_the_pane),
+        cmocka_unit_test(the_pane_says_a_cause_once),
+        cmocka_unit_test(exits_are_counted_for_the_pane_where_that_was_asked_for),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {

@@ -406,7 +406,7 @@ static int prepare(struct monitor *m, const struct monitor_config *c, struct err
     scan_queue_init(&m->queue, c->supervisor);
     m->due_ns = monitor_now_ns();
     m->select = c->vm;
-    m->wants_exits = c->exits;
+    m->wants_exits = m->state.exits = c->exits;
     if (c->exits && c->vm == NULL)
         m->state.screen = SCREEN_HOST_EXITS;
     monitor_wish_load(m);

@@ -22,11 +22,31 @@ static void role_text(enum vm_role role, const struct role_load *l, char *out, s
         snprintf(out + n, size - (size_t)n, ", waits %s%%", format_percent(wait, l->wait.value));
 }
 
-void roles_line_draw(const struct snapshot_vm *vm, struct rect r, struct screen *out)
+void roles_line_put(const struct snapshot_vm *vm, struct rect r, struct screen *out)
 {
     static const enum vm_role order[VM_ROLE_COUNT] = {VM_ROLE_VCPU,      VM_ROLE_EMULATOR,
                                                       VM_ROLE_IOTHREAD,  VM_ROLE_VHOST,
                                                       VM_ROLE_MIGRATION, VM_ROLE_KERNEL};
+    int x = r.x, y = r.y;
+
+    for (size_t i = 0; i < VM_ROLE_COUNT; i++) {
+        const struct role_load *l = &vm->load.roles[order[i]];
+        char text[120];
+        if (l->threads.state != READING_OK || l->threads.raw == 0)
+            continue;
+        role_text(order[i], l, text, sizeof(text));
+        if (x + (int)strlen(text) > r.x + r.cols) {
+            x = r.x;
+            y++;
+        }
+        if (y >= r.y + r.rows || x + (int)strlen(text) > r.x + r.cols)
+            break;
+        x += screen_text(out, r, y, x, STYLE_NORMAL, text) + GAP;
+    }
+}
+
+void roles_line_draw(const struct snapshot_vm *vm, struct rect r, struct screen *out)
+{
     int x = r.x + screen_text(out, r, r.y, r.x, STYLE_LABEL, "Threads  ");
     const struct reading *first = &vm->load.roles[VM_ROLE_EMULATOR].threads;
 
@@ -40,14 +60,5 @@ void roles_line_draw(const struct snapshot_vm *vm, struct rect r, struct screen 
                           reading_cause_text((enum reading_cause)first->cause));
         return;
     }
-    for (size_t i = 0; i < VM_ROLE_COUNT; i++) {
-        const struct role_load *l = &vm->load.roles[order[i]];
-        char text[120];
-        if (l->threads.state != READING_OK || l->threads.raw == 0)
-            continue;
-        role_text(order[i], l, text, sizeof(text));
-        if (x + (int)strlen(text) > r.x + r.cols)
-            break;
-        x += screen_text(out, r, r.y, x, STYLE_NORMAL, text) + GAP;
-    }
+    roles_line_put(vm, (struct rect){r.y, x, 1, r.x + r.cols - x}, out);
 }

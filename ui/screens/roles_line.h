@@ -10,4 +10,7 @@
  * worth a word. Where room is scarce, the last ones go. Pure. */
 void roles_line_draw(const struct snapshot_vm *vm, struct rect r, struct screen *out);
 
+/* roles_line_put - the same without its label, in as many rows as @r has. */
+void roles_line_put(const struct snapshot_vm *vm, struct rect r, struct screen *out);
+
 #endif

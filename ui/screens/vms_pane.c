@@ -6,75 +6,23 @@
 #include <string.h>
 
 #include "ui/grid/format.h"
+#include "ui/screens/pane_exits.h"
+#include "ui/screens/pane_memory_io.h"
+#include "ui/screens/pane_pen.h"
+#include "ui/screens/roles_line.h"
 #include "ui/screens/vcpu_strip.h"
 
-#define LABEL_COLS   10
 #define NOTE_COLS    27 /* beside the strip */
 #define STRIP_MAX    512
-#define BAR_COLS     14
-#define COUNTERS_MAX 32
-#define GAP          2
+#define BAR_COLS     10
+#define GAP_COLS     100 /* below so many each counts */
+#define LIMIT_COLS   66  /* from so many on a limit and pressure share a line */
 
-/* Where the next thing is drawn. */
-struct pen {
-    const struct ui_model *model;
-    const struct snapshot_vm *vm;
-    const struct column_fields *fields;
-    struct screen *out;
-    struct rect r;
-    int y, x;
-};
-
-static bool has_row(const struct pen *p)
-{
-    return p->y < p->r.y + p->r.rows;
-}
-
-static void put(struct pen *p, enum style style, const char *text)
-{
-    p->x += screen_text(p->out, p->r, p->y, p->x, style, text);
-}
-
-static void put_label(struct pen *p, const char *label)
-{
-    p->x = p->r.x;
-    screen_text(p->out, p->r, p->y, p->x, STYLE_LABEL, label);
-    p->x += LABEL_COLS;
-}
-
-static struct column_value value_of(const struct pen *p, enum column_id id)
-{
-    return column_get(id, p->fields, p->vm, NULL);
-}
-
-/* " WORD !!12.0%", as the column has it. */
-static void put_column(struct pen *p, const char *word, enum column_id id)
-{
-    const struct column_value v = value_of(p, id);
-    char buf[COLUMN_TEXT_MAX];
-
-    put(p, STYLE_LABEL, word);
-    put(p, column_style(id, &v), column_text(id, &v, p->out, buf));
-    if (v.state == READING_OK && column_table[id].kind == COLUMN_PERCENT)
-        put(p, STYLE_NORMAL, "%");
-}
-
-/* Why there is nothing to be said: ": CAUSE", where it is known. */
-static void put_cause(struct pen *p, const struct column_value *v)
-{
-    if (v->state == READING_OK || v->state == READING_WARMUP || v->cause == CAUSE_NONE)
-        return;
-    put(p, STYLE_NORMAL, ": ");
-    put(p, STYLE_NORMAL, reading_cause_text((enum reading_cause)v->cause));
-}
-
-/* --- left: the vCPUs, limits, memory, threads ---------------------------------------------------
- */
-
-static void draw_title(struct pen *p)
+static void draw_title(struct pane_pen *p)
 {
     const struct snapshot_vm *vm = p->vm;
-    const struct column_value state = value_of(p, COLUMN_STATE), age = value_of(p, COLUMN_UPTIME);
+    const struct column_value state = pane_value(p, COLUMN_STATE),
+                              age = pane_value(p, COLUMN_UPTIME);
     const char *word =
         vm->load.state == VM_STATE_IDLE_OR_PAUSED ? vm_state_text(VM_STATE_IDLE_OR_PAUSED) : NULL;
     char buf[COLUMN_TEXT_MAX], up[COLUMN_TEXT_MAX], text[300];
@@ -92,8 +40,10 @@ static void draw_title(struct pen *p)
     p->y++;
 }
 
-/* What is bad stands first; what finds no room is left out whole. */
-static void put_states(struct pen *p)
+/* --- vCPUs ------------------------------------------------------------------------------------ */
+
+/* What is bad stands first. */
+static void put_states(struct pane_pen *p)
 {
     static const enum vcpu_state order[] = {
         VCPU_STATE_BLOCKED, VCPU_STATE_STOPPED, VCPU_STATE_READY,  VCPU_STATE_PAUSED,
@@ -106,134 +56,128 @@ static void put_states(struct pen *p)
         char text[40];
         if (counts[order[i]] == 0)
             continue;
-        const int width = snprintf(text, sizeof(text), "%c %s %zu", vcpu_strip_letter(order[i]),
-                                   vcpu_state_text(order[i]), counts[order[i]]);
-        if (p->x + width > p->r.x + p->r.cols)
-            continue;
-        put(p, STYLE_NORMAL, text);
-        p->x += GAP;
+        snprintf(text, sizeof(text), "%c %s %zu", vcpu_strip_letter(order[i]),
+                 vcpu_state_text(order[i]), counts[order[i]]);
+        pane_put(p, STYLE_NORMAL, text);
+        pane_end_item(p);
     }
     if (counts[VCPU_STATE_UNKNOWN] > 0) {
         const struct column_value v = column_get(COLUMN_STATE, p->fields, p->vm, &p->vm->vcpus[0]);
-        char buf[COLUMN_TEXT_MAX];
-        put(p, column_style(COLUMN_STATE, &v), column_text(COLUMN_STATE, &v, p->out, buf));
-        put_cause(p, &v);
+        pane_put_value(p, "", COLUMN_STATE, &v);
+        pane_put_cause(p, &v);
+        pane_end_item(p);
     }
 }
 
-static void draw_vcpus(struct pen *p)
+static void draw_vcpus(struct pane_pen *p)
 {
     static const char *const labels[VCPU_STRIP_ROWS] = {"RUN", "RDY", "STATE"};
     struct vcpu_cell cells[STRIP_MAX];
-    const int room = p->r.cols - LABEL_COLS - NOTE_COLS - GAP;
+    const int room = p->r.cols - PANE_LABEL_COLS - NOTE_COLS - PANE_GAP;
     const size_t max = room < 1 ? 1 : room < STRIP_MAX ? (size_t)room : STRIP_MAX;
     size_t per;
     const size_t count = vcpu_strip_make(p->vm, max, cells, &per);
-    const int notes = p->r.x + LABEL_COLS + (int)count + GAP;
 
-    vcpu_strip_draw(cells, count, p->r, p->y, p->r.x + LABEL_COLS, p->out);
-    for (int row = 0; row < VCPU_STRIP_ROWS && has_row(p); row++, p->y++) {
-        put_label(p, labels[row]);
-        p->x = notes;
+    vcpu_strip_draw(cells, count, p->r, p->y, p->r.x + PANE_LABEL_COLS, p->out);
+    for (int row = 0; row < VCPU_STRIP_ROWS && pane_has_row(p); row++) {
+        pane_label(p, labels[row]);
+        p->x += (int)count;
+        p->has_item = true;
         if (row == 0) {
             char text[40];
-            put_column(p, "mean ", COLUMN_RUN);
-            snprintf(text, sizeof(text), "  a cell: %zu vCPUs", per);
-            put(p, STYLE_DIM, per > 1 ? text : "");
+            pane_item(p, "mean ", COLUMN_RUN);
+            snprintf(text, sizeof(text), "a cell: %zu vCPUs", per);
+            pane_put(p, STYLE_DIM, per > 1 ? text : "");
+            pane_end_item(p);
         } else if (row == 1) {
-            put_column(p, "mean ", COLUMN_RDY);
-            put_column(p, "  worst ", COLUMN_RDYMAX);
+            pane_item(p, "mean ", COLUMN_RDY);
+            pane_item(p, "worst ", COLUMN_RDYMAX);
         } else {
             put_states(p);
         }
+        pane_end_line(p);
     }
 }
 
-static void draw_time(struct pen *p)
+static void draw_time(struct pane_pen *p)
 {
-    const struct column_value guest = value_of(p, COLUMN_GUEST);
+    const struct column_value guest = pane_value(p, COLUMN_GUEST);
 
-    if (!has_row(p))
+    if (!pane_has_row(p))
         return;
-    put_label(p, "TIME");
-    put_column(p, "guest ", COLUMN_GUEST);
-    put_column(p, "  host ", COLUMN_HOST);
-    put_column(p, "  polled ", COLUMN_POLL);
-    put_cause(p, &guest);
-    p->y++;
+    pane_label(p, "TIME");
+    pane_put_column(p, "guest ", COLUMN_GUEST);
+    pane_put_cause(p, &guest);
+    pane_end_item(p);
+    pane_item(p, "host ", COLUMN_HOST);
+    pane_item(p, "polled ", COLUMN_POLL);
+    pane_end_line(p);
 }
 
-static void draw_limit(struct pen *p)
+/* --- limits, pressure ------------------------------------------------------------------------- */
+
+static void put_pressure(struct pane_pen *p, const char *word)
 {
-    const struct column_value v = value_of(p, COLUMN_MLMTD);
+    static const struct {
+        const char *word;
+        enum column_id id;
+    } parts[] = {{"cpu ", COLUMN_PSI_CPU}, {"  mem ", COLUMN_PSI_MEM}, {"  io ", COLUMN_PSI_IO}};
+    const struct column_value cpu = pane_value(p, COLUMN_PSI_CPU);
+
+    pane_put(p, STYLE_LABEL, word);
+    if (cpu.state == READING_OK) {
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+            pane_put_column(p, parts[i].word, parts[i].id);
+    } else {
+        pane_put_column(p, "", COLUMN_PSI_CPU);
+        pane_put_cause(p, &cpu);
+    }
+    pane_end_item(p);
+}
+
+static void draw_limit(struct pane_pen *p)
+{
+    const struct column_value v = pane_value(p, COLUMN_MLMTD);
     const struct figure *periods = &p->vm->load.throttled_periods;
+    const bool is_shared = p->r.cols >= LIMIT_COLS;
     char text[FORMAT_MAX];
 
-    if (!has_row(p))
+    if (!pane_has_row(p))
         return;
-    put_label(p, "LIMIT");
+    pane_label(p, "LIMIT");
     if (v.state == READING_ABSENT && v.cause == CAUSE_NO_CPU_LIMIT) {
-        put(p, STYLE_DIM, "none on CPU time");
+        pane_put(p, STYLE_DIM, "none on CPU time");
     } else {
-        put_column(p, v.state == READING_OK ? "held back " : "", COLUMN_MLMTD);
-        put_cause(p, &v);
-        if (v.state == READING_OK && periods->state == READING_OK) {
-            put(p, STYLE_LABEL, "  in ");
-            put(p, STYLE_NORMAL, format_percent(text, periods->value));
-            put(p, STYLE_LABEL, "% of periods");
-        }
+        pane_put_column(p, v.state == READING_OK ? "held back " : "", COLUMN_MLMTD);
+        pane_put_cause(p, &v);
     }
-    p->y++;
-}
-
-static void draw_pressure(struct pen *p)
-{
-    const struct column_value cpu = value_of(p, COLUMN_PSI_CPU);
-
-    if (!has_row(p))
+    pane_end_item(p);
+    if (is_shared)
+        put_pressure(p, "PSI ");
+    if (v.state == READING_OK && periods->state == READING_OK) {
+        pane_put(p, STYLE_LABEL, "in ");
+        pane_put(p, STYLE_NORMAL, format_percent(text, periods->value));
+        pane_put(p, STYLE_LABEL, "% of periods");
+        pane_end_item(p);
+    }
+    pane_end_line(p);
+    if (is_shared || !pane_has_row(p))
         return;
-    put_label(p, "PSI");
-    if (cpu.state == READING_OK) {
-        put_column(p, "cpu ", COLUMN_PSI_CPU);
-        put_column(p, "  mem ", COLUMN_PSI_MEM);
-        put_column(p, "  io ", COLUMN_PSI_IO);
-    } else {
-        put_column(p, "", COLUMN_PSI_CPU);
-        put_cause(p, &cpu);
-    }
-    p->y++;
+    pane_label(p, "PSI");
+    put_pressure(p, "");
+    pane_end_line(p);
 }
 
-static void draw_memory(struct pen *p)
-{
-    const struct reading *ram = &p->vm->ram_bytes, *rss = &p->vm->gauges[VM_RSS_BYTES];
-    const struct column_value zero = value_of(p, COLUMN_ZERO);
-    char buf[COLUMN_TEXT_MAX], all[FORMAT_MAX];
-
-    if (!has_row(p))
-        return;
-    put_label(p, "MEMORY");
-    if (ram->state == READING_OK && rss->state == READING_OK && ram->raw > 0) {
-        screen_bar(p->out, p->r, p->y, p->x, BAR_COLS, STYLE_GRAPH,
-                   (double)rss->raw / (double)ram->raw);
-        p->x += BAR_COLS + 1;
-    }
-    put_column(p, "", COLUMN_RSS);
-    put(p, STYLE_LABEL, " resident of ");
-    put(p, STYLE_NORMAL,
-        ram->state == READING_OK ? format_bytes(all, (double)ram->raw)
-                                 : reading_state_text((enum reading_state)ram->state));
-    if (zero.state == READING_OK) {
-        put(p, STYLE_LABEL, "  zero ");
-        put(p, STYLE_NORMAL, column_text(COLUMN_ZERO, &zero, p->out, buf));
-        put(p, STYLE_NORMAL, "%");
-    }
-    p->y++;
-}
+/* --- threads by role -------------------------------------------------------------------------- */
 
 static double number_or_0(struct figure f)
 {
     return f.state == READING_OK ? f.value : 0;
+}
+
+static bool has_threads(const struct role_load *role)
+{
+    return role->threads.state == READING_OK && role->threads.raw > 0;
 }
 
 /* The next role after @before by its CPU time, among those that have threads; -1: there is none. */
@@ -243,7 +187,7 @@ static int next_role(const struct vm_load *l, int before)
 
     for (int i = 0; i < VM_ROLE_COUNT; i++) {
         const double cpu = number_or_0(l->roles[i].cpu);
-        if (l->roles[i].threads.state != READING_OK || l->roles[i].threads.raw == 0)
+        if (!has_threads(&l->roles[i]))
             continue;
         if (before >= 0) {
             const double last = number_or_0(l->roles[before].cpu);
@@ -256,7 +200,7 @@ static int next_role(const struct vm_load *l, int before)
     return best;
 }
 
-static void put_figure(struct pen *p, struct figure f, int width)
+static void put_figure(struct pane_pen *p, struct figure f, int width)
 {
     char text[FORMAT_MAX];
     const bool ok = f.state == READING_OK;
@@ -269,102 +213,54 @@ static void put_figure(struct pen *p, struct figure f, int width)
                     : reading_state_text((enum reading_state)f.state));
     p->x += width;
     if (ok)
-        put(p, STYLE_NORMAL, "%");
+        p->x += screen_text(p->out, p->r, p->y, p->x, STYLE_NORMAL, "%");
 }
 
-static void draw_roles(struct pen *p)
+static void draw_role(struct pane_pen *p, int role, double most)
+{
+    const struct role_load *r = &p->vm->load.roles[role];
+
+    pane_label(p, vm_role_name((enum vm_role)role));
+    screen_printf(p->out, p->r, p->y, p->x, STYLE_NORMAL, "%3d", (int)r->threads.raw);
+    p->x += 4;
+    if (r->cpu.state == READING_OK)
+        screen_bar(p->out, p->r, p->y, p->x, BAR_COLS, STYLE_GRAPH, r->cpu.value / most);
+    p->x += BAR_COLS;
+    put_figure(p, r->cpu, 7);
+    p->x += screen_text(p->out, p->r, p->y, p->x, STYLE_LABEL, "  waits");
+    put_figure(p, r->wait, 6);
+    pane_end_line(p);
+}
+
+/* A line for each, or where there is no room for that, as many in a line as fit. */
+static void draw_roles(struct pane_pen *p)
 {
     const struct vm_load *l = &p->vm->load;
     const int first = next_role(l, -1);
     /* Who uses little of a CPU has a short bar, whoever else uses less. */
     const double most = first >= 0 ? fmax(1, number_or_0(l->roles[first].cpu)) : 1;
+    const int room = p->r.y + p->r.rows - p->y;
+    int count = 0;
 
-    if (first < 0 && has_row(p)) {
-        const struct column_value v = value_of(p, COLUMN_EMUL);
-        put_label(p, "THREADS");
-        put_column(p, "", COLUMN_EMUL);
-        put_cause(p, &v);
-        p->y++;
-    }
-    for (int role = first; role >= 0 && has_row(p); role = next_role(l, role), p->y++) {
-        const struct role_load *r = &l->roles[role];
-        put_label(p, vm_role_name((enum vm_role)role));
-        screen_printf(p->out, p->r, p->y, p->x, STYLE_NORMAL, "%3d", (int)r->threads.raw);
-        p->x += 4;
-        if (r->cpu.state == READING_OK)
-            screen_bar(p->out, p->r, p->y, p->x, BAR_COLS - 4, STYLE_GRAPH, r->cpu.value / most);
-        p->x += BAR_COLS - 4;
-        put_figure(p, r->cpu, 7);
-        put(p, STYLE_LABEL, "  waits");
-        put_figure(p, r->wait, 6);
-    }
-}
-
-/* --- right: the counters that count most --------------------------------------------------------
- */
-
-struct top {
-    size_t fields[COUNTERS_MAX];
-    size_t count;
-};
-
-static double rate_of(const struct snapshot_vm *vm, size_t field)
-{
-    return vm->values[field].rate.value;
-}
-
-/* Times are no counts: they would always stand first. */
-static bool counts(const struct snapshot *s, const struct snapshot_vm *vm, size_t field)
-{
-    const struct field *f = &s->fields->fields[field];
-
-    return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE &&
-           vm->values[field].rate.state == READING_OK && vm->values[field].rate.value > 0;
-}
-
-static void find_top(const struct snapshot *s, const struct snapshot_vm *vm, size_t max,
-                     struct top *ret)
-{
-    ret->count = 0;
-    for (size_t f = 0; f < s->field_count; f++) {
-        size_t at = ret->count;
-        if (!counts(s, vm, f))
-            continue;
-        while (at > 0 && rate_of(vm, ret->fields[at - 1]) < rate_of(vm, f))
-            at--;
-        if (at >= max)
-            continue;
-        ret->count += ret->count < max;
-        memmove(&ret->fields[at + 1], &ret->fields[at],
-                (ret->count - at - 1) * sizeof(ret->fields[0]));
-        ret->fields[at] = f;
-    }
-}
-
-static void draw_counters(struct pen *p)
-{
-    const struct snapshot *s = p->model->now;
-    const int name = p->r.cols < 50 ? p->r.cols / 2 : 25, rate = 8;
-    const int bar = p->r.cols - name - rate - GAP;
-    struct top top;
-
-    find_top(s, p->vm, p->r.rows < COUNTERS_MAX ? (size_t)p->r.rows : COUNTERS_MAX, &top);
-    if (top.count == 0) {
-        const struct column_value v = value_of(p, COLUMN_EXITS);
-        p->x = p->r.x;
-        put_column(p, "EXITS/s ", COLUMN_EXITS);
-        put_cause(p, &v);
+    for (int i = 0; i < VM_ROLE_COUNT; i++)
+        count += has_threads(&l->roles[i]);
+    if (room <= 0)
         return;
-    }
-    for (size_t i = 0; i < top.count && has_row(p); i++, p->y++) {
-        const double value = rate_of(p->vm, top.fields[i]);
-        char text[FORMAT_MAX], per_s[FORMAT_MAX + 2];
-        snprintf(per_s, sizeof(per_s), "%s/s", format_count(text, value));
-        screen_field(p->out, p->r, p->y, p->r.x, name, ALIGN_LEFT, STYLE_NORMAL,
-                     s->fields->fields[top.fields[i]].name);
-        screen_field(p->out, p->r, p->y, p->r.x + name, rate, ALIGN_RIGHT, STYLE_NORMAL, per_s);
-        screen_bar(p->out, p->r, p->y, p->r.x + name + rate + GAP, bar, STYLE_GRAPH,
-                   value / rate_of(p->vm, top.fields[0]));
+    if (first < 0) {
+        const struct column_value v = pane_value(p, COLUMN_EMUL);
+        pane_label(p, "THREADS");
+        pane_put_column(p, "", COLUMN_EMUL);
+        pane_put_cause(p, &v);
+        pane_end_item(p);
+        pane_end_line(p);
+    } else if (count > room) {
+        pane_label(p, "THREADS");
+        roles_line_put(
+            p->vm, (struct rect){p->y, p->r.x + PANE_LABEL_COLS, room, p->r.cols - PANE_LABEL_COLS},
+            p->out);
+    } else {
+        for (int role = first; role >= 0; role = next_role(l, role))
+            draw_role(p, role, most);
     }
 }
 
@@ -372,7 +268,7 @@ void vms_pane_draw(const struct ui_model *m, const struct ui_state *st, struct r
                    struct screen *out)
 {
     struct column_fields fields;
-    struct pen p = {.model = m, .vm = NULL, .fields = &fields, .out = out, .r = r, .y = r.y};
+    struct pane_pen p = {.model = m, .vm = NULL, .fields = &fields, .out = out, .r = r, .y = r.y};
 
     if (r.rows <= 0 || m->now == NULL)
         return;
@@ -385,15 +281,15 @@ void vms_pane_draw(const struct ui_model *m, const struct ui_state *st, struct r
     column_fields_resolve(m->now, m->scans, &fields);
     fields.forecasts = &m->rows->forecasts;
     draw_title(&p);
-    const int left = r.cols * 3 / 5, top = p.y;
-    p.r = (struct rect){top, r.x, r.y + r.rows - top, left - GAP};
+    const int left = r.cols * 3 / 5, top = p.y, gap = r.cols < GAP_COLS ? 1 : PANE_GAP;
+    p.r = (struct rect){top, r.x, r.y + r.rows - top, left - gap};
     draw_vcpus(&p);
     draw_time(&p);
     draw_limit(&p);
-    draw_pressure(&p);
-    draw_memory(&p);
+    pane_memory_draw(&p);
+    pane_io_draw(&p);
     draw_roles(&p);
     p.r = (struct rect){top, r.x + left, r.y + r.rows - top, r.cols - left};
     p.y = top;
-    draw_counters(&p);
+    pane_exits_draw(&p);
 }

@@ -90,28 +90,28 @@ static void set_total(struct counter_row *row, const struct counters_query *q,
     row->rate = value->rate;
 }
 
-static bool is_count(const struct field *f)
+bool counters_is_count(const struct field *f)
 {
     return f->kind == FIELD_CUMULATIVE && f->unit == FIELD_NONE;
 }
 
-/* Exits, or those of one kind: "io_exits", "wfi_exit_stat". */
-static bool is_exit(const struct field *f)
+bool counters_is_exit(const struct field *f)
 {
-    return is_count(f) && strstr(f->name, "exit") != NULL;
+    return counters_is_count(f) && strstr(f->name, "exit") != NULL;
 }
 
-static bool is_all_exits(const struct field *f)
+bool counters_is_all_exits(const struct field *f)
 {
-    return is_count(f) && strcmp(f->name, "exits") == 0;
+    return counters_is_count(f) && strcmp(f->name, "exits") == 0;
 }
 
 /* Is it added up to compare guests? Only where nobody asked for other counters are these exits. */
 static bool compares_guests(const struct counters_query *q, const struct field *f)
 {
     if (q->pattern != NULL && q->pattern->set)
-        return is_count(f);
-    return field_table_find(q->s->fields, "exits") >= 0 ? is_all_exits(f) : is_exit(f);
+        return counters_is_count(f);
+    return field_table_find(q->s->fields, "exits") >= 0 ? counters_is_all_exits(f)
+                                                        : counters_is_exit(f);
 }
 
 static bool is_shown(const struct counters_query *q, const struct field *f)
@@ -237,7 +237,8 @@ static const struct field *field_of(const struct counters_query *q, const struct
 static bool is_part(const struct counters_query *q, const struct counters *c,
                     const struct counter_row *r)
 {
-    return q->by_guest || (c->sum_is_exits ? is_exit(field_of(q, r)) : is_count(field_of(q, r)));
+    return q->by_guest ||
+           (c->sum_is_exits ? counters_is_exit(field_of(q, r)) : counters_is_count(field_of(q, r)));
 }
 
 /* The row of all exits, which has those of each kind in it; NULL: there is none. */
@@ -245,7 +246,7 @@ static const struct counter_row *row_of_exits(const struct counters_query *q,
                                               const struct counters *c)
 {
     for (size_t i = 0; i < c->count && !q->by_guest; i++)
-        if (is_all_exits(field_of(q, &c->rows[i])))
+        if (counters_is_all_exits(field_of(q, &c->rows[i])))
             return &c->rows[i];
     return NULL;
 }
@@ -272,7 +273,7 @@ static void set_sums(const struct counters_query *q, struct counters *c)
 
     c->sum_is_exits = q->by_guest && (q->pattern == NULL || !q->pattern->set);
     for (size_t i = 0; i < c->count && !q->by_guest; i++)
-        c->sum_is_exits |= is_exit(field_of(q, &c->rows[i]));
+        c->sum_is_exits |= counters_is_exit(field_of(q, &c->rows[i]));
     if (exits != NULL) {
         add_to_sums(c, exits);
         return;

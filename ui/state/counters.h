@@ -26,6 +26,15 @@ struct counter_row {
     uint8_t source;      /* enum reading_source of the total */
 };
 
+/*
+ * counters_is_count - events that are counted: no times, no bytes, no gauges. counters_is_exit - of
+ * them: exits, or those of one kind ("io_exits", "wfi_exit_stat"), of which shares are told; not
+ * insn_emulation, which no exit is. counters_is_all_exits - all of them together.
+ */
+bool counters_is_count(const struct field *field);
+bool counters_is_exit(const struct field *field);
+bool counters_is_all_exits(const struct field *field);
+
 enum counters_order { COUNTERS_BY_RATE, COUNTERS_BY_TOTAL, COUNTERS_BY_NAME, COUNTERS_ORDER_COUNT };
 
 /* Why there is no row at all. */

@@ -4,7 +4,9 @@
 #include "ui/state/vms_layout.h"
 
 /* What the pane of the selected VM shows. */
-#define PANE_WISH (LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE)
+#define PANE_WISH                                                                                  \
+    (LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE | LOAD_MEMORY |          \
+     LOAD_PLACEMENT | LOAD_IO)
 /* What the tab of the vCPUs does. */
 #define VCPUS_WISH (LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE)
 

@@ -9,6 +9,7 @@
 
 #include "ui/state/config.h"
 #include "ui/state/layout.h"
+#include "ui/state/vms_layout.h"
 
 void ui_state_init(struct ui_state *state, int rows, int cols, double delay_s)
 {
@@ -76,15 +77,24 @@ enum ui_screen ui_below(const struct ui_state *state)
     return screen_list_has(screen, SCREEN_OVER) ? state->back : screen;
 }
 
+/* The pane of a VM that is selected. */
+static bool has_pane(const struct ui_state *state)
+{
+    const struct vms_layout l = vms_layout_make(state->rows, state->cols, state->vms.has_pane);
+
+    return l.pane.rows > 0 && state->vms.selected.pid != 0;
+}
+
 bool ui_exits_wish(const struct ui_state *state, pid_t *ret_pid)
 {
     const enum ui_screen screen = ui_below(state);
     const bool is_tab = screen == SCREEN_EXITS;
+    const bool is_pane = screen == SCREEN_VMS && state->exits && has_pane(state);
 
-    *ret_pid = is_tab ? state->detail.vm.pid : 0;
+    *ret_pid = is_tab ? state->detail.vm.pid : is_pane ? state->vms.selected.pid : 0;
     if (state->frozen || (is_tab && state->detail.ended))
         return false;
-    return is_tab || screen == SCREEN_HOST_EXITS;
+    return is_tab || is_pane || screen == SCREEN_HOST_EXITS;
 }
 
 void ui_say(struct ui_state *state, const char *fmt, ...)

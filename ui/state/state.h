@@ -149,6 +149,7 @@ struct ui_state {
     bool frozen;
     bool since_creation; /* totals since each VM was created, not since start or reset */
     bool bpf;            /* somebody asked for BPF, and has not taken it back */
+    bool exits;          /* exits are to be counted for the pane, too: set from outside */
     size_t theme;        /* index into theme_table */
     struct forecast_settings migration; /* what forecasts are made for */
     long utc_offset_s;   /* of the clock in the header; set from outside */
@@ -184,7 +185,7 @@ enum ui_screen ui_below(const struct ui_state *state);
 /*
  * ui_exits_wish - are exits to be counted for what is shown, or lies below the help? Counting costs
  * guests, so it is not while the picture is frozen, nor of a VM that ended. *@ret_pid: of this
- * process only; 0: of all.
+ * process only; 0: of all. For the pane only where that was asked for.
  */
 bool ui_exits_wish(const struct ui_state *state, pid_t *ret_pid);
 

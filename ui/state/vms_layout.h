@@ -13,7 +13,7 @@
 /* A pane takes half of what lies below the titles of a terminal with so many rows and columns. */
 #define VMS_PANE_FROM_ROWS 30
 #define VMS_PANE_FROM_COLS 80
-#define VMS_PANE_ROWS_MAX  16
+#define VMS_PANE_ROWS_MAX  18
 
 /* The line about the host takes a row of a terminal with so many. */
 #define VMS_HOST_FROM_ROWS 14
