@@ -310,6 +310,39 @@ static void a_vm_that_found_no_room_is_said_to_be_unknown(void **state)
     assert_non_null(strstr(text, "2,000 events lost: the table of threads is full"));
 }
 
+static void build_idle_unseen(struct snapshot_builder *b)
+{
+    struct exits_builder *e = exits_builder_new();
+
+    snapshot_builder_three_vms(b);
+    exits_builder_put(e, b);
+    exits_builder_free(e);
+}
+
+/* Where kvm_exit fires for nobody, as far as is known, silence proves nothing. */
+static void silence_is_no_rest_where_exits_are_not_seen(void **state)
+{
+    static const struct ui_state ui;
+    struct fixture *f = *state;
+    char text[EXITS_TEXT_MAX];
+
+    show(f, build_idle_unseen);
+    f->view = exits_view_vm(f->s, &f->s->vms[0], 0); /* KVM counts exits of it */
+    assert_int_equal(exits_stage_of(&f->view), EXITS_STAGE_NO_THREAD);
+    exits_head_stage(&ui, &f->view, text);
+    assert_null(strstr(text, "no vCPU left its guest"));
+    assert_non_null(strstr(text, "though KVM counts 120 exits/s: kvm_exit does not fire here"));
+    f->view = exits_view_vm(f->s, &f->s->vms[2], 0); /* its counters are denied */
+    exits_head_stage(&ui, &f->view, text);
+    assert_null(strstr(text, "no vCPU left its guest"));
+    assert_non_null(strstr(text, "is not known yet"));
+    /* A counter that stands still agrees. */
+    snapshot_builder_get(f->b, 0)->values[field_table_find(f->s->fields, "exits")].rate.value = 0;
+    f->s = snapshot_builder_finish(f->b);
+    f->view = exits_view_vm(f->s, &f->s->vms[0], 0);
+    assert_non_null(strstr(exits_head_stage(&ui, &f->view, text), "no vCPU left its guest"));
+}
+
 static void build_outside(struct snapshot_builder *b)
 {
     struct exits_builder *e = exits_builder_new();
@@ -591,6 +624,7 @@ int main(void)
         TEST(a_single_event_does_not_make_exits_unseen),
         TEST(there_are_rows_at_the_last_stage_only),
         TEST(a_vm_that_found_no_room_is_said_to_be_unknown),
+        TEST(silence_is_no_rest_where_exits_are_not_seen),
         TEST(exits_of_threads_that_are_no_vcpu_are_told),
         TEST(the_cursor_is_never_on_a_heading),
         TEST(every_row_is_reached_by_down_and_by_up),

@@ -95,6 +95,38 @@ char *exits_head_notice(const struct exits_view *v, char out[EXITS_TEXT_MAX])
     return out;
 }
 
+/* The rate of exits as KVM counts them, of whom @v is. */
+static struct figure counted_exits(const struct exits_view *v)
+{
+    const int field = v->vm != NULL ? field_table_find(v->s->fields, "exits") : -1;
+
+    if (field < 0 || (size_t)field >= v->s->field_count)
+        return (struct figure){.state = READING_ABSENT};
+    return v->vcpu != NULL ? v->vcpu->values[field].rate : v->vm->values[field].rate;
+}
+
+/*
+ * That nothing was seen says that nothing happened only where exits are seen at all: kvm_exit fires
+ * here for somebody, or KVM counts none either.
+ */
+static void put_nothing_seen(struct text *t, const struct exits_view *v)
+{
+    const struct figure counted = counted_exits(v);
+    char buf[FORMAT_MAX];
+
+    put(t, "Nothing was seen of it since the counting began");
+    if (counted.state == READING_OK && counted.value > 0)
+        put(t,
+            ", though KVM counts %s exits/s: kvm_exit does not fire here for it. vCPUs run on an "
+            "emulated or paravirtual path. The counters tell what there is: 1.",
+            format_count(buf, counted.value));
+    else if (v->exits->host.exits > 0 || counted.state == READING_OK)
+        put(t, ": no vCPU left its guest. It may be paused, wait in a halt, or run undisturbed.");
+    else
+        put(t, ", and whether kvm_exit fires on this host is not known yet. It may be paused, wait "
+               "in a halt, or run where exits are not seen.");
+}
+
 char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
                        char out[EXITS_TEXT_MAX])
 {
@@ -122,9 +154,10 @@ char *exits_head_stage(const struct ui_state *state, const struct exits_view *v,
             put_lost(t, &v->exits->facts);
             break;
         }
-        put(t, ended ? "The VM ended, and nothing was seen of it while exits were counted."
-                     : "Nothing was seen of it since the counting began: no vCPU left its guest. "
-                       "It may be paused, wait in a halt, or run undisturbed.");
+        if (ended)
+            put(t, "The VM ended, and nothing was seen of it while exits were counted.");
+        else
+            put_nothing_seen(t, v);
         break;
     case EXITS_STAGE_SHOWN:
         break;
