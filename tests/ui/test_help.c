@@ -123,8 +123,8 @@ static void lockdown_is_said_once(void **state)
     ui_bed_press(f, KEYCODE_ENTER);
     assert_int_equal(count(ui_bed_press(f, '2'), "lockdown"), 1);
     /* What it takes away, and what helps, is for who asks. */
-    ui_bed_press(f, '?');
-    assert_non_null(strstr(f->dump, "The kernel keeps counters in debugfs away:"));
+    const bool is_first = strstr(ui_bed_press(f, '?'), "debugfs away:") != NULL;
+    assert_true(is_first || strstr(ui_bed_press(f, KEYCODE_PAGE_DOWN), "debugfs away:") != NULL);
 }
 
 static void what_has_another_cause_is_said_where_it_is(void **state)
