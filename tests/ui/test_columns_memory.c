@@ -213,7 +213,8 @@ static void the_status_line_says_why(void **state)
 static void the_limit_is_the_tighter_of_two(void **state)
 {
     const struct reading none = reading_of_cause(CAUSE_NO_MEMORY_LIMIT),
-                         denied = reading_of_cause(CAUSE_NO_PERMISSION);
+                         denied = reading_of_cause(CAUSE_NO_PERMISSION),
+                         v1 = reading_of_cause(CAUSE_NOT_IN_KERNEL); /* of cgroups */
     const struct reading k1 = reading_ok(1024, SOURCE_PROC), k2 = reading_ok(2048, SOURCE_PROC);
     const struct {
         struct reading max, high;
@@ -221,6 +222,7 @@ static void the_limit_is_the_tighter_of_two(void **state)
     } rows[] = {
         {none, none, "-"}, {k2, none, "2.0K"},     {none, k1, "1.0K"},     {k2, k1, "1.0K"},
         {k1, k2, "1.0K"},  {denied, k2, "denied"}, {k2, denied, "denied"}, {denied, none, "denied"},
+        {k2, v1, "2.0K"},  {none, v1, "-"},        {denied, v1, "denied"},
     };
     struct ui_bed *bed = *state;
     struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);

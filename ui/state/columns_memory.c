@@ -58,18 +58,22 @@ struct column_value columns_huge_kind(const struct column *column, const struct 
                                  .state = READING_OK};
 }
 
+/* Version 1 of cgroups knows no memory.high. */
 static bool has_no_limit(const struct reading *limit)
 {
-    return limit->state == READING_ABSENT && limit->cause == CAUSE_NO_MEMORY_LIMIT;
+    return limit->state == READING_ABSENT &&
+           (limit->cause == CAUSE_NO_MEMORY_LIMIT || limit->cause == CAUSE_NOT_IN_KERNEL);
 }
 
 /* Missing where one of the two is for another cause than that there is none: it might be tighter.
  */
 static struct reading limit_of(const struct vm_memory *m)
 {
+    if (has_no_limit(&m->cgroup_high))
+        return m->cgroup_max;
     if (has_no_limit(&m->cgroup_max))
         return m->cgroup_high;
-    if (has_no_limit(&m->cgroup_high) || m->cgroup_max.state != READING_OK)
+    if (m->cgroup_max.state != READING_OK)
         return m->cgroup_max;
     if (m->cgroup_high.state != READING_OK || m->cgroup_high.raw < m->cgroup_max.raw)
         return m->cgroup_high;
