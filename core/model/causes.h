@@ -88,6 +88,10 @@ enum cause_nature {
     X(NOT_COUNTED, "not-counted", "not counted on this host",                                      \
       "A host that is itself a guest may not see it.",                                             \
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \
+    /* the kernel counts it by clock ticks, and there were not enough since it was first read */   \
+    X(FEW_TICKS, "few-ticks", "counted in clock ticks, too few of them so far",                    \
+      "A delay of a second or more has enough of them.",                                           \
+      SETTING, ABSENT, 0, SOURCE_PROC)                                                             \
     /* the source that has it was excluded with --source */                                        \
     X(SOURCE_OFF, "source-off", "excluded by --source",                                            \
       "Leave out --source to use all sources.",                                                    \

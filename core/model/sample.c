@@ -288,7 +288,15 @@ static void copy_devices(const struct sample_vm *from, struct sample_vm *to)
     }
 }
 
-/* The vCPUs of @to that @from has as well; both ascend by id. */
+/* The vCPU of @vm with that id, or NULL. *@at: where to begin; each call asks for a higher id. */
+static const struct sample_vcpu *vcpu_of(const struct sample_vm *vm, size_t *at, int id)
+{
+    while (*at < vm->vcpu_count && vm->vcpus[*at].id < id)
+        (*at)++;
+    return *at < vm->vcpu_count && vm->vcpus[*at].id == id ? &vm->vcpus[*at] : NULL;
+}
+
+/* Also of the vCPUs of @to that @from has as well. */
 static void copy_numbers(const struct sample_vm *from, struct shape shape, struct sample_vm *to)
 {
     size_t k = 0;
@@ -298,12 +306,34 @@ static void copy_numbers(const struct sample_vm *from, struct shape shape, struc
     copy_devices(from, to);
     for (size_t i = 0; i < to->vcpu_count; i++) {
         struct sample_vcpu *vcpu = &to->vcpus[i];
-        while (k < from->vcpu_count && from->vcpus[k].id < vcpu->id)
-            k++;
-        if (k == from->vcpu_count || from->vcpus[k].id != vcpu->id)
+        const struct sample_vcpu *old = vcpu_of(from, &k, vcpu->id);
+        if (old == NULL)
             continue;
-        copy_entity(&from->vcpus[k].entity, shape, &vcpu->entity);
-        memcpy(vcpu->gauges, from->vcpus[k].gauges, sizeof(vcpu->gauges));
+        copy_entity(&old->entity, shape, &vcpu->entity);
+        memcpy(vcpu->gauges, old->gauges, sizeof(vcpu->gauges));
+        vcpu->split = old->split;
+    }
+}
+
+struct cpu_point sample_cpu_point(const struct sample_vcpu *vcpu)
+{
+    const struct reading *cpu = &vcpu->gauges[VCPU_CPU_NS], *guest = &vcpu->gauges[VCPU_GUEST_NS];
+
+    if (cpu->state != READING_OK || guest->state != READING_OK)
+        return (struct cpu_point){0};
+    return (struct cpu_point){vcpu->entity.time_ns[SOURCE_PROC], cpu->raw, guest->raw};
+}
+
+static void follow_splits(const struct sample_vm *prev, struct sample_vm *vm)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        const struct sample_vcpu *old = vcpu_of(prev, &k, vm->vcpus[i].id);
+        if (old == NULL)
+            continue;
+        const struct cpu_point then = sample_cpu_point(old), now = sample_cpu_point(&vm->vcpus[i]);
+        vm->vcpus[i].split = cpu_split_follow(&old->split, &then, &now);
     }
 }
 
@@ -322,10 +352,14 @@ static void follow_counters(const struct sample_vm *prev, size_t fields, struct 
 void sample_follow_vm(const struct sample *prev, const struct sample_vm *before,
                       const struct sample *sample, struct sample_vm *vm)
 {
-    if (before != NULL && vm->skipped)
+    if (before == NULL)
+        return;
+    if (vm->skipped) {
         copy_numbers(before, common_shape(prev, sample), vm);
-    else if (before != NULL)
-        follow_counters(before, prev->field_count, vm);
+        return;
+    }
+    follow_counters(before, prev->field_count, vm);
+    follow_splits(before, vm);
 }
 
 void sample_follow_host(const struct sample *prev, struct sample *sample)

@@ -16,6 +16,7 @@
 #include "core/base/host.h"
 #include "core/base/spare.h"
 #include "core/model/bpf_status.h"
+#include "core/model/cpu_split.h"
 #include "core/model/exits.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
@@ -160,6 +161,7 @@ struct sample_vcpu {
     const char *cpus_allowed; /* "0-3,8"; NULL = not known; belongs to the sample */
     struct sample_entity entity;
     struct reading gauges[VCPU_GAUGE_COUNT];
+    struct cpu_split_marks split; /* set by sample_follow */
 };
 
 /* What is known of a VM beside its numbers, as it was when the sample was laid out. */
@@ -243,6 +245,9 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
 void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
                              struct sample_vm *vm);
 
+/* sample_cpu_point - what is known of the CPU time of @vcpu; nothing where a number is missing. */
+struct cpu_point sample_cpu_point(const struct sample_vcpu *vcpu);
+
 /* A walk through the VMs of a sample, in their order. */
 struct sample_walk {
     const struct sample *sample; /* NULL: it has none */
@@ -262,8 +267,9 @@ const struct sample_device *sample_find_device(const struct sample_vm *vm, size_
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
- * again at 0). A VM that was skipped keeps the numbers that it had in @prev, with their times: the
- * rates of the sample after are over the time since these were read.
+ * again at 0); and over which time the CPU time of vCPUs is split. A VM that was skipped keeps the
+ * numbers that it had in @prev, with their times: the rates of the sample after are over the time
+ * since these were read.
  */
 void sample_follow(const struct sample *prev, struct sample *sample);
 

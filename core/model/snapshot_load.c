@@ -9,8 +9,8 @@
 
 /* Who is paused uses next to no CPU time: questions of a manager wake a thread now and then. */
 #define PAUSED_CPU_MAX 0.01
-/* CPU time in which there are ticks enough for some to hit the guest; in all, and in an interval.
- */
+/* CPU time in which there are ticks enough for some to hit the guest; in all, and in the time that
+ * is looked at. */
 #define UNCOUNTED_EVER_NS 1000000000ull
 #define UNCOUNTED_NS      100000000ull
 /* CPU time in an interval that ticks split well enough to say which half was the larger: /proc has
@@ -134,18 +134,18 @@ void snapshot_load_fields(const struct field_table *fields, size_t count, struct
 /*
  * It had a CPU or waited for one as it was looked at. Which of both, and whether it was in the
  * guest, only the interval tells: what it did for more than half of that time. BPF tells of one
- * that lost its CPU. @is_split: its CPU time in the interval can be told apart.
+ * that lost its CPU. @guest: its time in the guest, of the interval alone.
  */
-static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu, bool is_split)
+static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu, struct figure guest)
 {
+    const struct figure host = {vcpu->cpu_ratio.value - guest.value, guest.state, guest.cause};
     const struct {
         const struct figure *share;
         enum vcpu_state state;
-        bool is_told;
     } kinds[] = {
-        {&vcpu->wait_ratio, VCPU_STATE_READY, true},
-        {&vcpu->load.guest, VCPU_STATE_GUEST, is_split},
-        {&vcpu->load.host, VCPU_STATE_HOST, is_split},
+        {&vcpu->wait_ratio, VCPU_STATE_READY},
+        {&guest, VCPU_STATE_GUEST},
+        {&host, VCPU_STATE_HOST},
     };
     double all = vcpu->cpu_ratio.value + vcpu->wait_ratio.value;
 
@@ -155,15 +155,14 @@ static enum vcpu_state awake_state(const struct snapshot_vcpu *vcpu, bool is_spl
         all < SHARES_MIN)
         return VCPU_STATE_NOT_HALTED;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (kinds[i].is_told && kinds[i].share->state == READING_OK &&
-            kinds[i].share->value * 2 > all)
+        if (kinds[i].share->state == READING_OK && kinds[i].share->value * 2 > all)
             return kinds[i].state;
     return VCPU_STATE_NOT_HALTED;
 }
 
 /* @then: what the look before saw; NULL: there was none. */
 static enum vcpu_state vcpu_state(const struct reading *then, const struct snapshot_vcpu *vcpu,
-                                  bool is_split)
+                                  struct figure guest)
 {
     const struct reading *look = &vcpu->gauges[VCPU_LOOK];
     const struct figure *cpu = &vcpu->cpu_ratio;
@@ -173,7 +172,7 @@ static enum vcpu_state vcpu_state(const struct reading *then, const struct snaps
         return VCPU_STATE_UNKNOWN;
     switch (look->raw) {
     case VCPU_LOOK_RUNS:
-        return awake_state(vcpu, is_split);
+        return awake_state(vcpu, guest);
     case VCPU_LOOK_SLEEPS:
         return VCPU_STATE_HALTED;
     case VCPU_LOOK_OUTSIDE:
@@ -187,49 +186,63 @@ static enum vcpu_state vcpu_state(const struct reading *then, const struct snaps
     }
 }
 
+/* As much of all CPU time as @grown says. */
+static struct figure part_of(struct figure cpu, const struct cpu_point *grown)
+{
+    double part = grown->cpu_ns > 0 ? (double)grown->guest_ns / (double)grown->cpu_ns : 0;
+
+    if (cpu.state == READING_OK)
+        cpu.value *= part < 1 ? part : 1; /* ticks may be more than there was time */
+    return cpu;
+}
+
 /*
  * A kernel that is itself a guest may run its own in a way that no tick is seen to hit them. A vCPU
  * that used so much CPU time, and no tick of it in its guest, says that; it is not a share of 0.
  */
-static bool is_uncounted(const struct growing *guest, const struct sample_vcpu *before,
-                         const struct sample_vcpu *now)
+static bool is_uncounted(const struct cpu_point *grown, const struct sample_vcpu *now)
 {
-    const struct reading *cpu = &now->gauges[VCPU_CPU_NS], *then = &before->gauges[VCPU_CPU_NS];
+    return grown->guest_ns == 0 &&
+           (grown->cpu_ns >= UNCOUNTED_NS || (now->gauges[VCPU_GUEST_NS].raw == 0 &&
+                                              now->gauges[VCPU_CPU_NS].raw >= UNCOUNTED_EVER_NS));
+}
 
-    return guest->current->raw == guest->then->raw && cpu->state == READING_OK &&
-           then->state == READING_OK &&
-           (cpu->raw - then->raw >= UNCOUNTED_NS ||
-            (guest->current->raw == 0 && cpu->raw >= UNCOUNTED_EVER_NS));
+/* CPU time is known of the interval; how it is split is of a time that has ticks enough. */
+static struct figure guest_of(const struct growing *guest, const struct sample_vcpu *before,
+                              const struct sample_vcpu *now, struct figure cpu)
+{
+    const struct figure interval = ratio_of(guest);
+    struct cpu_point grown;
+
+    if (interval.state != READING_OK || cpu.state != READING_OK)
+        return interval.state != READING_OK ? interval : cpu;
+    const struct cpu_point from = sample_cpu_point(before), to = sample_cpu_point(now);
+    if (!cpu_split_grown(&now->split, &from, &to, &grown))
+        return no_figure(READING_WARMUP, CAUSE_NONE);
+    if (is_uncounted(&grown, now))
+        return no_figure(READING_ABSENT, CAUSE_NOT_COUNTED);
+    if (grown.time_ns < CPU_SPLIT_MIN_NS)
+        return no_figure(READING_WARMUP, CAUSE_FEW_TICKS);
+    return part_of(cpu, &grown);
 }
 
 /*
- * Without a tick in its guest nobody knows whether the kernel sees none there, and with next to no
- * CPU time one tick more or less is all of it: neither says where a vCPU spends its time.
+ * The same of the interval alone, for what a vCPU does at its end. Without a tick in its guest
+ * nobody knows whether the kernel sees none there, and with next to no CPU time one tick more or
+ * less is all of it: neither says where a vCPU spends its time.
  */
-static bool is_split(const struct growing *guest, const struct sample_vcpu *before,
-                     const struct sample_vcpu *now)
+static struct figure guest_of_interval(const struct growing *guest,
+                                       const struct sample_vcpu *before,
+                                       const struct sample_vcpu *now, struct figure cpu)
 {
-    const struct reading *cpu = &now->gauges[VCPU_CPU_NS], *then = &before->gauges[VCPU_CPU_NS];
-
-    return cpu->state == READING_OK && then->state == READING_OK &&
-           guest->current->raw > guest->then->raw && cpu->raw - then->raw >= SPLIT_NS;
-}
-
-/* The kernel counts guest time in ticks where it counts nothing finer: never more than all. */
-static void split_cpu_time(struct figure guest, bool is_counted, struct snapshot_vcpu *vcpu)
-{
-    struct vcpu_load *l = &vcpu->load;
-
-    if (guest.state == READING_OK && !is_counted)
-        guest = no_figure(READING_ABSENT, CAUSE_NOT_COUNTED);
-    if (guest.state == READING_OK && vcpu->cpu_ratio.state != READING_OK)
-        guest = vcpu->cpu_ratio;
-    l->guest = l->host = guest;
-    if (guest.state != READING_OK)
-        return;
-    if (guest.value > vcpu->cpu_ratio.value)
-        l->guest.value = vcpu->cpu_ratio.value;
-    l->host.value = vcpu->cpu_ratio.value - l->guest.value;
+    if (ratio_of(guest).state != READING_OK || cpu.state != READING_OK)
+        return no_figure(READING_ABSENT, CAUSE_NONE);
+    const struct cpu_point grown = {.cpu_ns = now->gauges[VCPU_CPU_NS].raw -
+                                              before->gauges[VCPU_CPU_NS].raw,
+                                    .guest_ns = guest->current->raw - guest->then->raw};
+    return grown.guest_ns > 0 && grown.cpu_ns >= SPLIT_NS
+               ? part_of(cpu, &grown)
+               : no_figure(READING_ABSENT, CAUSE_FEW_TICKS);
 }
 
 void snapshot_load_vcpu(const struct sample_vcpu *before, const struct sample_vcpu *now,
@@ -240,16 +253,17 @@ void snapshot_load_vcpu(const struct sample_vcpu *before, const struct sample_vc
 
     g.then = before != NULL ? &before->gauges[VCPU_GUEST_NS] : NULL;
     g.current = &now->gauges[VCPU_GUEST_NS];
-    split_cpu_time(ratio_of(&g), before == NULL || !is_uncounted(&g, before, now), out);
-    bool is_told = before != NULL && is_split(&g, before, now);
+    l->guest = l->host = guest_of(&g, before, now, out->cpu_ratio);
+    if (l->guest.state == READING_OK)
+        l->host.value = out->cpu_ratio.value - l->guest.value;
+    struct figure at_end = guest_of_interval(&g, before, now, out->cpu_ratio);
     g.then = before != NULL ? &before->gauges[VCPU_THROTTLED_NS] : NULL;
     g.current = &now->gauges[VCPU_THROTTLED_NS];
     l->throttled = ratio_of(&g);
     l->halt_poll = halt_poll(fields, out->values);
     l->host_cpu = now->gauges[VCPU_HOST_CPU];
     l->cpu_count = now->gauges[VCPU_CPU_COUNT];
-    l->state =
-        (uint8_t)vcpu_state(before != NULL ? &before->gauges[VCPU_LOOK] : NULL, out, is_told);
+    l->state = (uint8_t)vcpu_state(before != NULL ? &before->gauges[VCPU_LOOK] : NULL, out, at_end);
     l->state_cause = l->state == VCPU_STATE_UNKNOWN ? now->gauges[VCPU_LOOK].cause : CAUSE_NONE;
 }
 

@@ -148,7 +148,8 @@ struct vm_load {
     struct figure uptime_s; /* of its process */
     /* RUN and RDY over its vCPUs: the mean, and the worst, which is the largest */
     struct figure run_mean, run_worst, ready_mean, ready_worst;
-    /* CPU time of its vCPUs in the guest, and outside of it: sums, together the run time */
+    /* CPU time of its vCPUs in the guest, and outside of it, as of each: sums, together the run
+     * time */
     struct figure guest, host;
     /*
      * Held back by limits (%MLMTD), summed over the cgroups that have one and that its threads are
@@ -165,7 +166,8 @@ struct vm_load {
 struct vcpu_load {
     uint8_t state;             /* enum vcpu_state */
     uint8_t state_cause;       /* as of a VM */
-    struct figure guest, host; /* together its cpu_ratio */
+    /* Together its cpu_ratio; how it is split is the mean of a second or more: cpu_split.h */
+    struct figure guest, host;
     struct figure throttled;
     struct figure halt_poll;
     struct reading host_cpu;  /* that its thread ran on last */

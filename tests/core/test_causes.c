@@ -35,6 +35,7 @@ static const struct {
     {CAUSE_BAD_STATS, "bad-stats", READING_ABSENT},
     {CAUSE_NOT_IN_KERNEL, "not-in-kernel", READING_ABSENT},
     {CAUSE_NOT_COUNTED, "not-counted", READING_ABSENT},
+    {CAUSE_FEW_TICKS, "few-ticks", READING_ABSENT},
     {CAUSE_SOURCE_OFF, "source-off", READING_ABSENT},
     {CAUSE_BPF_UNUSABLE, "bpf-unusable", READING_ABSENT},
     {CAUSE_VCPU_ELSEWHERE, "vcpu-elsewhere", READING_ABSENT},
