@@ -83,6 +83,10 @@ struct scan_dirty {
     /* bit i: between look i and the one half as far from the first one, the rate was clearly
      * another than before; only with SCAN_VOID_LOAD_CHANGED */
     uint32_t changed_looks;
+    /* Which part of the time a vCPU ran that ran at all: the mean over the time in which one did,
+     * 0..1, from the first look to the last; 0: not known. As the scheduler counts it: with what
+     * KVM polls for before it lets a vCPU sleep. */
+    double vcpu_busy;
     int vfio_group;       /* of a device that is passed through; -1: none, or not known */
     uint64_t lost;        /* pages of the sample that could not be read at the last look any more */
     uint64_t grown_pages; /* that got memory between the first count and the last */

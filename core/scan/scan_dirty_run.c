@@ -425,6 +425,9 @@ static void judge(struct dirty_run *run, int code)
         dirty->looks.flags |= DIRTY_LOOKS_STOPPED;
         scan_void_set(job, SCAN_VOID_STOPPED);
     }
+    /* Threads of several VMs in one process cannot be told apart. */
+    if (job->request->process_vms <= 1)
+        dirty->vcpu_busy = scan_busy_share(&run->activity.busy);
     if (code < 0)
         dirty->looks.flags |= DIRTY_LOOKS_CUT_SHORT;
     if (code == -ECANCELED)
@@ -459,6 +462,7 @@ int scan_dirty_run(struct scan_job *job)
     if (n == 0)
         scan_void_note_migration(job);
     judge(&run, n);
+    scan_busy_done(&run.activity.busy);
     scan_looks_done(&run.looks);
     free(run.present);
     free(run.first_page);

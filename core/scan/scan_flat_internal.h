@@ -65,7 +65,7 @@ struct flat_scan_region {
 /* Names as in struct scan_dirty and struct dirty_looks. */
 struct flat_scan_dirty {
     uint64_t population, sampled, zero_at_begin, zero_at_end;
-    uint64_t duration_s, newly_touched_per_s; /* doubles */
+    uint64_t duration_s, newly_touched_per_s, vcpu_busy; /* doubles */
     uint64_t lost, grown_pages, huge_pages;
     uint32_t page_bytes_dirty, flags, look_count, voids, changed_looks;
     int32_t vfio_group;
@@ -80,7 +80,7 @@ struct flat_scan_place {
     uint32_t sampled, changed;
 };
 
-_Static_assert(sizeof(struct flat_scan_dirty) == 96 && sizeof(struct flat_scan_pair) == 32 &&
+_Static_assert(sizeof(struct flat_scan_dirty) == 104 && sizeof(struct flat_scan_pair) == 32 &&
                    sizeof(struct flat_scan_place) == 8,
                "no item has gaps");
 _Static_assert(sizeof(struct flat_scan_head) == 208 && sizeof(struct flat_scan_region) == 104 &&

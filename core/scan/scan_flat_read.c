@@ -350,9 +350,10 @@ static bool read_dirty(const struct source_form *form, struct scan_report *r)
     return looks <= DIRTY_LOOKS_MOST &&
            form->pairs.count <= (looks > 0 ? looks * (looks - 1) / 2 : 0) &&
            d->voids < 1u << SCAN_VOID_COUNT && d->changed_looks < 1u << looks &&
-           d->vfio_group >= -1 && read_looks(form, &from, r->pages_total, &d->looks) &&
-           read_places(form, &d->looks) && d->lost <= d->looks.sampled &&
-           d->grown_pages <= r->pages_total && d->huge_pages <= r->pages_total;
+           d->vfio_group >= -1 && read_amount(from.vcpu_busy, 1, &d->vcpu_busy) &&
+           read_looks(form, &from, r->pages_total, &d->looks) && read_places(form, &d->looks) &&
+           d->lost <= d->looks.sampled && d->grown_pages <= r->pages_total &&
+           d->huge_pages <= r->pages_total;
 }
 
 /* --- the report of it ------------------------------------------------------------------------- */

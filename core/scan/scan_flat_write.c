@@ -179,6 +179,7 @@ static void write_dirty_head(struct flat_writer *w, const struct scan_dirty *d)
         .zero_at_end = htole64(d->looks.zero_at_end),
         .duration_s = bits(d->looks.duration_s),
         .newly_touched_per_s = bits(d->looks.newly_touched_per_s),
+        .vcpu_busy = bits(d->vcpu_busy),
         .lost = htole64(d->lost),
         .grown_pages = htole64(d->grown_pages),
         .huge_pages = htole64(d->huge_pages),

@@ -7,6 +7,7 @@
  *   scan_pairs.c      what the looks say, pure
  *   scan_places.c     where in memory they say it of, pure
  *   scan_void.c       what else the VM shows that makes it void
+ *   scan_busy.c       how busy its vCPUs are
  */
 #ifndef KVMLENS_CORE_SCAN_SCAN_LOOKS_H
 #define KVMLENS_CORE_SCAN_SCAN_LOOKS_H
@@ -100,10 +101,39 @@ void scan_places_fill(const struct scan_looks *looks, const struct scan_region *
                       const uint64_t *first, uint64_t pages_total,
                       struct dirty_place ret[DIRTY_PLACES]);
 
+/* --- scan_busy.c */
+
+/* What the scheduler said of a thread, when it was asked first and last. */
+struct scan_busy_thread {
+    pid_t tid;
+    uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC */
+    uint64_t begin_cpu_ns, end_cpu_ns;
+};
+
+/* Zeroed memory is an empty one. */
+struct scan_busy {
+    struct scan_busy_thread *threads; /* [room], count of them in use */
+    size_t count, room;
+    bool is_cut; /* a thread found no place */
+};
+
+/* Ask about a thread that runs a vCPU. One read; nothing where the kernel keeps no account. Its
+ * utime would not do: without precise accounting a vCPU that never leaves the guest has none. */
+void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid, pid_t tid);
+
+/*
+ * Which part of the time a vCPU runs that runs at all: sum(b^2) / sum(b) of the parts b that each
+ * thread ran, so one that is idle beside one that is busy does not make it less busy. 0: not known,
+ * or none ran. Pure.
+ */
+double scan_busy_share(const struct scan_busy *busy);
+void scan_busy_done(struct scan_busy *busy);
+
 /* --- scan_void.c */
 
 /* What the threads of the VMM did at the looks. */
 struct scan_activity {
+    struct scan_busy busy; /* of those that run vCPUs */
     unsigned inside;  /* looks at which a vCPU was in KVM_RUN */
     unsigned outside; /* at which no thread was, and none ran */
     unsigned stopped; /* at which a signal held the process */

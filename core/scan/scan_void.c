@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "core/base/host.h"
+#include "core/find/vcpu_threads.h"
 #include "core/find/vm_migration.h"
 #include "core/scan/scan_looks.h"
 
@@ -82,17 +83,36 @@ struct thread_look {
     bool runs, in_kvm_run;
 };
 
+static void read_comm(const struct rootfs *root, pid_t pid, const char *tid, char *ret, size_t size)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "proc/%d/task/%.20s/comm", (int)pid, tid);
+    read_word(root, path, ret, size);
+}
+
 /*
  * The kernel's own thread in each VMM that runs a VM since Linux 6.10 (commit d96c77bd4eeb). It was
  * made within KVM_RUN, and looks as if it was still in there.
  */
 static bool is_of_kernel(const struct rootfs *root, pid_t pid, const char *tid)
 {
-    char path[96], comm[32];
+    char comm[32];
 
-    snprintf(path, sizeof(path), "proc/%d/task/%.20s/comm", (int)pid, tid);
-    read_word(root, path, comm, sizeof(comm));
+    read_comm(root, pid, tid, comm, sizeof(comm));
     return strcmp(comm, "kvm-nx-lpage-re") == 0;
+}
+
+/* One that is in the guest at every look is known by its name only. */
+static bool is_vcpu(const struct rootfs *root, pid_t pid, const char *tid,
+                    const struct thread_look *look)
+{
+    char comm[32];
+
+    if (look->in_kvm_run || !look->runs)
+        return look->in_kvm_run;
+    read_comm(root, pid, tid, comm, sizeof(comm));
+    return vcpu_threads_parse(comm) >= 0;
 }
 
 static struct thread_look look_at_thread(const struct rootfs *root, pid_t pid, const char *tid)
@@ -128,6 +148,8 @@ static void look_at_threads(const struct rootfs *root, pid_t pid, struct scan_ac
         struct thread_look one = look_at_thread(root, pid, e->d_name);
         all.runs |= one.runs;
         all.in_kvm_run |= one.in_kvm_run;
+        if (is_vcpu(root, pid, e->d_name, &one))
+            scan_busy_note(&activity->busy, root, pid, (pid_t)atoi(e->d_name));
         count++;
     }
     closedir(dir);

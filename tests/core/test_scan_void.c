@@ -101,6 +101,7 @@ static struct scan_activity look(const struct thread *threads, size_t count, cha
     }
     root = tree.root;
     scan_void_note_activity(&job, &activity);
+    scan_busy_done(&activity.busy);
     tree_close(&tree);
     return activity;
 }
