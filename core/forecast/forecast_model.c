@@ -49,6 +49,8 @@ static int check(const struct forecast_input *input, struct error *err)
         costs->over_bytes,
         costs->over_multifd_bytes,
         costs->packet_bytes,
+        costs->watched_page_s,
+        input->vcpu_busy,
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -57,7 +59,7 @@ static int check(const struct forecast_input *input, struct error *err)
     }
     if (input->curve == NULL || pages->zero > pages->resident || pages->zero_low > pages->zero ||
         pages->zero_high < pages->zero || settings->mode >= FORECAST_MODE_COUNT ||
-        settings->zero_detection >= FORECAST_ZERO_COUNT)
+        settings->zero_detection >= FORECAST_ZERO_COUNT || input->vcpu_busy > 1)
         return error_set(err, -EINVAL, "pages or settings of the forecast make no sense");
     if (settings->bandwidth < 1000 || costs->quantum_s < 0.001 || costs->chunk_pages < 1)
         return error_set(err, -EINVAL, "the bandwidth of the forecast is too small");
@@ -77,6 +79,7 @@ static struct forecast_walk walk_of(const struct forecast_input *input, const st
         .zero = zero,
         .nonzero = input->pages.resident - zero,
         .speed = 1,
+        .vcpu_busy = input->vcpu_busy,
         .settings = &input->settings,
         .costs = &input->costs,
     };
@@ -201,6 +204,7 @@ static uint32_t find_reasons(const struct forecast_input *input, const struct co
         {(curve->flags & DIRTY_CURVE_BURSTY) != 0, FORECAST_BURSTS},
         {course->converges && course->syncs <= 3, FORECAST_ONE_ROUND},
         {course->converges && course->throttle > 0, FORECAST_THROTTLED},
+        {course->converges && course->throttle > 0 && input->vcpu_busy <= 0, FORECAST_BUSY_UNKNOWN},
         {!course->converges, why_not(input)},
         {course->cpu_s > course->wire_s, FORECAST_CPU_BOUND},
         {margin->value > 1 / FORECAST_MARGIN_UNSURE && margin->value < FORECAST_MARGIN_UNSURE,
@@ -230,6 +234,7 @@ int forecast_make(struct forecast *ret, const struct forecast_input *input, stru
     corners.walks[MIDDLE] = walk_of(input, &curve->middle, input->pages.zero, FORECAST_EVENLY);
     corners.walks[LOW] = walk_of(input, &curve->low, input->pages.zero_high, FORECAST_LAST);
     corners.walks[HIGH] = walk_of(input, &curve->high, input->pages.zero_low, FORECAST_FIRST);
+    corners.walks[LOW].vcpu_busy = ceil(input->vcpu_busy); /* does not catch up */
     for (int i = 0; i < CORNER_COUNT; i++)
         forecast_rounds_walk(&corners.walks[i], &corners.courses[i]);
     forecast.margin = all_ranges(&corners, &forecast);

@@ -17,10 +17,12 @@
  *
  * Ranges. The walk is done three times, with the middle of all inputs and at two corners: the lower
  * dirty curve with most zero pages, the upper one with fewest. All results grow with both, but for
- * steps of 100 ms, so the ends are the least and greatest of the three. That is what the inputs
- * leave open. What the model itself does not know comes on top for bytes and time: FORECAST_OWN of
- * them, and of the time one of QEMU's steps. With that the ranges held 95 % of the migrations of
- * the seed that this was made of (tests/forecast/README.md, seed 2).
+ * steps of 100 ms, so the ends are the least and greatest of the three. With auto-converge the
+ * lower corner has a guest that does not catch up what it is held back from, the two others one
+ * that does (forecast_throttle.h). That is what the inputs leave open. What the model itself does
+ * not know comes on top for bytes and time: FORECAST_OWN of them, and of the time one of QEMU's
+ * steps. With that the ranges held 95 % of the migrations of the seed that this was made of
+ * (tests/forecast/README.md, seed 2).
  *
  * Margin. How many times as fast the guest could write, on its middle curve, for the migration to
  * just converge: 2 means twice as fast as it does, 0.5 that it writes twice too fast. "Unsure" is
@@ -62,12 +64,13 @@ enum forecast_reason {
     FORECAST_ONE_ROUND = 1 << 3,      /* after the first round so little is left that it stops */
     FORECAST_TOO_FAST = 1 << 4,       /* pages are dirtied faster than they are sent */
     FORECAST_HOT_SET = 1 << 5,        /* what is dirtied again at once does not fit the downtime */
-    FORECAST_THROTTLED = 1 << 6,      /* only because auto-converge holds the vCPUs back */
+    FORECAST_THROTTLED = 1 << 6,      /* auto-converge holds the vCPUs back meanwhile */
     FORECAST_CPU_BOUND = 1 << 7,      /* the sender's CPU takes longer than the link */
     FORECAST_NEAR_LIMIT = 1 << 8,     /* margin near 1 */
     FORECAST_BURSTS = 1 << 9,         /* the guest writes in bursts */
     FORECAST_EXTRAPOLATED = 1 << 10,  /* rounds longer than it was looked at */
     FORECAST_OVER_DOWNTIME = 1 << 11, /* converges, but the downtime is above its limit */
+    FORECAST_BUSY_UNKNOWN = 1 << 12,  /* FORECAST_THROTTLED, as if the vCPUs were always busy */
 };
 
 enum forecast_converges {
@@ -79,6 +82,9 @@ enum forecast_converges {
 struct forecast_input {
     struct forecast_pages pages;
     const struct dirty_curve *curve;
+    /* Which part of the time a vCPU runs that runs at all, 0..1; 0: not known. It decides what
+     * auto-converge is good for (forecast_throttle.h). */
+    double vcpu_busy;
     struct forecast_settings settings;
     struct forecast_costs costs;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/forecast/forecast_rounds_internal.h"
+#include "core/forecast/forecast_throttle.h"
 
 #define NOTHING 0.5 /* pages: expected numbers hardly ever are 0 */
 /* So many syncs without coming nearer to the end, and it never ends: these, and two for each
@@ -50,12 +51,24 @@ static void begin(struct rounds *rounds)
     rounds->course->syncs = 1;
     rounds->next_forced = FORCED_S;
     rounds->best = INFINITY;
+    rounds->pace = 1;
 }
 
 static void pass_time(struct rounds *rounds, double seconds)
 {
     rounds->now += seconds;
-    rounds->guest += seconds * (1 - rounds->course->throttle);
+    rounds->guest += seconds * rounds->pace;
+}
+
+/* Who writes twice as fast is twice as busy with it. */
+static void set_pace(struct rounds *rounds)
+{
+    const struct forecast_walk *walk = rounds->walk;
+    double busy = walk->vcpu_busy * walk->speed;
+
+    if (busy > 0)
+        busy += rounds->watched_per_s * walk->costs->watched_page_s;
+    rounds->pace = forecast_throttle_pace(rounds->course->throttle, busy);
 }
 
 static void throttle(struct rounds *rounds)
@@ -79,7 +92,10 @@ static void sync(struct rounds *rounds)
 
     pass_time(rounds, walk->costs->sync_page_s * (walk->untouched + walk->zero + walk->nonzero));
     since_sync = rounds->guest - rounds->guest_sync;
-    rounds->period_dirtied += forecast_slices_sync(rounds);
+    double found = forecast_slices_sync(rounds);
+    rounds->period_dirtied += found;
+    if (since_sync > 0)
+        rounds->watched_per_s = found / since_sync;
     if (course->syncs == 1)
         course->first_round_s = rounds->now;
     course->longest_round_s = fmax(course->longest_round_s, since_sync);
@@ -90,6 +106,7 @@ static void sync(struct rounds *rounds)
         rounds->period_bytes = rounds->bytes;
         rounds->period_dirtied = 0;
     }
+    set_pace(rounds);
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@
  *     of what was sent, for the second time: vCPUs sleep 20 % of their time, then 10 % more each
  *     time, up to 99 % (ram.c: migration_trigger_throttle, mig_throttle_guest_down). And a sync
  *     after 5 to 10 s without one, but for the first round (cpu-throttle.c). For a guest that is
- *     held back its own time goes slower: F of that.
+ *     held back its own time goes slower (forecast_throttle.h): F of that.
  *
  * Pure, any thread.
  */
@@ -68,6 +68,7 @@ struct forecast_walk {
     double newly_touched_per_s;
     double untouched, zero, nonzero; /* pages; zero: with memory */
     double speed;                    /* of the guest: 2 writes twice as fast */
+    double vcpu_busy;                /* at a speed of 1, 0..1; 0: not known (forecast_throttle.h) */
     const struct forecast_settings *settings;
     const struct forecast_costs *costs;
 };

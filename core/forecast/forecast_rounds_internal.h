@@ -49,6 +49,8 @@ struct rounds {
     double pending[FORECAST_SLICES_MOST][FORECAST_GROUPS_MOST];
 
     double now, guest, guest_sync; /* seconds; the guest's own time */
+    double pace;                   /* of that, 0..1 */
+    double watched_per_s;          /* pages that the last sync found, per second of that */
     double quantum_begin, quantum_bytes, threshold;
     double bytes;
     /* auto-converge */

@@ -76,6 +76,7 @@ int forecast_seen_make(struct forecast_seen *ret, const struct scan_report *repo
     if (result < 0)
         return result;
     seen.pages = pages_of(report);
+    seen.vcpu_busy = report->dirty->vcpu_busy;
     seen.voids = voids_of(report, &seen.pages, &seen.curve);
     seen.is_spoilt = any_spoils(seen.voids);
     seen.duration_s = report->dirty->looks.duration_s;
@@ -89,6 +90,7 @@ int forecast_of_seen(struct forecast *ret, const struct forecast_seen *seen,
     const struct forecast_input input = {
         .pages = seen->pages,
         .curve = &seen->curve,
+        .vcpu_busy = seen->vcpu_busy,
         .settings = *settings,
         .costs = forecast_costs_default,
     };

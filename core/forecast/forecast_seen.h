@@ -19,6 +19,7 @@
 struct forecast_seen {
     struct forecast_pages pages;
     struct dirty_curve curve;
+    double vcpu_busy;  /* as in struct scan_dirty */
     uint32_t voids;    /* bit 1 << enum scan_void, those of the scan and what the curve shows */
     bool is_spoilt;    /* one of them leaves nothing to be made of the rates */
     double duration_s; /* it was looked at for so long */

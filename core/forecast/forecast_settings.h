@@ -57,6 +57,7 @@ struct forecast_costs {
     /* What is on its way when max-bandwidth is found to be reached, so that it goes on top each
      * time: of precopy; of multifd, and beside that in each of its channels. */
     double over_bytes, over_multifd_bytes, packet_bytes;
+    double watched_page_s; /* the vCPU's CPU time for the first write to a page that is logged */
     double chunk_pages; /* the log of so many pages is cleared at once (clear_bmap_shift) */
 };
 

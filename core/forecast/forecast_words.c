@@ -8,7 +8,9 @@ const struct forecast_reason_words forecast_reason_table[] = {
     {FORECAST_NEAR_LIMIT, "near-limit", "it is close: a little more or less load decides"},
     {FORECAST_BURSTS, "bursts", "the guest writes in bursts: a quiet moment lets it through"},
     {FORECAST_THROTTLED, "throttled",
-     "only because auto-converge slows the vCPUs down, which helps busy ones only"},
+     "auto-converge slows the vCPUs down meanwhile, which helps with busy ones only"},
+    {FORECAST_BUSY_UNKNOWN, "busy-unknown",
+     "how busy the vCPUs are is not known, so they are taken as always busy"},
     {FORECAST_OVER_DOWNTIME, "over-downtime", "the downtime is longer than its limit"},
     {FORECAST_STOPPED, "stopped", "the guest does not run"},
     {FORECAST_QUIET, "quiet", "nothing was seen to be dirtied"},
@@ -42,7 +44,7 @@ const char *forecast_verdict(const struct forecast *forecast, const struct forec
     if (forecast->converges == FORECAST_DOES_NOT)
         return "does not end: the guest dirties memory faster than it is sent";
     if ((forecast->reasons & FORECAST_THROTTLED) != 0)
-        return "ends, but only with the guest slowed down";
+        return "ends, with the guest slowed down";
     if ((forecast->reasons & FORECAST_OVER_DOWNTIME) != 0)
         return "ends, but the guest stands still for longer than allowed";
     return "ends";

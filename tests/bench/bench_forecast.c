@@ -8,10 +8,10 @@
  *                             both ends)
  *
  * What a line says: "bandwidth", "link" (bytes/s), "downtime_s", "mode", "zero_detection",
- * "channels", "auto_converge"; "untouched", "resident", "zero", "zero_low", "zero_high" (pages);
- * and the curve: "groups" ([["decay" or "ramp", pages, per_s], ...]), "bursty", "population",
- * "longest_s", "newly_touched_per_s", "resident_at", "written_at"; or "looks" in its place, as
- * bench_looks --vm prints them.
+ * "channels", "auto_converge", "vcpu_busy" (0 or none: not known); "untouched", "resident", "zero",
+ * "zero_low", "zero_high" (pages); and the curve: "groups" ([["decay" or "ramp", pages, per_s],
+ * ...]), "bursty", "population", "longest_s", "newly_touched_per_s", "resident_at", "written_at";
+ * or "looks" in its place, as bench_looks --vm prints them.
  */
 #include <jansson.h>
 #include <math.h>
@@ -216,6 +216,7 @@ static int forecast_line(const char *line)
     input.pages = (struct forecast_pages){number(json, "untouched"), number(json, "resident"),
                                           number(json, "zero"), number(json, "zero_low"),
                                           number(json, "zero_high")};
+    input.vcpu_busy = number(json, "vcpu_busy");
     input.curve = &curve;
     if (json_object_get(json, "looks") != NULL)
         result = fit_curve(json, &curve, &err);

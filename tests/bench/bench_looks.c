@@ -62,9 +62,9 @@ static int look_at_vm(pid_t pid, const char *vmm, double duration_s)
     if (forecast_seen_make(&seen, r, NULL) < 0)
         fprintf(stderr, "bench_looks: nothing to make a forecast of\n");
     printf("{\"untouched\": %.0f, \"resident\": %.0f, \"zero\": %.1f, \"zero_low\": %.1f, "
-           "\"zero_high\": %.1f, \"flags\": %u, ",
+           "\"zero_high\": %.1f, \"vcpu_busy\": %.4f, \"flags\": %u, ",
            seen.pages.untouched, seen.pages.resident, seen.pages.zero, seen.pages.zero_low,
-           seen.pages.zero_high, d->flags);
+           seen.pages.zero_high, seen.vcpu_busy, d->flags);
     printf("\"population\": %llu, \"sampled\": %llu, \"looks\": %u, \"duration_s\": %.4f, "
            "\"newly_touched_per_s\": %.2f, \"zero_at_begin\": %llu, \"zero_at_end\": %llu, "
            "\"cpu_s\": %.4f, \"bytes_read\": %llu, \"voids\": [",

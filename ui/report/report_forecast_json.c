@@ -225,6 +225,8 @@ static char *line_of(const struct forecast_made *made, const struct forecast_vm 
     json_put(doc, root, "settings", json_settings(doc, made));
     json_put(doc, root, "pages", vm->is_known ? json_pages(doc, &vm->seen.pages) : json_null());
     json_put(doc, root, "dirty", f != NULL ? json_dirty(doc, &vm->seen.curve) : json_null());
+    json_put(doc, root, "vcpu_busy",
+             f != NULL && vm->seen.vcpu_busy > 0 ? json_real(vm->seen.vcpu_busy) : json_null());
     put_forecast(doc, root, made, f);
     if (vm->has_remedy)
         json_put(doc, root, "would_end", json_remedy(doc, &vm->remedy));

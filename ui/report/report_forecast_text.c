@@ -115,6 +115,21 @@ static void put_numbers(const struct forecast *f, FILE *out)
     put_row("Passes", &f->rounds, count_text, out);
 }
 
+/* How busy they are decides what that is good for. */
+static void put_throttle(const struct forecast *f, const struct forecast_seen *seen, FILE *out)
+{
+    char line[200], busy[80] = "";
+
+    if (f->throttle <= 0)
+        return;
+    if (seen->vcpu_busy > 0)
+        snprintf(busy, sizeof(busy), "; now they run for %.0f %% of it",
+                 fmax(1, seen->vcpu_busy * 100));
+    snprintf(line, sizeof(line), "vCPUs are held back for up to %.0f %% of their time%s",
+             f->throttle * 100, busy);
+    put_text("Throttle", line, out);
+}
+
 static void put_margin(const struct forecast *f, FILE *out)
 {
     char value[FORMAT_MAX], range[RANGE_MAX], line[200];
@@ -125,9 +140,6 @@ static void put_margin(const struct forecast *f, FILE *out)
         snprintf(line, sizeof(line), "would just end at %s times its present write rate (%s)",
                  factor_text(value, f->margin.value), range_text(range, &f->margin, factor_text));
     put_text("Margin", line, out);
-    if (f->throttle > 0)
-        fprintf(out, "%-*svCPUs are held back for up to %.0f %% of their time\n", LABEL_COLUMNS,
-                "Throttle", f->throttle * 100);
 }
 
 /* "240", "1.3": two digits of it, because no more are known. */
@@ -271,6 +283,7 @@ static void put_one(const struct forecast_made *made, const struct forecast_vm *
     if (forecast_vm_is_usable(vm)) {
         put_numbers(&vm->forecast, out);
         put_margin(&vm->forecast, out);
+        put_throttle(&vm->forecast, &vm->seen, out);
         if (vm->has_remedy)
             put_remedy(&vm->remedy, out);
         put_pages(&vm->seen.pages, out);
