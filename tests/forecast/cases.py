@@ -71,12 +71,39 @@ STRATA = (resting, light, near, saturated, hot, sequential, bursts)
 # The cases behind these are all of the border between converging and not.
 MIXED = 35
 BORDER = (near, saturated)
+# Seeds of guests that auto-converge has to hold back, and of nothing else.
+HELD_BACK = (5, 6)
+HELD_BACK_RAM_MIB = (256, 512, 1024, 2048)
 # A guest whose pages are watched writes some 100,000 of them in a second here, so there is no more of a load.
 RATE_MAX = 100000
 
 
+def draw_held_back(rng):
+    """A guest that writes faster than is sent, for a part of its vCPU's time that is anything between next to nothing and
+    all of it, and that catches up what it was held back from: its limits are wide, for it takes long."""
+    ram_pages = rng.choice(HELD_BACK_RAM_MIB) * MIB // PAGE
+    bandwidth = round(log_uniform(rng, 40, 160)) * 10**6
+    downtime_ms = round(log_uniform(rng, 100, 600))
+    mode = rng.choices(("precopy", "multifd"), (2, 1))[0]
+    rate = round(rng.uniform(0.9, 2.2) * bandwidth / WIRE_PAGE)
+    busy = log_uniform(rng, 0.02, 0.95)
+    room = 6.0 * bandwidth / WIRE_PAGE
+    set_pages = round(min(rng.uniform(0.2, 0.6) * ram_pages, 0.6 * room))
+    first, last = FIRST_PAGE, ram_pages - set_pages
+    nonzero = min(rng.choice((0.02, 0.3, 0.9)) * rng.uniform(0.5, 1.1), (room - set_pages) / (last - first))
+    pattern = rng.choices(("uniform", "hot", "sequential"), (3, 1, 1))[0]
+    load = dict(hot_pages=max(set_pages // 10, 1), hot_share=0.9) if pattern == "hot" else {}
+    orders = Orders(pattern=pattern, rate=rate, set_first=last, set_pages=set_pages, fill_first=first,
+                    fill_pages=last - first, fill_nonzero=round(nonzero, 4), fill_zero=round(rng.uniform(0, 1 - nonzero), 4),
+                    seed=rng.randrange(1, 1 << 32), work_ns=round(busy * 1e9 / rate), forgive_us=5000000, **load)
+    return Case(ram=ram_pages * PAGE, orders=orders, bandwidth=bandwidth, downtime_ms=downtime_ms, mode=mode,
+                auto_converge=True, rounds_limit=100, seconds_limit=75.0, stratum="held_back")
+
+
 def draw(seed, number):
     rng = random.Random(f"{seed}/{number}")
+    if seed in HELD_BACK:
+        return draw_held_back(rng)
     stratum = STRATA[number % len(STRATA)] if number < MIXED else BORDER[number % len(BORDER)]
     ram_pages = rng.choice(RAM_MIB) * MIB // PAGE
     bandwidth = round(log_uniform(rng, 50, 1000 if stratum in (resting, light) else 400)) * 10**6

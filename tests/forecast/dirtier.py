@@ -54,14 +54,16 @@ class Orders:
     fill_zero: float = 0.0
     seed: int = 1
     generation: int = 1
+    work_ns: int = 0
+    forgive_us: int = 0
 
     def words(self, ram_bytes):
         below_4g = SPLIT_AT if ram_bytes >= SPLIT_FROM else ram_bytes
-        return struct.pack("<19Q", MAGIC, self.generation, below_4g, 0, self.seed, self.fill_first, self.fill_pages,
+        return struct.pack("<21Q", MAGIC, self.generation, below_4g, 0, self.seed, self.fill_first, self.fill_pages,
                            round(self.fill_nonzero * SHARE), round(self.fill_zero * SHARE),
                            PATTERNS.index(self.pattern), self.set_first, self.set_pages, self.set_stride,
                            int(self.prefill), self.rate, self.on_us, self.off_us, self.hot_pages,
-                           round(self.hot_share * SHARE))
+                           round(self.hot_share * SHARE), self.work_ns, self.forgive_us)
 
     def mean_rate(self):
         if self.pattern == "idle":

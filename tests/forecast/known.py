@@ -80,7 +80,7 @@ def described(line):
     set_part = (orders["set_first"], orders["set_pages"] * orders["set_stride"])
     return {**settings(line), "untouched": ram_pages + OTHER_PAGES - nonzero - zero, "resident": nonzero + zero,
             "zero": zero, "zero_low": zero, "zero_high": zero, "population": nonzero + zero, "longest_s": 1e9,
-            "bursty": bool(orders["off_us"]), "groups": groups(orders, true_rate(line)),
+            "vcpu_busy": steady.get("vcpu_busy", 0), "bursty": bool(orders["off_us"]), "groups": groups(orders, true_rate(line)),
             "resident_at": spread(ram_pages + OTHER_PAGES, [(orders["fill_first"], orders["fill_pages"], filled)] *
                                   bool(orders["fill_pages"]) + [(*set_part, written)] * bool(written) +
                                   [(FIRST_PAGE, 1, OTHER_NONZERO)]),
@@ -98,7 +98,7 @@ def looked(line):
     """What was seen of it, where that was kept: the same forecast again, offline."""
     seen = line["looks"]
     return {**settings(line), **{key: seen[key] for key in ("untouched", "resident", "zero", "zero_low", "zero_high")},
-            "looks": seen}
+            "vcpu_busy": seen.get("vcpu_busy", 0), "looks": seen}
 
 
 def forecasts(lines, describe=described):

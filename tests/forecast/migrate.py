@@ -129,6 +129,12 @@ def needed_bytes(case):
     return resident + case.ram + 256 * MIB
 
 
+def cpu_s(pid, tid):
+    """What a thread ran so far."""
+    with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1e9
+
+
 def memory_available():
     with open("/proc/meminfo", encoding="ascii") as f:
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith("MemAvailable"))
@@ -267,8 +273,11 @@ def run(case, binary, pool=None, own_rates=True, link=None, keep_looks=False, fo
         ready = source.wait_ready(120)
         time.sleep(STEADY_S)
         load = load_average()
+        vcpu = source.vm.vcpu_threads()[0]
+        before_s = cpu_s(source.vm.pid, vcpu)
         seen, distinct = source.measure(MEASURE_S)
-        steady = {"writes_per_s": round(seen["rate"], 1), "dropped": seen["dropped"],
+        busy = min(1.0, (cpu_s(source.vm.pid, vcpu) - before_s) / seen["seconds"])
+        steady = {"writes_per_s": round(seen["rate"], 1), "dropped": seen["dropped"], "vcpu_busy": round(busy, 4),
                   "distinct": {f"{s:g}": distinct(round(seen["rate"] * s)) for s in CURVE_S},
                   "filled_nonzero": ready["filled_nonzero"], "filled_zero": ready["filled_zero"]}
         qemu_says = {mode: calc_dirty_rate(source.vm, mode) for mode in ("page-sampling", "dirty-bitmap")} \

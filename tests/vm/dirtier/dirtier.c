@@ -15,6 +15,8 @@
 #define IDLE_US    50000 /* where there is nothing to do */
 #define FORGIVE_US 100000
 #define FILLED     0x8000000000000000
+#define TRIALS     16
+#define TRIAL      20000 /* loops: about 10 us */
 #define APIC       0xfee00000
 
 struct kvm_clock {
@@ -35,6 +37,7 @@ struct course {
     uint64_t done; /* of what was due since then; with what was dropped */
     uint64_t next; /* sequential: number of the page in the set */
     uint64_t random;
+    uint64_t work_loops; /* after each write */
 };
 
 extern const char dirtier_tick[], dirtier_sleep[];
@@ -166,6 +169,29 @@ static void prefill(const struct dirtier_orders *o)
         *page_at(o, o->set_first + i * o->set_stride) = mixed(i) | FILLED;
 }
 
+/* Work that takes the time of the vCPU, and not that of the clock: it does not go on while the vCPU
+ * is held back. */
+static void spin(uint64_t loops)
+{
+    for (; loops > 0; loops--)
+        __asm__ volatile("" : "+r"(loops));
+}
+
+/* How many loops that is: by the fastest of some trials, which nothing came between. */
+static uint64_t loops_of(uint64_t ns)
+{
+    uint64_t least = ~0ull;
+
+    for (int i = 0; i < TRIALS; i++) {
+        const uint64_t start = rdtsc();
+        spin(TRIAL);
+        const uint64_t ticks = rdtsc() - start;
+        if (ticks < least)
+            least = ticks;
+    }
+    return scaled(scaled(ns, report->hz, 1000000000), TRIAL, least > 0 ? least : 1);
+}
+
 /* Number of the page in the set that is written next. */
 static uint64_t choose(struct course *c)
 {
@@ -195,6 +221,7 @@ static void write_pages(struct course *c, uint64_t count)
         const uint64_t number = report->writes + 1;
         *page_at(o, o->set_first + choose(c) * o->set_stride) = number;
         report->writes = number;
+        spin(c->work_loops);
     }
 }
 
@@ -217,6 +244,7 @@ static void take_orders(struct course *c)
     c->random = c->orders.seed;
     c->next = 0;
     c->done = 0;
+    c->work_loops = c->orders.work_ns != 0 ? loops_of(c->orders.work_ns) : 0;
     c->start_tsc = rdtsc();
     report->most_late_us = 0;
     report->generation = c->orders.generation;
@@ -232,10 +260,11 @@ static bool work(struct course *c)
     if (o->pattern == DIRTIER_IDLE || o->rate == 0 || behind == 0)
         return false;
     const uint64_t late = scaled(behind - 1, 1000000, o->rate);
+    const uint64_t forgive_us = o->forgive_us != 0 ? o->forgive_us : FORGIVE_US;
     if (late > report->most_late_us)
         report->most_late_us = late;
-    if (late > FORGIVE_US) {
-        const uint64_t left_out = behind - scaled(FORGIVE_US, o->rate, 1000000);
+    if (late > forgive_us) {
+        const uint64_t left_out = behind - scaled(forgive_us, o->rate, 1000000);
         report->dropped += left_out;
         c->done += left_out;
         behind -= left_out;

@@ -58,6 +58,8 @@ struct dirtier_orders {
     uint64_t rate;                   /* writes in a second, while it is on */
     uint64_t on_us, off_us;          /* off 0: always on */
     uint64_t hot_pages, hot_share;   /* share: of 65536 */
+    uint64_t work_ns;    /* that the vCPU is busy for after each write, beside what that takes */
+    uint64_t forgive_us; /* what is due for longer is left out; 0: for 100 ms */
 };
 
 /*
