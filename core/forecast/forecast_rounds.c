@@ -76,11 +76,12 @@ static void throttle(struct rounds *rounds)
     double sent = rounds->bytes - rounds->period_bytes;
     double *part = &rounds->course->throttle;
 
-    if (!rounds->walk->settings->auto_converge ||
-        rounds->period_dirtied * FORECAST_PAGE_BYTES <= TRIGGER * sent ||
+    rounds->is_below_trigger = rounds->period_dirtied * FORECAST_PAGE_BYTES <= TRIGGER * sent;
+    if (!rounds->walk->settings->auto_converge || rounds->is_below_trigger ||
         ++rounds->period_hits < TRIGGER_HITS)
         return;
     rounds->period_hits = 0;
+    rounds->stale = 0; /* a slower guest is another one */
     *part = *part > 0 ? fmin(THROTTLE_MOST, *part + THROTTLE_INCREMENT) : THROTTLE_INITIAL;
 }
 
@@ -296,7 +297,7 @@ static bool may_end(struct rounds *rounds, double left)
     }
     rounds->stale = is_nearer ? 0 : rounds->stale + 1;
     bool is_slower = rounds->walk->settings->auto_converge && course->throttle < THROTTLE_MOST &&
-                     rounds->period_dirtied > 0;
+                     !rounds->is_below_trigger;
     double patience =
         STALE_SYNCS + 2 * rounds->walk->settings->downtime_limit_s / rounds->walk->costs->quantum_s;
     return course->syncs < SYNCS_MOST && (rounds->stale < patience || is_slower);

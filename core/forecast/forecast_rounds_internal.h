@@ -56,6 +56,7 @@ struct rounds {
     /* auto-converge */
     double period_begin, period_bytes, period_dirtied, next_forced, syncs_at_forced;
     int period_hits;
+    bool is_below_trigger; /* the last period was, and holds the guest back no more */
     /* ever nearer? */
     double best;
     int stale;
