@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* How busy the vCPUs are while they are looked at. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/base/parse_proc.h"
 #include "core/find/vcpu_threads.h"
@@ -10,6 +12,7 @@
 
 #define THREADS_FIRST 16
 #define THREADS_MOST  4096
+#define LOOKS_LEAST   3 /* at which it runs, of one that is not known to run a vCPU */
 
 /* The thread @tid, which is taken up if it is new; NULL: there is no room. */
 static struct scan_busy_thread *thread_of(struct scan_busy *busy, pid_t tid)
@@ -31,7 +34,8 @@ static struct scan_busy_thread *thread_of(struct scan_busy *busy, pid_t tid)
     return thread;
 }
 
-void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid, pid_t tid)
+void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid, pid_t tid,
+                    bool is_vcpu)
 {
     char path[96], text[128];
     uint64_t cpu_ns, wait_ns;
@@ -47,11 +51,19 @@ void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid
         return;
     }
     if (thread->begin_ns == 0) {
+        thread->look = busy->look;
         thread->begin_ns = now_ns;
         thread->begin_cpu_ns = cpu_ns;
     }
+    thread->looks++;
+    thread->is_vcpu |= is_vcpu;
     thread->end_ns = now_ns;
     thread->end_cpu_ns = cpu_ns;
+}
+
+static bool runs_vcpu(const struct scan_busy *busy, const struct scan_busy_thread *t)
+{
+    return t->is_vcpu || (t->looks >= LOOKS_LEAST && t->looks == busy->look);
 }
 
 double scan_busy_share(const struct scan_busy *busy)
@@ -60,7 +72,7 @@ double scan_busy_share(const struct scan_busy *busy)
 
     for (size_t i = 0; i < busy->count && !busy->is_cut; i++) {
         const struct scan_busy_thread *t = &busy->threads[i];
-        if (t->end_ns <= t->begin_ns || t->end_cpu_ns <= t->begin_cpu_ns)
+        if (!runs_vcpu(busy, t) || t->end_ns <= t->begin_ns || t->end_cpu_ns <= t->begin_cpu_ns)
             continue;
         double share =
             fmin(1, (double)(t->end_cpu_ns - t->begin_cpu_ns) / (double)(t->end_ns - t->begin_ns));
@@ -68,6 +80,33 @@ double scan_busy_share(const struct scan_busy *busy)
         squares += share * share;
     }
     return sum > 0 ? squares / sum : 0;
+}
+
+static bool is_gone(const struct rootfs *root, pid_t pid, pid_t tid)
+{
+    char path[64];
+    struct stat stat;
+
+    snprintf(path, sizeof(path), "proc/%d/task/%d", (int)pid, (int)tid);
+    return rootfs_stat(root, path, &stat) == -ENOENT;
+}
+
+bool scan_busy_is_replaced(const struct scan_busy *busy, const struct rootfs *root, pid_t pid)
+{
+    size_t gone = 0, others = 0;
+
+    for (size_t i = 0; i < busy->count && !busy->is_cut; i++) {
+        const struct scan_busy_thread *t = &busy->threads[i];
+        if (!t->is_vcpu)
+            continue;
+        if (t->look > 1)
+            others++;
+        else if (is_gone(root, pid, t->tid))
+            gone++;
+        else
+            return false;
+    }
+    return gone > 0 && others > 0;
 }
 
 void scan_busy_done(struct scan_busy *busy)

@@ -52,6 +52,8 @@
     X(LOAD_CHANGED, "load-changed", false,                                                         \
       "the load changed while it was looked at: one half of the time is not like the other")       \
     X(ENDED, "ended", true, "the VM ended while it was looked at")                                 \
+    X(REPLACED, "replaced", true,                                                                  \
+      "while it was looked at the VM ended, and its process made another one in its place")        \
     X(SWAPPED, "swapped", false,                                                                   \
       "a part of the RAM is swapped out: it is not looked at, and a migration reads it back")      \
     X(HUGE_PAGES, "huge-pages", false,                                                             \
@@ -61,6 +63,9 @@
     X(COARSE, "coarse-log", true,                                                                  \
       "the VMM logs writes in units of more than 4 KiB: more is sent again than was seen to "      \
       "change")                                                                                    \
+    X(OTHER_VMM, "other-vmm", false,                                                               \
+      "its VMM is not known to be QEMU, whose way of migrating this is: others have their own, "   \
+      "or none")                                                                                   \
     X(CUT_SHORT, "cut-short", false,                                                               \
       "the looks were broken off: memory that was touched for the first time is not counted in")
 

@@ -29,6 +29,7 @@ struct dirty_run {
     struct scan_job *job;
     struct scan_looks looks;
     struct scan_activity activity;
+    struct scan_identity identity;    /* of the VM, when it began */
     double offsets[DIRTY_LOOKS_MOST]; /* when to look, in seconds from the first look */
     unsigned count;
     unsigned full_from;  /* of them: those before it are at the early places only */
@@ -410,6 +411,22 @@ static bool saw_change(const struct dirty_looks *looks)
     return looks->newly_touched_per_s > 0;
 }
 
+/* Who is looked at in the end? */
+static void note_identity(struct dirty_run *run)
+{
+    static const int voids[] = {
+        [SCAN_VM_CLOSED] = SCAN_VOID_ENDED, [SCAN_VM_ANOTHER] = SCAN_VOID_REPLACED};
+    struct scan_job *job = run->job;
+    struct scan_identity now;
+
+    scan_identity_read(job, &now);
+    enum scan_same same = scan_identity_compare(
+        &run->identity, &now,
+        scan_busy_is_replaced(&run->activity.busy, job->env->root, job->request->vm.pid));
+    if (same != SCAN_VM_SAME)
+        scan_void_set(job, (enum scan_void)voids[same]);
+}
+
 static void judge(struct dirty_run *run, int code)
 {
     struct scan_job *job = run->job;
@@ -434,6 +451,10 @@ static void judge(struct dirty_run *run, int code)
         scan_void_set(job, SCAN_VOID_CUT_SHORT);
     if (code == -ESRCH)
         scan_void_set(job, SCAN_VOID_ENDED);
+    else
+        note_identity(run);
+    if (job->request->vmm == NULL || strcmp(job->request->vmm, "qemu") != 0)
+        scan_void_set(job, SCAN_VOID_OTHER_VMM);
 }
 
 int scan_dirty_run(struct scan_job *job)
@@ -447,6 +468,7 @@ int scan_dirty_run(struct scan_job *job)
     if (job->seen == NULL)
         return -ENOMEM;
     n = note_order(&run);
+    scan_identity_read(job, &run.identity);
     if (n == 0)
         scan_void_note_migration(job);
     do {

@@ -8,6 +8,7 @@
  *   scan_places.c     where in memory they say it of, pure
  *   scan_void.c       what else the VM shows that makes it void
  *   scan_busy.c       how busy its vCPUs are
+ *   scan_same.c       whether it is still the same VM
  */
 #ifndef KVMLENS_CORE_SCAN_SCAN_LOOKS_H
 #define KVMLENS_CORE_SCAN_SCAN_LOOKS_H
@@ -106,6 +107,8 @@ void scan_places_fill(const struct scan_looks *looks, const struct scan_region *
 /* What the scheduler said of a thread, when it was asked first and last. */
 struct scan_busy_thread {
     pid_t tid;
+    unsigned look, looks;      /* that it was seen at first; how many it was seen at */
+    bool is_vcpu;              /* for certain */
     uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC */
     uint64_t begin_cpu_ns, end_cpu_ns;
 };
@@ -114,12 +117,18 @@ struct scan_busy_thread {
 struct scan_busy {
     struct scan_busy_thread *threads; /* [room], count of them in use */
     size_t count, room;
-    bool is_cut; /* a thread found no place */
+    unsigned look; /* that is under way */
+    bool is_cut;   /* a thread found no place */
 };
 
-/* Ask about a thread that runs a vCPU. One read; nothing where the kernel keeps no account. Its
- * utime would not do: without precise accounting a vCPU that never leaves the guest has none. */
-void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid, pid_t tid);
+/*
+ * Ask about a thread that runs, or is in KVM_RUN. @is_vcpu: it is known to run a vCPU; otherwise it
+ * is taken for one when it runs at all looks, as a vCPU does that never leaves the guest. One read;
+ * nothing where the kernel keeps no account. Its utime would not do: without precise accounting a
+ * vCPU that never leaves the guest has none.
+ */
+void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid, pid_t tid,
+                    bool is_vcpu);
 
 /*
  * Which part of the time a vCPU runs that runs at all: sum(b^2) / sum(b) of the parts b that each
@@ -128,6 +137,29 @@ void scan_busy_note(struct scan_busy *busy, const struct rootfs *root, pid_t pid
  */
 double scan_busy_share(const struct scan_busy *busy);
 void scan_busy_done(struct scan_busy *busy);
+
+/* Are all that were there when it was asked first gone, though others came? A VM has the same
+ * vCPUs for its life, but for those that are plugged in and out. */
+bool scan_busy_is_replaced(const struct scan_busy *busy, const struct rootfs *root, pid_t pid);
+
+/* --- scan_same.c */
+
+/* Which VM is behind the descriptor. */
+struct scan_identity {
+    int fd;
+    bool is_closed;
+    uint64_t vm; /* as struct kvm_bpf_file has them; 0: not known, without BPF */
+    uint32_t birth;
+};
+
+enum scan_same { SCAN_VM_SAME, SCAN_VM_CLOSED, SCAN_VM_ANOTHER };
+
+/* As it is now. Where nobody tells, it is all 0. */
+void scan_identity_read(const struct scan_job *job, struct scan_identity *ret);
+
+/* @has_other_threads: as scan_busy_is_replaced has it; it decides where KVM was not asked. Pure. */
+enum scan_same scan_identity_compare(const struct scan_identity *before,
+                                     const struct scan_identity *now, bool has_other_threads);
 
 /* --- scan_void.c */
 

@@ -103,14 +103,14 @@ static bool is_of_kernel(const struct rootfs *root, pid_t pid, const char *tid)
     return strcmp(comm, "kvm-nx-lpage-re") == 0;
 }
 
-/* One that is in the guest at every look is known by its name only. */
+/* One that is in the guest at every look is known by its name only, if it has one. */
 static bool is_vcpu(const struct rootfs *root, pid_t pid, const char *tid,
                     const struct thread_look *look)
 {
     char comm[32];
 
-    if (look->in_kvm_run || !look->runs)
-        return look->in_kvm_run;
+    if (look->in_kvm_run)
+        return true;
     read_comm(root, pid, tid, comm, sizeof(comm));
     return vcpu_threads_parse(comm) >= 0;
 }
@@ -148,8 +148,9 @@ static void look_at_threads(const struct rootfs *root, pid_t pid, struct scan_ac
         struct thread_look one = look_at_thread(root, pid, e->d_name);
         all.runs |= one.runs;
         all.in_kvm_run |= one.in_kvm_run;
-        if (is_vcpu(root, pid, e->d_name, &one))
-            scan_busy_note(&activity->busy, root, pid, (pid_t)atoi(e->d_name));
+        if (one.in_kvm_run || one.runs)
+            scan_busy_note(&activity->busy, root, pid, (pid_t)atoi(e->d_name),
+                           is_vcpu(root, pid, e->d_name, &one));
         count++;
     }
     closedir(dir);
@@ -162,6 +163,7 @@ void scan_void_note_activity(const struct scan_job *job, struct scan_activity *a
     const struct rootfs *root = job->env->root;
     struct proc_stat stat;
 
+    activity->busy.look++;
     beacon_at(job->env->beacon, job->request->vm.pid, BEACON_READ_PROC);
     if (rootfs_process_stat(root, job->request->vm.pid, &stat) == 0 &&
         (stat.state == 'T' || stat.state == 't'))
