@@ -221,7 +221,7 @@ static char *line_of(const struct forecast_made *made, const struct forecast_vm 
     json_put(doc, root, "name", json_put_text(vm->name_raw));
     json_put(doc, root, "vmm", json_string(vm->vmm));
     if (made->is_ranked)
-        json_put(doc, root, "rank", json_integer((json_int_t)rank));
+        json_put(doc, root, "rank", f != NULL ? json_integer((json_int_t)rank) : json_null());
     json_put(doc, root, "settings", json_settings(doc, made));
     json_put(doc, root, "pages", vm->is_known ? json_pages(doc, &vm->seen.pages) : json_null());
     json_put(doc, root, "dirty", f != NULL ? json_dirty(doc, &vm->seen.curve) : json_null());

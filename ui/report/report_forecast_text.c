@@ -348,7 +348,10 @@ static void put_ranked(const struct forecast_vm *vms, size_t count, FILE *out)
             "TIME", "FROM .. TO", "SENDS", "DOWN");
     for (size_t i = 0; i < count; i++) {
         const struct forecast_vm *vm = &vms[i];
-        fprintf(out, "%3zu ", i + 1);
+        if (forecast_vm_is_usable(vm)) /* the others come last, and have none */
+            fprintf(out, "%3zu ", i + 1);
+        else
+            fputs("  - ", out);
         put_name(vm->name, out);
         fprintf(out, " %7d %5s", (int)vm->vm.pid,
                 vm->ram_bytes > 0 ? format_bytes(ram, vm->ram_bytes) : "-");
