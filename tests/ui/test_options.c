@@ -146,6 +146,9 @@ static void what_is_no_forecast_is_refused_with_a_sentence(void **state)
         {"-1 --bandwidth 3 --format prometheus", "--forecast all"},
         {"-1 --max-rate 3 --format prometheus", "--forecast all"},
         {"--forecast all --list", "exclude each other"},
+        {"--forecast all -1 --format prometheus --force", "every five minutes"},
+        {"--forecast all -l --format prometheus --output x --force", "--forecast VM --force"},
+        {"-1 --format prometheus --force", "no meaning with --once"},
     };
 
     (void)state;

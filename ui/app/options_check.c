@@ -104,8 +104,26 @@ static int check_forecast_rows(const struct options *opts, struct error *err)
     return 0;
 }
 
+/* What a person asks for once is not for a service to do again and again. */
+static int check_forced_forecasts(const struct options *opts, struct error *err)
+{
+    bool is_of_records = opts->mode == MODE_ONCE || opts->mode == MODE_LOG;
+
+    if (opts->scan.force && opts->forecast_all && is_of_records)
+        return error_set(err, -EINVAL,
+                         "--force has no meaning with --forecast all and %s: memory under "
+                         "userfaultfd would be fetched for it every five minutes; leave it out, "
+                         "or make a forecast by --forecast VM --force",
+                         mode_words(opts->mode));
+    return 0;
+}
+
 int options_check(const struct options *opts, struct error *err)
 {
+    int forced = check_forced_forecasts(opts, err);
+
+    if (forced < 0)
+        return forced;
     for (const struct option_row *row = option_table; row->long_name != NULL; row++) {
         if (!(opts->given & 1ull << (row - option_table)) || (row->modes & MODE_BIT(opts->mode)))
             continue;
