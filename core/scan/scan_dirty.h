@@ -66,6 +66,9 @@
     X(OTHER_VMM, "other-vmm", false,                                                               \
       "its VMM is not known to be QEMU, whose way of migrating this is: others have their own, "   \
       "or none")                                                                                   \
+    X(SHARED, "several-vms", false,                                                                \
+      "its process has other VMs, and only BPF tells whose memory is whose: this is of all of "    \
+      "them together")                                                                             \
     X(CUT_SHORT, "cut-short", false,                                                               \
       "the looks were broken off: memory that was touched for the first time is not counted in")
 

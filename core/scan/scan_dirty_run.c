@@ -467,6 +467,8 @@ int scan_dirty_run(struct scan_job *job)
     job->seen = calloc(job->chunk_count, sizeof(*job->seen));
     if (job->seen == NULL)
         return -ENOMEM;
+    if (job->request->process_vms > 1 && !job->report->has_slots)
+        scan_void_set(job, SCAN_VOID_SHARED);
     n = note_order(&run);
     scan_identity_read(job, &run.identity);
     if (n == 0)

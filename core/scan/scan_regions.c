@@ -16,7 +16,7 @@
 static void warn_of_regions(struct scan_report *report, const struct ram_map *map,
                             const struct scan_request *request)
 {
-    if (request->process_vms > 1 && !map->has_slots)
+    if (request->process_vms > 1 && !map->has_slots && request->mode != SCAN_DIRTY)
         scan_report_warn(report, "this process holds %zu VMs: the figures are those of all of them",
                          request->process_vms);
     if (map->too_many)

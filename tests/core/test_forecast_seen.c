@@ -348,6 +348,7 @@ static void each_void_is_handed_on_and_some_leave_nothing(void **state)
         {SCAN_VOID_HUGE_PAGES, false},  {SCAN_VOID_UNREADABLE, true},
         {SCAN_VOID_COARSE, true},       {SCAN_VOID_CUT_SHORT, false},
         {SCAN_VOID_REPLACED, true},     {SCAN_VOID_OTHER_VMM, false},
+        {SCAN_VOID_SHARED, false},
     };
     struct made m;
 

@@ -252,6 +252,7 @@ static void next_run_reads_what_this_one_wrote_for_the_same_migration(void **sta
     bed.forecasts.items[1].total_s = bed.forecasts.items[1].bytes =
         (struct forecast_range){INFINITY, 12.5, INFINITY};
     bed.forecasts.items[1].converges = FORECAST_DOES_NOT;
+    bed.forecasts.items[2].is_shared = true;
     assert_int_equal(estimates_file_save(NULL, &bed.forecasts, bed.path, &bed.tree.root, NULL), 0);
     for (int i = 0; i < VMS; i++)
         bed.vms[i].id.born = 77; /* another process counts its ticks anew */
@@ -263,6 +264,7 @@ static void next_run_reads_what_this_one_wrote_for_the_same_migration(void **sta
         assert_int_equal(got->tried_ns, want->tried_ns);
         assert_int_equal(got->taken_ns, want->taken_ns);
         assert_int_equal(got->failed, want->failed);
+        assert_int_equal(got->is_shared, want->is_shared);
         assert_int_equal(got->converges, want->converges);
         assert_range(&got->dirty_pages_per_s, &want->dirty_pages_per_s);
         assert_range(&got->bytes, &want->bytes);
@@ -278,7 +280,7 @@ static void next_run_reads_what_this_one_wrote_for_the_same_migration(void **sta
     bed_close(&bed);
 }
 
-#define RANGES " 5 4 6 1e6 1e6 1e6 2 1 3 0.1 0.1 0.2 3 2 4\n"
+#define RANGES " 5 4 6 1e6 1e6 1e6 2 1 3 0.1 0.1 0.2 3 2 4 0\n"
 
 static void lines_that_are_none_of_ours_are_left_out(void **state)
 {
@@ -293,11 +295,12 @@ static void lines_that_are_none_of_ours_are_left_out(void **state)
         "F 102 7 9 900000000000 9000000000000 0 1 3.2" RANGES /* of the future */
         "F 102 7 9 900000000000 900000000000 0 3 3.2" RANGES  /* no verdict */
         "F 102 7 9 900000000000 900000000000 0 1 -1" RANGES
-        "F 102 7 9 900000000000 900000000000 0 1 3.2 5 6 7 1 1 1 2 1 3 1 1 1 3 2 4\n"
-        "F 102 7 9 900000000000 900000000000 0 1 3.2 nan 4 6 1 1 1 2 1 3 1 1 1 3 2 4\n"
-        "F 102 7 9 900000000000 900000000000 0 1 3.2 5 4 6 1 1 1 2 1 3 1 1 1 3 2 4 x\n"
+        "F 102 7 9 900000000000 900000000000 0 1 3.2 5 6 7 1 1 1 2 1 3 1 1 1 3 2 4 0\n"
+        "F 102 7 9 900000000000 900000000000 0 1 3.2 nan 4 6 1 1 1 2 1 3 1 1 1 3 2 4 0\n"
+        "F 102 7 9 900000000000 900000000000 0 1 3.2 5 4 6 1 1 1 2 1 3 1 1 1 3 2 4 0 x\n"
+        "F 102 7 9 900000000000 900000000000 0 1 3.2 5 4 6 1 1 1 2 1 3 1 1 1 3 2 4\n" /* older */
         "F 102 7 9 900000000000\n"
-        "F 105 7 9 900000000000 900000000000 0 2 3.2 5 4 6 inf 1 inf inf 1 inf 1 1 1 3 2 4\n"
+        "F 105 7 9 900000000000 900000000000 0 2 3.2 5 4 6 inf 1 inf inf 1 inf 1 1 1 3 2 4 1\n"
         "forecasts 1 0 2 125000000 0 0.29999999999999999 0 4\n"
         "F 106 7 9 900000000000 900000000000 0 1 3.2" RANGES; /* for another migration */
     struct bed bed;
@@ -312,6 +315,7 @@ static void lines_that_are_none_of_ours_are_left_out(void **state)
     assert_int_equal(f.items[0].converges, FORECAST_DOES);
     assert_true(vm_id_equal(&f.items[1].vm, &bed.vms[5].id));
     assert_true(isinf(f.items[1].total_s.value));
+    assert_true(f.items[1].is_shared && !f.items[0].is_shared);
     kept_forecasts_done(&f);
     bed_close(&bed);
 }
@@ -367,6 +371,7 @@ static void what_is_not_known_has_no_sample_and_says_so(void **state)
          .downtime_s = {INFINITY, INFINITY, INFINITY},
          .margin = {0.5, 0.25, 0.75}},
         {.taken_ns = 900 * S,
+         .is_shared = true,
          .converges = FORECAST_UNSURE,
          .bytes = {5e9, 4e9, INFINITY},
          .total_s = {40, 35, INFINITY}},
@@ -401,6 +406,9 @@ static void what_is_not_known_has_no_sample_and_says_so(void **state)
     assert_has(text, "kvmlens_vm_forecast_converges" VM(101) "0");
     assert_has(text, "kvmlens_vm_forecast_unsure" VM(101) "0");
     assert_has(text, "kvmlens_vm_forecast_unsure" VM(102) "1");
+    assert_has(text, "kvmlens_vm_forecast_shared" VM(101) "0");
+    assert_has(text, "kvmlens_vm_forecast_shared" VM(102) "1");
+    assert_has_not(text, "kvmlens_vm_forecast_shared" VM(103));
     assert_has(text, "kvmlens_vm_forecast_failed" VM(102) "0");
     assert_has(text, "kvmlens_vm_forecast_failed" VM(103) "1");
     assert_has(text, "kvmlens_vm_forecast_age_seconds" VM(103) "100");

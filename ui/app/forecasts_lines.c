@@ -30,7 +30,7 @@ static bool parse(const char *line, uint64_t now_ns, struct kept_forecast *ret)
     struct kept_forecast f = {.failed = false};
     struct forecast_range *const ranges[RANGES] = {&f.dirty_pages_per_s, &f.bytes, &f.total_s,
                                                    &f.downtime_s, &f.margin};
-    int failed, converges, end = 0;
+    int failed, converges, shared, end = 0, len = 0;
 
     if (sscanf(line, "F %d %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %d %d %lf%n", &f.vm.pid,
                &f.vm.start_ticks, &f.vm.fd, &f.tried_ns, &f.taken_ns, &failed, &converges,
@@ -38,14 +38,18 @@ static bool parse(const char *line, uint64_t now_ns, struct kept_forecast *ret)
         return false;
     for (size_t i = 0; i < RANGES; i++) {
         struct forecast_range *r = ranges[i];
-        int len = 0;
+        len = 0;
         if (sscanf(line + end, RANGE "%n", &r->value, &r->low, &r->high, &len) != 3 || !is_range(r))
             return false;
         end += len;
     }
-    if (line[end] != '\n' || converges < FORECAST_DOES_NOT || converges > FORECAST_UNSURE)
+    len = 0;
+    if (sscanf(line + end, " %d%n", &shared, &len) != 1)
+        return false;
+    if (line[end + len] != '\n' || converges < FORECAST_DOES_NOT || converges > FORECAST_UNSURE)
         return false;
     f.failed = failed != 0;
+    f.is_shared = shared != 0;
     f.converges = (uint8_t)converges;
     *ret = f;
     return f.tried_ns <= now_ns && f.taken_ns <= now_ns && f.looked_s >= 0 &&
@@ -90,6 +94,6 @@ void forecasts_lines_print(const struct kept_forecasts *f, FILE *out)
                 at->converges, at->looked_s);
         for (size_t r = 0; r < RANGES; r++)
             fprintf(out, " %.9g %.9g %.9g", ranges[r]->value, ranges[r]->low, ranges[r]->high);
-        fputc('\n', out);
+        fprintf(out, " %d\n", at->is_shared);
     }
 }

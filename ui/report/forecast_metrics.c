@@ -194,6 +194,15 @@ static void put_failed(struct metrics_family *f, const struct metrics_subject *s
         metrics_int(f, subject->labels, known->failed);
 }
 
+static void put_shared(struct metrics_family *f, const struct metrics_subject *subject,
+                       const void *arg)
+{
+    const struct kept_forecast *known = find_usable(arg, subject);
+
+    if (known != NULL)
+        metrics_int(f, subject->labels, known->is_shared);
+}
+
 static void put_pending(struct metrics_family *f, const struct metrics_subject *subject,
                         const void *arg)
 {
@@ -210,6 +219,9 @@ static const struct {
      put_unsure},
     {"vm_forecast_age", "seconds", "Age of the forecast", put_age},
     {"vm_forecast_failed", NULL, "1 when there can be no forecast, or it is void", put_failed},
+    {"vm_forecast_shared", NULL,
+     "1 when the forecast is of all VMs of the process together, so that they are not to be added",
+     put_shared},
     {"vm_forecast_pending", NULL, "1 when there was no time yet for a forecast", put_pending},
 };
 

@@ -159,6 +159,7 @@ static struct kept_forecast keep(const struct forecast_vm *vm)
 
     if (kept.failed)
         return kept;
+    kept.is_shared = (vm->seen.voids & 1u << SCAN_VOID_SHARED) != 0;
     const struct forecast *f = &vm->forecast;
     const struct dirty_estimate rate = dirty_curve_rate(&vm->seen.curve);
     kept.converges = f->converges;

@@ -26,6 +26,7 @@ struct kept_forecast {
     uint64_t tried_ns; /* made, or broken off although it had its time */
     uint64_t taken_ns; /* of what follows; 0: nothing is known yet */
     bool failed;       /* there is none, or it is void: none of the following */
+    bool is_shared;    /* it is of all VMs of the process together */
     uint8_t converges; /* enum forecast_converges */
     struct forecast_range dirty_pages_per_s, bytes, total_s, downtime_s, margin;
     double looked_s;
