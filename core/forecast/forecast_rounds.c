@@ -81,7 +81,8 @@ static void throttle(struct rounds *rounds)
         ++rounds->period_hits < TRIGGER_HITS)
         return;
     rounds->period_hits = 0;
-    rounds->stale = 0; /* a slower guest is another one */
+    if (*part < THROTTLE_MOST)
+        rounds->stale = 0; /* a slower guest is another one */
     *part = *part > 0 ? fmin(THROTTLE_MOST, *part + THROTTLE_INCREMENT) : THROTTLE_INITIAL;
 }
 

@@ -32,7 +32,7 @@ static const struct {
     struct truth truth;
     double untouched, zero; /* pages */
     double bandwidth;
-    int auto_converge;
+    double busy; /* with auto-converge, and so busy; 0: without */
 } cases[] = {
     {"idle, 1 GiB", {TRUTH_IDLE, 100000, 1, 0, 1}, 150000, 12144, 125e6, 0},
     {"uniform, converges, 2 GiB",
@@ -50,6 +50,13 @@ static const struct {
     {"uniform, never, 64 GiB", {TRUTH_UNIFORM, 1.2e7, 1e6, 200000, 1}, 4e6, 777216, 125e6, 0},
     {"hot, never, 64 GiB", {TRUTH_HOT, 1.2e7, 1e6, 200000, 1}, 4e6, 777216, 125e6, 0},
     {"hot, auto-converge, 64 GiB", {TRUTH_HOT, 1.2e7, 1e6, 200000, 1}, 4e6, 777216, 125e6, 1},
+    {"the same, busy for a tenth", {TRUTH_HOT, 1.2e7, 1e6, 200000, 1}, 4e6, 777216, 125e6, 0.1},
+    {"uniform, the same, 2 GiB",
+     {TRUTH_UNIFORM, 300000, 50000, 60000, 1},
+     200000,
+     24288,
+     125e6,
+     0.1},
     {"sequential, 4 TiB", {TRUTH_SEQUENTIAL, 7e8, 1e7, 20000, 1}, 3e8, 73741824, 125e6, 0},
     {"bursts, 10 MB/s", {TRUTH_BURSTS, 300000, 100000, 1000, 2}, 200000, 24288, 1e7, 0},
 };
@@ -268,10 +275,11 @@ int main(int argc, char **argv)
                 .pages = {cases[i].untouched, cases[i].truth.population + cases[i].zero,
                           cases[i].zero, cases[i].zero, cases[i].zero},
                 .curve = &curve,
+                .vcpu_busy = cases[i].busy,
                 .settings = {.bandwidth = cases[i].bandwidth,
                              .downtime_limit_s = 0.3,
                              .channels = 1,
-                             .auto_converge = cases[i].auto_converge != 0},
+                             .auto_converge = cases[i].busy > 0},
                 .costs = forecast_costs_default,
             };
             begin = cpu_ms();
