@@ -164,36 +164,6 @@ class Memory(test_contention.Load):
                 self.assertEqual(record["missing"]["memory.cgroup_max_bytes"], "no-memory-limit")
             self.assertNotEqual(record["memory"].get("cgroup_max_bytes"), 512 * MIB)
 
-    def test_a_limit_above_that_is_nearly_reached_counts(self):
-        """The VM is far below its own limit, and what it shares a limit with is not."""
-        need_root()
-        v1, v2 = test_contention.mount_of("cgroup", "memory"), test_contention.mount_of("cgroup2")
-        need(v1 or (v2 and "memory" in read(f"{v2}/cgroup.subtree_control").split()), "no cgroups that count memory")
-        limit, used = (("memory.limit_in_bytes", "memory.usage_in_bytes") if v1 else ("memory.max", "memory.current"))
-        vm, other = (self.qemu(need_qemu(), name="guest=limited", ram=ram,
-                               backend="memory-backend-ram,prealloc=on", extra=["-S"]) for ram in ("64M", "192M"))
-        with self.group(v1 or v2, [], **{limit.replace(".", "__"): str(512 * MIB)}) as above:
-            if not v1:
-                self.set(above, "cgroup.subtree_control", "+memory")
-            with self.group(above, [vm.pid]) as own, self.group(above, [other.pid]):
-                self.set(own, limit, str(400 * MIB))
-
-                def grown():
-                    """The memory that they have already stays with the cgroup that it came from; this is new."""
-                    for each in vm, other:
-                        each.qmp("human-monitor-command", command_line="object_add memory-backend-ram,id=more,"
-                                 f"size={'32M' if each is vm else '256M'},prealloc=on")
-                    return int(read(f"{above}/{used}")) / (512 * MIB), int(read(f"{own}/{used}")) / (400 * MIB)
-
-                full, own_full = grown()
-                self.assertGreater(full, 0.5)
-                self.assertLess(own_full, 0.4)
-                record = vm_of(snapshot("-p", str(vm.pid)), vm.pid)
-                self.assertEqual(record["memory"]["cgroup_max_bytes"], 400 * MIB)
-                self.assertAlmostEqual(record["memory"]["cgroup_limit_ratio"], full, delta=0.05)
-                for each in vm, other:
-                    each.close()
-
     def test_merged_pages(self):
         need_root()
         run = "/sys/kernel/mm/ksm/run"
@@ -220,11 +190,6 @@ class Memory(test_contention.Load):
             with setting(run, "1"):
                 wait_for(lambda: int(read(passes)) >= first + 3, "three passes of KSM", 60)
             wait_for(agree, "merged pages", 30)
-
-    def test_swap(self):
-        need(len(read("/proc/swaps").splitlines()) > 1, "this machine has no swap space")
-        vm = self.qemu(need_qemu(), ram="64M", backend="memory-backend-ram,prealloc=on", extra=["-S"])
-        self.assertEqual(self.memory_of(vm)["swapped_bytes"], kib(read(f"/proc/{vm.pid}/status"), "VmSwap"))
 
     def test_one_node_is_no_place_to_choose(self):
         vm = self.qemu(need_qemu(), ram="64M", backend="memory-backend-ram,prealloc=on")
