@@ -17,6 +17,7 @@
 #include "tests/lib/snapshot_builder.h"
 #include "tests/lib/two_vms.h"
 #include "ui/report/number.h"
+#include "ui/report/wrap.h"
 
 struct fixture {
     struct two_vms *vms;
@@ -420,6 +421,24 @@ static void fits_80_columns(const char *text)
     }
 }
 
+/* The comma that ends a line has its place in it, wherever the line is broken. */
+static void a_list_fits_80_columns_with_its_commas(void **state)
+{
+    (void)state;
+    for (size_t first = 1; first < 20; first++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        struct wrap wrap = {out, 0, 4, 0};
+        for (size_t i = 0; i < 40; i++)
+            wrap_part(&wrap, ", ", i == 0 ? "abcdefghijklmnopqrstuvw" + first : "exits");
+        fclose(out);
+        assert_non_null(strstr(text, ",\n    exits"));
+        fits_80_columns(text);
+        free(text);
+    }
+}
+
 /* What watch(1) shows of a host: its VMs, a line for each, then what all of them count. */
 static void text_begins_with_a_line_for_each_vm(void **state)
 {
@@ -703,6 +722,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(text_adds_up_what_is_of_a_process_once, setup, teardown),
         cmocka_unit_test(text_marks_sums_that_lack_a_vm),
+        cmocka_unit_test(a_list_fits_80_columns_with_its_commas),
         cmocka_unit_test_setup_teardown(log_rows_do_not_break_on_a_terminal, setup, teardown),
         cmocka_unit_test_setup_teardown(log_has_a_row_of_all_vms_where_there_are_several, setup,
                                         teardown),

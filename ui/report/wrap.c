@@ -18,8 +18,9 @@ void wrap_part(struct wrap *w, const char *between, const char *part)
 {
     const char *before = w->words++ > 0 ? between : "";
     const size_t width = text_width(before) + text_width(part);
+    const size_t end = without_blanks(between); /* a comma that may have to end this line */
 
-    if (w->at + width > WRAP_COLUMNS && w->at > w->indent) {
+    if (w->at + width + end > WRAP_COLUMNS && w->at > w->indent) {
         fprintf(w->out, "%.*s\n%*s%s", (int)without_blanks(before), before, (int)w->indent, "",
                 part);
         w->at = w->indent + text_width(part);
