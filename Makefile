@@ -392,6 +392,7 @@ check-layers:
 	$(Q)$(PYTHON) -B tests/checks/test_rooms.py -q
 	$(Q)tests/checks/dialect
 	$(Q)$(PYTHON) -B tests/checks/test_dialect.py -q
+	$(Q)$(PYTHON) -B tests/checks/test_lanes.py -q
 	$(Q)tests/checks/lines
 
 # The screens in README.md are golden screens, and the links of all documents lead somewhere.

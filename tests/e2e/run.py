@@ -3,14 +3,29 @@
 """Runs the end-to-end tests: run.py [NAME]..., where NAME is a module (discovery), class or test.
 
 As root the tests run in a mount namespace of their own with debugfs and securityfs mounted, so that the
-mounts of the machine stay as they are. The last line is "N passed, N failed, N skipped".
+mounts of the machine stay as they are.
+
+Most tests wait most of the time, so some run in two lanes, each a process that takes one class after the other. What may
+run beside a class is said by a constant BESIDE of it or of its module:
+    none        it sees all VMs of the host, or measures what others change: only "any" may run beside it
+    "own VMs"   it looks only at VMs that it has made, by their process ids or by names that nobody else has, and bears
+                other work: others like it
+    "any"       it neither makes nor sees a VM of this host: everything
+KVMTEST_LANES=1 runs all of them one after the other, and so does a machine that is so slow that KVMTEST_SLOWER is set.
+What a test prints comes in one piece. "N passed, N failed, N skipped" comes at the end, and then the names of those that
+failed.
 """
+import ctypes
 import importlib
+import io
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import sys
+import threading
 import time
 import traceback
 import unittest
@@ -42,6 +57,7 @@ class Result(unittest.TestResult):
         super().__init__()
         self.on_skip = on_skip
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self.failed = []  # names
         self.started = 0.0
 
     def startTest(self, test):
@@ -55,7 +71,9 @@ class Result(unittest.TestResult):
 
     def _line(self, test, word, count, text=""):
         self.counts[count] += 1
-        name = ".".join(test.id().split(".")[-3:])
+        name = ".".join(test.id().split(".", 2)[-3:])
+        if count == "failed":
+            self.failed.append(name)
         print(f"{word:<7} {name} ({time.monotonic() - self.started:.1f} s){text}", flush=True)
 
     def addSuccess(self, test):
@@ -115,6 +133,137 @@ def tests_of(suite):
             yield item
 
 
+# --- lanes --------------------------------------------------------------------------------------
+
+def beside(test):
+    return getattr(test, "BESIDE", getattr(sys.modules[type(test).__module__], "BESIDE", None))
+
+
+class Schedule:
+    """Classes of tests, each run by one lane. Those that bear others come first, so that the lanes are full; what
+    runs beside anything fills the gaps."""
+    ORDER = ("own VMs", None, "any")
+
+    def __init__(self, tests):
+        classes = {}
+        for test in tests:
+            classes.setdefault((self.ORDER.index(beside(test)), type(test).__module__, type(test).__qualname__), []).append(test)
+        self.waiting = [(self.ORDER[key[0]], classes[key]) for key in sorted(classes)]
+        self.running = []
+        self.changed = threading.Condition()
+
+    def _fits(self, kind):
+        return kind == "any" or all(other == "any" or other == kind == "own VMs" for other in self.running)
+
+    def take(self):
+        """The next (kind, tests); waits until there is one that may run now. None: nothing is left."""
+        with self.changed:
+            while self.waiting:
+                found = next((each for each in self.waiting if self._fits(each[0])), None)
+                if found:
+                    self.waiting.remove(found)
+                    self.running.append(found[0])
+                    return found
+                self.changed.wait()
+            return None
+
+    def done(self, kind):
+        with self.changed:
+            self.running.remove(kind)
+            self.changed.notify_all()
+
+
+class Lane:
+    """A process that runs tests by their numbers, and a thread here that gives them to it and prints what they print."""
+    PR_SET_PDEATHSIG = 1
+
+    def __init__(self, tests, on_skip):
+        self.tests, self.on_skip = tests, on_skip
+        self.result = Result(on_skip)  # of all of its tests
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            self._work(theirs.makefile("rw", encoding="utf-8"))
+        theirs.close()
+        self.file = ours.makefile("rw", encoding="utf-8")
+
+    def _work(self, file):
+        """One line for each request and each answer, as long as there are requests. Does not return."""
+        status = 1
+        try:
+            ctypes.CDLL(None).prctl(self.PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            for line in file:
+                result = Result(self.on_skip)
+                sys.stdout = io.StringIO()
+                self.tests[int(line)](result)
+                file.write(json.dumps([sys.stdout.getvalue(), result.counts, result.failed]) + "\n")
+                file.flush()
+            status = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _run(self, test):
+        """Of a lane that has ended the test has failed. Is it there still?"""
+        name = test.id()
+        text, counts, failed = f"FAILED  {name}: the process that runs it has ended\n", {"failed": 1}, [name]
+        try:
+            self.file.write(f"{self.tests.index(test)}\n")
+            self.file.flush()
+            text, counts, failed = json.loads(self.file.readline())
+            return True
+        except (OSError, ValueError):
+            return False
+        finally:
+            # At once: no other lane comes between.
+            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+            sys.stdout.flush()
+            self.result.failed += failed
+            for word, count in counts.items():
+                self.result.counts[word] += count
+
+    def serve(self, schedule):
+        lives = True
+        while lives and (taken := schedule.take()):
+            kind, tests = taken
+            # All of them: where it ends in the middle the rest fails, too.
+            lives = min([self._run(test) for test in tests])
+            schedule.done(kind)
+
+    def end(self):
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+        except OSError:
+            pass
+        os.waitpid(self.pid, 0)
+
+
+def run_in_lanes(tests, count, on_skip):
+    """A result with the counts and the names of all."""
+    schedule, result = Schedule(tests), Result(on_skip)
+    lanes = [Lane(tests, on_skip) for _ in range(count)]
+    threads = [threading.Thread(target=lane.serve, args=(schedule,), daemon=True) for lane in lanes]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for lane in lanes:
+            lane.end()
+    for lane in lanes:
+        result.failed += lane.result.failed
+        for word in result.counts:
+            result.counts[word] += lane.result.counts[word]
+    left = [test.id() for _, class_tests in schedule.waiting for test in class_tests]
+    result.failed += left
+    result.counts["failed"] += len(left)
+    return result
+
+
 def main():
     own_mounts()
     sys.path.insert(0, HERE)
@@ -137,11 +286,17 @@ def main():
         if not os.access(program, os.X_OK):
             print(f"{program} is not there; run: make e2e", file=sys.stderr)
             return 1
-    result = Result(kvmtest.remember_skip)
-    for test in chosen:
-        test(result)
+    count = int(os.environ.get("KVMTEST_LANES") or (2 if kvmtest.SLOWER == 1 else 1))
+    if count > 1 and len({type(test) for test in chosen}) > 1:
+        result = run_in_lanes(chosen, count, kvmtest.remember_skip)
+    else:
+        result = Result(kvmtest.remember_skip)
+        for test in chosen:
+            test(result)
     counts = result.counts
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    for name in result.failed:
+        print(f"failed: {name}")
     if not chosen:
         print("no such test", file=sys.stderr)
     return 1 if counts["failed"] or not chosen else 0

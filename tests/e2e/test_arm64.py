@@ -13,6 +13,8 @@ from kvmtest import ROOT, kvmlens
 sys.path.insert(0, os.path.join(ROOT, "tests/data/roots"))
 import generate  # noqa: E402  (it lies beside the saved trees)
 
+BESIDE = "any"  # tests/e2e/run.py
+
 # arch/arm64/kvm/guest.c and include/linux/kvm_host.h of Linux 6.12
 VCPU_STATS = tuple((name, 0x000, 0, 1, 0) for name in (
     "halt_successful_poll", "halt_attempted_poll", "halt_poll_invalid", "halt_wakeup", "hvc_exit_stat",

@@ -13,6 +13,8 @@ from kvmtest import KVMLENS, need_qemu, qemu_binaries, snapshot, vm_of, wait_for
 from test_bpf_counters import need_bpf
 from test_scan import MIB, PAGE, huge_pages, ram_blocks, scan
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 # What older QEMUs do as the newest one; tests are to end some day.
 SAME_EVERYWHERE = {"plain", "3.5 GiB", "q35", "memfd", "DIMM", "ivshmem", "virtio-mem"}
 SLOTS_VMM = os.path.join(kvmtest.ROOT, "tests/vm/slots_vmm.py")

@@ -9,6 +9,8 @@ from kvmtest import need, need_kvm, need_qemu
 sys.path.insert(0, os.path.join(kvmtest.ROOT, "tests/forecast"))
 from dirtier import IMAGE, MIB, PAGE, SPLIT_AT, Dirtier, Orders  # noqa: E402
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 RAM = 256 * MIB
 SET = 20000
 

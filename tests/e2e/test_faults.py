@@ -18,6 +18,8 @@ import kvmtest
 from kvmtest import KVMLENS, SLOWER, need_kvm, need_root, run, sanitized, vms_of
 from test_bpf_counters import need_bpf
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 FAULTY = os.path.abspath(os.environ.get("FAULTY", "build/gcc/tests/faults/faulty"))
 HOW_MUCH = os.environ.get("KVMTEST_FAULTS", "5")
 SEED = os.environ.get("KVMTEST_SEED") or str(random.randrange(1 << 32))

@@ -57,6 +57,7 @@ def scanners_of(pid):
 
 class Rates(kvmtest.TestCase):
     """Guests that write as they are told to."""
+    BESIDE = "own VMs"
 
     def setUp(self):
         need_dirtier()
@@ -144,6 +145,8 @@ class Rates(kvmtest.TestCase):
 
 
 class Bios(kvmtest.TestCase):
+    BESIDE = "own VMs"
+
     def test_bios_is_cheap(self):
         vm = self.qemu(need_qemu(), ram="4G")
         time.sleep(1)

@@ -13,6 +13,8 @@ import known  # noqa: E402
 import rates  # noqa: E402
 from compare import Case, Said  # noqa: E402
 
+BESIDE = "any"  # tests/e2e/run.py
+
 
 def case(name="1/0", said_bytes=1000, said_seconds=10.0, converges="true", margin=5.0, rounds=3, **options):
     truth = {"converged": True, "bytes": 1000, "seconds": 10.0, "rounds_limit": 25, "seconds_limit": 60.0, **options}

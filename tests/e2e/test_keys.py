@@ -9,6 +9,8 @@ import tempfile
 import kvmtest
 from kvmtest import KVMLENS, ROOT
 
+BESIDE = "any"  # tests/e2e/run.py
+
 HOST = os.path.join(ROOT, "tests/data/roots/no-debugfs")
 
 # Sequences that are no key of kvmlens. Before, their bytes were commands.

@@ -11,6 +11,7 @@ import time
 import kvmtest
 import test_contention
 from kvmtest import kvmlens, need, need_qemu, need_root, need_tool, snapshot, vm_of, wait_for
+from test_scan import POOL, huge_pages
 
 MIB = 1 << 20
 
@@ -129,11 +130,8 @@ class Memory(test_contention.Load):
 
     def test_pages_of_hugetlbfs(self):
         need_root()
-        pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-        need(os.path.exists(pool), "no hugetlbfs with pages of 2 MiB")
-        with setting(pool, str(int(read(pool)) + 40)):
-            free = int(read(pool.replace("nr_", "free_")))
-            need(free >= 40, f"only {free} huge pages of 2 MiB to be had")
+        need(os.path.exists(POOL), "no hugetlbfs with pages of 2 MiB")
+        with huge_pages(40):
             vm = self.qemu(need_qemu(), ram="64M", extra=["-S"],
                            backend="memory-backend-memfd,hugetlb=on,hugetlbsize=2M,share=on,prealloc=on")
             seen = self.memory_of(vm)
@@ -212,6 +210,8 @@ def links_of(pid):
 
 
 class InOut(kvmtest.TestCase):
+    BESIDE = "own VMs"
+
     def image(self, size):
         """On a disk: what is in memory alone is no storage."""
         file = tempfile.NamedTemporaryFile(prefix="kvmtest-", suffix=".img", dir="/var/tmp")
@@ -323,6 +323,7 @@ class InOut(kvmtest.TestCase):
 
 class OnTheScreen(kvmtest.TestCase):
     """The columns of sets 4 and 5."""
+    BESIDE = "own VMs"
 
     def monitor(self, vm, key, set_name, delay="0.2"):
         t = self.tmux(kvmtest.KVMLENS, "-s", delay, "-p", str(vm.pid), columns=200, lines=24)
@@ -346,11 +347,8 @@ class OnTheScreen(kvmtest.TestCase):
     def test_huge_pages_come_and_the_set_for_memory_says_so(self):
         need_root()
         need(has_scan(), "page tables tell huge pages since Linux 6.7")
-        pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-        need(os.path.exists(pool), "no hugetlbfs with pages of 2 MiB")
-        with setting(pool, str(int(read(pool)) + 40)):
-            free = int(read(pool.replace("nr_", "free_")))
-            need(free >= 40, f"only {free} huge pages of 2 MiB to be had")
+        need(os.path.exists(POOL), "no hugetlbfs with pages of 2 MiB")
+        with huge_pages(40):
             # A file is mapped by small pages, mostly.
             with tempfile.NamedTemporaryFile(prefix="kvmtest-", dir="/var/tmp") as file:
                 backend = f"memory-backend-file,mem-path={file.name},share=on,prealloc=on"

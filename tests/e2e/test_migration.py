@@ -22,6 +22,8 @@ RAM_PAGES = RAM // PAGE
 
 
 class Bed(kvmtest.TestCase):
+    BESIDE = "own VMs"
+
     def migration(self, **options):
         orders = Orders(**{"set_first": RAM_PAGES - 4000, "set_pages": 4000, "fill_pages": 20000, "fill_nonzero": 0.5,
                            "fill_zero": 0.25, **options.pop("orders")})
@@ -62,6 +64,7 @@ class Bed(kvmtest.TestCase):
 
 class Forecasts(kvmtest.TestCase):
     """A few cases of a seed, with wide bounds: the machine may be busy. `make bench-forecast` has many, and the figures."""
+    BESIDE = "own VMs"
 
     def test_what_is_forecast_comes_about(self):
         need_dirtier()
@@ -84,6 +87,8 @@ class Forecasts(kvmtest.TestCase):
 
 
 class Cases(kvmtest.TestCase):
+    BESIDE = "any"
+
     def test_cases_of_a_seed_are_always_the_same(self):
         """All of the tables that are kept."""
         tables = glob.glob(os.path.join(kvmtest.ROOT, "tests/forecast/truth-*.jsonl"))

@@ -13,6 +13,8 @@ from kvmtest import KVMLENS, ROOT, kvmlens, wait_for
 sys.path.insert(0, os.path.join(ROOT, "tests/data/roots"))
 import generate  # noqa: E402  (it lies beside the saved trees)
 
+BESIDE = "any"  # tests/e2e/run.py
+
 KVM = "sys/kernel/debug/kvm"
 MOUNT = "43 23 0:8 / /sys/kernel/debug rw,relatime - debugfs none rw\n"
 

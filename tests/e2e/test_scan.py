@@ -2,6 +2,7 @@
 """Zero-page scans of whole VMs, against what QEMU itself counts when it migrates them."""
 import contextlib
 import ctypes
+import fcntl
 import glob
 import json
 import os
@@ -79,15 +80,25 @@ def huge_pages(count):
         with open(POOL, "w", encoding="ascii") as f:
             f.write(str(max(pool() + by, 0)))
 
-    # Added and taken away: others may use the pool meanwhile.
-    before = pool()
-    grow(count)
-    added = pool() - before
+    # Added and taken away, by one at a time: others may use the pool meanwhile.
+    with alone_at(POOL):
+        before = pool()
+        grow(count)
+        added = pool() - before
     try:
         need(added >= count, f"no {count} free huge pages")
         yield
     finally:
-        grow(-added)
+        with alone_at(POOL):
+            grow(-added)
+
+
+@contextlib.contextmanager
+def alone_at(path):
+    """Other tests wait, and those of other runs."""
+    with open(path, encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
@@ -129,6 +140,8 @@ def mixed_pages(count, seed):
 
 
 class AgainstMigration(kvmtest.TestCase):
+    BESIDE = "own VMs"
+
     def assert_nothing_added(self, before, after):
         """A scan could only add; QEMU itself gives memory back now and then."""
         self.assertEqual(after["blocks"].keys(), before["blocks"].keys())

@@ -12,6 +12,8 @@ from kvmtest import KVMLENS, need, need_kvm, need_qemu, scanner_of, wait_for
 sys.path.insert(0, os.path.join(kvmtest.ROOT, "tests/forecast"))
 from dirtier import IMAGE, MIB, Dirtier, Orders  # noqa: E402
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 FORECAST = re.compile(r"(?m)^Migration  ([0-9.]+)(ms|s)\b.*\bends")
 LOOKING = r"Migration +looking at what it writes"
 

@@ -7,6 +7,8 @@ import time
 import kvmtest
 from kvmtest import KVMLENS, need_kvm
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 # The names are of this run alone: another one on this machine has such VMs, too.
 RUN = f"scans{os.getpid()}"
 A, B, C, D = [f"{RUN}-{letter}" for letter in "abcd"]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Tests of tests/e2e/run.py: which classes run at once, what is printed, and that nothing is lost."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# Each test notes when it begins and ends.
+MODULE = '''
+import os, signal, time
+import kvmtest
+BESIDE = {beside!r}
+
+class Noted(kvmtest.TestCase):
+    def setUp(self):
+        self.note("begins")
+        self.addCleanup(self.note, "ends")
+
+    def note(self, word):
+        with open({notes!r}, "a", encoding="utf-8") as f:
+            f.write(f"{{type(self).__name__}} {{word}}\\n")
+
+'''
+
+
+class Lanes(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="kvmtest-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        for name in ("run.py", "kvmtest.py"):
+            shutil.copy(os.path.join(ROOT, "tests/e2e", name), self.dir)
+        self.notes = os.path.join(self.dir, "notes")
+        self.skipped = os.path.join(self.dir, "skipped")
+
+    def module(self, name, beside, text):
+        with open(os.path.join(self.dir, f"test_{name}.py"), "w", encoding="utf-8") as f:
+            f.write(MODULE.format(beside=beside, notes=self.notes) + text)
+
+    def run_all(self, **env):
+        """(exit status, what it prints)"""
+        env = {**os.environ, "KVMTEST_MOUNTS": "1", "KVMLENS": "/bin/true", "TESTVM": "/bin/true", "KVMTEST_SLOWER": "1",
+               "KVMTEST_SKIPPED": self.skipped, "KVMTEST_LANES": "2", **env}
+        result = subprocess.run([sys.executable, "-B", os.path.join(self.dir, "run.py")], env=env, capture_output=True,
+                                text=True, timeout=60, check=False)
+        return result.returncode, result.stdout
+
+    def at_once(self):
+        """Pairs of classes whose tests ran at the same time."""
+        running, pairs = set(), set()
+        with open(self.notes, encoding="utf-8") as f:
+            for name, word in map(str.split, f):
+                if word == "begins":
+                    pairs |= {frozenset((name, other)) for other in running}
+                    running.add(name)
+                else:
+                    running.remove(name)
+        return pairs
+
+    SLOW = "class {}(Noted):\n    def test_1(self): time.sleep(0.4)\n    def test_2(self): time.sleep(0.4)\n\n"
+
+    def test_classes_run_beside_those_that_they_bear(self):
+        self.module("own", "own VMs", self.SLOW.format("A") + self.SLOW.format("B"))
+        self.module("host", None, self.SLOW.format("C") + self.SLOW.format("D"))
+        self.module("any", "any", self.SLOW.format("E"))
+        status, out = self.run_all()
+        self.assertEqual(status, 0, out)
+        self.assertEqual(out.splitlines()[-1], "10 passed, 0 failed, 0 skipped")
+        pairs = self.at_once()
+        self.assertIn(frozenset("AB"), pairs)
+        self.assertTrue(any("E" in pair for pair in pairs), pairs)
+        self.assertFalse([pair for pair in pairs if "E" not in pair and pair & {"C", "D"}])
+
+    def test_one_lane_is_one_after_the_other(self):
+        self.module("own", "own VMs", self.SLOW.format("A") + self.SLOW.format("B"))
+        for env in ({"KVMTEST_LANES": "1"}, {"KVMTEST_LANES": "", "KVMTEST_SLOWER": "4"}):
+            self.assertEqual(self.run_all(**env)[0], 0)
+            self.assertEqual(self.at_once(), set())
+
+    def test_what_fails_is_named_at_the_end_and_what_is_left_out_is_noted(self):
+        self.module("own", "own VMs", """
+class A(Noted):
+    def test_1(self):
+        for _ in range(200):
+            print("first")
+            time.sleep(0.001)
+    def test_2(self): self.fail("so")
+class B(Noted):
+    seconds = 1
+    def test_1(self):
+        for _ in range(200):
+            print("second \\udc80")
+            time.sleep(0.001)
+    def test_2(self): time.sleep(5)
+    def test_3(self):
+        with self.subTest(of="1.2"): self.fail("part")
+    def test_4(self): kvmtest.need(False, "no luck")
+""")
+        status, out = self.run_all()
+        self.assertEqual(status, 1)
+        self.assertEqual(out.splitlines()[-4:], ["2 passed, 3 failed, 1 skipped", "failed: test_own.A.test_2",
+                                                 "failed: test_own.B.test_2", "failed: test_own.B.test_3 (of='1.2')"])
+        self.assertIn("the test takes too long", out)
+        # In one piece.
+        self.assertRegex(out, r"(first\n){200}ok      test_own.A.test_1")
+        self.assertRegex(out, r"(second .*\n){200}ok      test_own.B.test_1")
+        with open(self.skipped, encoding="utf-8") as f:
+            self.assertEqual(f.read(), "no luck\n")
+
+    def test_a_lane_that_ends_fails_its_class_and_the_other_goes_on(self):
+        self.module("own", "own VMs", """
+class A(Noted):
+    def test_1(self): os.kill(os.getpid(), signal.SIGKILL)
+    def test_2(self): pass
+""" + self.SLOW.format("B") + self.SLOW.format("C"))
+        status, out = self.run_all()
+        self.assertEqual(status, 1)
+        self.assertEqual(out.splitlines()[-3:], ["4 passed, 2 failed, 0 skipped", "failed: test_own.A.test_1",
+                                                 "failed: test_own.A.test_2"])
+
+    def test_what_no_lane_is_left_for_has_failed(self):
+        self.module("own", "own VMs", "".join(
+            f"class {name}(Noted):\n    def test_1(self): os.kill(os.getpid(), signal.SIGKILL)\n" for name in "ABC"))
+        status, out = self.run_all()
+        self.assertEqual(status, 1)
+        self.assertIn("0 passed, 3 failed, 0 skipped\n", out)
+        self.assertEqual(set(re.findall("failed: (.*)", out)), {f"test_own.{name}.test_1" for name in "ABC"})
+
+
+if __name__ == "__main__":
+    unittest.main()
