@@ -343,7 +343,7 @@ $(faulty): $(faulty).o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS)
 
-# E2E=NAME runs the tests of tests/e2e/test_NAME.py only. TESTVM is one to be watched by a sanitized
+# E2E=NAME runs the tests of tests/e2e/test_NAME.py only, E2E=-NAME all but those. TESTVM is one to be watched by a sanitized
 # kvmlens: its own would have 14 TiB of shadow memory, which looks like RAM.
 TESTVM ?= $(testvm)
 HOSTILE ?= $(hostile)

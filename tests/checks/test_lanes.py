@@ -41,12 +41,12 @@ class Lanes(unittest.TestCase):
         with open(os.path.join(self.dir, f"test_{name}.py"), "w", encoding="utf-8") as f:
             f.write(MODULE.format(beside=beside, notes=self.notes) + text)
 
-    def run_all(self, **env):
+    def run_all(self, *names, **env):
         """(exit status, what it prints)"""
         env = {**os.environ, "KVMTEST_MOUNTS": "1", "KVMLENS": "/bin/true", "TESTVM": "/bin/true", "KVMTEST_SLOWER": "1",
                "KVMTEST_SKIPPED": self.skipped, "KVMTEST_LANES": "2", **env}
-        result = subprocess.run([sys.executable, "-B", os.path.join(self.dir, "run.py")], env=env, capture_output=True,
-                                text=True, timeout=60, check=False)
+        result = subprocess.run([sys.executable, "-B", os.path.join(self.dir, "run.py"), *names], env=env,
+                                capture_output=True, text=True, timeout=60, check=False)
         return result.returncode, result.stdout
 
     def at_once(self):
@@ -61,7 +61,7 @@ class Lanes(unittest.TestCase):
                     running.remove(name)
         return pairs
 
-    SLOW = "class {}(Noted):\n    def test_1(self): time.sleep(0.4)\n    def test_2(self): time.sleep(0.4)\n\n"
+    SLOW = "class {}(Noted):\n    def test_1(self): time.sleep(0.2)\n    def test_2(self): time.sleep(0.2)\n\n"
 
     def test_classes_run_beside_those_that_they_bear(self):
         self.module("own", "own VMs", self.SLOW.format("A") + self.SLOW.format("B"))
@@ -90,26 +90,35 @@ class A(Noted):
             time.sleep(0.001)
     def test_2(self): self.fail("so")
 class B(Noted):
-    seconds = 1
     def test_1(self):
         for _ in range(200):
             print("second \\udc80")
             time.sleep(0.001)
-    def test_2(self): time.sleep(5)
-    def test_3(self):
+    def test_2(self):
         with self.subTest(of="1.2"): self.fail("part")
-    def test_4(self): kvmtest.need(False, "no luck")
+    def test_3(self): kvmtest.need(False, "no luck")
+class C(Noted):
+    seconds = 1
+    def test_1(self): time.sleep(60)
 """)
         status, out = self.run_all()
         self.assertEqual(status, 1)
-        self.assertEqual(out.splitlines()[-4:], ["2 passed, 3 failed, 1 skipped", "failed: test_own.A.test_2",
-                                                 "failed: test_own.B.test_2", "failed: test_own.B.test_3 (of='1.2')"])
+        self.assertEqual([out.splitlines()[-4], *sorted(out.splitlines()[-3:])], ["2 passed, 3 failed, 1 skipped", "failed: test_own.A.test_2",
+                                                 "failed: test_own.B.test_2 (of='1.2')", "failed: test_own.C.test_1"])
         self.assertIn("the test takes too long", out)
         # In one piece.
         self.assertRegex(out, r"(first\n){200}ok      test_own.A.test_1")
         self.assertRegex(out, r"(second .*\n){200}ok      test_own.B.test_1")
         with open(self.skipped, encoding="utf-8") as f:
             self.assertEqual(f.read(), "no luck\n")
+
+    def test_names_choose_and_leave_out(self):
+        self.module("own", "own VMs", self.SLOW.format("A") + self.SLOW.format("B"))
+        self.module("other", None, self.SLOW.format("A"))
+        for names, ran in ((["other"], "other.A other.A"), (["-own.A", "-B.test_1"], "other.A other.A own.B"),
+                           (["own", "-A", "-test_2"], "own.B")):
+            _, out = self.run_all(*names)
+            self.assertEqual(sorted(re.findall(r"^ok +test_(\w+\.\w)\.", out, re.M)), ran.split(), out)
 
     def test_a_lane_that_ends_fails_its_class_and_the_other_goes_on(self):
         self.module("own", "own VMs", """

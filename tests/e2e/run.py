@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the end-to-end tests: run.py [NAME]..., where NAME is a module (discovery), class or test.
+"""Runs the end-to-end tests: run.py [NAME | -NAME]..., where NAME is a module (discovery), class or test, and -NAME one to be
+left out.
 
 As root the tests run in a mount namespace of their own with debugfs and securityfs mounted, so that the
 mounts of the machine stay as they are.
@@ -274,14 +275,15 @@ def main():
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     import kvmtest  # only now: it is found beside this file
-    names = sys.argv[1:]
+    names = [name for name in sys.argv[1:] if not name.startswith("-")]
+    not_these = [name[1:] for name in sys.argv[1:] if name.startswith("-")]
     loader = unittest.TestLoader()
     tests = []
     for file in sorted(os.listdir(HERE)):
         if re.fullmatch(r"test_\w+\.py", file):
             tests += tests_of(loader.loadTestsFromModule(importlib.import_module(file[:-3])))
     chosen = [t for t in tests
-              if not names or any(name in t.id() for name in names)]
+              if (not names or any(name in t.id() for name in names)) and not any(name in t.id() for name in not_these)]
     for program in (kvmtest.KVMLENS, kvmtest.TESTVM):
         if not os.access(program, os.X_OK):
             print(f"{program} is not there; run: make e2e", file=sys.stderr)
