@@ -184,14 +184,15 @@ list-thread-tests:
 # exits run alone: where a vCPU takes the CPU from another that reads a map, the kernel hides events.
 UNIT_JOBS ?= 4
 unit_alone = $(filter %/test_kvm_exits %/test_kvm_exits_odd %/test_child_exits,$(unit_tests))
+unit_failed = $(BUILD)/unit-failed$(if $(RUNNER),-emulated)
 unit_run = printf '%s\n' $(1) | xargs -r -P $(2) -I{} sh -c \
-    'said=$$($(RUNNER) {} 2>&1) || echo {} >>$(BUILD)/unit-failed; printf "== %s\n%s\n" {} "$$said"'
+    'said=$$($(RUNNER) {} 2>&1) || echo {} >>$(unit_failed); printf "== %s\n%s\n" {} "$$said"'
 unit: $(unit_tests)
 	$(if $(bpf_tests),@echo 'skipped: $(bpf_tests): built without BPF')
-	$(Q)rm -f $(BUILD)/unit-failed
+	$(Q)rm -f $(unit_failed)
 	$(Q)$(call unit_run,$(unit_alone),1)
 	$(Q)$(call unit_run,$(filter-out $(unit_alone),$(unit_tests)),$(UNIT_JOBS))
-	$(Q)if [ -s $(BUILD)/unit-failed ]; then echo "failed: $$(tr '\n' ' ' <$(BUILD)/unit-failed)" >&2; exit 1; fi
+	$(Q)if [ -s $(unit_failed) ]; then echo "failed: $$(tr '\n' ' ' <$(unit_failed))" >&2; exit 1; fi
 
 # The same suite on other CPUs, emulated. What is missing for it is said, and is no failure.
 # A CPU without SSE4.1: an instruction that leaked into shared code or into sse2 ends in SIGILL. The
