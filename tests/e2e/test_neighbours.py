@@ -19,8 +19,8 @@ from kvmtest import KVMLENS, Background, Hostile, need_root, need_tool, process_
 SLOWER = 4 if kvmtest.sanitized() else 1
 KEY_SECONDS = 1.0 * SLOWER  # 0.05 is the aim
 QUIT_SECONDS = 2.0 * SLOWER  # 1
-MORE_SECONDS = 4.0 * SLOWER  # beyond the delay; 2
-DELAY = 1.0
+MORE_SECONDS = 4.5 * SLOWER  # beyond the delay; 2
+DELAY = 0.5
 CROWD = int(os.environ.get("KVMTEST_CROWD", "500"))
 COUNTERS = ("exits", "halt_exits", "io_exits")
 # The first read of a process's memory comes a second after the look at what is there.
@@ -103,7 +103,7 @@ class Case(kvmtest.TestCase):
         closed = self.seconds_to(t, "Escape", lambda s: "close what is open" not in s, f"the help to close, {when}")
         return max(opened, closed)
 
-    def keys_are_heard(self, t, seconds=2.0):
+    def keys_are_heard(self, t, seconds=1.5):
         """One key after the other: where there are samples some fall into them."""
         keys, slowest, end = 0, 0, time.monotonic() + seconds
         while time.monotonic() < end:
@@ -166,7 +166,7 @@ class Case(kvmtest.TestCase):
             self.assertEqual(status, 3, run.err())
             self.assertRegex(run.err(), rf"\b{hostile.pid}\b")
 
-    def monitor_lives(self, hostile, trap=None, by="q", seconds=2.0):
+    def monitor_lives(self, hostile, trap=None, by="q", seconds=1.5):
         vm = self.ordinary()
         t, pid = self.monitor(hostile)
         self.screen_lives(t, vm, "at first")
