@@ -533,8 +533,8 @@ static void the_pane_is_read_for_while_it_shows(void **unused)
 
     (void)unused;
     snprintf(without, sizeof(without), "%02x+00.0", LOAD_HOST);
-    const unsigned pane =
-        LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE;
+    const unsigned pane = LOAD_STATE | LOAD_VCPUS | LOAD_ROLES | LOAD_THROTTLE | LOAD_PRESSURE |
+                          LOAD_MEMORY | LOAD_PLACEMENT | LOAD_IO;
     snprintf(with, sizeof(with), "%02x+%02x.5164", LOAD_HOST, pane);
     snprintf(other, sizeof(other), "%02x+%02x.5201b", LOAD_HOST, pane);
     session_start(&s, "xterm-256color", &plain, JOB_PLAIN);
