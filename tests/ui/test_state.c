@@ -686,6 +686,76 @@ static void the_mouse_selects_sorts_scrolls_and_presses_keys(void **state)
     assert_int_equal(click(f, 23, items[n - 1].x), UI_QUIT);
 }
 
+static int width_of(const struct column_plan *plan, enum column_id id)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->slots[i].id == id)
+            return plan->slots[i].width;
+    return 0;
+}
+
+/* Where all names are short, a column of blanks helps nobody. */
+static void others_have_the_room_that_names_leave(void **state)
+{
+    struct column_choice choice;
+    struct column_plan plan, wide;
+
+    (void)state;
+    column_choice_default(&choice);
+    columns_plan(&choice, 80, 0, 10, &plan);
+    assert_int_equal(width_of(&plan, COLUMN_NAME), column_table[COLUMN_NAME].width);
+    assert_true(width_of(&plan, COLUMN_TREND) > 0 && width_of(&plan, COLUMN_MIGR) > 0);
+    columns_plan(&choice, 80, 0, 19, &wide);
+    assert_true(width_of(&wide, COLUMN_NAME) >= 19 && wide.count < plan.count);
+    columns_plan(&choice, 200, 0, 10, &plan);
+    assert_int_equal(width_of(&plan, COLUMN_NAME), column_table[COLUMN_NAME].width);
+    columns_plan(&choice, 200, 0, 19, &plan);
+    assert_int_equal(width_of(&plan, COLUMN_NAME), 19);
+    /* Who chose a width has it. */
+    choice.width[COLUMN_NAME] = 30;
+    columns_plan(&choice, 80, 0, 10, &plan);
+    assert_int_equal(width_of(&plan, COLUMN_NAME), 30);
+}
+
+/* It does not jump: a name that is gone leaves its room until another list is shown. */
+static void the_width_of_names_grows_at_once_and_shrinks_with_the_list(void **state)
+{
+    struct fixture *f = *state;
+    struct vms_row rows[] = {{0, -1}, {1, -1}, {2, -1}}, turned[] = {{2, -1}, {0, -1}, {1, -1}};
+    struct vms_row tree[] = {{0, -1}, {1, -1}, {1, 0}, {1, 1}, {2, -1}};
+    struct vms_rows list = {.rows = rows, .count = 3}, other = {.rows = turned, .count = 3},
+                    open = {.rows = tree, .count = 5}, two = {.rows = rows, .count = 2};
+    struct name_width width = {0};
+    struct snapshot s = *f->model.now;
+    struct snapshot_vm vms[3];
+
+    assert_true(s.vm_count >= 3);
+    memcpy(vms, s.vms, sizeof(vms));
+    s.vms = vms;
+    for (int i = 0; i < 3; i++) {
+        vms[i].name = i == 1 ? "db-primary" : "web";
+        vms[i].migration = VM_MIGRATION_UNKNOWN;
+    }
+    name_width_follow(&width, &list, &s);
+    assert_int_equal(width.cols, 10);
+    vms[1].name = "db";
+    name_width_follow(&width, &other, &s); /* the same VMs in another order */
+    assert_int_equal(width.cols, 10);
+    vms[1].name = "db-primary-2";
+    name_width_follow(&width, &list, &s);
+    assert_int_equal(width.cols, 12);
+    name_width_follow(&width, &open, &s); /* with its mark */
+    assert_int_equal(width.cols, 14);
+    vms[1].name = "db";
+    name_width_follow(&width, &open, &s);
+    assert_int_equal(width.cols, 14);
+    name_width_follow(&width, &two, &s);
+    assert_int_equal(width.cols, 3);
+    vms[0].migration = VM_MIGRATING; /* with a word behind the name */
+    name_width_follow(&width, &two, &s);
+    assert_int_equal(width.cols, 4 + (int)strlen(vm_migration_text(VM_MIGRATING)));
+}
+
 /* At 80 columns a name of 24 is whole, and no counter's is cut. */
 static void names_have_the_room_that_others_leave(void **state)
 {
@@ -696,16 +766,10 @@ static void names_have_the_room_that_others_leave(void **state)
     (void)state;
     column_choice_default(&choice);
     for (int cols = 80; cols <= 200; cols += 40) {
-        columns_plan(&choice, cols, 0, &plan);
-        int name = 0;
-        bool has_zero = false;
-        for (size_t i = 0; i < plan.count; i++) {
-            name = plan.slots[i].id == COLUMN_NAME ? plan.slots[i].width : name;
-            has_zero |= plan.slots[i].id == COLUMN_ZERO;
-            assert_true(cols > 80 || plan.slots[i].id != COLUMN_TREND);
-            assert_true(cols > 80 || plan.slots[i].id != COLUMN_SOURCE);
-        }
-        assert_true(name >= 24 && has_zero);
+        columns_plan(&choice, cols, 0, 40, &plan);
+        assert_true(width_of(&plan, COLUMN_NAME) >= 24 && width_of(&plan, COLUMN_ZERO) > 0);
+        assert_true(cols > 80 || width_of(&plan, COLUMN_TREND) == 0);
+        assert_true(cols > 80 || width_of(&plan, COLUMN_SOURCE) == 0);
     }
     for (int cols = 60; cols <= 200; cols += 20) {
         layout_counters(cols, COUNTERS_OF_VM, &counters);
@@ -861,6 +925,8 @@ int main(void)
         TEST(the_selected_counter_stays_selected_when_the_order_changes),
         TEST(tags_go_on_to_the_next_vm_past_the_vcpus),
         TEST(the_sort_menu_opens_on_the_column_sorted_by),
+        TEST(others_have_the_room_that_names_leave),
+        TEST(the_width_of_names_grows_at_once_and_shrinks_with_the_list),
         TEST(names_have_the_room_that_others_leave),
         TEST(a_click_on_the_titles_of_counters_sorts_them),
         TEST(a_click_on_the_explanation_selects_no_hidden_counter),

@@ -255,7 +255,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     struct column_plan plan;
 
     (void)l;
-    columns_plan(&vms->columns, r.cols, vms->column_shift, &plan);
+    columns_plan(&vms->columns, r.cols, vms->column_shift, vms->names.cols, &plan);
     draw_titles(vms, &plan, v.titles, out);
     if (m->now == NULL)
         return;
@@ -355,7 +355,7 @@ static bool load_cause(const struct ui_model *m, const struct ui_state *st,
 {
     struct column_plan plan;
 
-    columns_plan(&st->vms.columns, r.cols, st->vms.column_shift, &plan);
+    columns_plan(&st->vms.columns, r.cols, st->vms.column_shift, st->vms.names.cols, &plan);
     return load_cause_draw(m->now, vm, &plan, r, out);
 }
 
@@ -389,7 +389,8 @@ static void click_title(struct ui_state *state, struct rect r, int x)
 {
     struct column_plan plan;
 
-    columns_plan(&state->vms.columns, r.cols, state->vms.column_shift, &plan);
+    columns_plan(&state->vms.columns, r.cols, state->vms.column_shift, state->vms.names.cols,
+                 &plan);
     for (size_t i = 0; i < plan.count; i++)
         if (x >= plan.slots[i].x && x < plan.slots[i].x + plan.slots[i].width)
             vms_sort_by(&state->vms, plan.slots[i].id);

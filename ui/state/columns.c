@@ -372,14 +372,24 @@ static void plan_remove(struct column_plan *plan, size_t at)
     memmove(&plan->slots[at], &plan->slots[at + 1], (plan->count - at) * sizeof(plan->slots[0]));
 }
 
+/* Of @width, what names need: a wider column of them is empty. */
+static int needed(enum column_id id, int name_cols, int width)
+{
+    if (id != COLUMN_NAME || name_cols == 0 || name_cols > width)
+        return width;
+    return name_cols > column_table[id].width ? name_cols : column_table[id].width;
+}
+
 /* Room to spare goes to the columns that can use it, in the order of the table: the name first. */
-static void widen(const struct column_choice *choice, struct column_plan *plan, int spare)
+static void widen(const struct column_choice *choice, int name_cols, struct column_plan *plan,
+                  int spare)
 {
     for (int id = 0; id < COLUMN_COUNT; id++)
         for (size_t i = 0; i < plan->count && spare > 0; i++) {
             struct column_slot *slot = &plan->slots[i];
-            int more = column_table[id].width_max - slot->width;
-            if ((int)slot->id != id || choice->width[id])
+            int more =
+                needed((enum column_id)id, name_cols, column_table[id].width_max) - slot->width;
+            if ((int)slot->id != id || choice->width[id] || more <= 0)
                 continue;
             more = more < spare ? more : spare;
             slot->width += more;
@@ -388,13 +398,14 @@ static void widen(const struct column_choice *choice, struct column_plan *plan, 
 }
 
 /* How many more columns those that are shown would do well to have. */
-static int lack_of_width(const struct column_choice *choice, const struct column_plan *plan)
+static int lack_of_width(const struct column_choice *choice, int name_cols,
+                         const struct column_plan *plan)
 {
     int lack = 0;
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct column_slot *slot = &plan->slots[i];
-        const int good = column_table[slot->id].width_good;
+        const int good = needed(slot->id, name_cols, column_table[slot->id].width_good);
         if (choice->width[slot->id] == 0 && good > slot->width)
             lack += good - slot->width;
     }
@@ -403,7 +414,8 @@ static int lack_of_width(const struct column_choice *choice, const struct column
 
 #define KEEP_FOR_WIDTH 54 /* what is kept less makes room for those that are too narrow */
 
-void columns_plan(const struct column_choice *choice, int cols, int shift, struct column_plan *ret)
+void columns_plan(const struct column_choice *choice, int cols, int shift, int name_cols,
+                  struct column_plan *ret)
 {
     *ret = (struct column_plan){0};
     for (size_t i = 0, skip = (size_t)shift; i < choice->count; i++) {
@@ -422,14 +434,14 @@ void columns_plan(const struct column_choice *choice, int cols, int shift, struc
             if (column_table[ret->slots[i].id].keep < column_table[ret->slots[least].id].keep)
                 least = i;
         const bool matters_little = column_table[ret->slots[least].id].keep < KEEP_FOR_WIDTH;
-        const int good = shift == 0 && matters_little ? lack_of_width(choice, ret) : 0;
+        const int good = shift == 0 && matters_little ? lack_of_width(choice, name_cols, ret) : 0;
         if (total_width(ret) + good <= cols)
             break;
         plan_remove(ret, least);
         ret->more_right = true;
     }
     /* The mark that there are more has a place of its own. */
-    widen(choice, ret, cols - total_width(ret) - 2 * ret->more_right);
+    widen(choice, name_cols, ret, cols - total_width(ret) - 2 * ret->more_right);
     for (size_t i = 0, x = 0; i < ret->count; i++) {
         ret->slots[i].x = (int)x;
         x += (size_t)ret->slots[i].width + 1;

@@ -144,10 +144,12 @@ void column_choice_default(struct column_choice *ret);
 enum column_id column_choice_row(const struct column_choice *choice, size_t row, bool *ret_chosen);
 
 /*
- * columns_plan - which of the chosen columns are shown in @cols columns, and where. Pure.
+ * columns_plan - which of the chosen columns are shown in @cols columns, and where. @name_cols:
+ * that the longest name takes, and more are better left to others; 0: not known. Pure.
  * @shift 0: those that matter least go where room is scarce. Above: that many are skipped after the
  * name, then as many are shown as fit.
  */
-void columns_plan(const struct column_choice *choice, int cols, int shift, struct column_plan *ret);
+void columns_plan(const struct column_choice *choice, int cols, int shift, int name_cols,
+                  struct column_plan *ret);
 
 #endif

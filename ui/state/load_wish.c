@@ -18,7 +18,7 @@ static struct load_wish_set vms_wish(const struct ui_state *state)
     struct load_wish_set wish = {.all = column_table[vms->sort].wish};
     struct column_plan plan;
 
-    columns_plan(&vms->columns, l.table.cols, vms->column_shift, &plan);
+    columns_plan(&vms->columns, l.table.cols, vms->column_shift, vms->names.cols, &plan);
     for (size_t i = 0; i < plan.count; i++) {
         wish.all |= column_table[plan.slots[i].id].wish;
         if (plan.slots[i].id == COLUMN_STATE && may_show_vcpus)

@@ -22,6 +22,7 @@
 #include "ui/state/counters.h"
 #include "ui/state/exits.h"
 #include "ui/state/model.h"
+#include "ui/state/name_width.h"
 #include "ui/state/scan_wanted.h"
 #include "ui/state/vcpus.h"
 
@@ -75,6 +76,7 @@ struct vms_state {
     struct column_choice columns; /* that are shown */
     struct column_sets sets;      /* and what else could be */
     int column_shift;
+    struct name_width names; /* of the rows that are listed */
     bool has_pane;         /* the selected VM below the table, where there is room */
     bool tree;             /* vCPU rows of all VMs ... */
     struct vm_set toggled; /* ... except of these */

@@ -230,6 +230,7 @@ int vms_follow(struct ui_state *state, const struct ui_model *model)
     }
     all->vm_count = count;
     free(keys);
+    name_width_follow(&vms->names, all, s);
     follow_selection(vms, all, s);
     scroll_fit(&vms->scroll, all->count, vms_page(state));
     return 0;
@@ -384,7 +385,7 @@ static void scroll_right(struct ui_state *state)
     struct vms_state *vms = &state->vms;
     struct column_plan plan;
 
-    columns_plan(&vms->columns, state->cols, vms->column_shift, &plan);
+    columns_plan(&vms->columns, state->cols, vms->column_shift, vms->names.cols, &plan);
     if (plan.more_right && vms->column_shift + 3 < (int)vms->columns.count)
         vms->column_shift++;
 }
