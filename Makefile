@@ -256,6 +256,16 @@ $(benches): $(BUILD)/%: $(BUILD)/%.o $(testlib) $(ARCHIVES_ui)
 bench: $(benches)
 	$(if $(bpf_benches),@echo 'skipped: $(notdir $(bpf_benches)): built without BPF')
 	$(Q)for b in $^; do echo "== $$b"; $$b || exit 1; done
+	$(Q)$(MAKE) --no-print-directory bench-refresh
+
+# What a refresh and the first screen cost the whole program, beside what they cost at another commit: BEFORE=COMMIT, which
+# is built below build/bench. BENCH_ROUNDS: of all screens, some 80 s each.
+BENCH_ROUNDS ?= 3
+.PHONY: bench-refresh
+bench-refresh: all $(BUILD)/tests/vm/testvm
+	@echo '== tests/bench/refresh_cost.py'
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(BUILD)/tests/vm/testvm $(PYTHON) -B tests/bench/refresh_cost.py \
+	  --rounds $(BENCH_ROUNDS) $(BEFORE:%=--before %)
 
 # A guest that dirties its memory: the image of 64 KiB that stands where a BIOS would. Only for x86.
 dirtier := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(BUILD)/tests/vm/dirtier/dirtier.bin)
