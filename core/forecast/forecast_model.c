@@ -222,6 +222,34 @@ static uint32_t find_reasons(const struct forecast_input *input, const struct co
     return reasons;
 }
 
+static void begin_corners(const struct forecast_input *input, struct forecast_walk *walks)
+{
+    const struct dirty_curve *curve = input->curve;
+
+    walks[MIDDLE] = walk_of(input, &curve->middle, input->pages.zero, FORECAST_EVENLY);
+    walks[LOW] = walk_of(input, &curve->low, input->pages.zero_high, FORECAST_LAST);
+    walks[HIGH] = walk_of(input, &curve->high, input->pages.zero_low, FORECAST_FIRST);
+    walks[LOW].vcpu_busy = ceil(input->vcpu_busy); /* does not catch up */
+}
+
+bool forecast_ends(const struct forecast_input *input)
+{
+    static const enum corner corners[] = {HIGH, LOW};
+    struct forecast_walk walks[CORNER_COUNT];
+
+    if (check(input, NULL) < 0)
+        return false;
+    begin_corners(input, walks);
+    double margin = (input->curve->flags & DIRTY_CURVE_LOAD_CHANGED) != 0 ? FORECAST_MARGIN_CHANGED
+                                                                          : FORECAST_MARGIN_UNSURE;
+    if (!converges_at(&walks[MIDDLE], 1) || !converges_at(&walks[MIDDLE], margin))
+        return false;
+    for (size_t i = 0; i < sizeof(corners) / sizeof(corners[0]); i++)
+        if (!converges_at(&walks[corners[i]], 1))
+            return false;
+    return true;
+}
+
 int forecast_make(struct forecast *ret, const struct forecast_input *input, struct error *err)
 {
     struct forecast forecast = {.converges = FORECAST_UNSURE};
@@ -230,11 +258,7 @@ int forecast_make(struct forecast *ret, const struct forecast_input *input, stru
     int result = check(input, err);
     if (result < 0)
         return result;
-    const struct dirty_curve *curve = input->curve;
-    corners.walks[MIDDLE] = walk_of(input, &curve->middle, input->pages.zero, FORECAST_EVENLY);
-    corners.walks[LOW] = walk_of(input, &curve->low, input->pages.zero_high, FORECAST_LAST);
-    corners.walks[HIGH] = walk_of(input, &curve->high, input->pages.zero_low, FORECAST_FIRST);
-    corners.walks[LOW].vcpu_busy = ceil(input->vcpu_busy); /* does not catch up */
+    begin_corners(input, corners.walks);
     for (int i = 0; i < CORNER_COUNT; i++)
         forecast_rounds_walk(&corners.walks[i], &corners.courses[i]);
     forecast.margin = all_ranges(&corners, &forecast);

@@ -113,4 +113,11 @@ struct forecast {
  */
 int forecast_make(struct forecast *ret, const struct forecast_input *input, struct error *err);
 
+/*
+ * forecast_ends - would converges be FORECAST_DOES? With up to four walks, where forecast_make
+ * takes some twenty: the margin is not looked for, only whether it is wide enough. Where it is so
+ * by less than a step of that search, 3 %, the two may differ. False with numbers that cannot be.
+ */
+bool forecast_ends(const struct forecast_input *input);
+
 #endif

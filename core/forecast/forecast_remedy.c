@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define STEPS 5 /* halvings of the logarithm: to 11 % */
+#define TRIES 2 /* steps up, where what is found is all but enough */
 
 typedef void set_fn(struct forecast_settings *settings, double times);
 
@@ -26,12 +27,26 @@ struct search {
     int result;
 };
 
-static bool ends_at(struct search *search, double times)
+static struct forecast_settings settings_at(const struct search *search, double times)
 {
     struct forecast_settings settings = *search->settings;
-    struct forecast forecast;
 
     search->set(&settings, times);
+    return settings;
+}
+
+static bool may_end_at(const struct search *search, double times)
+{
+    const struct forecast_settings settings = settings_at(search, times);
+
+    return forecast_seen_ends(search->seen, &settings);
+}
+
+static bool ends_at(struct search *search, double times)
+{
+    const struct forecast_settings settings = settings_at(search, times);
+    struct forecast forecast;
+
     int result = forecast_of_seen(&forecast, search->seen, &settings, NULL);
     if (result < 0)
         search->result = result;
@@ -43,16 +58,20 @@ static double find_times(struct search *search)
 {
     double low = 1, high = FORECAST_REMEDY_MOST;
 
-    if (!ends_at(search, high))
+    if (!may_end_at(search, high))
         return 0;
     for (int i = 0; i < STEPS; i++) {
         double middle = sqrt(low * high);
-        if (ends_at(search, middle))
+        if (may_end_at(search, middle))
             high = middle;
         else
             low = middle;
     }
-    return high;
+    double step = high / low;
+    for (int i = 0; i < TRIES && high <= FORECAST_REMEDY_MOST; i++, high *= step)
+        if (ends_at(search, high))
+            return high;
+    return 0;
 }
 
 int forecast_remedy_find(struct forecast_remedy *ret, const struct forecast_seen *seen,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What would make a migration end that does not: other settings are tried, one at a time.
+ * What would make a migration end that does not: other settings are tried, one at a time, and
+ * what is found once more with all that a forecast has.
  *
- * Pure, any thread. Takes some fifteen forecasts, of which each may take milliseconds.
+ * Pure, any thread. Takes up to 50 ms (tests/bench/bench_forecast.c).
  */
 #ifndef KVMLENS_CORE_FORECAST_FORECAST_REMEDY_H
 #define KVMLENS_CORE_FORECAST_FORECAST_REMEDY_H

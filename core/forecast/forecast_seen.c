@@ -84,16 +84,29 @@ int forecast_seen_make(struct forecast_seen *ret, const struct scan_report *repo
     return 0;
 }
 
-int forecast_of_seen(struct forecast *ret, const struct forecast_seen *seen,
-                     const struct forecast_settings *settings, struct error *err)
+static struct forecast_input input_of(const struct forecast_seen *seen,
+                                      const struct forecast_settings *settings)
 {
-    const struct forecast_input input = {
+    return (struct forecast_input){
         .pages = seen->pages,
         .curve = &seen->curve,
         .vcpu_busy = seen->vcpu_busy,
         .settings = *settings,
         .costs = forecast_costs_default,
     };
+}
+
+bool forecast_seen_ends(const struct forecast_seen *seen, const struct forecast_settings *settings)
+{
+    const struct forecast_input input = input_of(seen, settings);
+
+    return !seen->is_spoilt && forecast_ends(&input);
+}
+
+int forecast_of_seen(struct forecast *ret, const struct forecast_seen *seen,
+                     const struct forecast_settings *settings, struct error *err)
+{
+    const struct forecast_input input = input_of(seen, settings);
 
     int result = forecast_make(ret, &input, err);
     if (result == 0 && seen->is_spoilt)

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "core/forecast/forecast_words.h"
 
+#include <math.h>
+#include <stdio.h>
+
+#define MB         1e6
+#define MBIT       125e3 /* bytes per second */
+#define GBIT_FROM  999.5 /* of Mbit/s */
+#define MS_PER_S   1e3
+#define FEW_DIGITS 2
+
 const struct forecast_reason_words forecast_reason_table[] = {
     {FORECAST_TOO_FAST, "too-fast", "pages are dirtied faster than they are sent"},
     {FORECAST_HOT_SET, "hot-set",
@@ -48,4 +57,72 @@ const char *forecast_verdict(const struct forecast *forecast, const struct forec
     if ((forecast->reasons & FORECAST_OVER_DOWNTIME) != 0)
         return "ends, but the guest stands still for longer than allowed";
     return "ends";
+}
+
+/* To two digits: no more are known, and less would not be enough. */
+static double round_up(double value)
+{
+    double unit = value > 0 ? pow(10, floor(log10(value)) + 1 - FEW_DIGITS) : 1;
+
+    return ceil(value / unit - 1e-9) * unit;
+}
+
+static void bandwidth_words(const struct forecast_remedy *remedy, char *ret)
+{
+    double bytes_per_s = round_up(remedy->bandwidth), mbit = bytes_per_s / MBIT;
+    bool is_large = mbit >= GBIT_FROM;
+
+    snprintf(ret, FORECAST_WAY_SIZE, "send about %.10g MB/s (%.3g %s) or more", bytes_per_s / MB,
+             is_large ? mbit / 1e3 : mbit, is_large ? "Gbit/s" : "Mbit/s");
+}
+
+static void downtime_words(const struct forecast_remedy *remedy, char *ret)
+{
+    snprintf(ret, FORECAST_WAY_SIZE, "let it stand still for about %.10g ms or more",
+             round_up(remedy->downtime_limit_s * MS_PER_S));
+}
+
+static void auto_converge_words(const struct forecast_remedy *remedy, char *ret)
+{
+    snprintf(ret, FORECAST_WAY_SIZE,
+             "hold its vCPUs back for up to %.0f %%: it takes about %.10g s",
+             remedy->with_auto_converge.throttle * 100,
+             round_up(remedy->with_auto_converge.total_s.value));
+}
+
+static void write_less_words(const struct forecast_remedy *remedy, char *ret)
+{
+    (void)remedy;
+    snprintf(ret, FORECAST_WAY_SIZE, "have it write less");
+}
+
+static bool is_there(const struct forecast_remedy *remedy, enum forecast_way way)
+{
+    const bool there[FORECAST_WAY_COUNT] = {
+        [FORECAST_WAY_BANDWIDTH] = remedy->bandwidth > 0,
+        [FORECAST_WAY_DOWNTIME] = remedy->downtime_limit_s > 0,
+        [FORECAST_WAY_AUTO_CONVERGE] = remedy->auto_converge,
+        [FORECAST_WAY_WRITE_LESS] = true,
+    };
+    return there[way];
+}
+
+size_t forecast_remedy_words(const struct forecast_remedy *remedy,
+                             struct forecast_way_words ret[FORECAST_WAY_COUNT])
+{
+    static void (*const words[FORECAST_WAY_COUNT])(const struct forecast_remedy *, char *) = {
+        [FORECAST_WAY_BANDWIDTH] = bandwidth_words,
+        [FORECAST_WAY_DOWNTIME] = downtime_words,
+        [FORECAST_WAY_AUTO_CONVERGE] = auto_converge_words,
+        [FORECAST_WAY_WRITE_LESS] = write_less_words,
+    };
+    size_t count = 0;
+
+    for (int way = 0; way < FORECAST_WAY_COUNT; way++) {
+        if (!is_there(remedy, (enum forecast_way)way))
+            continue;
+        ret[count].way = (enum forecast_way)way;
+        words[way](remedy, ret[count++].text);
+    }
+    return count;
 }

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "core/forecast/forecast_model.h"
+#include "core/forecast/forecast_remedy.h"
 #include "core/forecast/forecast_words.h"
 #include "tests/lib/dirty_truth.h"
 
@@ -258,28 +259,32 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--lines") == 0)
         return forecast_lines();
-    printf("%-32s %8s %9s %6s\n", "", "curve", "forecast", "groups");
+    printf("%-32s %8s %9s %9s %6s\n", "", "curve", "forecast", "remedy", "groups");
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct dirty_looks looks;
         struct dirty_curve curve;
         struct forecast forecast;
+        struct forecast_remedy remedy;
         uint64_t random = i;
-        double curve_ms = 0, forecast_ms = 0;
+        const struct forecast_settings settings = {.bandwidth = cases[i].bandwidth,
+                                                   .downtime_limit_s = 0.3,
+                                                   .channels = 1,
+                                                   .auto_converge = cases[i].busy > 0};
+        const struct forecast_pages pages = {cases[i].untouched,
+                                             cases[i].truth.population + cases[i].zero,
+                                             cases[i].zero, cases[i].zero, cases[i].zero};
+        double curve_ms = 0, forecast_ms = 0, remedy_ms = 0, begin;
         truth_look(&looks, &cases[i].truth, 20000, when, COUNT(when), &random);
         for (int n = 0; n < TIMES; n++) {
-            double begin = cpu_ms();
+            begin = cpu_ms();
             if (dirty_curve_fit(&curve, &looks, NULL) != 0)
                 abort();
             curve_ms += (cpu_ms() - begin) / TIMES;
             struct forecast_input input = {
-                .pages = {cases[i].untouched, cases[i].truth.population + cases[i].zero,
-                          cases[i].zero, cases[i].zero, cases[i].zero},
+                .pages = pages,
                 .curve = &curve,
                 .vcpu_busy = cases[i].busy,
-                .settings = {.bandwidth = cases[i].bandwidth,
-                             .downtime_limit_s = 0.3,
-                             .channels = 1,
-                             .auto_converge = cases[i].busy > 0},
+                .settings = settings,
                 .costs = forecast_costs_default,
             };
             begin = cpu_ms();
@@ -287,8 +292,14 @@ int main(int argc, char **argv)
                 abort();
             forecast_ms += (cpu_ms() - begin) / TIMES;
         }
-        printf("%-32s %5.2f ms %6.2f ms %6zu\n", cases[i].name, curve_ms, forecast_ms,
-               curve.middle.term_count);
+        struct forecast_seen seen = {.curve = curve, .vcpu_busy = cases[i].busy};
+        seen.pages = pages;
+        begin = cpu_ms();
+        if (forecast_remedy_find(&remedy, &seen, &settings, NULL) != 0)
+            abort();
+        remedy_ms = cpu_ms() - begin;
+        printf("%-32s %5.2f ms %6.2f ms %6.2f ms %6zu\n", cases[i].name, curve_ms, forecast_ms,
+               remedy_ms, curve.middle.term_count);
     }
     return 0;
 }

@@ -72,6 +72,31 @@ static void the_verdict_says_what_decides(void **state)
     }
 }
 
+static void all_ways_to_end_are_told_and_numbers_are_enough(void **state)
+{
+    const struct forecast_remedy all = {
+        .bandwidth = 89.1e6,
+        .downtime_limit_s = 1.2001,
+        .auto_converge = true,
+        .with_auto_converge = {.throttle = 0.9, .total_s = {23.4, 20, 30}}};
+    const struct forecast_remedy large = {.bandwidth = 240e6}, none = {.bandwidth = 0};
+    struct forecast_way_words ways[FORECAST_WAY_COUNT];
+
+    (void)state;
+    assert_int_equal(forecast_remedy_words(&all, ways), 4);
+    assert_string_equal(ways[0].text, "send about 90 MB/s (720 Mbit/s) or more");
+    assert_string_equal(ways[1].text, "let it stand still for about 1300 ms or more");
+    assert_string_equal(ways[2].text, "hold its vCPUs back for up to 90 %: it takes about 24 s");
+    assert_string_equal(ways[3].text, "have it write less");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(ways[i].way, i);
+    assert_int_equal(forecast_remedy_words(&large, ways), 2);
+    assert_string_equal(ways[0].text, "send about 240 MB/s (1.92 Gbit/s) or more");
+    assert_int_equal(ways[1].way, FORECAST_WAY_WRITE_LESS);
+    assert_int_equal(forecast_remedy_words(&none, ways), 1);
+    assert_string_equal(ways[0].text, "have it write less");
+}
+
 static void modes_and_detections_have_names(void **state)
 {
     (void)state;
@@ -92,6 +117,7 @@ int main(void)
         cmocka_unit_test(each_reason_has_a_name_of_its_own_and_a_text),
         cmocka_unit_test(each_answer_has_a_name),
         cmocka_unit_test(the_verdict_says_what_decides),
+        cmocka_unit_test(all_ways_to_end_are_told_and_numbers_are_enough),
         cmocka_unit_test(modes_and_detections_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

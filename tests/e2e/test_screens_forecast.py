@@ -69,7 +69,7 @@ class Forecasts(kvmtest.TestCase):
         print(f"forecast {first:.2f} s at 1 Gbit/s, {faster:.3f} s at 10; keys to screen {took * 1e3:.0f} ms")
         t.send("-", "-", "-", "-", "-", "-", "-", "-")
         t.wait(lambda s: re.search(r"(?m)^Migration +does not end", s) and "+- 100 Mbit/s" in s, "no end")
-        self.assertRegex(t.screen(), r"(?m)^It ends +with about \d+ Mbit/s")
+        self.assertRegex(t.screen(), r"(?m)^To end +send about [\d.]+ MB/s \([\d.]+ Mbit/s\) or more")
         t.send("Escape")
         t.wait(lambda s: "MIGR" in s and re.search(r"(?m)^ *\d+ dirtier .* ! ", s), "! in the column")
         t.send("m")

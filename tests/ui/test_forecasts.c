@@ -59,7 +59,7 @@ static void another_setting_makes_another_forecast(void **unused)
     settings.bandwidth *= 10;
     assert_int_equal(forecasts_follow(&f, &scans, &settings, NULL, SECOND), 0);
     assert_true(of(&f, 7)->forecast.total_s.value < before / 5);
-    assert_false(of(&f, 7)->is_void || of(&f, 7)->is_old || of(&f, 7)->has_help);
+    assert_false(of(&f, 7)->is_void || of(&f, 7)->is_old || of(&f, 7)->has_remedy);
     assert_int_equal(forecasts_follow(&f, NULL, &settings, NULL, SECOND), 0);
     assert_int_equal(f.count, 0);
     forecasts_done(&f);
@@ -119,7 +119,7 @@ static void of_many_vms_some_are_made_at_a_time_and_of_an_open_one_that(void **u
 }
 
 /* What is told to help is not only a guess: with it, it ends. */
-static void what_does_not_end_has_help_that_holds(void **unused)
+static void what_does_not_end_has_a_remedy_that_holds(void **unused)
 {
     struct scan_reports scans = {.count = 0};
     struct forecasts f = {0};
@@ -130,18 +130,18 @@ static void what_does_not_end_has_help_that_holds(void **unused)
     put(&scans, 7, &fast, SECOND);
     assert_int_equal(forecasts_follow(&f, &scans, &settings, NULL, SECOND), 0);
     assert_int_equal(of(&f, 7)->forecast.converges, FORECAST_DOES_NOT);
-    assert_false(of(&f, 7)->has_help); /* nobody looks at it */
+    assert_false(of(&f, 7)->has_remedy); /* nobody looks at it */
     assert_int_equal(forecasts_follow(&f, &scans, &settings, &open, SECOND), 0);
     const struct forecasts_entry *e = of(&f, 7);
-    assert_true(e->has_help);
-    assert_true(e->help.bandwidth > settings.bandwidth &&
-                e->help.bandwidth < 20 * settings.bandwidth);
-    assert_true(e->help.auto_converge);
-    assert_true(e->help.auto_total_s > 1);
-    settings.bandwidth = e->help.bandwidth;
+    assert_true(e->has_remedy);
+    assert_true(e->remedy.bandwidth > settings.bandwidth &&
+                e->remedy.bandwidth < 20 * settings.bandwidth);
+    assert_true(e->remedy.auto_converge);
+    assert_true(e->remedy.with_auto_converge.total_s.value > 1);
+    settings.bandwidth = e->remedy.bandwidth;
     assert_int_equal(forecasts_follow(&f, &scans, &settings, &open, SECOND), 0);
     assert_int_equal(of(&f, 7)->forecast.converges, FORECAST_DOES);
-    assert_false(of(&f, 7)->has_help);
+    assert_false(of(&f, 7)->has_remedy);
     forecasts_done(&f);
     scan_reports_done(&scans);
 }
@@ -272,7 +272,7 @@ int main(void)
         cmocka_unit_test(another_setting_makes_another_forecast),
         cmocka_unit_test(a_forecast_is_made_once_and_goes_with_what_it_was_made_of),
         cmocka_unit_test(of_many_vms_some_are_made_at_a_time_and_of_an_open_one_that),
-        cmocka_unit_test(what_does_not_end_has_help_that_holds),
+        cmocka_unit_test(what_does_not_end_has_a_remedy_that_holds),
         cmocka_unit_test(the_cheapest_comes_first_and_what_is_not_known_last),
         cmocka_unit_test(a_cell_tells_the_time_or_why_there_is_none),
     };

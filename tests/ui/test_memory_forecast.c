@@ -285,7 +285,7 @@ static void keys_change_the_forecast_at_once(void **unused)
     e = forecasts_find(&bed.rows.forecasts, &bed.vm);
     assert_int_equal(e->forecast.converges, FORECAST_DOES_NOT);
     expect(&bed, "Migration  does not end: the guest dirties memory faster than it is sent");
-    expect(&bed, "It ends    with about ");
+    expect(&bed, "To end     send about ");
     press(&bed, 'a');
     press(&bed, 'M');
     press(&bed, '<');

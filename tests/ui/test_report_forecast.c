@@ -206,9 +206,9 @@ static void one_that_does_not_end_has_no_numbers_but_ways_out(void **state)
                  "By         precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms\n"
                  "Time       never\n"
                  "Margin     would just end at 0.5 times its present write rate (0.45 .. 0.6)\n"
-                 "To end     send about 250 MB/s or more (--bandwidth)\n"
-                 "or         have its vCPUs held back for up to 50 % of their time\n"
-                 "           (--auto-converge): about 14s\n"
+                 "To end     send about 250 MB/s (2 Gbit/s) or more (--bandwidth)\n"
+                 "or         hold its vCPUs back for up to 50 %: it takes about 14 s\n"
+                 "           (--auto-converge)\n"
                  "or         have it write less: see the margin\n");
     vm.remedy = (struct forecast_remedy){.auto_converge = false};
     made.settings.auto_converge = true;

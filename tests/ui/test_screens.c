@@ -48,7 +48,7 @@ struct looks_case {
     double newly_touched_per_s;
     uint32_t voids; /* bit 1 << enum scan_void */
     struct forecast forecast;
-    struct forecast_help help;
+    struct forecast_remedy remedy;
 };
 
 static void build_no_vm(struct snapshot_builder *b)
@@ -334,7 +334,10 @@ static const struct looks_case looks_endless = {
     .forecast = {.converges = FORECAST_DOES_NOT,
                  .margin = {0.2, 0.1, 0.3},
                  .reasons = FORECAST_TOO_FAST | FORECAST_EXTRAPOLATED},
-    .help = {.bandwidth = 711.9 * 125e3, .auto_converge = true, .auto_total_s = 86}};
+    .remedy = {.bandwidth = 711.9 * 125e3,
+               .downtime_limit_s = 2.3,
+               .auto_converge = true,
+               .with_auto_converge = {.throttle = 0.9, .total_s = {86, 80, 95}}}};
 static const struct looks_case looks_unsure = {
     .state = SCAN_DONE,
     BUSY,
@@ -862,8 +865,8 @@ static void put_forecast(struct stage *st, const struct looks_case *c)
     for (size_t i = 0; i < st->rows.forecasts.count; i++) {
         struct forecasts_entry *e = &st->rows.forecasts.list[i];
         e->forecast = c->forecast;
-        e->help = c->help;
-        e->has_help = c->forecast.converges == FORECAST_DOES_NOT;
+        e->remedy = c->remedy;
+        e->has_remedy = c->forecast.converges == FORECAST_DOES_NOT;
     }
 }
 

@@ -142,42 +142,22 @@ static void put_margin(const struct forecast *f, FILE *out)
     put_text("Margin", line, out);
 }
 
-/* "240", "1.3": two digits of it, because no more are known. */
-static const char *about_text(char out[FORMAT_MAX], double value)
-{
-    double unit = pow(10, floor(log10(value)) - 1);
-
-    snprintf(out, FORMAT_MAX, "%.10g", round(value / unit) * unit);
-    return out;
-}
-
 static void put_remedy(const struct forecast_remedy *r, FILE *out)
 {
-    const char *label = "To end";
-    char about[FORMAT_MAX], line[200];
+    static const char *const how[FORECAST_WAY_COUNT] = {
+        [FORECAST_WAY_BANDWIDTH] = " (--bandwidth)",
+        [FORECAST_WAY_DOWNTIME] = " (--downtime)",
+        [FORECAST_WAY_AUTO_CONVERGE] = " (--auto-converge)",
+        [FORECAST_WAY_WRITE_LESS] = ": see the margin",
+    };
+    struct forecast_way_words ways[FORECAST_WAY_COUNT];
+    size_t count = forecast_remedy_words(r, ways);
 
-    if (r->bandwidth > 0) {
-        snprintf(line, sizeof(line), "send about %s MB/s or more (--bandwidth)",
-                 about_text(about, r->bandwidth / MB));
-        put_text(label, line, out);
-        label = "or";
+    for (size_t i = 0; i < count; i++) {
+        char line[FORECAST_WAY_SIZE + 40];
+        snprintf(line, sizeof(line), "%s%s", ways[i].text, how[ways[i].way]);
+        put_text(i == 0 ? "To end" : "or", line, out);
     }
-    if (r->downtime_limit_s > 0) {
-        snprintf(line, sizeof(line), "let it stand still for about %s ms or more (--downtime)",
-                 about_text(about, r->downtime_limit_s * MS_PER_S));
-        put_text(label, line, out);
-        label = "or";
-    }
-    if (r->auto_converge) {
-        snprintf(
-            line, sizeof(line),
-            "have its vCPUs held back for up to %.0f %% of their time (--auto-converge): about %s",
-            r->with_auto_converge.throttle * 100,
-            format_seconds(about, r->with_auto_converge.total_s.value));
-        put_text(label, line, out);
-        label = "or";
-    }
-    put_text(label, "have it write less: see the margin", out);
 }
 
 static void put_reasons(const struct forecast *f, FILE *out)

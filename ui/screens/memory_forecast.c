@@ -193,37 +193,25 @@ static void add_settings(struct memory_forecast *f, const struct forecast_settin
     f->lines[f->count - 1].is_settings = true;
 }
 
-/* To two digits: it is no more than an estimate. */
-static double round_up(double value)
+/* As many ways to a line as it has room for. */
+static void add_remedy(struct memory_forecast *f, const struct forecasts_entry *entry, int cols)
 {
-    double unit = value > 0 ? pow(10, floor(log10(value)) - 1) : 1;
+    struct forecast_way_words ways[FORECAST_WAY_COUNT];
+    size_t count = entry->has_remedy ? forecast_remedy_words(&entry->remedy, ways) : 0;
+    char text[FORECAST_WAY_COUNT * (FORECAST_WAY_SIZE + 8)] = "";
+    const char *label = "To end";
 
-    return ceil(value / unit - 1e-9) * unit;
-}
-
-static void add_help(struct memory_forecast *f, const struct forecasts_entry *entry,
-                     const struct forecast_settings *s)
-{
-    const struct forecast_help *help = &entry->help;
-    char bandwidth[FORMAT_MAX], time[FORMAT_MAX];
-
-    if (!entry->has_help)
-        return;
-    migration_bandwidth_text(bandwidth, round_up(help->bandwidth * 8) / 8); /* of bits */
-    format_seconds(time, help->auto_total_s);
-    if (help->bandwidth > 0 && help->auto_converge)
-        add(f, "It ends", STYLE_NOTICE, "with about %s, or slowed down by auto-converge, in %s",
-            bandwidth, time);
-    else if (help->bandwidth > 0)
-        add(f, "It ends", STYLE_NOTICE, "with about %s", bandwidth);
-    else if (help->auto_converge)
-        add(f, "It ends", STYLE_NOTICE,
-            "slowed down by auto-converge, in %s; with no bandwidth that was tried", time);
-    else
-        add(f, "It ends", STYLE_NOTICE,
-            "neither with more bandwidth%s: with less load, or a "
-            "longer downtime",
-            s->auto_converge ? "" : " nor with auto-converge");
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(text);
+        if (len > 0 && (int)(len + strlen("; or ") + strlen(ways[i].text)) > cols) {
+            add(f, label, STYLE_NOTICE, "%s", text);
+            label = "or";
+            len = 0;
+        }
+        snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? "; or " : "", ways[i].text);
+    }
+    if (text[0] != '\0')
+        add(f, label, STYLE_NOTICE, "%s", text);
 }
 
 /* Huge pages are in most VMs, and tell nothing of this moment: they come behind the reasons. */
@@ -303,7 +291,7 @@ void memory_forecast_make(const struct ui_model *m, const struct ui_state *st,
         add_voids(f, e->seen->voids);
     } else {
         add_settings(f, &st->migration);
-        add_help(f, entry, &st->migration);
+        add_remedy(f, entry, st->cols - LABEL_COLS);
         add_voids(f, e->seen->voids & ~VOIDS_LATE);
         add_reasons(f, &entry->forecast);
         add_voids(f, e->seen->voids & VOIDS_LATE);

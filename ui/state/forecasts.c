@@ -6,9 +6,6 @@
 
 #include "ui/state/migration.h"
 
-/* On top of what the margin says, for that is an estimate itself. */
-#define HELP_ROOM 1.2
-
 void forecasts_done(struct forecasts *f)
 {
     free(f->list);
@@ -41,34 +38,6 @@ static void forget(struct forecasts *f, const struct scan_reports *scans)
     f->count = kept;
 }
 
-static bool ends(const struct forecast_seen *seen, const struct forecast_settings *settings,
-                 struct forecast *ret)
-{
-    return forecast_of_seen(ret, seen, settings, NULL) == 0 && ret->converges == FORECAST_DOES;
-}
-
-/* Twice the bandwidth carries twice as much, so the margin tells how much more it takes. */
-static struct forecast_help find_help(const struct forecast_seen *seen,
-                                      const struct forecast_settings *settings,
-                                      const struct forecast *forecast)
-{
-    struct forecast_help help = {.bandwidth = 0};
-    struct forecast_settings other = *settings;
-    struct forecast tried;
-
-    if (forecast->margin.value > 0)
-        other.bandwidth *= HELP_ROOM * FORECAST_MARGIN_UNSURE / forecast->margin.value;
-    if (other.bandwidth > settings->bandwidth && ends(seen, &other, &tried))
-        help.bandwidth = other.bandwidth;
-    other = *settings;
-    other.auto_converge = true;
-    if (!settings->auto_converge && ends(seen, &other, &tried)) {
-        help.auto_converge = true;
-        help.auto_total_s = tried.total_s.value;
-    }
-    return help;
-}
-
 static bool make(struct forecasts_entry *ret, const struct scan_reports_entry *e,
                  const struct forecast_settings *settings)
 {
@@ -89,14 +58,13 @@ static int reserve(struct forecasts *f, size_t count)
     return 0;
 }
 
-/* What is open comes with what would help; that is tried once, as well. */
-static void add_help(struct forecasts_entry *ret, const struct forecast_seen *seen,
-                     const struct forecast_settings *settings)
+/* What is open comes with what would make it end. */
+static void add_remedy(struct forecasts_entry *ret, const struct forecast_seen *seen,
+                       const struct forecast_settings *settings)
 {
-    if (ret->has_help || ret->is_void || ret->forecast.converges == FORECAST_DOES)
+    if (ret->has_remedy || ret->is_void || ret->forecast.converges == FORECAST_DOES)
         return;
-    ret->has_help = true;
-    ret->help = find_help(seen, settings, &ret->forecast);
+    ret->has_remedy = forecast_remedy_find(&ret->remedy, seen, settings, NULL) == 0;
 }
 
 int forecasts_follow(struct forecasts *f, const struct scan_reports *scans,
@@ -129,7 +97,7 @@ int forecasts_follow(struct forecasts *f, const struct scan_reports *scans,
             f->count++;
         }
         if (is_open)
-            add_help(found, e->seen, settings);
+            add_remedy(found, e->seen, settings);
     }
     for (size_t i = 0; i < f->count; i++)
         f->list[i].is_old = (double)(now_ns - f->list[i].seen_ns) > FORECAST_OLD_S * 1e9 &&

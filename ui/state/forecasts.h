@@ -4,7 +4,7 @@
  * They are rows (ui/state/rows.h): made when a report comes or a setting changes, and not when they
  * are drawn; and can be thrown away at any time.
  *
- * Pure. One forecast takes some milliseconds at most.
+ * Pure. One forecast takes some milliseconds at most, what makes one end up to 50.
  */
 #ifndef KVMLENS_UI_STATE_FORECASTS_H
 #define KVMLENS_UI_STATE_FORECASTS_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/forecast/forecast_remedy.h"
 #include "core/forecast/forecast_seen.h"
 #include "core/model/vm.h"
 #include "ui/state/scan_reports.h"
@@ -20,21 +21,14 @@
 #define FORECASTS_AT_ONCE 16    /* are made in one forecasts_follow, the others in the next ones */
 #define FORECAST_OLD_S    600.0 /* older than this it is marked: the load may be another one now */
 
-/* What would make one end that does not. */
-struct forecast_help {
-    double bandwidth;    /* bytes per second, about; 0: none that was tried */
-    bool auto_converge;  /* with that */
-    double auto_total_s; /* and then it takes so long */
-};
-
 struct forecasts_entry {
     struct vm_id vm;
     uint64_t seen_ns; /* of what it was made from */
     bool is_void;     /* nothing is to be made of the rates */
     bool is_old;
     struct forecast forecast;
-    bool has_help; /* of the open VM, where it does not end for certain */
-    struct forecast_help help;
+    bool has_remedy; /* of the open VM, where it does not end for certain */
+    struct forecast_remedy remedy;
 };
 
 /* {0} is empty. */
