@@ -20,7 +20,8 @@ const struct forecast_reason_words forecast_reason_table[] = {
      "auto-converge slows the vCPUs down meanwhile, which helps with busy ones only"},
     {FORECAST_BUSY_UNKNOWN, "busy-unknown",
      "how busy the vCPUs are is not known, so they are taken as always busy"},
-    {FORECAST_OVER_DOWNTIME, "over-downtime", "the downtime is longer than its limit"},
+    {FORECAST_OVER_DOWNTIME, "over-downtime",
+     "the downtime is longer than its limit, unless the line is faster than said"},
     {FORECAST_STOPPED, "stopped", "the guest does not run"},
     {FORECAST_QUIET, "quiet", "nothing was seen to be dirtied"},
     {FORECAST_ONE_ROUND, "one-round", "little is left after the first pass over memory"},
@@ -55,7 +56,7 @@ const char *forecast_verdict(const struct forecast *forecast, const struct forec
     if ((forecast->reasons & FORECAST_THROTTLED) != 0)
         return "ends, with the guest slowed down";
     if ((forecast->reasons & FORECAST_OVER_DOWNTIME) != 0)
-        return "ends, but the guest stands still for longer than allowed";
+        return "ends, but the guest may stand still for longer than allowed";
     return "ends";
 }
 

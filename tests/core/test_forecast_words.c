@@ -56,7 +56,7 @@ static void the_verdict_says_what_decides(void **state)
         {false, FORECAST_DOES_NOT, FORECAST_HOT_SET, "does not end: what is dirtied again"},
         {false, FORECAST_DOES, FORECAST_THROTTLED | FORECAST_OVER_DOWNTIME,
          "ends, with the guest slowed down"},
-        {false, FORECAST_DOES, FORECAST_OVER_DOWNTIME, "ends, but the guest stands still"},
+        {false, FORECAST_DOES, FORECAST_OVER_DOWNTIME, "ends, but the guest may stand still"},
         {false, FORECAST_DOES, FORECAST_QUIET | FORECAST_ONE_ROUND, "ends"},
     };
 

@@ -160,7 +160,7 @@ static void one_that_ends_is_told_in_full_with_ranges(void **state)
                 "By         precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms\n"
                 "Time       12s          12s .. 13s\n"
                 "Sends      381M         372M .. 391M\n"
-                "Downtime   46ms         40ms .. 60ms\n"
+                "Downtime   46ms         40ms .. 60ms, less on a faster line (--link)\n"
                 "Passes     3            2 .. 4\n"
                 "Margin     would just end at 2.5 times its present write rate (2.2 .. 2.8)\n"
                 "Pages      162,144 untouched, 100,000 resident, about 1,234 zero (1,100 ..\n"
@@ -257,7 +257,7 @@ static void one_that_may_end_says_never_only_where_it_may_not(void **state)
                  "By         precopy at 125 MB/s (1 Gbit/s), downtime at most 300 ms\n"
                  "Time       12s          12s .. never\n"
                  "Sends      381M         372M .. without end\n"
-                 "Downtime   46ms         40ms .. never\n"
+                 "Downtime   46ms         40ms .. never, less on a faster line (--link)\n"
                  "Passes     3            2 .. without end\n"
                  "Margin     would just end at 2.5 times its present write rate (2.2 .. 2.8)\n");
 }

@@ -102,8 +102,21 @@ static void put_row(const char *label, const struct forecast_range *r,
             range_text(range, r, text));
 }
 
+/* A line that gives more than what is sent at most sends the last part faster: without a number of
+ * it, it gives no more. */
+static void put_downtime(const struct forecast *f, bool has_link, FILE *out)
+{
+    char value[FORMAT_MAX], range[RANGE_MAX];
+
+    fprintf(out, "%-*s%-12s %s%s\n", LABEL_COLUMNS, "Downtime",
+            milliseconds_text(value, f->downtime_ms.value),
+            range_text(range, &f->downtime_ms, milliseconds_text),
+            has_link ? "" : ", less on a faster line (--link)");
+}
+
 /* What does not even end at best has no numbers. */
-static void put_numbers(const struct forecast *f, FILE *out)
+static void put_numbers(const struct forecast *f, const struct forecast_settings *settings,
+                        FILE *out)
 {
     if (!isfinite(f->total_s.low)) {
         put_text("Time", "never", out);
@@ -111,7 +124,7 @@ static void put_numbers(const struct forecast *f, FILE *out)
     }
     put_row("Time", &f->total_s, seconds_text, out);
     put_row("Sends", &f->bytes, bytes_text, out);
-    put_row("Downtime", &f->downtime_ms, milliseconds_text, out);
+    put_downtime(f, settings->link_bandwidth > 0, out);
     put_row("Passes", &f->rounds, count_text, out);
 }
 
@@ -261,7 +274,7 @@ static void put_one(const struct forecast_made *made, const struct forecast_vm *
     put_voids(vm, out);
     put_text("By", settings, out);
     if (forecast_vm_is_usable(vm)) {
-        put_numbers(&vm->forecast, out);
+        put_numbers(&vm->forecast, &made->settings, out);
         put_margin(&vm->forecast, out);
         put_throttle(&vm->forecast, &vm->seen, out);
         if (vm->has_remedy)
