@@ -63,17 +63,27 @@ static void put_device(const struct csv_row *row, const struct io_device *d)
     }
 }
 
+/* A word. Missing where the share is. */
+static void put_huge_kind(const struct csv_row *row)
+{
+    const struct vm_memory *m = &row->vm->memory;
+    const bool is_known = m->huge_kind != HUGE_UNKNOWN;
+
+    if (!is_known && !report_load_is_told(m->huge_share.state, m->huge_share.cause))
+        return;
+    csv_begin(row, "memory.huge_kind", -1, "state", "none", 0);
+    fprintf(row->out, "%s,", is_known ? huge_kind_name((enum huge_kind)m->huge_kind) : "");
+    csv_end(row, is_known ? READING_OK : m->huge_share.state,
+            is_known ? CAUSE_NONE : m->huge_share.cause);
+}
+
 void memory_io_csv_vm(const struct csv_row *row)
 {
     const struct snapshot_vm *vm = row->vm;
 
     for (const struct memory_io_group *group = report_memory_io_groups; group->key != NULL; group++)
         put_group(row, group);
-    if (vm->memory.huge_kind != HUGE_UNKNOWN) {
-        csv_begin(row, "memory.huge_kind", -1, "state", "none", 0);
-        fprintf(row->out, "%s,", huge_kind_name((enum huge_kind)vm->memory.huge_kind));
-        csv_end(row, READING_OK, CAUSE_NONE);
-    }
+    put_huge_kind(row);
     for (size_t i = 0; i < vm->io.device_count; i++)
         put_device(row, &vm->io.devices[i]);
 }
