@@ -244,6 +244,22 @@ static void collect_late(struct segments *all, const struct ui_model *m, int lin
         SET(why, "no answer for %s", age);
 }
 
+/* The set of columns, and what the rows are sorted by where no title tells that. */
+static void collect_columns(struct segments *all, const struct vms_state *vms, int cols)
+{
+    const enum column_set set = vms->sets.shown;
+    struct segment *columns = add(all, 0, 62, "", STYLE_LABEL);
+    struct column_plan plan;
+    bool is_told = false;
+
+    columns_plan(&vms->columns, cols, vms->column_shift, vms->names.cols, &plan);
+    for (size_t i = 0; i < plan.count; i++)
+        is_told |= plan.slots[i].id == vms->sort;
+    columns->right = true;
+    SET(columns, "%c %s%s%s", column_set_key(set), column_set_title(set), is_told ? "" : " by ",
+        is_told ? "" : column_table[vms->sort].title);
+}
+
 static void collect_right(struct segments *all, const struct ui_state *st, const struct snapshot *s)
 {
     if (st->frozen) {
@@ -251,12 +267,8 @@ static void collect_right(struct segments *all, const struct ui_state *st, const
         frozen->right = true;
         SET(frozen, "FROZEN");
     }
-    if (ui_below(st) == SCREEN_VMS) {
-        const enum column_set set = st->vms.sets.shown;
-        struct segment *columns = add(all, 0, 62, "", STYLE_LABEL);
-        columns->right = true;
-        SET(columns, "%c %s", column_set_key(set), column_set_title(set));
-    }
+    if (ui_below(st) == SCREEN_VMS)
+        collect_columns(all, &st->vms, st->cols);
     struct segment *delay = add(all, 0, 40, "", STYLE_DIM);
     delay->right = true;
     SET(delay, "%gs", st->delay_s);
