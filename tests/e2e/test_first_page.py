@@ -54,7 +54,7 @@ class FirstPage(test_contention.Load):
         t.wait(lambda s: "RDYMAX" in s and marked(s), "two VMs that wait, marked")
         # What the pane needs of that VM alone is there a moment later.
         screen = t.wait(lambda s: s if re.search(r"^vcpu {8}1 .*waits +[\d.]+%", s, re.M) else None, "its threads")
-        self.assertIn("2 CPU ", screen)
+        self.assertIn("2 CPU time", screen)
         # The pane is of the selected one, whose only vCPU waits as long.
         pane = screen.partition("v hides")[2]
         self.assertRegex(pane, r"RDY {7}[2-7] .*mean !!\d+\.\d%  worst !!\d+\.\d%")

@@ -15,7 +15,7 @@
 #define COLUMN_SET_LIST(SET)                                                                       \
     SET(OWN, '0', "own", "own", "columns: your own choice")                                        \
     SET(OVERVIEW, '1', "overview", "overview", "columns: overview")                                \
-    SET(CPU, '2', "cpu", "CPU", "columns: CPU, and who waits for one")     \
+    SET(CPU, '2', "cpu", "CPU time", "columns: CPU, and who waits for one")                        \
     SET(EXITS, '3', "exits", "exits", "columns: exits")                                            \
     SET(MEMORY, '4', "memory", "memory", "columns: memory")                                        \
     SET(IO, '5', "io", "I/O", "columns: I/O")                                                      \
