@@ -421,6 +421,20 @@ static void fits_80_columns(const char *text)
     }
 }
 
+/* A histogram counts from where the counters beside it do. */
+static void text_counts_a_histogram_from_the_start(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int past = 0; past < 2; past++) {
+        struct report r = {.format = &report_text, .filter = &f->one, .include_past = past};
+        char *text = print(&r, past ? NULL : f->first, f->second), buf[200];
+        assert_non_null(strstr(line_of(text, "halt_wait_hist", buf),
+                               past ? " 24    buckets 1-3" : " 12    buckets 1-3"));
+        free(text);
+    }
+}
+
 /* The comma that ends a line has its place in it, wherever the line is broken. */
 static void a_list_fits_80_columns_with_its_commas(void **state)
 {
@@ -723,6 +737,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_adds_up_what_is_of_a_process_once, setup, teardown),
         cmocka_unit_test(text_marks_sums_that_lack_a_vm),
         cmocka_unit_test(a_list_fits_80_columns_with_its_commas),
+        cmocka_unit_test_setup_teardown(text_counts_a_histogram_from_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(log_rows_do_not_break_on_a_terminal, setup, teardown),
         cmocka_unit_test_setup_teardown(log_has_a_row_of_all_vms_where_there_are_several, setup,
                                         teardown),

@@ -83,15 +83,29 @@ static bool is_chosen(const struct table *t, size_t i)
     return filter_field(t->r->filter, field);
 }
 
+/* The counts of the VM in the base, as other totals count from there; NULL: it was not there. */
+static const uint64_t *buckets_before(const struct table *t, const struct field *field)
+{
+    const struct snapshot_vm *then = t->base != NULL ? snapshot_find(t->base, &t->vm->id) : NULL;
+
+    if (then == NULL || field->bucket_index + field->size > t->base->bucket_count)
+        return NULL;
+    return then->buckets + field->bucket_index;
+}
+
 static void put_histogram(const struct table *t, const struct field *field)
 {
     const uint64_t *buckets = t->vm->buckets + field->bucket_index;
+    const uint64_t *before = buckets_before(t, field);
     uint64_t count = 0;
     size_t first = field->size, last = 0;
 
     for (size_t i = 0; i < field->size; i++) {
-        count += buckets[i];
-        if (buckets[i] != 0) {
+        /* One that is less than it was has been cleared. */
+        const bool goes_on = before != NULL && before[i] <= buckets[i];
+        const uint64_t grown = buckets[i] - (goes_on ? before[i] : 0);
+        count += grown;
+        if (grown != 0) {
             first = i < first ? i : first;
             last = i;
         }
