@@ -9,6 +9,7 @@
 
 #include "ui/grid/format.h"
 #include "ui/report/json.h"
+#include "ui/report/wrap.h"
 
 #define BAR_COLUMNS 30
 #define WIRE_BITS_PER_S 1e9 /* the example line that a wire size is told for */
@@ -72,8 +73,8 @@ static void put_classes(const struct scan_report *report, bool unicode, FILE *ou
         uint64_t pages = report->counts.pages[row->page_class];
         if (!is_known(report, row->page_class) || (pages == 0 && !row->always))
             continue;
-        fprintf(out, "  %-17s %15s  %8s %%  ", row->label, format_exact(count, pages),
-                percent(share, (double)pages / (double)report->pages_total));
+        fprintf(out, "  %-17s %15s  %8s %%%s", row->label, format_exact(count, pages),
+                percent(share, (double)pages / (double)report->pages_total), pages > 0 ? "  " : "");
         put_bar(pages, report->pages_total, unicode, out);
         if (row->resident && pages > 0)
             fprintf(out, "  %s resident%s",
@@ -105,19 +106,37 @@ static void put_zero(const struct scan_report *report, FILE *out)
                 format_exact(c, report->pages_total));
 }
 
+/* Lines that go on below where they began; @label ends with its blanks. */
+static void put_wrapped(const char *label, const char *text, FILE *out)
+{
+    struct wrap wrap = {out, strlen(label), strlen(label), 0};
+
+    fputs(label, out);
+    wrap_words(&wrap, text);
+    fputc('\n', out);
+}
+
 static void put_wire(const struct scan_report *report, FILE *out)
 {
     const struct scan_wire *wire = &report->wire;
-    char bytes[FORMAT_MAX], normal[FORMAT_MAX], zero[FORMAT_MAX], time[FORMAT_MAX];
+    static const char label[] = "On the wire ";
+    char bytes[FORMAT_MAX], normal[FORMAT_MAX], zero[FORMAT_MAX], time[FORMAT_MAX], text[3][100];
+    struct wrap wrap = {out, strlen(label), strlen(label), 0};
 
     if (!wire->valid)
         return;
-    fprintf(out, "On the wire %s%s bytes (%s) = %s x %d + %s x %d; %s at 1 Gbit/s\n",
-            report->zero_known ? "" : "about ", format_exact(bytes, wire->bytes),
-            format_bytes((char[FORMAT_MAX]){0}, (double)wire->bytes),
-            format_exact(normal, wire->normal_pages), SCAN_WIRE_PAGE_BYTES,
-            format_exact(zero, wire->zero_pages), SCAN_WIRE_ZERO_BYTES,
-            format_seconds(time, (double)wire->bytes * 8 / WIRE_BITS_PER_S));
+    snprintf(text[0], sizeof(text[0]), "%s%s bytes (%s)", report->zero_known ? "" : "about ",
+             format_exact(bytes, wire->bytes),
+             format_bytes((char[FORMAT_MAX]){0}, (double)wire->bytes));
+    snprintf(text[1], sizeof(text[1]), "= %s x %d + %s x %d;",
+             format_exact(normal, wire->normal_pages), SCAN_WIRE_PAGE_BYTES,
+             format_exact(zero, wire->zero_pages), SCAN_WIRE_ZERO_BYTES);
+    snprintf(text[2], sizeof(text[2]), "%s at 1 Gbit/s",
+             format_seconds(time, (double)wire->bytes * 8 / WIRE_BITS_PER_S));
+    fputs(label, out);
+    for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+        wrap_part(&wrap, " ", text[i]);
+    fputc('\n', out);
 }
 
 static void put_cost(const struct scan_report *report, FILE *out)
@@ -125,13 +144,16 @@ static void put_cost(const struct scan_report *report, FILE *out)
     const struct scan_cost *cost = &report->cost;
     char elapsed[FORMAT_MAX], cpu[FORMAT_MAX], bytes[FORMAT_MAX], residency[FORMAT_MAX];
     double read_s = cost->elapsed_s - cost->residency_s;
+    char speed[40] = "", text[300];
 
-    fprintf(out, "Cost       %s (%s to find regions and residency), %s CPU, %s read",
-            format_seconds(elapsed, cost->elapsed_s), format_seconds(residency, cost->residency_s),
-            format_seconds(cpu, cost->cpu_s), format_bytes(bytes, (double)cost->bytes_read));
     if (cost->bytes_read > 0 && read_s > 0)
-        fprintf(out, " at %.1f GB/s", (double)cost->bytes_read / read_s / 1e9);
-    fprintf(out, ", %s, %u thread%s\n", cost->accel, cost->threads, cost->threads == 1 ? "" : "s");
+        snprintf(speed, sizeof(speed), " at %.1f GB/s", (double)cost->bytes_read / read_s / 1e9);
+    snprintf(text, sizeof(text),
+             "%s (%s to find regions and residency), %s CPU, %s read%s, %s, %u thread%s",
+             format_seconds(elapsed, cost->elapsed_s), format_seconds(residency, cost->residency_s),
+             format_seconds(cpu, cost->cpu_s), format_bytes(bytes, (double)cost->bytes_read), speed,
+             cost->accel, cost->threads, cost->threads == 1 ? "" : "s");
+    put_wrapped("Cost       ", text, out);
 }
 
 static void put_regions(const struct scan_report *report, FILE *out)
@@ -159,7 +181,7 @@ static void put_regions(const struct scan_report *report, FILE *out)
 static void put_warnings(const struct scan_report *report, FILE *out)
 {
     for (size_t i = 0; i < report->warning_count; i++)
-        fprintf(out, "%s %s\n", i == 0 ? "Note      " : "          ", report->warnings[i]);
+        put_wrapped(i == 0 ? "Note       " : "           ", report->warnings[i], out);
 }
 
 static const char *describe(const struct scan_report *report)
