@@ -3,9 +3,11 @@
 
 That what is refused is refused, tests/core/test_privilege.c shows from inside each role.
 """
+import contextlib
 import errno
 import os
 import re
+import signal
 import tempfile
 import unittest
 
@@ -49,6 +51,16 @@ def status(pid):
 def is_dumpable(pid):
     """What is not, belongs to root in /proc, whoever runs it; of root's own processes it does not tell."""
     return os.stat(f"/proc/{pid}/mem").st_uid == status(pid)["uid"]
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: kvmtest.process_state(pid) == "T", "a process that stands still")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Privileges(kvmtest.TestCase):
@@ -114,8 +126,10 @@ class Privileges(kvmtest.TestCase):
         wait_for(lambda: any(status(p)["held"] == STRICT["scanner"] for _, p in self.processes(scan)), "the scanner", 5)
         scanner = [(n, p) for n, p in self.processes(scan) if status(p)["held"] == STRICT["scanner"]]
         for name, pid in self.processes(log) + scanner:
-            with self.subTest(name, pid=pid):
+            with self.subTest(name, pid=pid), contextlib.ExitStack() as stack:
                 wait_for(lambda pid=pid: status(pid)["seccomp"] == "2", "the filter", 5)
+                if name == "child":  # who does not answer while the debugger is slow would be ended
+                    stack.enter_context(stopped(scan.pid if (name, pid) in scanner else log.pid))
                 # The supervisor ends those that hang, and leaves its children bpf(2).
                 calls = {k: v for k, v in REFUSED.items()
                          if name != "supervisor" or not k.startswith(("kill", "bpf"))}
