@@ -2,7 +2,7 @@
 """Harness of the end-to-end tests: VMs of our own and of QEMU, terminals, kvmlens itself.
 
 Python's standard library only. Nothing here sleeps for a fixed time to let something happen: wait_for()
-polls a condition until a deadline. What a test starts is stopped when it ends, by pid. A test that
+polls a condition until a deadline, which a machine that is short of CPUs puts off (Stopwatch). What a test starts is stopped when it ends, by pid. A test that
 cannot run on this machine raises unittest.SkipTest with the reason, which the runner prints.
 
 Environment: KVMLENS (program under test), TESTVM (tests/vm/testvm), HOSTILE (tests/vm/hostile), KVMTEST_QEMU (QEMU binaries, separated
@@ -42,15 +42,44 @@ NO_LEAK_CHECK = ("-E", "ASAN_OPTIONS=detect_leaks=0")
 SANITIZER_OPTIONS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 
 
+def stalled_s():
+    """Seconds since boot in which somebody waited for a CPU (pressure stall information); 0 where nobody tells."""
+    try:
+        with open("/proc/pressure/cpu", encoding="ascii") as f:
+            return int(re.search(r"some .*total=(\d+)", f.read()).group(1)) / 1e6
+    except (OSError, AttributeError):
+        return 0.0
+
+
+class Stopwatch:
+    """Seconds since it was made, with those of a busy machine and without: what waits for a CPU is not late by its own
+    fault, so that only an idle machine decides by time."""
+
+    def __init__(self):
+        self.begin, self.stalled = time.monotonic(), stalled_s()
+
+    def wall(self):
+        return time.monotonic() - self.begin
+
+    def idle(self):
+        """Without those in which somebody waited for a CPU."""
+        return self.wall() - (stalled_s() - self.stalled)
+
+    def is_over(self, seconds):
+        """Has that time passed? Three times as much is enough on any machine."""
+        return self.wall() > seconds and (self.idle() > seconds or self.wall() > 3 * seconds)
+
+
 def wait_for(condition, what, seconds=10.0, step=0.01):
     """The first true value of condition(); AssertionError when there is none in time."""
-    deadline = time.monotonic() + seconds * SLOWER
+    watch = Stopwatch()
     while True:
+        is_over = watch.is_over(seconds * SLOWER)  # before it looks: it may be held up for long between the two
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds * SLOWER:.0f} s: {what}")
+        if is_over:
+            raise AssertionError(f"not within {watch.wall():.0f} s: {what}")
         time.sleep(step)
 
 
@@ -287,11 +316,14 @@ class Background:
         return [json.loads(line) for line in self.out().split("\n")[:-1] if line]
 
     def wait(self, seconds=10):
-        try:
-            return self.process.wait(seconds * SLOWER)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.process.args} still runs after {seconds * SLOWER:.0f} s\n{self.err()}") \
-                from None
+        watch = Stopwatch()
+        while True:
+            try:
+                return self.process.wait(seconds * SLOWER)
+            except subprocess.TimeoutExpired:
+                if watch.is_over(seconds * SLOWER):
+                    raise AssertionError(f"{self.process.args} still runs after {watch.wall():.0f} s\n{self.err()}") \
+                        from None
 
     def stop(self, signum=signal.SIGKILL):
         if self.process.poll() is None:

