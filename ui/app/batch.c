@@ -217,20 +217,38 @@ static void refresh_both(struct batch *b, const struct snapshot *s)
         give_up_keeping(b, &why);
 }
 
-/* Made in memory first, so that it reaches its file in one piece or not at all. */
+/*
+ * Made in memory first, so that it reaches its file in one piece or not at all. That takes a while
+ * of many VMs: a log that was truncated meanwhile is to begin with its header, so it is made again.
+ */
+static int make_record(struct batch *b, const struct snapshot *s, char **ret, size_t *ret_len)
+{
+    const struct snapshot *base = b->opts->include_past ? NULL : b->first;
+    const struct report before = b->report;
+    bool is_fresh = output_is_fresh(b->env->out);
+
+    for (;;) {
+        if (is_fresh)
+            report_fresh(&b->report);
+        b->report.header = b->env->out->first_line;
+        int result = report_make(&b->report, base, s, ret, ret_len);
+        if (result < 0 || is_fresh || !output_is_fresh(b->env->out))
+            return result;
+        free(*ret);
+        *ret = NULL;
+        b->report = before;
+        is_fresh = true;
+    }
+}
+
 static int print_record(struct batch *b, const struct snapshot *s, struct error *err)
 {
     char *text = NULL;
     size_t len = 0;
-    const struct snapshot *base = b->opts->include_past ? NULL : b->first;
-    int result;
 
     if (is_estimating(b))
         refresh_both(b, s);
-    if (output_is_fresh(b->env->out))
-        report_fresh(&b->report);
-    b->report.header = b->env->out->first_line;
-    result = report_make(&b->report, base, s, &text, &len);
+    int result = make_record(b, s, &text, &len);
     if (result == -EBADMSG)
         return error_set(err, result,
                          "the log file has other columns: give a new file, or the same --fields");
