@@ -154,15 +154,16 @@ def have_binary_stats():
 # --- programs -----------------------------------------------------------------------------------
 
 class Run:
-    """A finished program: returncode, out and err as text, seconds it took."""
+    """A finished program: returncode, out and err as text, seconds it took, and those of an idle machine (Stopwatch)."""
 
-    def __init__(self, args, process, seconds):
+    def __init__(self, args, process, seconds, idle_seconds):
         self.args = args
         self.returncode = process.returncode
         self.out_bytes = process.stdout or b""
         self.out = self.out_bytes.decode("utf-8", "surrogateescape")
         self.err = (process.stderr or b"").decode("utf-8", "surrogateescape")
         self.seconds = seconds
+        self.idle_seconds = idle_seconds
 
     def __str__(self):
         return (f"$ {' '.join(self.args)}\nexit status {self.returncode} after {self.seconds:.2f} s\n"
@@ -188,12 +189,12 @@ def without_leak_check(**changes):
 
 
 def run(*args, timeout=30, env=None, **kwargs):
-    start = time.monotonic()
+    watch = Stopwatch()
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     kwargs.setdefault("stdout", subprocess.PIPE)
     kwargs.setdefault("stderr", subprocess.PIPE)
     process = subprocess.run(args, timeout=timeout * SLOWER, check=False, env=env or environment(), **kwargs)
-    return Run(args, process, time.monotonic() - start)
+    return Run(args, process, watch.wall(), watch.idle())
 
 
 def kvmlens(*args, prefix=(), **kwargs):

@@ -43,13 +43,19 @@ class FirstPage(test_contention.Load):
     def test_vcpus_that_wait_for_one_cpu_are_marked(self):
         vms, cpu = self.contended()
         t, _ = self.monitor(120, 35)
+        t.wait_text("F4")
+        t.send("F4")
+        t.wait_text("Show only")
+        t.send("-l", "^load$")  # a VM of somebody else may be the busiest
+        t.send("Enter")
+        t.wait_text("filter ^load")
         t.send("2")
 
         def marked(screen):
             rows = [row_of(screen, vm.pid) for vm in vms]
             # PID NAME STATE vCPU CPU% RUN% RDY% RDYMAX
             return len([r for r in rows if len(r) > 7 and re.fullmatch(r"!!\d+\.\d", r[6]) and
-                        r[2] == "running" and 20 < float(r[6][2:]) < 80 and r[7] == r[6]]) == 2
+                        r[2] == "running" and 20 < float(r[6][2:]) <= 100 and r[7] == r[6]]) == 2  # others may be there, too
 
         t.wait(lambda s: "RDYMAX" in s and marked(s), "two VMs that wait, marked")
         # What the pane needs of that VM alone is there a moment later.
@@ -57,7 +63,7 @@ class FirstPage(test_contention.Load):
         self.assertIn("2 CPU time", screen)
         # The pane is of the selected one, whose only vCPU waits as long.
         pane = screen.partition("v hides")[2]
-        self.assertRegex(pane, r"RDY {7}[2-7] .*mean !!\d+\.\d%  worst !!\d+\.\d%")
+        self.assertRegex(pane, r"RDY {7}[2-9] .*mean !!\d+\.\d%  worst !!\d+\.\d%")
         self.assertRegex(pane, r"STATE {5}[RGHn] ")
         self.assertRegex(pane, r"emulator +\d")
         # The vCPU rows say where it runs, and where it may: by hand, for one VM.
