@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -18,8 +20,8 @@ BESIDE = {beside!r}
 
 class Noted(kvmtest.TestCase):
     def setUp(self):
-        self.note("begins")
         self.addCleanup(self.note, "ends")
+        self.note("begins")
 
     def note(self, word):
         with open({notes!r}, "a", encoding="utf-8") as f:
@@ -41,11 +43,13 @@ class Lanes(unittest.TestCase):
         with open(os.path.join(self.dir, f"test_{name}.py"), "w", encoding="utf-8") as f:
             f.write(MODULE.format(beside=beside, notes=self.notes) + text)
 
+    def environment(self, **env):
+        return {**os.environ, "KVMTEST_MOUNTS": "1", "KVMLENS": "/bin/true", "TESTVM": "/bin/true", "KVMTEST_SLOWER": "1",
+                "KVMTEST_SKIPPED": self.skipped, "KVMTEST_LANES": "2", **env}
+
     def run_all(self, *names, **env):
         """(exit status, what it prints)"""
-        env = {**os.environ, "KVMTEST_MOUNTS": "1", "KVMLENS": "/bin/true", "TESTVM": "/bin/true", "KVMTEST_SLOWER": "1",
-               "KVMTEST_SKIPPED": self.skipped, "KVMTEST_LANES": "2", **env}
-        result = subprocess.run([sys.executable, "-B", os.path.join(self.dir, "run.py"), *names], env=env,
+        result = subprocess.run([sys.executable, "-B", os.path.join(self.dir, "run.py"), *names], env=self.environment(**env),
                                 capture_output=True, text=True, timeout=60, check=False)
         return result.returncode, result.stdout
 
@@ -130,6 +134,35 @@ class A(Noted):
         self.assertEqual(status, 1)
         self.assertEqual(out.splitlines()[-3:], ["4 passed, 2 failed, 0 skipped", "failed: test_own.A.test_1",
                                                  "failed: test_own.A.test_2"])
+
+    def test_tests_that_are_ended_clean_up(self):
+        self.module("own", "own VMs", "".join(
+            f"class {name}(Noted):\n    def test_1(self): time.sleep(60)\n" for name in "AB"))
+        for signum in (signal.SIGINT, signal.SIGKILL):
+            if os.path.exists(self.notes):
+                os.unlink(self.notes)
+            begin = time.monotonic()
+            with subprocess.Popen([sys.executable, "-B", os.path.join(self.dir, "run.py")], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, env=self.environment()) as run:
+                self.wait_for_notes(2)
+                time.sleep(0.5)  # they sleep; between two parts of a test unittest lets an exception pass, and cleans nothing up
+                run.send_signal(signum)
+            self.wait_for_notes(4)
+            self.assertEqual(self.noted()[2:], ["A ends", "B ends"])
+            self.assertLess(time.monotonic() - begin, 50)
+
+    def noted(self):
+        try:
+            with open(self.notes, encoding="utf-8") as f:
+                return sorted(f.read().splitlines(), key=lambda note: note.split()[::-1])
+        except FileNotFoundError:
+            return []
+
+    def wait_for_notes(self, count):
+        deadline = time.monotonic() + 30
+        while len(self.noted()) < count:
+            self.assertLess(time.monotonic(), deadline, self.noted())
+            time.sleep(0.02)
 
     def test_what_no_lane_is_left_for_has_failed(self):
         self.module("own", "own VMs", "".join(

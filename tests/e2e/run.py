@@ -16,6 +16,7 @@ KVMTEST_LANES=1 runs all of them one after the other, and so does a machine that
 What a test prints comes in one piece. "N passed, N failed, N skipped" comes at the end, and then the names of those that
 failed.
 """
+import contextlib
 import ctypes
 import importlib
 import io
@@ -181,20 +182,21 @@ class Lane:
     def __init__(self, tests, on_skip):
         self.tests, self.on_skip = tests, on_skip
         self.result = Result(on_skip)  # of all of its tests
-        ours, theirs = socket.socketpair()
+        self.socket, theirs = socket.socketpair()
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            ours.close()
+            self.socket.close()
             self._work(theirs.makefile("rw", encoding="utf-8"))
         theirs.close()
-        self.file = ours.makefile("rw", encoding="utf-8")
+        self.file = self.socket.makefile("rw", encoding="utf-8")
 
     def _work(self, file):
         """One line for each request and each answer, as long as there are requests. Does not return."""
         status = 1
         try:
-            ctypes.CDLL(None).prctl(self.PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            # An alarm ends a test with all that it has started.
+            ctypes.CDLL(None).prctl(self.PR_SET_PDEATHSIG, signal.SIGALRM, 0, 0, 0)
             for line in file:
                 result = Result(self.on_skip)
                 sys.stdout = io.StringIO()
@@ -202,6 +204,8 @@ class Lane:
                 file.write(json.dumps([sys.stdout.getvalue(), result.counts, result.failed]) + "\n")
                 file.flush()
             status = 0
+        except (Timeout, BrokenPipeError):
+            pass  # nobody is there any more
         except Exception:
             traceback.print_exc()
         finally:
@@ -234,11 +238,11 @@ class Lane:
             lives = min([self._run(test) for test in tests])
             schedule.done(kind)
 
-    def end(self):
-        try:
-            os.kill(self.pid, signal.SIGTERM)
-        except OSError:
-            pass
+    def end(self, at_once):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        if at_once:
+            os.kill(self.pid, signal.SIGALRM)
         os.waitpid(self.pid, 0)
 
 
@@ -247,14 +251,16 @@ def run_in_lanes(tests, count, on_skip):
     schedule, result = Schedule(tests), Result(on_skip)
     lanes = [Lane(tests, on_skip) for _ in range(count)]
     threads = [threading.Thread(target=lane.serve, args=(schedule,), daemon=True) for lane in lanes]
+    at_once = True
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        at_once = False
     finally:
         for lane in lanes:
-            lane.end()
+            lane.end(at_once)
     for lane in lanes:
         result.failed += lane.result.failed
         for word in result.counts:

@@ -20,6 +20,8 @@ from dirtier import MIB, Dirtier, Orders  # noqa: E402
 from test_dirtier import need_dirtier  # noqa: E402
 from test_scan import traces  # noqa: E402
 
+BESIDE = "own VMs"  # tests/e2e/run.py
+
 SET = 20000
 SIDE_BY_SIDE = 20
 PLACES = 32
@@ -57,7 +59,6 @@ def scanners_of(pid):
 
 class Rates(kvmtest.TestCase):
     """Guests that write as they are told to."""
-    BESIDE = "own VMs"
 
     def setUp(self):
         need_dirtier()
@@ -146,8 +147,6 @@ class Rates(kvmtest.TestCase):
 
 
 class Bios(kvmtest.TestCase):
-    BESIDE = "own VMs"
-
     def test_bios_is_cheap(self):
         vm = self.qemu(need_qemu(), ram="4G")
         time.sleep(1)
@@ -250,6 +249,8 @@ class Ends(kvmtest.TestCase):
 
 
 class All(kvmtest.TestCase):
+    BESIDE = None
+
     def setUp(self):
         need_kvm()
 
