@@ -104,6 +104,9 @@ enum cause_nature reading_cause_nature(enum reading_cause cause);
 /* reading_cause_is_lockdown - is it the lockdown of the kernel, which is the same for all VMs? */
 bool reading_cause_is_lockdown(enum reading_cause cause);
 
+/* reading_cause_is_of_host - is it one of the host, so that all VMs have it? */
+bool reading_cause_is_of_host(enum reading_cause cause);
+
 /* reading_cause_needs - capabilities, bit 1 << CAP_..., without which the number is missing. */
 uint64_t reading_cause_needs(enum reading_cause cause);
 

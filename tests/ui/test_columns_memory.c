@@ -199,12 +199,42 @@ static void the_status_line_says_why(void **state)
         const struct column_plan plan = {.slots = {{.id = columns[c].id}}, .count = 1};
         char text[101] = "", wanted[101];
         screen_clear(&out);
-        assert_true(load_cause_draw(bed->model.now, vm, &plan, screen_rect(&out), &out));
+        assert_true(load_cause_draw(bed->model.now, vm, &plan, false, screen_rect(&out), &out));
         for (int x = 0; x < 100; x++)
             text[x] = (char)screen_cell(&out, 0, x)->code;
         snprintf(wanted, sizeof(wanted), "db-primary: no %s: %s", column_table[columns[c].id].title,
                  reading_cause_text(CAUSE_NO_PERMISSION));
         assert_memory_equal(text, wanted, strlen(wanted));
+    }
+    screen_done(&out);
+}
+
+/* What the host lacks all VMs do: it is said of them, once. */
+static void a_cause_of_the_host_is_said_of_all_vms(void **state)
+{
+    struct ui_bed *bed = *state;
+    struct snapshot_vm *vm = snapshot_builder_get(bed->b, DB);
+    const struct column_plan plan = {.slots = {{.id = COLUMN_PSI_CPU}}, .count = 1};
+    const struct {
+        enum reading_cause cause;
+        const char *said;
+    } cases[] = {{CAUSE_NO_PRESSURE, "All VMs: no PSI-CPU: "},
+                 {CAUSE_NO_CGROUP, "All VMs: no PSI-CPU: "},
+                 {CAUSE_ROOT_CGROUP, "db-primary: no PSI-CPU: "}};
+    struct screen out;
+
+    assert_int_equal(screen_init(&out, 1, 120, false), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64] = "";
+        vm->load.pressure[PRESSURE_CPU_SOME] = load_builder_missing(READING_ABSENT, cases[i].cause);
+        screen_clear(&out);
+        assert_true(load_cause_draw(bed->model.now, vm, &plan, false, screen_rect(&out), &out));
+        for (size_t x = 0; x < strlen(cases[i].said); x++)
+            text[x] = (char)screen_cell(&out, 0, (int)x)->code;
+        assert_string_equal(text, cases[i].said);
+        /* The pane has a line about it. */
+        assert_int_equal(load_cause_draw(bed->model.now, vm, &plan, true, screen_rect(&out), &out),
+                         cases[i].cause == CAUSE_ROOT_CGROUP);
     }
     screen_done(&out);
 }
@@ -284,6 +314,7 @@ int main(void)
         BED_TEST(a_vcpu_has_none_of_these),
         BED_TEST(what_is_missing_says_so_and_is_never_0),
         BED_TEST(the_status_line_says_why),
+        BED_TEST(a_cause_of_the_host_is_said_of_all_vms),
         BED_TEST(the_limit_is_the_tighter_of_two),
         BED_TEST(what_hurts_is_marked),
     };

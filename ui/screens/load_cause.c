@@ -14,7 +14,8 @@ static bool can_be_helped(const struct column_value *v)
 }
 
 bool load_cause_draw(const struct snapshot *now, const struct snapshot_vm *vm,
-                     const struct column_plan *plan, struct rect r, struct screen *out)
+                     const struct column_plan *plan, bool has_pane, struct rect r,
+                     struct screen *out)
 {
     const struct column_fields none = {0};
     char fix[HOST_FIX_MAX], text[HOST_FIX_MAX + 300];
@@ -27,8 +28,12 @@ bool load_cause_draw(const struct snapshot *now, const struct snapshot_vm *vm,
         if (!can_be_helped(&v))
             continue;
         const enum reading_cause cause = (enum reading_cause)v.cause;
-        snprintf(text, sizeof(text), "%s: no %s: %s. %s", vm->name, column_table[id].title,
-                 reading_cause_text(cause), host_fix_cause(&now->host, cause, fix));
+        const bool is_of_host = reading_cause_is_of_host(cause);
+        if (is_of_host && has_pane)
+            continue;
+        snprintf(text, sizeof(text), "%s: no %s: %s. %s", is_of_host ? "All VMs" : vm->name,
+                 column_table[id].title, reading_cause_text(cause),
+                 host_fix_cause(&now->host, cause, fix));
         screen_field(out, r, r.y, r.x, r.cols, ALIGN_LEFT, STYLE_NOTICE, text);
         return true;
     }

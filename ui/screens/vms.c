@@ -356,7 +356,8 @@ static bool load_cause(const struct ui_model *m, const struct ui_state *st,
     struct column_plan plan;
 
     columns_plan(&st->vms.columns, r.cols, st->vms.column_shift, st->vms.names.cols, &plan);
-    return load_cause_draw(m->now, vm, &plan, r, out);
+    const struct vms_layout v = vms_layout_make(st->rows, st->cols, st->vms.has_pane);
+    return load_cause_draw(m->now, vm, &plan, v.pane.rows > 0, r, out);
 }
 
 static void draw_status(const struct ui_model *m, const struct ui_state *st, struct rect r,
