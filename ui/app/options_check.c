@@ -118,6 +118,17 @@ static int check_forced_forecasts(const struct options *opts, struct error *err)
     return 0;
 }
 
+/* Of records alone: what was forgotten, as kvm_stat asks for with -c and -z. NULL: it may be
+ * another mode. */
+static const char *missing_mode(const struct option_row *row)
+{
+    if (row->modes == MODE_BIT(MODE_ONCE))
+        return "-1";
+    if (row->modes == MODE_BIT(MODE_LOG))
+        return "-l or -L FILE";
+    return row->modes == (MODE_BIT(MODE_ONCE) | MODE_BIT(MODE_LOG)) ? "-1, -l or -L FILE" : NULL;
+}
+
 int options_check(const struct options *opts, struct error *err)
 {
     int forced = check_forced_forecasts(opts, err);
@@ -135,6 +146,9 @@ int options_check(const struct options *opts, struct error *err)
                 snprintf(goes + len, sizeof(goes) - len, "%s%s", len > 0 ? ", " : "",
                          mode_words((enum options_mode)mode));
         }
+        const char *missing = missing_mode(row);
+        if (opts->mode == MODE_MONITOR && missing != NULL)
+            return error_set(err, -EINVAL, "%s goes with %s: give %s, too", label, goes, missing);
         return error_set(err, -EINVAL, "%s has no meaning with %s; it goes with: %s", label,
                          mode_words(opts->mode), goes);
     }
