@@ -16,10 +16,10 @@
 #include "core/base/host.h"
 #include "core/base/spare.h"
 #include "core/model/bpf_status.h"
-#include "core/model/cpu_split.h"
 #include "core/model/exits.h"
 #include "core/model/field.h"
 #include "core/model/reading.h"
+#include "core/model/tick_window.h"
 #include "core/model/vm.h"
 #include "core/model/vm_io.h"
 
@@ -161,7 +161,7 @@ struct sample_vcpu {
     const char *cpus_allowed; /* "0-3,8"; NULL = not known; belongs to the sample */
     struct sample_entity entity;
     struct reading gauges[VCPU_GAUGE_COUNT];
-    struct cpu_split_marks split; /* set by sample_follow */
+    struct tick_marks ticks; /* set by sample_follow */
 };
 
 /* What is known of a VM beside its numbers, as it was when the sample was laid out. */
@@ -209,6 +209,7 @@ struct sample {
     /* all VMs together, where the kernel counts none apart; no other sum goes in here */
     struct sample_entity host;
     bool has_host;    /* were these totals read? */
+    struct tick_marks host_ticks; /* set by sample_follow */
     unsigned vm_ends; /* samples before this one, and this one, that miss a VM of the one before */
     size_t hidden_processes; /* that could not be looked into: each may hide VMs */
     pid_t hidden_pid;        /* the first of them; 0 = there is none */
@@ -245,8 +246,14 @@ void sample_add_vcpu_sums(struct sample *sample, const struct field_table *field
 void sample_vm_add_vcpu_sums(const struct sample *sample, const struct field_table *fields,
                              struct sample_vm *vm);
 
-/* sample_cpu_point - what is known of the CPU time of @vcpu; nothing where a number is missing. */
-struct cpu_point sample_cpu_point(const struct sample_vcpu *vcpu);
+/* Parts of the points below. */
+enum { TICK_VCPU_CPU, TICK_VCPU_GUEST };
+enum { TICK_HOST_IDLE, TICK_HOST_IOWAIT, TICK_HOST_STEAL, TICK_HOST_GUEST };
+
+/* sample_vcpu_ticks, ..._host_ticks - what is known of the CPU time of a vCPU, of the host's CPUs;
+ * nothing where a number is missing. */
+struct tick_point sample_vcpu_ticks(const struct sample_vcpu *vcpu);
+struct tick_point sample_host_ticks(const struct sample *sample);
 
 /* A walk through the VMs of a sample, in their order. */
 struct sample_walk {
@@ -267,7 +274,8 @@ const struct sample_device *sample_find_device(const struct sample_vm *vm, size_
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
- * again at 0); and over which time the CPU time of vCPUs is split. A VM that was skipped keeps the
+ * again at 0); and over which time
+ * parts of CPU time are looked at. A VM that was skipped keeps the
  * numbers that it had in @prev, with their times: the rates of the sample after are over the time
  * since these were read.
  */

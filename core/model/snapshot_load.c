@@ -187,9 +187,10 @@ static enum vcpu_state vcpu_state(const struct reading *then, const struct snaps
 }
 
 /* As much of all CPU time as @grown says. */
-static struct figure part_of(struct figure cpu, const struct cpu_point *grown)
+static struct figure part_of(struct figure cpu, const struct tick_point *grown)
 {
-    double part = grown->cpu_ns > 0 ? (double)grown->guest_ns / (double)grown->cpu_ns : 0;
+    double all = (double)grown->part_ns[TICK_VCPU_CPU];
+    double part = all > 0 ? (double)grown->part_ns[TICK_VCPU_GUEST] / all : 0;
 
     if (cpu.state == READING_OK)
         cpu.value *= part < 1 ? part : 1; /* ticks may be more than there was time */
@@ -200,11 +201,12 @@ static struct figure part_of(struct figure cpu, const struct cpu_point *grown)
  * A kernel that is itself a guest may run its own in a way that no tick is seen to hit them. A vCPU
  * that used so much CPU time, and no tick of it in its guest, says that; it is not a share of 0.
  */
-static bool is_uncounted(const struct cpu_point *grown, const struct sample_vcpu *now)
+static bool is_uncounted(const struct tick_point *grown, const struct tick_point *now)
 {
-    return grown->guest_ns == 0 &&
-           (grown->cpu_ns >= UNCOUNTED_NS || (now->gauges[VCPU_GUEST_NS].raw == 0 &&
-                                              now->gauges[VCPU_CPU_NS].raw >= UNCOUNTED_EVER_NS));
+    return grown->part_ns[TICK_VCPU_GUEST] == 0 &&
+           (grown->part_ns[TICK_VCPU_CPU] >= UNCOUNTED_NS ||
+            (now->part_ns[TICK_VCPU_GUEST] == 0 &&
+             now->part_ns[TICK_VCPU_CPU] >= UNCOUNTED_EVER_NS));
 }
 
 /* CPU time is known of the interval; how it is split is of a time that has ticks enough. */
@@ -212,16 +214,16 @@ static struct figure guest_of(const struct growing *guest, const struct sample_v
                               const struct sample_vcpu *now, struct figure cpu)
 {
     const struct figure interval = ratio_of(guest);
-    struct cpu_point grown;
+    struct tick_point grown;
 
     if (interval.state != READING_OK || cpu.state != READING_OK)
         return interval.state != READING_OK ? interval : cpu;
-    const struct cpu_point from = sample_cpu_point(before), to = sample_cpu_point(now);
-    if (!cpu_split_grown(&now->split, &from, &to, &grown))
+    const struct tick_point then = sample_vcpu_ticks(before), at = sample_vcpu_ticks(now);
+    if (!tick_window_grown(&now->ticks, &then, &at, &grown))
         return no_figure(READING_WARMUP, CAUSE_NONE);
-    if (is_uncounted(&grown, now))
+    if (is_uncounted(&grown, &at))
         return no_figure(READING_ABSENT, CAUSE_NOT_COUNTED);
-    if (grown.time_ns < CPU_SPLIT_MIN_NS)
+    if (grown.at_ns < TICK_WINDOW_MIN_NS)
         return no_figure(READING_WARMUP, CAUSE_FEW_TICKS);
     return part_of(cpu, &grown);
 }
@@ -237,10 +239,11 @@ static struct figure guest_of_interval(const struct growing *guest,
 {
     if (ratio_of(guest).state != READING_OK || cpu.state != READING_OK)
         return no_figure(READING_ABSENT, CAUSE_NONE);
-    const struct cpu_point grown = {.cpu_ns = now->gauges[VCPU_CPU_NS].raw -
-                                              before->gauges[VCPU_CPU_NS].raw,
-                                    .guest_ns = guest->current->raw - guest->then->raw};
-    return grown.guest_ns > 0 && grown.cpu_ns >= SPLIT_NS
+    const struct tick_marks none = {0};
+    const struct tick_point then = sample_vcpu_ticks(before), at = sample_vcpu_ticks(now);
+    struct tick_point grown;
+    return tick_window_grown(&none, &then, &at, &grown) && grown.part_ns[TICK_VCPU_GUEST] > 0 &&
+                   grown.part_ns[TICK_VCPU_CPU] >= SPLIT_NS
                ? part_of(cpu, &grown)
                : no_figure(READING_ABSENT, CAUSE_FEW_TICKS);
 }
@@ -398,29 +401,36 @@ static struct figure host_ratio(const struct sample *prev, const struct sample *
     return ratio_of(&g);
 }
 
-/* Of the time of all CPUs: its clock is the kernel's own, not ours. */
-static struct figure share_of(struct figure part, struct figure all)
+/* Of the time of all CPUs in a window: its clock is the kernel's own, not ours. @interval: what is
+ * known of the part in the interval. */
+static struct figure share_of(struct figure interval, const struct tick_point *grown, unsigned part)
 {
-    if (part.state != READING_OK)
-        return part;
-    if (all.state != READING_OK || all.value <= 0)
-        return all.state != READING_OK ? all : no_figure(READING_WARMUP, CAUSE_NONE);
-    part.value = part.value > all.value ? 1 : part.value / all.value;
-    return part;
+    if (interval.state != READING_OK)
+        return interval;
+    if (grown->at_ns < TICK_WINDOW_MIN_NS)
+        return no_figure(READING_WARMUP, grown->at_ns > 0 ? CAUSE_FEW_TICKS : CAUSE_NONE);
+    double share = (double)grown->part_ns[part] / (double)grown->at_ns;
+    interval.value = share < 1 ? share : 1;
+    return interval;
 }
 
 void snapshot_load_host(const struct sample *prev, const struct sample *cur, struct host_load *ret)
 {
     const struct reading *g = cur->host_gauges;
-    struct figure all = host_ratio(prev, cur, HOST_CPU_NS);
+    const struct tick_point then = prev != NULL ? sample_host_ticks(prev) : (struct tick_point){0},
+                            at = sample_host_ticks(cur);
+    struct tick_point grown;
+
+    if (!tick_window_grown(&cur->host_ticks, &then, &at, &grown))
+        grown = (struct tick_point){0};
 
     ret->load_1 = scaled(&g[HOST_LOAD_1], 0.01);
     ret->load_5 = scaled(&g[HOST_LOAD_5], 0.01);
     ret->load_15 = scaled(&g[HOST_LOAD_15], 0.01);
-    ret->guest = share_of(host_ratio(prev, cur, HOST_GUEST_NS), all);
-    ret->steal = share_of(host_ratio(prev, cur, HOST_STEAL_NS), all);
-    ret->iowait = share_of(host_ratio(prev, cur, HOST_IOWAIT_NS), all);
-    ret->busy = share_of(host_ratio(prev, cur, HOST_IDLE_NS), all);
+    ret->guest = share_of(host_ratio(prev, cur, HOST_GUEST_NS), &grown, TICK_HOST_GUEST);
+    ret->steal = share_of(host_ratio(prev, cur, HOST_STEAL_NS), &grown, TICK_HOST_STEAL);
+    ret->iowait = share_of(host_ratio(prev, cur, HOST_IOWAIT_NS), &grown, TICK_HOST_IOWAIT);
+    ret->busy = share_of(host_ratio(prev, cur, HOST_IDLE_NS), &grown, TICK_HOST_IDLE);
     if (ret->busy.state == READING_OK && ret->steal.state == READING_OK &&
         ret->iowait.state == READING_OK) {
         double busy = 1 - ret->busy.value - ret->steal.value - ret->iowait.value;

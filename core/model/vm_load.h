@@ -166,7 +166,7 @@ struct vm_load {
 struct vcpu_load {
     uint8_t state;             /* enum vcpu_state */
     uint8_t state_cause;       /* as of a VM */
-    /* Together its cpu_ratio; how it is split is the mean of a second or more: cpu_split.h */
+    /* Together its cpu_ratio; how it is split is the mean of a second or more: tick_window.h */
     struct figure guest, host;
     struct figure throttled;
     struct figure halt_poll;
@@ -178,7 +178,8 @@ struct vcpu_load {
 /* Of the host. */
 struct host_load {
     struct figure load_1, load_5, load_15;    /* mean number of tasks that run or want to */
-    struct figure busy, guest, steal, iowait; /* of all CPUs; guest is part of busy */
+    /* Of all CPUs, guest is part of busy; the mean of a second of their time: tick_window.h */
+    struct figure busy, guest, steal, iowait;
     struct reading mem_free, mem_available, swap_total, swap_free; /* bytes */
     struct figure pressure[PRESSURE_COUNT];
 };

@@ -31,6 +31,7 @@ import kvmtest  # noqa: E402  (found by the line above)
 SETS = ("overview", "cpu", "exits", "memory", "io", "migration")
 NOW, BEFORE = "now", "before"
 LAST_WORD = b"Quit"  # of the bottom line
+NAME = "refresh-cost"  # of our VMs: those of others are left out
 FIRST_SCREEN_MAX_S = 10
 
 # One kind of screen: rows and columns of the terminal, and the configuration; None: there is none, as for a newcomer.
@@ -83,7 +84,7 @@ class Monitor:
         env = kvmtest.environment(TERM="xterm-256color", XDG_CONFIG_HOME=home)
         self.output = b""
         self.began = time.monotonic()
-        self.pid = os.posix_spawn(program, [program, "-s", str(delay)], env, file_actions=opens, setsid=True)
+        self.pid = os.posix_spawn(program, [program, "-g", NAME, "-s", str(delay)], env, file_actions=opens, setsid=True)
         os.close(slave)
 
     def read(self, seconds):
@@ -101,7 +102,7 @@ class Monitor:
             self.read(end - time.monotonic())
             if LAST_WORD in self.output and any(mark in self.output for mark in marks):
                 return time.monotonic() - self.began
-        raise SystemExit(f"refresh_cost: no first screen within {FIRST_SCREEN_MAX_S} s:\n{self.output!r}")
+        raise SystemExit(f"refresh_cost: no first screen within {FIRST_SCREEN_MAX_S} s:\n{self.output[:4000]!r}")
 
     def watch(self, seconds):
         """It goes on for so long."""
@@ -128,8 +129,11 @@ class Monitor:
 
     def close(self):
         os.kill(self.pid, signal.SIGTERM)
+        end = time.monotonic() + FIRST_SCREEN_MAX_S
         while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
             self.read(0.01)
+            if time.monotonic() > end:
+                os.kill(self.pid, signal.SIGKILL)
         os.close(self.master)
 
 
@@ -228,7 +232,7 @@ def start_table(programs, args, marks, home, count):
 def start_vms(stack, count, vcpus):
     vms = []
     for _ in range(count):
-        vm = kvmtest.TestVm("--vcpus", str(vcpus), "--ram", "8M")
+        vm = kvmtest.TestVm("--vcpus", str(vcpus), "--ram", "8M", "--comm", NAME)
         stack.callback(vm.close)
         vms.append(vm)
     return [f"{vm.pid} ".encode() for vm in vms]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * GUEST% and HOST% of a vCPU whose guest time the kernel counts by ticks: they are near the truth
- * at every delay, or missing.
+ * What the kernel counts by ticks, time of vCPUs in the guest and that of the host's CPUs: it is
+ * near the truth at every delay, or missing.
  */
-#include "core/model/cpu_split.h"
+#include "core/model/tick_window.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,22 +19,46 @@
 #define TICK_NS   (4 * MS)  /* CONFIG_HZ=250 */
 #define SHOWN_NS  (10 * MS) /* one USER_HZ: /proc has whole ones only */
 #define BEGAN_NS  (100 * S)
+#define CPUS      2
+#define STEAL     0.02 /* of the host's time */
 #define GUEST_MAX 0.14 /* how far from the truth: four times its standard deviation at worst */
 
 /* A vCPU that always has a CPU, and is in its guest for @part of the time. */
 struct kernel {
     double part;
-    uint64_t now_ns, guest_ns;
+    uint64_t now_ns, guest_ns, steal_ns;
     uint32_t random;
 };
+
+static bool hits(struct kernel *k, double part)
+{
+    k->random = k->random * 1664525 + 1013904223;
+    return (k->random >> 8) < part * (1 << 24);
+}
 
 static void run(struct kernel *k, uint64_t ns)
 {
     for (uint64_t end = k->now_ns + ns; k->now_ns < end; k->now_ns += TICK_NS) {
-        k->random = k->random * 1664525 + 1013904223;
-        if ((k->random >> 8) < k->part * (1 << 24))
-            k->guest_ns += TICK_NS;
+        k->guest_ns += hits(k, k->part) ? TICK_NS : 0;
+        for (int cpu = 0; cpu < CPUS; cpu++)
+            k->steal_ns += hits(k, STEAL) ? TICK_NS : 0;
     }
+}
+
+static struct reading shown(uint64_t ns)
+{
+    return reading_ok(ns / SHOWN_NS * SHOWN_NS, SOURCE_PROC);
+}
+
+static void look_at_host(const struct kernel *k, struct sample *s)
+{
+    const uint64_t all_ns = CPUS * (k->now_ns - BEGAN_NS) + S;
+
+    s->host.time_ns[SOURCE_PROC] = k->now_ns;
+    s->host_gauges[HOST_CPU_NS] = shown(all_ns);
+    s->host_gauges[HOST_IDLE_NS] = shown(all_ns - k->steal_ns);
+    s->host_gauges[HOST_IOWAIT_NS] = s->host_gauges[HOST_GUEST_NS] = shown(0);
+    s->host_gauges[HOST_STEAL_NS] = shown(k->steal_ns);
 }
 
 static struct sample *look(const struct kernel *k, bool is_read)
@@ -54,6 +78,7 @@ static struct sample *look(const struct kernel *k, bool is_read)
 
     assert_int_equal(sample_new(&vms, &fields, &s), 0);
     struct sample_vcpu *to = &s->vms[0].vcpus[0];
+    look_at_host(k, s);
     s->read_ns = k->now_ns;
     s->vms[0].skipped = !is_read;
     if (!is_read)
@@ -61,7 +86,7 @@ static struct sample *look(const struct kernel *k, bool is_read)
     to->entity.time_ns[SOURCE_PROC] = k->now_ns;
     to->gauges[VCPU_CPU_NS] = reading_ok(k->now_ns - BEGAN_NS, SOURCE_PROC);
     to->gauges[VCPU_WAIT_NS] = reading_ok(0, SOURCE_PROC);
-    to->gauges[VCPU_GUEST_NS] = reading_ok(k->guest_ns / SHOWN_NS * SHOWN_NS, SOURCE_PROC);
+    to->gauges[VCPU_GUEST_NS] = shown(k->guest_ns);
     return s;
 }
 
@@ -117,7 +142,7 @@ static void the_split_is_near_the_truth_at_every_delay(void **state)
             for (step(&b, delays[d], true); passed < 5 * S || passed < 4 * delays[d];) {
                 const struct vcpu_load *l = step(&b, delays[d], true);
                 passed += delays[d];
-                if (passed >= CPU_SPLIT_MIN_NS)
+                if (passed >= TICK_WINDOW_MIN_NS)
                     near_truth(l, parts[p]);
             }
             bed_close(&b);
@@ -184,6 +209,27 @@ static void it_begins_anew_with_the_thread(void **state)
     bed_close(&b);
 }
 
+/* One tick of 10 ms in 100 ms of two CPUs would be 5 % of their time. */
+static void the_host_has_its_second_sooner_with_more_cpus(void **state)
+{
+    struct bed b = bed_open(0.5);
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        step(&b, 100 * MS, true);
+        const struct host_load *h = &b.now->host_load;
+        const bool is_told = i * 100 * MS * CPUS >= TICK_WINDOW_MIN_NS;
+        const struct figure *const figures[] = {&h->steal, &h->busy, &h->iowait, &h->guest};
+        for (int f = 0; f < 4; f++) {
+            assert_int_equal(figures[f]->state, is_told ? READING_OK : READING_WARMUP);
+            assert_int_equal(figures[f]->cause, is_told || i == 0 ? CAUSE_NONE : CAUSE_FEW_TICKS);
+        }
+        if (is_told)
+            assert_true(h->steal.value < STEAL + GUEST_MAX / 4 && h->busy.value < 0.011);
+    }
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +237,7 @@ int main(void)
         cmocka_unit_test(too_few_ticks_are_no_number),
         cmocka_unit_test(a_change_is_seen_within_two_seconds),
         cmocka_unit_test(it_begins_anew_with_the_thread),
+        cmocka_unit_test(the_host_has_its_second_sooner_with_more_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
