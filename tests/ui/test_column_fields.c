@@ -255,17 +255,22 @@ static void json_and_csv_say_what_columns_say(void **state)
 
 static void every_number_has_its_cause_when_it_is_missing(void **state)
 {
-    static const enum reading_cause causes[] = {CAUSE_NO_PERMISSION, CAUSE_NOT_IN_KERNEL};
+    static const struct {
+        enum reading_state state;
+        enum reading_cause cause;
+    } kinds[] = {{READING_DENIED, CAUSE_NO_PERMISSION},
+                 {READING_DENIED, CAUSE_NOT_IN_KERNEL},
+                 {READING_WARMUP, CAUSE_FEW_TICKS}};
     struct snapshot_builder *b = snapshot_builder_new();
 
     (void)state;
     load_builder_host(b, LOAD_CONTENDED);
-    for (size_t i = 0; i < 2; i++) {
-        const struct figure f = load_builder_missing(READING_DENIED, causes[i]);
-        const struct reading r = reading_missing(READING_DENIED, causes[i]);
+    for (size_t i = 0; i < 3; i++) {
+        const struct figure f = load_builder_missing(kinds[i].state, kinds[i].cause);
+        const struct reading r = reading_missing(kinds[i].state, kinds[i].cause);
         struct snapshot_vm *vm = snapshot_builder_get(b, i);
         vm->load.state = VM_STATE_UNKNOWN;
-        vm->load.state_cause = (uint8_t)causes[i];
+        vm->load.state_cause = (uint8_t)kinds[i].cause;
         vm->memory.huge_kind = HUGE_UNKNOWN;
         for (enum column_id id = 0; id < COLUMN_COUNT; id++) {
             const struct column *c = &column_table[id];

@@ -17,8 +17,10 @@ static void name_missing(const struct target *t, const char *key, uint8_t state,
 {
     char name[KEY_MAX];
 
-    /* One sample has no rates: that it has none is no news. */
-    if (state == READING_OK || state == READING_WARMUP || !report_load_is_told(state, cause))
+    /* One sample has no rates: that it has none is no news, unless there is more to say of it. */
+    const bool is_no_news = state == READING_WARMUP && cause == CAUSE_NONE;
+
+    if (state == READING_OK || is_no_news || !report_load_is_told(state, cause))
         return;
     snprintf(name, sizeof(name), "%s%s", t->prefix, key);
     json_put_missing(t->doc, t->missing, name, state, cause);

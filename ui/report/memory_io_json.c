@@ -14,7 +14,8 @@ static void name_missing(struct json_doc *doc, json_t *missing, const char *pref
     char name[KEY_MAX];
 
     /* One sample has no rates: that it has none is no news. */
-    if (state == READING_OK || state == READING_WARMUP || !report_load_is_told(state, cause))
+    if (state == READING_OK || (state == READING_WARMUP && cause == CAUSE_NONE) ||
+        !report_load_is_told(state, cause))
         return;
     snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key);
     json_put_missing(doc, missing, name, state, cause);
