@@ -93,7 +93,7 @@ struct scan_dirty {
     uint32_t changed_looks;
     /* Which part of the time a vCPU ran that ran at all: the mean over the time in which one did,
      * 0..1, from the first look to the last; 0: not known. As the scheduler counts it: with what
-     * KVM polls for before it lets a vCPU sleep. */
+     * KVM polls for before it lets a vCPU sleep, and without what it waits for a CPU. */
     double vcpu_busy;
     int vfio_group;       /* of a device that is passed through; -1: none, or not known */
     uint64_t lost;        /* pages of the sample that could not be read at the last look any more */
