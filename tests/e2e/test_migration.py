@@ -64,7 +64,6 @@ class Bed(kvmtest.TestCase):
 
 class Forecasts(kvmtest.TestCase):
     """A few cases of a seed, with wide bounds: the machine may be busy. `make bench-forecast` has many, and the figures."""
-    BESIDE = "own VMs"
 
     def test_what_is_forecast_comes_about(self):
         need_dirtier()
