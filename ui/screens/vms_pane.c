@@ -16,7 +16,8 @@
 #define STRIP_MAX    512
 #define BAR_COLS     10
 #define GAP_COLS     100 /* below so many each counts */
-#define LIMIT_COLS   66  /* from so many on a limit and pressure share a line */
+#define LIMIT_COLS   66  /* from so many on a limit and pressure share a line, */
+#define PERIODS_COLS 100 /* and from so many on how often it was hit, too */
 
 static void draw_title(struct pane_pen *p)
 {
@@ -152,14 +153,15 @@ static void draw_limit(struct pane_pen *p)
         pane_put_cause(p, &v);
     }
     pane_end_item(p);
-    if (is_shared)
-        put_pressure(p, "PSI ");
-    if (v.state == READING_OK && periods->state == READING_OK) {
+    if (v.state == READING_OK && periods->state == READING_OK &&
+        (!is_shared || p->r.cols >= PERIODS_COLS)) {
         pane_put(p, STYLE_LABEL, "in ");
         pane_put(p, STYLE_NORMAL, format_percent(text, periods->value));
         pane_put(p, STYLE_LABEL, "% of periods");
         pane_end_item(p);
     }
+    if (is_shared)
+        put_pressure(p, "PSI ");
     pane_end_line(p);
     if (is_shared || !pane_has_row(p))
         return;
