@@ -453,7 +453,7 @@ static void judge(struct dirty_run *run, int code)
         scan_void_set(job, SCAN_VOID_ENDED);
     else
         note_identity(run);
-    if (job->request->vmm == NULL || strcmp(job->request->vmm, "qemu") != 0)
+    if (job->request->vmm != NULL && strcmp(job->request->vmm, "qemu") != 0)
         scan_void_set(job, SCAN_VOID_OTHER_VMM);
 }
 
