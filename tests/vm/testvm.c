@@ -169,7 +169,7 @@ static void parse_work(struct setup *s, const char *text)
                                               memcmp(minivm_work_name(work->kind), text, len) != 0))
         work->kind++;
     n[1] = minivm_work_default(work->kind);
-    if (numbers(text + len, n, 2) < 1 || n[0] > 1000000 || n[1] > UINT32_MAX)
+    if (numbers(text + len, n, 2) < 1 || n[0] > 1000000000 || n[1] > UINT32_MAX)
         usage("thing to do");
     work->count = (uint32_t)n[0];
     work->argument = (uint32_t)n[1];
