@@ -170,6 +170,27 @@ class States(Load):
         self.assertGreater(vcpu["cpu_guest_ratio"], 0.7 * vcpu["cpu_ratio"])
         self.assertAlmostEqual(vcpu["cpu_guest_ratio"] + vcpu["cpu_host_ratio"], vcpu["cpu_ratio"], 6)
 
+    def test_vcpus_that_have_no_cpu_are_ready(self):
+        """Four guests that never wait, on one CPU: each of them waits for three quarters of the time."""
+        cpu = max(os.sched_getaffinity(0))
+        vms = [self.own_vm("--do", "cpuid:1000000000:1") for _ in range(4)]
+        for vm in vms:
+            os.sched_setaffinity(vm.vms[0]["vcpus"][0]["tid"], {cpu})
+            vm.say("go")
+            self.addCleanup(vm.kill)
+        tids = {vm.pid: vm.vms[0]["vcpus"][0]["tid"] for vm in vms}
+
+        def states():
+            before = {pid: schedstat(pid, tid) for pid, tid in tids.items()}
+            record = snapshot("-s", "1.5")
+            after = {pid: schedstat(pid, tid) for pid, tid in tids.items()}
+            # Who had more than half of what it wanted was not ready.
+            waits = [pid for pid in tids
+                     if after[pid][1] - before[pid][1] > 2 * (after[pid][0] - before[pid][0])]
+            return len(waits) == 4 and [vm_of(record, pid)["vcpus"][0].get("state") for pid in tids]
+
+        self.assertEqual(wait_for(states, "four that wait more than they run", 40), ["ready"] * 4)
+
     def test_a_stopped_process_is_stopped(self):
         vm, _ = self.spinning()
         os.kill(vm.pid, signal.SIGSTOP)

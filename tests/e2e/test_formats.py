@@ -48,6 +48,18 @@ def families_of(case, openmetrics):
 
 
 class Formats(kvmtest.TestCase):
+    def test_what_people_read_is_wrapped_at_words_within_80_columns(self):
+        self.own_vm()
+        texts = {}
+        for args in (["--doctor"], ["--help"], ["-f", "help"], ["--list"], ["-1", "-s", "0.1"]):
+            text = texts[args[0]] = self.assert_status(kvmlens(*args), 0, 1, 3).out
+            self.assertEqual([line for line in text.splitlines() if len(line) > 80], [], str(args))
+        words = " ".join(texts["--doctor"].split())
+        for check in json.loads(kvmlens("--doctor", "--format", "json").out)["checks"]:
+            for key in {"finding", "effect", "fix"} & set(check):
+                if not re.search(r"\d", check[key]):
+                    self.assertIn(" ".join(check[key].split()), words)
+
     def test_csv_text_and_metrics_equal_the_json_of_a_halted_vm(self):
         pid = self.own_vm("--vcpus", "2").pid  # its guests halt: counters stand still
         at = ["-1", "-s", "0.1", "-p", str(pid), "-i"]

@@ -138,6 +138,17 @@ class Prompts(kvmtest.TestCase):
         t.send("q")
         self.assertEqual(t.wait_exit(), 0)
 
+    def test_keys_that_come_at_once_are_each_taken(self):
+        """The filter, its end, and the row that it leaves: to the guests of the counter, and into the first."""
+        t = self.pty(KVMLENS, "--sysroot", HOST, "-s", "3600", columns=120, term="screen")
+        t.wait_bytes(b"F10")
+        for keys, expected in ((b"bif^halt_exits$\r\r", b"by guest"), (b"bc\r\r", b"1 Counters"), (b"\x1b[1~\x0c", b"F10")):
+            start = len(t.read())
+            t.send(keys)
+            t.wait_bytes(expected, start)
+        t.send(b"q")
+        self.assertEqual(t.wait_exit(), 0)
+
     def test_the_cursor_of_the_vcpus_moves(self):
         for options in ((), ("--no-color",)):
             t = self.tmux(KVMLENS, "--sysroot", HOST, "-s", "3600", *options, "web-07")

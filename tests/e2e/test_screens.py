@@ -258,6 +258,8 @@ class Screens(kvmtest.TestCase):
         t.send("Enter")
         t.wait(lambda s: "halt_exits" in s and not re.search(r"(?m)^exits +>?[0-9,]+ ", s),
                "one counter")
+        # Rows follow what is typed: that there is one counter does not say that Enter was taken.
+        t.wait(lambda s: "Show only" not in s, "the end of the prompt")
         t.send("Enter")
         t.wait(lambda s: re.search(r"(?m)^ *\d+ busy-guest +[0-9,]+", s), "its guests")
         t.send("Home", "Enter")
