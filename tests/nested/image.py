@@ -6,6 +6,7 @@ guest needs no set-up. Everything else comes from build/cache/nested (get-kernel
 the archive is written by us, and what needs a device node is made by the guest's devtmpfs.
 """
 import ast
+import glob
 import lzma
 import os
 import re
@@ -147,8 +148,8 @@ def module_of(kernel, name):
     return data, [n for n in depends.group(1).decode().split(",") if n] if depends else []
 
 
-def modules_in_order(kernel, name):
-    """[(name, bytes)] of a module of the kernel in that directory, after those that it needs."""
+def modules_in_order(kernel, *names):
+    """[(name, bytes)] of modules of the kernel in that directory, after those that they need."""
     found = {}
 
     def add(name):
@@ -159,13 +160,14 @@ def modules_in_order(kernel, name):
             add(other)
         found[name] = data
 
-    add(name)
+    for name in names:
+        add(name)
     return list(found.items())
 
 
-def add_modules(archive, kernel, name):
-    """The module and before it those that it needs; their names go to /modules/order, one a line."""
-    order = modules_in_order(kernel, name)
+def add_modules(archive, kernel, *names):
+    """The modules and before them those that they need; their names go to /modules/order, one a line."""
+    order = modules_in_order(kernel, *names)
     for module, data in order:
         archive.data(f"/modules/{module}.ko", data)
     archive.data("/modules/order", "".join(f"{module}\n" for module, _ in order).encode())
@@ -189,7 +191,9 @@ def build(path, kernel, tools, programs, tests, trees=None):
     archive.tree("/usr/lib/locale/C.utf8")
     for name, source in (trees or {}).items():
         archive.tree(source, name)
-    add_modules(archive, kernel, "kvm-amd")
+    # Not there where get-kernels was run before it took them.
+    vhost = ["vhost_net"] if glob.glob(os.path.join(kernel, "vhost_net.ko*")) else []
+    add_modules(archive, kernel, "kvm-amd", *vhost)
     for name, source in tests.items():
         archive.copy(source, name)
     archive.close()

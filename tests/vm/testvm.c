@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <linux/userfaultfd.h>
+#include <linux/vhost.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ static const char usage_text[] =
     "  --uffd START:SIZE register this part of the RAM with userfaultfd; missing pages are never "
     "served\n"
     "  --fork            a child that only inherits the descriptors, until it is killed or 60 s\n"
+    "  --vhost           a queue of vhost-net, whose worker has nothing to do\n"
     "  --comm NAME       command name of the process\n"
     "  --seccomp         may do nothing any more but run its guests and end\n"
     "  -- WORD...        nothing; for who reads the command line of the process\n";
@@ -68,7 +70,7 @@ struct setup {
     unsigned vms;
     bool fork;
     uint64_t uffd_start, uffd_bytes;
-    bool thread, thread_ends, seccomp;
+    bool thread, thread_ends, seccomp, vhost;
 };
 
 struct bed {
@@ -186,7 +188,7 @@ static void parse(int argc, char **argv, struct setup *s)
         {"fill", 1, NULL, 'f'},        {"seed", 1, NULL, 'e'},  {"uffd", 1, NULL, 'u'},
         {"comm", 1, NULL, 'n'},        {"touch", 1, NULL, 't'}, {"thread", 0, NULL, 'T'},
         {"thread-ends", 0, NULL, 'E'}, {"fork", 0, NULL, 'k'},  {"seccomp", 0, NULL, 'S'},
-        {"do", 1, NULL, 'd'},          {NULL, 0, NULL, 0},
+        {"do", 1, NULL, 'd'},          {"vhost", 0, NULL, 'V'}, {NULL, 0, NULL, 0},
     };
     unsigned which;
     int c;
@@ -245,6 +247,9 @@ static void parse(int argc, char **argv, struct setup *s)
             break;
         case 'S':
             s->seccomp = true;
+            break;
+        case 'V':
+            s->vhost = true;
             break;
         case 'n':
             prctl(PR_SET_NAME, optarg);
@@ -448,6 +453,17 @@ static void go(const struct bed *bed, const struct setup *s)
     nanosleep(&pause, NULL); /* the last halt */
 }
 
+/* The kernel starts a worker for whoever takes it; it stays open as long as this process. */
+static void open_vhost(void)
+{
+    int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0 || ioctl(fd, VHOST_SET_OWNER) < 0) {
+        fprintf(stderr, "testvm: /dev/vhost-net: %s\n", strerror(errno));
+        exit(1);
+    }
+}
+
 static void wait_confined(void)
 {
     char buf[64];
@@ -466,6 +482,8 @@ int main(int argc, char **argv)
 
     parse(argc, argv, &setup);
     start_in_thread(&bed, &setup);
+    if (setup.vhost)
+        open_vhost();
     pid_t child = setup.fork ? fork_child() : 0;
     print_all(&bed, &setup, child);
     if (setup.seccomp)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""CPU time of vCPUs in the guest and outside of it, on kernels that count it, against /proc."""
+"""CPU time in the guest and outside of it, on kernels that count it, and workers of vhost, against /proc."""
+import contextlib
 import os
 import re
 
@@ -52,3 +53,31 @@ class Guest(kvmtest.TestCase):
         best = max(shares, key=shares.get)
         if shares[best] > 0.6 * sum(shares.values()):
             self.assertEqual(vcpu["state"], best, str(shares))
+
+
+class Vhost(kvmtest.TestCase):
+    def test_its_workers_are_found_wherever_the_kernel_has_them(self):
+        """Processes of their own before Linux 6.4, threads of the VMM since."""
+        need(os.path.exists("/dev/vhost-net"), "build/cache/nested has no vhost-net: remove its kernels, get-kernels has")
+        vm, other = self.own_vm("--vhost"), self.own_vm()
+
+        def comm(path):
+            with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
+                return f.read().strip()
+            return ""
+
+        name = f"vhost-{vm.pid}"
+        threads = [tid for tid in os.listdir(f"/proc/{vm.pid}/task") if comm(f"/proc/{vm.pid}/task/{tid}/comm") == name]
+        processes = [pid for pid in os.listdir("/proc") if pid.isdigit() and comm(f"/proc/{pid}/comm") == name]
+        since = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 4)
+        self.assertEqual((len(threads), len(processes)), (1, 0) if since else (0, 1))
+        record = snapshot()
+        self.assertEqual(vm_of(record, vm.pid)["roles"]["vhost"]["threads"], 1)
+        self.assertEqual(vm_of(record, other.pid)["roles"]["vhost"]["threads"], 0)
+        self.assertEqual([vm_of(record, each.pid)["io"]["vhost_nets"] for each in (vm, other)], [1, 0])
+        # With one process alone no other is looked at.
+        narrow = vm_of(snapshot("-p", str(vm.pid)), vm.pid)
+        if since:
+            self.assertEqual(narrow["roles"]["vhost"]["threads"], 1)
+        else:
+            self.assertNotIn("vhost", narrow["roles"])
