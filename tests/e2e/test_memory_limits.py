@@ -29,10 +29,10 @@ class Limits(test_contention.Load):
         mount, limit, used = self.memory_cgroups()
         vm, other = (self.qemu(need_qemu(), name="guest=limited", ram=ram,
                                backend="memory-backend-ram,prealloc=on", extra=["-S"]) for ram in ("64M", "192M"))
-        with self.group(mount, [], **{limit.replace(".", "__"): str(512 * MIB)}) as above:
-            if limit == "memory.max":
-                self.set(above, "cgroup.subtree_control", "+memory")
+        with self.group(mount, [vm.pid, other.pid], **{limit.replace(".", "__"): str(512 * MIB)}) as above:
             with self.group(above, [vm.pid]) as own, self.group(above, [other.pid]):
+                if limit == "memory.max":
+                    self.set(above, "cgroup.subtree_control", "+memory")
                 self.set(own, limit, str(400 * MIB))
 
                 def grown():
