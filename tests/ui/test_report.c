@@ -517,6 +517,26 @@ static void text_adds_up_what_is_of_a_process_once(void **state)
     snapshot_free(s);
 }
 
+/* On a screen of 24 lines only the first are seen. */
+static void text_begins_with_who_uses_most_cpu_time(void **state)
+{
+    static const struct filter all = {.vm_fd = -1};
+    struct snapshot_builder *b = snapshot_builder_new();
+
+    (void)state;
+    snapshot_builder_three_vms(b); /* 3.1, 612 and 27.1 % of a CPU, by process id */
+    struct snapshot *s = snapshot_builder_snapshot(b);
+    s->vms[2].cpu_ratio.state = READING_DENIED;
+    snapshot_builder_finish(b);
+    struct report r = {.format = &report_text, .filter = &all};
+    char *text = print(&r, NULL, s);
+    const char *first = strstr(text, "\n      5201 "), *last = strstr(text, "\n      6003 ");
+    assert_true(first != NULL && first < strstr(text, "\n      5164 "));
+    assert_true(last != NULL && last > strstr(text, "\n      5164 "));
+    free(text);
+    snapshot_builder_free(b);
+}
+
 /* A sum that the number of a VM is missing from is more than what it says, in each table. */
 static void text_marks_sums_that_lack_a_vm(void **state)
 {
@@ -735,6 +755,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_has_the_counters_of_each_vm_for_who_asks, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(text_adds_up_what_is_of_a_process_once, setup, teardown),
+        cmocka_unit_test(text_begins_with_who_uses_most_cpu_time),
         cmocka_unit_test(text_marks_sums_that_lack_a_vm),
         cmocka_unit_test(a_list_fits_80_columns_with_its_commas),
         cmocka_unit_test_setup_teardown(text_counts_a_histogram_from_the_start, setup, teardown),

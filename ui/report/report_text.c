@@ -179,13 +179,14 @@ static int text_once(const struct report *r, const struct snapshot *base, const 
 {
     /* Who names a VM wants to know all of it. */
     const bool is_overview = filter_all_vms(r->filter) && !r->verbose;
-    int result;
+    int result = 0;
 
     put_head(r, out, s);
     exits_text_host(out, s);
     if (filter_all_vms(r->filter))
-        text_vms(r, s, out);
-    result = put_all(r, out, base, s);
+        result = text_vms(r, s, out);
+    if (result == 0)
+        result = put_all(r, out, base, s);
     if (is_overview)
         return result < 0 ? result : exits_text_all(out, s, r->skip_zero);
     for (size_t i = 0; i < s->vm_count && result == 0; i++)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "ui/report/text_vms.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "ui/report/number.h"
 
 /* What has been added so far is none. */
@@ -161,17 +164,52 @@ static void put_all(FILE *out, const struct report *r, const struct snapshot *s,
     fputc('\n', out);
 }
 
-void text_vms(const struct report *r, const struct snapshot *s, FILE *out)
+/* Who uses most CPU time stands first, for the first lines are what is seen; who does not tell
+ * comes last, and equals stay in their order. */
+static int compare_cpu(const void *pa, const void *pb)
+{
+    const struct snapshot_vm *a = *(const struct snapshot_vm *const *)pa;
+    const struct snapshot_vm *b = *(const struct snapshot_vm *const *)pb;
+    const bool has_a = a->cpu_ratio.state == READING_OK, has_b = b->cpu_ratio.state == READING_OK;
+
+    if (has_a != has_b)
+        return has_a ? -1 : 1;
+    if (has_a && a->cpu_ratio.value != b->cpu_ratio.value)
+        return a->cpu_ratio.value > b->cpu_ratio.value ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+/* The chosen VMs as they are listed, which the caller frees; NULL: no memory. */
+static const struct snapshot_vm **sorted(const struct filter *filter, const struct snapshot *s,
+                                         size_t *ret_count)
+{
+    const struct snapshot_vm **vms = malloc((s->vm_count + 1) * sizeof(const struct snapshot_vm *));
+
+    *ret_count = 0;
+    for (size_t i = 0; vms != NULL && i < s->vm_count; i++)
+        if (filter_vm(filter, &s->vms[i]))
+            vms[(*ret_count)++] = &s->vms[i];
+    if (vms != NULL)
+        qsort(vms, *ret_count, sizeof(const struct snapshot_vm *), compare_cpu);
+    return vms;
+}
+
+int text_vms(const struct report *r, const struct snapshot *s, FILE *out)
 {
     const struct text_sums sums = text_sums(r->filter, s);
+    size_t count;
 
     if (sums.vms == 0)
-        return;
+        return 0;
+    const struct snapshot_vm **vms = sorted(r->filter, s, &count);
+    if (vms == NULL)
+        return -ENOMEM;
     fprintf(out, "%10s %5s %7s %7s %11s %7s %7s  %s\n", "PID", "vCPUs", "CPU%", "WAIT%", "EXITS/s",
             "RAM", "RSS", "NAME");
     if (sums.vms > 1)
         put_all(out, r, s, &sums);
-    for (size_t i = 0; i < s->vm_count; i++)
-        if (filter_vm(r->filter, &s->vms[i]))
-            put_vm(out, s, &s->vms[i]);
+    for (size_t i = 0; i < count; i++)
+        put_vm(out, s, vms[i]);
+    free(vms);
+    return 0;
 }

@@ -32,9 +32,10 @@ struct text_sum text_sum_rate(const struct filter *filter, const struct snapshot
 const char *text_vm_place(const struct snapshot *s, const struct snapshot_vm *vm, char buf[24]);
 
 /*
- * text_vms - titles, all chosen VMs together where there are several, then a line for each: it fits
- * 80 columns unless a name is long, and what there is to say of a VM stands behind its name.
+ * text_vms - titles, all chosen VMs together where there are several, then a line for each, who
+ * uses most CPU time first: it fits 80 columns unless a name is long, and what there is to say of a
+ * VM stands behind its name. 0 or -ENOMEM.
  */
-void text_vms(const struct report *r, const struct snapshot *s, FILE *out);
+int text_vms(const struct report *r, const struct snapshot *s, FILE *out);
 
 #endif
