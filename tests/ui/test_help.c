@@ -266,6 +266,34 @@ static void of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done(void **sta
     snapshot_builder_free(none);
 }
 
+/* Three dots would promise a number with the next sample: there is none. */
+static void of_a_vm_that_ended_no_number_is_on_its_way(void **state)
+{
+    struct ui_bed *f = *state;
+    struct snapshot_builder *none = snapshot_builder_new();
+
+    for (size_t i = 0; i < f->s->vm_count; i++) {
+        struct snapshot_vm *vm = &f->s->vms[i];
+        for (size_t k = 0; k < vm->vcpu_count; k++)
+            vm->vcpus[k].load.guest = vm->vcpus[k].load.host =
+                (struct figure){.state = READING_ABSENT, .cause = CAUSE_NOT_ASKED_FOR};
+        vm->load.roles[VM_ROLE_EMULATOR].threads =
+            reading_missing(READING_ABSENT, CAUSE_NOT_ASKED_FOR);
+    }
+    ui_bed_start(f, ROWS, 140);
+    ui_bed_press(f, KEYCODE_ENTER);
+    ui_bed_press(f, '2');
+    assert_non_null(strstr(row_text(f, 3), " ..."));
+    assert_non_null(strstr(f->dump, "Threads"));
+    snapshot_builder_fields_x86(none);
+    f->model.now = snapshot_builder_finish(none);
+    assert_int_equal(ui_follow(&f->state, &f->model), 0);
+    assert_non_null(strstr(ui_bed_press(f, 0), "ENDED"));
+    assert_null(strstr(row_text(f, 3), "..."));
+    assert_null(strstr(f->dump, "Threads"));
+    snapshot_builder_free(none);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -281,6 +309,7 @@ int main(void)
         TEST(the_help_has_columns),
         TEST(the_help_goes_up_from_its_end),
         TEST(of_a_vm_that_ended_nothing_is_offered_that_cannot_be_done),
+        TEST(of_a_vm_that_ended_no_number_is_on_its_way),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,9 @@ static void draw_load(const struct column_fields *fields, const struct snapshot_
                  {V_HOST, COLUMN_HOST}};
 
     for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && r.cols >= LOAD_FROM_COLS; i++) {
-        const struct column_value v = column_get(cells[i].column, fields, vm, vcpu);
+        struct column_value v = column_get(cells[i].column, fields, vm, vcpu);
+        if (fields->is_over && v.state == READING_WARMUP)
+            v.state = READING_ABSENT;
         const int width = vcpu_table[cells[i].cell].width;
         column_draw(cells[i].column, &v, out, r, y, *x, width, style);
         *x += width + 1;
@@ -275,6 +277,7 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
     const struct usual usual = {usual_vcpu(vm, VCPU_TSC_OFFSET),
                                 usual_vcpu(vm, VCPU_TSC_SCALING_RATIO)};
     column_fields_resolve(m->detail, m->scans, &fields);
+    fields.is_over = detail_is_over(st, st->screen);
     rows = rect_clip(rows, r);
     for (int i = 0; i < rows.rows && vs->scroll.top + (size_t)i < order->count; i++) {
         size_t index = vs->scroll.top + (size_t)i;
@@ -288,7 +291,9 @@ static void draw(const struct ui_model *m, const struct ui_state *st, const stru
         screen_text(out, rows, rows.y, rows.x + 2, STYLE_NOTICE, "No vCPU of this VM is known.");
     else if (rows.y + rows.rows < r.y + r.rows)
         draw_tsc_summary(vm, &usual, (struct rect){rows.y + rows.rows, r.x, 1, r.cols}, out);
-    if (rows.y + rows.rows + 1 < r.y + r.rows)
+    const bool never_come =
+        fields.is_over && vm->load.roles[VM_ROLE_EMULATOR].threads.cause == CAUSE_NOT_ASKED_FOR;
+    if (rows.y + rows.rows + 1 < r.y + r.rows && !never_come)
         roles_line_draw(vm, (struct rect){rows.y + rows.rows + 1, r.x, 1, r.cols}, out);
 }
 

@@ -214,6 +214,7 @@ void column_fields_resolve(const struct snapshot *s, const struct scan_reports *
 {
     ret->scans = scans;
     ret->is_locked_down = host_is_locked_down(&s->host);
+    ret->is_over = false;
     ret->forecasts = NULL;
     for (int vm = 0; vm < SOURCE_COUNT; vm++)
         for (int vcpu = 0; vcpu < SOURCE_COUNT; vcpu++) {

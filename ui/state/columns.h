@@ -44,6 +44,7 @@ struct column_fields {
     const struct scan_reports *scans; /* NULL: none */
     bool is_locked_down;              /* the kernel is, which is said of the host */
     const struct forecasts *forecasts; /* NULL: none; set by who has them */
+    bool is_over; /* the VM has ended: what nobody asked for never comes; set by who knows */
     /* [some are refused][of the VM][of its vCPUs]: what the column of sources says */
     char sources[2][SOURCE_COUNT][SOURCE_COUNT][COLUMN_SOURCE_MAX];
 };
