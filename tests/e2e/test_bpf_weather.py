@@ -124,13 +124,12 @@ class Weather(kvmtest.TestCase):
             tids = {cpu["tid"] for cpu in vm.vms[0]["vcpus"]}
             count = len(log.records())
 
-            def is_seen(count=count, tids=tids):
-                return any(found["sources"] == {"vm": "bpf", "vcpu": "bpf"} and
-                           {vcpu.get("tid") for vcpu in found["vcpus"]} == tids
-                           for record in log.records()[count:] for found in vms_of(record, vm.pid))
+            def records_until_seen(count=count, tids=tids):
+                return next((i for i, record in enumerate(log.records()[count:], 1) for found in vms_of(record, vm.pid)
+                             if found["sources"] == {"vm": "bpf", "vcpu": "bpf"} and
+                             {vcpu.get("tid") for vcpu in found["vcpus"]} == tids), None)
 
-            kvmtest.wait_for(is_seen, "the new VM with its threads")
-            self.assertLess(len(log.records()) - count, 20, "records until it is seen")
+            self.assertLess(kvmtest.wait_for(records_until_seen, "the new VM with its threads"), 20)
         self.assertFalse([name for record in log.records() for found in record["vms"]
                           for name, rate in found["rates"].items() if rate < 0])
 

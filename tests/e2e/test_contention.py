@@ -285,7 +285,7 @@ class Contention(Load):
             kvmtest.say_skipped("a guest that is polled for: KVM polls for none here")
 
     def limited(self, mount, files, unit):
-        """A spinning VM that may have a fifth of a CPU; unit: of its throttled time."""
+        """A spinning VM that may have less of a CPU than a busy machine leaves it; unit: of its throttled time."""
         vm, _ = self.spinning()
         without = vm_of(snapshot("-p", str(vm.pid)), vm.pid)
         self.assertEqual(without["missing"]["throttled_ratio"], "no-cpu-limit")
@@ -310,20 +310,23 @@ class Contention(Load):
             beside = (after[0] - before[0]) / took
             self.assertAlmostEqual(record["throttled_ratio"], beside, delta=0.25)
             # Where others take the CPU as well, it is late in each period that the limit is hit.
-            self.assertGreater(record["throttled_ratio"], 0.05)
-            self.assertGreater(record["throttled_periods_ratio"], 0.3)
-            self.assertLess(record["run_worst_ratio"], 0.35)
+            self.assertGreater(beside, 0)
+            self.assertGreater(record["throttled_ratio"], beside / 2)
+            self.assertAlmostEqual(record["throttled_periods_ratio"], (after[1] - before[1]) / (after[2] - before[2]),
+                                   delta=0.3)
+            self.assertGreater(record["throttled_periods_ratio"], 0)
+            self.assertLess(record["run_worst_ratio"], 0.15)
             self.assertAlmostEqual(record["vcpus"][0]["throttled_ratio"], record["throttled_ratio"], delta=0.1)
 
     def test_a_limit_of_a_cgroup_takes_what_its_own_count_says(self):
         need_root()
         mount = mount_of("cgroup", "cpu")
         if mount is not None:
-            return self.limited(mount, {"cpu__cfs_quota_us": "20000", "cpu__cfs_period_us": "100000"}, 1e-9)
+            return self.limited(mount, {"cpu__cfs_quota_us": "3000", "cpu__cfs_period_us": "100000"}, 1e-9)
         mount = mount_of("cgroup2")
         kvmtest.need(mount is not None and "cpu" in read(f"{mount}/cgroup.subtree_control").split(),
                      "no cgroups with a CPU controller are mounted")
-        return self.limited(mount, {"cpu__max": "20000 100000"}, 1e-6)
+        return self.limited(mount, {"cpu__max": "3000 100000"}, 1e-6)
 
     def test_pressure_is_that_of_the_cgroup(self):
         need_root()
