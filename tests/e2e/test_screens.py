@@ -28,12 +28,16 @@ class Screens(kvmtest.TestCase):
     def select(self, terminal, name):
         """The VM of that name: searched for, so selected."""
         # Esc was taken, too: with a key right behind it, it would be Alt.
-        terminal.wait(lambda s: name in s and "[3 Memory]" not in s, "the list of VMs")
-        terminal.send("/")
-        terminal.wait_text("Search:")
-        terminal.send("-l", name)
-        terminal.send("Enter")
-        terminal.wait(lambda s: "Search:" not in s, "end of the search")
+        terminal.wait(lambda s: "NAME" in s and "[3 Memory]" not in s, "the list of VMs")
+
+        def is_found():
+            terminal.send("/")
+            terminal.wait_text("Search:")
+            terminal.send("-l", name)
+            terminal.send("Enter")
+            return name in terminal.wait(lambda s: s if "Search:" not in s else None, "end of the search")
+        # It may be below the screen, or not be seen yet.
+        wait_for(is_found, f"{name} among the VMs", step=0.2)
 
     def quit(self, terminal):
         terminal.send("q")

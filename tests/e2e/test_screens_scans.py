@@ -2,6 +2,7 @@
 """R and x on the VMs screen, on four real VMs: whose memory is scanned, what waits, what it fills."""
 import os
 import re
+import signal
 import time
 
 import kvmtest
@@ -35,12 +36,12 @@ class Scans(kvmtest.TestCase):
         vms = {name: self.own_vm("--comm", name, "--ram", f"{RAM}M", "--fill", f"nonzero:0:{filled}M")
                for name, filled in FILLED.items()}
         t = self.tmux(KVMLENS, "-s", "0.2", columns=160, lines=30)
-        t.wait(lambda s: all(name in s for name in FILLED), "the VMs")
+        t.wait_text("F10 Quit")
         t.send("f")
         t.wait_text("Show only")
         t.send("-l", f"{RUN}-[a-d]")
         t.send("Enter")
-        t.wait_text(f"filter {RUN}-[a-d]")
+        t.wait(lambda s: f"filter {RUN}-[a-d]" in s and all(name in s for name in FILLED), "the VMs")
         t.send("N", "v", "Home")
         return t, vms
 
@@ -109,12 +110,18 @@ class Scans(kvmtest.TestCase):
         t.wait_text("L: all")
         t.send("L")
         t.wait(lambda s: f"Looking at what {A} writes, 3 waiting; x ends them" in s, "all of them")
-        vms[C].kill()
-        t.wait_text(f"Looking at what {A} writes, 2 waiting", 3)
-        t.send("j", "x")  # B
-        t.wait_text("s: that of the selected VM")
-        t.send("s")
-        t.wait(lambda s: re.search(rf"{RUN}-[ad] writes, 1 waiting|{D} writes; x ends it", s), "one less", 3)
+        # While it stands still, A's looks are not over before the keys have come. It has ten seconds.
+        scanner = kvmtest.wait_for(lambda: kvmtest.scanner_of(t.child_pid()), "the scanner")
+        os.kill(scanner, signal.SIGSTOP)
+        try:
+            vms[C].kill()
+            t.wait_text(f"Looking at what {A} writes, 2 waiting", 3)
+            t.send("j", "x")  # B
+            t.wait_text("s: that of the selected VM")
+            t.send("s")
+            t.wait(lambda s: f"Looking at what {A} writes, 1 waiting" in s, "one less", 3)
+        finally:
+            os.kill(scanner, signal.SIGCONT)
         t.wait(lambda s: f"Looking at what {D} writes; x ends it" in s, "the last one", 10)
         t.send("x")  # of B nothing waits any more
         t.wait_text("a: all of them")
