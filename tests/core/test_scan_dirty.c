@@ -158,6 +158,20 @@ static struct scan_report *look_at(const struct writer *w, double duration_s, st
     return report;
 }
 
+/* Of some runs the first with many looks: on a busy host those that are late are left out. */
+static struct scan_report *look_often(const struct writer *w, double duration_s,
+                                      struct guest *guest)
+{
+    struct scan_report *report = look_at(w, duration_s, guest);
+
+    for (int i = 1; i < 10 && report->dirty->looks.pair_count < 6; i++) {
+        scan_report_free(report);
+        guest_stop(guest);
+        report = look_at(w, duration_s, guest);
+    }
+    return report;
+}
+
 static double true_rate(const struct guest *guest)
 {
     return (double)guest->info->extra[0] * 1e9 / (double)guest->info->extra[1];
@@ -184,7 +198,7 @@ static void expect_rates(const struct scan_report *report, const struct writer *
     double population = (double)w->ram_bytes / PAGE / 4 * 3, set = (double)w->set_bytes / PAGE;
 
     assert_true(d->population >= population && d->population <= population + 16);
-    assert_true(d->pair_count >= 6); /* a look that is late on a busy host is left out */
+    assert_true(d->pair_count >= 6);
     for (size_t i = 0; i < d->pair_count; i++) {
         const struct dirty_pair *p = &d->pairs[i];
         double seen = (double)p->changed / (double)p->sampled, bounds[2];
@@ -232,7 +246,7 @@ static void pages_that_are_written_are_counted_at_every_time(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct guest guest;
-        struct scan_report *r = look_at(&cases[i], 1.6, &guest);
+        struct scan_report *r = look_often(&cases[i], 1.6, &guest);
         const struct dirty_looks *d = &r->dirty->looks;
         expect_rates(r, &cases[i], true_rate(&guest));
         expect_places(d, &cases[i]);
