@@ -434,7 +434,8 @@ static void a_cancel_ends_it_within_50_ms_and_what_was_seen_stays(void **state)
         assert_int_equal(r->dirty->looks.pair_count, looks > 0 ? looks * (looks - 1) / 2 : 0);
         most_looks = looks > most_looks ? looks : most_looks;
         assert_true(r->dirty->looks.flags & DIRTY_LOOKS_CUT_SHORT);
-        assert_int_equal(r->dirty->voids, 1u << SCAN_VOID_CUT_SHORT);
+        /* a writer that had no CPU between two looks cannot be told from one that stands still */
+        assert_int_equal(r->dirty->voids & ~(1u << SCAN_VOID_STOPPED), 1u << SCAN_VOID_CUT_SHORT);
         assert_true(scanning_warns(r, scan_void_text(SCAN_VOID_CUT_SHORT)));
         scan_report_free(r);
     }
