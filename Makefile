@@ -208,7 +208,7 @@ EMULATED_SKIP := core/test_minivm core/test_demo core/test_host_check core/test_
                  core/test_host_fix core/test_privilege core/test_privilege_places core/test_privilege_work \
                  core/test_scan_files core/test_scan_inspect core/test_scan_slots core/test_scan_smaps core/test_scan_zero_page ui/test_scan_memory \
                  ui/test_scan_run ui/test_scan_queue ui/test_batch_estimates ui/test_estimates ui/test_kept_forecasts ui/test_scan_pool core/test_source_bpf core/test_kvm_bpf \
-                 core/test_exit_names core/test_kvm_exits core/test_kvm_exits_odd core/test_child_exits core/test_exits_wish core/test_read_hash core/test_scan_dirty core/test_scan_dirty_limits core/test_scan_dirty_vm core/test_scan_void core/test_scan_busy
+                 core/test_exit_names core/test_kvm_exits core/test_kvm_exits_odd core/test_child_exits core/test_exits_wish core/test_read_hash core/test_scan_dirty core/test_scan_dirty_limits core/test_scan_dirty_vm core/test_scan_void core/test_scan_busy core/test_watch
 SSE2_RUNNER := qemu-x86_64 -cpu Opteron_G1,-pni
 .PHONY: check-sse2 check-arm64
 check-sse2: $(unit_tests)
