@@ -452,11 +452,17 @@ static void a_vm_that_ends_meanwhile_is_no_stopped_one(void **state)
     double ended_s;
 
     (void)state;
-    assert_true(guest_start(&guest, start_writer, &w));
-    struct later later = {.seconds = 0.6, .pid = guest.pid};
-    struct scan_request request = looking(&guest, 3.2);
-    assert_int_equal(run_with(&request, &later, &r, &ended_s), -ESRCH);
-    assert_int_equal(r->state, SCAN_FAILED);
+    for (int i = 0;; i++) {
+        assert_true(guest_start(&guest, start_writer, &w));
+        struct later later = {.seconds = 0.6, .pid = guest.pid};
+        struct scan_request request = looking(&guest, 3.2);
+        assert_int_equal(run_with(&request, &later, &r, &ended_s), -ESRCH);
+        assert_int_equal(r->state, SCAN_FAILED);
+        if (i == 9 || (r->dirty != NULL && r->dirty->look_count >= 1))
+            break; /* on a busy host it may have ended before the first look */
+        scan_report_free(r);
+        guest_stop(&guest);
+    }
     assert_int_equal(r->dirty->voids, 1u << SCAN_VOID_ENDED);
     assert_true(r->dirty->looks.flags & DIRTY_LOOKS_CUT_SHORT);
     assert_true(r->dirty->look_count >= 1);
