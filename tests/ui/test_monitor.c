@@ -28,7 +28,7 @@
 #include "tests/lib/snapshot_builder.h"
 #include "ui/app/monitor.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
 #define OUTPUT_MAX (1 << 20)
 
 /* --- the link to the collector ---------------------------------------------------------------- */
