@@ -362,6 +362,12 @@ static void a_load_that_begins_meanwhile_is_said(void **state)
     struct scan_report *r = look_at(&w, 1.6, &guest);
 
     (void)state;
+    /* On a busy host looks are left out, perhaps all of the first second. */
+    for (int i = 1; i < 10 && (r->dirty->looks.flags & DIRTY_LOOKS_LOAD_CHANGED) == 0; i++) {
+        scan_report_free(r);
+        guest_stop(&guest);
+        r = look_at(&w, 1.6, &guest);
+    }
     assert_true(r->dirty->looks.flags & DIRTY_LOOKS_LOAD_CHANGED);
     assert_true(r->dirty->changed_looks & 1u << (r->dirty->look_count - 1));
     assert_true(scanning_warns(r, scan_void_text(SCAN_VOID_LOAD_CHANGED)));
