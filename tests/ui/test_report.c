@@ -445,7 +445,7 @@ static void a_list_fits_80_columns_with_its_commas(void **state)
         FILE *out = open_memstream(&text, &size);
         struct wrap wrap = {out, 0, 4, 0};
         for (size_t i = 0; i < 40; i++)
-            wrap_part(&wrap, ", ", i == 0 ? "abcdefghijklmnopqrstuvw" + first : "exits");
+            wrap_part(&wrap, ", ", i == 0 ? &"abcdefghijklmnopqrstuvw"[first] : "exits");
         fclose(out);
         assert_non_null(strstr(text, ",\n    exits"));
         fits_80_columns(text);
