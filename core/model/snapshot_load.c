@@ -13,6 +13,7 @@
  * is looked at. */
 #define UNCOUNTED_EVER_NS 1000000000ull
 #define UNCOUNTED_NS      100000000ull
+#define TICK_NS           10000000ull
 /* CPU time in an interval that ticks split well enough to say which half was the larger: /proc has
  * guest time in steps of 10 ms. */
 #define SPLIT_NS 50000000ull
@@ -209,6 +210,12 @@ static bool is_uncounted(const struct tick_point *grown, const struct tick_point
              now->part_ns[TICK_VCPU_CPU] >= UNCOUNTED_EVER_NS));
 }
 
+/* It used CPU time, and the kernel has never seen it in its guest: too early to call that a 0. */
+static bool may_be_uncounted(const struct tick_point *grown, const struct tick_point *now)
+{
+    return now->part_ns[TICK_VCPU_GUEST] == 0 && grown->part_ns[TICK_VCPU_CPU] >= TICK_NS;
+}
+
 /* CPU time is known of the interval; how it is split is of a time that has ticks enough. */
 static struct figure guest_of(const struct growing *guest, const struct sample_vcpu *before,
                               const struct sample_vcpu *now, struct figure cpu)
@@ -223,7 +230,7 @@ static struct figure guest_of(const struct growing *guest, const struct sample_v
         return no_figure(READING_WARMUP, CAUSE_NONE);
     if (is_uncounted(&grown, &at))
         return no_figure(READING_ABSENT, CAUSE_NOT_COUNTED);
-    if (grown.at_ns < TICK_WINDOW_MIN_NS)
+    if (grown.at_ns < TICK_WINDOW_MIN_NS || may_be_uncounted(&grown, &at))
         return no_figure(READING_WARMUP, CAUSE_FEW_TICKS);
     return part_of(cpu, &grown);
 }

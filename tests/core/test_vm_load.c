@@ -293,6 +293,31 @@ static void guest_time_that_no_tick_hits_is_not_counted(void **state)
     }
 }
 
+/* A guest that spins and gets little of a busy host was said to have run for 0. */
+static void guest_time_without_any_tick_so_far_is_no_zero(void **state)
+{
+    static const struct {
+        uint64_t cpu_ns;
+        bool is_told;
+    } cases[] = {{S / 20, false}, {S / 100, false}, {S / 1000, true}, {0, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bed b = bed_open();
+        spend(&b, cases[i].cpu_ns, 0, 0);
+        struct reading *then = b.then->vms[0].vcpus[0].gauges, *now = b.now->vms[0].vcpus[0].gauges;
+        then[VCPU_CPU_NS].raw = S / 10;
+        now[VCPU_CPU_NS].raw = S / 10 + cases[i].cpu_ns;
+        then[VCPU_GUEST_NS].raw = now[VCPU_GUEST_NS].raw = 0;
+        struct snapshot *s = derive(&b, false);
+        const struct vcpu_load *l = &s->vms[0].vcpus[0].load;
+        assert_int_equal(l->guest.state, cases[i].is_told ? READING_OK : READING_WARMUP);
+        assert_int_equal(l->guest.cause, cases[i].is_told ? CAUSE_NONE : CAUSE_FEW_TICKS);
+        assert_int_equal(l->host.state, l->guest.state);
+        bed_close(&b, s);
+    }
+}
+
 static void what_one_vcpu_lacks_its_vm_lacks(void **state)
 {
     struct bed b = bed_open();
@@ -438,6 +463,7 @@ int main(void)
         cmocka_unit_test(run_and_ready_have_a_mean_and_a_worst),
         cmocka_unit_test(guest_time_is_never_more_than_cpu_time),
         cmocka_unit_test(guest_time_that_no_tick_hits_is_not_counted),
+        cmocka_unit_test(guest_time_without_any_tick_so_far_is_no_zero),
         cmocka_unit_test(what_one_vcpu_lacks_its_vm_lacks),
         cmocka_unit_test(limits_take_their_share),
         cmocka_unit_test(roles_and_pressure_are_shares_of_time),

@@ -163,7 +163,8 @@ class States(Load):
         vcpu = vm_of(snapshot("-p", str(busy.pid), "-s", "1"), busy.pid)["vcpus"][0]
         self.assertEqual(vcpu["tid"], thread)
         if "cpu_guest_ratio" not in vcpu:
-            self.assertEqual(vcpu["missing"]["cpu_guest_ratio"], "not-counted")
+            # On a busy host it may have had too little CPU time to tell.
+            self.assertIn(vcpu["missing"]["cpu_guest_ratio"], ("not-counted", "few-ticks"))
             self.assertNotIn("cpu_host_ratio", vcpu)
             kvmtest.say_skipped("guest time of a guest that spins: this kernel sees none of it")
             return
