@@ -77,32 +77,39 @@ static void waits_are_marked_from_5_and_10_percent(void **unused)
     snapshot_builder_free(b);
 }
 
-/* Of a VM it is a sum, and may be more than 100. */
+/* Of a VM it is the sum of its eight, and marked where one of eight that wait alike would be. */
 static void waits_of_a_vm_are_marked_as_those_of_its_vcpus(void **unused)
 {
     static const struct {
-        double wait;
+        double wait; /* of each */
         const char *vm, *vcpu;
         enum style style;
     } rows[] = {
         {0, "0.0", "0.0", STYLE_DIM},
-        {0.0499, "5.0", "5.0", STYLE_NORMAL},
-        {0.05, "!5.0", "!5.0", STYLE_NOTICE},
-        {0.20, "!!20.0", "!!20.0", STYLE_WARNING},
-        {1.2, "!!120", "!!>100", STYLE_WARNING},
-        {63.9, "!!6390", "!!>100", STYLE_WARNING},
+        {0.049, "39.2", "4.9", STYLE_NORMAL},
+        {0.05, "!40.0", "!5.0", STYLE_NOTICE},
+        {0.0625, "!50.0", "!6.2", STYLE_NOTICE},
+        {0.125, "!!100", "!!12.5", STYLE_WARNING},
+        {1.2, "!!960", "!!>100", STYLE_WARNING},
+        {7.9875, "!!6390", "!!>100", STYLE_WARNING},
     };
     struct snapshot_builder *b = snapshot_builder_new();
 
     (void)unused;
     load_builder_host(b, LOAD_BUSY);
     struct snapshot_vm *vm = snapshot_builder_get(b, 1);
+    assert_int_equal(vm->vcpu_count, 8);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         enum style style = STYLE_COUNT;
-        vm->wait_ratio = vm->vcpus[3].wait_ratio = load_builder_figure(rows[i].wait);
+        vm->vcpus[3].wait_ratio = load_builder_figure(rows[i].wait);
+        vm->wait_ratio = load_builder_figure(8 * rows[i].wait);
         assert_string_equal(cell(COLUMN_WAIT, vm, NULL, &style), rows[i].vm);
         assert_int_equal(style, rows[i].style);
         assert_string_equal(cell(COLUMN_WAIT, vm, &vm->vcpus[3], &style), rows[i].vcpu);
+        assert_int_equal(style, rows[i].style);
+        /* As the other column of the same time is. */
+        vm->load.ready_mean = load_builder_figure(rows[i].wait);
+        cell(COLUMN_RDY, vm, NULL, &style);
         assert_int_equal(style, rows[i].style);
     }
     snapshot_builder_free(b);

@@ -78,8 +78,11 @@ GETTER(get_cpu)
 GETTER(get_wait)
 {
     UNUSED(column, fields);
-    return vcpu != NULL ? columns_share_of_time(value_rate(vcpu->wait_ratio))
-                        : value_rate(vm->wait_ratio);
+    if (vcpu != NULL)
+        return columns_share_of_time(value_rate(vcpu->wait_ratio));
+    struct column_value all = value_rate(vm->wait_ratio);
+    all.per = vm->vcpu_count;
+    return all;
 }
 
 GETTER(get_field)
@@ -243,7 +246,8 @@ enum mark column_mark(enum column_id id, const struct column_value *value)
 {
     if (value->state != READING_OK || value->blank)
         return MARK_NONE;
-    return mark_of(&column_table[id].bounds, value->number);
+    return mark_of(&column_table[id].bounds,
+                   value->per > 1 ? value->number / (double)value->per : value->number);
 }
 
 static enum style value_style(const struct column *column, const struct column_value *value)

@@ -57,6 +57,7 @@ struct column_value {
     const char *text;
     unsigned char state, cause; /* enum reading_state, enum reading_cause */
     bool blank;         /* the column has nothing to say about a vCPU */
+    size_t per;         /* a sum of so many, marked by their mean; 0: it is of one */
 };
 
 struct column {
