@@ -200,8 +200,9 @@ class Output(kvmtest.TestCase):
 
     def test_self_reported_cost_is_small(self):
         need_kvm()
-        self.own_vm("--vcpus", "4", "--busy", "50")
-        records = kvmtest.kvmlens_records("-l", "-s", "0.2", "-n", "5")
+        vm = self.own_vm("--vcpus", "4", "--busy", "50")
+        # Of VMs of others it would be the cost, too; and the best of some is what it costs without waiting for a CPU.
+        records = kvmtest.kvmlens_records("-l", "-s", "0.1", "-n", "20", "-p", str(vm.pid))
         self.assertLess(min(r["self"]["sample_us"] for r in records[1:]), 20000)
 
 
