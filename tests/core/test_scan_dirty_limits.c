@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -249,6 +250,16 @@ static unsigned count_children(void)
     return count;
 }
 
+/* One that was killed ends when a busy host gives it a CPU for that. */
+static void expect_children(unsigned expected)
+{
+    const double end_s = now_s() + 20;
+
+    while (count_children() > expected && now_s() < end_s && waitpid(-1, NULL, WNOHANG) >= 0)
+        nap_us(1000);
+    assert_int_equal(count_children(), expected);
+}
+
 static void a_cancel_ends_any_phase_within_50_ms_and_all_who_read(void **state)
 {
     static const struct moment moments[] = {
@@ -269,7 +280,7 @@ static void a_cancel_ends_any_phase_within_50_ms_and_all_who_read(void **state)
             double took_s = cancel_at(&request, &moments[i]);
             best_s = fmin(best_s, took_s);
             worst_s = fmax(worst_s, took_s);
-            assert_int_equal(count_children(), children);
+            expect_children(children);
         }
         print_message("  %s: %.1f to %.1f ms\n", moments[i].name, best_s * 1e3, worst_s * 1e3);
         assert_true(best_s < 0.05 && worst_s < 1); /* a host may be busy */
@@ -288,7 +299,7 @@ static void nobody_who_reads_is_left_behind(void **state)
     assert_true(children >= 1); /* the guest: they can be counted */
     assert_int_equal(scanning_run(&request, &r), 0);
     assert_true(r->cost.bytes_read > 0);
-    assert_int_equal(count_children(), children);
+    expect_children(children);
     scan_report_free(r);
     guest_stop(&guest);
 }
