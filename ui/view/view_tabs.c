@@ -39,6 +39,22 @@ static void make_title(const struct ui_state *st, const struct snapshot_vm *vm, 
              migration[0] != '\0' ? "  " : "", migration, vcpus, ram[0] != '\0' ? "  " : "", ram);
 }
 
+/* Where there is too little room the name gives way, and not that its VM has ended. */
+static void draw_title(const struct ui_state *st, const char *text, struct rect r,
+                       struct screen *out)
+{
+    const enum style style = st->detail.ended ? STYLE_WARNING : STYLE_STRONG;
+    const char *state = state_text(st);
+    const int state_cols = (int)text_width(state);
+
+    if ((int)text_width(text) <= r.cols || state_cols >= r.cols) {
+        screen_field(out, r, r.y, r.x, r.cols, ALIGN_LEFT, style, text);
+        return;
+    }
+    screen_field(out, r, r.y, r.x, r.cols - state_cols, ALIGN_LEFT, style, text);
+    screen_text(out, r, r.y, r.x + r.cols - state_cols, style, state);
+}
+
 void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect r,
                struct screen *out)
 {
@@ -56,8 +72,7 @@ void view_tabs(const struct ui_model *m, const struct ui_state *st, struct rect 
             break;
     }
     if (width > 0)
-        screen_field(out, r, r.y, r.x, width, ALIGN_LEFT,
-                     st->detail.ended ? STYLE_WARNING : STYLE_STRONG, text);
+        draw_title(st, text, (struct rect){r.y, r.x, 1, width}, out);
     for (int i = 0; i < TABS_COUNT; i++) {
         const struct tab_item *tab = &tabs[i];
         /* Brackets tell the open one where colours do not. Of the others only the key stands out.
