@@ -94,22 +94,23 @@ class Rates(kvmtest.TestCase):
         self.assertGreater(record["wire"]["bytes"], SET * 4096)
 
     def test_one_that_does_not_end_says_what_would_make_it(self):
+        # Far too slow, and far fast enough: on a busy machine the guest writes less than it wants, and now more, now less.
         vm = self.dirtier("uniform", 60000, set_pages=SET * 2)
-        record = one(vm, "--bandwidth", "60")
+        record = one(vm, "--bandwidth", "30")
         self.assertIs(record["converges"], False, record)
         for name in NUMBERS:
             self.assertIsNone(record[name], name)
         self.assertIsNone(record["wire"]["bytes"])
         self.assertLess(record["margin"], 1)
         enough = record["would_end"]["bandwidth_bytes_per_s"]
-        self.assertGreater(enough, 60e6)
+        self.assertGreater(enough, 30e6)
         # That it ends, and the words, take no long look.
-        faster = one(vm, "--bandwidth", str(round(enough / 1e6 * 2)), "--duration", "1")
+        faster = one(vm, "--bandwidth", str(round(enough / 1e6 * 4)), "--duration", "1")
         self.assertIs(faster["converges"], True, faster)
-        text = self.assert_status(kvmlens("--forecast", str(vm.pid), "--bandwidth", "60", "--duration", "1"), 0).out
+        text = self.assert_status(kvmlens("--forecast", str(vm.pid), "--bandwidth", "30", "--duration", "1"), 0).out
         self.assertIn("\nTime       never\n", text)
         self.assertIn("\nTo end     send about ", text)
-        self.assertIn("60 MB/s (0.48 Gbit/s)", text)
+        self.assertIn("30 MB/s (0.24 Gbit/s)", text)
 
     def test_how_busy_the_vcpu_is_is_seen(self):
         """It wants half of the time; on a busy machine it does not get that. What it ran is what counts."""
