@@ -151,8 +151,11 @@ static void put_cell(const struct report *r, const struct snapshot *s, const str
     if (values != NULL && values[i].reading.state != READING_OK) {
         snprintf(buf, sizeof(buf), "%s", reading_state_text(values[i].reading.state));
     } else if (field->kind == FIELD_CUMULATIVE) {
-        const struct text_sum rate = values != NULL ? (struct text_sum){.figure = values[i].rate}
-                                                    : text_sum_rate(r->filter, s, i);
+        struct text_sum rate = {.is_short = false};
+        if (values != NULL)
+            rate.figure = values[i].rate;
+        else
+            rate = text_sum_rate(r->filter, s, i);
         number_rate(field, &rate.figure, buf);
         number_sum(rate.is_short, rate.figure.state, buf);
     } else if (values != NULL) {
