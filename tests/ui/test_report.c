@@ -414,10 +414,12 @@ static void fits_80_columns(const char *text)
 {
     char line[500];
 
-    for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1) {
-        snprintf(line, sizeof(line), "%.*s", (int)strcspn(p, "\n"), p);
+    for (const char *p = text; *p != '\0'; p += *p == '\n') {
+        size_t len = strcspn(p, "\n");
+        snprintf(line, sizeof(line), "%.*s", (int)len, p);
         if (text_width(line) > 80)
             fail_msg("too wide: %s", line);
+        p += len;
     }
 }
 
