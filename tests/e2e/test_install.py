@@ -80,6 +80,7 @@ class Install(Scratch):
 
 
 class Package(Scratch):
+    BESIDE = "any"
     seconds = 400
 
     def copy_of_tree(self, name):
