@@ -478,9 +478,11 @@ struct exits *exits_derive(const struct exits_count *prev, const struct exits_co
     struct owners owners;
     size_t vcpus = 0;
 
+    /* Of the threads of another process nothing was counted before, which is not nothing. */
     if (prev != NULL &&
         (prev->facts.state != EXITS_COUNTED || prev->facts.began_ns != cur->facts.began_ns ||
-         prev->facts.taken_ns >= cur->facts.taken_ns))
+         prev->facts.taken_ns >= cur->facts.taken_ns ||
+         (prev->facts.pid != 0 && prev->facts.pid != cur->facts.pid)))
         prev = NULL;
     for (size_t i = 0; i < vm_count; i++)
         vcpus += vms[i].vcpu_count;

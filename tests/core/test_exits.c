@@ -284,6 +284,28 @@ static void counts_of_another_beginning_make_no_interval(void **state)
     free(b.c);
 }
 
+/* The counter goes on, and was told to watch another process: that it counted nothing of it before
+ * does not mean that nothing happened. */
+static void counts_of_another_process_make_no_interval(void **state)
+{
+    const struct {
+        pid_t before, now;
+        bool is_interval;
+    } cases[] = {{100, 200, false}, {100, 0, false}, {0, 100, true}, {100, 100, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct maker a = make(1, S), b = make(1, 2 * S);
+        a.c->facts.pid = cases[i].before;
+        b.c->facts.pid = cases[i].now;
+        struct exits *e = derive(&a, &b);
+        assert_true((e->interval_s > 0) == cases[i].is_interval);
+        free(e);
+        free(a.c);
+        free(b.c);
+    }
+}
+
 /* Its process says whose it is, where that has one VM; else nobody knows. */
 static void threads_that_are_no_known_vcpu_have_their_place(void **state)
 {
@@ -374,6 +396,7 @@ int main(void)
         cmocka_unit_test(what_is_still_going_on_is_spent_now),
         cmocka_unit_test(a_thread_that_has_less_is_another_one),
         cmocka_unit_test(counts_of_another_beginning_make_no_interval),
+        cmocka_unit_test(counts_of_another_process_make_no_interval),
         cmocka_unit_test(threads_that_are_no_known_vcpu_have_their_place),
         cmocka_unit_test(rows_that_are_out_of_order_are_seen),
         cmocka_unit_test(quantiles_lie_within_their_bucket),
