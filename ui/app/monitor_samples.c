@@ -105,31 +105,7 @@ void monitor_follow(struct monitor *m)
     m->changed = true;
 }
 
-/* --- exits ------------------------------------------------------------------------------------ */
-
-#define EXITS_HURRIED 4 /* samples in a row that may be hurried: a host may be slow, too */
-
-void monitor_wish(struct monitor *m, bool is_stopped)
-{
-    struct error err = {0};
-    pid_t pid;
-    const bool on = ui_exits_wish(&m->state, &pid) && !is_stopped;
-
-    if (on == m->exits && (!on || pid == m->exits_pid))
-        return;
-    m->exits = on;
-    m->exits_pid = pid;
-    m->exits_hurried = on ? EXITS_HURRIED : 0;
-    m->changed = true;
-    if (sample_link_set_exits(m->link, on, on ? pid : 0, &err) < 0)
-        ui_say(&m->state, "%s", err.msg);
-    if (!on)
-        return;
-    m->due_ns = monitor_now_ns();
-    monitor_ask(m, m->state.delay_s);
-}
-
-/* --- load ------------------------------------------------------------------------------------- */
+/* --- what is asked for sooner than the next tick --------------------------------------------- */
 
 #define LOAD_HURRIED 2 /* samples: most of it is a rate, which takes two */
 
@@ -150,6 +126,36 @@ static void hurry(struct monitor *m, bool at_once)
         monitor_arm(m, soon);
     }
 }
+
+/* --- exits ------------------------------------------------------------------------------------ */
+
+#define EXITS_HURRIED 4 /* samples in a row that may be hurried: a host may be slow, too */
+
+void monitor_wish(struct monitor *m, bool is_stopped)
+{
+    struct error err = {0};
+    pid_t pid;
+    const bool on = ui_exits_wish(&m->state, &pid) && !is_stopped;
+    /* Another row of the table: two VMs may take turns in the first one. */
+    const bool is_turn = on && m->exits && ui_below(&m->state) == SCREEN_VMS;
+
+    if (on == m->exits && (!on || pid == m->exits_pid))
+        return;
+    m->exits = on;
+    m->exits_pid = pid;
+    m->exits_hurried = on && !is_turn ? EXITS_HURRIED : 0;
+    m->changed = true;
+    if (sample_link_set_exits(m->link, on, on ? pid : 0, &err) < 0)
+        ui_say(&m->state, "%s", err.msg);
+    if (is_turn)
+        hurry(m, false);
+    if (!on || is_turn)
+        return;
+    m->due_ns = monitor_now_ns();
+    monitor_ask(m, m->state.delay_s);
+}
+
+/* --- load ------------------------------------------------------------------------------------- */
 
 /*
  * The table may be sorted by what changes all the time, and the first row be the selected one: two
