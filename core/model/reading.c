@@ -99,8 +99,7 @@ bool reading_cause_is_lockdown(enum reading_cause cause)
 
 bool reading_cause_is_of_host(enum reading_cause cause)
 {
-    return cause == CAUSE_NO_CGROUP || cause == CAUSE_NO_PRESSURE ||
-           reading_cause_is_lockdown(cause);
+    return cause == CAUSE_NO_CGROUP || reading_cause_is_lockdown(cause);
 }
 
 enum cause_nature reading_cause_nature(enum reading_cause cause)

@@ -52,13 +52,13 @@ static void put_limit(struct pane_pen *p)
     if (limit.cause == CAUSE_NO_MEMORY_LIMIT) {
         p->part_count = 0;
         pane_put(p, STYLE_DIM, "no limit");
-    } else if (limit.state == READING_OK) {
-        pane_put_column(p, " ", COLUMN_OF_LIMIT);
     } else {
         pane_put_cause(p, &limit);
     }
-    if (!pane_end_item(p) && limit.state == READING_OK)
-        pane_item(p, "limit ", COLUMN_OF_LIMIT);
+    pane_end_item(p);
+    /* Of what may be another limit: that of a cgroup above, which others fill. */
+    if (limit.state == READING_OK)
+        pane_item(p, "nearest limit ", COLUMN_OF_LIMIT);
 }
 
 static void draw_places(struct pane_pen *p)

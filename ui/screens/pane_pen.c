@@ -17,6 +17,7 @@ void pane_label(struct pane_pen *p, const char *label)
     p->x = p->r.x + PANE_LABEL_COLS;
     p->has_item = false;
     p->part_count = 0;
+    p->pending = CAUSE_NONE;
 }
 
 void pane_put(struct pane_pen *p, enum style style, const char *text)
@@ -70,7 +71,7 @@ void pane_put_cause(struct pane_pen *p, const struct column_value *v)
     if (v->state == READING_OK || v->state == READING_WARMUP || cause == CAUSE_NONE ||
         p->is_said[cause] || is_on_top(p, cause))
         return;
-    p->is_said[cause] = true;
+    p->pending = cause;
     pane_put(p, STYLE_NORMAL, ": ");
     pane_put(p, STYLE_NORMAL, reading_cause_text(cause));
 }
@@ -88,8 +89,10 @@ bool pane_end_item(struct pane_pen *p)
         for (size_t i = 0; i < p->part_count; i++)
             p->x += screen_text(p->out, p->r, p->y, p->x, p->parts[i].style, p->parts[i].text);
         p->has_item = true;
+        p->is_said[p->pending] = true;
     }
     p->part_count = 0;
+    p->pending = CAUSE_NONE;
     return fits;
 }
 

@@ -41,6 +41,7 @@ struct pane_pen {
     bool is_said[CAUSE_COUNT];              /* causes, anywhere in the pane */
     struct pane_part parts[PANE_PARTS_MAX]; /* of the item that is being made */
     size_t part_count;
+    enum reading_cause pending; /* is said as soon as the item is drawn */
 };
 
 bool pane_has_row(const struct pane_pen *p);

@@ -50,9 +50,13 @@ static void put_states(struct pane_pen *p)
         VCPU_STATE_BLOCKED, VCPU_STATE_STOPPED, VCPU_STATE_READY,  VCPU_STATE_PAUSED,
         VCPU_STATE_HOST,    VCPU_STATE_GUEST,   VCPU_STATE_HALTED, VCPU_STATE_NOT_HALTED};
     size_t counts[VCPU_STATE_COUNT] = {0};
+    const struct snapshot_vcpu *unknown = NULL; /* the last of them stands for all */
 
-    for (size_t i = 0; i < p->vm->vcpu_count; i++)
-        counts[p->vm->vcpus[i].load.state]++;
+    for (size_t i = 0; i < p->vm->vcpu_count; i++) {
+        const struct snapshot_vcpu *vcpu = &p->vm->vcpus[i];
+        counts[vcpu->load.state]++;
+        unknown = vcpu->load.state == VCPU_STATE_UNKNOWN ? vcpu : unknown;
+    }
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         char text[40];
         if (counts[order[i]] == 0)
@@ -62,8 +66,8 @@ static void put_states(struct pane_pen *p)
         pane_put(p, STYLE_NORMAL, text);
         pane_end_item(p);
     }
-    if (counts[VCPU_STATE_UNKNOWN] > 0) {
-        const struct column_value v = column_get(COLUMN_STATE, p->fields, p->vm, &p->vm->vcpus[0]);
+    if (unknown != NULL) {
+        const struct column_value v = column_get(COLUMN_STATE, p->fields, p->vm, unknown);
         pane_put_value(p, "", COLUMN_STATE, &v);
         pane_put_cause(p, &v);
         pane_end_item(p);
