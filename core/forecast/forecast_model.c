@@ -229,7 +229,7 @@ static void begin_corners(const struct forecast_input *input, struct forecast_wa
     walks[MIDDLE] = walk_of(input, &curve->middle, input->pages.zero, FORECAST_EVENLY);
     walks[LOW] = walk_of(input, &curve->low, input->pages.zero_high, FORECAST_LAST);
     walks[HIGH] = walk_of(input, &curve->high, input->pages.zero_low, FORECAST_FIRST);
-    walks[LOW].vcpu_busy = ceil(input->vcpu_busy); /* does not catch up */
+    walks[LOW].vcpu_busy = 0; /* does not catch up, at whatever speed */
 }
 
 bool forecast_ends(const struct forecast_input *input)

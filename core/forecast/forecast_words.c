@@ -73,7 +73,7 @@ static void bandwidth_words(const struct forecast_remedy *remedy, char *ret)
     double bytes_per_s = round_up(remedy->bandwidth), mbit = bytes_per_s / MBIT;
     bool is_large = mbit >= GBIT_FROM;
 
-    snprintf(ret, FORECAST_WAY_SIZE, "send about %.10g MB/s (%.3g %s) or more", bytes_per_s / MB,
+    snprintf(ret, FORECAST_WAY_SIZE, "send about %.10g MB/s (%.10g %s) or more", bytes_per_s / MB,
              is_large ? mbit / 1e3 : mbit, is_large ? "Gbit/s" : "Mbit/s");
 }
 

@@ -12,7 +12,7 @@
 #include "ui/state/model.h"
 #include "ui/state/state.h"
 
-#define MEMORY_FORECAST_LINES 12
+#define MEMORY_FORECAST_LINES 20
 
 struct memory_forecast_line {
     char label[12];
