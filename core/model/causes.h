@@ -90,7 +90,7 @@ enum cause_nature {
       FACT, ABSENT, 0, SOURCE_NONE)                                                                \
     /* the kernel counts it by clock ticks, and there were not enough since it was first read */   \
     X(FEW_TICKS, "few-ticks", "counted in clock ticks, too few of them so far",                    \
-      "A delay of a second or more has enough of them.",                                           \
+      "A second has enough of them, unless the vCPU used little CPU time so far.",                 \
       SETTING, ABSENT, 0, SOURCE_PROC)                                                             \
     /* the source that has it was excluded with --source */                                        \
     X(SOURCE_OFF, "source-off", "excluded by --source",                                            \

@@ -274,8 +274,7 @@ const struct sample_device *sample_find_device(const struct sample_vm *vm, size_
 /*
  * sample_follow - carry on from @prev what totals lost: the falls of each number of a VM (somebody
  * cleared it); of the totals of the host vm_ends and their falls (a 32-bit counter of a vCPU began
- * again at 0); and over which time
- * parts of CPU time are looked at. A VM that was skipped keeps the
+ * again at 0); and over which time parts of CPU time are looked at. A VM that was skipped keeps the
  * numbers that it had in @prev, with their times: the rates of the sample after are over the time
  * since these were read.
  */

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "core/base/parse_proc.h"
-#include "core/find/vcpu_threads.h"
 #include "core/scan/scan_looks.h"
 
 #define THREADS_FIRST 16
