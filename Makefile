@@ -455,7 +455,7 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)rm -f $(skipped)
-	$(Q)KVMTEST_SKIPPED=$(skipped) tests/lib/beside '$(MAKE) --no-print-directory nested' '$(MAKE) --no-print-directory e2e'
+	$(Q)KVMTEST_SKIPPED=$(skipped) tests/lib/beside '$(MAKE) --no-print-directory nested NESTED="$(NESTED) --at-once 1"' '$(MAKE) --no-print-directory e2e'
 	$(Q)tests/checks/skipped $(skipped)
 
 include contrib/install.mk

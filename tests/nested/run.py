@@ -83,6 +83,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kernel", action="append", choices=KERNELS)
     parser.add_argument("--qemu", default=machine.qemu(), metavar="PROGRAM")
+    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="machines that run side by side")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     total = [0, 0, 0]
@@ -102,7 +103,7 @@ def main():
             else:
                 boots.append((kernel, names))
         # A machine waits half of its time. Where one thread has all CPUs of a guest, it has to be alone.
-        at_once = 1 if machine.version(args.qemu) < (8, 0) else min(2, os.cpu_count())
+        at_once = 1 if machine.version(args.qemu) < (8, 0) else min(args.at_once, os.cpu_count())
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             for counts in pool.map(lambda boot: run(args.qemu, *boot), boots):
                 total = [a + b for a, b in zip(total, counts)]
