@@ -17,11 +17,7 @@
 int rootfs_open(const char *dir, struct rootfs *ret, struct error *err)
 {
     const char *path = dir != NULL ? dir : "/";
-    int fd;
-
-    do
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0) {
         int code = -errno;
         return error_set(err, code, "cannot open the system tree '%s': %s", path, strerror(-code));
@@ -71,11 +67,7 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 static ssize_t read_full(int fd, char *buf, size_t size)
 {
     char probe;
-    ssize_t n;
-
-    do
-        n = read(fd, buf, size);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(read(fd, buf, size));
     if (n < 0)
         return -errno;
     return (size_t)n == size && read(fd, &probe, 1) == 1 ? -EFBIG : n;

@@ -26,7 +26,6 @@ int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2]
     union control control = {.bytes = {0}};
     struct iovec part = {(void *)message, bytes};
     struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t n;
 
     if (fds != NULL && fds[0] >= 0) {
         head.msg_control = control.bytes;
@@ -37,20 +36,14 @@ int message_send_fds(int fd, const void *message, size_t bytes, const int fds[2]
         c->cmsg_len = CMSG_LEN(2 * sizeof(int));
         memcpy(CMSG_DATA(c), fds, 2 * sizeof(int));
     }
-    do
-        n = sendmsg(fd, &head, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(sendmsg(fd, &head, MSG_NOSIGNAL));
     return n < 0 ? code_of() : 0;
 }
 
 /* Without sendmsg(2), which is refused to all but the supervisor: it can hand descriptors on. */
 int message_send(int fd, const void *message, size_t bytes)
 {
-    ssize_t n;
-
-    do
-        n = send(fd, message, bytes, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(send(fd, message, bytes, MSG_NOSIGNAL));
     return n < 0 ? code_of() : 0;
 }
 
@@ -77,7 +70,6 @@ static ssize_t receive(int fd, void *ret, size_t bytes, int ret_fds[2])
     union control control;
     struct iovec part = {ret, bytes};
     struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t n;
 
     /* Else they never become ours, for to close one may take forever. */
     if (ret_fds != NULL) {
@@ -85,9 +77,7 @@ static ssize_t receive(int fd, void *ret, size_t bytes, int ret_fds[2])
         head.msg_control = control.bytes;
         head.msg_controllen = sizeof(control.bytes);
     }
-    do
-        n = recvmsg(fd, &head, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(recvmsg(fd, &head, MSG_CMSG_CLOEXEC));
     if (n < 0)
         return errno == EAGAIN ? -EAGAIN : code_of();
     if (ret_fds != NULL)

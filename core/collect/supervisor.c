@@ -199,11 +199,7 @@ be_supervisor(const struct child_config *config, int sock, pid_t parent)
 static int wait_answer(int sock, int ms)
 {
     struct pollfd answer = {.fd = sock, .events = POLLIN};
-    int ready;
-
-    do
-        ready = poll(&answer, 1, ms);
-    while (ready < 0 && errno == EINTR);
+    int ready = (int)TEMP_FAILURE_RETRY(poll(&answer, 1, ms));
     return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
 }
 

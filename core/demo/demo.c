@@ -164,11 +164,7 @@ static int receive(struct demo *demo, size_t i, struct error *err)
 {
     struct report report;
     struct pollfd p = {.fd = demo->sockets[i], .events = POLLIN};
-    int n;
-
-    do
-        n = poll(&p, 1, START_TIMEOUT_MS);
-    while (n < 0 && errno == EINTR);
+    int n = (int)TEMP_FAILURE_RETRY(poll(&p, 1, START_TIMEOUT_MS));
     if (n == 0)
         return error_set(err, -ETIMEDOUT, "the demo VM %s does not start", demo->vms[i].name);
     ssize_t len = recv(demo->sockets[i], &report, sizeof(report), 0);

@@ -104,11 +104,7 @@ static const struct slot slots[] = {
 
 static int open_kvm(struct error *err)
 {
-    int fd;
-
-    do
-        fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    int fd = (int)TEMP_FAILURE_RETRY(open("/dev/kvm", O_RDWR | O_CLOEXEC));
     if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
         return error_set(err, -errno,
                          "this machine offers no /dev/kvm: load the module (modprobe kvm_intel or "
@@ -212,9 +208,8 @@ static int create_vm(struct minivm *vm, int kvm, struct error *err)
 {
     uint64_t identity_map = 0xfffbc000;
 
-    do
-        vm->info.vm_fd = ioctl(kvm, KVM_CREATE_VM, 0);
-    while (vm->info.vm_fd < 0 && errno == EINTR); /* the kernel means it: it takes its time */
+    /* The kernel means it: it takes its time. */
+    vm->info.vm_fd = (int)TEMP_FAILURE_RETRY(ioctl(kvm, KVM_CREATE_VM, 0));
     if (vm->info.vm_fd < 0)
         return fail_step(err, "KVM_CREATE_VM");
     vm->info.creator_tid = gettid();

@@ -106,11 +106,7 @@ int privilege_place_lost(const char *path, struct error *err)
 /* A file system over a network may be interrupted. The descriptor, or a negative errno. */
 static int open_place(const char *path)
 {
-    int fd;
-
-    do
-        fd = open(path, O_PATH | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_PATH | O_CLOEXEC));
     return fd < 0 ? -errno : fd;
 }
 

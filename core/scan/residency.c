@@ -186,12 +186,10 @@ static int scan_step(struct residency *r, struct emitter *em, uint64_t start, ui
         .category_anyof_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED,
         .return_mask = PM_SCAN_PRESENT | PM_SCAN_SWAPPED | PM_SCAN_PFNZERO | PM_SCAN_HUGE,
     };
-    int count, n = 0;
+    int n = 0;
     uint64_t at = start;
 
-    do
-        count = ioctl(r->pagemap_fd, PM_SCAN_IOCTL, &arg);
-    while (count < 0 && errno == EINTR);
+    int count = (int)TEMP_FAILURE_RETRY(ioctl(r->pagemap_fd, PM_SCAN_IOCTL, &arg));
     if (count < 0) {
         r->use_scan = errno != ENOTTY && errno != EINVAL; /* before 6.7, or the struct has grown */
         *ret_next = start;
@@ -242,11 +240,8 @@ static int pagemap_step(struct residency *r, struct emitter *em, uint64_t start,
     uint64_t pages = (end - start) / PAGE;
     if (pages > ENTRIES)
         pages = ENTRIES;
-    ssize_t got;
-    do
-        got = pread(r->pagemap_fd, r->entries, pages * sizeof(*r->entries),
-                    (off_t)(start / PAGE * sizeof(*r->entries)));
-    while (got < 0 && errno == EINTR);
+    ssize_t got = TEMP_FAILURE_RETRY(pread(r->pagemap_fd, r->entries, pages * sizeof(*r->entries),
+                                           (off_t)(start / PAGE * sizeof(*r->entries))));
     if (got < 0)
         return -errno;
     if (got < (ssize_t)sizeof(*r->entries)) /* the address space is gone */

@@ -20,10 +20,7 @@ ssize_t kept_read(const struct load_env *env, struct kept_file *kept, pid_t tid,
     buf[0] = '\0';
     if (fd < 0)
         return fd;
-    ssize_t n;
-    do
-        n = pread(fd, buf, size - 1, 0);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(pread(fd, buf, size - 1, 0));
     if (n < 0)
         n = -errno;
     else

@@ -68,11 +68,7 @@ static int scan_window(const struct look *l, uint64_t start, uint64_t end, struc
         .category_mask = PM_SCAN_PRESENT | PM_SCAN_PFNZERO,
         .return_mask = PM_SCAN_HUGE,
     };
-    int count;
-
-    do
-        count = ioctl(l->pagemap, PM_SCAN_IOCTL, &arg);
-    while (count < 0 && errno == EINTR);
+    int count = (int)TEMP_FAILURE_RETRY(ioctl(l->pagemap, PM_SCAN_IOCTL, &arg));
     if (count < 0)
         return -errno;
     ret->count = (size_t)count;
@@ -90,12 +86,9 @@ static int scan_window(const struct look *l, uint64_t start, uint64_t end, struc
 static int read_window(const struct look *l, uint64_t start, uint64_t end, struct window *ret)
 {
     uint64_t entries[WINDOW_PAGES];
-    ssize_t got;
-
-    do
-        got = pread(l->pagemap, entries, (end - start) / PAGE * sizeof(entries[0]),
-                    (off_t)(start / PAGE * sizeof(entries[0])));
-    while (got < 0 && errno == EINTR);
+    ssize_t got =
+        TEMP_FAILURE_RETRY(pread(l->pagemap, entries, (end - start) / PAGE * sizeof(entries[0]),
+                                 (off_t)(start / PAGE * sizeof(entries[0]))));
     if (got < 0)
         return -errno;
     for (size_t i = 0; i < (size_t)got / sizeof(entries[0]); i++) {

@@ -145,12 +145,8 @@ static void close_copy(const struct source *s, pid_t pid, int fd)
 static int pread_exact(const struct source *s, pid_t pid, int fd, void *buf, size_t size,
                        off_t offset)
 {
-    ssize_t n;
-
     beacon_at(s->env.beacon, pid, BEACON_READ_FD);
-    do
-        n = pread(fd, buf, size, offset);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(pread(fd, buf, size, offset));
     if (n < 0)
         return -errno;
     return (size_t)n == size ? 0 : -EBADMSG;
