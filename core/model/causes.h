@@ -115,6 +115,10 @@ enum cause_nature {
     X(ROOT_CGROUP, "root-cgroup", "the VM has no cgroup of its own",                               \
       "Start it in one: libvirt and systemd-run do.",                                              \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
+    /* the VM's process is in a cgroup of version 1, and in the root of version 2 */               \
+    X(CGROUP_V1, "cgroup-v1", "its cgroup is of version 1, which does not tell it",                \
+      "Pressure needs cgroup v2.",                                                                 \
+      SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* CONFIG_PSI, or psi=1 where it is off by default */                                          \
     X(NO_PRESSURE, "no-pressure", "this kernel does not measure pressure",                         \
       "Boot with psi=1.",                                                                          \

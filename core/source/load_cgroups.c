@@ -307,6 +307,17 @@ static void read_memory(struct load_cgroups *g, const struct load_env *env, stru
 
 /* --- pressure and the freezer ----------------------------------------------------------------- */
 
+/* Why there is no cgroup of v2 that tells it. */
+static enum reading_cause lacks_v2(const struct load_cgroups *g)
+{
+    if (!cgroup_table_has(g->table, CGROUP_V2))
+        return CAUSE_NO_CGROUP;
+    for (int kind = 0; kind < CGROUP_KIND_COUNT; kind++)
+        if (kind != CGROUP_V2 && g->process.at[kind] != NULL)
+            return CAUSE_CGROUP_V1;
+    return CAUSE_ROOT_CGROUP;
+}
+
 static void read_pressure(struct load_cgroups *g, const struct load_env *env, struct sample_vm *sv)
 {
     struct cgroup *c = g->process.at[CGROUP_V2];
@@ -315,7 +326,7 @@ static void read_pressure(struct load_cgroups *g, const struct load_env *env, st
     while (c != NULL && cgroup_is_threaded(c, env))
         c = cgroup_parent(c);
     if (cause == CAUSE_NONE && c == NULL)
-        cause = cgroup_table_has(g->table, CGROUP_V2) ? CAUSE_ROOT_CGROUP : CAUSE_NO_CGROUP;
+        cause = lacks_v2(g);
     for (unsigned i = 0; i < PRESSURE_COUNT; i++)
         sv->gauges[VM_CPU_SOME_NS + i] = cause != CAUSE_NONE
                                              ? reading_of_cause(cause)

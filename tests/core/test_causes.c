@@ -42,6 +42,7 @@ static const struct {
     {CAUSE_NO_CPU_LIMIT, "no-cpu-limit", READING_ABSENT},
     {CAUSE_NO_CGROUP, "no-cgroup", READING_ABSENT},
     {CAUSE_ROOT_CGROUP, "root-cgroup", READING_ABSENT},
+    {CAUSE_CGROUP_V1, "cgroup-v1", READING_ABSENT},
     {CAUSE_NO_PRESSURE, "no-pressure", READING_ABSENT},
     {CAUSE_NO_MEMORY_CGROUP, "no-memory-controller", READING_ABSENT},
     {CAUSE_NO_MEMORY_LIMIT, "no-memory-limit", READING_ABSENT},

@@ -507,6 +507,22 @@ static void limits_of_version_1_have_other_files(void **state)
     assert_int_equal(b->now->vms[0].vcpus[0].load.state, VCPU_STATE_STOPPED);
 }
 
+/* A limit is shown beside it: the VM does have a cgroup. */
+static void pressure_of_a_vm_in_a_cgroup_of_version_1_is_not_told(void **state)
+{
+    struct proc_bed *b = *state;
+
+    tree_text(&b->tree, "proc/self/mountinfo",
+              "31 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+              "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+              "33 31 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+    for (int tid = PID; tid <= 502; tid++)
+        cgroup_of(b, tid, "4:cpu,cpuacct:/vm\n0::/\n");
+    text_at(b, "20000\n", "sys/fs/cgroup/cpu,cpuacct/vm/cpu.cfs_quota_us");
+    tick(b, LOAD_THROTTLE | LOAD_PRESSURE);
+    is_missing(b->now->vms[0].load.pressure[PRESSURE_CPU_SOME], CAUSE_CGROUP_V1);
+}
+
 static void a_host_without_cgroups_says_so(void **state)
 {
     struct proc_bed *b = *state;
@@ -638,6 +654,7 @@ int main(void)
         TEST(a_move_to_another_cgroup_is_no_jump),
         TEST(without_a_limit_there_is_nothing_to_be_throttled_by),
         TEST(limits_of_version_1_have_other_files),
+        TEST(pressure_of_a_vm_in_a_cgroup_of_version_1_is_not_told),
         TEST(a_host_without_cgroups_says_so),
         TEST(what_is_asked_for_later_finds_the_cgroups_at_once),
         TEST(a_path_that_leads_out_is_not_followed),

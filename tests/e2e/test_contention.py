@@ -312,6 +312,8 @@ class Contention(Load):
             after, took = totals(), time.monotonic() - start
             beside = (after[0] - before[0]) / took
             self.assertAlmostEqual(record["throttled_ratio"], beside, delta=0.25)
+            if mount_of("cgroup2") is not None and "\n0::/\n" in "\n" + read(f"/proc/{vm.pid}/cgroup"):
+                self.assertEqual(record["missing"]["pressure.cpu_some_ratio"], "cgroup-v1")
             # Where others take the CPU as well, it is late in each period that the limit is hit.
             self.assertGreater(beside, 0)
             self.assertGreater(record["throttled_ratio"], beside / 2)
