@@ -145,7 +145,6 @@ class A(Noted):
             with subprocess.Popen([sys.executable, "-B", os.path.join(self.dir, "run.py")], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, env=self.environment()) as run:
                 self.wait_for_notes(2)
-                time.sleep(0.5)  # they sleep; between two parts of a test unittest lets an exception pass, and cleans nothing up
                 run.send_signal(signum)
             self.wait_for_notes(4)
             self.assertEqual(self.noted()[2:], ["A ends", "B ends"])
