@@ -354,14 +354,15 @@ $(faulty): $(faulty).o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS)
 
-# E2E=NAME runs the tests of tests/e2e/test_NAME.py only, E2E=-NAME all but those. TESTVM is one to be watched by a sanitized
+# E2E=NAME runs the tests of tests/e2e/test_NAME.py only, E2E=-NAME all but those. AGAIN=1, as in `make check`: those that failed
+# run once more, and what passes then is named as unsteady. TESTVM is one to be watched by a sanitized
 # kvmlens: its own would have 14 TiB of shadow memory, which looks like RAM.
 TESTVM ?= $(testvm)
 HOSTILE ?= $(hostile)
 .PHONY: e2e
 e2e: all $(TESTVM) $(HOSTILE) $(faulty) $(dirtier)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) HOSTILE=$(HOSTILE) FAULTY=$(faulty) DIRTIER=$(dirtier) \
-	  $(PYTHON) tests/e2e/run.py $(E2E)
+	  $(PYTHON) tests/e2e/run.py $(if $(AGAIN),--again) $(E2E)
 
 # Each system call of a tick and of a scan fails once, in each way it can; a table of what came of it. Long: some
 # thousand runs. `make e2e` has a sample of them, KVMTEST_SEED=N the same sample again.
@@ -380,7 +381,7 @@ soak: all $(TESTVM)
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
 nested: all $(testvm) $(filter %/test_kvm_bpf %/test_kvm_exits %/test_kvm_exits_odd %/test_source_bpf,$(unit_tests))
-	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(NESTED)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(if $(AGAIN),--again) $(NESTED)
 
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.
 # NESTED_E2E='--append lockdown=integrity NAME' chooses.
@@ -449,13 +450,15 @@ programs: all tests $(fuzz_targets) $(testvm) $(hostile) $(faulty) $(dirtier)
 
 # Emulated kernels are no VMs of KVM's, and take the CPU time that the end-to-end tests leave: those mostly wait.
 skipped = $(CURDIR)/$(BUILD)/skipped
+check: AGAIN := 1
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)$(MAKE) --no-print-directory check-layers check-headers check-symbols check-readme
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)rm -f $(skipped)
-	$(Q)KVMTEST_SKIPPED=$(skipped) tests/lib/beside '$(MAKE) --no-print-directory nested NESTED="$(NESTED) --at-once 1"' '$(MAKE) --no-print-directory e2e'
+	$(Q)KVMTEST_SKIPPED=$(skipped) tests/lib/beside \
+	  '$(MAKE) --no-print-directory nested AGAIN=$(AGAIN) NESTED="$(NESTED) --at-once 1"' '$(MAKE) --no-print-directory e2e AGAIN=$(AGAIN)'
 	$(Q)tests/checks/skipped $(skipped)
 
 include contrib/install.mk

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tests of tests/e2e/run.py: which classes run at once, what is printed, and that nothing is lost."""
+import contextlib
 import os
 import re
 import shutil
@@ -162,6 +163,44 @@ class A(Noted):
         while len(self.noted()) < count:
             self.assertLess(time.monotonic(), deadline, self.noted())
             time.sleep(0.02)
+
+    # Fails for the first time only.
+    ONCE = """
+class {0}(Noted):
+    def test_1(self):
+        made = os.path.join(os.path.dirname({{notes!r}}), "{0}")
+        if not os.path.exists(made):
+            open(made, "w").close()
+            self.fail("so")
+    def test_2(self):
+        with self.subTest(part="1.2"): self.test_1()
+        with self.subTest(part="1.3"): self.test_1()
+"""
+
+    def test_what_fails_beside_others_has_a_second_chance_and_is_named(self):
+        once = self.ONCE.replace("{{notes!r}}", repr(self.notes))
+        self.module("own", "own VMs", once.format("A") + self.SLOW.format("B"))
+        for args, env in (((), {}), (("--again",), {}), (("--again",), {"KVMTEST_LANES": "1"})):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.dir, "A"))
+            status, out = self.run_all(*args, **env)
+            failed = not args
+            self.assertEqual(status, failed, out)
+            self.assertEqual(out.splitlines()[-2:], [f"{4 - failed} passed, {int(failed)} failed, 0 skipped",
+                                                     "failed: test_own.A.test_1" if failed else "unsteady: test_own.A.test_1"])
+
+    def test_what_fails_twice_or_with_many_others_has_failed(self):
+        once = self.ONCE.replace("{{notes!r}}", repr(self.notes))
+        self.module("own", "own VMs", "class A(Noted):\n    def test_1(self): self.fail('so')\n" + once.format("B"))
+        status, out = self.run_all("--again")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.splitlines()[-3:], ["2 passed, 1 failed, 0 skipped", "failed: test_own.A.test_1",
+                                                 "unsteady: test_own.B.test_1"])
+        self.module("many", "own VMs", "".join(once.format(name) for name in "CDEFGH"))
+        status, out = self.run_all("--again", "many")
+        self.assertEqual(status, 1)
+        self.assertIn("6 passed, 6 failed, 0 skipped\n", out)
+        self.assertNotIn("once more", out)
 
     def test_what_no_lane_is_left_for_has_failed(self):
         self.module("own", "own VMs", "".join(

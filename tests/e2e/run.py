@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the end-to-end tests: run.py [NAME | -NAME]..., where NAME is a module (discovery), class or test, and -NAME one to be
-left out.
+"""Runs the end-to-end tests: run.py [--again] [NAME | -NAME]..., where NAME is a module (discovery), class or test, and -NAME one
+to be left out.
 
 As root the tests run in a mount namespace of their own with debugfs and securityfs mounted, so that the
 mounts of the machine stay as they are.
@@ -15,6 +15,9 @@ run beside a class is said by a constant BESIDE of it or of its module:
 KVMTEST_LANES=1 runs all of them one after the other, and so does a machine that is so slow that KVMTEST_SLOWER is set.
 What a test prints comes in one piece. "N passed, N failed, N skipped" comes at the end, and then the names of those that
 failed.
+
+With --again those that failed run once more when all others have ended, each alone. One that passes then has passed, and is
+named as unsteady: it, or the program, is to be mended all the same.
 """
 import contextlib
 import ctypes
@@ -216,7 +219,7 @@ class Lane:
         finally:
             os._exit(status)
 
-    def _run(self, test):
+    def run(self, test):
         """Of a lane that has ended the test has failed. Is it there still?"""
         name = test.id()
         text, counts, failed = f"FAILED  {name}: the process that runs it has ended\n", {"failed": 1}, [name]
@@ -240,7 +243,7 @@ class Lane:
         while lives and (taken := schedule.take()):
             kind, tests = taken
             # All of them: where it ends in the middle the rest fails, too.
-            lives = min([self._run(test) for test in tests])
+            lives = min([self.run(test) for test in tests])
             schedule.done(kind)
 
     def end(self, at_once):
@@ -276,6 +279,37 @@ def run_in_lanes(tests, count, on_skip):
     return result
 
 
+AGAIN_AT_MOST = 5  # more of them are no accident
+
+
+def once_more(tests, result, on_skip):
+    """Those of the result that failed. Takes those that pass now for passed; their names."""
+    unsteady = []
+
+    def test_of(name):
+        """Of which test a name is, or that of a part of one."""
+        return name.split(" ")[0]
+
+    failed = {test_of(name) for name in result.failed}
+    if len(failed) > AGAIN_AT_MOST:
+        return unsteady
+    for test in tests:
+        if test.id() not in failed:
+            continue
+        print("once more, alone:")
+        lane = Lane([test], on_skip)
+        lane.run(test)
+        lane.end(at_once=False)
+        if lane.result.counts["passed"] == 0 or lane.result.failed:
+            continue
+        before = len(result.failed)
+        result.failed = [name for name in result.failed if test_of(name) != test.id()]
+        result.counts["failed"] -= before - len(result.failed)
+        result.counts["passed"] += 1
+        unsteady.append(test.id())
+    return unsteady
+
+
 def main():
     own_mounts()
     sys.path.insert(0, HERE)
@@ -286,8 +320,10 @@ def main():
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     import kvmtest  # only now: it is found beside this file
-    names = [name for name in sys.argv[1:] if not name.startswith("-")]
-    not_these = [name[1:] for name in sys.argv[1:] if name.startswith("-")]
+    args = sys.argv[1:]
+    again = "--again" in args
+    names = [name for name in args if not name.startswith("-")]
+    not_these = [name[1:] for name in args if name.startswith("-") and name != "--again"]
     loader = unittest.TestLoader()
     tests = []
     for file in sorted(os.listdir(HERE)):
@@ -306,10 +342,13 @@ def main():
         result = Result(kvmtest.remember_skip)
         for test in chosen:
             test(result)
+    unsteady = once_more(chosen, result, kvmtest.remember_skip) if again else []
     counts = result.counts
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     for name in result.failed:
         print(f"failed: {name}")
+    for name in unsteady:
+        print(f"unsteady: {name}")
     if not chosen:
         print("no such test", file=sys.stderr)
     return 1 if counts["failed"] or not chosen else 0

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Runs kvmlens on Debian's own kernels, each booted in an emulated machine with KVM and an open debugfs:
 
-    run.py [--kernel 6.1|6.12]... [--qemu PROGRAM] [NAME]...
+    run.py [--kernel 6.1|6.12]... [--qemu PROGRAM] [--again] [NAME]...
 
-NAME chooses tests of tests/nested/guest, as in tests/e2e/run.py; without any all are run. There is no lockdown inside.
+NAME chooses tests of tests/nested/guest, and --again gives them a second chance, as in tests/e2e/run.py; without any all are run.
+There is no lockdown inside.
 Environment: KVMLENS, TESTVM (programs that go into the guest).
 """
 import argparse
@@ -33,7 +34,7 @@ def needs_perf(names):
     return any(name.startswith("test_exits") or name == "BesideOthers" for name in names)
 
 
-def make_image(path, kernel, names):
+def make_image(path, kernel, names, options):
     guest = os.path.join(HERE, "guest")
     e2e = os.path.join(ROOT, "tests/e2e")
     tests = {"/init": os.path.join(guest, "init")}
@@ -41,9 +42,9 @@ def make_image(path, kernel, names):
                    *glob.glob(os.path.join(guest, "*.py"))):
         tests[f"/tests/{os.path.basename(source)}"] = source
     with tempfile.NamedTemporaryFile("w") as f:
-        f.write("\n".join(names) + "\n")
+        f.write("\n".join([*options, *names]) + "\n")
         f.flush()
-        tests["/tests/names"] = f.name
+        tests["/tests/arguments"] = f.name
         programs = {f"/bin/{name}": os.path.abspath(os.environ.get(name.upper(), default))
                     for name, default in (("kvmlens", os.path.join(ROOT, "kvmlens")),
                                           ("testvm", os.path.join(ROOT, "build/gcc/tests/vm/testvm")))}
@@ -60,12 +61,12 @@ def make_image(path, kernel, names):
         image.build(path, os.path.join(CACHE, kernel), os.path.join(CACHE, "tools"), programs, tests, trees)
 
 
-def run(binary, kernel, names):
+def run(binary, kernel, names, options):
     """[passed, failed, skipped] of one boot."""
     os.makedirs(LOGS, exist_ok=True)
     name = f"{kernel}-{APART}" if names == [APART] else kernel
     initrd = os.path.join(LOGS, f"initrd-{name}")
-    make_image(initrd, kernel, names)
+    make_image(initrd, kernel, names, options)
     return machine.run(binary, kernel, ["-m", "1G", "-initrd", initrd, *NODES], name=name)
 
 
@@ -84,6 +85,7 @@ def main():
     parser.add_argument("--kernel", action="append", choices=KERNELS)
     parser.add_argument("--qemu", default=machine.qemu(), metavar="PROGRAM")
     parser.add_argument("--at-once", type=int, default=2, metavar="N", help="machines that run side by side")
+    parser.add_argument("--again", action="store_const", const=["--again"], default=[])
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     total = [0, 0, 0]
@@ -105,7 +107,7 @@ def main():
         # A machine waits half of its time. Where one thread has all CPUs of a guest, it has to be alone.
         at_once = 1 if machine.version(args.qemu) < (8, 0) else min(args.at_once, os.cpu_count())
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            for counts in pool.map(lambda boot: run(args.qemu, *boot), boots):
+            for counts in pool.map(lambda boot: run(args.qemu, *boot, args.again), boots):
                 total = [a + b for a, b in zip(total, counts)]
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] else 0
