@@ -41,6 +41,7 @@ struct sample_link {
     unsigned load, load_one;
     pid_t load_pid, load_before;
     int counts; /* samples since exits are counted */
+    bool takes_turns; /* of its VMs another has most CPU time each time */
 };
 
 /* The name of the host says what was wished for, in names that differ in each letter, as only what
@@ -108,6 +109,8 @@ int sample_link_look(struct sample_link *link, struct snapshot **ret, struct err
     else
         for (size_t i = 0; i < s->vm_count; i++)
             s->vms[i].cpu_ratio = (struct figure){.value = 0.77, .state = READING_OK};
+    if (link->takes_turns && link->ticks > 1)
+        s->vms[link->ticks % 2].cpu_ratio.value = 0.99;
     *ret = snapshot_builder_take(link->b);
     s->exits = NULL; /* it belongs to that one now */
     return 1;
@@ -156,13 +159,18 @@ struct session {
     struct termios before;
 };
 
-enum job { JOB_PLAIN, JOB_UNDER_SHELL, JOB_WITH_TWIN /* a second vm16 in the same process */ };
+enum job {
+    JOB_PLAIN,
+    JOB_UNDER_SHELL,
+    JOB_WITH_TWIN, /* a second vm16 in the same process */
+    JOB_TAKING_TURNS
+};
 
 static _Noreturn void run_monitor(const struct monitor_config *config, enum job job)
 {
     struct rlimit no_core = {0, 0};
     struct error err = {0};
-    struct sample_link link = {.b = snapshot_builder_new()};
+    struct sample_link link = {.b = snapshot_builder_new(), .takes_turns = job == JOB_TAKING_TURNS};
 
     setrlimit(RLIMIT_CORE, &no_core);
     snapshot_builder_three_vms(link.b);
@@ -172,6 +180,7 @@ static _Noreturn void run_monitor(const struct monitor_config *config, enum job 
     snapshot_builder_free(link.b);
     if (r < 0)
         printf("error %d: %s\n", r, err.msg);
+    printf("[%d samples]\n", link.ticks);
     fflush(stdout);
     if (r > 0) {
         raise(r);
@@ -879,6 +888,34 @@ static void nothing_is_counted_while_it_is_stopped(void **unused)
     session_done(&s);
 }
 
+/* With each sample another is first in the table, and the one whose exits are counted. */
+static void vms_that_take_turns_in_the_first_row_are_not_sampled_without_end(void **unused)
+{
+    const struct monitor_config slow = {.delay_s = 3600, .exits = true};
+    struct winsize tall = {.ws_row = 36, .ws_col = 120};
+    struct session s;
+    int samples;
+
+    (void)unused;
+    session_start(&s, "xterm-256color", &slow, JOB_TAKING_TURNS);
+    size_t at = must_see(&s, 0, "CPUID");
+    assert_int_equal(ioctl(s.master, TIOCSWINSZ, &tall), 0);
+    send(&s, "\033");
+    at = must_see_redrawn(&s, at, "Host counters");
+    send(&s, "\033");
+    at = must_see_redrawn(&s, at, "RDY");
+    read_for(&s, 4000);
+    send(&s, "q");
+    assert_int_equal(session_end(&s), 0);
+    const char *told = strstr(s.output + at, "samples]");
+    assert_non_null(told);
+    while (*told != '[')
+        told--;
+    samples = atoi(told + 1);
+    assert_in_range(samples, 3, 12); /* else one each 250 ms, or more */
+    session_done(&s);
+}
+
 static void configured_bpf_is_there_from_the_start(void **unused)
 {
     const char path[] = "/tmp/kvmlens-test-monitor-bpf";
@@ -930,6 +967,7 @@ int main(void)
         cmocka_unit_test(exits_are_counted_while_their_screen_is_shown),
         cmocka_unit_test(who_asks_for_exits_sees_them_first),
         cmocka_unit_test(nothing_is_counted_while_it_is_stopped),
+        cmocka_unit_test(vms_that_take_turns_in_the_first_row_are_not_sampled_without_end),
         cmocka_unit_test(configured_bpf_is_there_from_the_start),
         cmocka_unit_test(without_a_terminal_it_names_batch_mode),
         cmocka_unit_test(an_unknown_vm_is_told_before_the_screen_changes),

@@ -136,8 +136,7 @@ void monitor_wish(struct monitor *m, bool is_stopped)
     struct error err = {0};
     pid_t pid;
     const bool on = ui_exits_wish(&m->state, &pid) && !is_stopped;
-    /* Another row of the table: two VMs may take turns in the first one. */
-    const bool is_turn = on && m->exits && ui_below(&m->state) == SCREEN_VMS;
+    const bool is_turn = on && m->exits && ui_below(&m->state) == SCREEN_VMS; /* another row */
 
     if (on == m->exits && (!on || pid == m->exits_pid))
         return;
@@ -147,7 +146,7 @@ void monitor_wish(struct monitor *m, bool is_stopped)
     m->changed = true;
     if (sample_link_set_exits(m->link, on, on ? pid : 0, &err) < 0)
         ui_say(&m->state, "%s", err.msg);
-    if (is_turn)
+    if (is_turn && !m->state.vms.stick_to_first) /* where two may take turns */
         hurry(m, false);
     if (!on || is_turn)
         return;
