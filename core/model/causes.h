@@ -116,7 +116,7 @@ enum cause_nature {
       "Start it in one: libvirt and systemd-run do.",                                              \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the VM's process is in a cgroup of version 1, and in the root of version 2 */               \
-    X(CGROUP_V1, "cgroup-v1", "its cgroup is of version 1, which does not tell it",                \
+    X(CGROUP_V1, "cgroup-v1", "its cgroup is of version 1",                                        \
       "Pressure needs cgroup v2.",                                                                 \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* CONFIG_PSI, or psi=1 where it is off by default */                                          \
