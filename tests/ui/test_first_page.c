@@ -466,6 +466,32 @@ static void the_pane_says_a_cause_once(void **unused)
     stage_free(st);
 }
 
+static void held_back_without_pressure(struct snapshot *s, enum reading_cause cause)
+{
+    for (size_t i = 0; i < s->vm_count; i++) {
+        s->vms[i].load.throttled = (struct figure){.value = 0.5, .state = READING_OK};
+        for (int k = 0; k < PRESSURE_COUNT; k++)
+            s->vms[i].load.pressure[k] = load_builder_missing(READING_ABSENT, cause);
+    }
+}
+
+/* Where its cause has no room. */
+static void what_is_missing_is_in_the_pane_all_the_same(void **unused)
+{
+    (void)unused;
+    for (int cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++) {
+        const struct page_case c = {"room", LOAD_BUSY, NULL, one_size, false, NULL};
+        struct stage *st = stage_new(&c, 35, 120);
+        char text[160];
+        held_back_without_pressure((struct snapshot *)st->model.now, (enum reading_cause)cause);
+        stage_draw(st, 35, 120);
+        row_text(&st->screen, row_of(&st->screen, 0, "LIMIT "), 0, text, 72);
+        assert_non_null(strstr(text, "held back !!50.0%"));
+        assert_non_null(strstr(text, "PSI "));
+        stage_free(st);
+    }
+}
+
 /* Counting exits costs the guest: for the pane they are counted where somebody asked for that. */
 static void exits_are_counted_for_the_pane_where_that_was_asked_for(void **unused)
 {
@@ -502,6 +528,7 @@ int main(void)
         cmocka_unit_test(wishes_are_for_what_is_shown),
         cmocka_unit_test(what_is_no_exit_does_not_lead_in_the_pane),
         cmocka_unit_test(the_pane_says_a_cause_once),
+        cmocka_unit_test(what_is_missing_is_in_the_pane_all_the_same),
         cmocka_unit_test(exits_are_counted_for_the_pane_where_that_was_asked_for),
     };
 

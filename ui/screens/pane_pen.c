@@ -67,25 +67,35 @@ static bool is_on_top(const struct pane_pen *p, enum reading_cause cause)
 void pane_put_cause(struct pane_pen *p, const struct column_value *v)
 {
     const enum reading_cause cause = (enum reading_cause)v->cause;
+    char text[PANE_TEXT_MAX];
 
     if (v->state == READING_OK || v->state == READING_WARMUP || cause == CAUSE_NONE ||
         p->is_said[cause] || is_on_top(p, cause))
         return;
     p->pending = cause;
-    pane_put(p, STYLE_NORMAL, ": ");
-    pane_put(p, STYLE_NORMAL, reading_cause_text(cause));
+    p->cause_at = p->part_count;
+    snprintf(text, sizeof(text), ": %s", reading_cause_text(cause));
+    pane_put(p, STYLE_NORMAL, text);
+}
+
+static bool has_room(const struct pane_pen *p)
+{
+    int width = p->has_item ? PANE_GAP : 0;
+
+    for (size_t i = 0; i < p->part_count; i++)
+        width += (int)text_width(p->parts[i].text);
+    return p->x + width <= p->r.x + p->r.cols;
 }
 
 bool pane_end_item(struct pane_pen *p)
 {
-    const int gap = p->has_item ? PANE_GAP : 0;
-    int width = 0;
-
-    for (size_t i = 0; i < p->part_count; i++)
-        width += (int)text_width(p->parts[i].text);
-    const bool fits = width > 0 && p->x + gap + width <= p->r.x + p->r.cols;
+    if (p->pending != CAUSE_NONE && !has_room(p)) {
+        p->part_count = p->cause_at;
+        p->pending = CAUSE_NONE;
+    }
+    const bool fits = p->part_count > 0 && has_room(p);
     if (fits) {
-        p->x += gap;
+        p->x += p->has_item ? PANE_GAP : 0;
         for (size_t i = 0; i < p->part_count; i++)
             p->x += screen_text(p->out, p->r, p->y, p->x, p->parts[i].style, p->parts[i].text);
         p->has_item = true;

@@ -42,6 +42,7 @@ struct pane_pen {
     struct pane_part parts[PANE_PARTS_MAX]; /* of the item that is being made */
     size_t part_count;
     enum reading_cause pending; /* is said as soon as the item is drawn */
+    size_t cause_at;            /* its part, the last one, while one is pending */
 };
 
 bool pane_has_row(const struct pane_pen *p);
@@ -64,7 +65,8 @@ void pane_put_value(struct pane_pen *p, const char *word, enum column_id id,
  * pane or in the header. */
 void pane_put_cause(struct pane_pen *p, const struct column_value *v);
 
-/* pane_end_item - it is drawn where it has room, else left out whole. False: it was. */
+/* pane_end_item - it is drawn where it has room, if need be without its cause, else left out whole.
+ * False: it was. */
 bool pane_end_item(struct pane_pen *p);
 
 /* pane_item - an item of one column. */
