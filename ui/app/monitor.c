@@ -178,6 +178,7 @@ static void keys(struct monitor *m)
     for (struct ui_key key; !m->quit && (key = term_key(m->term)).code != KEYCODE_NONE;) {
         struct ui_model model = monitor_model(m);
         act(m, ui_update(&m->state, &model, key));
+        m->is_pressed = true;
         monitor_follow(m);
     }
 }
@@ -259,6 +260,7 @@ static int loop(struct monitor *m, struct error *err)
     while (!m->quit && result == 0) {
         monitor_wish(m, false);
         monitor_wish_load(m);
+        m->is_pressed = false;
         begin_unasked(m);
         if (m->changed)
             draw(m);

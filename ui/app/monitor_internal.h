@@ -52,7 +52,9 @@ struct monitor {
     pid_t exits_pid;
     int exits_hurried;
     struct load_wish_set load; /* what the link was told last */
-    int load_hurried; /* as exits_hurried */
+    int load_hurried;          /* as exits_hurried */
+    bool is_pressed;           /* a key, since the link was told last */
+    uint64_t turned_ns;        /* when samples were hurried for a VM that nobody chose */
     bool wants_exits; /* -t: what opens first is what shows them */
     bool no_colour;
     bool is_narrow;     /* the sampler looks only at what the command line chose */

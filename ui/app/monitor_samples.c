@@ -127,6 +127,20 @@ static void hurry(struct monitor *m, bool at_once)
     }
 }
 
+/* Who chose another row waits for its numbers. Where another VM comes first by itself, the next
+ * sample may have the next one there: once in the time of a delay. */
+static bool is_worth_hurry(struct monitor *m)
+{
+    const uint64_t now = monitor_now_ns();
+
+    if (m->is_pressed)
+        return true;
+    if (now - m->turned_ns < (uint64_t)(m->state.delay_s * 1e9))
+        return false;
+    m->turned_ns = now;
+    return true;
+}
+
 /* --- exits ------------------------------------------------------------------------------------ */
 
 #define EXITS_HURRIED 4 /* samples in a row that may be hurried: a host may be slow, too */
@@ -146,7 +160,7 @@ void monitor_wish(struct monitor *m, bool is_stopped)
     m->changed = true;
     if (sample_link_set_exits(m->link, on, on ? pid : 0, &err) < 0)
         ui_say(&m->state, "%s", err.msg);
-    if (is_turn && !m->state.vms.stick_to_first) /* where two may take turns */
+    if (is_turn && is_worth_hurry(m))
         hurry(m, false);
     if (!on || is_turn)
         return;
@@ -173,7 +187,7 @@ void monitor_wish_load(struct monitor *m)
     m->load = wish;
     sample_link_set_load(m->link, wish.all);
     sample_link_set_load_one(m->link, wish.one, wish.pid, wish.before);
-    if (more != 0 || is_new)
+    if (more != 0 || (is_new && is_worth_hurry(m)))
         hurry(m, more != 0);
 }
 
