@@ -112,8 +112,8 @@ enum cause_nature {
       "Limits need cgroups with the CPU controller, pressure needs cgroup v2.",                    \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the VM's process is in the root cgroup, which says nothing of it alone */                   \
-    X(ROOT_CGROUP, "root-cgroup", "the VM has no cgroup of its own",                               \
-      "Start it in one: libvirt and systemd-run do.",                                              \
+    X(ROOT_CGROUP, "root-cgroup", "the VM is in the root cgroup",                                  \
+      "Start it in one of its own: libvirt and systemd-run do.",                                   \
       SETTING, ABSENT, 0, SOURCE_NONE)                                                             \
     /* the VM's process is in a cgroup of version 1, and in the root of version 2 */               \
     X(CGROUP_V1, "cgroup-v1", "its cgroup is of version 1",                                        \

@@ -312,8 +312,8 @@ static enum reading_cause lacks_v2(const struct load_cgroups *g)
 {
     if (!cgroup_table_has(g->table, CGROUP_V2))
         return CAUSE_NO_CGROUP;
-    for (int kind = 0; kind < CGROUP_KIND_COUNT; kind++)
-        if (kind != CGROUP_V2 && g->process.at[kind] != NULL)
+    for (int kind = 0; kind < CGROUP_KIND_COUNT && g->process.at[CGROUP_V2] == NULL; kind++)
+        if (g->process.at[kind] != NULL)
             return CAUSE_CGROUP_V1;
     return CAUSE_ROOT_CGROUP;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the pane of the selected VM have in common: lines with a label and items, each
- * of which is drawn whole or not at all, and causes that are said once.
+ * of which is drawn whole, without its cause, or not at all, and causes that are said once.
  *
  *     pane_label(p, "TIME");
  *     pane_put_column(p, "guest ", COLUMN_GUEST);
