@@ -362,7 +362,7 @@ HOSTILE ?= $(hostile)
 .PHONY: e2e
 e2e: all $(TESTVM) $(HOSTILE) $(faulty) $(dirtier)
 	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(TESTVM) HOSTILE=$(HOSTILE) FAULTY=$(faulty) DIRTIER=$(dirtier) \
-	  $(PYTHON) tests/e2e/run.py $(if $(AGAIN),--again) $(E2E)
+	  $(PYTHON) tests/e2e/run.py $(if $(filter 1,$(AGAIN)),--again) $(E2E)
 
 # Each system call of a tick and of a scan fails once, in each way it can; a table of what came of it. Long: some
 # thousand runs. `make e2e` has a sample of them, KVMTEST_SEED=N the same sample again.
@@ -381,7 +381,7 @@ soak: all $(TESTVM)
 # Debian's own kernels in emulated machines. NESTED='--kernel 6.1 NAME' chooses.
 .PHONY: nested
 nested: all $(testvm) $(filter %/test_kvm_bpf %/test_kvm_exits %/test_kvm_exits_odd %/test_source_bpf,$(unit_tests))
-	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(if $(AGAIN),--again) $(NESTED)
+	$(Q)KVMLENS=$(BUILD)/kvmlens TESTVM=$(testvm) $(PYTHON) tests/nested/run.py $(if $(filter 1,$(AGAIN)),--again) $(NESTED)
 
 # The end-to-end tests where this machine has no KVM: in an emulated Debian that has. As root, for debootstrap.
 # NESTED_E2E='--append lockdown=integrity NAME' chooses.

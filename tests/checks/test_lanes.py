@@ -164,43 +164,65 @@ class A(Noted):
             self.assertLess(time.monotonic(), deadline, self.noted())
             time.sleep(0.02)
 
-    # Fails for the first time only.
+    # What it says for the first time only is what it fails with.
     ONCE = """
 class {0}(Noted):
-    def test_1(self):
-        made = os.path.join(os.path.dirname({{notes!r}}), "{0}")
+{1}
+    def once(self, why):
+        made = os.path.join(os.path.dirname({{notes!r}}), why)
         if not os.path.exists(made):
             open(made, "w").close()
-            self.fail("so")
+            self.fail(why)
+    def test_1(self): self.once("{0} late")
     def test_2(self):
-        with self.subTest(part="1.2"): self.test_1()
-        with self.subTest(part="1.3"): self.test_1()
+        for part in ("1.2", "1.3"):
+            with self.subTest(part=part): self.once("{0} late " + part)
+    def test_3(self): pass
 """
 
-    def test_what_fails_beside_others_has_a_second_chance_and_is_named(self):
-        once = self.ONCE.replace("{{notes!r}}", repr(self.notes))
-        self.module("own", "own VMs", once.format("A") + self.SLOW.format("B"))
-        for args, env in (((), {}), (("--again",), {}), (("--again",), {"KVMTEST_LANES": "1"})):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.dir, "A"))
-            status, out = self.run_all(*args, **env)
-            failed = not args
-            self.assertEqual(status, failed, out)
-            self.assertEqual(out.splitlines()[-2:], [f"{4 - failed} passed, {int(failed)} failed, 0 skipped",
-                                                     "failed: test_own.A.test_1" if failed else "unsteady: test_own.A.test_1"])
+    def once(self, name, body=""):
+        return self.ONCE.format(name, body).replace("{notes!r}", repr(self.notes))
 
-    def test_what_fails_twice_or_with_many_others_has_failed(self):
-        once = self.ONCE.replace("{{notes!r}}", repr(self.notes))
-        self.module("own", "own VMs", "class A(Noted):\n    def test_1(self): self.fail('so')\n" + once.format("B"))
-        status, out = self.run_all("--again")
+    def test_what_fails_once_has_a_second_chance_and_is_named(self):
+        self.module("own", "own VMs", self.once("A") + self.SLOW.format("B"))
+        for args, env in (((), {}), (("--again",), {}), (("--again",), {"KVMTEST_LANES": "1"})):
+            for name in os.listdir(self.dir):
+                if name.startswith("A late"):
+                    os.unlink(os.path.join(self.dir, name))
+            status, out = self.run_all(*args, **env)
+            self.assertEqual(status, not args, out)
+            failed = ["test_own.A.test_1", "test_own.A.test_2 (part='1.2')", "test_own.A.test_2 (part='1.3')"]
+            if args:
+                self.assertIn(f"failed at first: {' '.join(failed)}\n", out)
+                self.assertEqual(out.splitlines()[-3:], ["5 passed, 0 failed, 0 skipped", "unsteady: test_own.A.test_1",
+                                                         "unsteady: test_own.A.test_2"])
+            else:
+                self.assertEqual(out.splitlines()[-4:], ["3 passed, 3 failed, 0 skipped", *(f"failed: {name}" for name in failed)])
+
+    def test_what_does_not_come_again_for_the_asking_has_failed(self):
+        self.module("own", "own VMs", self.once("A", "    AGAIN = False") + """
+class B(Noted):
+    def test_1(self): self.fail("so")
+    def test_2(self): self.assertEqual(-11, 0)
+    def test_3(self): self.assertEqual("", "ERROR: AddressSanitizer: heap-use-after-free")
+""")
+        status, out = self.run_all("--again", "test_own.A")
         self.assertEqual(status, 1)
-        self.assertEqual(out.splitlines()[-3:], ["2 passed, 1 failed, 0 skipped", "failed: test_own.A.test_1",
-                                                 "unsteady: test_own.B.test_1"])
-        self.module("many", "own VMs", "".join(once.format(name) for name in "CDEFGH"))
-        status, out = self.run_all("--again", "many")
-        self.assertEqual(status, 1)
-        self.assertIn("6 passed, 6 failed, 0 skipped\n", out)
         self.assertNotIn("once more", out)
+        status, out = self.run_all("--again", "test_own.B")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.count("once more"), 1, out)
+        self.assertIn("0 passed, 3 failed, 0 skipped\n", out)
+
+    def test_what_fails_with_many_others_or_with_its_lane_has_failed(self):
+        self.module("many", "own VMs", "".join(self.once(name) for name in "ABC"))
+        self.module("lane", "own VMs", "class A(Noted):\n    def test_1(self): os.kill(os.getpid(), signal.SIGKILL)\n" +
+                    self.SLOW.format("B"))
+        for name in ("many", "lane"):
+            status, out = self.run_all("--again", name)
+            self.assertEqual(status, 1)
+            self.assertNotIn("once more", out)
+            self.assertNotIn("unsteady", out)
 
     def test_what_no_lane_is_left_for_has_failed(self):
         self.module("own", "own VMs", "".join(

@@ -16,8 +16,9 @@ KVMTEST_LANES=1 runs all of them one after the other, and so does a machine that
 What a test prints comes in one piece. "N passed, N failed, N skipped" comes at the end, and then the names of those that
 failed.
 
-With --again those that failed run once more when all others have ended, each alone. One that passes then has passed, and is
-named as unsteady: it, or the program, is to be mended all the same.
+With --again up to five that failed run once more at the end, one after the other. One that passes then has passed, and is named
+as unsteady: it, or the program, is to be mended all the same. What a sanitizer found, a signal that ended a program, and tests of
+a class with AGAIN = False have no second chance: they do not come again for the asking.
 """
 import contextlib
 import ctypes
@@ -36,6 +37,8 @@ import traceback
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# By a signal: as a process has it, and as a shell.
+FINAL = r"Sanitizer|runtime error:|exit status -(4|6|7|8|11|31)\b|: (-(4|6|7|8|11|31)|13[24569]|159) != "
 MOUNTS = ("debugfs /sys/kernel/debug", "securityfs /sys/kernel/security")
 
 
@@ -63,6 +66,7 @@ class Result(unittest.TestResult):
         self.on_skip = on_skip
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.failed = []  # names
+        self.final = []  # of those without a second chance
         self.started = 0.0
 
     def startTest(self, test):
@@ -79,6 +83,8 @@ class Result(unittest.TestResult):
         name = ".".join(test.id().split(".", 2)[-3:])
         if count == "failed":
             self.failed.append(name)
+            if not getattr(getattr(test, "test_case", test), "AGAIN", True):
+                self.final.append(name)
         print(f"{word:<7} {name} ({time.monotonic() - self.started:.1f} s){text}", flush=True)
 
     def addSuccess(self, test):
@@ -90,10 +96,16 @@ class Result(unittest.TestResult):
         self._line(test, "skipped", "skipped", f": {reason}")
         self.on_skip(reason)
 
+    def _explain(self, err):
+        why = explain(err)
+        if re.search(FINAL, why):
+            self.final.append(self.failed[-1])
+        print(why, flush=True)
+
     def addFailure(self, test, err):
         super().addFailure(test, err)
         self._line(test, "FAILED", "failed")
-        print(explain(err), flush=True)
+        self._explain(err)
 
     addError = addFailure
 
@@ -109,7 +121,7 @@ class Result(unittest.TestResult):
         super().addSubTest(test, subtest, err)
         if err is not None:
             self._line(subtest, "FAILED", "failed")
-            print(explain(err), flush=True)
+            self._explain(err)
 
 
 def own_mounts():
@@ -207,9 +219,10 @@ class Lane:
                     self.tests[int(line)](result)
                 except Timeout:
                     # Between two parts of a test unittest lets it pass: what the test has started is there still.
+                    signal.alarm(CLEANUP_SECONDS)
                     self.tests[int(line)].doCleanups()
                     raise
-                file.write(json.dumps([sys.stdout.getvalue(), result.counts, result.failed]) + "\n")
+                file.write(json.dumps([sys.stdout.getvalue(), result.counts, result.failed, result.final]) + "\n")
                 file.flush()
             status = 0
         except (Timeout, BrokenPipeError):
@@ -222,11 +235,12 @@ class Lane:
     def run(self, test):
         """Of a lane that has ended the test has failed. Is it there still?"""
         name = test.id()
-        text, counts, failed = f"FAILED  {name}: the process that runs it has ended\n", {"failed": 1}, [name]
+        text = f"FAILED  {name}: the process that runs it has ended\n"
+        counts, failed, final = {"failed": 1}, [name], [name]
         try:
             self.file.write(f"{self.tests.index(test)}\n")
             self.file.flush()
-            text, counts, failed = json.loads(self.file.readline())
+            text, counts, failed, final = json.loads(self.file.readline())
             return True
         except (OSError, ValueError):
             return False
@@ -235,6 +249,7 @@ class Lane:
             sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
             sys.stdout.flush()
             self.result.failed += failed
+            self.result.final += final
             for word, count in counts.items():
                 self.result.counts[word] += count
 
@@ -271,14 +286,17 @@ def run_in_lanes(tests, count, on_skip):
             lane.end(at_once)
     for lane in lanes:
         result.failed += lane.result.failed
+        result.final += lane.result.final
         for word in result.counts:
             result.counts[word] += lane.result.counts[word]
     left = [test.id() for _, class_tests in schedule.waiting for test in class_tests]
     result.failed += left
+    result.final += left
     result.counts["failed"] += len(left)
     return result
 
 
+CLEANUP_SECONDS = 20
 AGAIN_AT_MOST = 5  # more of them are no accident
 
 
@@ -291,15 +309,20 @@ def once_more(tests, result, on_skip):
         return name.split(" ")[0]
 
     failed = {test_of(name) for name in result.failed}
+    final = {test_of(name) for name in result.final}
     if len(failed) > AGAIN_AT_MOST:
         return unsteady
     for test in tests:
-        if test.id() not in failed:
+        if test.id() not in failed - final:
             continue
-        print("once more, alone:")
+        print("once more:")
         lane = Lane([test], on_skip)
-        lane.run(test)
-        lane.end(at_once=False)
+        at_once = True
+        try:
+            lane.run(test)
+            at_once = False
+        finally:
+            lane.end(at_once)
         if lane.result.counts["passed"] == 0 or lane.result.failed:
             continue
         before = len(result.failed)
@@ -342,6 +365,8 @@ def main():
         result = Result(kvmtest.remember_skip)
         for test in chosen:
             test(result)
+    if again and result.failed:
+        print(f"failed at first: {' '.join(result.failed)}", flush=True)
     unsteady = once_more(chosen, result, kvmtest.remember_skip) if again else []
     counts = result.counts
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")

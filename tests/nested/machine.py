@@ -98,7 +98,7 @@ def say(name, line):
     sys.stdout.flush()
 
 
-def run(binary, kernel, options, append="", seconds=600, tests=True, name=None):
+def run(binary, kernel, options, append="", seconds=900, tests=True, name=None):
     """[passed, failed, skipped] of one machine, whose tests print as tests/e2e/run.py does and then
     "tests ended with status N"; each of their lines is printed as it comes. A machine that ends otherwise,
     or takes longer than that, has failed. With tests=False any other command runs there and counts as one.
