@@ -416,7 +416,7 @@ class Roles(Load):
             helpers = list(listed()).count(f"kvm-pit/{vm.pid}")
             own = sum(n.startswith(("kvm-nx", "iou-")) for n in self.names(vm.pid))
             seen = vm_of(snapshot(), vm.pid)["roles"].get("kernel", {"threads": 0})["threads"]
-            return seen == helpers + own
+            return 0 < seen == helpers + own
 
         wait_for(agrees, "helpers that agree with the names of threads", 20)
         # With one process there is no other in the list.
