@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Saved and generated hosts (--sysroot): results that need no KVM, no root and no luck."""
+import glob
 import json
 import os
 import shutil
@@ -47,6 +48,18 @@ class SavedHosts(kvmtest.TestCase):
         self.assertEqual(old["missing"]["exits"], "lockdown")
         self.assertNotIn("exits", old["counters"])
         self.assertEqual(old["counters"]["pages_4k"], 0)
+
+    def test_cpus_that_are_not_known_are_named_as_missing(self):
+        with tempfile.TemporaryDirectory(prefix="kvmtest-") as root:
+            shutil.copytree(self.tree("lockdown-qemu10"), root, symlinks=True, dirs_exist_ok=True)
+            for path in glob.glob(f"{root}/proc/*/task/*/status"):
+                os.unlink(path)
+            _, record = report(self, root)
+            for vm in record["vms"]:
+                for vcpu in vm["vcpus"]:
+                    self.assertNotIn("cpus_allowed", vcpu)
+                    self.assertEqual(vcpu["missing"]["cpus_allowed"], "read-error")
+                    self.assertEqual(vcpu["missing"]["cpus_allowed_count"], "read-error")
 
     def test_host_without_lockdown(self):
         _, record = report(self, self.tree("unlocked-qemu72"))

@@ -111,6 +111,8 @@ void load_json_vcpu(struct json_doc *doc, json_t *object, const struct snapshot_
     put_rows(&t, report_load_vcpu, l);
     if (l->cpus_allowed != NULL)
         json_put(doc, object, "cpus_allowed", json_string(l->cpus_allowed));
+    else
+        name_missing(&t, "cpus_allowed", l->cpu_count.state, l->cpu_count.cause);
     put_reading(&t, "cpus_allowed_count", &l->cpu_count);
 }
 
