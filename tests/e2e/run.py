@@ -17,8 +17,8 @@ What a test prints comes in one piece. "N passed, N failed, N skipped" comes at 
 failed.
 
 With --again up to five that failed run once more at the end, one after the other. One that passes then has passed, and is named
-as unsteady: it, or the program, is to be mended all the same. What a sanitizer found, a signal that ended a program, and tests of
-a class with AGAIN = False have no second chance: they do not come again for the asking.
+as unsteady: it, or the program, is to be mended all the same. What a sanitizer found, and a signal that ended a program, have no
+second chance: they do not come again for the asking.
 """
 import contextlib
 import ctypes
@@ -83,8 +83,6 @@ class Result(unittest.TestResult):
         name = ".".join(test.id().split(".", 2)[-3:])
         if count == "failed":
             self.failed.append(name)
-            if not getattr(getattr(test, "test_case", test), "AGAIN", True):
-                self.final.append(name)
         print(f"{word:<7} {name} ({time.monotonic() - self.started:.1f} s){text}", flush=True)
 
     def addSuccess(self, test):

@@ -310,7 +310,6 @@ class Scan(Case):
 
 
 class Faults(kvmtest.TestCase):
-    AGAIN = False  # another time it is another sample
     seconds = 4 * 3600 if HOW_MUCH == "all" else int(2 * float(HOW_MUCH)) + 60
 
     def setUp(self):
