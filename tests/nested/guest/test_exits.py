@@ -44,7 +44,7 @@ class Programs(kvmtest.TestCase):
     def run_unit(self, name):
         if not os.path.exists(f"/bin/{name}"):
             self.skipTest(f"{name} was not built: built without BPF")
-        result = subprocess.run([f"/bin/{name}"], capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run([f"/bin/{name}"], capture_output=True, text=True, timeout=120, check=False)
         out = result.stdout + result.stderr
         # None may be left out here: there is KVM, tracefs, real exits and every right.
         self.assertEqual(re.findall("skipped: .*", out), [], out)
